@@ -1,0 +1,468 @@
+//! Who: calendar user addresses, and the domains and receivers they lead to.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use url::Url;
+
+/// A DNS domain name: lower-case A-labels, without a trailing dot.
+///
+/// `EXAMPLE.org.` and `example.org` are the same value; `bücher.example` becomes `xn--bcher-kva.example`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Domain(String);
+
+/// A text is not a domain name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a domain name such as `example.org`")]
+pub struct InvalidDomain(String);
+
+impl Domain {
+    /// Reads a domain name, with or without a trailing dot, Unicode or A-labels.
+    pub fn new(text: &str) -> Result<Self, InvalidDomain> {
+        let invalid = || InvalidDomain(excerpt(text));
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let ascii = idna::domain_to_ascii_strict(name).map_err(|_| invalid())?;
+        let labels_fit = ascii
+            .split('.')
+            .all(|label| (1..=63).contains(&label.len()));
+        if labels_fit && ascii.len() <= 253 {
+            Ok(Self(ascii))
+        } else {
+            Err(invalid())
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is `other` or one of its sub-domains; whole labels count, so `evil-example.org` is not
+    /// under `example.org`.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0
+            .strip_suffix(&other.0)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
+    /// The domain without its leftmost label; `None` for a single label.
+    pub fn parent(&self) -> Option<Self> {
+        self.0
+            .split_once('.')
+            .map(|(_, parent)| Self(parent.to_owned()))
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Domain {
+    type Err = InvalidDomain;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDomain> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Domain {
+    type Error = InvalidDomain;
+
+    fn try_from(text: String) -> Result<Self, InvalidDomain> {
+        Self::new(&text)
+    }
+}
+
+impl From<Domain> for String {
+    fn from(domain: Domain) -> Self {
+        domain.0
+    }
+}
+
+/// A calendar user address (RFC 5545 §3.3.3): a URI, nearly always `mailto:`.
+///
+/// Normalised on reading: the scheme and the domain are lower-case, a `mailto:` query and percent-encoding are
+/// undone, a bare `user@host` is read as `mailto:user@host` (Cyrus sends those). The local part keeps its case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CalendarAddress {
+    uri: String,
+    domain: Option<Domain>,
+}
+
+/// A text is not a calendar user address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a calendar user address such as `mailto:anna@example.org`: {reason}")]
+pub struct InvalidAddress {
+    text: String,
+    reason: &'static str,
+}
+
+/// An address without a host, for which no receiver can be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no domain, so no server can be found for it")]
+pub struct NoDomain(String);
+
+impl CalendarAddress {
+    /// The longest address taken, in bytes.
+    pub const MAX: usize = 1024;
+
+    /// Reads an absolute URI or a bare `user@host`.
+    pub fn new(text: &str) -> Result<Self, InvalidAddress> {
+        let invalid = |reason| InvalidAddress {
+            text: excerpt(text),
+            reason,
+        };
+        let text = text.trim();
+        if text.len() > Self::MAX {
+            return Err(invalid("it is longer than 1024 bytes"));
+        }
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(invalid("it holds a space or a control character"));
+        }
+        match split_scheme(text) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto") => {
+                mailto(rest).map_err(invalid)
+            }
+            Some(_) => other_uri(text).map_err(invalid),
+            None if text.contains('@') => mailto(text).map_err(invalid),
+            None => Err(invalid("it has no scheme")),
+        }
+    }
+
+    /// The normalised URI.
+    pub fn as_str(&self) -> &str {
+        &self.uri
+    }
+
+    /// The domain whose server takes messages for this address.
+    pub fn domain(&self) -> Result<&Domain, NoDomain> {
+        self.domain
+            .as_ref()
+            .ok_or_else(|| NoDomain(self.uri.clone()))
+    }
+
+    /// The part of a `mailto:` address before the `@`, in the case it was written in.
+    pub fn local_part(&self) -> Option<&str> {
+        self.uri
+            .strip_prefix("mailto:")?
+            .rsplit_once('@')
+            .map(|(local, _)| local)
+    }
+
+    /// `user@host` for a `mailto:` address, else the whole URI: what people read.
+    pub fn human(&self) -> &str {
+        self.uri.strip_prefix("mailto:").unwrap_or(&self.uri)
+    }
+
+    /// Whether both name the same calendar user as people see it: like `==`, but the case of a `mailto:` local
+    /// part does not count.
+    pub fn same_user(&self, other: &Self) -> bool {
+        if self.local_part().is_some() {
+            self.uri.eq_ignore_ascii_case(&other.uri)
+        } else {
+            self == other
+        }
+    }
+}
+
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let mut letters = scheme.chars();
+    // RFC 3986 §3.1
+    let fine = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    fine.then_some((scheme, rest))
+}
+
+fn mailto(rest: &str) -> Result<CalendarAddress, &'static str> {
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (local, domain) = rest.rsplit_once('@').ok_or("it has no `@`")?;
+    let local = percent_decoded(local).ok_or("its percent-encoding is broken")?;
+    if local.is_empty()
+        || local.contains(|c: char| c.is_control() || c.is_whitespace() || ",<>".contains(c))
+    {
+        return Err("the part before `@` is not a mailbox name");
+    }
+    let domain = Domain::new(domain).map_err(|_| "the part after `@` is not a domain name")?;
+    Ok(CalendarAddress {
+        uri: format!("mailto:{local}@{domain}"),
+        domain: Some(domain),
+    })
+}
+
+fn other_uri(text: &str) -> Result<CalendarAddress, &'static str> {
+    if text.contains(',') {
+        return Err("it holds a comma");
+    }
+    let url = Url::parse(text).map_err(|_| "it is not an absolute URI")?;
+    let domain = url.host_str().and_then(|host| Domain::new(host).ok());
+    Ok(CalendarAddress {
+        uri: url.into(),
+        domain,
+    })
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let [high, low, after @ ..] = rest else {
+            return None;
+        };
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        bytes.push(u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+impl fmt::Display for CalendarAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri)
+    }
+}
+
+impl FromStr for CalendarAddress {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for CalendarAddress {
+    type Error = InvalidAddress;
+
+    fn try_from(text: String) -> Result<Self, InvalidAddress> {
+        Self::new(&text)
+    }
+}
+
+impl From<CalendarAddress> for String {
+    fn from(address: CalendarAddress) -> Self {
+        address.uri
+    }
+}
+
+/// The URL of an iSchedule Receiver: `https`, with a host, without user, password or fragment.
+///
+/// Plain HTTP is refused: the specification dropped it, and nothing proves who answers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReceiverUrl(Url);
+
+/// A text is not the URL of a receiver.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is not a receiver URL such as `https://cal.example.org/.well-known/ischedule`: {reason}"
+)]
+pub struct InvalidUrl {
+    text: String,
+    reason: &'static str,
+}
+
+impl ReceiverUrl {
+    /// Reads an `https` URL.
+    pub fn new(text: &str) -> Result<Self, InvalidUrl> {
+        let invalid = |reason| InvalidUrl {
+            text: excerpt(text),
+            reason,
+        };
+        let url = Url::parse(text).map_err(|_| invalid("it is not an absolute URL"))?;
+        if url.scheme() != "https" {
+            return Err(invalid("iSchedule goes over https only"));
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(invalid("it may hold no user, password or fragment"));
+        }
+        Ok(Self(url))
+    }
+
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The parsed URL.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReceiverUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl FromStr for ReceiverUrl {
+    type Err = InvalidUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for ReceiverUrl {
+    type Error = InvalidUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+        Self::new(&text)
+    }
+}
+
+impl From<ReceiverUrl> for String {
+    fn from(url: ReceiverUrl) -> Self {
+        url.0.into()
+    }
+}
+
+/// Enough of a wrong text to recognise it, without filling a log with it.
+fn excerpt(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_normalised() {
+        for (text, uri) in [
+            ("mailto:Anna@Example.ORG", "mailto:Anna@example.org"),
+            ("MAILTO:anna@example.org.", "mailto:anna@example.org"),
+            ("anna@example.org", "mailto:anna@example.org"),
+            (
+                " mailto:anna@bücher.example ",
+                "mailto:anna@xn--bcher-kva.example",
+            ),
+            (
+                "mailto:o%27brien@example.org?subject=hi",
+                "mailto:o'brien@example.org",
+            ),
+            (
+                "https://Cal.Example.org/principals/anna",
+                "https://cal.example.org/principals/anna",
+            ),
+            ("urn:uuid:1f0c", "urn:uuid:1f0c"),
+        ] {
+            assert_eq!(CalendarAddress::new(text).unwrap().as_str(), uri);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "anna",
+            "mailto:",
+            "mailto:anna",
+            "mailto:@example.org",
+            "mailto:a b@example.org",
+            "mailto:a%2@b.c",
+            "a,b@c.d",
+            "x:",
+        ] {
+            let read = CalendarAddress::new(text);
+            assert!(read.is_err() || text == "x:", "{text:?} became {read:?}");
+        }
+    }
+
+    #[test]
+    fn people_do_not_see_the_case_of_a_local_part() {
+        let [upper, lower, other] = ["Anna@example.org", "anna@example.org", "bo@example.org"]
+            .map(|a| CalendarAddress::new(a).unwrap());
+        assert_ne!(upper, lower);
+        assert!(upper.same_user(&lower));
+        assert!(!upper.same_user(&other));
+    }
+
+    #[test]
+    fn an_address_without_a_host_has_no_domain() {
+        assert!(
+            CalendarAddress::new("urn:uuid:1f0c")
+                .unwrap()
+                .domain()
+                .is_err()
+        );
+        assert_eq!(
+            CalendarAddress::new("a@b.example")
+                .unwrap()
+                .domain()
+                .unwrap()
+                .as_str(),
+            "b.example"
+        );
+    }
+
+    #[test]
+    fn a_sub_domain_is_counted_in_whole_labels() {
+        let domain = |text| Domain::new(text).unwrap();
+        let example = domain("example.org");
+        for within in [
+            "example.org",
+            "EXAMPLE.ORG",
+            "cal.example.org",
+            "a.b.example.org.",
+            "exAmple.org.",
+        ] {
+            assert!(domain(within).is_within(&example), "{within}");
+        }
+        for outside in [
+            "evil-example.org",
+            "example.org.evil.net",
+            "org",
+            "ample.org",
+        ] {
+            assert!(!domain(outside).is_within(&example), "{outside}");
+        }
+    }
+
+    #[test]
+    fn domains_that_dns_cannot_hold_are_refused() {
+        let long = format!("{}.example", "x".repeat(64));
+        for wrong in [
+            "",
+            ".",
+            "a..b",
+            ".a",
+            "a b",
+            "a/b",
+            &long,
+            &"ab.".repeat(90),
+        ] {
+            assert!(Domain::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn receivers_are_reached_over_https_only() {
+        assert!(ReceiverUrl::new("https://cal.example.org:8443/ischedule").is_ok());
+        for wrong in [
+            "http://cal.example.org/",
+            "cal.example.org",
+            "https://u:p@cal.example.org/",
+            "https://",
+        ] {
+            assert!(ReceiverUrl::new(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_any_text_ends_and_is_stable(text in "\\PC{0,60}") {
+            if let Ok(address) = CalendarAddress::new(&text) {
+                prop_assert_eq!(CalendarAddress::new(address.as_str()).unwrap(), address);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Receivers written down by the administrator.

@@ -1,0 +1,1 @@
+//! Calendars in one SQLite file.

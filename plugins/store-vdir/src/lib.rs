@@ -1,0 +1,1 @@
+//! Calendars in a tree of .ics files, shared with khal and vdirsyncer.

@@ -1,0 +1,79 @@
+//! Discovery: from a calendar user's address to the server that takes messages for it.
+
+use crate::{CalendarAddress, Domain, Host, ReceiverUrl, Result};
+use serde::de::DeserializeOwned;
+use std::{future::Future, time::Duration};
+
+/// A way to find the iSchedule Receiver of an address.
+///
+/// The host asks its strategies in the order of the configuration file: [`Discovered::NotMine`] lets the next one
+/// answer, [`Discovered::NoService`] ends the search for good, an error lets the next one answer and, if nobody
+/// does, becomes *try later*.
+pub trait Discovery: Sized + Send + Sync + 'static {
+    /// What the administrator writes under `config` in this plugin's entry.
+    type Config: DeserializeOwned;
+
+    /// Makes ready to answer. Called once for each entry in the configuration.
+    fn open(config: Self::Config, host: Host) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Where scheduling messages for `address` go.
+    fn discover(
+        &self,
+        address: &CalendarAddress,
+    ) -> impl Future<Output = Result<Discovered>> + Send;
+}
+
+/// What a strategy knows about an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovered {
+    /// These receivers serve it; the first one that answers is used.
+    Receivers(Vec<Receiver>),
+    /// It is known that nobody serves it (an SRV target of `.`, for example).
+    NoService,
+    /// This strategy has nothing to say; ask the next.
+    NotMine,
+}
+
+impl Discovered {
+    /// One receiver.
+    pub fn receiver(url: ReceiverUrl) -> Self {
+        Self::Receivers(vec![Receiver::new(url)])
+    }
+}
+
+/// One receiver, and what was learnt on the way to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receiver {
+    /// Where to POST.
+    pub url: ReceiverUrl,
+    /// The name its certificate must carry, if that is not the URL's host.
+    pub tls_name: Option<Domain>,
+    /// How long the answer may be remembered; `None` leaves it to the host.
+    pub valid_for: Option<Duration>,
+    /// Whether an administrator wrote this receiver down. Only then may it lie on a loopback, link-local or
+    /// private address without `client.allow_networks`.
+    pub administered: bool,
+}
+
+impl Receiver {
+    /// A receiver at `url`, found by a look-up.
+    pub const fn new(url: ReceiverUrl) -> Self {
+        Self {
+            url,
+            tls_name: None,
+            valid_for: None,
+            administered: false,
+        }
+    }
+
+    /// A receiver that the administrator wrote down; it may lie on a private address.
+    pub const fn administered(url: ReceiverUrl) -> Self {
+        Self {
+            url,
+            tls_name: None,
+            valid_for: None,
+            administered: true,
+        }
+    }
+}

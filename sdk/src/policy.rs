@@ -1,0 +1,137 @@
+//! Policy: who may do what.
+
+use crate::{CalendarAddress, Domain, Host, Result};
+use serde::de::DeserializeOwned;
+use std::future::Future;
+
+/// An authorization policy.
+///
+/// Every policy is asked about every recipient of every message. Any [`Decision::Deny`] wins; if nobody allows, it
+/// is denied; the strictest [`Grant`] of those given holds. A policy that fails or runs out of time denies.
+pub trait Policy: Sized + Send + Sync + 'static {
+    /// What the administrator writes under `config` in this plugin's entry.
+    type Config: DeserializeOwned;
+
+    /// Makes ready to decide. Called once for each entry in the configuration.
+    fn open(config: Self::Config, host: Host) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Decides about one recipient of one message. Asked before any store is, so the recipient may not exist.
+    fn authorize(&self, request: &AccessRequest) -> impl Future<Output = Result<Decision>> + Send;
+}
+
+/// One recipient of one message, and who sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessRequest {
+    /// What is asked for, in short.
+    pub action: Action,
+    /// The iTIP method, upper-case: `REQUEST`, `REPLY`…
+    pub method: String,
+    /// The iCalendar component, upper-case: `VEVENT`, `VFREEBUSY`…
+    pub component: String,
+    /// Who sends.
+    pub originator: CalendarAddress,
+    /// Who is to receive.
+    pub recipient: CalendarAddress,
+    /// What the peer proved about itself; empty if nothing.
+    pub proofs: Vec<Proof>,
+    /// Further facts by name, for what has no field yet.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl AccessRequest {
+    /// A request with no proof and no attributes.
+    pub fn new(
+        method: impl Into<String>,
+        component: impl Into<String>,
+        originator: CalendarAddress,
+        recipient: CalendarAddress,
+    ) -> Self {
+        let (method, component) = (method.into(), component.into());
+        let action = if component == "VFREEBUSY" {
+            Action::FreeBusy
+        } else {
+            Action::Schedule
+        };
+        Self {
+            action,
+            method,
+            component,
+            originator,
+            recipient,
+            proofs: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
+/// The two things that a peer can want from a calendar user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See when the recipient is busy.
+    FreeBusy,
+    /// Send an invitation, an answer, a cancellation…
+    Schedule,
+}
+
+/// Something the peer proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A DKIM signature of this domain verified.
+    Dkim(Domain),
+    /// The client certificate of the TLS connection names this domain.
+    Mtls(Domain),
+    /// A user or service of our own logged in at the submission listener and may act as this address.
+    Submission(CalendarAddress),
+}
+
+/// What a policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes, within the grant.
+    Allow(Grant),
+    /// No; the reason goes to the log, never to the peer.
+    Deny(String),
+    /// Nothing to say; the others decide.
+    Abstain,
+}
+
+impl Decision {
+    /// Yes, without limits.
+    pub fn allow() -> Self {
+        Self::Allow(Grant::default())
+    }
+
+    /// No, and why.
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::Deny(reason.into())
+    }
+}
+
+/// How far an allowance goes. The default has no limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// How much of the busy time is shown.
+    pub detail: Detail,
+}
+
+/// How much of somebody's busy time is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detail {
+    /// Busy, tentative and unavailable are told apart.
+    #[default]
+    Full,
+    /// All of it shows as busy.
+    Busy,
+}
+
+impl Grant {
+    /// What both allow.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        Self {
+            detail: self.detail.max(other.detail),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Stores: where calendars live.
+
+use crate::{CalendarAddress, Error, Host, Result};
+use convoke_types::{BusySpan, Etag, ObjectIndex, TimeRange, Uid, UserId};
+use serde::de::DeserializeOwned;
+use std::future::Future;
+
+/// A calendar store.
+///
+/// A store keeps bytes. The host hands it an [`ObjectIndex`] with every [`put`](Store::put), so a store needs no
+/// iCalendar parser: [`busy`](Store::busy) answers from the indexes alone. A store whose files others may change
+/// asks the host for an index ([`Host::index`]).
+///
+/// An object belongs to one calendar user and is named by its UID; two users may hold objects of the same UID, and
+/// never see each other's. What `put` has answered is on disk.
+pub trait Store: Sized + Send + Sync + 'static {
+    /// What the administrator writes under `config` in this plugin's entry.
+    type Config: DeserializeOwned;
+
+    /// Opens the store, making it if it is not there yet. Called once for each entry in the configuration.
+    fn open(config: Self::Config, host: Host) -> impl Future<Output = Result<Self>> + Send;
+
+    /// The calendar user whose address or alias this is. The case of a `mailto:` local part does not count.
+    fn find(
+        &self,
+        address: &CalendarAddress,
+    ) -> impl Future<Output = Result<Option<CalendarUser>>> + Send;
+
+    /// An object of the user, as it was put.
+    fn get(
+        &self,
+        user: &UserId,
+        uid: &Uid,
+    ) -> impl Future<Output = Result<Option<StoredObject>>> + Send;
+
+    /// Writes an object if the precondition holds, else [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
+    /// Answers once it is on disk.
+    fn put(
+        &self,
+        user: &UserId,
+        object: NewObject,
+        when: Precondition,
+    ) -> impl Future<Output = Result<Etag>> + Send;
+
+    /// Removes an object if the precondition holds; `NotFound` if there is none.
+    fn remove(
+        &self,
+        user: &UserId,
+        uid: &Uid,
+        when: Precondition,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// When the user is busy in `range`: every indexed span that overlaps it, and every object whose index
+    /// [is open](ObjectIndex::is_open_in) in it.
+    fn busy(&self, user: &UserId, range: TimeRange) -> impl Future<Output = Result<Busy>> + Send;
+
+    /// Makes a calendar user; `Conflict` if one of the addresses is taken.
+    fn add_user(&self, user: NewUser) -> impl Future<Output = Result<UserId>> + Send {
+        let _ = user;
+        std::future::ready(Err(Error::unsupported(
+            "this store makes no calendar users",
+        )))
+    }
+
+    /// Removes a calendar user with everything that belongs to it; `NotFound` if there is none.
+    fn remove_user(&self, user: &UserId) -> impl Future<Output = Result<()>> + Send {
+        let _ = user;
+        std::future::ready(Err(Error::unsupported(
+            "this store removes no calendar users",
+        )))
+    }
+
+    /// The calendar users, a page at a time, in an order that does not change.
+    fn users(&self, page: Page) -> impl Future<Output = Result<Listing<CalendarUser>>> + Send {
+        let _ = page;
+        std::future::ready(Err(Error::unsupported(
+            "this store lists no calendar users",
+        )))
+    }
+
+    /// The objects of a user, a page at a time, in an order that does not change.
+    fn list(
+        &self,
+        user: &UserId,
+        page: Page,
+    ) -> impl Future<Output = Result<Listing<ObjectSummary>>> + Send {
+        let _ = (user, page);
+        std::future::ready(Err(Error::unsupported("this store lists no objects")))
+    }
+
+    /// What happened to a user's objects since `since`, or since ever. `Invalid` if the cursor is too old: the
+    /// caller then begins again.
+    fn changes(
+        &self,
+        user: &UserId,
+        since: Option<Cursor>,
+    ) -> impl Future<Output = Result<Changes>> + Send {
+        let _ = (user, since);
+        std::future::ready(Err(Error::unsupported("this store does not track changes")))
+    }
+
+    /// Keeps a message for the person to decide on (a COUNTER, for example).
+    fn keep(&self, user: &UserId, message: KeptMessage) -> impl Future<Output = Result<()>> + Send {
+        let _ = (user, message);
+        std::future::ready(Err(Error::unsupported("this store keeps no messages")))
+    }
+
+    /// Takes a message whole, for a store in front of a system that does iTIP by itself. The default answers
+    /// [`Delivery::NotTaken`]: the host merges the message and calls [`put`](Store::put).
+    fn deliver(
+        &self,
+        user: &UserId,
+        message: &KeptMessage,
+    ) -> impl Future<Output = Result<Delivery>> + Send {
+        let _ = (user, message);
+        std::future::ready(Ok(Delivery::NotTaken))
+    }
+}
+
+/// A calendar user of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CalendarUser {
+    /// What the store calls it.
+    pub id: UserId,
+    /// Its main address.
+    pub address: CalendarAddress,
+    /// Further addresses that mean the same user.
+    pub aliases: Vec<CalendarAddress>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The IANA name of its time zone, for all-day and floating times; UTC if unknown.
+    pub timezone: Option<String>,
+    /// What kind of user it is.
+    pub kind: UserKind,
+    /// Whether it can be scheduled with at all; `false` is answered with 5.3.
+    pub schedulable: bool,
+}
+
+impl CalendarUser {
+    /// A schedulable individual with one address.
+    pub const fn new(id: UserId, address: CalendarAddress) -> Self {
+        Self {
+            id,
+            address,
+            aliases: Vec::new(),
+            name: None,
+            timezone: None,
+            kind: UserKind::Individual,
+            schedulable: true,
+        }
+    }
+
+    /// Whether `address` means this user.
+    pub fn answers_to(&self, address: &CalendarAddress) -> bool {
+        self.address.same_user(address) || self.aliases.iter().any(|alias| alias.same_user(address))
+    }
+}
+
+/// A calendar user to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewUser {
+    /// Its main address.
+    pub address: CalendarAddress,
+    /// Further addresses that mean the same user.
+    pub aliases: Vec<CalendarAddress>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The IANA name of its time zone.
+    pub timezone: Option<String>,
+    /// What kind of user it is.
+    pub kind: UserKind,
+}
+
+impl NewUser {
+    /// An individual with one address.
+    pub const fn new(address: CalendarAddress) -> Self {
+        Self {
+            address,
+            aliases: Vec::new(),
+            name: None,
+            timezone: None,
+            kind: UserKind::Individual,
+        }
+    }
+}
+
+/// CUTYPE (RFC 5545 §3.2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UserKind {
+    /// A person.
+    #[default]
+    Individual,
+    /// Several persons.
+    Group,
+    /// A thing.
+    Resource,
+    /// A room.
+    Room,
+}
+
+/// An object as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its version.
+    pub etag: Etag,
+    /// iCalendar, as it was put.
+    pub data: Vec<u8>,
+}
+
+/// An object to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewObject {
+    /// iCalendar: one VCALENDAR whose components share one UID.
+    pub data: Vec<u8>,
+    /// What the host found in it.
+    pub index: ObjectIndex,
+}
+
+/// When a write may happen (RFC 9110 §13.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whatever is there.
+    Any,
+    /// Only if there is no object of this UID.
+    Absent,
+    /// Only if the object is there in this version.
+    Matches(Etag),
+}
+
+/// A store's part of a free-busy answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Busy {
+    /// Indexed spans that overlap the range, in any order.
+    pub spans: Vec<BusySpan>,
+    /// Objects whose index is open in the range; the host expands them.
+    pub objects: Vec<StoredObject>,
+}
+
+/// Where to go on, and how far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The cursor of the page before; `None` for the first page.
+    pub after: Option<Cursor>,
+    /// The most items to answer with, at least 1.
+    pub limit: u32,
+}
+
+/// Where a listing or a history stopped. Opaque, made by the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor(pub String);
+
+/// One page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Cursor>,
+}
+
+/// One object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectSummary {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its main component.
+    pub component: String,
+    /// Its version.
+    pub etag: Etag,
+}
+
+/// What happened since a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Objects made or changed, each once, in their latest version.
+    pub changed: Vec<ObjectSummary>,
+    /// Objects that are gone.
+    pub removed: Vec<Uid>,
+    /// Where to ask from next time.
+    pub cursor: Cursor,
+}
+
+/// A scheduling message as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// Who sent it.
+    pub originator: CalendarAddress,
+    /// To whom.
+    pub recipient: CalendarAddress,
+    /// The iTIP method, upper-case.
+    pub method: String,
+    /// The UID it is about.
+    pub uid: Uid,
+    /// iCalendar with METHOD.
+    pub data: Vec<u8>,
+}
+
+/// What became of a message handed to a store whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The store does no iTIP; the host does it.
+    NotTaken,
+    /// The store took it, with this request status (`2.0;Success`).
+    Taken(String),
+}
