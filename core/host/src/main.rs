@@ -1,2 +1,2 @@
-//! Being built.
+//! The `convoke` program.
 fn main() {}

@@ -1,0 +1,3 @@
+//! The Convoke host.
+
+pub mod outgoing;
