@@ -87,6 +87,7 @@ impl<F> HostServices for TestHost<F>
 where
     F: Fn(Option<&CalendarUser>, &[u8]) -> Result<ObjectIndex> + Send + Sync,
 {
+    #[allow(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn instance(&self) -> &str {
         "test"
     }

@@ -3,8 +3,13 @@
 mod discovery;
 mod error;
 mod host;
+mod plugin;
 mod policy;
 mod store;
+mod wire;
+
+#[doc(hidden)]
+pub mod guest;
 
 pub use convoke_types::{
     BusySpan, BusyType, CalendarAddress, Domain, EmptyRange, Etag, InvalidAddress, InvalidDomain,
@@ -35,8 +40,5 @@ pub mod prelude {
     pub use std::collections::BTreeMap;
 }
 
-/// Makes a plugin library of the types it names.
-#[macro_export]
-macro_rules! plugin {
-    ($($tokens:tt)*) => {};
-}
+#[doc(hidden)]
+pub use convoke_abi as abi;

@@ -1,0 +1,98 @@
+//! Policies across the boundary.
+
+use crate::values::{Address, Attributes, Call};
+use abi_stable::{
+    StableAbi, sabi_trait,
+    std_types::{RBox, RStr, RString, RVec},
+};
+
+/// An opened policy. Since 1.0.
+#[sabi_trait]
+pub trait PolicyPlugin: Send + Sync {
+    /// Decides about one recipient of one message. Since 1.0.
+    #[sabi(last_prefix_field)]
+    fn authorize<'a>(&'a self, request: AccessRequest<'a>) -> Call<'a, Decision>;
+}
+
+/// The object a library hands out.
+pub type PolicyObject = PolicyPlugin_TO<'static, RBox<()>>;
+
+/// One recipient of one message. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct AccessRequest<'a> {
+    /// One of [`action`]; an unknown one is an error.
+    pub action: u32,
+    /// The iTIP method, upper-case.
+    pub method: RStr<'a>,
+    /// The component, upper-case.
+    pub component: RStr<'a>,
+    /// Who sends.
+    pub originator: Address<'a>,
+    /// Who is to receive.
+    pub recipient: Address<'a>,
+    /// What the peer proved.
+    pub proofs: RVec<Proof<'a>>,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// What is asked for.
+pub mod action {
+    /// See busy time.
+    pub const FREE_BUSY: u32 = 1;
+    /// Send a message.
+    pub const SCHEDULE: u32 = 2;
+}
+
+/// Something the peer proved. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    /// One of [`proof`]; an unknown one is left out, as if nothing had been proved.
+    pub kind: u32,
+    /// The domain or address that it proved.
+    pub subject: RStr<'a>,
+}
+
+/// The kinds of proof.
+pub mod proof {
+    /// A DKIM signature of this domain.
+    pub const DKIM: u32 = 1;
+    /// A client certificate of this domain.
+    pub const MTLS: u32 = 2;
+    /// A log-in at the submission listener that may act as this address.
+    pub const SUBMISSION: u32 = 3;
+}
+
+/// What a policy says. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Decision {
+    /// One of [`verdict`]; an unknown one denies.
+    pub verdict: u32,
+    /// With [`verdict::ALLOW`]: one of [`detail`]; an unknown one is the strictest, [`detail::BUSY`].
+    pub detail: u32,
+    /// With [`verdict::DENY`]: why, for the log.
+    pub reason: RString,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// The verdicts.
+pub mod verdict {
+    /// Yes.
+    pub const ALLOW: u32 = 1;
+    /// No.
+    pub const DENY: u32 = 2;
+    /// Others decide.
+    pub const ABSTAIN: u32 = 3;
+}
+
+/// How much of busy time is shown.
+pub mod detail {
+    /// Its types are told apart.
+    pub const FULL: u32 = 1;
+    /// All shows as busy.
+    pub const BUSY: u32 = 2;
+}

@@ -1,0 +1,24 @@
+//! The plugin's side of the boundary: what [`plugin!`](crate::plugin) puts around the types it names.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`open`] | opens a plugin and answers its calls |
+//! | [`guard`] | what stands around every poll: panics are caught, the runtime is entered, the instance is known |
+//! | [`config`] | reads the configuration and says what is wrong with it |
+//! | [`host`] | the host's services as a [`Host`](crate::Host) |
+//! | [`log`] | `tracing` events go to the host's log |
+//!
+//! What must hold: nothing unwinds out of here, and no author's code runs outside a guard.
+
+mod config;
+mod guard;
+mod host;
+mod log;
+mod open;
+
+pub use open::{open_discovery, open_policy, open_store};
+
+/// Which compiler built the SDK, as `rustc --version` says it.
+pub const RUSTC: &str = env!("CONVOKE_RUSTC");
+/// The SDK's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,180 @@
+//! A plugin's configuration: TOML text in, the author's type or one sentence out.
+
+use crate::{
+    Error,
+    wire::{Write, attributes},
+};
+use convoke_abi::values::{Failure, failure};
+use serde::de::{DeserializeOwned, IntoDeserializer, value::UnitDeserializer};
+use serde_path_to_error::{Path, Segment};
+use toml::Value;
+
+/// Reads the configuration, or says which key is wrong and what was expected.
+pub(super) fn read<C: DeserializeOwned>(text: &str) -> Result<C, Failure> {
+    let table = text.parse::<toml::Table>().map_err(|error| {
+        Error::invalid(format!(
+            "its configuration is not TOML: {}",
+            error.message()
+        ))
+        .write()
+    })?;
+    let empty = table.is_empty();
+    let read = serde_path_to_error::deserialize::<_, C>(Value::Table(table).into_deserializer());
+    read.or_else(|error| {
+        if empty {
+            // `type Config = ()` takes no keys; serde's unit is no table.
+            let unit: UnitDeserializer<toml::de::Error> = ().into_deserializer();
+            if let Ok(nothing) = C::deserialize(unit) {
+                return Ok(nothing);
+            }
+        }
+        let key = key(error.path());
+        Err(Failure {
+            attributes: attributes([(failure::CONFIG_KEY, key.as_str())]),
+            ..Error::invalid(sentence(&key, error.inner().message())).write()
+        })
+    })
+}
+
+/// The key as it is written in the file.
+fn key(path: &Path) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("[{index}]"),
+        Segment::Map { key: name } | Segment::Enum { variant: name } if is_bare(name) => {
+            format!(".{name}")
+        }
+        Segment::Map { key: name } | Segment::Enum { variant: name } => format!(".{name:?}"),
+        Segment::Unknown => String::new(),
+    };
+    let mut parts = vec!["config".to_owned()];
+    parts.extend(path.iter().map(segment));
+    parts.concat()
+}
+
+/// Whether TOML takes the key without quotes.
+fn is_bare(key: &str) -> bool {
+    !key.is_empty() && (key.chars()).all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+}
+
+fn sentence(key: &str, message: &str) -> String {
+    let message = message.trim();
+    if let Some((wrong, known)) = unknown(message, "unknown field `") {
+        // Whether the path already ends in the unknown key depends on how the type was read.
+        let key = if key.ends_with(wrong) {
+            key.to_owned()
+        } else {
+            format!("{key}.{wrong}")
+        };
+        return match (nearest(wrong, &known), known.as_slice()) {
+            (_, []) => format!("`{key}` is not known; there are no keys here"),
+            (Some(near), _) => format!("`{key}` is not known; did you mean `{near}`?"),
+            (None, known) => format!("`{key}` is not known; the keys here are {}", list(known)),
+        };
+    }
+    if let Some((wrong, known)) = unknown(message, "unknown variant `") {
+        return match nearest(wrong, &known) {
+            Some(near) => format!("`{key}` cannot be `{wrong}`; did you mean `{near}`?"),
+            None => format!("`{key}` cannot be `{wrong}`; it is one of {}", list(&known)),
+        };
+    }
+    if let Some(missing) = message.strip_prefix("missing field `") {
+        let missing = missing.split('`').next().unwrap_or_default();
+        return format!("`{key}.{missing}` is missing; add it");
+    }
+    format!("`{key}` is wrong: {message}")
+}
+
+/// Serde's way to say that a name is not known, and which are.
+fn unknown<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, Vec<&'a str>)> {
+    let (wrong, rest) = message.strip_prefix(prefix)?.split_once('`')?;
+    // Names stand between backticks: every second piece.
+    Some((wrong, rest.split('`').skip(1).step_by(2).collect()))
+}
+
+fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .map(|(_, name)| name)
+}
+
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Domain, ReceiverUrl};
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Config {
+        path: String,
+        #[serde(default)]
+        domains: BTreeMap<Domain, ReceiverUrl>,
+        #[serde(default)]
+        rules: Vec<Rule>,
+    }
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields, rename_all = "lowercase")]
+    #[expect(dead_code, reason = "only read")]
+    struct Rule {
+        allow: Allow,
+    }
+
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "lowercase")]
+    enum Allow {
+        Freebusy,
+        Schedule,
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_sentence() {
+        for (text, sentence) in [
+            ("", "`config.path` is missing; add it"),
+            (
+                "path = 3",
+                "`config.path` is wrong: invalid type: integer `3`, expected a string",
+            ),
+            (
+                "path = ''\ndomain = 1",
+                "`config.domain` is not known; did you mean `domains`?",
+            ),
+            (
+                "path = ''\nzzz = 1",
+                "`config.zzz` is not known; the keys here are `path`, `domains`, `rules`",
+            ),
+            (
+                "path = ''\nrules = [{ alow = 'freebusy' }]",
+                "`config.rules[0].alow` is not known; did you mean `allow`?",
+            ),
+            (
+                "path = ''\nrules = [{ allow = 'free-busy' }]",
+                "`config.rules[0].allow` cannot be `free-busy`; did you mean `freebusy`?",
+            ),
+            (
+                "path = ''\ndomains.'example.org' = 'http://x/'",
+                "`config.domains.\"example.org\"` is wrong: `http://x/` is not a receiver URL such as \
+                 `https://cal.example.org/.well-known/ischedule`: iSchedule goes over https only",
+            ),
+        ] {
+            let failure = read::<Config>(text).unwrap_err();
+            assert_eq!(failure.message, sentence, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_without_configuration_takes_none() {
+        assert!(read::<()>("").is_ok());
+        assert!(read::<()>("path = 1").is_err());
+    }
+}

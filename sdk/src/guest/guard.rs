@@ -1,0 +1,119 @@
+use super::{host::Instance, log};
+use crate::{Error, Result, wire::Write};
+use convoke_abi::{
+    RResult,
+    values::{Call, Failure, call},
+};
+use pin_project_lite::pin_project;
+use std::{
+    any::Any,
+    cell::RefCell,
+    future::Future,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Once,
+    task::{Context, Poll},
+};
+
+/// Sends `future` across the boundary: it is polled and dropped inside the instance's guard, and what it answers is
+/// made ready to cross.
+pub(super) fn guarded<'a, T: Write>(
+    instance: impl Deref<Target = Instance> + Send + 'a,
+    future: impl Future<Output = Result<T>> + Send + 'a,
+) -> Call<'a, T::Sent> {
+    call(Guarded {
+        future: Some(future),
+        instance,
+    })
+}
+
+pin_project! {
+    /// A future of the author's.
+    struct Guarded<I: Deref<Target = Instance>, F> {
+        #[pin]
+        future: Option<F>,
+        instance: I,
+    }
+
+    impl<I: Deref<Target = Instance>, F> PinnedDrop for Guarded<I, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What the author's values do when they are dropped may panic too; there is nobody left to tell.
+            let _ = inside(this.instance, || this.future.set(None));
+        }
+    }
+}
+
+impl<I, F, T> Future for Guarded<I, F>
+where
+    I: Deref<Target = Instance>,
+    F: Future<Output = Result<T>>,
+    T: Write,
+{
+    type Output = RResult<T::Sent, Failure>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = inside(this.instance, || match this.future.as_pin_mut() {
+            Some(future) => future.poll(context),
+            None => Poll::Pending,
+        });
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(answer))) => Poll::Ready(RResult::ROk(answer.write())),
+            Ok(Poll::Ready(Err(error))) | Err(error) => Poll::Ready(RResult::RErr(error.write())),
+        }
+    }
+}
+
+/// Runs the author's code: in the library's runtime, with `instance` as the one that logs, and with a panic made an
+/// error.
+pub(super) fn inside<T>(instance: &Instance, run: impl FnOnce() -> T) -> Result<T> {
+    let _runtime = instance.runtime().enter();
+    let _scope = log::scope(instance.id());
+    caught(run)
+}
+
+/// Makes a panic an error with its text.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
+    // What a panic leaves behind is never looked at again: a future is dropped, a shared value guards itself.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = format!("the plugin panicked: {}", text_of(&*payload));
+        // Dropping a payload can panic as well.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Error::internal(match LAST_PANIC.take() {
+            Some(place) => format!("{text} ({place})"),
+            None => text,
+        })
+    })
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}
+
+thread_local! {
+    /// Where the last panic of this thread happened.
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on a panic in this library is told to the host's log instead of standard error.
+pub(super) fn hear_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(
+                "a thread panicked at {}: {}",
+                place.as_deref().unwrap_or("an unknown place"),
+                text_of(panic.payload()),
+            );
+            LAST_PANIC.set(place);
+        }));
+    });
+}

@@ -1,0 +1,82 @@
+/// Makes a plugin library of the types it names.
+///
+/// Stands once in a crate of `crate-type = ["cdylib", "rlib"]`. The name comes first: 1 to 64 of `a-z`, `0-9` and
+/// `-`. Then, if wanted, `vendor: "…"` (else the crate's authors are named). Then any of `discovery: Type`,
+/// `policy: Type` and `store: Type`, each type implementing the trait of that name.
+///
+/// ```
+/// # use convoke_sdk::prelude::*;
+/// # struct Nobody;
+/// # impl Discovery for Nobody {
+/// #     type Config = ();
+/// #     async fn open(_: (), _: Host) -> Result<Self> { Ok(Self) }
+/// #     async fn discover(&self, _: &CalendarAddress) -> Result<Discovered> { Ok(Discovered::NotMine) }
+/// # }
+/// convoke_sdk::plugin! { name: "nobody", vendor: "Example Inc.", discovery: Nobody }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! plugin {
+    (name: $name:literal, vendor: $vendor:literal, $($kind:ident : $type:ty),+ $(,)?) => {
+        $crate::plugin! { @library $name, $vendor, $($kind: $type),+ }
+    };
+    (name: $name:literal, $($kind:ident : $type:ty),+ $(,)?) => {
+        $crate::plugin! { @library $name, ::core::env!("CARGO_PKG_AUTHORS"), $($kind: $type),+ }
+    };
+    (@library $name:literal, $vendor:expr, $($kind:ident : $type:ty),+) => {
+        const _: () = {
+            use $crate::{abi, guest};
+
+            ::core::assert!(
+                abi::manifest::is_name($name),
+                "a plugin's name is 1 to 64 of a-z, 0-9 and -, beginning with a letter",
+            );
+
+            struct Library;
+
+            impl abi::root::Export for Library {
+                const ROOT: abi::root::PluginRoot = {
+                    let mut root = abi::root::PluginRoot::EMPTY;
+                    $($crate::plugin!(@open root $kind $type);)+
+                    root
+                };
+            }
+
+            #[unsafe(no_mangle)]
+            pub static CONVOKE_PLUGIN_ROOT: abi::root::Header = abi::root::header::<Library>();
+
+            const PARTS: &[&str] = &[
+                "abi = ", abi::VERSION_TEXT,
+                "\nname = ", $name,
+                "\nversion = ", ::core::env!("CARGO_PKG_VERSION"),
+                "\nvendor = ", $vendor,
+                "\nkinds =", $(" ", ::core::stringify!($kind),)+
+                "\nsdk = ", guest::VERSION,
+                "\nrustc = ", guest::RUSTC,
+                "\npanic = ", if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
+                "\nschema = ",
+                "\n",
+            ];
+
+            #[unsafe(no_mangle)]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".convoke"))]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__convoke"))]
+            pub static CONVOKE_PLUGIN_MANIFEST: [u8; abi::manifest::size(PARTS)] =
+                abi::manifest::bytes(PARTS);
+        };
+    };
+    (@open $root:ident discovery $type:ty) => {
+        $root.open_discovery = abi::RSome(guest::open_discovery::<$type>);
+    };
+    (@open $root:ident policy $type:ty) => {
+        $root.open_policy = abi::RSome(guest::open_policy::<$type>);
+    };
+    (@open $root:ident store $type:ty) => {
+        $root.open_store = abi::RSome(guest::open_store::<$type>);
+    };
+    (@open $root:ident $kind:ident $type:ty) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($kind), "` is no kind of plugin: write `discovery`, `policy` or `store`"
+        ));
+    };
+}

@@ -1,0 +1,171 @@
+//! Our words in the form in which they cross the boundary, and back.
+//!
+//! Writing cannot fail. Reading does when the other side sent what our types refuse; whoever reads says whose fault
+//! that is. Codes that are not known are read as `convoke_abi` says at each.
+
+mod discovery;
+mod policy;
+mod store;
+
+use crate::{CalendarAddress, Error, ErrorKind};
+use convoke_abi::{
+    ROption, RString, RVec,
+    values::{Address, Attribute, Attributes, Failure, Instant, failure},
+};
+use jiff::Timestamp;
+
+/// A value that can be sent.
+pub(crate) trait Write {
+    /// What it becomes.
+    type Sent;
+    /// Makes it ready to cross.
+    fn write(self) -> Self::Sent;
+}
+
+/// A value that can be received as `Sent`.
+pub(crate) trait Read<Sent>: Sized {
+    /// Takes it in.
+    fn read(sent: Sent) -> Result<Self, Garbage>;
+}
+
+/// What the other side sent is not what it should be.
+pub(crate) struct Garbage(String);
+
+impl Garbage {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The error of a plugin that was called with it.
+    pub(crate) fn blame_host(self) -> Error {
+        Error::invalid(format!("the host's request cannot be read: {}", self.0))
+    }
+
+    /// The error of a plugin that answered with it.
+    #[cfg(feature = "host")]
+    pub(crate) fn blame_plugin(self) -> Error {
+        Error::internal(format!("the plugin's answer cannot be read: {}", self.0))
+    }
+}
+
+impl<E: std::error::Error> From<E> for Garbage {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Write for Error {
+    type Sent = Failure;
+
+    fn write(self) -> Failure {
+        let kind = match self.kind() {
+            ErrorKind::Unavailable => failure::UNAVAILABLE,
+            ErrorKind::Conflict => failure::CONFLICT,
+            ErrorKind::Invalid => failure::INVALID,
+            ErrorKind::NotFound => failure::NOT_FOUND,
+            ErrorKind::Denied => failure::DENIED,
+            ErrorKind::Unsupported => failure::UNSUPPORTED,
+            ErrorKind::Internal => failure::INTERNAL,
+        };
+        Failure {
+            kind,
+            message: self.message().into(),
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.kind {
+            failure::UNAVAILABLE => ErrorKind::Unavailable,
+            failure::CONFLICT => ErrorKind::Conflict,
+            failure::INVALID => ErrorKind::Invalid,
+            failure::NOT_FOUND => ErrorKind::NotFound,
+            failure::DENIED => ErrorKind::Denied,
+            failure::UNSUPPORTED => ErrorKind::Unsupported,
+            _ => ErrorKind::Internal,
+        };
+        Self::new(kind, failure.message.into_string())
+    }
+}
+
+impl Write for Timestamp {
+    type Sent = Instant;
+
+    fn write(self) -> Instant {
+        Instant {
+            seconds: self.as_second(),
+            nanoseconds: self.subsec_nanosecond(),
+        }
+    }
+}
+
+impl Read<Instant> for Timestamp {
+    fn read(sent: Instant) -> Result<Self, Garbage> {
+        Ok(Self::new(sent.seconds, sent.nanoseconds)?)
+    }
+}
+
+impl<'a> Write for &'a CalendarAddress {
+    type Sent = Address<'a>;
+
+    fn write(self) -> Address<'a> {
+        Address {
+            uri: self.as_str().into(),
+        }
+    }
+}
+
+impl Read<Address<'_>> for CalendarAddress {
+    fn read(sent: Address<'_>) -> Result<Self, Garbage> {
+        Ok(Self::new(sent.uri.as_str())?)
+    }
+}
+
+/// Named facts, ready to cross.
+pub(crate) fn attributes<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Attributes {
+    facts
+        .into_iter()
+        .map(|(name, value)| Attribute {
+            name: name.into(),
+            value: value.into(),
+        })
+        .collect()
+}
+
+fn write_text(text: Option<String>) -> ROption<RString> {
+    text.map(RString::from).into()
+}
+
+fn read_text(text: ROption<RString>) -> Option<String> {
+    text.map(RString::into_string).into()
+}
+
+fn read_all<Sent, T: Read<Sent>>(sent: RVec<Sent>) -> Result<Vec<T>, Garbage> {
+    sent.into_iter().map(T::read).collect()
+}
+
+fn write_all<T: Write>(items: Vec<T>) -> RVec<T::Sent> {
+    items.into_iter().map(T::write).collect()
+}
+
+impl Write for () {
+    type Sent = ();
+
+    fn write(self) {}
+}
+
+impl<T: Write> Write for Option<T> {
+    type Sent = ROption<T::Sent>;
+
+    fn write(self) -> ROption<T::Sent> {
+        self.map(T::write).into()
+    }
+}
+
+impl<Sent, T: Read<Sent>> Read<ROption<Sent>> for Option<T> {
+    fn read(sent: ROption<Sent>) -> Result<Self, Garbage> {
+        sent.into_option().map(T::read).transpose()
+    }
+}

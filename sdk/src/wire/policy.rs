@@ -1,0 +1,118 @@
+use super::{Garbage, Read, Write, attributes};
+use crate::{AccessRequest, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof};
+use convoke_abi::{
+    RString, RVec,
+    policy::{
+        AccessRequest as SentRequest, Decision as SentDecision, Proof as SentProof, action, detail,
+        proof, verdict,
+    },
+};
+
+impl<'a> Write for &'a AccessRequest {
+    type Sent = SentRequest<'a>;
+
+    fn write(self) -> SentRequest<'a> {
+        SentRequest {
+            action: match self.action {
+                Action::FreeBusy => action::FREE_BUSY,
+                Action::Schedule => action::SCHEDULE,
+            },
+            method: self.method.as_str().into(),
+            component: self.component.as_str().into(),
+            originator: (&self.originator).write(),
+            recipient: (&self.recipient).write(),
+            proofs: self.proofs.iter().map(Write::write).collect(),
+            attributes: attributes(self.attributes.iter().map(|(n, v)| (&**n, &**v))),
+        }
+    }
+}
+
+impl Read<SentRequest<'_>> for AccessRequest {
+    fn read(sent: SentRequest<'_>) -> Result<Self, Garbage> {
+        let action = match sent.action {
+            action::FREE_BUSY => Action::FreeBusy,
+            action::SCHEDULE => Action::Schedule,
+            other => return Err(Garbage::new(format!("action {other} is not known"))),
+        };
+        Ok(Self {
+            action,
+            method: sent.method.to_string(),
+            component: sent.component.to_string(),
+            originator: CalendarAddress::read(sent.originator)?,
+            recipient: CalendarAddress::read(sent.recipient)?,
+            proofs: (sent.proofs.into_iter())
+                .filter_map(|proof| read_proof(proof).transpose())
+                .collect::<Result<_, _>>()?,
+            attributes: (sent.attributes.into_iter())
+                .map(|fact| (fact.name.into_string(), fact.value.into_string()))
+                .collect(),
+        })
+    }
+}
+
+impl<'a> Write for &'a Proof {
+    type Sent = SentProof<'a>;
+
+    fn write(self) -> SentProof<'a> {
+        let (kind, subject) = match self {
+            Proof::Dkim(domain) => (proof::DKIM, domain.as_str()),
+            Proof::Mtls(domain) => (proof::MTLS, domain.as_str()),
+            Proof::Submission(address) => (proof::SUBMISSION, address.as_str()),
+        };
+        SentProof {
+            kind,
+            subject: subject.into(),
+        }
+    }
+}
+
+/// `None` is a kind of proof that is not known: nothing is proved.
+fn read_proof(sent: SentProof<'_>) -> Result<Option<Proof>, Garbage> {
+    let subject = sent.subject.as_str();
+    Ok(match sent.kind {
+        proof::DKIM => Some(Proof::Dkim(Domain::new(subject)?)),
+        proof::MTLS => Some(Proof::Mtls(Domain::new(subject)?)),
+        proof::SUBMISSION => Some(Proof::Submission(CalendarAddress::new(subject)?)),
+        _ => None,
+    })
+}
+
+impl Write for Decision {
+    type Sent = SentDecision;
+
+    fn write(self) -> SentDecision {
+        let (verdict, detail, reason) = match self {
+            Self::Allow(grant) => {
+                let detail = match grant.detail {
+                    Detail::Full => detail::FULL,
+                    Detail::Busy => detail::BUSY,
+                };
+                (verdict::ALLOW, detail, RString::new())
+            }
+            Self::Deny(reason) => (verdict::DENY, detail::BUSY, reason.into()),
+            Self::Abstain => (verdict::ABSTAIN, detail::BUSY, RString::new()),
+        };
+        SentDecision {
+            verdict,
+            detail,
+            reason,
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl Read<SentDecision> for Decision {
+    fn read(sent: SentDecision) -> Result<Self, Garbage> {
+        Ok(match sent.verdict {
+            verdict::ALLOW => Self::Allow(Grant {
+                detail: match sent.detail {
+                    detail::FULL => Detail::Full,
+                    _ => Detail::Busy,
+                },
+            }),
+            verdict::DENY => Self::Deny(sent.reason.into_string()),
+            verdict::ABSTAIN => Self::Abstain,
+            other => Self::Deny(format!("its verdict {other} is not known")),
+        })
+    }
+}
