@@ -1,1 +1,45 @@
-//! Being built.
+//! The iSchedule wire: what a sender and a receiver say to each other, and how they prove who they are.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`headers`] | the fields of a scheduling POST: [`RequestHeaders`], [`Recipient`] |
+//! | [`content_type`] | [`ContentType`]: `text/calendar; component=…; method=…` |
+//! | [`capabilities`] | [`Capabilities`]: what a receiver takes, and whether a message fits |
+//! | [`response`] | [`ScheduleResponse`]: one delivery status a recipient |
+//! | [`refusal`] | [`Refusal`], [`ErrorElement`]: a request refused as a whole |
+//! | [`stray`] | [`Strays`]: where a peer departs from the specification and is read all the same |
+//! | [`xml`] | the bounded reader and the writer below the documents |
+//!
+//! Invariants: reading is lenient where deployed peers stray and notes each stray; writing follows the
+//! specification to the letter. Whatever the input, reading ends, in memory bounded by a constant times the
+//! size of the input, and never panics.
+//!
+//! Not here: HTTP connections, DNS, files, clocks (a time is an argument), and iCalendar (the body of a message
+//! is bytes here). The texts followed are draft-desruisseaux-ischedule-05 and -06.
+
+pub mod capabilities;
+pub mod content_type;
+pub mod headers;
+pub mod refusal;
+pub mod response;
+pub mod stray;
+pub mod xml;
+
+pub use capabilities::{Capabilities, Facts, Unfit};
+pub use content_type::ContentType;
+pub use headers::{Recipient, RequestHeaders};
+pub use refusal::{ErrorDocument, ErrorElement, Refusal};
+pub use response::{CalendarData, RecipientResponse, ScheduleResponse};
+pub use stray::{Stray, Strays};
+
+/// The XML namespace of every iSchedule document.
+pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:ischedule";
+
+/// The path on which every receiver answers, itself or by a redirect.
+pub const WELL_KNOWN: &str = "/.well-known/ischedule";
+
+/// The protocol version spoken here.
+pub const VERSION: &str = "1.0";
+
+/// The media type of iSchedule documents, as it is sent.
+pub const XML_TYPE: &str = "application/xml; charset=utf-8";

@@ -1,0 +1,221 @@
+use super::*;
+use crate::{
+    ErrorElement, Strays,
+    xml::{Limits, XmlError},
+};
+use convoke_types::RequestStatus;
+use proptest::prelude::*;
+
+fn read(xml: &str, strays: &mut Strays) -> Result<Capabilities, XmlError> {
+    Capabilities::read_noting(xml.as_bytes(), &Limits::default(), strays)
+}
+
+fn cyrus(strays: &mut Strays) -> Capabilities {
+    let raw = include_str!("../../tests/data/cyrus/02-get-capabilities.resp");
+    read(raw.split_once("\r\n\r\n").unwrap().1, strays).unwrap()
+}
+
+#[test]
+fn what_cyrus_says_is_read() {
+    let mut strays = Strays::default();
+    let read = cyrus(&mut strays);
+    assert_eq!(read.serial, 1_795_394_656);
+    assert_eq!(read.versions, ["1.0"]);
+    assert_eq!(
+        read.messages[0],
+        Supported::new("VEVENT", &["REQUEST", "REPLY", "CANCEL"])
+    );
+    assert_eq!(read.messages[3], Supported::new("VFREEBUSY", &["REQUEST"]));
+    assert_eq!(read.data_types.len(), 3);
+    let attachments = Attachments {
+        inline: true,
+        external: false,
+    };
+    assert_eq!(read.attachments, Some(attachments));
+    assert_eq!(read.rscales.len(), 18);
+    assert_eq!(read.max_content_length, Some(2_147_483_647));
+    assert_eq!(
+        read.min_date_time,
+        Some("1901-12-13T20:45:52Z".parse().unwrap())
+    );
+    assert_eq!(
+        read.max_date_time,
+        Some("2038-01-19T03:14:07Z".parse().unwrap())
+    );
+    assert_eq!((read.max_instances, read.max_recipients), (None, None));
+    assert_eq!(read.administrator, None);
+    let strays: Vec<_> = strays.as_slice().iter().map(|s| &*s.text).collect();
+    assert_eq!(
+        strays,
+        ["max-recipients is empty", "administrator is empty"]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_counts_as_not_stated() {
+    let mut strays = Strays::default();
+    let read = read(
+        r#"<query-result xmlns="urn:ietf:params:xml:ns:ischedule"><capabilities>
+           <serial-number>x</serial-number><max-recipients>0</max-recipients><max-instances>-1</max-instances>
+           <min-date-time>yesterday</min-date-time><component/><scheduling-messages><component/></scheduling-messages>
+           </capabilities></query-result>"#,
+        &mut strays,
+    );
+    assert_eq!(read.unwrap(), Capabilities::default());
+    assert!(strays.as_slice().len() >= 5, "{strays:?}");
+}
+
+#[test]
+fn a_message_is_held_against_what_the_receiver_takes() {
+    let capabilities = Capabilities {
+        max_content_length: Some(1000),
+        max_recipients: Some(2),
+        max_instances: Some(10),
+        ..cyrus(&mut Strays::default())
+    };
+    let fine = Facts::new("vevent", "request", 1000);
+    assert_eq!(capabilities.permits(&fine), Ok(()));
+    let late = "2040-01-01T00:00:00Z".parse().unwrap();
+    let early = "1900-01-01T00:00:00Z".parse().unwrap();
+    for (message, element, status) in [
+        (
+            Facts {
+                component: "VJOURNAL",
+                ..fine.clone()
+            },
+            ErrorElement::InvalidSchedulingMessage,
+            RequestStatus::UNSUPPORTED,
+        ),
+        (
+            Facts {
+                method: "ADD",
+                ..fine.clone()
+            },
+            ErrorElement::InvalidSchedulingMessage,
+            RequestStatus::UNSUPPORTED,
+        ),
+        (
+            Facts {
+                size: 1001,
+                ..fine.clone()
+            },
+            ErrorElement::MaxContentLength,
+            RequestStatus::TOO_LARGE,
+        ),
+        (
+            Facts {
+                recipients: 3,
+                ..fine.clone()
+            },
+            ErrorElement::MaxRecipients,
+            RequestStatus::UNSUPPORTED,
+        ),
+        (
+            Facts {
+                instances: 11,
+                ..fine.clone()
+            },
+            ErrorElement::MaxInstances,
+            RequestStatus::UNSUPPORTED,
+        ),
+        (
+            Facts {
+                earliest: Some(early),
+                ..fine.clone()
+            },
+            ErrorElement::MinDateTime,
+            RequestStatus::INVALID_DATE,
+        ),
+        (
+            Facts {
+                latest: Some(late),
+                ..fine.clone()
+            },
+            ErrorElement::MaxDateTime,
+            RequestStatus::INVALID_DATE,
+        ),
+        (
+            Facts {
+                inline_attachments: true,
+                external_attachments: true,
+                ..fine.clone()
+            },
+            ErrorElement::AttachmentTypeNotSupported,
+            RequestStatus::UNSUPPORTED,
+        ),
+    ] {
+        let unfit = capabilities.permits(&message).unwrap_err();
+        assert_eq!(unfit.element, element, "{message:?}");
+        assert!(unfit.request_status().same_code(&status));
+        assert_eq!(unfit.into_refusal().status, element.status());
+    }
+}
+
+#[test]
+fn another_version_or_format_does_not_fit() {
+    let message = Facts::new("VEVENT", "REQUEST", 1);
+    let old = Capabilities {
+        versions: vec!["0.1".to_owned()],
+        ..Capabilities::new(1)
+    };
+    let unfit = old.permits(&message).unwrap_err();
+    assert_eq!(unfit.element, ErrorElement::VersionNotSupported);
+    let data_types = vec![DataType {
+        content_type: "application/calendar+json".to_owned(),
+        version: None,
+    }];
+    let json = Capabilities {
+        data_types,
+        ..Capabilities::new(1)
+    };
+    let unfit = json.permits(&message).unwrap_err();
+    assert_eq!(unfit.element, ErrorElement::InvalidCalendarDataType);
+}
+
+#[test]
+fn a_receiver_that_says_nothing_refuses_nothing() {
+    let message = Facts {
+        recipients: 10_000,
+        instances: 10_000,
+        ..Facts::new("X-ANY", "ADD", 1 << 40)
+    };
+    assert_eq!(Capabilities::default().permits(&message), Ok(()));
+}
+
+prop_compose! {
+    fn any_capabilities()(
+        (serial, numbers) in (any::<u64>(), prop::array::uniform3(prop::option::of(1..u64::MAX))),
+        messages in prop::collection::vec(("[A-Z-]{1,9}", prop::collection::vec("[A-Z]{1,9}", 0..4)), 0..5),
+        attachments in prop::option::of((any::<bool>(), any::<bool>())),
+        rscales in prop::collection::vec("[A-Z]{1,9}", 0..4),
+        times in prop::array::uniform2(prop::option::of(-2_000_000_000i64..10_000_000_000)),
+        administrator in prop::option::of("[!-~]{1,30}"),
+    ) -> Capabilities {
+        let time = |seconds: Option<i64>| seconds.map(|s| Timestamp::from_second(s).unwrap());
+        Capabilities {
+            messages: messages.into_iter().map(|(component, methods)| Supported { component, methods }).collect(),
+            attachments: attachments.map(|(inline, external)| Attachments { inline, external }),
+            rscales,
+            max_content_length: numbers[0],
+            max_instances: numbers[1],
+            max_recipients: numbers[2],
+            min_date_time: time(times[0]),
+            max_date_time: time(times[1]),
+            administrator,
+            ..Capabilities::new(serial)
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(capabilities in any_capabilities()) {
+        let mut strays = Strays::default();
+        prop_assert_eq!(read(&capabilities.to_xml(), &mut strays).unwrap(), capabilities);
+    }
+
+    #[test]
+    fn reading_any_bytes_ends(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Capabilities::read(&bytes, &Limits::default());
+    }
+}
