@@ -1,0 +1,290 @@
+//! One request to another server, redirects followed, everything bounded.
+
+use super::{
+    ClientError, Guard, Reach,
+    connector::Connector,
+    trust::{self, Identity},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::{
+    client::legacy::{Client as Pool, Error as PoolError},
+    rt::{TokioExecutor, TokioTimer},
+};
+use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use url::Url;
+
+/// How the host behaves as a client: the `[client]` table of the configuration.
+#[derive(Debug)]
+pub struct Settings {
+    /// Trust anchors besides the system's.
+    pub ca: Vec<CertificateDer<'static>>,
+    /// What the host shows to servers that ask for a certificate.
+    pub identity: Option<Identity>,
+    /// Networks that may be reached besides public addresses.
+    pub allow_networks: Vec<IpNet>,
+    /// For name look-up, connection and TLS handshake together.
+    pub connect_timeout: Duration,
+    /// For a whole request, redirects included.
+    pub request_timeout: Duration,
+    /// How many redirects are followed.
+    pub redirects: usize,
+    /// The longest answer that is read, in bytes.
+    pub response_size: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ca: Vec::new(),
+            identity: None,
+            allow_networks: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            redirects: 5,
+            response_size: 4 << 20,
+        }
+    }
+}
+
+/// What to ask of another server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// GET, POST…
+    pub method: Method,
+    /// An `https` URL.
+    pub url: Url,
+    /// Header fields, without Host and Content-Length.
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+    /// How far the request may reach.
+    pub reach: Reach,
+}
+
+/// What the server said.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Where the answer came from, after redirects.
+    pub url: Url,
+    /// Where the resource lives for good, if permanent redirects (301, 308) came first.
+    pub moved_to: Option<Url>,
+}
+
+/// An HTTPS client: certificates always verified, addresses guarded, connections reused. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    tls: Arc<rustls::ClientConfig>,
+    guard: Guard,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    redirects: usize,
+    response_size: usize,
+    /// Connections are shared only between requests of the same reach.
+    pools: Mutex<HashMap<Reach, HttpsPool>>,
+}
+
+type HttpsPool = Pool<Connector, Full<Bytes>>;
+
+/// More different reaches than this are not pooled at once; each names a server of its own.
+const MAX_POOLS: usize = 256;
+const IDLE: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// A client with these settings; reads the system's trust anchors.
+    pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        let tls = trust::client_config(settings.ca, settings.identity)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                tls: Arc::new(tls),
+                guard: Guard::new(settings.allow_networks),
+                connect_timeout: settings.connect_timeout,
+                request_timeout: settings.request_timeout,
+                redirects: settings.redirects,
+                response_size: settings.response_size,
+                pools: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Sends a request and follows redirects that keep method and body (301, 302, 307, 308). Any other answer, of
+    /// whatever status, is handed back.
+    pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
+        let after = self.shared.request_timeout;
+        let server = server_of(&request.url);
+        match tokio::time::timeout(after, self.follow(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::Timeout { server, after }),
+        }
+    }
+
+    async fn follow(&self, mut request: Request) -> Result<Response, ClientError> {
+        let first = request.url.clone();
+        let mut permanent = true;
+        let mut moved_to = None;
+        for _ in 0..=self.shared.redirects {
+            let response = self.exchange(&request).await?;
+            let Some(target) = redirect_target(&response, &request.url)? else {
+                return Ok(Response {
+                    moved_to,
+                    ..response
+                });
+            };
+            permanent &= is_permanent(response.status);
+            moved_to = permanent.then(|| target.clone());
+            if target.origin() != first.origin() {
+                // Where a stranger sends us, what the administrator said of the first server does not hold.
+                request.reach = Reach::default();
+            }
+            request.url = target;
+        }
+        Err(ClientError::TooManyRedirects {
+            server: server_of(&first),
+            limit: self.shared.redirects,
+        })
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Response, ClientError> {
+        let server = server_of(&request.url);
+        let broken = |error: &dyn std::error::Error| ClientError::Broken {
+            server: server.clone(),
+            error: innermost(error),
+        };
+        let mut built = http::Request::new(Full::new(request.body.clone()));
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = request
+            .url
+            .as_str()
+            .parse()
+            .map_err(|error| broken(&error))?;
+        *built.headers_mut() = request.headers.clone();
+
+        let response = self
+            .pool(&request.reach)
+            .request(built)
+            .await
+            .map_err(|error| classify(&error, &server))?;
+        let (head, body) = response.into_parts();
+        let limit = self.shared.response_size;
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                ClientError::TooLong {
+                    server: server.clone(),
+                    limit,
+                }
+            } else {
+                broken(&*error)
+            }
+        })?;
+        Ok(Response {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+            url: request.url.clone(),
+            moved_to: None,
+        })
+    }
+
+    fn pool(&self, reach: &Reach) -> HttpsPool {
+        let mut pools = self
+            .shared
+            .pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if pools.len() >= MAX_POOLS && !pools.contains_key(reach) {
+            pools.clear();
+        }
+        pools
+            .entry(reach.clone())
+            .or_insert_with(|| self.new_pool(reach.clone()))
+            .clone()
+    }
+
+    fn new_pool(&self, reach: Reach) -> HttpsPool {
+        let connector = Connector {
+            tls: self.shared.tls.clone(),
+            guard: self.shared.guard.clone(),
+            reach,
+            timeout: self.shared.connect_timeout,
+        };
+        Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(8)
+            .build(connector)
+    }
+}
+
+fn server_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or(443))
+}
+
+const fn is_permanent(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT
+    )
+}
+
+fn redirect_target(response: &Response, from: &Url) -> Result<Option<Url>, ClientError> {
+    let temporary = matches!(
+        response.status,
+        StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT
+    );
+    if !temporary && !is_permanent(response.status) {
+        return Ok(None);
+    }
+    let Some(location) = response.headers.get(header::LOCATION) else {
+        return Ok(None);
+    };
+    let location = String::from_utf8_lossy(location.as_bytes());
+    match from.join(&location) {
+        Ok(target) if target.scheme() == "https" => Ok(Some(target)),
+        _ => Err(ClientError::BadRedirect {
+            server: server_of(from),
+            to: location.chars().take(200).collect(),
+        }),
+    }
+}
+
+/// The connector's own error if it is one, else what hyper says.
+fn classify(error: &PoolError, server: &str) -> ClientError {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(ours) = inner.downcast_ref::<ClientError>() {
+            return ours.clone();
+        }
+        cause = inner.source();
+    }
+    ClientError::Broken {
+        server: server.to_owned(),
+        error: innermost(error),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error.to_string()
+}

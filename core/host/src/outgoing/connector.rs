@@ -1,0 +1,176 @@
+//! One TLS connection to one server: resolve, check the address, connect, shake hands.
+
+use super::{ClientError, Guard};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use rustls::pki_types::ServerName;
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How far a request may reach, and whose name the server must prove.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Reach {
+    /// The administrator wrote the server down, so that it may lie on a private address.
+    pub administered: bool,
+    /// The name in the certificate, if that is not the URL's host.
+    pub tls_name: Option<String>,
+}
+
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub tls: Arc<rustls::ClientConfig>,
+    pub guard: Guard,
+    pub reach: Reach,
+    pub timeout: Duration,
+}
+
+impl Connector {
+    async fn connect(self, uri: http::Uri) -> Result<Stream, ClientError> {
+        let server = uri.authority().map(ToString::to_string).unwrap_or_default();
+        match tokio::time::timeout(self.timeout, self.connect_all(&uri, &server)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::ConnectTimeout {
+                server,
+                after: self.timeout,
+            }),
+        }
+    }
+
+    async fn connect_all(&self, uri: &http::Uri, server: &str) -> Result<Stream, ClientError> {
+        let host = uri.host().unwrap_or_default();
+        let host = host
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'))
+            .unwrap_or(host);
+        let port = uri.port_u16().unwrap_or(443);
+        let addresses = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|error| ClientError::Resolve {
+                server: server.to_owned(),
+                error: error.to_string(),
+            })?;
+        let mut last = None;
+        for address in addresses {
+            match self.connect_one(address, host, server).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| ClientError::Resolve {
+            server: server.to_owned(),
+            error: "the name has no address".to_owned(),
+        }))
+    }
+
+    async fn connect_one(
+        &self,
+        address: SocketAddr,
+        host: &str,
+        server: &str,
+    ) -> Result<Stream, ClientError> {
+        if !self.reach.administered && !self.guard.permits(address.ip()) {
+            return Err(ClientError::Forbidden {
+                server: server.to_owned(),
+                address: address.ip(),
+            });
+        }
+        let connect = |error: io::Error| ClientError::Connect {
+            server: server.to_owned(),
+            address,
+            error: error.to_string(),
+        };
+        let tcp = TcpStream::connect(address).await.map_err(connect)?;
+        tcp.set_nodelay(true).map_err(connect)?;
+        let name = self.reach.tls_name.as_deref().unwrap_or(host).to_owned();
+        let tls = |error: String| ClientError::Tls {
+            server: server.to_owned(),
+            error,
+        };
+        let name = ServerName::try_from(name).map_err(|error| tls(error.to_string()))?;
+        let stream = TlsConnector::from(self.tls.clone())
+            .connect(name, tcp)
+            .await
+            .map_err(|error| tls(error.to_string()))?;
+        Ok(Stream(TokioIo::new(stream)))
+    }
+}
+
+impl tower_service::Service<http::Uri> for Connector {
+    type Response = Stream;
+    type Error = ClientError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ClientError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// A TLS connection that tells hyper which HTTP version was agreed on.
+pub(super) struct Stream(TokioIo<TlsStream<TcpStream>>);
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        let (_, session) = self.0.inner().get_ref();
+        if session.alpn_protocol() == Some(b"h2") {
+            Connected::new().negotiated_h2()
+        } else {
+            Connected::new()
+        }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, buffers)
+    }
+}
