@@ -1,1 +1,59 @@
 //! Allow and deny rules.
+//!
+//! ```toml
+//! [[policy]]
+//! plugin = "policy-rules"
+//! config.rules = [
+//!   { deny = "any", from = ["*@spam.example", "*@*.spam.example"] },
+//!   { allow = "any", via = "submission" },                                  # our own users, to anybody
+//!   { allow = "freebusy", from = "*@example.com", via = ["dkim", "mtls"] },
+//!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy" },
+//!   { allow = "schedule", method = ["REQUEST", "CANCEL"], component = "VEVENT" },
+//! ]
+//! ```
+//!
+//! The rules are read from the top; the first that matches decides. If none matches, this policy abstains and the
+//! others decide (when nobody allows, the host denies).
+//!
+//! | key | value | a rule without it |
+//! | --- | --- | --- |
+//! | `allow` or `deny` | `freebusy`, `schedule` or `any`: what the rule is about | is refused: exactly one of the two |
+//! | `from`, `to` | [patterns](Pattern) of addresses | matches every address |
+//! | `method`, `component` | `REQUEST`…, `VEVENT`…, in any case | matches all |
+//! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
+//! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
+//!
+//! All but `allow`, `deny` and `detail` take one value or a list, of which one must match.
+//!
+//! Not here: rates. A rule without `via` trusts the host to have verified the peer as `[verification]` says.
+
+mod pattern;
+mod rule;
+
+pub use pattern::Pattern;
+pub use rule::{Config, Via};
+
+use convoke_sdk::prelude::*;
+use rule::Rule;
+
+/// An ordered list of rules.
+#[derive(Debug)]
+pub struct Rules(Vec<Rule>);
+
+impl Policy for Rules {
+    type Config = Config;
+
+    async fn open(config: Config, _host: Host) -> Result<Self> {
+        config.read().map(Self)
+    }
+
+    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+        let first = self.0.iter().find(|rule| rule.matches(request));
+        Ok(first.map_or(Decision::Abstain, Rule::decision))
+    }
+}
+
+convoke_sdk::plugin! { name: "policy-rules", policy: Rules }
+
+#[cfg(test)]
+mod tests;

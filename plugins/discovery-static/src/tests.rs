@@ -1,0 +1,135 @@
+use super::*;
+
+const CONFIG: &str = r#"
+    [domains]
+    "Example.com" = "https://exact.example/"
+    "*.example.com" = "https://below.example/"
+    "*.deep.example.com" = ["https://deep-a.example/", "https://deep-b.example/"]
+    "example.net" = "none"
+    "quiet.example" = false
+    "bücher.example" = "https://idn.example/"
+
+    [addresses]
+    "MAILTO:Anna@Example.com" = "https://anna.example/"
+    "https://cal.example.org/principals/bo" = "https://bo.example/"
+"#;
+
+async fn open(config: &str) -> Result<StaticDiscovery> {
+    let config = toml::from_str(config).map_err(|error| Error::invalid(error.to_string()))?;
+    StaticDiscovery::open(config, Host::for_tests_without_index("/")).await
+}
+
+async fn discover(strategy: &StaticDiscovery, address: &str) -> Discovered {
+    let address = CalendarAddress::new(address).unwrap();
+    strategy.discover(&address).await.unwrap()
+}
+
+fn receivers(urls: &[&str]) -> Discovered {
+    let receiver = |url: &&str| Receiver::administered(ReceiverUrl::new(url).unwrap());
+    Discovered::Receivers(urls.iter().map(receiver).collect())
+}
+
+#[tokio::test]
+async fn the_most_specific_entry_answers() {
+    let strategy = open(CONFIG).await.unwrap();
+    for (address, urls) in [
+        ("mailto:bo@example.com", &["https://exact.example/"][..]),
+        ("bo@EXAMPLE.COM.", &["https://exact.example/"]),
+        ("anna@example.com", &["https://anna.example/"]),
+        ("mailto:ANNA@example.com", &["https://anna.example/"]),
+        ("anna@sub.example.com", &["https://below.example/"]),
+        ("anna@deep.example.com", &["https://below.example/"]),
+        (
+            "anna@a.b.deep.example.com",
+            &["https://deep-a.example/", "https://deep-b.example/"],
+        ),
+        ("cy@xn--bcher-kva.example", &["https://idn.example/"]),
+        (
+            "https://cal.example.org/principals/bo",
+            &["https://bo.example/"],
+        ),
+    ] {
+        assert_eq!(
+            discover(&strategy, address).await,
+            receivers(urls),
+            "{address}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_listed_is_left_to_the_next_strategy() {
+    let strategy = open(CONFIG).await.unwrap();
+    for address in [
+        "anna@example.org",
+        "anna@evil-example.com",
+        "anna@example.com.evil.net",
+        "https://cal.example.org/principals/Bo",
+        "urn:uuid:1f0c",
+    ] {
+        let discovered = discover(&strategy, address).await;
+        assert_eq!(discovered, Discovered::NotMine, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn none_ends_the_search() {
+    let strategy = open(CONFIG).await.unwrap();
+    for address in ["anna@example.net", "anna@quiet.example"] {
+        assert_eq!(
+            discover(&strategy, address).await,
+            Discovered::NoService,
+            "{address}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lone_star_is_every_domain() {
+    let strategy = open(r#"domains."*" = "https://relay.example/""#)
+        .await
+        .unwrap();
+    assert_eq!(
+        discover(&strategy, "anna@example.org").await,
+        receivers(&["https://relay.example/"])
+    );
+    assert_eq!(
+        discover(&strategy, "urn:uuid:1f0c").await,
+        Discovered::NotMine
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_says_what_is_wrong() {
+    for (config, says) in [
+        (
+            r#"domains."example.com" = "http://x.example/""#,
+            "over https only",
+        ),
+        (
+            r#"domains."example.com" = []"#,
+            "a receiver's https URL, a list",
+        ),
+        (
+            r#"domains."example.com" = true"#,
+            "a receiver's https URL, a list",
+        ),
+        (r#"domains."exa mple" = "none""#, "is not a domain name"),
+        (
+            r#"domains."a.*.example" = "none""#,
+            "`a.*.example` is not a domain name",
+        ),
+        (
+            r#"addresses."anna" = "none""#,
+            "is not a calendar user address",
+        ),
+        (
+            "[domains]\n\"a.example\" = \"none\"\n\"A.example\" = \"none\"",
+            "listed twice",
+        ),
+        ("domain = {}", "unknown field `domain`"),
+    ] {
+        let error = open(config).await.unwrap_err();
+        assert!(error.message().contains(says), "{config}: {error}");
+    }
+}

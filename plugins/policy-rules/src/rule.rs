@@ -1,0 +1,214 @@
+use crate::Pattern;
+use convoke_sdk::prelude::*;
+use serde::de::{self, Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use std::{fmt, marker::PhantomData};
+
+/// What the administrator writes under `config`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    rules: Vec<Written>,
+}
+
+impl Config {
+    pub(crate) fn read(self) -> Result<Vec<Rule>> {
+        let numbered = (1..).zip(self.rules);
+        numbered
+            .map(|(number, written)| {
+                written.read(number).map_err(|problem| {
+                    Error::invalid(format!("rule {number} (counting from 1) {problem}"))
+                })
+            })
+            .collect()
+    }
+}
+
+/// A rule as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    allow: Option<About>,
+    deny: Option<About>,
+    from: Option<OneOf<Pattern>>,
+    to: Option<OneOf<Pattern>>,
+    method: Option<OneOf<String>>,
+    component: Option<OneOf<String>>,
+    via: Option<OneOf<Via>>,
+    detail: Option<Shown>,
+}
+
+impl Written {
+    fn read(self, number: usize) -> Result<Rule, &'static str> {
+        let (about, decision) = match (self.allow, self.deny) {
+            (Some(about), None) => {
+                let mut grant = Grant::default();
+                if let Some(Shown::Busy) = self.detail {
+                    grant.detail = Detail::Busy;
+                }
+                (about, Decision::Allow(grant))
+            }
+            (None, Some(_)) if self.detail.is_some() => {
+                return Err("denies, so `detail` has nothing to limit: remove it or write `allow`");
+            }
+            (None, Some(about)) => (about, Decision::deny(format!("rule {number} denies it"))),
+            (Some(_), Some(_)) => {
+                return Err("has both `allow` and `deny`: split it into two rules");
+            }
+            (None, None) => {
+                return Err(
+                    "has neither `allow` nor `deny`: write one of them, such as `allow = \"freebusy\"`",
+                );
+            }
+        };
+        Ok(Rule {
+            about,
+            from: self.from,
+            to: self.to,
+            method: self.method,
+            component: self.component,
+            via: self.via,
+            decision,
+        })
+    }
+}
+
+/// A rule: when it matches, and what it decides.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    about: About,
+    from: Option<OneOf<Pattern>>,
+    to: Option<OneOf<Pattern>>,
+    method: Option<OneOf<String>>,
+    component: Option<OneOf<String>>,
+    via: Option<OneOf<Via>>,
+    decision: Decision,
+}
+
+impl Rule {
+    pub(crate) fn matches(&self, request: &AccessRequest) -> bool {
+        let address = |wanted: Option<&OneOf<Pattern>>, address| {
+            OneOf::allows(wanted, |pattern| pattern.matches(address))
+        };
+        let word = |wanted: Option<&OneOf<String>>, found: &str| {
+            OneOf::allows(wanted, |word| word.eq_ignore_ascii_case(found))
+        };
+        self.about.covers(request.action)
+            && address(self.from.as_ref(), &request.originator)
+            && address(self.to.as_ref(), &request.recipient)
+            && word(self.method.as_ref(), &request.method)
+            && word(self.component.as_ref(), &request.component)
+            && OneOf::allows(self.via.as_ref(), |via| via.holds(request))
+    }
+
+    pub(crate) fn decision(&self) -> Decision {
+        self.decision.clone()
+    }
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum About {
+    FreeBusy,
+    Schedule,
+    Any,
+}
+
+impl About {
+    const fn covers(self, action: Action) -> bool {
+        matches!(
+            (self, action),
+            (Self::Any, _)
+                | (Self::FreeBusy, Action::FreeBusy)
+                | (Self::Schedule, Action::Schedule)
+        )
+    }
+}
+
+/// How the peer proved that it may speak for the originator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// A DKIM signature of the originator's domain or of one above it.
+    Dkim,
+    /// A client certificate of the originator's domain or of one above it.
+    Mtls,
+    /// A login at the submission listener that may act as the originator.
+    Submission,
+    /// None of these.
+    None,
+}
+
+impl Via {
+    fn holds(self, request: &AccessRequest) -> bool {
+        let mut ways = request
+            .proofs
+            .iter()
+            .filter_map(|proof| Self::of(proof, &request.originator));
+        match self {
+            Self::None => ways.next().is_none(),
+            wanted => ways.any(|way| way == wanted),
+        }
+    }
+
+    /// What a proof says about the originator; `None` if it is about somebody else.
+    fn of(proof: &Proof, originator: &CalendarAddress) -> Option<Self> {
+        let covers = |proven: &Domain| {
+            originator
+                .domain()
+                .is_ok_and(|domain| domain.is_within(proven))
+        };
+        match proof {
+            Proof::Dkim(domain) => covers(domain).then_some(Self::Dkim),
+            Proof::Mtls(domain) => covers(domain).then_some(Self::Mtls),
+            Proof::Submission(address) => address.same_user(originator).then_some(Self::Submission),
+        }
+    }
+}
+
+/// How much an allowed look-up shows.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shown {
+    Full,
+    Busy,
+}
+
+/// One value, or a list that is not empty.
+#[derive(Debug)]
+struct OneOf<T>(Vec<T>);
+
+impl<T> OneOf<T> {
+    /// Whether one of the values holds; a key that was not written asks for nothing.
+    fn allows(wanted: Option<&Self>, holds: impl FnMut(&T) -> bool) -> bool {
+        wanted.is_none_or(|list| list.0.iter().any(holds))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOf<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOfVisitor(PhantomData))
+    }
+}
+
+struct OneOfVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOfVisitor<T> {
+    type Value = OneOf<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one text or a list of at least one")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOf<T>, E> {
+        T::deserialize(de::IntoDeserializer::into_deserializer(text)).map(|one| OneOf(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<OneOf<T>, A::Error> {
+        let list = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        if list.is_empty() {
+            return Err(de::Error::invalid_length(0, &self));
+        }
+        Ok(OneOf(list))
+    }
+}

@@ -1,0 +1,168 @@
+use super::*;
+use proptest::prelude::*;
+
+async fn open(rules: &str) -> Result<Rules> {
+    let config = toml::from_str(&format!("rules = [{rules}]"))
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    Rules::open(config, Host::for_tests_without_index("/")).await
+}
+
+fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+/// `REQUEST VFREEBUSY anna@example.com bo@example.org` and what was proved: `dkim:example.com`,
+/// `mtls:…`, `submission:anna@example.com`.
+fn request(text: &str) -> AccessRequest {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [method, component, from, to, proofs @ ..] = &words[..] else {
+        panic!("{text} is no request");
+    };
+    let mut request = AccessRequest::new(*method, *component, address(from), address(to));
+    request.proofs = proofs
+        .iter()
+        .map(|proof| match proof.split_once(':').unwrap() {
+            ("dkim", domain) => Proof::Dkim(Domain::new(domain).unwrap()),
+            ("mtls", domain) => Proof::Mtls(Domain::new(domain).unwrap()),
+            (_, user) => Proof::Submission(address(user)),
+        })
+        .collect();
+    request
+}
+
+async fn decide(rules: &str, asked: &str) -> String {
+    let rules = open(rules).await.unwrap();
+    match rules.authorize(&request(asked)).await.unwrap() {
+        Decision::Allow(grant) if grant.detail == Detail::Busy => "allow busy".to_owned(),
+        Decision::Allow(_) => "allow".to_owned(),
+        Decision::Deny(reason) => reason,
+        Decision::Abstain => "abstain".to_owned(),
+    }
+}
+
+const LOOK: &str = "REQUEST VFREEBUSY anna@example.com bo@example.org";
+const INVITE: &str = "REQUEST VEVENT anna@example.com bo@example.org";
+
+#[tokio::test]
+async fn the_first_rule_that_matches_decides() {
+    for (rules, asked, decided) in [
+        ("", LOOK, "abstain"),
+        (r#"{ allow = "any" }"#, LOOK, "allow"),
+        (r#"{ allow = "freebusy" }"#, LOOK, "allow"),
+        (r#"{ allow = "freebusy" }"#, INVITE, "abstain"),
+        (r#"{ allow = "schedule" }"#, INVITE, "allow"),
+        (
+            r#"{ allow = "freebusy", detail = "busy" }"#,
+            LOOK,
+            "allow busy",
+        ),
+        (r#"{ allow = "freebusy", detail = "full" }"#, LOOK, "allow"),
+        (
+            r#"{ deny = "any", from = "*@example.com" }, { allow = "any" }"#,
+            LOOK,
+            "rule 1 denies it",
+        ),
+        (
+            r#"{ allow = "any" }, { deny = "any", from = "*@example.com" }"#,
+            LOOK,
+            "allow",
+        ),
+        (
+            r#"{ deny = "any", from = "*@example.net" }, { allow = "any" }"#,
+            LOOK,
+            "allow",
+        ),
+        (r#"{ allow = "any", to = "bo@*" }"#, LOOK, "allow"),
+        (r#"{ allow = "any", to = "cy@*" }"#, LOOK, "abstain"),
+        (
+            r#"{ allow = "any", from = ["*@a.example", "anna@*"] }"#,
+            LOOK,
+            "allow",
+        ),
+        (
+            r#"{ allow = "any", method = ["reply", "Request"] }"#,
+            INVITE,
+            "allow",
+        ),
+        (r#"{ allow = "any", method = "REPLY" }"#, INVITE, "abstain"),
+        (
+            r#"{ allow = "any", component = "vtodo" }"#,
+            INVITE,
+            "abstain",
+        ),
+    ] {
+        assert_eq!(decide(rules, asked).await, decided, "{rules}");
+    }
+}
+
+#[tokio::test]
+async fn via_asks_for_a_proof_that_covers_the_originator() {
+    for (via, proofs, holds) in [
+        (r#""dkim""#, "dkim:example.com", true),
+        (r#""dkim""#, "dkim:evil.net", false),
+        (r#""dkim""#, "dkim:cal.example.com", false),
+        (r#""dkim""#, "mtls:example.com", false),
+        (r#""dkim""#, "", false),
+        (r#""mtls""#, "dkim:evil.net mtls:example.com", true),
+        (r#"["dkim", "mtls"]"#, "mtls:example.com", true),
+        (r#""submission""#, "submission:ANNA@example.com", true),
+        (r#""submission""#, "submission:cy@example.com", false),
+        (r#""none""#, "", true),
+        (r#""none""#, "dkim:evil.net", true),
+        (r#""none""#, "dkim:example.com", false),
+    ] {
+        let rule = format!(r#"{{ allow = "any", via = {via} }}"#);
+        let decided = decide(&rule, &format!("{LOOK} {proofs}")).await;
+        assert_eq!(decided == "allow", holds, "{via} {proofs}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_rule_is_named_by_its_number() {
+    for (rules, says) in [
+        (
+            r#"{ allow = "any" }, { from = "*" }"#,
+            "rule 2 (counting from 1) has neither",
+        ),
+        (
+            r#"{ allow = "any", deny = "any" }"#,
+            "rule 1 (counting from 1) has both",
+        ),
+        (
+            r#"{ deny = "any", detail = "busy" }"#,
+            "rule 1 (counting from 1) denies",
+        ),
+        (r#"{ allow = "all" }"#, "unknown variant `all`"),
+        (r#"{ allow = "any", form = "*" }"#, "unknown field `form`"),
+        (r#"{ allow = "any", from = [] }"#, "at least one"),
+        (
+            r#"{ allow = "any", from = "example.com" }"#,
+            "such as `*@example.com`",
+        ),
+        (r#"{ allow = "any", via = "tls" }"#, "unknown variant `tls`"),
+    ] {
+        let error = open(rules).await.unwrap_err();
+        assert!(error.message().contains(says), "{rules}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_configuration_makes_reading_panic(text in "\\PC{0,80}") {
+        let _ = toml::from_str::<Config>(&text);
+    }
+
+    #[test]
+    fn the_same_question_gets_the_same_answer(
+        method in "\\PC{0,12}", component in "\\PC{0,12}", from in "[a-z*?.]{1,9}", host in "[a-z]{1,9}",
+    ) {
+        let Ok(originator) = CalendarAddress::new(&format!("{from}@{host}.example")) else { return Ok(()) };
+        let request = AccessRequest::new(method, component, originator, address("bo@example.org"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let rules = open(r#"{ deny = "any", from = "a*@*" }, { allow = "freebusy", via = "none" }"#).await.unwrap();
+            let first = rules.authorize(&request).await.unwrap();
+            assert_eq!(rules.authorize(&request).await.unwrap(), first);
+        });
+    }
+}
