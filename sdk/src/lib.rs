@@ -10,6 +10,8 @@ mod wire;
 
 #[doc(hidden)]
 pub mod guest;
+#[cfg(feature = "host")]
+pub mod remote;
 
 pub use convoke_types::{
     BusySpan, BusyType, CalendarAddress, Domain, EmptyRange, Etag, InvalidAddress, InvalidDomain,

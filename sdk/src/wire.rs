@@ -156,6 +156,12 @@ impl Write for () {
     fn write(self) {}
 }
 
+impl Read<()> for () {
+    fn read((): ()) -> Result<Self, Garbage> {
+        Ok(())
+    }
+}
+
 impl<T: Write> Write for Option<T> {
     type Sent = ROption<T::Sent>;
 

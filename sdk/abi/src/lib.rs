@@ -47,6 +47,8 @@
 )]
 
 pub mod discovery;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod manifest;
 pub mod policy;
 pub mod root;

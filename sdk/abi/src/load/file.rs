@@ -1,0 +1,143 @@
+use super::Reason;
+use std::{
+    fs::{self, Metadata},
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+/// The largest library taken.
+const MAX: u64 = 1024 * 1024 * 1024;
+
+/// Whose files are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    /// The user the host runs as; root is always trusted.
+    pub user: u32,
+    /// A group that may write, because it may write the host's program too.
+    pub group: Option<u32>,
+}
+
+impl Trust {
+    /// Trusts root and the user this process runs as. If the group of the program's own file may write that file
+    /// (as a build under umask 002 leaves it), the group may write plugins too: it could do as much without.
+    pub fn of_this_process() -> Self {
+        let group = std::env::current_exe()
+            .and_then(fs::metadata)
+            .ok()
+            .filter(|program| program.mode() & 0o020 != 0)
+            .map(|program| program.gid());
+        Self {
+            user: running_user(),
+            group,
+        }
+    }
+}
+
+/// The user this process runs as.
+pub fn running_user() -> u32 {
+    // POSIX: `geteuid` takes nothing, always succeeds, and `uid_t` is 32 bits wide on every system we build for.
+    unsafe extern "C" {
+        safe fn geteuid() -> u32;
+    }
+    geteuid()
+}
+
+/// Who owns a file, and who may write to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Access {
+    owner: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl Access {
+    pub(super) fn check(self, trust: &Trust) -> Result<(), Reason> {
+        let mode = self.mode & 0o7777;
+        if self.owner != 0 && self.owner != trust.user {
+            return Err(Reason::Owner {
+                owner: self.owner,
+                user: trust.user,
+            });
+        }
+        if mode & 0o002 != 0 {
+            return Err(Reason::Writable {
+                who: "others",
+                mode,
+            });
+        }
+        if mode & 0o020 != 0 && trust.group != Some(self.group) {
+            return Err(Reason::Writable {
+                who: "its group",
+                mode,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a regular file, and its access. Never blocks on something that is no file.
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
+    let link = fs::symlink_metadata(path).map_err(Reason::Unreadable)?;
+    if link.is_symlink() {
+        let target = fs::canonicalize(path).map_err(Reason::Unreadable)?;
+        return Err(Reason::SymbolicLink(target));
+    }
+    regular(&link)?;
+    let file = fs::File::open(path).map_err(Reason::Unreadable)?;
+    // What was opened counts, should it have been replaced since.
+    let metadata = file.metadata().map_err(Reason::Unreadable)?;
+    regular(&metadata)?;
+    let mut data = Vec::new();
+    file.take(MAX + 1)
+        .read_to_end(&mut data)
+        .map_err(Reason::Unreadable)?;
+    let access = Access {
+        owner: metadata.uid(),
+        group: metadata.gid(),
+        mode: metadata.mode(),
+    };
+    Ok((data, access))
+}
+
+fn regular(metadata: &Metadata) -> Result<(), Reason> {
+    if !metadata.is_file() {
+        Err(Reason::NotAFile)
+    } else if metadata.len() > MAX {
+        Err(Reason::TooLarge(MAX / 1024 / 1024))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_and_the_hosts_user_may_write() {
+        let trust = Trust {
+            user: 7,
+            group: None,
+        };
+        let mine = Trust {
+            group: Some(5),
+            ..trust
+        };
+        for (owner, mode, trust, fine) in [
+            (0, 0o100_644, trust, true),
+            (7, 0o100_755, trust, true),
+            (8, 0o100_644, trust, false),
+            (0, 0o100_664, trust, false),
+            (0, 0o100_664, mine, true),
+            (0, 0o100_646, mine, false),
+        ] {
+            let access = Access {
+                owner,
+                group: 5,
+                mode,
+            };
+            assert_eq!(access.check(&trust).is_ok(), fine, "{owner} {mode:o}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether what a library exports has the layout that we expect, be it older or newer than we are.
+
+use super::Reason;
+use crate::root::{Header, PluginRoot_Ref};
+use abi_stable::{
+    StableAbi, abi_stability::abi_checking::check_layout_compatibility, type_layout::TypeLayout,
+};
+
+/// The library's root module, if its layout fits.
+pub(super) fn checked(header: &'static Header) -> Result<PluginRoot_Ref, Reason> {
+    let theirs = header
+        .layout()
+        .ok_or_else(|| Reason::Layout("it does not say how its types are laid out".to_owned()))?;
+    compatible(<PluginRoot_Ref as StableAbi>::LAYOUT, theirs).map_err(Reason::Layout)?;
+    // SAFETY: one of the two layouts begins with the other; the fields and methods that are missing from theirs read
+    // as missing, as the tables carry their own length.
+    let root = unsafe { header.init_root_module_with_unchecked_layout() };
+    root.map_err(|error| Reason::Layout(last_mismatch(&error.to_string())))
+}
+
+/// Whether one grew out of the other; else the last mismatch.
+///
+/// `abi_stable` compares one way only: the implementation may be newer than the interface. A library older than the
+/// host is the same comparison with sides changed, which is sound as the tables only ever grow at their end.
+fn compatible(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<(), String> {
+    let Err(newer) = check_layout_compatibility(ours, theirs) else {
+        return Ok(());
+    };
+    check_layout_compatibility(theirs, ours).map_err(|_| last_mismatch(&newer.to_string()))
+}
+
+/// The last of the mismatches in a dump that may have 50,000 characters, in one line.
+pub(super) fn last_mismatch(dump: &str) -> String {
+    let last = dump.rsplit("\nError:").next().unwrap_or(dump);
+    let words = last.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words
+        .replace(" Expected: ", ": expected ")
+        .replace(" Found: ", ", found ");
+    words.chars().take(300).collect()
+}
+
+#[cfg(test)]
+#[allow(dead_code, reason = "only the layouts of the tables are looked at")]
+mod tests {
+    use super::*;
+
+    mod old {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = Table_Ref)))]
+        #[sabi(missing_field(option))]
+        pub struct Table {
+            #[sabi(last_prefix_field)]
+            pub first: u16,
+        }
+    }
+
+    mod new {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = Table_Ref)))]
+        #[sabi(missing_field(option))]
+        pub struct Table {
+            #[sabi(last_prefix_field)]
+            pub first: u16,
+            pub second: u64,
+        }
+    }
+
+    mod other {
+        #[repr(C)]
+        #[derive(abi_stable::StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = Table_Ref)))]
+        #[sabi(missing_field(option))]
+        pub struct Table {
+            #[sabi(last_prefix_field)]
+            pub first: u32,
+        }
+    }
+
+    #[test]
+    fn what_grew_fits_both_ways_and_what_changed_does_not() {
+        let old = <old::Table_Ref as StableAbi>::LAYOUT;
+        let new = <new::Table_Ref as StableAbi>::LAYOUT;
+        let other = <other::Table_Ref as StableAbi>::LAYOUT;
+        assert_eq!(compatible(old, new), Ok(()));
+        assert_eq!(compatible(new, old), Ok(()));
+        let mismatch = compatible(old, other).unwrap_err();
+        assert!(mismatch.contains("expected u16, found u32"), "{mismatch}");
+        assert!(mismatch.len() < 301 && !mismatch.contains('\n'));
+    }
+}

@@ -1,0 +1,105 @@
+use crate::{
+    CalendarUser, Error, ObjectIndex, Result,
+    wire::{Garbage, Read, Write},
+};
+use convoke_abi::{
+    ROption, RResult, RSlice, RStr, TD_Opaque,
+    services::{Event, HostObject, HostServices, HostServices_TO, level},
+    store,
+    values::Failure,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
+
+/// What a host offers to one opened plugin. Called from any thread, the plugin's own included.
+pub trait Services: Send + Sync {
+    /// What the administrator calls this use of the plugin.
+    fn instance(&self) -> &str;
+    /// The folder that relative paths in its configuration count from.
+    fn directory(&self) -> &Path;
+    /// Describes an iCalendar object, of this user if it is known.
+    fn index(&self, user: Option<&CalendarUser>, data: &[u8]) -> Result<ObjectIndex>;
+    /// Whether events of this level are wanted at all.
+    fn wants(&self, level: tracing::Level) -> bool;
+    /// Takes an event of the plugin's log.
+    fn log(&self, event: &LogEvent<'_>);
+}
+
+/// One event of a plugin's log.
+pub struct LogEvent<'a> {
+    /// How grave it is.
+    pub level: tracing::Level,
+    /// Where in the plugin it comes from.
+    pub target: &'a str,
+    /// What happened.
+    pub message: &'a str,
+    /// Its fields: names and values.
+    pub fields: Vec<(&'a str, &'a str)>,
+}
+
+/// The object that crosses to the plugin.
+pub(super) fn object(services: Arc<dyn Services>) -> HostObject {
+    HostServices_TO::from_value(Crossing(services), TD_Opaque)
+}
+
+/// Keeps the host's panics on the host's side.
+struct Crossing(Arc<dyn Services>);
+
+fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    // The host's services are shared between threads already, so they bear being left halfway.
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+impl HostServices for Crossing {
+    fn instance(&self) -> RStr<'_> {
+        caught(|| self.0.instance()).unwrap_or_default().into()
+    }
+
+    fn directory(&self) -> RSlice<'_, u8> {
+        let directory = caught(|| self.0.directory()).unwrap_or(Path::new(""));
+        directory.as_os_str().as_encoded_bytes().into()
+    }
+
+    fn index(
+        &self,
+        user: ROption<store::CalendarUser>,
+        data: RSlice<'_, u8>,
+    ) -> RResult<store::ObjectIndex, Failure> {
+        let described = caught(|| {
+            let user = Option::<CalendarUser>::read(user).map_err(Garbage::blame_plugin)?;
+            self.0.index(user.as_ref(), data.as_slice())
+        })
+        .unwrap_or_else(|| Err(Error::internal("the host failed to read the object")));
+        described.map(Write::write).map_err(Write::write).into()
+    }
+
+    fn wants(&self, number: u32) -> bool {
+        caught(|| self.0.wants(read_level(number))).unwrap_or_default()
+    }
+
+    fn log(&self, event: Event<'_>) {
+        let event = LogEvent {
+            level: read_level(event.level),
+            target: event.target.as_str(),
+            message: event.message.as_str(),
+            fields: (event.fields.iter())
+                .map(|fact| (fact.name.as_str(), fact.value.as_str()))
+                .collect(),
+        };
+        // A log that panics has nowhere to say so.
+        let _ = caught(|| self.0.log(&event));
+    }
+}
+
+fn read_level(number: u32) -> tracing::Level {
+    match number {
+        level::ERROR => tracing::Level::ERROR,
+        level::WARN => tracing::Level::WARN,
+        level::DEBUG => tracing::Level::DEBUG,
+        level::TRACE => tracing::Level::TRACE,
+        _ => tracing::Level::INFO,
+    }
+}
