@@ -1,3 +1,4 @@
 //! The Convoke host.
 
 pub mod outgoing;
+pub mod plugin;

@@ -22,22 +22,17 @@ use abi_stable::library::AbiHeaderRef;
 use libloading::os::unix;
 use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write as _,
     mem::ManuallyDrop,
     path::{Path, PathBuf},
 };
 
 /// A library file that was looked at, but not run.
-#[derive(Clone, Debug)]
 pub struct Candidate {
     /// Where it lies.
     pub file: PathBuf,
     /// What it says about itself.
     pub manifest: Manifest,
-    /// Its size in bytes.
-    pub size: u64,
-    /// SHA-256 of the file, in lower-case hexadecimal digits.
-    pub sha256: String,
+    data: Vec<u8>,
     access: file::Access,
 }
 
@@ -47,19 +42,23 @@ impl Candidate {
         let refuse = |reason| Refusal::new(path, reason);
         let (data, access) = file::read(path).map_err(refuse)?;
         let manifest = object::manifest(&data).map_err(refuse)?;
-        let sha256 = Sha256::digest(&data)
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                write!(text, "{byte:02x}").expect("a String takes whatever is written");
-                text
-            });
         Ok(Self {
             file: path.to_owned(),
             manifest,
-            size: data.len() as u64,
-            sha256,
+            data,
             access,
         })
+    }
+
+    /// The size of the file in bytes.
+    pub fn size(&self) -> usize {
+        self.data.len()
+    }
+
+    /// SHA-256 of the file, in lower-case hexadecimal digits. Reckoned at each call.
+    pub fn sha256(&self) -> String {
+        let digest = Sha256::digest(&self.data);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether it may be loaded at all; `sha256` is what the administrator wrote, if so.
@@ -67,16 +66,19 @@ impl Candidate {
         self.access
             .check(trust)
             .and_then(|()| self.check_manifest())
-            .and_then(|()| match sha256 {
-                Some(expected) if !expected.trim().eq_ignore_ascii_case(&self.sha256) => {
-                    Err(Reason::Sha256 {
-                        expected: expected.trim().to_owned(),
-                        found: self.sha256.clone(),
-                    })
-                }
-                _ => Ok(()),
-            })
+            .and_then(|()| sha256.map_or(Ok(()), |expected| self.check_sha256(expected.trim())))
             .map_err(|reason| Refusal::new(&self.file, reason))
+    }
+
+    fn check_sha256(&self, expected: &str) -> Result<(), Reason> {
+        let found = self.sha256();
+        if expected.eq_ignore_ascii_case(&found) {
+            return Ok(());
+        }
+        Err(Reason::Sha256 {
+            expected: expected.to_owned(),
+            found,
+        })
     }
 
     fn check_manifest(&self) -> Result<(), Reason> {
@@ -94,7 +96,8 @@ impl Candidate {
         match open(&self.file) {
             Ok(root) => Ok(Library {
                 root,
-                candidate: self,
+                file: self.file,
+                manifest: self.manifest,
             }),
             Err(reason) => Err(Refusal::new(&self.file, reason)),
         }
@@ -106,8 +109,10 @@ impl Candidate {
 pub struct Library {
     /// How to open each kind it offers.
     pub root: root::PluginRoot_Ref,
-    /// What was known before.
-    pub candidate: Candidate,
+    /// Where it lies.
+    pub file: PathBuf,
+    /// What it says about itself.
+    pub manifest: Manifest,
 }
 
 fn open(path: &Path) -> Result<root::PluginRoot_Ref, Reason> {

@@ -1,0 +1,149 @@
+//! Why a plugin is not there.
+
+use super::{PluginEntry, Position};
+use convoke_sdk::remote::{Kind, Library, NotOpened, Refusal};
+use std::{fmt, path::PathBuf};
+
+/// Why plugins are not there; a line for each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", lines(.0))]
+pub struct PluginErrors(pub Vec<PluginError>);
+
+fn lines(errors: &[PluginError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Why one plugin is not there: the entry, and what is wrong with it.
+#[derive(Debug)]
+pub struct PluginError {
+    /// Where its entry stands.
+    pub position: Option<Position>,
+    /// Under which heading.
+    pub kind: Kind,
+    /// What the entry names.
+    pub plugin: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl PluginError {
+    pub(super) fn new(entry: &PluginEntry, problem: Problem) -> Self {
+        Self {
+            position: entry.position.clone(),
+            kind: entry.kind,
+            plugin: entry.plugin.clone(),
+            problem,
+        }
+    }
+}
+
+impl fmt::Display for PluginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(position) = &self.position {
+            write!(f, "{position}: ")?;
+        }
+        write!(f, "{} `{}`: {}", self.kind, self.plugin, self.problem)
+    }
+}
+
+impl std::error::Error for PluginError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.problem)
+    }
+}
+
+/// What is wrong with an entry or its library; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No file of that name.
+    #[error("there is no such plugin {}{}", places(.looked), hint(.nearest.as_deref(), .present))]
+    NotFound {
+        /// The folders, or the one file, that were looked at.
+        looked: Vec<PathBuf>,
+        /// The plugin there whose name is nearest.
+        nearest: Option<String>,
+        /// The plugins that are there.
+        present: Vec<String>,
+    },
+    /// The file is not loaded.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A store under `[[discovery]]`, for example.
+    #[error(
+        "{} offers {}, not {entry}; list it under `[[{}]]`",
+        .file.display(), words(.offers), .offers.first().map_or("store", |kind| kind.as_str())
+    )]
+    WrongKind {
+        /// The library.
+        file: PathBuf,
+        /// The heading that it stands under.
+        entry: Kind,
+        /// What it could stand under.
+        offers: Vec<Kind>,
+    },
+    /// Two entries of one name.
+    #[error("another plugin is named `{0}` already; give this one a `name` of its own")]
+    NameTaken(String),
+    /// The table cannot be handed over.
+    #[error("its `config` cannot be written as TOML: {0}")]
+    Config(String),
+    /// The plugin says no.
+    #[error("{message}")]
+    NotOpened {
+        /// The library.
+        file: PathBuf,
+        /// What it says.
+        message: String,
+        /// The key at fault, from `config` on.
+        config_key: Option<String>,
+    },
+    /// It does not say anything.
+    #[error(
+        "{} did not open in time; look for what it waits for in the log, or raise the entry's `timeout`",
+        .0.display()
+    )]
+    OpenTimeout(PathBuf),
+}
+
+impl Problem {
+    pub(super) fn not_opened(library: &Library, refused: NotOpened) -> Self {
+        let file = library.file.clone();
+        let message = match &refused.config_key {
+            Some(_) => refused.error.to_string(),
+            None => format!("{} did not open: {}", file.display(), refused.error),
+        };
+        Self::NotOpened {
+            file,
+            message,
+            config_key: refused.config_key,
+        }
+    }
+}
+
+fn places(looked: &[PathBuf]) -> String {
+    let places: Vec<_> = (looked.iter())
+        .map(|place| place.display().to_string())
+        .collect();
+    match places.as_slice() {
+        [] => "as no plugin folder is known; set `[server] plugins`".to_owned(),
+        places => format!("at {}", places.join(", ")),
+    }
+}
+
+fn hint(nearest: Option<&str>, present: &[String]) -> String {
+    match (nearest, present) {
+        (Some(name), _) => format!("; did you mean `{name}`?"),
+        (None, []) => "; install it there, or correct `[server] plugins`".to_owned(),
+        (None, present) => format!("; there are {}", present.join(", ")),
+    }
+}
+
+fn words(kinds: &[Kind]) -> String {
+    let words: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    if words.is_empty() {
+        "no kind that this host knows".to_owned()
+    } else {
+        words.join(" and ")
+    }
+}

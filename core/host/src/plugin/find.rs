@@ -1,0 +1,139 @@
+//! From what an entry names to a library file.
+
+use super::error::Problem;
+use std::{
+    collections::BTreeSet,
+    env::consts::{DLL_PREFIX, DLL_SUFFIX},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What begins the file name of a plugin that cargo built in our workspace.
+const CRATE_PREFIX: &str = "convoke_";
+
+/// The library that `plugin` names: a path, which counts from `folder` if it is relative, or a name to look up in
+/// `directories`, in order.
+pub fn library(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<PathBuf, Problem> {
+    if is_path(plugin) {
+        let file = folder.join(plugin);
+        return if exists(&file) {
+            Ok(file)
+        } else {
+            Err(missing(plugin, vec![file.clone()], &parent(&file)))
+        };
+    }
+    let names = file_names(plugin);
+    directories
+        .iter()
+        .flat_map(|directory| names.iter().map(|name| directory.join(name)))
+        .find(|file| exists(file))
+        .ok_or_else(|| missing(plugin, directories.to_vec(), directories))
+}
+
+/// The name that an entry's plugin goes by: `store-sqlite` for `/usr/lib/libconvoke_store_sqlite.so` too.
+pub fn short_name(plugin: &str) -> String {
+    let file = Path::new(plugin).file_name().unwrap_or_default();
+    name_of(Path::new(file)).unwrap_or_else(|| plugin.to_owned())
+}
+
+/// The libraries in `directory`, by name of file.
+pub fn libraries(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| name_of(file).is_some())
+        .collect();
+    files.sort();
+    files
+}
+
+fn is_path(plugin: &str) -> bool {
+    plugin.contains('/') || plugin.ends_with(DLL_SUFFIX)
+}
+
+fn file_names(name: &str) -> [String; 2] {
+    let as_crate = name.replace('-', "_");
+    [
+        format!("{DLL_PREFIX}{CRATE_PREFIX}{as_crate}{DLL_SUFFIX}"),
+        format!("{name}{DLL_SUFFIX}"),
+    ]
+}
+
+/// The name under which a library file is found; `None` if it is not named like a library.
+fn name_of(file: &Path) -> Option<String> {
+    let stem = file.file_name()?.to_str()?.strip_suffix(DLL_SUFFIX)?;
+    let ours = stem
+        .strip_prefix(DLL_PREFIX)
+        .and_then(|stem| stem.strip_prefix(CRATE_PREFIX));
+    Some(match ours {
+        Some(name) => name.replace('_', "-"),
+        None => stem.to_owned(),
+    })
+}
+
+/// Whether something is there, be it a dangling link: what it is, is said when it is looked at.
+fn exists(file: &Path) -> bool {
+    fs::symlink_metadata(file).is_ok()
+}
+
+fn parent(file: &Path) -> Vec<PathBuf> {
+    file.parent().map(Path::to_owned).into_iter().collect()
+}
+
+fn missing(plugin: &str, looked: Vec<PathBuf>, directories: &[PathBuf]) -> Problem {
+    let present: BTreeSet<_> = directories
+        .iter()
+        .flat_map(|directory| libraries(directory))
+        .filter_map(|file| name_of(&file))
+        .collect();
+    let wanted = short_name(plugin);
+    let nearest = present
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .map(|(_, name)| name.clone());
+    Problem::NotFound {
+        looked,
+        nearest,
+        // A system folder may hold hundreds of libraries; a message may not.
+        present: present.into_iter().take(20).collect(),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_goes_by_one_name_whatever_its_file_is_called() {
+        for (plugin, name) in [
+            ("store-sqlite", "store-sqlite"),
+            ("/opt/libconvoke_store_sqlite.so", "store-sqlite"),
+            ("store-sqlite.so", "store-sqlite"),
+            ("./acme.so", "acme"),
+        ] {
+            assert_eq!(short_name(plugin), name);
+        }
+    }
+
+    #[test]
+    fn the_nearest_plugin_present_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["libconvoke_store_sqlite.so", "acme.so", "notes.txt"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        let directories = [folder.path().to_owned()];
+        let found = library("store-sqlite", &directories, Path::new("/")).unwrap();
+        assert!(found.ends_with("libconvoke_store_sqlite.so"));
+        for (wrong, hint) in [
+            ("store-sqlit", "did you mean `store-sqlite`?"),
+            ("policy", "there are acme, store-sqlite"),
+        ] {
+            let problem = library(wrong, &directories, Path::new("/")).unwrap_err();
+            assert!(problem.to_string().ends_with(hint), "{problem}");
+        }
+    }
+}

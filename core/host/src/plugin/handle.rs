@@ -1,0 +1,131 @@
+//! One opened plugin.
+
+use super::{
+    PluginEntry, PluginInfo, PluginState,
+    breaker::{Breaker, Turn},
+};
+use convoke_sdk::{
+    Error, ErrorKind, Result,
+    remote::{Kind, Library},
+};
+use std::{future::Future, path::PathBuf, pin::pin, task::Poll, time::Duration};
+use tracing::{error, info, warn};
+
+/// An opened plugin: each call has a deadline and passes the breaker.
+pub struct Handle<R> {
+    parts: Parts,
+    pub(super) remote: R,
+}
+
+/// What is known of an opened plugin, whatever its kind.
+pub(super) struct Parts {
+    name: String,
+    kind: Kind,
+    deadline: Duration,
+    file: PathBuf,
+    kinds: Vec<Kind>,
+    version: String,
+    abi: (u32, u32),
+    breaker: Breaker,
+}
+
+impl Parts {
+    pub(super) fn new(
+        name: String,
+        entry: &PluginEntry,
+        library: &Library,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            name,
+            kind: entry.kind,
+            deadline: entry.timeout.unwrap_or(deadline),
+            file: library.file.clone(),
+            kinds: library.manifest.kinds.clone(),
+            version: library.manifest.version.clone(),
+            abi: library.manifest.abi,
+            breaker: Breaker::default(),
+        }
+    }
+
+    pub(super) fn around<R>(self, remote: R) -> Handle<R> {
+        Handle {
+            parts: self,
+            remote,
+        }
+    }
+}
+
+impl<R> Handle<R> {
+    /// What the administrator calls it.
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// What `plugin list` shows.
+    pub fn info(&self) -> PluginInfo {
+        let parts = &self.parts;
+        PluginInfo {
+            name: parts.name.clone(),
+            kind: parts.kind,
+            file: parts.file.clone(),
+            kinds: parts.kinds.clone(),
+            version: parts.version.clone(),
+            abi: parts.abi,
+            state: match parts.breaker.skipped() {
+                None => PluginState::Ready,
+                Some(skipped) => PluginState::Skipped {
+                    reason: skipped.reason,
+                    left: skipped.left,
+                },
+            },
+        }
+    }
+
+    /// Makes one call. What is the plugin's fault is logged, and counted by the breaker.
+    pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let Parts { name, breaker, .. } = &self.parts;
+        let attempt = breaker.admit().map_err(|skipped| {
+            Error::unavailable(format!(
+                "plugin `{name}` is skipped for another {} s: {}",
+                skipped.left.as_secs().max(1),
+                skipped.reason
+            ))
+        })?;
+        let answer = within(self.parts.deadline, call).await;
+        let fault = answer.as_ref().err().filter(|error| is_fault(error.kind()));
+        if let Some(fault) = fault {
+            warn!(plugin = %name, kind = ?fault.kind(), "{fault}");
+        }
+        match attempt.settle(fault.map(Error::message)) {
+            Turn::None => {}
+            Turn::Tripped(pause) => error!(
+                plugin = %name,
+                "it keeps failing and is skipped for {} s; see what it says above",
+                pause.as_secs()
+            ),
+            Turn::Recovered => info!(plugin = %name, "it answers again"),
+        }
+        answer.map_err(|error| Error::new(error.kind(), format!("plugin `{name}`: {error}")))
+    }
+}
+
+/// Whether an error says that the plugin is not well, rather than that it answers *no*.
+fn is_fault(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unavailable | ErrorKind::Internal)
+}
+
+/// Waits for a call until its deadline. A call that answers at once costs no timer.
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut call = pin!(call);
+    if let Poll::Ready(answer) = futures::poll!(&mut call) {
+        return answer;
+    }
+    tokio::time::timeout(deadline, call)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::unavailable(format!(
+                "no answer within {deadline:?}; raise the entry's `timeout` if it needs longer"
+            )))
+        })
+}

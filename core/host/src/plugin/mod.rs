@@ -1,0 +1,188 @@
+//! Plugins: finding their libraries, opening them, and asking them in the right order.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`entry`] | what a configuration says about one plugin, and what all of them need |
+//! | [`find`] | from a name to a file |
+//! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
+//! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
+//! | [`breaker`] | a plugin that keeps failing is skipped for a while |
+//! | [`discovery`], [`policy`], [`stores`] | the three chains |
+//! | [`info`] | what `plugin list` shows |
+//!
+//! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
+//! not answer denies; a discovery that does not answer never turns into a permanent refusal.
+//!
+//! Not here: a plugin that blocks a thread or ends the process, which only a process of its own could contain.
+
+pub mod breaker;
+pub mod discovery;
+pub mod entry;
+pub mod error;
+pub mod find;
+pub mod handle;
+pub mod info;
+pub mod policy;
+mod services;
+pub mod stores;
+
+pub use discovery::DiscoveryChain;
+pub use entry::{IndexService, PluginEntry, Position, Setup};
+pub use error::{PluginError, PluginErrors, Problem};
+pub use handle::Handle;
+pub use info::{Installed, PluginInfo, PluginState, installed};
+pub use policy::{PolicyChain, Verdict};
+pub use stores::{StoreHandle, Stores};
+
+use convoke_sdk::remote::{
+    Candidate, Kind, Library, RemoteDiscovery, RemotePolicy, RemoteStore, Trust,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// How long a plugin may take to open, if its entry says nothing: a store may have to bring its files up to date.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// The plugins of one configuration, opened.
+pub struct Plugins {
+    /// Where receivers are found.
+    pub discovery: DiscoveryChain,
+    /// Who may do what.
+    pub policy: PolicyChain,
+    /// Where calendars live.
+    pub stores: Stores,
+}
+
+impl Plugins {
+    /// Opens every plugin of `setup`, or says what is wrong with each one that does not open.
+    pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
+        let names = instance_names(&setup.entries)?;
+        let opening = setup
+            .entries
+            .iter()
+            .zip(names)
+            .map(|(entry, name)| open(setup, entry, name));
+        let mut opened = Opened::default();
+        let mut errors = Vec::new();
+        for plugin in futures::future::join_all(opening).await {
+            match plugin {
+                Ok(plugin) => opened.push(plugin),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(PluginErrors(errors));
+        }
+        Ok(Self {
+            discovery: DiscoveryChain::new(opened.discovery),
+            policy: PolicyChain::new(opened.policy),
+            stores: Stores::new(opened.stores, setup.domains.clone()),
+        })
+    }
+
+    /// What is opened, and how it fares; in the order of the kinds, then of the configuration.
+    pub fn list(&self) -> Vec<PluginInfo> {
+        let mut list = self.discovery.list();
+        list.extend(self.policy.list());
+        list.extend(self.stores.iter().map(|store| store.info()));
+        list
+    }
+}
+
+#[derive(Default)]
+struct Opened {
+    discovery: Vec<Handle<RemoteDiscovery>>,
+    policy: Vec<Handle<RemotePolicy>>,
+    stores: Vec<Arc<StoreHandle>>,
+}
+
+enum Plugin {
+    Discovery(Handle<RemoteDiscovery>),
+    Policy(Handle<RemotePolicy>),
+    Store(StoreHandle),
+}
+
+impl Opened {
+    fn push(&mut self, plugin: Plugin) {
+        match plugin {
+            Plugin::Discovery(handle) => self.discovery.push(handle),
+            Plugin::Policy(handle) => self.policy.push(handle),
+            Plugin::Store(handle) => self.stores.push(Arc::new(handle)),
+        }
+    }
+}
+
+/// What each entry's plugin is called: its `name`, else the plugin's, numbered if it is used more than once.
+fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> {
+    let mut taken = BTreeSet::new();
+    let mut errors = Vec::new();
+    for entry in entries {
+        if let Some(name) = &entry.name
+            && !taken.insert(name.clone())
+        {
+            errors.push(PluginError::new(entry, Problem::NameTaken(name.clone())));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(PluginErrors(errors));
+    }
+    let mut free = |entry: &PluginEntry| {
+        let base = find::short_name(&entry.plugin);
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let name = std::iter::once(base.clone())
+            .chain(numbered)
+            .find(|name| !taken.contains(name))
+            .unwrap_or(base);
+        taken.insert(name.clone());
+        name
+    };
+    Ok(entries
+        .iter()
+        .map(|entry| entry.name.clone().unwrap_or_else(|| free(entry)))
+        .collect())
+}
+
+async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin, PluginError> {
+    let fail = |problem| PluginError::new(entry, problem);
+    let library = load(setup, entry).map_err(fail)?;
+    let config =
+        toml::to_string(&entry.config).map_err(|error| fail(Problem::Config(error.to_string())))?;
+    let services = services::for_instance(&name, setup);
+    let opened = tokio::time::timeout(entry.timeout.unwrap_or(OPENING), async {
+        let (library, config) = (&library, config.as_str());
+        let handle = |default| handle::Parts::new(name.clone(), entry, library, default);
+        Ok(match entry.kind {
+            Kind::Discovery => {
+                let remote = RemoteDiscovery::open(library, config, services).await?;
+                Plugin::Discovery(handle(discovery::DEADLINE).around(remote))
+            }
+            Kind::Policy => {
+                let remote = RemotePolicy::open(library, config, services).await?;
+                Plugin::Policy(handle(policy::DEADLINE).around(remote))
+            }
+            Kind::Store => {
+                let remote = RemoteStore::open(library, config, services).await?;
+                let handle = handle(stores::DEADLINE).around(remote);
+                Plugin::Store(StoreHandle::new(handle, entry.domains.clone()))
+            }
+        })
+    });
+    match opened.await {
+        Ok(Ok(plugin)) => Ok(plugin),
+        Ok(Err(not_opened)) => Err(fail(Problem::not_opened(&library, not_opened))),
+        Err(_) => Err(fail(Problem::OpenTimeout(library.file.clone()))),
+    }
+}
+
+fn load(setup: &Setup, entry: &PluginEntry) -> Result<Library, Problem> {
+    let file = find::library(&entry.plugin, &setup.directories(), setup.folder())?;
+    let candidate = Candidate::look(&file)?;
+    candidate.check(&Trust::of_this_process(), entry.sha256.as_deref())?;
+    if !candidate.manifest.kinds.contains(&entry.kind) {
+        return Err(Problem::WrongKind {
+            file,
+            entry: entry.kind,
+            offers: candidate.manifest.kinds,
+        });
+    }
+    Ok(candidate.load()?)
+}

@@ -1,0 +1,99 @@
+//! The policies, all of which are asked.
+
+use super::{Handle, PluginInfo};
+use convoke_sdk::{AccessRequest, Decision, Error, Grant, remote::RemotePolicy};
+use std::time::Duration;
+use tracing::info;
+
+/// The deadline of a decision, if its entry says nothing.
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The policies of the configuration.
+pub struct PolicyChain(Vec<Handle<RemotePolicy>>);
+
+/// What all policies together say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes, as far as the strictest of them grants.
+    Allow(Grant),
+    /// No; why is in the log.
+    Deny,
+}
+
+impl PolicyChain {
+    pub(super) fn new(policies: Vec<Handle<RemotePolicy>>) -> Self {
+        Self(policies)
+    }
+
+    /// Asks every policy. Any denial wins, one that fails or runs out of time denies, and so does nobody's allowing.
+    pub async fn decide(&self, request: &AccessRequest) -> Verdict {
+        let asked = self.0.iter().map(async |policy| {
+            let decision = policy.call(policy.remote.authorize(request)).await;
+            (policy.name(), decision)
+        });
+        let decisions = futures::future::join_all(asked).await;
+        match combined(decisions) {
+            Ok(grant) => Verdict::Allow(grant),
+            Err(reason) => {
+                info!(
+                    originator = %request.originator,
+                    recipient = %request.recipient,
+                    method = %request.method,
+                    component = %request.component,
+                    "denied: {reason}"
+                );
+                Verdict::Deny
+            }
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<PluginInfo> {
+        self.0.iter().map(Handle::info).collect()
+    }
+}
+
+/// The strictest grant, or why not.
+fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Grant, String> {
+    let mut granted: Option<Grant> = None;
+    for (name, decision) in decisions {
+        match decision {
+            Ok(Decision::Allow(grant)) => {
+                granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
+            }
+            Ok(Decision::Abstain) => {}
+            Ok(Decision::Deny(reason)) => return Err(format!("policy `{name}` says: {reason}")),
+            // The error names the plugin.
+            Err(error) => return Err(format!("{error}, and a policy that fails denies")),
+        }
+    }
+    granted.ok_or_else(|| "no policy allows it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_sdk::Detail;
+
+    #[test]
+    fn any_denial_wins_and_the_strictest_grant_holds() {
+        let mut busy = Grant::default();
+        busy.detail = Detail::Busy;
+        let allow = || Ok(Decision::allow());
+        let strict = || Ok(Decision::Allow(busy));
+        let abstain = || Ok(Decision::Abstain);
+        let deny = || Ok(Decision::deny("closed"));
+        let fail = || Err(Error::internal("broken"));
+        for (decisions, expected) in [
+            (vec![], None),
+            (vec![abstain()], None),
+            (vec![allow(), abstain()], Some(Grant::default())),
+            (vec![strict(), allow()], Some(busy)),
+            (vec![allow(), strict()], Some(busy)),
+            (vec![allow(), deny()], None),
+            (vec![allow(), fail()], None),
+        ] {
+            let named = decisions.into_iter().map(|d| ("p", d)).collect();
+            assert_eq!(combined(named).ok(), expected);
+        }
+    }
+}

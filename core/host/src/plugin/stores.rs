@@ -1,0 +1,190 @@
+//! The stores, by the domains they serve.
+
+use super::{Handle, PluginInfo};
+use convoke_sdk::{
+    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Domain, Etag, KeptMessage,
+    Listing, NewObject, NewUser, ObjectSummary, Page, Precondition, Result, StoredObject,
+    TimeRange, Uid, UserId, remote::RemoteStore,
+};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
+
+/// The deadline of a store's call, if its entry says nothing.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The stores of the configuration.
+pub struct Stores {
+    stores: Vec<Arc<StoreHandle>>,
+    /// What each serves: a domain and the store's place, the most specific domain first.
+    served: Vec<(Domain, usize)>,
+}
+
+impl Stores {
+    pub(super) fn new(stores: Vec<Arc<StoreHandle>>, server: Vec<Domain>) -> Self {
+        let domains = stores.iter().map(|store| store.domains.as_slice());
+        Self {
+            served: served(domains, &server),
+            stores,
+        }
+    }
+
+    /// The store that serves the address's domain; the most specific domain decides, then file order.
+    pub fn for_address(&self, address: &CalendarAddress) -> Option<&Arc<StoreHandle>> {
+        let domain = address.domain().ok()?;
+        let (_, place) = self
+            .served
+            .iter()
+            .find(|(served, _)| domain.is_within(served))?;
+        self.stores.get(*place)
+    }
+
+    /// The store that the administrator calls `name`.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<StoreHandle>> {
+        self.stores.iter().find(|store| store.name() == name)
+    }
+
+    /// All of them, in file order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<StoreHandle>> {
+        self.stores.iter()
+    }
+}
+
+/// Which domain each store serves, the most specific first. A store that lists none serves the server's, after those
+/// that list the same one.
+fn served<'a>(
+    stores: impl Iterator<Item = &'a [Domain]>,
+    server: &[Domain],
+) -> Vec<(Domain, usize)> {
+    let mut served: Vec<(Domain, usize, bool)> = Vec::new();
+    for (place, domains) in stores.enumerate() {
+        let all = domains.is_empty();
+        let domains = if all { server } else { domains };
+        served.extend(domains.iter().map(|domain| (domain.clone(), place, all)));
+    }
+    let labels = |domain: &Domain| domain.as_str().split('.').count();
+    served.sort_by_key(|(domain, place, all)| (Reverse(labels(domain)), *all, *place));
+    served
+        .into_iter()
+        .map(|(domain, place, _)| (domain, place))
+        .collect()
+}
+
+/// An opened store.
+pub struct StoreHandle {
+    handle: Handle<RemoteStore>,
+    domains: Vec<Domain>,
+}
+
+/// The methods of [`convoke_sdk::Store`], each with its deadline; arguments are borrowed so that a caller can try
+/// again.
+impl StoreHandle {
+    pub(super) fn new(handle: Handle<RemoteStore>, domains: Vec<Domain>) -> Self {
+        Self { handle, domains }
+    }
+
+    /// What the administrator calls it.
+    pub fn name(&self) -> &str {
+        self.handle.name()
+    }
+
+    /// What `plugin list` shows.
+    pub fn info(&self) -> PluginInfo {
+        self.handle.info()
+    }
+
+    /// See [`Store::find`](convoke_sdk::Store::find).
+    pub async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        self.handle.call(self.handle.remote.find(address)).await
+    }
+
+    /// See [`Store::get`](convoke_sdk::Store::get).
+    pub async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+        self.handle.call(self.handle.remote.get(user, uid)).await
+    }
+
+    /// See [`Store::put`](convoke_sdk::Store::put).
+    pub async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+    ) -> Result<Etag> {
+        let call = self.handle.remote.put(user, object, when);
+        self.handle.call(call).await
+    }
+
+    /// See [`Store::remove`](convoke_sdk::Store::remove).
+    pub async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition) -> Result<()> {
+        let call = self.handle.remote.remove(user, uid, when);
+        self.handle.call(call).await
+    }
+
+    /// See [`Store::busy`](convoke_sdk::Store::busy).
+    pub async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+        self.handle.call(self.handle.remote.busy(user, range)).await
+    }
+
+    /// See [`Store::add_user`](convoke_sdk::Store::add_user).
+    pub async fn add_user(&self, user: &NewUser) -> Result<UserId> {
+        self.handle.call(self.handle.remote.add_user(user)).await
+    }
+
+    /// See [`Store::remove_user`](convoke_sdk::Store::remove_user).
+    pub async fn remove_user(&self, user: &UserId) -> Result<()> {
+        self.handle.call(self.handle.remote.remove_user(user)).await
+    }
+
+    /// See [`Store::users`](convoke_sdk::Store::users).
+    pub async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>> {
+        self.handle.call(self.handle.remote.users(page)).await
+    }
+
+    /// See [`Store::list`](convoke_sdk::Store::list).
+    pub async fn list(&self, user: &UserId, page: &Page) -> Result<Listing<ObjectSummary>> {
+        self.handle.call(self.handle.remote.list(user, page)).await
+    }
+
+    /// See [`Store::changes`](convoke_sdk::Store::changes).
+    pub async fn changes(&self, user: &UserId, since: Option<&Cursor>) -> Result<Changes> {
+        let call = self.handle.remote.changes(user, since);
+        self.handle.call(call).await
+    }
+
+    /// See [`Store::keep`](convoke_sdk::Store::keep).
+    pub async fn keep(&self, user: &UserId, message: &KeptMessage) -> Result<()> {
+        self.handle
+            .call(self.handle.remote.keep(user, message))
+            .await
+    }
+
+    /// See [`Store::deliver`](convoke_sdk::Store::deliver).
+    pub async fn deliver(&self, user: &UserId, message: &KeptMessage) -> Result<Delivery> {
+        let call = self.handle.remote.deliver(user, message);
+        self.handle.call(call).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_domain_decides_then_file_order() {
+        let domain = |text| Domain::new(text).unwrap();
+        let [org, lab, com] = ["example.org", "lab.example.org", "example.com"].map(domain);
+        let stores = [vec![], vec![org.clone()], vec![lab.clone(), org.clone()]];
+        let served = served(
+            stores.iter().map(Vec::as_slice),
+            &[org.clone(), com.clone()],
+        );
+        assert_eq!(
+            served,
+            [
+                (lab, 2),
+                (org.clone(), 1),
+                (org.clone(), 2),
+                (org, 0),
+                (com, 0)
+            ]
+        );
+    }
+}
