@@ -1,0 +1,57 @@
+//! Whom a message is for.
+
+use super::people::address_of;
+use crate::message::{Kind, Message};
+use crate::tree::Property;
+use convoke_types::CalendarAddress;
+
+/// Whom METHOD addresses (spec §5): the ATTENDEEs but the originator, or the ORGANIZER.
+///
+/// Attendees that the organizer's client or nobody schedules with (SCHEDULE-AGENT, RFC 6638 §7.1) are left out. A
+/// busy-time request goes to every ATTENDEE: its list must equal the recipients. A delegation goes to the delegate.
+pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<CalendarAddress> {
+    if !message.method().is_from_organizer() {
+        return message.organizer().cloned().into_iter().collect();
+    }
+    if message.kind() == Kind::FreeBusy {
+        return message.attendees().to_vec();
+    }
+    let excused = |address: &CalendarAddress| {
+        let mut lines = message
+            .components()
+            .flat_map(|component| component.all("ATTENDEE"));
+        lines.any(|line| !is_served(line) && address_of(line).is_some_and(|it| it == *address))
+    };
+    let delegates = delegates_of(message, originator);
+    let attendees = message.attendees().iter();
+    attendees
+        .filter(|address| !address.same_user(originator) && !excused(address))
+        .filter(|address| delegates.is_empty() || delegates.iter().any(|it| it.same_user(address)))
+        .cloned()
+        .collect()
+}
+
+/// Whether the server schedules with an attendee or organizer (RFC 6638 §7.1).
+pub(super) fn is_served(line: &Property) -> bool {
+    line.param("SCHEDULE-AGENT")
+        .is_none_or(|agent| agent.eq_ignore_ascii_case("SERVER"))
+}
+
+/// Whom an attendee delegates to in this message; empty if the organizer sends it.
+pub(super) fn delegates_of(
+    message: &Message,
+    originator: &CalendarAddress,
+) -> Vec<CalendarAddress> {
+    if message.organizer_speaks_as(originator) || !message.is_delegation_by(originator) {
+        return Vec::new();
+    }
+    message
+        .components()
+        .flat_map(|component| component.all("ATTENDEE"))
+        .filter(|line| address_of(line).is_some_and(|it| it.same_user(originator)))
+        .flat_map(|line| &line.params)
+        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"))
+        .flat_map(|param| &param.values)
+        .filter_map(|address| CalendarAddress::new(address).ok())
+        .collect()
+}

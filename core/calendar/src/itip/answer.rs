@@ -1,0 +1,316 @@
+//! REPLY: what an attendee's answer does to the organizer's copy (RFC 5546 §3.2.3, §3.4.3).
+
+use super::instance::{InstanceKey, derive, recurs};
+use super::object::Object;
+use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, strip_local};
+use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
+use super::revision::{Revision, basic, sequence};
+use crate::message::{Message, utc};
+use crate::tree::{Component, Property};
+use convoke_types::{CalendarAddress, RequestStatus};
+
+/// What to do with an answer from somebody who was not invited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uninvited {
+    /// Put them on the list (RFC 5546 §3.2.2.6 leaves it to the organizer).
+    Accepted,
+    Refused,
+}
+
+/// The organizer's copy with an answer recorded.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub object: Object,
+    /// Who delegated to one that declined: they must be asked again (RFC 5546 §4.2.5).
+    pub ask_again: Vec<CalendarAddress>,
+}
+
+/// Records the answer of `replier`.
+pub(super) fn apply(
+    stored: &Object,
+    message: &Message,
+    replier: &CalendarAddress,
+    uninvited: Uninvited,
+) -> Result<Answered, RequestStatus> {
+    let mut object = stored.clone();
+    let mut ask_again = Vec::new();
+    for answer in message.components() {
+        let line = attendee(answer, replier).ok_or_else(not_answering)?;
+        let target = target(&object, answer)?;
+        let target = target_for(target, replier, uninvited, stored)?;
+        let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
+            continue;
+        };
+        record(&mut target, answer, line);
+        delegate(&mut target, answer, line);
+        if let Some(delegator) = declined_for(line, &target) {
+            reopen(&mut target, &delegator);
+            ask_again.push(delegator);
+        }
+        progress(&mut target, answer, replier);
+        comment(&mut target, answer, replier);
+        match key {
+            Some(key) => {
+                object.instances.insert(key, target);
+            }
+            None => object.master = Some(target),
+        }
+    }
+    Ok(Answered { object, ask_again })
+}
+
+fn not_answering() -> RequestStatus {
+    RequestStatus::NO_AUTHORITY.with_text("the reply has no ATTENDEE line of its Originator")
+}
+
+/// The component that an answer is about, and where it goes.
+struct Target {
+    key: Option<InstanceKey>,
+    component: Component,
+}
+
+fn target(object: &Object, answer: &Component) -> Result<Target, RequestStatus> {
+    let Some(id) = answer.get("RECURRENCE-ID") else {
+        let component = object.master.clone();
+        let component = component.ok_or_else(|| unknown("the organizer holds single instances"))?;
+        return Ok(Target {
+            key: None,
+            component,
+        });
+    };
+    let key = InstanceKey::of_property(id);
+    let known = object.instances.get(&key).cloned();
+    let series = object.master.as_ref().filter(|master| recurs(master));
+    let component = known.or_else(|| Some(derive(series?, id)));
+    let component = component.ok_or_else(|| unknown("there is no such instance"))?;
+    Ok(Target {
+        key: Some(key),
+        component,
+    })
+}
+
+fn unknown(text: &str) -> RequestStatus {
+    RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text)
+}
+
+/// The target with the replier on its list, if it may be there.
+fn target_for(
+    mut target: Target,
+    replier: &CalendarAddress,
+    uninvited: Uninvited,
+    stored: &Object,
+) -> Result<Target, RequestStatus> {
+    if attendee(&target.component, replier).is_some() {
+        return Ok(target);
+    }
+    // Invited to the series or to one instance of it is invited.
+    let elsewhere = stored
+        .components()
+        .any(|component| attendee(component, replier).is_some());
+    // RFC 5546 §4.2.5: the delegator's answer has named its delegate.
+    let named = target
+        .component
+        .all("ATTENDEE")
+        .any(|line| delegates_to(line, replier));
+    if !elsewhere && !named && uninvited == Uninvited::Refused {
+        return Err(RequestStatus::NO_AUTHORITY.with_text("the attendee was not invited"));
+    }
+    target
+        .component
+        .push(Property::new("ATTENDEE", replier.as_str()));
+    Ok(target)
+}
+
+fn delegates_to(line: &Property, delegate: &CalendarAddress) -> bool {
+    let mut named = line
+        .params
+        .iter()
+        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"));
+    named.any(|param| {
+        let mut addresses = param
+            .values
+            .iter()
+            .filter_map(|it| CalendarAddress::new(it).ok());
+        addresses.any(|address| address.same_user(delegate))
+    })
+}
+
+impl Target {
+    /// The target, unless a later answer of the same attendee is recorded, or the answer is to an older version
+    /// (RFC 5546 §2.1.5).
+    fn newer_than_recorded(
+        self,
+        answer: &Component,
+        replier: &CalendarAddress,
+    ) -> Option<(Option<InstanceKey>, Component)> {
+        let about = Revision::of(&self.component);
+        if sequence(answer).is_some_and(|sequence| sequence < about.sequence) {
+            return None;
+        }
+        let line = attendee(&self.component, replier)?;
+        let recorded = Revision {
+            sequence: line
+                .param(REPLY_SEQUENCE)
+                .and_then(|it| it.parse().ok())
+                .unwrap_or(0),
+            stamp: line.param(REPLY_DTSTAMP).and_then(utc),
+        };
+        let fresh = Revision::against(answer, &self.component) >= recorded;
+        fresh.then_some((self.key, self.component))
+    }
+}
+
+/// The attendee's line as it stands after the answer.
+fn record(target: &mut Component, answer: &Component, said: &Property) {
+    let revision = Revision::against(answer, target);
+    let Some(address) = address_of(said) else {
+        return;
+    };
+    let Some(line) = attendee_mut(target, &address) else {
+        return;
+    };
+    line.set_param("PARTSTAT", PartStat::of(said).as_str());
+    // The attendee says who it is and who acts for it; its ROLE and RSVP are the organizer's.
+    for name in ["DELEGATED-TO", "DELEGATED-FROM", "SENT-BY", "MEMBER"] {
+        line.remove_param(name);
+        let told = said
+            .params
+            .iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name));
+        line.params.extend(told.cloned());
+    }
+    for name in ["CN", "CUTYPE"] {
+        if let (None, Some(value)) = (line.param(name), said.param(name)) {
+            line.set_param(name, value);
+        }
+    }
+    line.set_param(REPLY_SEQUENCE, revision.sequence.to_string());
+    if let Some(stamp) = revision.stamp {
+        line.set_param(REPLY_DTSTAMP, basic(stamp));
+    }
+    line.set_param("SCHEDULE-STATUS", delivery_status(answer));
+}
+
+/// RFC 6638 §4.2: the codes of the reply's REQUEST-STATUS, or 2.0.
+fn delivery_status(answer: &Component) -> String {
+    let codes: Vec<String> = answer
+        .all("REQUEST-STATUS")
+        .filter_map(|line| line.value.parse::<RequestStatus>().ok())
+        .map(|status| status.code())
+        .collect();
+    if codes.is_empty() {
+        RequestStatus::SUCCESS.code()
+    } else {
+        codes.join(",")
+    }
+}
+
+/// RFC 5546 §4.2.5: a delegate comes on the list, with the delegator's role.
+fn delegate(target: &mut Component, answer: &Component, said: &Property) {
+    if PartStat::of(said) != PartStat::Delegated {
+        return;
+    }
+    let role = address_of(said).and_then(|delegator| {
+        attendee(target, &delegator)?
+            .param("ROLE")
+            .map(str::to_owned)
+    });
+    let named = said
+        .params
+        .iter()
+        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"));
+    for delegate in named.flat_map(|param| &param.values) {
+        let Ok(address) = CalendarAddress::new(delegate) else {
+            continue;
+        };
+        if attendee(target, &address).is_some() {
+            continue;
+        }
+        let told = attendee(answer, &address).cloned();
+        let mut line = told.unwrap_or_else(|| Property::new("ATTENDEE", address.as_str()));
+        // Only the delegate itself says how it answers.
+        line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
+        line.set_param("DELEGATED-FROM", said.value.clone());
+        if let (None, Some(role)) = (line.param("ROLE"), &role) {
+            line.set_param("ROLE", role.clone());
+        }
+        let mut holder = Component::new("ATTENDEE");
+        holder.push(line);
+        strip_local(&mut holder);
+        target.properties.append(&mut holder.properties);
+    }
+}
+
+/// Who delegated to an attendee that now declines, if the object knows of it.
+fn declined_for(said: &Property, target: &Component) -> Option<CalendarAddress> {
+    if PartStat::of(said) != PartStat::Declined {
+        return None;
+    }
+    let delegate = address_of(said)?;
+    let mut delegators = target
+        .all("ATTENDEE")
+        .filter(|line| PartStat::of(line) == PartStat::Delegated && delegates_to(line, &delegate));
+    delegators.next().and_then(address_of)
+}
+
+/// RFC 5546 §4.2.7: the delegator is asked again.
+fn reopen(target: &mut Component, delegator: &CalendarAddress) {
+    if let Some(line) = attendee_mut(target, delegator) {
+        line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
+        line.set_param("RSVP", "TRUE");
+        line.remove_param("DELEGATED-TO");
+    }
+}
+
+/// How far a to-do is. Where one attendee does it, that is how far it is; where several share it, each one's part is
+/// noted on its line, and the organizer tells the whole (RFC 5546 §4.5.6).
+fn progress(target: &mut Component, answer: &Component, replier: &CalendarAddress) {
+    const TOLD: [&str; 3] = ["PERCENT-COMPLETE", "COMPLETED", "STATUS"];
+    if !target.is("VTODO") {
+        return;
+    }
+    let organizer = target.get("ORGANIZER").and_then(address_of);
+    let others = target.all("ATTENDEE").any(|line| {
+        let is = |address: &CalendarAddress| is_attendee(line, address);
+        !is(replier) && !organizer.as_ref().is_some_and(is)
+    });
+    if others {
+        if let (Some(percent), Some(line)) = (
+            answer.value("PERCENT-COMPLETE"),
+            attendee_mut(target, replier),
+        ) {
+            line.set_param(REPLY_PERCENT, percent);
+        }
+        return;
+    }
+    for name in TOLD {
+        // An attendee does not cancel.
+        let told = answer
+            .get(name)
+            .filter(|it| !it.value.eq_ignore_ascii_case("CANCELLED"));
+        if let Some(told) = told {
+            target.set(told.clone());
+        }
+    }
+    let said = attendee(target, replier).map(PartStat::of);
+    let status = match said {
+        Some(PartStat::Completed) => "COMPLETED",
+        Some(PartStat::InProcess) => "IN-PROCESS",
+        _ => return,
+    };
+    if answer.get("STATUS").is_none() {
+        target.set(Property::new("STATUS", status));
+    }
+}
+
+/// What the attendee has to say, in the place of what it said before.
+fn comment(target: &mut Component, answer: &Component, replier: &CalendarAddress) {
+    let is_theirs =
+        |line: &Property| line.is("COMMENT") && line.param(COMMENT_FROM) == Some(replier.as_str());
+    target.properties.retain(|line| !is_theirs(line));
+    for said in answer.all("COMMENT") {
+        let mut said = said.clone();
+        said.set_param(COMMENT_FROM, replier.as_str());
+        target.push(said);
+    }
+}

@@ -1,0 +1,201 @@
+//! CANCEL: the organizer calls off all or part, or uninvites somebody (RFC 5546 §3.2.5, §3.4.5).
+//!
+//! Nothing is deleted: a cancelled component keeps its version, so that an old invitation that comes late does not
+//! bring it back, and people see what happened.
+
+use super::instance::{InstanceKey, Range, derive, recurs};
+use super::object::Object;
+use super::own::{COMMENT_FROM, Role};
+use super::people::same_person;
+use super::request::is_cancelled;
+use super::revision::Revision;
+use crate::message::Message;
+use crate::tree::{Component, Property};
+use jiff::ToSpan;
+
+/// The stored object with a CANCEL applied.
+pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
+    let mut object = stored.clone();
+    for component in message.components() {
+        match (InstanceKey::of(component), Range::of(component)) {
+            (None, _) => whole(&mut object, component, role),
+            (Some(key), Range::This) => instance(&mut object, key, component, role),
+            (Some(key), Range::ThisAndFuture) => future(&mut object, key, component, role),
+        }
+    }
+    object
+}
+
+/// What a CANCEL means for the copy it is applied to.
+enum Scope {
+    /// It is called off.
+    All,
+    /// Others are not invited any more.
+    Without(Vec<Property>),
+}
+
+impl Scope {
+    fn of(notice: &Component, role: Role) -> Self {
+        let attendees: Vec<Property> = notice.all("ATTENDEE").cloned().collect();
+        // RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited.
+        let concerns_owner = match role {
+            Role::Attendee(owner) => {
+                attendees.is_empty() || attendees.iter().any(|line| owner.is(line))
+            }
+            Role::Organizer => attendees.is_empty(),
+        };
+        if is_cancelled(notice) || concerns_owner {
+            Self::All
+        } else {
+            Self::Without(attendees)
+        }
+    }
+}
+
+fn whole(object: &mut Object, notice: &Component, role: Role) {
+    let Some(leading) = object.leading() else {
+        return;
+    };
+    if !is_news(notice, leading) {
+        return;
+    }
+    match Scope::of(notice, role) {
+        Scope::All => {
+            for component in object.components_mut() {
+                call_off(component, notice);
+            }
+        }
+        Scope::Without(attendees) => {
+            for component in object.components_mut() {
+                uninvite(component, &attendees, notice);
+            }
+        }
+    }
+}
+
+fn instance(object: &mut Object, key: InstanceKey, notice: &Component, role: Role) {
+    let mut target = match (
+        object.instances.get(&key),
+        &object.master,
+        notice.get("RECURRENCE-ID"),
+    ) {
+        (Some(known), ..) if is_news(notice, known) => known.clone(),
+        (None, Some(master), Some(id)) if recurs(master) && is_news(notice, master) => {
+            derive(master, id)
+        }
+        _ => return, // older than what is known, or about an instance that was never here
+    };
+    match Scope::of(notice, role) {
+        Scope::All => call_off(&mut target, notice),
+        Scope::Without(attendees) => uninvite(&mut target, &attendees, notice),
+    }
+    object.instances.insert(key, target);
+}
+
+/// This instance and all later ones: the rule ends before it.
+fn future(object: &mut Object, key: InstanceKey, notice: &Component, role: Role) {
+    let Some(master) = object.master.as_mut().filter(|master| recurs(master)) else {
+        return instance(object, key, notice, role);
+    };
+    if !is_news(notice, master) {
+        return;
+    }
+    if let Scope::Without(attendees) = Scope::of(notice, role) {
+        // Whoever else is dropped from some instances on is shown on the whole as before: instances that are not
+        // written out have no attendees of their own.
+        for (_, later) in object.instances.range_mut(key..) {
+            uninvite(later, &attendees, notice);
+        }
+        return;
+    }
+    let start = master.get("DTSTART").map(InstanceKey::of_property);
+    if start.is_some_and(|start| key <= start) {
+        return whole(object, &without_id(notice), role);
+    }
+    end_before(master, &key);
+    Revision::against(notice, master).write(master);
+    for (_, later) in object.instances.range_mut(key..) {
+        call_off(later, notice);
+    }
+}
+
+fn without_id(notice: &Component) -> Component {
+    let mut notice = notice.clone();
+    notice.remove("RECURRENCE-ID");
+    notice
+}
+
+/// Ends a series before one of its instances.
+fn end_before(master: &mut Component, key: &InstanceKey) {
+    if let (Some(rule), Some(until)) = (master.get_mut("RRULE"), before(key)) {
+        // RFC 5545 §3.3.10: COUNT and UNTIL exclude each other.
+        let parts = rule.value.split(';').filter(|part| {
+            let name = part.split('=').next().unwrap_or_default();
+            !name.eq_ignore_ascii_case("COUNT") && !name.eq_ignore_ascii_case("UNTIL")
+        });
+        rule.value = parts
+            .chain([format!("UNTIL={until}").as_str()])
+            .collect::<Vec<_>>()
+            .join(";");
+    }
+    for line in master.properties.iter_mut().filter(|line| line.is("RDATE")) {
+        let dates = line.value.split(',').filter(|date| {
+            let mut one = Property::new("RDATE", date.split('/').next().unwrap_or_default());
+            one.params.clone_from(&line.params);
+            InstanceKey::of_property(&one) < *key
+        });
+        line.value = dates.collect::<Vec<_>>().join(",");
+    }
+    master
+        .properties
+        .retain(|line| !line.is("RDATE") || !line.value.is_empty());
+}
+
+/// The last moment before an instance, in the form UNTIL takes (RFC 5545 §3.3.10).
+fn before(key: &InstanceKey) -> Option<String> {
+    let second = 1.second();
+    Some(match key {
+        InstanceKey::Date(date) => date.yesterday().ok()?.strftime("%Y%m%d").to_string(),
+        InstanceKey::Instant(instant) => super::revision::basic(instant.checked_sub(second).ok()?),
+        // A zone that is not known by name: to end the rule on the wall's clock is as near as can be.
+        InstanceKey::Wall(wall, zone) => {
+            let form = if zone.is_empty() {
+                "%Y%m%dT%H%M%S"
+            } else {
+                "%Y%m%dT%H%M%SZ"
+            };
+            wall.checked_sub(second).ok()?.strftime(form).to_string()
+        }
+        InstanceKey::Odd(_) => return None,
+    })
+}
+
+/// A CANCEL counts unless it is older; the same again changes nothing.
+fn is_news(notice: &Component, stored: &Component) -> bool {
+    Revision::against(notice, stored) >= Revision::of(stored)
+}
+
+fn call_off(component: &mut Component, notice: &Component) {
+    component.set(Property::new("STATUS", "CANCELLED"));
+    take_version(component, notice);
+}
+
+fn uninvite(component: &mut Component, attendees: &[Property], notice: &Component) {
+    component.properties.retain(|line| {
+        !(line.is("ATTENDEE") && attendees.iter().any(|gone| same_person(gone, line)))
+    });
+    take_version(component, notice);
+}
+
+/// The version of the CANCEL, and why.
+fn take_version(component: &mut Component, notice: &Component) {
+    let version = Revision::against(notice, component).max(Revision::of(component));
+    version.write(component);
+    if notice.get("COMMENT").is_some() {
+        let told_by_attendee = |line: &Property| line.param(COMMENT_FROM).is_some();
+        component
+            .properties
+            .retain(|line| !line.is("COMMENT") || told_by_attendee(line));
+        component.properties.extend(notice.all("COMMENT").cloned());
+    }
+}

@@ -1,0 +1,43 @@
+//! iTIP (RFC 5546): what a scheduling message does to the copy of one calendar user.
+//!
+//! Everything here is a function from (message, stored object, who) to (status, change, messages to send). Nothing is
+//! read, written or sent; time is an argument.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`receive`](fn@receive) | a message has arrived for a calendar user |
+//! | [`sent`](fn@sent) | a calendar user has sent a message: its own copy follows |
+//! | [`reply`](fn@reply) | an attendee's answer as a message |
+//! | [`addressees`](fn@addressees) | whom a message is for |
+//! | `request`, `cancel`, `add`, `answer`, `refresh` | the rules, a method each |
+//! | `object`, `instance`, `revision`, `people`, `own` | what the rules speak of |
+//!
+//! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
+//! ATTENDEEs changes that attendee's line. A message that arrives twice changes nothing the second time. What belongs
+//! to the calendar user (alarms, TRANSP, categories, `X-` properties, progress of a to-do) survives an update.
+//!
+//! Not done: an organizer is not replaced by a message (RFC 5546 §4.2.11), as nothing in it proves that the attendees
+//! agreed; proposals (COUNTER) are kept for the person and never applied.
+
+mod add;
+mod address;
+mod answer;
+mod cancel;
+mod instance;
+mod object;
+mod outgoing;
+mod own;
+mod people;
+mod receive;
+mod refresh;
+mod reply;
+mod request;
+mod revision;
+mod sent;
+
+pub use address::addressees;
+pub use outgoing::Outgoing;
+pub use people::{Owner, PartStat};
+pub use receive::{Change, Received, Receiving, receive};
+pub use reply::{ReplyError, reply};
+pub use sent::sent;

@@ -1,0 +1,75 @@
+//! Messages that go out.
+
+use super::object::Object;
+use super::own::strip_private;
+use super::people::attendee;
+use super::revision::basic;
+use crate::message::{Message, MessageError, Method};
+use crate::tree::{Calendar, Component, Property};
+use convoke_types::CalendarAddress;
+use jiff::Timestamp;
+
+/// A message to be sent, and to whom.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub message: Message,
+    /// Who sends it.
+    pub originator: CalendarAddress,
+    /// Who gets it.
+    pub recipients: Vec<CalendarAddress>,
+}
+
+/// What a message made here says it comes from.
+const PRODUCT: &str = "-//Convoke//Convoke//EN";
+
+/// A message about components, with the time zones that they name.
+pub(super) fn compose(
+    method: Method,
+    components: Vec<Component>,
+    zones: &Calendar,
+) -> Result<Message, MessageError> {
+    let mut calendar = Calendar::new();
+    let root = calendar.root_mut();
+    root.push(Property::new("VERSION", "2.0"));
+    root.push(Property::new("PRODID", PRODUCT));
+    root.push(Property::new("METHOD", method.as_str()));
+    root.components.extend(
+        zones
+            .zones()
+            .filter(|zone| is_named(zone, &components))
+            .cloned(),
+    );
+    root.components.extend(components);
+    Message::read(calendar)
+}
+
+fn is_named(zone: &Component, components: &[Component]) -> bool {
+    let id = zone.value("TZID");
+    let mut lines = components
+        .iter()
+        .flat_map(|component| &component.properties);
+    lines.any(|line| line.param("TZID").is_some_and(|name| Some(name) == id))
+}
+
+/// The latest version of an object for one attendee: what it is invited to, nothing else.
+pub(super) fn latest_for(
+    object: &Object,
+    attendee_address: &CalendarAddress,
+    now: Timestamp,
+) -> Vec<Component> {
+    let invited = object
+        .components()
+        .filter(|it| attendee(it, attendee_address).is_some());
+    invited
+        .map(|component| for_message(component, now))
+        .collect()
+}
+
+/// A stored component as it goes into a message.
+pub(super) fn for_message(component: &Component, now: Timestamp) -> Component {
+    let mut component = component.clone();
+    strip_private(&mut component);
+    component.set(Property::new("DTSTAMP", basic(now)));
+    component
+}

@@ -1,0 +1,263 @@
+//! What in an object belongs to the calendar user whose copy it is, and what never leaves that copy.
+
+use super::people::{Owner, PartStat, same_person};
+use super::revision::Revision;
+use crate::tree::{Component, Property};
+use std::cmp::Ordering;
+
+/// In which role the owner of a copy takes in a component.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role<'a> {
+    /// The organizer's message arrives at one who is invited.
+    Attendee(&'a Owner<'a>),
+    /// The organizer keeps what it just sent.
+    Organizer,
+}
+
+/// Properties that everybody sets for themselves: does it block my time, how do I file and paint it.
+const PERSONAL: [&str; 3] = ["TRANSP", "CATEGORIES", "COLOR"];
+
+/// How far I am with a to-do (RFC 6638 §3.2.2.1).
+const PROGRESS: [&str; 3] = ["STATUS", "PERCENT-COMPLETE", "COMPLETED"];
+
+/// Parameters about transport that belong to one server's copy (RFC 6638 §7); none goes into a message.
+const SCHEDULING: [&str; 3] = ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"];
+
+/// The SEQUENCE of an attendee's last reply, kept on its line (RFC 5546 §2.1.5: organizers persist it).
+pub(super) const REPLY_SEQUENCE: &str = "X-CONVOKE-REPLY-SEQUENCE";
+/// The DTSTAMP of an attendee's last reply.
+pub(super) const REPLY_DTSTAMP: &str = "X-CONVOKE-REPLY-DTSTAMP";
+/// How far an attendee says it is with a to-do that several share.
+pub(super) const REPLY_PERCENT: &str = "X-CONVOKE-PERCENT-COMPLETE";
+/// Whose COMMENT it is.
+pub(super) const COMMENT_FROM: &str = "X-CONVOKE-FROM";
+
+const RECORDS: [&str; 3] = [REPLY_SEQUENCE, REPLY_DTSTAMP, REPLY_PERCENT];
+
+/// Takes out of a component what is of one copy only: parameters about transport, what we noted on it.
+pub(super) fn strip_local(component: &mut Component) {
+    component
+        .properties
+        .retain(|line| !line.is("COMMENT") || line.param(COMMENT_FROM).is_none());
+    for line in &mut component.properties {
+        if line.is("ATTENDEE") || line.is("ORGANIZER") {
+            for name in SCHEDULING.iter().chain(&RECORDS) {
+                line.remove_param(name);
+            }
+        }
+    }
+}
+
+/// Takes out of a component what its owner keeps to itself, for a message about it.
+pub(super) fn strip_private(component: &mut Component) {
+    strip_local(component);
+    component.components.retain(|inner| !inner.is("VALARM"));
+    component.remove("REQUEST-STATUS");
+}
+
+/// A component of a message as the owner keeps it: the organizer's wins, the owner's own stays as it was in `before`.
+pub(super) fn blend(incoming: &Component, before: Option<&Component>, role: Role) -> Component {
+    let mut component = incoming.clone();
+    component.remove("REQUEST-STATUS");
+    strip_local(&mut component);
+    if let Some(before) = before {
+        keep_personal(before, &mut component, role);
+        keep_transport(before, &mut component);
+        match role {
+            Role::Attendee(owner) => keep_answer(owner, before, incoming, &mut component),
+            Role::Organizer => keep_answers(before, incoming, &mut component),
+        }
+    }
+    component
+}
+
+/// Copies what is personal from one version of a component to the next.
+pub(super) fn keep_personal(before: &Component, component: &mut Component, role: Role) {
+    let mut names: Vec<&str> = PERSONAL.to_vec();
+    // A cancelled to-do was cancelled by the organizer, not by the owner.
+    if before.is("VTODO") && before.value("STATUS") != Some("CANCELLED") {
+        names.extend(PROGRESS);
+    }
+    for name in names {
+        // The organizer's own message holds the organizer's own wishes; an attendee's stay over it.
+        let replace = match role {
+            Role::Attendee(_) => before.get(name).is_some(),
+            Role::Organizer => component.get(name).is_none(),
+        };
+        if replace {
+            component.remove(name);
+            component.properties.extend(before.all(name).cloned());
+        }
+    }
+    let unknown: Vec<Property> = before
+        .properties
+        .iter()
+        .filter(|line| is_private(line) && component.get(&line.name).is_none())
+        .cloned()
+        .collect();
+    component.properties.extend(unknown);
+    let has_alarms = component.components.iter().any(|inner| inner.is("VALARM"));
+    if matches!(role, Role::Attendee(_)) || !has_alarms {
+        component.components.retain(|inner| !inner.is("VALARM"));
+        let alarms = before.components.iter().filter(|inner| inner.is("VALARM"));
+        component.components.extend(alarms.cloned());
+    }
+}
+
+fn is_private(line: &Property) -> bool {
+    line.name
+        .get(..2)
+        .is_some_and(|start| start.eq_ignore_ascii_case("X-"))
+}
+
+/// SCHEDULE-AGENT and SCHEDULE-STATUS are the copy's own (RFC 6638 §7).
+fn keep_transport(before: &Component, component: &mut Component) {
+    for line in &mut component.properties {
+        if !line.is("ATTENDEE") && !line.is("ORGANIZER") {
+            continue;
+        }
+        let old = before
+            .all(&line.name)
+            .find(|old| same_person(old, line))
+            .cloned();
+        let Some(old) = old else { continue };
+        for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS"] {
+            if let Some(value) = old.param(name) {
+                line.set_param(name, value);
+            }
+        }
+    }
+}
+
+/// The owner's own answer: it stands until the organizer asks anew.
+fn keep_answer(owner: &Owner, before: &Component, incoming: &Component, component: &mut Component) {
+    let Some(old) = owner.attendee(before).cloned() else {
+        return;
+    };
+    let Some(line) = component
+        .properties
+        .iter_mut()
+        .find(|it| it.is("ATTENDEE") && owner.is(it))
+    else {
+        return;
+    };
+    if asks_anew(&old, line, before, incoming) {
+        return;
+    }
+    for name in ["PARTSTAT", "DELEGATED-TO"] {
+        match old
+            .params
+            .iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name))
+        {
+            Some(param) => {
+                line.remove_param(name);
+                line.params.push(param.clone());
+            }
+            None => {
+                line.remove_param(name);
+            }
+        }
+    }
+}
+
+/// Whether what the organizer says about the owner's answer counts more than the answer that the owner has given.
+fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Component) -> bool {
+    if PartStat::of(old) == PartStat::NeedsAction {
+        return true; // nothing was answered here; the organizer may know of an answer by other means
+    }
+    let age = Revision::of(incoming).cmp(&Revision::of(before));
+    if age != Ordering::Greater {
+        return false;
+    }
+    // RFC 5546 §3.2.2.1: rescheduled.
+    is_rescheduled(before, incoming)
+        // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more.
+        || (Revision::of(incoming).sequence > Revision::of(before).sequence
+            && line.param("PARTSTAT").is_some())
+        // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
+        || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
+}
+
+/// Whether a later version of a component is at other times.
+///
+/// EXDATE does not count: to drop one instance leaves the answers for the others as they are.
+pub(super) fn is_rescheduled(before: &Component, after: &Component) -> bool {
+    ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"]
+        .iter()
+        .any(|name| {
+            let lines = |component: &Component| {
+                let mut lines: Vec<(String, Option<String>)> = component
+                    .all(name)
+                    .map(|line| (line.value.clone(), line.param("TZID").map(str::to_owned)))
+                    .collect();
+                lines.sort();
+                lines
+            };
+            lines(before) != lines(after)
+        })
+}
+
+/// What attendees have answered, in the organizer's copy: it stands unless the organizer says otherwise.
+fn keep_answers(before: &Component, incoming: &Component, component: &mut Component) {
+    let asks_anew =
+        Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming);
+    for line in component
+        .properties
+        .iter_mut()
+        .filter(|line| line.is("ATTENDEE"))
+    {
+        let Some(old) = before.all("ATTENDEE").find(|old| same_person(old, line)) else {
+            continue;
+        };
+        // Even then an answer to the old version must be told from one to the new.
+        for name in RECORDS {
+            if let Some(value) = old.param(name) {
+                line.set_param(name, value);
+            }
+        }
+        let silent = !asks_anew && PartStat::of(line) == PartStat::NeedsAction;
+        if let Some(value) = old.param("PARTSTAT").filter(|_| silent) {
+            line.set_param("PARTSTAT", value);
+        }
+    }
+    let comments = before
+        .all("COMMENT")
+        .filter(|line| line.param(COMMENT_FROM).is_some());
+    component.properties.extend(comments.cloned());
+}
+
+/// Whether an instance differs from what its series implies only in what is the owner's own (and in answers): then
+/// it does not say that the organizer changed that instance.
+pub(super) fn is_only_own(instance: &Component, implied: &Component, role: Role) -> bool {
+    super::object::same_component(&bare(instance, role), &bare(implied, role))
+}
+
+fn bare(component: &Component, role: Role) -> Component {
+    const BOOKKEEPING: [&str; 5] = [
+        "SEQUENCE",
+        "DTSTAMP",
+        "CREATED",
+        "LAST-MODIFIED",
+        "REQUEST-STATUS",
+    ];
+    let mut bare = component.clone();
+    strip_private(&mut bare);
+    let is_todo = component.is("VTODO");
+    bare.properties.retain(|line| {
+        let named = |names: &[&str]| names.iter().any(|name| line.is(name));
+        !(named(&PERSONAL)
+            || named(&BOOKKEEPING)
+            || (is_todo && named(&PROGRESS))
+            || is_private(line)
+            || matches!(role, Role::Attendee(owner) if line.is("ATTENDEE") && owner.is(line)))
+    });
+    for line in &mut bare.properties {
+        if line.is("ATTENDEE") {
+            for name in ["PARTSTAT", "RSVP", "DELEGATED-TO"] {
+                line.remove_param(name);
+            }
+        }
+    }
+    bare
+}

@@ -1,0 +1,142 @@
+//! An attendee's answer as a message (RFC 5546 §3.2.3, §3.4.3).
+
+use super::object::Object;
+use super::outgoing::{Outgoing, compose};
+use super::own::strip_local;
+use super::people::{Owner, PartStat, address_of};
+use super::request::is_cancelled;
+use super::revision::basic;
+use crate::message::{MessageError, Method};
+use crate::tree::{Calendar, Component, Property};
+use jiff::Timestamp;
+
+/// There is nothing to answer, or not like that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// It is neither event nor to-do.
+    #[error("the object is neither an event nor a to-do, so there is nothing to answer")]
+    NotSchedulable,
+    /// Nobody invited.
+    #[error("the object has no ORGANIZER: it is nobody's invitation")]
+    NoOrganizer,
+    /// The owner is the organizer.
+    #[error("the organizer does not answer its own invitation; change the object instead")]
+    OwnInvitation,
+    /// The owner is not on the list.
+    #[error("none of the owner's addresses is among the ATTENDEEs")]
+    NotInvited,
+    /// All of it is cancelled.
+    #[error("the organizer has cancelled it")]
+    Cancelled,
+    /// The word is no answer to this kind of object.
+    #[error("{0} is not an answer here; accept, decline or be tentative")]
+    NotAnAnswer(PartStat),
+    /// The stored object is so odd that no message can be made of it.
+    #[error("no message can be made of the stored object: {0}")]
+    Odd(MessageError),
+}
+
+/// The owner's answer to an invitation: to the whole and to every instance that it is invited to.
+///
+/// Its own copy changes when the message is handed to [`sent`](fn@super::sent).
+pub fn reply(
+    existing: &Calendar,
+    owner: &Owner,
+    answer: PartStat,
+    now: Timestamp,
+) -> Result<Outgoing, ReplyError> {
+    let object = Object::of(existing).ok_or(ReplyError::NotSchedulable)?;
+    let leading = object.leading().ok_or(ReplyError::NotSchedulable)?;
+    if !is_answer(answer, leading) {
+        return Err(ReplyError::NotAnAnswer(answer));
+    }
+    if owner.organizes(leading) {
+        return Err(ReplyError::OwnInvitation);
+    }
+    let invited: Vec<(&Component, &Property)> = object
+        .components()
+        .filter_map(|component| Some((component, owner.attendee(component)?)))
+        .collect();
+    let (_, own) = *invited.first().ok_or(ReplyError::NotInvited)?;
+    let originator = address_of(own).ok_or(ReplyError::NotInvited)?;
+    let components: Vec<Component> = invited
+        .iter()
+        .filter(|(component, _)| !is_cancelled(component))
+        .map(|(component, line)| {
+            let mut line = (*line).clone();
+            line.set_param("PARTSTAT", answer.as_str());
+            answer_to(component, line, now)
+        })
+        .collect();
+    if components.is_empty() {
+        return Err(ReplyError::Cancelled);
+    }
+    send(existing, leading, components, originator)
+}
+
+/// A REPLY of these components to the organizer.
+pub(super) fn send(
+    existing: &Calendar,
+    leading: &Component,
+    components: Vec<Component>,
+    originator: convoke_types::CalendarAddress,
+) -> Result<Outgoing, ReplyError> {
+    let organizer = leading
+        .get("ORGANIZER")
+        .and_then(address_of)
+        .ok_or(ReplyError::NoOrganizer)?;
+    let message = compose(Method::Reply, components, existing).map_err(ReplyError::Odd)?;
+    Ok(Outgoing {
+        message,
+        originator,
+        recipients: vec![organizer],
+    })
+}
+
+fn is_answer(answer: PartStat, component: &Component) -> bool {
+    match answer {
+        PartStat::Accepted | PartStat::Declined | PartStat::Tentative => true,
+        PartStat::Completed | PartStat::InProcess => component.is("VTODO"),
+        // A delegation names the delegate, which needs more than a word.
+        PartStat::NeedsAction | PartStat::Delegated => false,
+    }
+}
+
+/// What a REPLY says about one component: who answers how, about which version of what.
+pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestamp) -> Component {
+    const IDENTIFYING: [&str; 6] = [
+        "UID",
+        "RECURRENCE-ID",
+        "SEQUENCE",
+        "ORGANIZER",
+        "DTSTART",
+        "SUMMARY",
+    ];
+    let answer = PartStat::of(&line);
+    line.remove_param("RSVP");
+    let mut said = Component::new(component.name.clone());
+    said.push(Property::new("DTSTAMP", basic(now)));
+    for name in IDENTIFYING {
+        said.properties.extend(component.get(name).cloned());
+    }
+    said.push(line);
+    if component.is("VTODO") {
+        let percent = component.value("PERCENT-COMPLETE");
+        match (answer, percent) {
+            (PartStat::Completed, _) => {
+                said.push(Property::new("PERCENT-COMPLETE", "100"));
+                let done = component
+                    .value("COMPLETED")
+                    .map_or_else(|| basic(now), str::to_owned);
+                said.push(Property::new("COMPLETED", done));
+            }
+            (PartStat::InProcess, Some(percent)) => {
+                said.push(Property::new("PERCENT-COMPLETE", percent));
+            }
+            _ => {}
+        }
+    }
+    strip_local(&mut said);
+    said
+}

@@ -1,0 +1,146 @@
+//! REQUEST: the organizer invites, updates or reschedules (RFC 5546 §3.2.2, §3.4.2).
+
+use super::instance::{InstanceKey, derive};
+use super::object::Object;
+use super::own::{Role, blend, is_only_own, is_rescheduled, keep_personal, strip_local};
+use super::people::same_person;
+use super::revision::Revision;
+use crate::message::Message;
+use crate::tree::Component;
+use std::collections::BTreeMap;
+
+/// The object that an invitation makes where there is none.
+pub(super) fn begin(message: &Message) -> Option<Object> {
+    let mut object = Object::from_message(message)?;
+    for component in object.components_mut() {
+        strip_local(component);
+    }
+    Some(object)
+}
+
+/// The stored object with the newer parts of a REQUEST in it.
+pub(super) fn merge(stored: &Object, message: &Message, role: Role) -> Object {
+    let Some(incoming) = Object::from_message(message) else {
+        return stored.clone();
+    };
+    let mut merged = stored.clone();
+    merged.adopt_zones(message.calendar());
+    if let Some(master) = newer_master(stored, &incoming) {
+        merged.master = Some(blend(master, stored.master.as_ref(), role));
+        merged.instances = instances_under(&merged, stored, &incoming, role);
+    }
+    for (key, instance) in &incoming.instances {
+        let known = stored.instances.get(key);
+        if !is_news(instance, known, stored.master.as_ref()) {
+            continue;
+        }
+        let implied = implied(stored, instance);
+        merged.instances.insert(
+            key.clone(),
+            blend(instance, known.or(implied.as_ref()), role),
+        );
+    }
+    merged
+}
+
+fn newer_master<'a>(stored: &Object, incoming: &'a Object) -> Option<&'a Component> {
+    incoming
+        .master
+        .as_ref()
+        .filter(|master| is_news(master, stored.master.as_ref(), None))
+}
+
+/// Whether a component of a message is to be taken: not older than what is stored (RFC 5546 §2.1.5).
+///
+/// Equal is taken too: it changes nothing if it is a duplicate, and peers that send twice in a second mean the later.
+/// But a cancelled component comes back only with a newer version.
+fn is_news(incoming: &Component, known: Option<&Component>, series: Option<&Component>) -> bool {
+    let revision = Revision::of(incoming);
+    match (known, series) {
+        (Some(known), _) => {
+            let stored = Revision::of(known);
+            revision > stored || (revision == stored && !is_cancelled(known))
+        }
+        // An instance not seen before is of the version of its series; but where an organizer counts each instance
+        // by itself, its DTSTAMP tells that it is later.
+        (None, Some(series)) => {
+            let stored = Revision::of(series);
+            let later = revision.stamp > stored.stamp;
+            later || (revision.sequence >= stored.sequence && !is_cancelled(series))
+        }
+        (None, None) => true,
+    }
+}
+
+pub(super) fn is_cancelled(component: &Component) -> bool {
+    component
+        .value("STATUS")
+        .is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
+}
+
+/// Which stored instances stand beside a new version of the whole that does not name them.
+///
+/// RFC 5546 §4.4.7: what was told about instances is lost unless the update tells it again. What is kept: instances
+/// newer than the update (messages may overtake each other), and those that the owner changed for itself.
+fn instances_under(
+    merged: &Object,
+    stored: &Object,
+    incoming: &Object,
+    role: Role,
+) -> BTreeMap<InstanceKey, Component> {
+    let mut kept = BTreeMap::new();
+    let (Some(new), Some(update)) = (&merged.master, &incoming.master) else {
+        return kept;
+    };
+    let rescheduled = stored
+        .master
+        .as_ref()
+        .is_none_or(|old| is_rescheduled(old, update));
+    for (key, instance) in &stored.instances {
+        let is_newer = Revision::of(instance) > Revision::of(update);
+        if is_newer || incoming.instances.contains_key(key) {
+            kept.insert(key.clone(), instance.clone());
+            continue;
+        }
+        let own =
+            implied(stored, instance).is_some_and(|implied| is_only_own(instance, &implied, role));
+        if own && !rescheduled {
+            kept.insert(key.clone(), rebased(new, instance, role));
+        }
+    }
+    kept
+}
+
+/// The instance as the stored series implies it.
+fn implied(stored: &Object, instance: &Component) -> Option<Component> {
+    Some(derive(
+        stored.master.as_ref()?,
+        instance.get("RECURRENCE-ID")?,
+    ))
+}
+
+/// The owner's own changes to an instance, on a new version of the series.
+fn rebased(series: &Component, own: &Component, role: Role) -> Component {
+    let Some(id) = own.get("RECURRENCE-ID") else {
+        return own.clone();
+    };
+    let mut instance = derive(series, id);
+    keep_personal(own, &mut instance, role);
+    for line in instance
+        .properties
+        .iter_mut()
+        .filter(|line| line.is("ATTENDEE"))
+    {
+        let answered = match role {
+            Role::Attendee(owner) => owner.is(line),
+            Role::Organizer => true,
+        };
+        if let Some(old) = own
+            .all("ATTENDEE")
+            .find(|old| answered && same_person(old, line))
+        {
+            old.clone_into(line);
+        }
+    }
+    instance
+}

@@ -1,0 +1,155 @@
+//! A calendar user has sent a message: its own copy follows.
+
+use super::address::delegates_of;
+use super::instance::{InstanceKey, derive, recurs};
+use super::object::Object;
+use super::own::Role;
+use super::people::{Owner, address_of, attendee};
+use super::receive::{Change, change};
+use super::{add, cancel, request};
+use crate::message::{Message, Method};
+use crate::tree::{Calendar, Component, Property};
+use convoke_types::CalendarAddress;
+
+/// Keeps the originator's own copy in step with what it has just sent.
+///
+/// `existing` is the stored object of the message's UID in the copy of `owner`, who is the originator.
+pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Change {
+    let organizes = message
+        .organizer()
+        .is_some_and(|organizer| owner.answers_to(organizer));
+    let stored = existing
+        .and_then(Object::of)
+        .filter(|object| object.is_kind(message.kind()));
+    match (message.method(), stored) {
+        (Method::Request, None) if organizes && existing.is_none() => {
+            request::begin(message).map_or(Change::None, |object| change(None, object))
+        }
+        (Method::Request | Method::Add | Method::Cancel, Some(stored)) if organizes => {
+            if !stored
+                .leading()
+                .is_some_and(|leading| owner.organizes(leading))
+            {
+                return Change::None;
+            }
+            let object = match message.method() {
+                Method::Request => request::merge(&stored, message, Role::Organizer),
+                Method::Cancel => cancel::apply(&stored, message, Role::Organizer),
+                _ => add::apply(&stored, message, Role::Organizer).unwrap_or(stored),
+            };
+            change(existing, object)
+        }
+        (Method::Request, Some(stored)) => change(existing, handed_on(stored, message, owner)),
+        (Method::Reply, Some(stored)) if !organizes => {
+            change(existing, answered(stored, message, owner))
+        }
+        _ => Change::None,
+    }
+}
+
+/// The attendee's copy after its answer.
+fn answered(mut stored: Object, message: &Message, owner: &Owner) -> Object {
+    for answer in message.components() {
+        let Some(said) = owner.attendee(answer) else {
+            continue;
+        };
+        let Some((key, mut component)) = target(&stored, answer) else {
+            continue;
+        };
+        say(&mut component, said, owner);
+        if component.is("VTODO") {
+            progress(&mut component, answer);
+        }
+        delegates(&mut component, answer, said);
+        match key {
+            Some(key) => {
+                stored.instances.insert(key, component);
+            }
+            None => stored.master = Some(component),
+        }
+    }
+    stored
+}
+
+fn target(stored: &Object, answer: &Component) -> Option<(Option<InstanceKey>, Component)> {
+    let Some(id) = answer.get("RECURRENCE-ID") else {
+        return Some((None, stored.master.clone()?));
+    };
+    let key = InstanceKey::of_property(id);
+    let known = stored.instances.get(&key).cloned();
+    let series = stored.master.as_ref().filter(|master| recurs(master));
+    Some((Some(key), known.or_else(|| Some(derive(series?, id)))?))
+}
+
+/// How the owner answers, on its line.
+fn say(component: &mut Component, said: &Property, owner: &Owner) {
+    let mut lines = component.properties.iter_mut();
+    let own = lines.find(|line| line.is("ATTENDEE") && owner.is(line));
+    let Some(line) = own else {
+        // RFC 5546 §3.2.2.6: who was forwarded an invitation answers though it is not on the list.
+        return component.push(said.clone());
+    };
+    for name in ["PARTSTAT", "DELEGATED-TO", "SENT-BY"] {
+        line.remove_param(name);
+        let told = said
+            .params
+            .iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name));
+        line.params.extend(told.cloned());
+    }
+    // It has been answered.
+    line.remove_param("RSVP");
+}
+
+fn progress(component: &mut Component, answer: &Component) {
+    for name in ["PERCENT-COMPLETE", "COMPLETED", "STATUS"] {
+        if let Some(told) = answer.get(name) {
+            component.set(told.clone());
+        }
+    }
+}
+
+/// The delegates that a message names come on the list of the delegator's copy too.
+fn delegates(component: &mut Component, message: &Component, said: &Property) {
+    let named = said
+        .params
+        .iter()
+        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"));
+    for delegate in named.flat_map(|param| &param.values) {
+        let Ok(address) = CalendarAddress::new(delegate) else {
+            continue;
+        };
+        if attendee(component, &address).is_none() {
+            component
+                .properties
+                .extend(attendee(message, &address).cloned());
+        }
+    }
+}
+
+/// The delegator's copy after it handed the invitation on (RFC 5546 §3.2.2.3).
+fn handed_on(mut stored: Object, message: &Message, owner: &Owner) -> Object {
+    for told in message.components() {
+        let Some(said) = owner.attendee(told) else {
+            continue;
+        };
+        let Some(address) = address_of(said) else {
+            continue;
+        };
+        if delegates_of(message, &address).is_empty() {
+            continue;
+        }
+        let Some((key, mut component)) = target(&stored, told) else {
+            continue;
+        };
+        say(&mut component, said, owner);
+        delegates(&mut component, told, said);
+        match key {
+            Some(key) => {
+                stored.instances.insert(key, component);
+            }
+            None => stored.master = Some(component),
+        }
+    }
+    stored
+}

@@ -1,0 +1,200 @@
+//! What is wrong with a message.
+
+use super::{Kind, Method};
+use convoke_types::RequestStatus;
+use std::fmt;
+
+/// A calendar is not a scheduling message that is taken here.
+///
+/// It names the component and property, and the status that its sender should get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageError {
+    problem: Problem,
+}
+
+/// The exact failure; opaque outside, so that more can be told apart later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Version(Option<String>),
+    NoMethod,
+    UnknownMethod(String),
+    NotTaken(Method, Kind),
+    NoComponent,
+    TooManyComponents {
+        found: usize,
+        most: usize,
+    },
+    Mixed(Kind, Kind),
+    MoreThanOne(Method, Kind),
+    TwoMasters(Kind),
+    TwoOfOneInstance(Kind, String),
+    Missing(Method, Kind, &'static str),
+    Repeated(Method, Kind, &'static str),
+    Forbidden(Method, Kind, &'static str),
+    Both(Kind, &'static str, &'static str),
+    Differs(Kind, &'static str),
+    Value {
+        component: Kind,
+        property: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+    Date {
+        component: Kind,
+        property: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+    Originator {
+        method: Method,
+        expected: &'static str,
+    },
+    Recipient {
+        method: Method,
+        expected: &'static str,
+    },
+}
+
+impl MessageError {
+    /// It is correct but not done here: PUBLISH, VJOURNAL, VPOLL.
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(
+            self.problem,
+            Problem::NotTaken(..) | Problem::UnknownMethod(_)
+        )
+    }
+
+    /// The Originator is not who the METHOD must come from.
+    pub const fn is_originator(&self) -> bool {
+        matches!(self.problem, Problem::Originator { .. })
+    }
+
+    /// The Recipient is not whom the METHOD addresses.
+    pub const fn is_recipient(&self) -> bool {
+        matches!(self.problem, Problem::Recipient { .. })
+    }
+
+    /// The status for the recipients (RFC 5546 §3.6), with the words of this error.
+    pub fn status(&self) -> RequestStatus {
+        let code = match self.problem {
+            Problem::Version(_) => RequestStatus::UNSUPPORTED_VERSION,
+            Problem::NotTaken(..) | Problem::UnknownMethod(_) => RequestStatus::UNSUPPORTED,
+            Problem::TooManyComponents { .. } => RequestStatus::TOO_LARGE,
+            Problem::NoMethod | Problem::NoComponent | Problem::Missing(..) => {
+                RequestStatus::MISSING_COMPONENT
+            }
+            Problem::Mixed(..)
+            | Problem::MoreThanOne(..)
+            | Problem::TwoMasters(_)
+            | Problem::TwoOfOneInstance(..)
+            | Problem::Forbidden(..)
+            | Problem::Repeated(..)
+            | Problem::Both(..) => RequestStatus::INVALID_COMPONENT,
+            Problem::Differs(..) | Problem::Value { .. } => RequestStatus::INVALID_PROPERTY_VALUE,
+            Problem::Date { .. } => RequestStatus::INVALID_DATE,
+            Problem::Originator { .. } => RequestStatus::NO_AUTHORITY,
+            Problem::Recipient { .. } => RequestStatus::INVALID_CALENDAR_USER,
+        };
+        code.with_text(&self.to_string())
+    }
+}
+
+impl From<Problem> for MessageError {
+    fn from(problem: Problem) -> Self {
+        Self { problem }
+    }
+}
+
+impl std::error::Error for MessageError {}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            Problem::Version(None) => write!(f, "VCALENDAR has no VERSION; 2.0 is expected"),
+            Problem::Version(Some(version)) => {
+                write!(f, "VERSION is `{version}`; only 2.0 is supported")
+            }
+            Problem::NoMethod => write!(f, "VCALENDAR has no METHOD, so it is no message"),
+            Problem::UnknownMethod(word) => write!(f, "METHOD `{word}` is not known"),
+            Problem::NotTaken(method, kind) => {
+                write!(f, "{method} of {kind} is not supported here")
+            }
+            Problem::NoComponent => {
+                write!(f, "there is no VEVENT, VTODO or VFREEBUSY in the message")
+            }
+            Problem::TooManyComponents { found, most } => {
+                write!(
+                    f,
+                    "{found} components are more than the {most} a message may hold"
+                )
+            }
+            Problem::Mixed(one, other) => {
+                write!(f, "{one} and {other} may not stand in one message")
+            }
+            Problem::MoreThanOne(method, kind) => {
+                write!(f, "{method} holds exactly one {kind}")
+            }
+            Problem::TwoMasters(kind) => {
+                write!(
+                    f,
+                    "{kind}: two components of the same UID without RECURRENCE-ID"
+                )
+            }
+            Problem::TwoOfOneInstance(kind, instance) => {
+                write!(
+                    f,
+                    "{kind}: two components with the RECURRENCE-ID {instance}"
+                )
+            }
+            Problem::Missing(method, kind, property) => {
+                write!(f, "{kind}: {property} is missing, which {method} needs")
+            }
+            Problem::Repeated(method, kind, property) => {
+                write!(
+                    f,
+                    "{kind}: {property} stands more than once, {method} allows one"
+                )
+            }
+            Problem::Forbidden(method, kind, property) => {
+                write!(f, "{kind}: {property} may not be in a {method}")
+            }
+            Problem::Both(kind, one, other) => {
+                write!(f, "{kind}: {one} and {other} exclude each other")
+            }
+            Problem::Differs(kind, property) => {
+                write!(
+                    f,
+                    "{kind}: all components of a message must have the same {property}"
+                )
+            }
+            Problem::Value {
+                component,
+                property,
+                value,
+                expected,
+            }
+            | Problem::Date {
+                component,
+                property,
+                value,
+                expected,
+            } => {
+                write!(
+                    f,
+                    "{component}: {property} is `{value}`, expected {expected}"
+                )
+            }
+            Problem::Originator { method, expected } => {
+                write!(f, "the Originator of a {method} must be {expected}")
+            }
+            Problem::Recipient { method, expected } => {
+                write!(f, "the Recipient of a {method} must be {expected}")
+            }
+        }
+    }
+}
+
+/// As much of a value from outside as fits a sentence.
+pub(crate) fn excerpt(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(60).collect()
+}

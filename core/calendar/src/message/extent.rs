@@ -1,0 +1,69 @@
+//! How much a message asks of the receiver: what capability limits (spec §4) are held against.
+
+use super::Message;
+use crate::tree::Component;
+use jiff::Timestamp;
+
+/// A message has more recurrence instances than are taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message has more than {most} recurrence instances")]
+pub struct TooMany {
+    /// How many are taken.
+    pub most: usize,
+}
+
+impl Message {
+    /// The earliest instant that a component starts or ends at, floating and zoned times read as UTC.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.instants().min()
+    }
+
+    /// The latest instant that a component starts or ends at, floating and zoned times read as UTC.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.instants().max()
+    }
+
+    /// Which forms of ATTACH the message holds: in the message itself, and by reference.
+    pub fn attachments(&self) -> Attachments {
+        let mut found = Attachments::default();
+        for attach in self.components().flat_map(all_attachments) {
+            let has = |param, value: &str| {
+                attach
+                    .param(param)
+                    .is_some_and(|it| it.eq_ignore_ascii_case(value))
+            };
+            // RFC 5545 §3.8.1.1
+            if has("VALUE", "BINARY") || has("ENCODING", "BASE64") {
+                found.inline = true;
+            } else {
+                found.external = true;
+            }
+        }
+        found
+    }
+
+    fn instants(&self) -> impl Iterator<Item = Timestamp> {
+        const DATED: [&str; 5] = ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE"];
+        self.components()
+            .flat_map(|component| DATED.iter().flat_map(|name| component.all(name)))
+            .flat_map(|property| property.value.split([',', '/']))
+            .filter_map(super::utc)
+    }
+}
+
+/// The forms of attachment in a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attachments {
+    /// Some are in the message itself.
+    pub inline: bool,
+    /// Some are named by a URI.
+    pub external: bool,
+}
+
+fn all_attachments(component: &Component) -> impl Iterator<Item = &crate::tree::Property> {
+    let inside = component
+        .components
+        .iter()
+        .flat_map(|inner| inner.all("ATTACH"));
+    component.all("ATTACH").chain(inside)
+}

@@ -1,0 +1,355 @@
+//! Scheduling messages: a calendar with a METHOD that keeps the rules of RFC 5546 §3.
+//!
+//! [`Message::read`] is the only way to one, so that what works on messages never asks again whether there is a UID
+//! or whether all components are of one kind.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `method` | [`Method`], [`Kind`] |
+//! | `table` | which property each method needs, allows, forbids |
+//! | `addressing` | who must be Originator and Recipient (spec §5) |
+//! | `extent` | what capability limits are held against |
+//! | `error` | [`MessageError`] |
+//!
+//! Not done: values are checked as far as scheduling needs them (dates, sequence, addresses); a wrong `PRIORITY` is
+//! stored as it came. VJOURNAL, VPOLL and PUBLISH are recognised and refused.
+
+mod addressing;
+mod error;
+mod extent;
+mod method;
+mod stamp;
+mod table;
+
+pub use error::MessageError;
+pub use extent::{Attachments, TooMany};
+pub use method::{Kind, Method};
+
+pub(crate) use error::{Problem, excerpt};
+pub(crate) use stamp::{basic_date_time, utc};
+
+use crate::tree::{Calendar, Component};
+use convoke_types::{CalendarAddress, TimeRange, Uid};
+use jiff::Timestamp;
+use std::collections::HashSet;
+
+/// The most components (one and its overridden instances) in a message.
+pub const MAX_COMPONENTS: usize = 10_000;
+
+/// A valid scheduling message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    calendar: Calendar,
+    method: Method,
+    kind: Kind,
+    uid: Uid,
+    organizer: Option<Party>,
+    attendees: Vec<CalendarAddress>,
+    sequence: u64,
+    dtstamp: Timestamp,
+    range: Option<TimeRange>,
+}
+
+/// A calendar user in a message, and who acts for it.
+#[derive(Clone, Debug)]
+struct Party {
+    address: CalendarAddress,
+    sent_by: Option<CalendarAddress>,
+}
+
+impl Message {
+    /// Holds a calendar against the rules of RFC 5546 §3.
+    ///
+    /// An instance without ORGANIZER gets that of the other components, as in the example of RFC 5546 §4.4.8.
+    pub fn read(mut calendar: Calendar) -> Result<Self, MessageError> {
+        let method = method_of(&calendar)?;
+        let kind = kind_of(&calendar, method)?;
+        share_organizer(&mut calendar, kind);
+        let components: Vec<&Component> = of_kind(&calendar, kind).collect();
+        for component in &components {
+            table::check(component, method, kind)?;
+        }
+        check_instances(&components, kind)?;
+        let uid = shared_uid(&components, kind)?;
+        let organizer = shared_organizer(&components, kind)?;
+        let attendees = attendees_of(&components, kind)?;
+        let (sequence, dtstamp) = revision(&components, method, kind)?;
+        let range = range_of(&components, kind)?;
+        check_dates(&components, kind)?;
+        Ok(Self {
+            calendar,
+            method,
+            kind,
+            uid,
+            organizer,
+            attendees,
+            sequence,
+            dtstamp,
+            range,
+        })
+    }
+
+    /// What it asks for.
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The kind of its components.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The UID that all its components share.
+    pub const fn uid(&self) -> &Uid {
+        &self.uid
+    }
+
+    /// The ORGANIZER; missing in a few messages about to-dos only.
+    pub fn organizer(&self) -> Option<&CalendarAddress> {
+        self.organizer.as_ref().map(|party| &party.address)
+    }
+
+    /// Every ATTENDEE of any of its components, once, in the order of their first appearance.
+    pub fn attendees(&self) -> &[CalendarAddress] {
+        &self.attendees
+    }
+
+    /// The highest SEQUENCE of its components; 0 where none is given (RFC 5545 §3.8.7.4).
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The latest DTSTAMP of its components.
+    pub const fn dtstamp(&self) -> Timestamp {
+        self.dtstamp
+    }
+
+    /// What a VFREEBUSY asks about or tells of; `None` for other kinds.
+    pub const fn range(&self) -> Option<TimeRange> {
+        self.range
+    }
+
+    /// The whole message, METHOD included.
+    pub const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// The message as a calendar again.
+    pub fn into_calendar(self) -> Calendar {
+        self.calendar
+    }
+
+    /// The components that it is about.
+    pub(crate) fn components(&self) -> impl Iterator<Item = &Component> {
+        of_kind(&self.calendar, self.kind)
+    }
+}
+
+fn method_of(calendar: &Calendar) -> Result<Method, Problem> {
+    let root = calendar.root();
+    match root.value("VERSION").map(str::trim) {
+        Some("2.0") => {}
+        other => return Err(Problem::Version(other.map(excerpt))),
+    }
+    let word = root.value("METHOD").ok_or(Problem::NoMethod)?;
+    Method::parse(word).ok_or_else(|| Problem::UnknownMethod(excerpt(word)))
+}
+
+/// The one kind of component in the message; others of iCalendar may not stand beside it (RFC 5546 §3.2).
+fn kind_of(calendar: &Calendar, method: Method) -> Result<Kind, Problem> {
+    let mut found = None;
+    let mut count = 0;
+    for component in &calendar.root().components {
+        let Some(kind) = Kind::parse(&component.name) else {
+            continue; // VTIMEZONE, X- and IANA components
+        };
+        match found {
+            Some(first) if first != kind => return Err(Problem::Mixed(first, kind)),
+            _ => found = Some(kind),
+        }
+        count += 1;
+    }
+    let kind = found.ok_or(Problem::NoComponent)?;
+    if !table::is_taken(method, kind) {
+        return Err(Problem::NotTaken(method, kind));
+    }
+    if count > MAX_COMPONENTS {
+        return Err(Problem::TooManyComponents {
+            found: count,
+            most: MAX_COMPONENTS,
+        });
+    }
+    if count > 1 && !table::takes_several(method, kind) {
+        return Err(Problem::MoreThanOne(method, kind));
+    }
+    Ok(kind)
+}
+
+fn of_kind(calendar: &Calendar, kind: Kind) -> impl Iterator<Item = &Component> {
+    let components = calendar.root().components.iter();
+    components.filter(move |component| component.is(kind.as_str()))
+}
+
+fn share_organizer(calendar: &mut Calendar, kind: Kind) {
+    let Some(organizer) = of_kind(calendar, kind)
+        .find_map(|one| one.get("ORGANIZER"))
+        .cloned()
+    else {
+        return;
+    };
+    for component in &mut calendar.root_mut().components {
+        let is_instance = component.is(kind.as_str()) && component.get("RECURRENCE-ID").is_some();
+        if is_instance && component.get("ORGANIZER").is_none() {
+            component.push(organizer.clone());
+        }
+    }
+}
+
+/// One component at most for the whole, and one for each instance (RFC 5546 §2.1.5: UID and RECURRENCE-ID name it).
+fn check_instances(components: &[&Component], kind: Kind) -> Result<(), Problem> {
+    let mut seen = HashSet::new();
+    for component in components {
+        let instance = component.get("RECURRENCE-ID");
+        let name = instance.map(|id| (id.param("TZID").unwrap_or_default(), id.value.as_str()));
+        if !seen.insert(name) {
+            return Err(match name {
+                Some((_, value)) => Problem::TwoOfOneInstance(kind, excerpt(value)),
+                None => Problem::TwoMasters(kind),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn shared_uid(components: &[&Component], kind: Kind) -> Result<Uid, Problem> {
+    let mut values = components.iter().filter_map(|one| one.get("UID"));
+    let first = values.next().ok_or(Problem::NoComponent)?;
+    if values.any(|other| other.value != first.value) {
+        return Err(Problem::Differs(kind, "UID"));
+    }
+    Uid::new(first.to_text()).map_err(|_| Problem::Value {
+        component: kind,
+        property: "UID",
+        value: excerpt(&first.value),
+        expected: "1 to 2048 bytes without control characters",
+    })
+}
+
+fn shared_organizer(components: &[&Component], kind: Kind) -> Result<Option<Party>, Problem> {
+    let mut shared: Option<Party> = None;
+    for property in components.iter().filter_map(|one| one.get("ORGANIZER")) {
+        let address = address(&property.value, kind, "ORGANIZER")?;
+        match &shared {
+            Some(party) if !party.address.same_user(&address) => {
+                return Err(Problem::Differs(kind, "ORGANIZER"));
+            }
+            Some(_) => {}
+            None => {
+                let sent_by = property.param("SENT-BY");
+                let sent_by = sent_by.and_then(|text| CalendarAddress::new(text).ok());
+                shared = Some(Party { address, sent_by });
+            }
+        }
+    }
+    Ok(shared)
+}
+
+fn attendees_of(components: &[&Component], kind: Kind) -> Result<Vec<CalendarAddress>, Problem> {
+    let mut seen = HashSet::new();
+    let mut attendees = Vec::new();
+    for property in components.iter().flat_map(|one| one.all("ATTENDEE")) {
+        let address = address(&property.value, kind, "ATTENDEE")?;
+        if seen.insert(address.as_str().to_ascii_lowercase()) {
+            attendees.push(address);
+        }
+    }
+    Ok(attendees)
+}
+
+fn address(
+    value: &str,
+    component: Kind,
+    property: &'static str,
+) -> Result<CalendarAddress, Problem> {
+    CalendarAddress::new(value).map_err(|_| Problem::Value {
+        component,
+        property,
+        value: excerpt(value),
+        expected: "a calendar user address such as mailto:anna@example.org",
+    })
+}
+
+fn revision(
+    components: &[&Component],
+    method: Method,
+    kind: Kind,
+) -> Result<(u64, Timestamp), Problem> {
+    let mut newest = (0, Timestamp::MIN);
+    for component in components {
+        if let Some(value) = component.value("SEQUENCE") {
+            let sequence = value.trim().parse().ok();
+            // RFC 5546 §3.2.4: an ADD's is greater than 0.
+            let fine = sequence.filter(|&number| method != Method::Add || number > 0);
+            let sequence: u64 = fine.ok_or_else(|| Problem::Value {
+                component: kind,
+                property: "SEQUENCE",
+                value: excerpt(value),
+                expected: "a number that the organizer has counted up",
+            })?;
+            newest.0 = newest.0.max(sequence);
+        }
+        let stamp = component.value("DTSTAMP").unwrap_or_default();
+        let stamp = utc(stamp).ok_or_else(|| wrong_date(kind, "DTSTAMP", stamp, UTC))?;
+        newest.1 = newest.1.max(stamp);
+    }
+    Ok(newest)
+}
+
+const UTC: &str = "a UTC time such as 20270104T100000Z";
+
+fn wrong_date(
+    component: Kind,
+    property: &'static str,
+    value: &str,
+    expected: &'static str,
+) -> Problem {
+    Problem::Date {
+        component,
+        property,
+        value: excerpt(value),
+        expected,
+    }
+}
+
+fn range_of(components: &[&Component], kind: Kind) -> Result<Option<TimeRange>, Problem> {
+    let (Kind::FreeBusy, [component]) = (kind, components) else {
+        return Ok(None);
+    };
+    // RFC 5546 §3.3.2: both in UTC
+    let instant = |property: &'static str| {
+        let value = component.value(property).unwrap_or_default();
+        let is_utc = value.trim_end().ends_with(['Z', 'z']);
+        utc(value)
+            .filter(|_| is_utc)
+            .ok_or_else(|| wrong_date(kind, property, value, UTC))
+    };
+    let (start, end) = (instant("DTSTART")?, instant("DTEND")?);
+    let range = TimeRange::new(start, end).map_err(|_| {
+        let value = component.value("DTEND").unwrap_or_default();
+        wrong_date(kind, "DTEND", value, "a time after DTSTART")
+    })?;
+    Ok(Some(range))
+}
+
+/// The dates that scheduling works with are dates (spec §5: 3.5 otherwise).
+fn check_dates(components: &[&Component], kind: Kind) -> Result<(), Problem> {
+    for property in ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID"] {
+        for found in components.iter().filter_map(|one| one.get(property)) {
+            if basic_date_time(&found.value).is_none() {
+                let expected = "a date such as 20270104 or a time such as 20270104T100000Z";
+                return Err(wrong_date(kind, property, &found.value, expected));
+            }
+        }
+    }
+    Ok(())
+}
