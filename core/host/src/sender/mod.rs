@@ -1,0 +1,134 @@
+//! The iSchedule Sender (spec §2): one message, many recipients, one delivery status for each.
+//!
+//! [`Sender::send`] finds the receiver of every recipient ([`route`]), lets those behind one receiver share a POST,
+//! reads what each receiver takes ([`known`]), posts ([`post`]) and merges the answers in the order of the request.
+//! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
+//!
+//! Not here: a spool. What cannot be delivered now is answered with 5.1, and the submitter tries again.
+
+mod body;
+mod known;
+mod post;
+mod route;
+
+use crate::{outgoing::Client, plugin::Plugins};
+use convoke_calendar::message::Message;
+use convoke_ischedule::{Recipient, RecipientResponse};
+use convoke_types::CalendarAddress;
+use futures::{StreamExt, stream};
+use http::HeaderMap;
+use known::Known;
+use route::Route;
+use std::sync::Arc;
+
+/// How many receivers are talked to at once for one message, and how many look-ups run at once.
+const PARALLEL: usize = 16;
+
+/// Signs an outgoing message; the host's DKIM key stands behind it.
+pub trait Signer: Send + Sync {
+    /// Adds the signature to the header of a message with this body.
+    fn sign(&self, headers: &mut HeaderMap, body: &[u8]);
+}
+
+/// Sends scheduling messages to the receivers of other domains. Cheap to clone.
+#[derive(Clone)]
+pub struct Sender {
+    client: Client,
+    plugins: Arc<Plugins>,
+    signer: Option<Arc<dyn Signer>>,
+    known: Arc<Known>,
+}
+
+impl Sender {
+    /// A sender that finds receivers by the discovery plugins and signs with `signer`, if there is one.
+    pub fn new(client: Client, plugins: Arc<Plugins>, signer: Option<Arc<dyn Signer>>) -> Self {
+        Self {
+            client,
+            plugins,
+            signer,
+            known: Arc::default(),
+        }
+    }
+
+    /// Sends `message` to `recipients`: one response for each, in their order. Never fails as a whole.
+    pub async fn send(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipients: &[Recipient],
+    ) -> Vec<RecipientResponse> {
+        let mut responses = vec![None; recipients.len()];
+        let mut groups: Vec<(Vec<convoke_sdk::Receiver>, Vec<usize>)> = Vec::new();
+        for (position, route) in self.routes(recipients).await.into_iter().enumerate() {
+            match route {
+                Route::Nowhere { status, reason } => {
+                    let response = RecipientResponse::new(&recipients[position].as_sent, status);
+                    responses[position] = Some(RecipientResponse {
+                        description: Some(reason),
+                        ..response
+                    });
+                }
+                Route::Receivers(receivers) => {
+                    match groups.iter_mut().find(|(known, _)| *known == receivers) {
+                        Some((_, members)) => members.push(position),
+                        None => groups.push((receivers, vec![position])),
+                    }
+                }
+            }
+        }
+        let deliveries = groups.iter().map(|(receivers, members)| async move {
+            let group: Vec<&Recipient> = members
+                .iter()
+                .map(|&position| &recipients[position])
+                .collect();
+            (
+                members,
+                self.deliver(receivers, message, originator, &group).await,
+            )
+        });
+        let delivered: Vec<_> = stream::iter(deliveries)
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        for (members, answers) in delivered {
+            for (&position, answer) in members.iter().zip(answers) {
+                responses[position] = Some(answer);
+            }
+        }
+        responses
+            .into_iter()
+            .map(|response| response.expect("every recipient is in a group or leads nowhere"))
+            .collect()
+    }
+
+    async fn routes(&self, recipients: &[Recipient]) -> Vec<Route> {
+        let lookups = recipients
+            .iter()
+            .map(|recipient| route::find(&self.plugins.discovery, &recipient.address));
+        stream::iter(lookups).buffered(PARALLEL).collect().await
+    }
+
+    /// Delivers to recipients that share receivers: the first that can be reached takes the message.
+    async fn deliver(
+        &self,
+        receivers: &[convoke_sdk::Receiver],
+        message: &Message,
+        originator: &CalendarAddress,
+        group: &[&Recipient],
+    ) -> Vec<RecipientResponse> {
+        let mut status = convoke_types::RequestStatus::SERVICE_UNAVAILABLE;
+        for receiver in receivers {
+            match self.deliver_to(receiver, message, originator, group).await {
+                Ok(answers) => return answers,
+                Err(failure) => {
+                    tracing::warn!(receiver = %receiver.url, "not delivered: {failure}");
+                    status = failure.status();
+                    if !failure.may_go_elsewhere() {
+                        break;
+                    }
+                }
+            }
+        }
+        post::same_for_all(group, &status)
+    }
+}

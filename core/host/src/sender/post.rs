@@ -1,0 +1,249 @@
+//! One receiver: does the message fit, POST it in as many parts as the receiver wants, read the answers.
+
+use super::{Sender, body, known, known::Document};
+use crate::outgoing::{ClientError, Request, Response};
+use bytes::Bytes;
+use convoke_calendar::message::Message;
+use convoke_ischedule::{
+    Capabilities, ContentType, ErrorDocument, ErrorElement, Facts, Recipient, RecipientResponse,
+    RequestHeaders, ScheduleResponse,
+    headers::MAX_RECIPIENTS,
+    xml::{Limits, XmlError},
+};
+use convoke_sdk::Receiver;
+use convoke_types::{CalendarAddress, RequestStatus};
+use http::{HeaderValue, Method, StatusCode, header};
+
+/// A receiver could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The connection, or the exchange on it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It has no capabilities document.
+    #[error("it answers {status} when asked for its capabilities")]
+    NoCapabilities {
+        /// What it said instead.
+        status: StatusCode,
+    },
+    /// Its capabilities document cannot be read.
+    #[error("its capabilities document cannot be read: {0}")]
+    BadDocument(XmlError),
+}
+
+impl Failure {
+    /// Whether the message was certainly not delivered, so that another server may get it.
+    pub(super) const fn may_go_elsewhere(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_before_request(),
+            Self::NoCapabilities { .. } | Self::BadDocument(_) => true,
+        }
+    }
+
+    /// What the submitter is told.
+    pub(super) fn status(&self) -> RequestStatus {
+        match self {
+            Self::Client(_) => RequestStatus::SERVICE_UNAVAILABLE,
+            Self::NoCapabilities { status } if is_temporary(*status) => {
+                RequestStatus::SERVICE_UNAVAILABLE
+            }
+            Self::NoCapabilities { .. } | Self::BadDocument(_) => {
+                RequestStatus::INVALID_CALENDAR_SERVICE
+                    .with_text("The server found does not speak iSchedule")
+            }
+        }
+    }
+}
+
+fn is_temporary(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+        )
+}
+
+impl Sender {
+    /// Delivers to recipients behind one receiver; one response each, in their order.
+    pub(super) async fn deliver_to(
+        &self,
+        receiver: &Receiver,
+        message: &Message,
+        originator: &CalendarAddress,
+        group: &[&Recipient],
+    ) -> Result<Vec<RecipientResponse>, Failure> {
+        let document = self.known.of(&self.client, receiver).await?;
+        if let Err(status) = fits(&document.capabilities, message) {
+            return Ok(same_for_all(group, &status));
+        }
+        let most = document
+            .capabilities
+            .max_recipients
+            .and_then(|most| usize::try_from(most).ok());
+        let mut responses = Vec::with_capacity(group.len());
+        for part in group.chunks(most.unwrap_or(MAX_RECIPIENTS).clamp(1, MAX_RECIPIENTS)) {
+            match self
+                .post(receiver, &document, message, originator, part)
+                .await
+            {
+                Ok(answers) => responses.extend(answers),
+                // A part that went through stays delivered; only if none did may the group go elsewhere.
+                Err(error) if responses.is_empty() => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(receiver = %receiver.url, "not delivered: {error}");
+                    responses.extend(same_for_all(part, &RequestStatus::SERVICE_UNAVAILABLE));
+                }
+            }
+        }
+        Ok(responses)
+    }
+
+    async fn post(
+        &self,
+        receiver: &Receiver,
+        document: &Document,
+        message: &Message,
+        originator: &CalendarAddress,
+        part: &[&Recipient],
+    ) -> Result<Vec<RecipientResponse>, ClientError> {
+        let body = Bytes::from(body::for_recipients(message, part));
+        let mut headers = RequestHeaders {
+            message_id: Some(uuid::Uuid::now_v7().to_string()),
+            originator: originator.clone(),
+            recipients: part
+                .iter()
+                .map(|recipient| Recipient::new(recipient.address.clone()))
+                .collect(),
+            content: ContentType::new(message.kind().as_str(), message.method().as_str()),
+        }
+        .to_headers();
+        headers.insert(
+            header::USER_AGENT,
+            HeaderValue::from_static(crate::USER_AGENT),
+        );
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut headers, &body);
+        }
+        let request = Request {
+            method: Method::POST,
+            url: document.target.clone(),
+            headers,
+            body,
+            reach: known::reach(receiver),
+        };
+        let response = self.client.send(request).await?;
+        tracing::debug!(receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
+        self.known.check(receiver, document, &response.headers);
+        Ok(answers(&response, part))
+    }
+}
+
+/// Whether the receiver takes such a message; if not, what its recipients are told without a POST.
+fn fits(capabilities: &Capabilities, message: &Message) -> Result<(), RequestStatus> {
+    let size = message.calendar().write().len() as u64;
+    let attachments = message.attachments();
+    let facts = Facts {
+        earliest: message.earliest(),
+        latest: message.latest(),
+        inline_attachments: attachments.inline,
+        external_attachments: attachments.external,
+        ..Facts::new(message.kind().as_str(), message.method().as_str(), size)
+    };
+    capabilities
+        .permits(&facts)
+        .map_err(|unfit| unfit.request_status().with_text(&unfit.to_string()))
+}
+
+/// The same outcome for every recipient.
+pub(super) fn same_for_all(
+    recipients: &[&Recipient],
+    status: &RequestStatus,
+) -> Vec<RecipientResponse> {
+    recipients
+        .iter()
+        .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
+        .collect()
+}
+
+/// What became of each recipient of one POST.
+fn answers(response: &Response, part: &[&Recipient]) -> Vec<RecipientResponse> {
+    if response.status != StatusCode::OK {
+        return refused(response, part);
+    }
+    let read = match ScheduleResponse::read(&response.body, &Limits::default()) {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::warn!(receiver = %response.url, "its answer cannot be read: {error}");
+            let text = "The receiver's answer cannot be read";
+            return same_for_all(
+                part,
+                &RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text),
+            );
+        }
+    };
+    let unanswered = "The receiver's answer leaves this recipient out";
+    let unanswered = RequestStatus::SERVICE_UNAVAILABLE.with_text(unanswered);
+    part.iter()
+        .map(|recipient| match answer_for(&read, &recipient.address) {
+            Some(answer) => RecipientResponse {
+                recipient: recipient.as_sent.clone(),
+                ..answer.clone()
+            },
+            None => RecipientResponse::new(&recipient.as_sent, unanswered.clone()),
+        })
+        .collect()
+}
+
+/// Receivers may repeat the address in other letters than it was sent.
+fn answer_for<'a>(
+    read: &'a ScheduleResponse,
+    address: &CalendarAddress,
+) -> Option<&'a RecipientResponse> {
+    let same = |answer: &&RecipientResponse| {
+        CalendarAddress::new(&answer.recipient).is_ok_and(|named| named.same_user(address))
+    };
+    read.of(address)
+        .or_else(|| read.responses.iter().find(same))
+}
+
+/// The whole request was refused: all its recipients share the reason.
+fn refused(response: &Response, part: &[&Recipient]) -> Vec<RecipientResponse> {
+    let refusal = ErrorDocument::read(&response.body, &Limits::default()).ok();
+    let element = refusal.as_ref().and_then(|refusal| refusal.element);
+    let said = refusal
+        .map(|refusal| refusal.description)
+        .filter(|text| !text.is_empty());
+    tracing::warn!(
+        receiver = %response.url,
+        status = %response.status,
+        error = element.map_or("-", ErrorElement::name),
+        "the receiver refused the message: {}",
+        said.as_deref().unwrap_or("it gave no reason")
+    );
+    let answer = |recipient: &&Recipient| RecipientResponse {
+        error: element,
+        description: said.clone(),
+        ..RecipientResponse::new(&recipient.as_sent, status_of(response.status, element))
+    };
+    part.iter().map(answer).collect()
+}
+
+/// The one place where a refusal of the whole request becomes a delivery status.
+fn status_of(status: StatusCode, element: Option<ErrorElement>) -> RequestStatus {
+    use ErrorElement as E;
+    match element {
+        Some(E::OriginatorDenied | E::VerificationFailed) => RequestStatus::NO_AUTHORITY,
+        Some(E::MaxContentLength) => RequestStatus::TOO_LARGE,
+        Some(E::VersionNotSupported) => RequestStatus::UNSUPPORTED_VERSION,
+        Some(E::MinDateTime | E::MaxDateTime) => RequestStatus::INVALID_DATE,
+        Some(
+            E::MaxInstances
+            | E::MaxRecipients
+            | E::AttachmentTypeNotSupported
+            | E::InvalidCalendarDataType,
+        ) => RequestStatus::UNSUPPORTED,
+        _ if is_temporary(status) => RequestStatus::SERVICE_UNAVAILABLE,
+        _ if status == StatusCode::FORBIDDEN => RequestStatus::NO_AUTHORITY,
+        _ => RequestStatus::INVALID_CALENDAR_SERVICE,
+    }
+}

@@ -1,0 +1,50 @@
+//! Where a recipient's messages go.
+
+use crate::plugin::DiscoveryChain;
+use convoke_sdk::{Discovered, Receiver};
+use convoke_types::{CalendarAddress, RequestStatus};
+
+/// The outcome of discovery for one recipient.
+pub(super) enum Route {
+    /// These servers, the first that answers. Recipients of equal receivers share a POST.
+    Receivers(Vec<Receiver>),
+    /// Nobody to send to.
+    Nowhere {
+        /// What the submitter is told.
+        status: RequestStatus,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Asks the discovery strategies. Only their *no* is permanent; an outage is *try later*.
+pub(super) async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
+    let nowhere = |status, reason| Route::Nowhere { status, reason };
+    if let Err(no_domain) = address.domain() {
+        return nowhere(RequestStatus::INVALID_CALENDAR_USER, no_domain.to_string());
+    }
+    match discovery.discover(address).await {
+        Ok(Discovered::Receivers(mut receivers)) if !receivers.is_empty() => {
+            // How long the answer may be kept says nothing about where it leads.
+            for receiver in &mut receivers {
+                receiver.valid_for = None;
+            }
+            Route::Receivers(receivers)
+        }
+        Ok(Discovered::NotMine) => nowhere(
+            RequestStatus::NO_SCHEDULING_SUPPORT,
+            format!("no discovery strategy knows a receiver for {address}"),
+        ),
+        Ok(_) => nowhere(
+            RequestStatus::NO_SCHEDULING_SUPPORT,
+            format!("the domain of {address} offers no iSchedule service"),
+        ),
+        Err(error) => {
+            tracing::warn!(recipient = %address, "no receiver could be looked up: {error}");
+            nowhere(
+                RequestStatus::SERVICE_UNAVAILABLE,
+                "the receiver could not be looked up; try later".to_owned(),
+            )
+        }
+    }
+}
