@@ -1,0 +1,140 @@
+use super::*;
+use std::{fs, path::Path};
+
+async fn open(path: &Path) -> Result<SqliteStore> {
+    let config = Config { path: path.into() };
+    SqliteStore::open(config, Host::for_tests_without_index("/")).await
+}
+
+fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_a_new_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("calendars.db")).await.unwrap();
+    store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    let mut files = 0;
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.file_name());
+        files += 1;
+    }
+    assert!(files >= 2, "the database and its log");
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_else_is_refused_and_left_alone() {
+    type Prepare = fn(&Path);
+    let cases: [(&str, Prepare, &str); 3] = [
+        (
+            "text",
+            |path| fs::write(path, "Dear diary,\n".repeat(100)).unwrap(),
+            "is not an SQLite database",
+        ),
+        (
+            "another program",
+            |path| {
+                let other = rusqlite::Connection::open(path).unwrap();
+                other.execute_batch("CREATE TABLE photos (id)").unwrap();
+            },
+            "is a database of another program",
+        ),
+        (
+            "newer",
+            |path| {
+                drop(database::open(path).unwrap());
+                let ours = rusqlite::Connection::open(path).unwrap();
+                ours.pragma_update(None, "user_version", 99).unwrap();
+            },
+            "was written by a newer store-sqlite",
+        ),
+    ];
+    for (what, prepare, says) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calendars.db");
+        prepare(&path);
+        let before = fs::read(&path).unwrap();
+        let error = open(&path).await.err().expect(what);
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{what}: {error}");
+        assert!(error.message().contains(says), "{what}: {error}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(&folder.path().join("no/such/calendars.db"))
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("no/such/calendars.db"), "{error}");
+}
+
+#[tokio::test]
+async fn two_processes_see_each_others_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calendars.db");
+    let (host, command) = (open(&path).await.unwrap(), open(&path).await.unwrap());
+    let anna = address("anna@example.org");
+    assert_eq!(host.find(&anna).await.unwrap(), None);
+    let id = command.add_user(NewUser::new(anna.clone())).await.unwrap();
+    assert_eq!(host.find(&anna).await.unwrap().unwrap().id, id);
+    let again = host.add_user(NewUser::new(anna)).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calendars.db");
+    let connection = database::open(&path).unwrap();
+    let pages: i64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    connection
+        .pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(()))
+        .unwrap();
+    let path: Arc<Path> = path.into();
+    let store = SqliteStore {
+        writer: Writer::start(connection, Arc::clone(&path)).unwrap(),
+        readers: Arc::new(Readers::new(path)),
+    };
+    let user = store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    let uid = Uid::new("large").unwrap();
+    let index = ObjectIndex {
+        component: "VEVENT".to_owned(),
+        uid: uid.clone(),
+        spans: Vec::new(),
+        open_before: None,
+        open_after: None,
+    };
+    let large = NewObject {
+        data: vec![b'x'; 1 << 20],
+        index,
+    };
+    let error = store
+        .put(&user, large.clone(), Precondition::Any)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("no space is left"), "{error}");
+    assert_eq!(store.get(&user, &uid).await.unwrap(), None);
+    let small = NewObject {
+        data: b"small".to_vec(),
+        ..large
+    };
+    store.put(&user, small, Precondition::Absent).await.unwrap();
+}

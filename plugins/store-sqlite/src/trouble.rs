@@ -1,0 +1,81 @@
+//! What SQLite reports, as a sentence for the administrator.
+
+use convoke_sdk::prelude::*;
+use rusqlite::ErrorCode;
+use std::path::Path;
+
+/// What a piece of SQL ends with.
+pub(crate) type Outcome<T> = std::result::Result<T, Trouble>;
+
+/// Why a piece of SQL failed.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// SQLite could not.
+    Sqlite(rusqlite::Error),
+    /// The store says no.
+    Said(Error),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl From<convoke_sdk::InvalidId> for Trouble {
+    fn from(error: convoke_sdk::InvalidId) -> Self {
+        Self::Said(Error::internal(format!("the database holds {error}")))
+    }
+}
+
+impl From<convoke_sdk::InvalidAddress> for Trouble {
+    fn from(error: convoke_sdk::InvalidAddress) -> Self {
+        Self::Said(Error::internal(format!(
+            "the database holds an address: {error}"
+        )))
+    }
+}
+
+impl Trouble {
+    /// The error that the host hears, about the database at `path`.
+    pub(crate) fn into_error(self, path: &Path) -> Error {
+        let error = match self {
+            Self::Said(error) => return error,
+            Self::Sqlite(error) => error,
+        };
+        let file = path.display();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Error::unavailable(format!(
+                    "{file} is locked by another program for more than 5 seconds; end that program or wait"
+                ))
+            }
+            Some(ErrorCode::DiskFull) => Error::unavailable(format!(
+                "no space is left for {file}; free some on its disk"
+            )),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::unavailable(format!(
+                "{file} cannot be written; the file and its folder must be writable by the user that \
+                 runs convoke"
+            )),
+            Some(ErrorCode::NotADatabase) => Error::invalid(format!(
+                "{file} is not an SQLite database; give `config.path` a file of its own"
+            )),
+            Some(ErrorCode::DatabaseCorrupt) => Error::unavailable(format!(
+                "{file} is damaged ({error}); put back a copy, or try `sqlite3 {file} .recover`"
+            )),
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
+                Error::unavailable(format!("{file} cannot be used now: {error}"))
+            }
+            Some(ErrorCode::TooBig) => {
+                Error::invalid(format!("it is too large for {file}: {error}"))
+            }
+            _ => Error::internal(format!("{file}: {error}")),
+        }
+    }
+}

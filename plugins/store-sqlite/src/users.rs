@@ -1,0 +1,190 @@
+//! Calendar users, their addresses, and the messages kept for them.
+
+use crate::trouble::Outcome;
+use convoke_sdk::prelude::*;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The address in one case, as the case of a `mailto:` local part does not tell two users apart.
+pub(crate) fn key(address: &CalendarAddress) -> String {
+    if address.local_part().is_some() {
+        address.as_str().to_ascii_lowercase()
+    } else {
+        address.as_str().to_owned()
+    }
+}
+
+/// The number behind a user's identifier.
+pub(crate) fn number(user: &UserId) -> Result<i64> {
+    let number = user.as_str().parse().ok();
+    // Only the spelling that `add` made: `+1` is not `1`.
+    number
+        .filter(|number: &i64| number.to_string() == user.as_str())
+        .ok_or_else(|| unknown(user))
+}
+
+/// What is said about a user that is not there.
+pub(crate) fn unknown(user: impl std::fmt::Display) -> Error {
+    Error::not_found(format!(
+        "the database has no calendar user with the number {user}"
+    ))
+}
+
+/// Fails unless the user is there.
+pub(crate) fn must_exist(db: &Connection, user: i64) -> Outcome<()> {
+    let mut exists = db.prepare_cached("SELECT 1 FROM users WHERE id = ?1")?;
+    if exists.exists([user])? {
+        Ok(())
+    } else {
+        Err(unknown(user).into())
+    }
+}
+
+/// The number of the next write to the user's objects.
+pub(crate) fn next_change(db: &Connection, user: i64) -> Outcome<i64> {
+    let counted = db
+        .prepare_cached("UPDATE users SET change = change + 1 WHERE id = ?1 RETURNING change")?
+        .query_row([user], |row| row.get(0))
+        .optional()?;
+    counted.ok_or_else(|| unknown(user).into())
+}
+
+pub(crate) fn find(db: &Connection, key: &str) -> Outcome<Option<CalendarUser>> {
+    let user: Option<i64> = db
+        .prepare_cached("SELECT user FROM addresses WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    user.map(|user| read(db, user)).transpose()
+}
+
+fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
+    let mut addresses = db
+        .prepare_cached("SELECT address FROM addresses WHERE user = ?1 ORDER BY position")?
+        .query_map([id], |row| row.get::<_, String>(0))?
+        .map(|text| Ok(CalendarAddress::new(&text?)?))
+        .collect::<Outcome<Vec<_>>>()?
+        .into_iter();
+    let main = addresses
+        .next()
+        .ok_or_else(|| Error::internal(format!("calendar user {id} has no address")))?;
+    let mut user = CalendarUser::new(UserId::new(id.to_string())?, main);
+    user.aliases = addresses.collect();
+    db.prepare_cached("SELECT name, timezone, kind, schedulable FROM users WHERE id = ?1")?
+        .query_row([id], |row| {
+            user.name = row.get(0)?;
+            user.timezone = row.get(1)?;
+            user.kind = kind(&row.get::<_, String>(2)?);
+            user.schedulable = row.get(3)?;
+            Ok(())
+        })?;
+    Ok(user)
+}
+
+/// The users in the order in which they were added.
+pub(crate) fn list(db: &Connection, page: &Page) -> Outcome<Listing<CalendarUser>> {
+    let after = match &page.after {
+        Some(Cursor(text)) => text
+            .parse::<i64>()
+            .map_err(|_| Error::invalid(format!("`{text}` is no cursor of this store")))?,
+        None => 0,
+    };
+    let ids = db
+        .prepare_cached("SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_map(params![after, i64::from(page.limit.max(1)) + 1], |row| {
+            row.get::<_, i64>(0)
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let ids = crate::objects::cut(ids, page, |id| Cursor(id.to_string()));
+    let items = ids.items.into_iter().map(|id| read(db, id));
+    Ok(Listing {
+        items: items.collect::<Outcome<_>>()?,
+        next: ids.next,
+    })
+}
+
+pub(crate) fn add(db: &Connection, user: &NewUser) -> Outcome<UserId> {
+    let id: i64 = db
+        .prepare_cached(
+            "INSERT INTO users (name, timezone, kind) VALUES (?1, ?2, ?3) RETURNING id",
+        )?
+        .query_row(params![user.name, user.timezone, word(user.kind)], |row| {
+            row.get(0)
+        })?;
+    for (position, address) in (0..).zip([&user.address].into_iter().chain(&user.aliases)) {
+        let key = key(address);
+        let owner: Option<i64> = db
+            .prepare_cached("SELECT user FROM addresses WHERE key = ?1")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
+        match owner {
+            Some(owner) if owner == id => {} // an alias written twice
+            Some(_) => {
+                return Err(Error::conflict(format!(
+                    "{} is an address of another calendar user",
+                    address.human()
+                ))
+                .into());
+            }
+            None => {
+                db.prepare_cached(
+                    "INSERT INTO addresses (key, user, position, address) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![key, id, position, address.as_str()])?;
+            }
+        }
+    }
+    Ok(UserId::new(id.to_string())?)
+}
+
+pub(crate) fn remove(db: &Connection, user: i64) -> Outcome<()> {
+    let removed = db
+        .prepare_cached("DELETE FROM users WHERE id = ?1")?
+        .execute([user])?;
+    if removed == 0 {
+        return Err(unknown(user).into());
+    }
+    Ok(())
+}
+
+pub(crate) fn keep(db: &Connection, user: i64, message: &KeptMessage, most: i64) -> Outcome<()> {
+    must_exist(db, user)?;
+    let kept: i64 = db
+        .prepare_cached("SELECT count(*) FROM kept WHERE user = ?1")?
+        .query_row([user], |row| row.get(0))?;
+    if kept >= most {
+        return Err(Error::unavailable(format!(
+            "{most} messages are kept for {} already; somebody has to decide on them",
+            message.recipient.human()
+        ))
+        .into());
+    }
+    db.prepare_cached(
+        "INSERT INTO kept (user, originator, recipient, method, uid, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        user,
+        message.originator.as_str(),
+        message.recipient.as_str(),
+        message.method,
+        message.uid.as_str(),
+        message.data,
+    ])?;
+    Ok(())
+}
+
+const fn word(kind: UserKind) -> &'static str {
+    match kind {
+        UserKind::Individual => "INDIVIDUAL",
+        UserKind::Group => "GROUP",
+        UserKind::Resource => "RESOURCE",
+        UserKind::Room => "ROOM",
+    }
+}
+
+fn kind(word: &str) -> UserKind {
+    match word {
+        "GROUP" => UserKind::Group,
+        "RESOURCE" => UserKind::Resource,
+        "ROOM" => UserKind::Room,
+        _ => UserKind::Individual,
+    }
+}

@@ -1,0 +1,225 @@
+//! One thread writes; what waits together is committed together.
+//!
+//! While one COMMIT waits for the disk, the next writes gather and become one transaction, so that a hundred
+//! concurrent deliveries cost a few syncs instead of a hundred.
+
+use crate::trouble::Outcome;
+use convoke_sdk::prelude::*;
+use rusqlite::{Connection, TransactionBehavior};
+use std::{path::Path, slice, sync::Arc, thread};
+use tokio::sync::{mpsc, oneshot};
+
+/// More writes than this wait for a place in the queue.
+const QUEUE: usize = 1024;
+/// The most writes in one transaction: it bounds how long the first one waits for the last.
+const TOGETHER: usize = 128;
+
+/// The writing end of the store. The thread ends when this is dropped and everything queued is written.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, path: Arc<Path>) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        thread::Builder::new()
+            .name("store-sqlite".to_owned())
+            .spawn(move || {
+                Thread { connection, path }.run(jobs);
+            })?;
+        Ok(Self { queue })
+    }
+
+    /// Runs `work` in a transaction and answers once that is on disk. `work` may be run again, from the state
+    /// before, if what it was committed with failed.
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnMut(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        let gone = || Error::unavailable("the writing thread has ended; restart convoke");
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Write {
+            work,
+            outcome: None,
+            reply,
+        });
+        self.queue.send(job).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+trait Job: Send {
+    /// Whether it succeeded; if not, what it wrote is to be undone.
+    fn run(&mut self, database: &Connection, path: &Path) -> bool;
+    /// Tells the caller, once the transaction it ran in has ended.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct Write<T, W> {
+    work: W,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Job for Write<T, W> {
+    fn run(&mut self, database: &Connection, path: &Path) -> bool {
+        let outcome = (self.work)(database).map_err(|trouble| trouble.into_error(path));
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let refused = |error| Err(error);
+        let answer = match (self.outcome, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => refused(error),
+            (Some(done), Ok(())) => done,
+            (None, Ok(())) => refused(Error::internal("a write was committed without being run")),
+        };
+        // The caller may have gone away, which undoes nothing.
+        let _ = self.reply.send(answer);
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    path: Arc<Path>,
+}
+
+impl Thread {
+    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < TOGETHER
+                && let Ok(next) = jobs.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(batch);
+        }
+    }
+
+    fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        match self.attempt(&mut batch) {
+            Ok(()) => answer_all(batch, &Ok(())),
+            Err(Failed::Begin(error)) => answer_all(batch, &Err(error)),
+            Err(Failed::Commit(error)) if batch.len() == 1 => answer_all(batch, &Err(error)),
+            // Which of them it was (the one that filled the disk, say) shows when each goes alone.
+            Err(Failed::Commit(_)) => {
+                for mut job in batch {
+                    let committed = self.attempt(slice::from_mut(&mut job));
+                    job.answer(committed.map_err(Failed::into_error));
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+        let said =
+            |error: rusqlite::Error| crate::trouble::Trouble::from(error).into_error(&self.path);
+        let mut transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| Failed::Begin(said(error)))?;
+        let failed = |error| Failed::Commit(said(error));
+        for job in batch {
+            let savepoint = transaction.savepoint().map_err(failed)?;
+            if job.run(&savepoint, &self.path) {
+                savepoint.commit().map_err(failed)?;
+            } else {
+                savepoint.finish().map_err(failed)?; // undoes it
+            }
+        }
+        transaction.commit().map_err(failed)
+    }
+}
+
+fn answer_all(batch: Vec<Box<dyn Job>>, committed: &Result<()>) {
+    for job in batch {
+        job.answer(committed.clone());
+    }
+}
+
+/// Where a transaction failed.
+enum Failed {
+    /// At its begin: nothing ran, and each alone would wait as long again.
+    Begin(Error),
+    /// Later.
+    Commit(Error),
+}
+
+impl Failed {
+    fn into_error(self) -> Error {
+        let (Self::Begin(error) | Self::Commit(error)) = self;
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database;
+
+    async fn counters(connection: &Writer) -> i64 {
+        let count =
+            |db: &Connection| Ok(db.query_row("SELECT count(*) FROM users", (), |row| row.get(0))?);
+        connection.write(count).await.unwrap()
+    }
+
+    fn add(db: &Connection) -> Outcome<()> {
+        db.execute("INSERT INTO users (kind) VALUES ('ROOM')", ())?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_leaves_its_neighbours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = folder.path().join("calendars.db").into();
+        let connection = database::open(&path).unwrap();
+        let (queue, jobs) = mpsc::channel(16);
+        let writer = Writer { queue };
+        // Nobody takes from the queue before all three wait in it, so they are one transaction.
+        let together = async {
+            tokio::join!(
+                writer.write(add),
+                writer.write(|db| {
+                    add(db)?;
+                    Err::<(), _>(Error::conflict("no").into())
+                }),
+                writer.write(add),
+                async {
+                    tokio::task::yield_now().await;
+                    thread::spawn(move || Thread { connection, path }.run(jobs));
+                }
+            )
+        };
+        let (first, failing, last, ()) = together.await;
+        assert_eq!((first, last), (Ok(()), Ok(())));
+        assert_eq!(failing.unwrap_err().kind(), ErrorKind::Conflict);
+        assert_eq!(counters(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_lost_is_tried_again_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = folder.path().join("calendars.db").into();
+        let connection = database::open(&path).unwrap();
+        let (queue, jobs) = mpsc::channel(16);
+        let writer = Writer { queue };
+        let (first, failing, last, ()) = tokio::join!(
+            writer.write(add),
+            // What SQLite does by itself when the disk is full.
+            writer.write(|db| {
+                db.execute_batch("ROLLBACK")?;
+                Err::<(), _>(Error::unavailable("no space").into())
+            }),
+            writer.write(add),
+            async {
+                tokio::task::yield_now().await;
+                thread::spawn(move || Thread { connection, path }.run(jobs));
+            }
+        );
+        assert_eq!((first, last), (Ok(()), Ok(())));
+        assert_eq!(failing.unwrap_err().message(), "no space");
+        assert_eq!(counters(&writer).await, 2);
+    }
+}
