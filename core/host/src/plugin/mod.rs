@@ -75,7 +75,7 @@ impl Plugins {
         Ok(Self {
             discovery: DiscoveryChain::new(opened.discovery),
             policy: PolicyChain::new(opened.policy),
-            stores: Stores::new(opened.stores, setup.domains.clone()),
+            stores: Stores::new(opened.stores, &setup.domains),
         })
     }
 

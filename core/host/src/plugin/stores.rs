@@ -19,10 +19,10 @@ pub struct Stores {
 }
 
 impl Stores {
-    pub(super) fn new(stores: Vec<Arc<StoreHandle>>, server: Vec<Domain>) -> Self {
+    pub(super) fn new(stores: Vec<Arc<StoreHandle>>, ours: &[Domain]) -> Self {
         let domains = stores.iter().map(|store| store.domains.as_slice());
         Self {
-            served: served(domains, &server),
+            served: by_domain(domains, ours),
             stores,
         }
     }
@@ -50,14 +50,14 @@ impl Stores {
 
 /// Which domain each store serves, the most specific first. A store that lists none serves the server's, after those
 /// that list the same one.
-fn served<'a>(
+fn by_domain<'a>(
     stores: impl Iterator<Item = &'a [Domain]>,
-    server: &[Domain],
+    ours: &[Domain],
 ) -> Vec<(Domain, usize)> {
     let mut served: Vec<(Domain, usize, bool)> = Vec::new();
     for (place, domains) in stores.enumerate() {
         let all = domains.is_empty();
-        let domains = if all { server } else { domains };
+        let domains = if all { ours } else { domains };
         served.extend(domains.iter().map(|domain| (domain.clone(), place, all)));
     }
     let labels = |domain: &Domain| domain.as_str().split('.').count();
@@ -172,7 +172,7 @@ mod tests {
         let domain = |text| Domain::new(text).unwrap();
         let [org, lab, com] = ["example.org", "lab.example.org", "example.com"].map(domain);
         let stores = [vec![], vec![org.clone()], vec![lab.clone(), org.clone()]];
-        let served = served(
+        let served = by_domain(
             stores.iter().map(Vec::as_slice),
             &[org.clone(), com.clone()],
         );

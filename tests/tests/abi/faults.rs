@@ -1,0 +1,175 @@
+use crate::world::{address, discovery, logged, open, store};
+use convoke::plugin::{PluginState, StoreHandle};
+use convoke_sdk::{
+    Error, ErrorKind, KeptMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, TimeRange,
+    Uid, UserId,
+};
+use std::{sync::Arc, time::Duration};
+
+async fn faulty(fault: &str, name: &str) -> Arc<StoreHandle> {
+    let mut entry = store("test-faulty", &format!("fault = '{fault}'"));
+    entry.name = Some(name.to_owned());
+    let plugins = open(vec![entry]).await.unwrap();
+    Arc::clone(plugins.stores.by_name(name).unwrap())
+}
+
+async fn find(store: &StoreHandle) -> Error {
+    store.find(&address("anna@example.org")).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_panic_in_any_method_becomes_internal_with_its_text() {
+    let user = UserId::new("u").unwrap();
+    let uid = Uid::new("u").unwrap();
+    let object = NewObject {
+        data: Vec::new(),
+        index: ObjectIndex {
+            component: "VEVENT".to_owned(),
+            uid: uid.clone(),
+            spans: Vec::new(),
+            open_before: None,
+            open_after: None,
+        },
+    };
+    let message = KeptMessage {
+        originator: address("a@b.example"),
+        recipient: address("c@d.example"),
+        method: "REQUEST".to_owned(),
+        uid: uid.clone(),
+        data: Vec::new(),
+    };
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let any = Precondition::Any;
+    let new = NewUser::new(address("a@b.example"));
+    for fault in ["panic", "panic-later"] {
+        // Three stores, so that none is skipped before each method was called.
+        let [a, b, c] = [
+            faulty(fault, "panics-a").await,
+            faulty(fault, "panics-b").await,
+            faulty(fault, "panics-c").await,
+        ];
+        let answers = [
+            a.find(&address("a@b.example")).await.err(),
+            a.get(&user, &uid).await.err(),
+            a.put(&user, &object, &any).await.err(),
+            a.remove(&user, &uid, &any).await.err(),
+            b.busy(&user, TimeRange::ALL).await.err(),
+            b.add_user(&new).await.err(),
+            b.remove_user(&user).await.err(),
+            b.users(&page).await.err(),
+            c.list(&user, &page).await.err(),
+            c.changes(&user, None).await.err(),
+            c.keep(&user, &message).await.err(),
+            c.deliver(&user, &message).await.err(),
+        ];
+        for answer in answers {
+            let error = answer.expect("a panic is an error");
+            assert_eq!(error.kind(), ErrorKind::Internal);
+            let text = error.message();
+            assert!(
+                text.contains(
+                    "the plugin panicked: out of cheese (tests/plugins/faulty/src/lib.rs:"
+                ),
+                "{text}"
+            );
+        }
+    }
+    assert!(logged().contains("plugin=panics-a"));
+}
+
+#[tokio::test]
+async fn a_panic_elsewhere_in_a_plugin_costs_nothing_either() {
+    let task = find(&*faulty("panic-in-task", "task").await).await;
+    assert_eq!(task.kind(), ErrorKind::Internal);
+    assert!(task.message().ends_with("Err(true)"), "{task}");
+
+    let mut entry = store("test-faulty", "fault = 'panic-in-drop'");
+    entry.timeout = Some(Duration::from_millis(5));
+    let plugins = open(vec![entry]).await.unwrap();
+    let late = find(plugins.stores.by_name("test-faulty").unwrap()).await;
+    assert_eq!(late.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_plugin_that_cannot_open_says_why() {
+    for (fault, end) in [
+        (
+            "open-panic",
+            "did not open: the plugin panicked: cannot even open",
+        ),
+        ("open-error", "did not open: the database is locked"),
+        ("open-hang", "did not open in time"),
+    ] {
+        let mut entry = discovery("test-faulty", &format!("fault = '{fault}'"));
+        entry.timeout = Some(Duration::from_millis(5));
+        let sentence = open(vec![entry]).await.err().unwrap().to_string();
+        assert!(sentence.contains(end), "{sentence}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_at_its_deadline() {
+    let store = faulty("hang", "hangs").await;
+    let before = tokio::time::Instant::now();
+    let error = find(&store).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error
+            .message()
+            .starts_with("plugin `hangs`: no answer within 10s"),
+        "{error}"
+    );
+    assert_eq!(before.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_keeps_failing_is_skipped_for_a_while() {
+    let store = faulty("error", "fails").await;
+    for _ in 0..5 {
+        assert_eq!(
+            find(&store).await.message(),
+            "plugin `fails`: the database is locked"
+        );
+    }
+    let skipped = find(&store).await;
+    assert_eq!(skipped.kind(), ErrorKind::Unavailable);
+    assert_eq!(
+        skipped.message(),
+        "plugin `fails` is skipped for another 10 s: the database is locked"
+    );
+    let PluginState::Skipped { reason, .. } = store.info().state else {
+        panic!("it is not skipped");
+    };
+    assert_eq!(reason, "the database is locked");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(
+        find(&store).await.message(),
+        "plugin `fails`: the database is locked"
+    );
+    let skipped = find(&store).await;
+    assert!(
+        skipped.message().contains("skipped for another 20 s"),
+        "{skipped}"
+    );
+}
+
+#[tokio::test]
+async fn a_plugin_that_answers_no_is_never_skipped_and_its_flood_is_cut() {
+    let store = faulty("flood", "floods").await;
+    for _ in 0..20 {
+        assert_eq!(find(&store).await.kind(), ErrorKind::NotFound);
+    }
+    let log = logged();
+    let longest = log
+        .lines()
+        .filter(|line| line.contains("plugin=floods"))
+        .map(str::len)
+        .max();
+    assert!(
+        longest.is_some_and(|length| (10_000..20_000).contains(&length)),
+        "{longest:?}"
+    );
+}

@@ -1,0 +1,8 @@
+//! The plugin boundary, through real library files: what is refused and how, what crosses, and what a plugin that
+//! misbehaves costs.
+
+mod calls;
+mod chains;
+mod faults;
+mod refusals;
+mod world;

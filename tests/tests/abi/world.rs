@@ -1,0 +1,100 @@
+//! A host's plugins for one test.
+
+use convoke::plugin::{PluginEntry, PluginErrors, Plugins, Position, Setup};
+use convoke_sdk::{
+    CalendarAddress, Domain, Error, ObjectIndex, Uid,
+    remote::Kind::{self, Discovery, Policy, Store},
+};
+use convoke_tests::plugin_directory;
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+pub(crate) fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+pub(crate) fn discovery(plugin: &str, config: &str) -> PluginEntry {
+    entry(Discovery, plugin, config)
+}
+
+pub(crate) fn policy(plugin: &str, config: &str) -> PluginEntry {
+    entry(Policy, plugin, config)
+}
+
+pub(crate) fn store(plugin: &str, config: &str) -> PluginEntry {
+    entry(Store, plugin, config)
+}
+
+fn entry(kind: Kind, plugin: &str, config: &str) -> PluginEntry {
+    PluginEntry {
+        config: config.parse().unwrap(),
+        position: Some(Position {
+            file: PathBuf::from("convoke.toml"),
+            line: 12,
+            column: 1,
+        }),
+        ..PluginEntry::new(kind, plugin)
+    }
+}
+
+/// Opens plugins as a host does whose index service knows one component: `VTEST`.
+pub(crate) async fn open(entries: Vec<PluginEntry>) -> Result<Plugins, PluginErrors> {
+    log();
+    Plugins::open(&Setup {
+        entries,
+        plugin_directories: vec![plugin_directory()],
+        config_file: PathBuf::from("/etc/convoke/convoke.toml"),
+        domains: vec![Domain::new("example.org").unwrap()],
+        index: Arc::new(|user, data| {
+            if data.starts_with(b"BEGIN") {
+                Ok(ObjectIndex {
+                    component: user.map_or_else(|| "VTEST".to_owned(), |user| user.id.to_string()),
+                    uid: Uid::new("u").unwrap(),
+                    spans: Vec::new(),
+                    open_before: None,
+                    open_after: None,
+                })
+            } else {
+                Err(Error::invalid("this is no calendar"))
+            }
+        }),
+    })
+    .await
+}
+
+/// What the host wrote to its log so far, in this process.
+pub(crate) fn logged() -> String {
+    let log = log().0.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    })
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
