@@ -1,5 +1,6 @@
 //! The Convoke host.
 
+pub mod config;
 pub mod outgoing;
 pub mod plugin;
 pub mod sender;

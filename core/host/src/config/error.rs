@@ -1,0 +1,115 @@
+//! What is wrong with a configuration, and where.
+
+use std::{
+    fmt, io,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+/// The administrator's configuration cannot be used; one line, `file:line:column: what, and what to do`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: PathBuf,
+    position: Option<(usize, usize)>,
+    message: String,
+}
+
+impl ConfigError {
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let message = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "there is no such file; name the configuration with --config FILE".to_owned()
+            }
+            _ => format!("cannot be read: {error}"),
+        };
+        Self {
+            path: path.to_owned(),
+            position: None,
+            message,
+        }
+    }
+
+    /// Line and column, both from 1, if the error has a place.
+    pub const fn position(&self) -> Option<(usize, usize)> {
+        self.position
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Turns places in the text into lines and columns.
+pub(super) struct Locator<'a> {
+    pub(super) text: &'a str,
+    pub(super) path: &'a Path,
+}
+
+impl Locator<'_> {
+    /// The folder that relative paths count from.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Line and column of a byte, both from 1; columns count characters.
+    pub(super) fn position(&self, byte: usize) -> (usize, usize) {
+        let before = self.text.get(..byte).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (
+            before.matches('\n').count() + 1,
+            before[line_start..].chars().count() + 1,
+        )
+    }
+
+    /// Something that can be read but does not make sense.
+    pub(super) fn wrong(&self, span: Range<usize>, message: &str) -> ConfigError {
+        ConfigError {
+            path: self.path.to_owned(),
+            position: Some(self.position(span.start)),
+            message: message.to_owned(),
+        }
+    }
+
+    /// Something that is not TOML, or not of the right type or name.
+    pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        ConfigError {
+            path: self.path.to_owned(),
+            position: error.span().map(|span| self.position(span.start)),
+            message: with_nearest(error.message()),
+        }
+    }
+}
+
+/// serde lists every name that would have been right; the nearest one comes first here.
+fn with_nearest(message: &str) -> String {
+    let message = message
+        .trim()
+        .replace('\n', ", ")
+        .replace("unknown field", "unknown key");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown key") || message.starts_with("unknown variant");
+    let Some(wrong) = quoted.next().filter(|_| unknown) else {
+        return message.replace("missing field", "missing key");
+    };
+    let nearest = quoted
+        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3);
+    match nearest {
+        Some((_, name)) => format!("{message}; did you mean `{name}`?"),
+        None => message,
+    }
+}

@@ -1,0 +1,229 @@
+//! The file as it is written: every key, with its default.
+
+use super::units::{DateTime, Size, Span};
+use convoke_types::Domain;
+use ipnet::IpNet;
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) server: Spanned<Server>,
+    #[serde(default)]
+    pub(super) listener: Vec<Spanned<Listener>>,
+    pub(super) signing: Option<Signing>,
+    #[serde(default)]
+    pub(super) verification: Verification,
+    #[serde(default = "unwritten")]
+    pub(super) client: Spanned<Client>,
+    #[serde(default)]
+    pub(super) dns: Dns,
+    #[serde(default = "unwritten")]
+    pub(super) limits: Spanned<Limits>,
+    #[serde(default)]
+    pub(super) discovery: Vec<Spanned<Plugin>>,
+    #[serde(default)]
+    pub(super) policy: Vec<Spanned<Plugin>>,
+    #[serde(default)]
+    pub(super) store: Vec<Spanned<Plugin>>,
+}
+
+/// The value of a table that is not there; messages about it point at the top of the file.
+fn unwritten<T: Default>() -> Spanned<T> {
+    Spanned::new(0..0, T::default())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) domains: Vec<Domain>,
+    #[serde(default = "default_state")]
+    pub(super) state: PathBuf,
+    #[serde(default)]
+    pub(super) plugins: Vec<PathBuf>,
+    pub(super) administrator: Option<String>,
+}
+
+fn default_state() -> PathBuf {
+    PathBuf::from("/var/lib/convoke")
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listener {
+    pub(super) role: Role,
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<Tls>,
+    pub(super) users: Option<PathBuf>,
+}
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// iSchedule, to the world.
+    Receiver,
+    /// Local services and users hand in messages.
+    Submission,
+    /// Health and metrics.
+    Admin,
+}
+
+impl Role {
+    /// As it stands in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Submission => "submission",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+    pub(super) client_ca: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signing {
+    pub(super) domain: Domain,
+    pub(super) selector: String,
+    pub(super) key: PathBuf,
+    #[serde(default = "default_lookup")]
+    pub(super) lookup: Vec<Lookup>,
+}
+
+/// A way to find the key of a signature (spec §7, `q=`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub enum Lookup {
+    /// A TXT record.
+    #[serde(rename = "dns/txt")]
+    DnsTxt,
+    /// A document on the signer's web server.
+    #[serde(rename = "http/well-known")]
+    HttpWellKnown,
+    /// A file that the two administrators exchanged.
+    #[serde(rename = "private-exchange")]
+    PrivateExchange,
+}
+
+fn default_lookup() -> Vec<Lookup> {
+    vec![Lookup::DnsTxt]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Verification {
+    pub(super) required: bool,
+    pub(super) private_exchange: Option<PathBuf>,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self {
+            required: true,
+            private_exchange: None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Client {
+    pub(super) ca: Option<PathBuf>,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) allow_networks: Vec<IpNet>,
+    pub(super) connect_timeout: Span,
+    pub(super) request_timeout: Span,
+    pub(super) redirects: usize,
+    pub(super) response_size: Size,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            ca: None,
+            certificate: None,
+            key: None,
+            allow_networks: Vec::new(),
+            connect_timeout: Span(Duration::from_secs(5)),
+            request_timeout: Span(Duration::from_secs(30)),
+            redirects: 5,
+            response_size: Size(4 << 20),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Dns {
+    pub(super) nameservers: Vec<SocketAddr>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) content_length: Size,
+    pub(super) recipients: usize,
+    pub(super) instances: usize,
+    pub(super) min_date_time: DateTime,
+    pub(super) max_date_time: DateTime,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) connections: usize,
+    pub(super) handshake_time: Span,
+    pub(super) header_time: Span,
+    pub(super) body_time: Span,
+    pub(super) header_size: Size,
+    pub(super) header_fields: usize,
+}
+
+/// A form of ATTACH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attachment {
+    /// Data within the message.
+    Inline,
+    /// URIs.
+    External,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let year = |text: &str| DateTime(text.parse().expect("a literal instant"));
+        Self {
+            content_length: Size(1 << 20),
+            recipients: 250,
+            instances: 1000,
+            min_date_time: year("1900-01-01T00:00:00Z"),
+            max_date_time: year("2100-01-01T00:00:00Z"),
+            attachments: vec![Attachment::Inline, Attachment::External],
+            connections: 10_000,
+            handshake_time: Span(Duration::from_secs(10)),
+            header_time: Span(Duration::from_secs(10)),
+            body_time: Span(Duration::from_secs(30)),
+            header_size: Size(64 << 10),
+            header_fields: 1000,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Plugin {
+    pub(super) plugin: Spanned<String>,
+    pub(super) name: Option<String>,
+    pub(super) sha256: Option<String>,
+    pub(super) timeout: Option<Span>,
+    #[serde(default)]
+    pub(super) config: toml::Table,
+    #[serde(default)]
+    pub(super) domains: Vec<Domain>,
+}

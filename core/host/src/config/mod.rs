@@ -1,0 +1,350 @@
+//! The configuration file.
+//!
+//! [`Config::read`] turns `convoke.toml` into types once; nothing behind it reads TOML. A wrong key, type or value is one
+//! message with file, line, column, what was expected, and the nearest right name ([`ConfigError`]).
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `file` | the file as it is written, key by key |
+//! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
+//! | `error` | what is wrong, and where |
+//!
+//! Always true of a [`Config`]: paths are absolute or count from the working directory as the file's own path does;
+//! there is a domain; the addresses of listeners differ. Whether files exist and plugins open is not looked at here.
+
+mod error;
+mod file;
+mod units;
+
+pub use error::ConfigError;
+pub use file::{Attachment, Lookup, Role};
+
+use crate::plugin::{PluginEntry, Position};
+use convoke_sdk::remote::Kind;
+use convoke_types::Domain;
+use error::Locator;
+use file::File;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use toml::Spanned;
+
+/// What the administrator wrote.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// `[server]`.
+    pub server: Server,
+    /// `[[listener]]`.
+    pub listeners: Vec<Listener>,
+    /// `[signing]`: how our messages are signed.
+    pub signing: Option<Signing>,
+    /// `[verification]`: what peers must prove.
+    pub verification: Verification,
+    /// `[client]`: how we reach other servers.
+    pub client: Client,
+    /// `[dns] nameservers`: asked for keys instead of the system's.
+    pub nameservers: Vec<SocketAddr>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[[discovery]]`, `[[policy]]`, `[[store]]`, in this order, each in file order.
+    pub plugins: Vec<PluginEntry>,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Calendar users at these domains are ours; at least one.
+    pub domains: Vec<Domain>,
+    /// Where the host keeps what it must remember.
+    pub state: PathBuf,
+    /// Where plugin names are looked up; empty: beside the program.
+    pub plugins: Vec<PathBuf>,
+    /// Whom peers may turn to: a URI.
+    pub administrator: Option<String>,
+}
+
+/// `[[listener]]`.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// What it is for.
+    pub role: Role,
+    /// Where it listens; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Its certificate; `None` is plain HTTP.
+    pub tls: Option<Tls>,
+    /// For `submission`: who may log in, an htpasswd file.
+    pub users: Option<PathBuf>,
+}
+
+/// `tls` of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM: the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+    /// PEM: authorities whose client certificates prove a peer's domain.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[signing]`.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    /// The `d=` of our signatures.
+    pub domain: Domain,
+    /// The `s=` of our signatures.
+    pub selector: String,
+    /// PKCS#8, RSA or Ed25519.
+    pub key: PathBuf,
+    /// How peers find the public key, in the order they should try.
+    pub lookup: Vec<Lookup>,
+}
+
+/// `[verification]`.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Whether a peer must prove who it is.
+    pub required: bool,
+    /// The folder of keys that administrators exchanged.
+    pub private_exchange: Option<PathBuf>,
+}
+
+/// `[client]`.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// PEM: trust anchors besides the system's.
+    pub ca: Option<PathBuf>,
+    /// What we show to servers that ask who we are: certificate chain and key, PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// What may be reached besides public addresses.
+    pub allow_networks: Vec<IpNet>,
+    /// For look-up, connection and handshake together; 5 s.
+    pub connect_timeout: Duration,
+    /// For a whole request; 30 s.
+    pub request_timeout: Duration,
+    /// How many redirects are followed; 5.
+    pub redirects: usize,
+    /// The longest answer read, in bytes; 4 MiB.
+    pub response_size: usize,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a message; 1 MiB.
+    pub content_length: usize,
+    /// Recipients of a message; 250.
+    pub recipients: usize,
+    /// Recurrence instances of a message; 1000.
+    pub instances: usize,
+    /// The earliest time taken; 1900.
+    pub min_date_time: Timestamp,
+    /// The latest time taken; 2100.
+    pub max_date_time: Timestamp,
+    /// Forms of attachment taken; both.
+    pub attachments: Vec<Attachment>,
+    /// Connections at once on a listener; 10,000.
+    pub connections: usize,
+    /// For the TLS handshake; 10 s.
+    pub handshake_time: Duration,
+    /// For the header of a request; 10 s.
+    pub header_time: Duration,
+    /// For the body of a request; 30 s.
+    pub body_time: Duration,
+    /// Bytes of a header; 64 KiB.
+    pub header_size: usize,
+    /// Fields of a header; 1000.
+    pub header_fields: usize,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a configuration file that lies at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let at = Locator { text, path };
+        let file: File = toml::from_str(text).map_err(|error| at.syntax(&error))?;
+        resolve(file, &at)
+    }
+
+    /// The first listener of a role.
+    pub fn listener(&self, role: Role) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| listener.role == role)
+    }
+
+    /// Whether calendar users of this domain are ours.
+    pub fn is_ours(&self, domain: &Domain) -> bool {
+        self.server.domains.contains(domain)
+    }
+}
+
+fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
+    let path = |relative: PathBuf| at.folder().join(relative);
+    if file.server.get_ref().domains.is_empty() {
+        let text = "`domains` is empty; name the domains whose calendar users are ours";
+        return Err(at.wrong(file.server.span(), text));
+    }
+    let listeners = listeners(file.listener, at)?;
+    let server = file.server.into_inner();
+    let client = client(file.client, at)?;
+    let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
+    plugins.extend(entries(Kind::Policy, file.policy, at)?);
+    plugins.extend(entries(Kind::Store, file.store, at)?);
+    Ok(Config {
+        file: at.path.to_owned(),
+        server: Server {
+            domains: server.domains,
+            state: path(server.state),
+            plugins: server.plugins.into_iter().map(path).collect(),
+            administrator: server.administrator,
+        },
+        listeners,
+        signing: file.signing.map(|signing| Signing {
+            domain: signing.domain,
+            selector: signing.selector,
+            key: path(signing.key),
+            lookup: signing.lookup,
+        }),
+        verification: Verification {
+            required: file.verification.required,
+            private_exchange: file.verification.private_exchange.map(path),
+        },
+        client,
+        nameservers: file.dns.nameservers,
+        limits: limits(&file.limits, at)?,
+        plugins,
+    })
+}
+
+fn listeners(
+    written: Vec<Spanned<file::Listener>>,
+    at: &Locator,
+) -> Result<Vec<Listener>, ConfigError> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    for entry in written {
+        let span = entry.span();
+        let file::Listener {
+            role,
+            address,
+            tls,
+            users,
+        } = entry.into_inner();
+        let taken = |other: &Listener| other.address == address && address.port() != 0;
+        if listeners.iter().any(taken) {
+            return Err(at.wrong(span, &format!("two listeners have the address {address}")));
+        }
+        if users.is_some() && role != Role::Submission {
+            return Err(at.wrong(span, "`users` goes with `role = \"submission\"` only"));
+        }
+        listeners.push(Listener {
+            role,
+            address,
+            tls: tls.map(|tls| Tls {
+                certificate: at.folder().join(tls.certificate),
+                key: at.folder().join(tls.key),
+                client_ca: tls.client_ca.map(|ca| at.folder().join(ca)),
+            }),
+            users: users.map(|users| at.folder().join(users)),
+        });
+    }
+    Ok(listeners)
+}
+
+fn client(written: Spanned<file::Client>, at: &Locator) -> Result<Client, ConfigError> {
+    let span = written.span();
+    let client = written.into_inner();
+    let identity = match (client.certificate, client.key) {
+        (Some(certificate), Some(key)) => {
+            Some((at.folder().join(certificate), at.folder().join(key)))
+        }
+        (None, None) => None,
+        _ => return Err(at.wrong(span, "`certificate` and `key` go together")),
+    };
+    Ok(Client {
+        ca: client.ca.map(|ca| at.folder().join(ca)),
+        identity,
+        allow_networks: client.allow_networks,
+        connect_timeout: client.connect_timeout.0,
+        request_timeout: client.request_timeout.0,
+        redirects: client.redirects,
+        response_size: client.response_size.0,
+    })
+}
+
+fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, ConfigError> {
+    let limits = written.get_ref();
+    if limits.max_date_time.0 <= limits.min_date_time.0 {
+        return Err(at.wrong(
+            written.span(),
+            "`max_date_time` must lie after `min_date_time`",
+        ));
+    }
+    if limits.recipients == 0 || limits.content_length.0 == 0 {
+        let text = "`recipients` and `content_length` must be at least 1";
+        return Err(at.wrong(written.span(), text));
+    }
+    Ok(Limits {
+        content_length: limits.content_length.0,
+        recipients: limits.recipients,
+        instances: limits.instances,
+        min_date_time: limits.min_date_time.0,
+        max_date_time: limits.max_date_time.0,
+        attachments: limits.attachments.clone(),
+        connections: limits.connections,
+        handshake_time: limits.handshake_time.0,
+        header_time: limits.header_time.0,
+        body_time: limits.body_time.0,
+        header_size: limits.header_size.0,
+        header_fields: limits.header_fields,
+    })
+}
+
+fn entries(
+    kind: Kind,
+    written: Vec<Spanned<file::Plugin>>,
+    at: &Locator,
+) -> Result<Vec<PluginEntry>, ConfigError> {
+    let mut entries = Vec::new();
+    for entry in written {
+        let (line, column) = at.position(entry.span().start);
+        let file::Plugin {
+            plugin,
+            name,
+            sha256,
+            timeout,
+            config,
+            domains,
+        } = entry.into_inner();
+        if !domains.is_empty() && kind != Kind::Store {
+            return Err(at.wrong(plugin.span(), "`domains` goes with `[[store]]` only"));
+        }
+        entries.push(PluginEntry {
+            name,
+            sha256,
+            timeout: timeout.map(|timeout| timeout.0),
+            config,
+            domains,
+            position: Some(Position {
+                file: at.path.to_owned(),
+                line,
+                column,
+            }),
+            ..PluginEntry::new(kind, plugin.into_inner())
+        });
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use super::*;
+
+const DESIGN: &str = r#"
+[server]
+domains = ["example.org"]
+state = "/var/lib/convoke"
+plugins = ["/usr/lib/convoke/plugins"]
+administrator = "mailto:ischedule-admin@example.org"
+
+[[listener]]
+role = "receiver"
+address = "[::]:8443"
+tls = { certificate = "fullchain.pem", key = "key.pem" }
+
+[[listener]]
+role = "submission"
+address = "127.0.0.1:8008"
+users = "users.htpasswd"
+
+[[listener]]
+role = "admin"
+address = "127.0.0.1:9090"
+
+[signing]
+domain = "example.org"
+selector = "is1"
+key = "dkim.pem"
+lookup = ["dns/txt", "http/well-known"]
+
+[verification]
+required = true
+private_exchange = "keys"
+
+[client]
+ca = "ca.pem"
+allow_networks = ["127.0.0.0/8"]
+
+[dns]
+nameservers = ["127.0.0.1:5353"]
+
+[limits]
+content_length = "1 MiB"
+recipients = 250
+instances = 1000
+
+[[discovery]]
+plugin = "discovery-static"
+config.domains."example.com" = "https://cal.example.com/.well-known/ischedule"
+
+[[policy]]
+plugin = "policy-rules"
+config.rules = [
+  { allow = "freebusy", from = "*@example.com" },
+]
+
+[[store]]
+plugin = "store-sqlite"
+domains = ["example.org"]
+config.path = "calendars.db"
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/etc/convoke/convoke.toml"))
+}
+
+#[test]
+fn the_whole_file_is_read() {
+    let config = parse(DESIGN).unwrap();
+    assert_eq!(config.server.domains, ["example.org".parse().unwrap()]);
+    let tls = config
+        .listener(Role::Receiver)
+        .unwrap()
+        .tls
+        .as_ref()
+        .unwrap();
+    assert_eq!(tls.certificate, Path::new("/etc/convoke/fullchain.pem"));
+    assert_eq!(config.limits.content_length, 1 << 20);
+    assert_eq!(config.client.request_timeout, Duration::from_secs(30));
+    let plugins: Vec<_> = config
+        .plugins
+        .iter()
+        .map(|entry| entry.plugin.as_str())
+        .collect();
+    assert_eq!(
+        plugins,
+        ["discovery-static", "policy-rules", "store-sqlite"]
+    );
+    assert_eq!(config.plugins[2].domains, ["example.org".parse().unwrap()]);
+    assert_eq!(config.plugins[2].position.as_ref().unwrap().line, 54);
+}
+
+#[test]
+fn a_mistake_is_one_line_that_says_where_and_what() {
+    let server = "[server]\ndomains = [\"example.org\"]\n";
+    for (text, expected) in [
+        (
+            "[server]\ndomain = [\"example.org\"]\n",
+            "2:1: unknown key `domain`, expected one of",
+        ),
+        (
+            "[server]\ndomain = [\"example.org\"]\n",
+            "did you mean `domains`?",
+        ),
+        (
+            "[server]\ndomains = \"example.org\"\n",
+            "2:11: invalid type: string \"example.org\", expected a sequence",
+        ),
+        (
+            "[server]\ndomains = [\"exa mple\"]\n",
+            "2:11: `exa mple` is not a domain name",
+        ),
+        ("[server]\ndomains = []\n", "`domains` is empty"),
+        ("[server\n", "1:8:"),
+        ("", "missing key `server`"),
+        (
+            &format!("{server}[limits]\ncontent_length = \"big\"\n"),
+            "4:18: expected a size",
+        ),
+        (
+            &format!("{server}[client]\nconnect_timeout = 5\n"),
+            "4:19: expected a duration",
+        ),
+        (
+            &format!("{server}[client]\nkey = \"k.pem\"\n"),
+            "`certificate` and `key` go together",
+        ),
+        (
+            &format!("{server}[[listener]]\nrole = \"reciever\"\naddress = \"[::]:1\"\n"),
+            "did you mean `receiver`?",
+        ),
+        (
+            &format!("{server}[[listener]]\nrole = \"admin\"\naddress = \"8443\"\n"),
+            "5:11:",
+        ),
+        (
+            &format!("{server}[[polcy]]\nplugin = \"x\"\n"),
+            "did you mean `policy`?",
+        ),
+        (
+            &format!("{server}[[store]]\nplugn = \"x\"\n"),
+            "did you mean `plugin`?",
+        ),
+        (
+            &format!("{server}[[policy]]\nplugin = \"x\"\ndomains = [\"a.b\"]\n"),
+            "`[[store]]` only",
+        ),
+    ] {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with("/etc/convoke/convoke.toml"), "{error}");
+        assert!(
+            error.contains(expected),
+            "{text}\n{error}\nwithout {expected}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_says_so() {
+    let error = Config::read(Path::new("/nonexistent/convoke.toml")).unwrap_err();
+    assert!(error.to_string().contains("--config"), "{error}");
+}
