@@ -34,6 +34,8 @@ mod reply;
 mod request;
 mod revision;
 mod sent;
+#[cfg(test)]
+mod tests;
 
 pub use address::addressees;
 pub use outgoing::Outgoing;

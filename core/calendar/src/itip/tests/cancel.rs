@@ -1,0 +1,173 @@
+//! Cancellations at the attendee.
+
+use super::apply;
+
+const SERIES: &str = "
+    BEGIN:VEVENT
+    UID:1
+    DTSTAMP:20261201T100000Z
+    SEQUENCE:1
+    DTSTART;TZID=Europe/Berlin:20270104T100000
+    DTEND;TZID=Europe/Berlin:20270104T110000
+    RRULE:FREQ=WEEKLY;COUNT=10
+    SUMMARY:Weekly
+    ORGANIZER:mailto:a@example.com
+    ATTENDEE:mailto:b@example.com
+    ATTENDEE:mailto:c@example.com
+    X-MINE:1
+    END:VEVENT";
+
+fn notice(rest: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nORGANIZER:mailto:a@example.com\n{rest}\nEND:VEVENT"
+    )
+}
+
+#[test]
+fn what_is_unknown_is_acknowledged() {
+    apply("CANCEL", &notice("SEQUENCE:2\nSTATUS:CANCELLED")).changes_nothing();
+}
+
+#[test]
+fn a_cancelled_object_stays_and_says_so() {
+    let cancelled = SERIES
+        .replace("20261201", "20261202")
+        .replace("SEQUENCE:1", "SEQUENCE:2\nSTATUS:CANCELLED\nCOMMENT:Rain");
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nSTATUS:CANCELLED\nCOMMENT:Rain"),
+    )
+    .to(SERIES)
+    .gives(&cancelled)
+    // An old invitation that comes late does not bring it back.
+    .then("REQUEST", SERIES)
+    .changes_nothing()
+    // A new one does.
+    .then("REQUEST", &SERIES.replace("SEQUENCE:1", "SEQUENCE:3"))
+    .gives(&SERIES.replace("SEQUENCE:1", "SEQUENCE:3"));
+}
+
+#[test]
+fn without_sequence_the_time_of_the_notice_counts() {
+    apply("CANCEL", &notice("STATUS:CANCELLED"))
+        .to(SERIES)
+        .gives(
+            &SERIES
+                .replace("20261201", "20261202")
+                .replace("RRULE", "STATUS:CANCELLED\nRRULE"),
+        );
+    let newer = SERIES.replace("20261201", "20261203");
+    apply("CANCEL", &notice("STATUS:CANCELLED"))
+        .to(&newer)
+        .changes_nothing();
+    apply("CANCEL", &notice("SEQUENCE:0\nSTATUS:CANCELLED"))
+        .to(SERIES)
+        .changes_nothing();
+}
+
+#[test]
+fn who_is_uninvited_has_it_cancelled_and_the_others_see_them_go() {
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nATTENDEE:mailto:b@example.com"),
+    )
+    .to(SERIES)
+    .gives(
+        &SERIES
+            .replace("20261201", "20261202")
+            .replace("SEQUENCE:1", "SEQUENCE:2\nSTATUS:CANCELLED"),
+    );
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nATTENDEE:mailto:c@example.com"),
+    )
+    .to(SERIES)
+    .gives(
+        &SERIES
+            .replace("20261201", "20261202")
+            .replace("SEQUENCE:1", "SEQUENCE:2")
+            .replace("    ATTENDEE:mailto:c@example.com\n", ""),
+    );
+}
+
+#[test]
+fn a_cancelled_instance_is_told_from_its_series() {
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nSTATUS:CANCELLED
+        RECURRENCE-ID;TZID=Europe/Berlin:20270329T100000
+        DTSTART;TZID=Europe/Berlin:20270329T100000\nDTEND;TZID=Europe/Berlin:20270329T110000
+        SUMMARY:Weekly\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com
+        ATTENDEE:mailto:c@example.com\nX-MINE:1\nEND:VEVENT";
+    // named in UTC, in summer time
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nRECURRENCE-ID:20270329T080000Z\nSTATUS:CANCELLED"),
+    )
+    .to(SERIES)
+    .gives(&format!("{SERIES}\n{instance}"))
+    .then("REQUEST", SERIES)
+    .changes_nothing();
+}
+
+#[test]
+fn several_instances_are_cancelled_at_once() {
+    let todo = "BEGIN:VTODO\nUID:1\nDTSTAMP:20261201T100000Z\nDTSTART;VALUE=DATE:20270104
+        DUE;VALUE=DATE:20270105\nRRULE:FREQ=DAILY\nORGANIZER:mailto:a@example.com
+        ATTENDEE:mailto:b@example.com\nEND:VTODO";
+    let notice = |day: u8| {
+        format!(
+            "BEGIN:VTODO\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1\nORGANIZER:mailto:a@example.com
+             RECURRENCE-ID;VALUE=DATE:202701{day:02}\nSTATUS:CANCELLED\nEND:VTODO\n"
+        )
+    };
+    let cancelled = |day: u8| {
+        format!(
+            "BEGIN:VTODO\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1\nDTSTART;VALUE=DATE:202701{day:02}
+             DUE;VALUE=DATE:202701{:02}\nRECURRENCE-ID;VALUE=DATE:202701{day:02}\nSTATUS:CANCELLED
+             ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VTODO\n",
+            day + 1
+        )
+    };
+    apply("CANCEL", &(notice(6) + &notice(8)))
+        .to(todo)
+        .gives(&format!("{todo}\n{}{}", cancelled(6), cancelled(8)));
+}
+
+#[test]
+fn a_series_ends_before_the_instance_from_which_it_is_cancelled() {
+    let id = "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20270118T100000";
+    apply(
+        "CANCEL",
+        &notice(&format!("SEQUENCE:2\n{id}\nSTATUS:CANCELLED")),
+    )
+    .to(SERIES)
+    .gives(
+        &SERIES
+            .replace("20261201", "20261202")
+            .replace("SEQUENCE:1", "SEQUENCE:2")
+            .replace("COUNT=10", "UNTIL=20270118T085959Z"),
+    )
+    .then("REQUEST", SERIES)
+    .changes_nothing();
+    let first = "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20270104T100000";
+    apply(
+        "CANCEL",
+        &notice(&format!("SEQUENCE:2\n{first}\nSTATUS:CANCELLED")),
+    )
+    .to(SERIES)
+    .gives(
+        &SERIES
+            .replace("20261201", "20261202")
+            .replace("SEQUENCE:1", "SEQUENCE:2\nSTATUS:CANCELLED"),
+    );
+}
+
+#[test]
+fn an_instance_that_never_was_is_acknowledged() {
+    let single = SERIES.replace("    RRULE:FREQ=WEEKLY;COUNT=10\n", "");
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nRECURRENCE-ID:20270118T090000Z\nSTATUS:CANCELLED"),
+    )
+    .to(&single)
+    .changes_nothing();
+}

@@ -1,0 +1,209 @@
+//! What messages do to stored objects, told with three calendars each: message, existing, expected.
+//!
+//! Calendars are written without the VCALENDAR around them and compared by meaning: order does not count.
+
+mod cancel;
+mod counter;
+mod properties;
+mod reply;
+mod request;
+mod rfc5546;
+mod sent;
+
+use super::{Change, Outgoing, Owner, Received, Receiving, receive};
+use crate::itip::object::same;
+use crate::message::Message;
+use crate::tree::{Calendar, Limits};
+use convoke_types::{CalendarAddress, RequestStatus};
+use jiff::{Timestamp, tz::TimeZone};
+
+/// The organizer of nearly all tests.
+pub(super) const ALICE: &str = "mailto:a@example.com";
+/// The attendee of nearly all tests.
+pub(super) const BOB: &str = "mailto:b@example.com";
+pub(super) const CARL: &str = "mailto:c@example.com";
+
+/// A message, given as `METHOD` and components.
+pub(super) fn apply(method: &str, components: &str) -> Arriving {
+    let text = format!("METHOD:{method}\n{components}");
+    let message = Message::read(calendar(&text)).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    // Whom the method is from and for, where the test does not say otherwise.
+    let organizer = message.organizer().cloned();
+    let attendee = message.attendees().first().cloned();
+    let (originator, owner) = if message.method().is_from_organizer() {
+        (organizer, Some(address(BOB)))
+    } else {
+        (attendee, organizer)
+    };
+    Arriving {
+        message,
+        originator: originator.unwrap(),
+        owner: owner.unwrap_or_else(|| address(ALICE)),
+        accept_uninvited: false,
+        existing: None,
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Arriving {
+    message: Message,
+    originator: CalendarAddress,
+    owner: CalendarAddress,
+    accept_uninvited: bool,
+    existing: Option<Calendar>,
+}
+
+impl Arriving {
+    /// Sent by somebody else than the message says.
+    pub(super) fn by(mut self, originator: &str) -> Self {
+        self.originator = address(originator);
+        self
+    }
+
+    /// It arrives at this calendar user.
+    pub(super) fn at(mut self, owner: &str) -> Self {
+        self.owner = address(owner);
+        self
+    }
+
+    /// Answers of people who were not invited are welcome.
+    pub(super) fn accepting_uninvited(mut self) -> Self {
+        self.accept_uninvited = true;
+        self
+    }
+
+    /// What is stored.
+    pub(super) fn to(mut self, existing: &str) -> Self {
+        self.existing = Some(calendar(existing));
+        self
+    }
+
+    pub(super) fn received(&self) -> Received {
+        let addresses = [self.owner.clone()];
+        let owner = owner(&addresses);
+        let at = Receiving {
+            owner: &owner,
+            originator: &self.originator,
+            now: now(),
+            accept_uninvited: self.accept_uninvited,
+        };
+        receive(&self.message, self.existing.as_ref(), &at)
+    }
+
+    /// What is stored then; the same message again changes nothing.
+    pub(super) fn gives(self, expected: &str) -> Self {
+        let received = self.received();
+        assert!(received.status.is_success(), "{}", received.status);
+        let Change::Store(stored) = received.change else {
+            panic!(
+                "{}: nothing was stored, expected:\n{expected}",
+                received.status
+            );
+        };
+        assert_same(&stored, &calendar(expected));
+        let mut next = self;
+        next.existing = Some(stored);
+        assert_eq!(
+            next.received().change,
+            Change::None,
+            "the same message again"
+        );
+        next
+    }
+
+    /// The next message, to what is stored now.
+    pub(super) fn then(self, method: &str, components: &str) -> Self {
+        Self {
+            existing: self.existing,
+            ..apply(method, components)
+        }
+    }
+
+    /// It is acknowledged, and nothing changes.
+    pub(super) fn changes_nothing(self) -> Self {
+        let received = self.received();
+        assert_eq!(received.change, Change::None);
+        assert!(received.status.is_success(), "{}", received.status);
+        self
+    }
+
+    /// It is refused with a status, and nothing changes.
+    pub(super) fn is_refused(self, status: RequestStatus) -> Self {
+        let received = self.received();
+        assert_eq!(received.change, Change::None);
+        assert!(
+            received.status.same_code(&status),
+            "{} is not {status}",
+            received.status
+        );
+        assert!(received.outgoing.is_empty() && !received.keep);
+        self
+    }
+
+    /// It is kept for the person, and nothing changes.
+    pub(super) fn is_kept(self) {
+        let received = self.clone().changes_nothing().received();
+        assert!(received.keep);
+    }
+
+    /// One message goes out.
+    pub(super) fn sends(&self, to: &str, method: &str, components: &str) {
+        let received = self.received();
+        let [outgoing] = &received.outgoing[..] else {
+            panic!("{} messages go out", received.outgoing.len());
+        };
+        assert_outgoing(outgoing, to, method, components);
+    }
+}
+
+pub(super) fn assert_outgoing(outgoing: &Outgoing, to: &str, method: &str, components: &str) {
+    let recipients: Vec<&str> = outgoing
+        .recipients
+        .iter()
+        .map(CalendarAddress::as_str)
+        .collect();
+    assert_eq!(recipients.join(" "), to);
+    let expected = calendar(&format!("METHOD:{method}\n{components}"));
+    assert_same(outgoing.message.calendar(), &expected);
+}
+
+pub(super) fn assert_same(actual: &Calendar, expected: &Calendar) {
+    let plain = |calendar: &Calendar| {
+        let mut calendar = calendar.clone();
+        calendar.root_mut().remove("PRODID");
+        calendar
+    };
+    assert!(
+        same(&plain(actual), &plain(expected)),
+        "got:\n{}\nexpected:\n{}",
+        String::from_utf8_lossy(&actual.write()).replace("\r\n ", ""),
+        String::from_utf8_lossy(&expected.write()).replace("\r\n ", ""),
+    );
+}
+
+/// A calendar from what stands in it; indentation does not count, and a line that begins with `|` goes on the last.
+pub(super) fn calendar(inside: &str) -> Calendar {
+    let lines: Vec<&str> = inside
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let inside = lines.join("\r\n").replace("\r\n|", "");
+    let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{inside}\r\nEND:VCALENDAR\r\n");
+    Calendar::parse(text.as_bytes(), &Limits::default()).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+pub(super) fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+pub(super) fn owner(addresses: &[CalendarAddress]) -> Owner<'_> {
+    Owner {
+        addresses,
+        timezone: TimeZone::UTC,
+    }
+}
+
+pub(super) fn now() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().unwrap()
+}

@@ -1,0 +1,360 @@
+//! Invitations, updates and reschedules at the attendee.
+
+use super::{BOB, CARL, apply, calendar};
+use crate::itip::Change;
+use convoke_types::RequestStatus;
+
+/// What Bob has been invited to, with what he made of it.
+const ANSWERED: &str = "
+    BEGIN:VEVENT
+    UID:1
+    DTSTAMP:20261201T100000Z
+    SEQUENCE:1
+    DTSTART:20270104T100000Z
+    DTEND:20270104T110000Z
+    SUMMARY:Plan
+    ORGANIZER:mailto:a@example.com
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com
+    TRANSP:TRANSPARENT
+    CATEGORIES:Private
+    COLOR:red
+    X-MINE:1
+    BEGIN:VALARM
+    ACTION:DISPLAY
+    TRIGGER:-PT10M
+    END:VALARM
+    END:VEVENT";
+
+#[test]
+fn an_invitation_is_stored_as_it_came_without_its_method() {
+    apply(
+        "REQUEST",
+        "BEGIN:VTIMEZONE\nTZID:X\nEND:VTIMEZONE
+         BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nDTSTART;TZID=X:20270104T100000
+         ORGANIZER;SCHEDULE-AGENT=CLIENT;CN=A:mailto:a@example.com
+         ATTENDEE;RSVP=TRUE;SCHEDULE-STATUS=\"1.2\";X-CONVOKE-REPLY-SEQUENCE=9:mailto:b@example.com
+         X-ODD;X-P=1:as it came\nBEGIN:X-COMP\nX-A:1\nEND:X-COMP\nEND:VEVENT",
+    )
+    .gives(
+        "BEGIN:VTIMEZONE\nTZID:X\nEND:VTIMEZONE
+         BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nDTSTART;TZID=X:20270104T100000
+         ORGANIZER;CN=A:mailto:a@example.com\nATTENDEE;RSVP=TRUE:mailto:b@example.com
+         X-ODD;X-P=1:as it came\nBEGIN:X-COMP\nX-A:1\nEND:X-COMP\nEND:VEVENT",
+    );
+}
+
+#[test]
+fn an_update_takes_the_organizers_and_leaves_the_users() {
+    apply(
+        "REQUEST",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
+         DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nSUMMARY:Plan more\nLOCATION:Room 1
+         ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
+         ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b@example.com\nATTENDEE:mailto:c@example.com
+         TRANSP:OPAQUE\nCATEGORIES:Work\nX-THEIRS:2\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:PT0S\nEND:VALARM
+         END:VEVENT",
+    )
+    .to(ANSWERED)
+    .gives(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
+         DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nSUMMARY:Plan more\nLOCATION:Room 1
+         ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com\nATTENDEE:mailto:c@example.com
+         TRANSP:TRANSPARENT\nCATEGORIES:Private\nCOLOR:red\nX-MINE:1\nX-THEIRS:2
+         BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nEND:VALARM
+         END:VEVENT",
+    );
+}
+
+/// (the organizer's SEQUENCE, DTSTART, what it says of Bob) and how Bob's answer stands then.
+#[test]
+fn an_answer_stands_until_the_organizer_asks_anew() {
+    for (sequence, start, said, stands) in [
+        (1, "20270104T100000Z", "", ";PARTSTAT=ACCEPTED"),
+        (
+            1,
+            "20270104T100000Z",
+            ";PARTSTAT=NEEDS-ACTION",
+            ";PARTSTAT=ACCEPTED",
+        ),
+        (
+            1,
+            "20270104T100000Z",
+            ";PARTSTAT=DECLINED",
+            ";PARTSTAT=ACCEPTED",
+        ),
+        (2, "20270104T090000Z", "", ""),
+        (
+            2,
+            "20270104T090000Z",
+            ";PARTSTAT=NEEDS-ACTION",
+            ";PARTSTAT=NEEDS-ACTION",
+        ),
+        (
+            2,
+            "20270104T090000Z",
+            ";PARTSTAT=TENTATIVE",
+            ";PARTSTAT=TENTATIVE",
+        ),
+        (1, "20270104T090000Z", "", ""),
+        (2, "20270104T100000Z", "", ";PARTSTAT=ACCEPTED"),
+        (
+            2,
+            "20270104T100000Z",
+            ";PARTSTAT=NEEDS-ACTION",
+            ";PARTSTAT=NEEDS-ACTION",
+        ),
+    ] {
+        let event = |answer: &str| {
+            format!(
+                "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:{sequence}
+                 DTSTART:{start}\nDTEND:20270104T110000Z\nORGANIZER:mailto:a@example.com
+                 ATTENDEE{answer}:mailto:b@example.com\n"
+            )
+        };
+        let own = "TRANSP:TRANSPARENT\nCATEGORIES:Private\nCOLOR:red\nX-MINE:1
+                   BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nEND:VALARM\n";
+        apply("REQUEST", &format!("{}END:VEVENT", event(said)))
+            .to(ANSWERED)
+            .gives(&format!("{}{own}END:VEVENT", event(stands)));
+    }
+}
+
+#[test]
+fn older_and_equal_messages_are_acknowledged_and_change_nothing() {
+    for (sequence, stamp) in [
+        (0, "20261231T000000Z"),
+        (1, "20261201T095959Z"),
+        (0, "20261201T100000Z"),
+    ] {
+        apply(
+            "REQUEST",
+            &format!(
+                "BEGIN:VEVENT\nUID:1\nDTSTAMP:{stamp}\nSEQUENCE:{sequence}\nDTSTART:20270110T100000Z
+                 SUMMARY:Old\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT"
+            ),
+        )
+        .to(ANSWERED)
+        .changes_nothing();
+    }
+}
+
+#[test]
+fn nobody_but_the_organizer_changes_the_object() {
+    let takeover = |organizer: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:9\nDTSTART:20270110T100000Z
+             ORGANIZER{organizer}\nATTENDEE:mailto:b@example.com\nEND:VEVENT"
+        )
+    };
+    for method in ["REQUEST", "CANCEL", "ADD"] {
+        // another organizer of the same UID
+        apply(method, &takeover(":mailto:mallory@evil.example"))
+            .to(ANSWERED)
+            .is_refused(RequestStatus::NO_AUTHORITY);
+        // in the organizer's name
+        apply(method, &takeover(":mailto:a@example.com"))
+            .by("mailto:mallory@evil.example")
+            .to(ANSWERED)
+            .is_refused(RequestStatus::NO_AUTHORITY);
+        // on behalf of the organizer, as the sender itself says
+        apply(
+            method,
+            &takeover(";SENT-BY=\"mailto:mallory@evil.example\":mailto:a@example.com"),
+        )
+        .by("mailto:mallory@evil.example")
+        .to(ANSWERED)
+        .is_refused(RequestStatus::NO_AUTHORITY);
+        // an attendee
+        apply(method, &takeover(":mailto:a@example.com"))
+            .by(BOB)
+            .to(ANSWERED)
+            .is_refused(RequestStatus::NO_AUTHORITY);
+    }
+}
+
+#[test]
+fn a_private_object_of_the_same_uid_is_not_overwritten() {
+    apply(
+        "REQUEST",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nDTSTART:20270110T100000Z
+         ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT",
+    )
+    .to("BEGIN:VEVENT\nUID:1\nDTSTAMP:20260101T000000Z\nDTSTART:20270110T100000Z\nEND:VEVENT")
+    .is_refused(RequestStatus::NO_AUTHORITY)
+    .to("BEGIN:VTODO\nUID:1\nORGANIZER:mailto:a@example.com\nEND:VTODO")
+    .is_refused(RequestStatus::NO_AUTHORITY)
+    .to("BEGIN:VJOURNAL\nUID:1\nORGANIZER:mailto:a@example.com\nEND:VJOURNAL")
+    .is_refused(RequestStatus::NO_AUTHORITY);
+}
+
+#[test]
+fn an_assistant_of_the_same_domain_may_act_for_the_organizer() {
+    apply(
+        "REQUEST",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
+         ORGANIZER;SENT-BY=\"mailto:aide@example.com\":mailto:a@example.com
+         ATTENDEE:mailto:b@example.com\nEND:VEVENT",
+    )
+    .by("mailto:aide@example.com")
+    .gives(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
+         ORGANIZER;SENT-BY=\"mailto:aide@example.com\":mailto:a@example.com
+         ATTENDEE:mailto:b@example.com\nEND:VEVENT",
+    );
+}
+
+const SERIES: &str = "
+    BEGIN:VEVENT
+    UID:1
+    DTSTAMP:20261201T100000Z
+    SEQUENCE:1
+    DTSTART;TZID=Europe/Berlin:20270104T100000
+    DTEND;TZID=Europe/Berlin:20270104T110000
+    RRULE:FREQ=WEEKLY
+    SUMMARY:Weekly
+    ORGANIZER:mailto:a@example.com
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com
+    BEGIN:VALARM
+    ACTION:DISPLAY
+    TRIGGER:-PT10M
+    END:VALARM
+    END:VEVENT";
+
+#[test]
+fn a_changed_instance_stands_beside_its_series_with_the_users_alarms() {
+    let moved = |answer: &str, alarm: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2
+             RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000
+             DTSTART;TZID=Europe/Berlin:20270112T100000\nDTEND;TZID=Europe/Berlin:20270112T110000
+             SUMMARY:Weekly\nORGANIZER:mailto:a@example.com\nATTENDEE{answer}:mailto:b@example.com
+             {alarm}\nEND:VEVENT"
+        )
+    };
+    let alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nEND:VALARM";
+    apply("REQUEST", &moved("", ""))
+        .to(SERIES)
+        .gives(&format!("{SERIES}\n{}", moved("", alarm)));
+}
+
+#[test]
+fn an_instance_is_the_same_in_utc_and_in_its_zone() {
+    let instance = |id: &str, sequence: u8| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T10000{sequence}Z\nSEQUENCE:{sequence}
+             RECURRENCE-ID{id}\nDTSTART:20270112T090000Z\nORGANIZER:mailto:a@example.com
+             ATTENDEE:mailto:b@example.com\nEND:VEVENT"
+        )
+    };
+    apply("REQUEST", &instance(":20270111T090000Z", 3))
+        .to(&instance(";TZID=Europe/Berlin:20270111T100000", 2))
+        .gives(&instance(":20270111T090000Z", 3));
+}
+
+#[test]
+fn single_instances_are_stored_without_a_series_and_join_it_when_it_comes() {
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:3
+        RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000\nDTSTART:20270112T090000Z
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    apply("REQUEST", instance)
+        .gives(instance)
+        .then("REQUEST", SERIES)
+        .gives(&format!("{SERIES}\n{instance}"));
+}
+
+#[test]
+fn a_reschedule_of_the_series_forgets_its_old_exceptions() {
+    let exception = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
+        RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000\nDTSTART:20270112T090000Z
+        SUMMARY:Moved\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let later = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:2
+        DTSTART;TZID=Europe/Berlin:20270104T120000\nDTEND;TZID=Europe/Berlin:20270104T130000
+        RRULE:FREQ=WEEKLY\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com";
+    apply("REQUEST", &format!("{later}\nEND:VEVENT"))
+        .to(&format!("{SERIES}\n{exception}"))
+        .gives(&format!(
+            "{later}\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nEND:VALARM\nEND:VEVENT"
+        ));
+}
+
+#[test]
+fn what_the_user_changed_on_one_instance_survives_an_update_of_the_series() {
+    let declined = |stamp: &str, summary: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:{stamp}\nSEQUENCE:1
+             RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000
+             DTSTART;TZID=Europe/Berlin:20270111T100000\nDTEND;TZID=Europe/Berlin:20270111T110000
+             SUMMARY:{summary}\nORGANIZER:mailto:a@example.com
+             ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nTRANSP:TRANSPARENT\nEND:VEVENT"
+        )
+    };
+    let update = SERIES
+        .replace("20261201T100000Z", "20261205T100000Z")
+        .replace("Weekly", "Daily");
+    apply("REQUEST", &update)
+        .to(&format!(
+            "{SERIES}\n{}",
+            declined("20261201T100000Z", "Weekly")
+        ))
+        .gives(&format!(
+            "{update}\n{}",
+            declined("20261205T100000Z", "Daily")
+        ));
+}
+
+#[test]
+fn a_delegate_is_invited_by_the_delegator() {
+    let event = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nDTSTART:20270104T100000Z
+        ORGANIZER:mailto:a@example.com
+        ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:b@example.com
+        ATTENDEE;RSVP=TRUE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:c@example.com\nEND:VEVENT";
+    apply("REQUEST", event).by(BOB).at(CARL).gives(event);
+    apply("REQUEST", event)
+        .by(BOB)
+        .at("mailto:d@example.com")
+        .is_refused(RequestStatus::NO_AUTHORITY);
+    // The delegator cannot change what the delegate has from the organizer.
+    apply("REQUEST", &event.replace("T100000Z\n", "T120000Z\n"))
+        .by(BOB)
+        .at(CARL)
+        .to(event)
+        .changes_nothing();
+}
+
+#[test]
+fn who_is_not_on_the_list_gets_the_object_as_it_is() {
+    let event = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nDTSTART:20270104T100000Z
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    apply("REQUEST", event)
+        .at("mailto:new@example.net")
+        .gives(event);
+}
+
+#[test]
+fn a_to_do_keeps_how_far_its_owner_is() {
+    let todo = |stamp: &str, rest: &str| {
+        format!(
+            "BEGIN:VTODO\nUID:1\nDTSTAMP:{stamp}\nSEQUENCE:1\nDUE:20270104T100000Z
+             ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=IN-PROCESS:mailto:b@example.com
+             {rest}\nEND:VTODO"
+        )
+    };
+    let own = "STATUS:IN-PROCESS\nPERCENT-COMPLETE:75";
+    apply(
+        "REQUEST",
+        &todo("20261205T100000Z", "SUMMARY:Do\nSTATUS:NEEDS-ACTION"),
+    )
+    .to(&todo("20261201T100000Z", own))
+    .gives(&todo("20261205T100000Z", &format!("SUMMARY:Do\n{own}")));
+}
+
+#[test]
+fn organizers_do_not_receive_their_own_invitations() {
+    let received = apply("REQUEST", SERIES)
+        .at("mailto:A@example.com")
+        .received();
+    assert_eq!(received.change, Change::None);
+    assert!(calendar(SERIES).main_components().count() == 1);
+}
