@@ -2,11 +2,11 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`open`] | opens a plugin and answers its calls |
-//! | [`guard`] | what stands around every poll: panics are caught, the runtime is entered, the instance is known |
-//! | [`config`] | reads the configuration and says what is wrong with it |
-//! | [`host`] | the host's services as a [`Host`](crate::Host) |
-//! | [`log`] | `tracing` events go to the host's log |
+//! | `open` | opens a plugin and answers its calls |
+//! | `guard` | what stands around every poll: panics are caught, the runtime is entered, the instance is known |
+//! | `config` | reads the configuration and says what is wrong with it |
+//! | `host` | the host's services as a [`Host`](crate::Host) |
+//! | `log` | `tracing` events go to the host's log |
 //!
 //! What must hold: nothing unwinds out of here, and no author's code runs outside a guard.
 

@@ -1,4 +1,92 @@
-//! Write plugins for Convoke.
+//! Write plugins for Convoke: how receivers are found, who may do what, and where calendars live.
+//!
+//! A plugin is a library that implements one or more of three traits, [`Discovery`], [`Policy`] and [`Store`], and
+//! names them in [`plugin!`]. It may be built with any compiler from Rust 1.88 on, and loads in every host that
+//! speaks the same major version of the plugin ABI.
+//!
+//! # The first plugin
+//!
+//! `Cargo.toml`:
+//!
+//! ```toml
+//! [package]
+//! name = "acme-fixed"
+//! version = "1.0.0"
+//! edition = "2024"
+//!
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]
+//!
+//! [dependencies]
+//! convoke-sdk = "0.1"
+//! serde = "1"
+//! ```
+//!
+//! `src/lib.rs`:
+//!
+//! ```
+//! use convoke_sdk::prelude::*;
+//!
+//! /// Receivers written down by the administrator.
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)] // so that a typing error in the configuration is told, with the nearest key
+//! struct Fixed {
+//!     domains: BTreeMap<Domain, ReceiverUrl>,
+//! }
+//!
+//! impl Discovery for Fixed {
+//!     type Config = Self;
+//!
+//!     async fn open(config: Self, _host: Host) -> Result<Self> {
+//!         Ok(config)
+//!     }
+//!
+//!     async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+//!         Ok(match self.domains.get(address.domain()?) {
+//!             Some(url) => Discovered::receiver(url.clone()),
+//!             None => Discovered::NotMine, // the next strategy is asked
+//!         })
+//!     }
+//! }
+//!
+//! convoke_sdk::plugin! { name: "fixed", discovery: Fixed }
+//! # fn main() {}
+//! ```
+//!
+//! `cargo build --release` makes `target/release/libacme_fixed.so`; copy it into a plugin folder of the host as
+//! `fixed.so`, and use it in `convoke.toml`:
+//!
+//! ```toml
+//! [[discovery]]
+//! plugin = "fixed"
+//! config.domains."example.com" = "https://cal.example.com/.well-known/ischedule"
+//! ```
+//!
+//! # What surrounds a plugin
+//!
+//! - **Configuration.** `type Config` is any type that serde can read; the entry's `config` table becomes it. An
+//!   error names the key and what was expected. `type Config = ()` takes no keys.
+//! - **Concurrency.** One value is opened for each entry of the configuration, and called from many threads at once.
+//!   A call may be dropped before it ends: its deadline passed, or the peer went away.
+//! - **tokio.** Every call runs inside a runtime of the plugin's own: timers, sockets and `spawn` work. A call must
+//!   not block its thread, which is the host's; `tokio::task::spawn_blocking` is there for what does.
+//! - **Panics** become [`ErrorKind::Internal`] with their text and place, and cost that call only. The plugin must be
+//!   built with `panic = "unwind"`, which is cargo's default.
+//! - **Logging.** `tracing` events appear in the host's log under the entry's name. Spans do not cross.
+//! - **Host services.** [`Host`], given to `open`: paths, and the index of an iCalendar object.
+//!
+//! # What lies where
+//!
+//! | | |
+//! | --- | --- |
+//! | [`Discovery`], [`Discovered`], [`Receiver`] | finding the server of an address |
+//! | [`Policy`], [`AccessRequest`], [`Decision`] | who may do what |
+//! | [`Store`] and its values | where calendars live |
+//! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
+//! | [`Host`] | what the host offers |
+//! | [`prelude`] | all of it in one `use` |
+//!
+//! Nothing of the binary interface shows: `convoke-abi` holds it, and [`plugin!`] writes it down.
 
 mod discovery;
 mod error;

@@ -8,7 +8,7 @@ mod services;
 
 pub use convoke_abi::{
     VERSION_TEXT as ABI_VERSION,
-    load::{Candidate, Library, Reason, Refusal, Trust, running_user},
+    load::{Candidate, Library, Mismatch, Reason, Refusal, Trust, running_user},
     manifest::{Kind, Manifest},
 };
 pub use services::{LogEvent, Services};

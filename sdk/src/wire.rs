@@ -7,7 +7,7 @@ mod discovery;
 mod policy;
 mod store;
 
-use crate::{CalendarAddress, Error, ErrorKind};
+use crate::{CalendarAddress, Domain, Error, ErrorKind};
 use convoke_abi::{
     ROption, RString, RVec,
     values::{Address, Attribute, Attributes, Failure, Instant, failure},
@@ -113,13 +113,17 @@ impl<'a> Write for &'a CalendarAddress {
     fn write(self) -> Address<'a> {
         Address {
             uri: self.as_str().into(),
+            domain: self.domain().map_or("", Domain::as_str).into(),
         }
     }
 }
 
 impl Read<Address<'_>> for CalendarAddress {
+    /// The host read and normalised it; doing so again would cost more than the whole call.
     fn read(sent: Address<'_>) -> Result<Self, Garbage> {
-        Ok(Self::new(sent.uri.as_str())?)
+        let domain = sent.domain.as_str();
+        let domain = (!domain.is_empty()).then(|| Domain::from_normalised(domain));
+        Ok(Self::from_normalised(sent.uri.as_str(), domain))
     }
 }
 

@@ -40,9 +40,10 @@
 #![allow(
     non_camel_case_types,
     non_local_definitions,
-    missing_docs,
-    unreachable_pub,
-    clippy::pedantic,
+    clippy::cast_ptr_alignment,
+    clippy::expl_impl_clone_on_copy,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::used_underscore_binding,
     reason = "raised in what the derives of abi_stable expand to"
 )]
 

@@ -14,7 +14,7 @@ mod refusal;
 
 pub use self::{
     file::{Trust, running_user},
-    refusal::{Reason, Refusal},
+    refusal::{Mismatch, Reason, Refusal},
 };
 
 use crate::{manifest::Manifest, root};
@@ -58,7 +58,7 @@ impl Candidate {
     /// SHA-256 of the file, in lower-case hexadecimal digits. Reckoned at each call.
     pub fn sha256(&self) -> String {
         let digest = Sha256::digest(&self.data);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{digest:x}")
     }
 
     /// Whether it may be loaded at all; `sha256` is what the administrator wrote, if so.
@@ -129,6 +129,6 @@ fn open(path: &Path) -> Result<root::PluginRoot_Ref, Reason> {
     let header = *header.map_err(|_| Reason::NoRoot)?;
     let header = header
         .upgrade()
-        .map_err(|error| Reason::Layout(layout::last_mismatch(&error.to_string())))?;
+        .map_err(|error| Reason::Layout(Mismatch::read(error.to_string())))?;
     layout::checked(header)
 }

@@ -49,7 +49,7 @@ pub const fn bytes<const N: usize>(parts: &[&str]) -> [u8; N] {
     let (mut rest, mut digit) = (N - HEAD, 0);
     while digit < DIGITS {
         digit += 1;
-        bytes[to - digit] = b'0' + (rest % 10) as u8;
+        bytes[to - digit] = b"0123456789"[rest % 10];
         rest /= 10;
     }
     bytes[to] = b'\n';

@@ -86,4 +86,6 @@ pub mod failure {
 pub struct Address<'a> {
     /// The URI.
     pub uri: RStr<'a>,
+    /// The domain whose server takes messages for it; empty if it has none.
+    pub domain: RStr<'a>,
 }

@@ -35,9 +35,10 @@ pub use policy::{PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
-    Candidate, Kind, Library, RemoteDiscovery, RemotePolicy, RemoteStore, Trust,
+    Candidate, Kind, Library, Reason, RemoteDiscovery, RemotePolicy, RemoteStore, Trust,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tracing::debug;
 
 /// How long a plugin may take to open, if its entry says nothing: a store may have to bring its files up to date.
 const OPENING: Duration = Duration::from_secs(60);
@@ -184,5 +185,10 @@ fn load(setup: &Setup, entry: &PluginEntry) -> Result<Library, Problem> {
             offers: candidate.manifest.kinds,
         });
     }
-    Ok(candidate.load()?)
+    candidate.load().map_err(|refusal| {
+        if let Reason::Layout(mismatch) = &refusal.reason {
+            debug!(file = %refusal.file.display(), "{}", mismatch.all);
+        }
+        refusal.into()
+    })
 }

@@ -1,6 +1,6 @@
 //! Whether what a library exports has the layout that we expect, be it older or newer than we are.
 
-use super::Reason;
+use super::{Mismatch, Reason};
 use crate::root::{Header, PluginRoot_Ref};
 use abi_stable::{
     StableAbi, abi_stability::abi_checking::check_layout_compatibility, type_layout::TypeLayout,
@@ -10,37 +10,47 @@ use abi_stable::{
 pub(super) fn checked(header: &'static Header) -> Result<PluginRoot_Ref, Reason> {
     let theirs = header
         .layout()
-        .ok_or_else(|| Reason::Layout("it does not say how its types are laid out".to_owned()))?;
+        .ok_or_else(|| "it does not say how its types are laid out".to_owned())
+        .map_err(|text| Reason::Layout(Mismatch::read(text)))?;
     compatible(<PluginRoot_Ref as StableAbi>::LAYOUT, theirs).map_err(Reason::Layout)?;
     // SAFETY: one of the two layouts begins with the other; the fields and methods that are missing from theirs read
     // as missing, as the tables carry their own length.
     let root = unsafe { header.init_root_module_with_unchecked_layout() };
-    root.map_err(|error| Reason::Layout(last_mismatch(&error.to_string())))
+    root.map_err(|error| Reason::Layout(Mismatch::read(error.to_string())))
 }
 
 /// Whether one grew out of the other; else the last mismatch.
 ///
 /// `abi_stable` compares one way only: the implementation may be newer than the interface. A library older than the
 /// host is the same comparison with sides changed, which is sound as the tables only ever grow at their end.
-fn compatible(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<(), String> {
+fn compatible(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<(), Mismatch> {
     let Err(newer) = check_layout_compatibility(ours, theirs) else {
         return Ok(());
     };
-    check_layout_compatibility(theirs, ours).map_err(|_| last_mismatch(&newer.to_string()))
+    check_layout_compatibility(theirs, ours).map_err(|_| Mismatch::read(newer.to_string()))
 }
 
-/// The last of the mismatches in a dump that may have 50,000 characters, in one line.
-pub(super) fn last_mismatch(dump: &str) -> String {
-    let last = dump.rsplit("\nError:").next().unwrap_or(dump);
-    let words = last.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = words
-        .replace(" Expected: ", ": expected ")
-        .replace(" Found: ", ", found ");
-    words.chars().take(300).collect()
+impl Mismatch {
+    /// Finds the last of the mismatches in a dump.
+    pub(super) fn read(all: String) -> Self {
+        let last = all.rsplit("\nError:").next().unwrap_or(&all);
+        let words = last.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = words
+            .replace(" Expected: ", ": expected ")
+            .replace(" Found: ", ", found ");
+        Self {
+            last: words.chars().take(300).collect(),
+            all,
+        }
+    }
 }
 
 #[cfg(test)]
-#[allow(dead_code, reason = "only the layouts of the tables are looked at")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "only the layouts of the tables are looked at"
+)]
 mod tests {
     use super::*;
 
@@ -85,7 +95,7 @@ mod tests {
         let other = <other::Table_Ref as StableAbi>::LAYOUT;
         assert_eq!(compatible(old, new), Ok(()));
         assert_eq!(compatible(new, old), Ok(()));
-        let mismatch = compatible(old, other).unwrap_err();
+        let mismatch = compatible(old, other).unwrap_err().to_string();
         assert!(mismatch.contains("expected u16, found u32"), "{mismatch}");
         assert!(mismatch.len() < 301 && !mismatch.contains('\n'));
     }

@@ -124,5 +124,15 @@ pub enum Reason {
     #[error(
         "does not fit this host's plugin ABI {VERSION_TEXT} ({0}); build it again with a released SDK"
     )]
-    Layout(String),
+    Layout(Mismatch),
+}
+
+/// A difference between what a library and this host think of a type that crosses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{last}")]
+pub struct Mismatch {
+    /// The innermost one, in one line.
+    pub last: String,
+    /// All that `abi_stable` says: for whoever looks for a fault; may be 50,000 characters long.
+    pub all: String,
 }
