@@ -8,6 +8,7 @@
 //! | [`receive`](fn@receive) | a message has arrived for a calendar user |
 //! | [`sent`](fn@sent) | a calendar user has sent a message: its own copy follows |
 //! | [`reply`](fn@reply) | an attendee's answer as a message |
+//! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `refresh` | the rules, a method each |
 //! | `object`, `instance`, `revision`, `people`, `own` | what the rules speak of |
@@ -23,6 +24,7 @@ mod add;
 mod address;
 mod answer;
 mod cancel;
+mod edit;
 mod instance;
 mod object;
 mod outgoing;
@@ -38,6 +40,7 @@ mod sent;
 mod tests;
 
 pub use address::addressees;
+pub use edit::{Edited, edit};
 pub use outgoing::Outgoing;
 pub use people::{Owner, PartStat};
 pub use receive::{Change, Received, Receiving, receive};

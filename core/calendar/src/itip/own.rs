@@ -1,6 +1,6 @@
 //! What in an object belongs to the calendar user whose copy it is, and what never leaves that copy.
 
-use super::people::{Owner, PartStat, same_person};
+use super::people::{Owner, PartStat, address_of, same_person};
 use super::revision::Revision;
 use crate::tree::{Component, Property};
 use std::cmp::Ordering;
@@ -257,6 +257,11 @@ fn bare(component: &Component, role: Role) -> Component {
             for name in ["PARTSTAT", "RSVP", "DELEGATED-TO"] {
                 line.remove_param(name);
             }
+        }
+        if let Some(address) =
+            address_of(line).filter(|_| line.is("ATTENDEE") || line.is("ORGANIZER"))
+        {
+            line.value = address.as_str().to_ascii_lowercase();
         }
     }
     bare

@@ -20,6 +20,8 @@ mod extent;
 mod method;
 mod stamp;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use error::MessageError;
 pub use extent::{Attachments, TooMany};

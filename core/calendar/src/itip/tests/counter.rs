@@ -24,12 +24,14 @@ fn proposals_are_kept_for_the_person() {
     let proposal = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
         DTSTART:20270104T120000Z\nORGANIZER:mailto:a@example.com
         ATTENDEE:mailto:b@example.com\nEND:VEVENT";
-    apply("COUNTER", proposal).to(EVENT).is_kept();
-    apply("COUNTER", proposal).is_refused(RequestStatus::INVALID_CALENDAR_SERVICE);
+    apply("COUNTER", proposal).to(EVENT).keeps_for_the_person();
+    apply("COUNTER", proposal).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
     apply("COUNTER", &proposal.replace("mailto:b@", "mailto:x@"))
         .to(EVENT)
-        .is_refused(RequestStatus::NO_AUTHORITY);
-    apply("DECLINECOUNTER", proposal).to(EVENT).is_kept();
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
+    apply("DECLINECOUNTER", proposal)
+        .to(EVENT)
+        .keeps_for_the_person();
     apply("DECLINECOUNTER", proposal).changes_nothing();
 }
 
@@ -49,8 +51,8 @@ fn the_latest_version_goes_to_who_is_invited_without_what_is_private() {
         );
     apply("REFRESH", &question.replace("mailto:b@", "mailto:x@"))
         .to(EVENT)
-        .is_refused(RequestStatus::NO_AUTHORITY);
-    apply("REFRESH", question).is_refused(RequestStatus::INVALID_CALENDAR_SERVICE);
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
+    apply("REFRESH", question).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
 }
 
 #[test]

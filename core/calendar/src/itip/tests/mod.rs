@@ -4,6 +4,7 @@
 
 mod cancel;
 mod counter;
+mod edits;
 mod properties;
 mod reply;
 mod request;
@@ -128,11 +129,11 @@ impl Arriving {
     }
 
     /// It is refused with a status, and nothing changes.
-    pub(super) fn is_refused(self, status: RequestStatus) -> Self {
+    pub(super) fn refuses_with(self, status: &RequestStatus) -> Self {
         let received = self.received();
         assert_eq!(received.change, Change::None);
         assert!(
-            received.status.same_code(&status),
+            received.status.same_code(status),
             "{} is not {status}",
             received.status
         );
@@ -141,7 +142,7 @@ impl Arriving {
     }
 
     /// It is kept for the person, and nothing changes.
-    pub(super) fn is_kept(self) {
+    pub(super) fn keeps_for_the_person(self) {
         let received = self.clone().changes_nothing().received();
         assert!(received.keep);
     }

@@ -186,7 +186,7 @@ fn who_was_not_invited_is_taken_only_where_the_policy_says_so() {
         answer("DTSTAMP:20261203T100000Z\nATTENDEE;PARTSTAT=ACCEPTED;CN=X:mailto:x@example.net");
     apply("REPLY", &crash)
         .to(EVENT)
-        .is_refused(RequestStatus::NO_AUTHORITY);
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
     apply("REPLY", &crash)
         .accepting_uninvited()
         .to(EVENT)
@@ -203,17 +203,17 @@ fn answers_that_nobody_may_give_are_refused() {
     let accepted =
         answer("DTSTAMP:20261203T100000Z\nATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com");
     // to something unknown
-    apply("REPLY", &accepted).is_refused(RequestStatus::INVALID_CALENDAR_SERVICE);
+    apply("REPLY", &accepted).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
     // in somebody else's name
     apply("REPLY", &accepted)
         .by(CARL)
         .to(EVENT)
-        .is_refused(RequestStatus::NO_AUTHORITY);
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
     // to one who is not the organizer
     apply("REPLY", &accepted)
         .at(CARL)
         .to(EVENT)
-        .is_refused(RequestStatus::INVALID_CALENDAR_USER);
+        .refuses_with(&RequestStatus::INVALID_CALENDAR_USER);
 }
 
 #[test]

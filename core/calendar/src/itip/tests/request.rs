@@ -152,12 +152,12 @@ fn nobody_but_the_organizer_changes_the_object() {
         // another organizer of the same UID
         apply(method, &takeover(":mailto:mallory@evil.example"))
             .to(ANSWERED)
-            .is_refused(RequestStatus::NO_AUTHORITY);
+            .refuses_with(&RequestStatus::NO_AUTHORITY);
         // in the organizer's name
         apply(method, &takeover(":mailto:a@example.com"))
             .by("mailto:mallory@evil.example")
             .to(ANSWERED)
-            .is_refused(RequestStatus::NO_AUTHORITY);
+            .refuses_with(&RequestStatus::NO_AUTHORITY);
         // on behalf of the organizer, as the sender itself says
         apply(
             method,
@@ -165,12 +165,12 @@ fn nobody_but_the_organizer_changes_the_object() {
         )
         .by("mailto:mallory@evil.example")
         .to(ANSWERED)
-        .is_refused(RequestStatus::NO_AUTHORITY);
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
         // an attendee
         apply(method, &takeover(":mailto:a@example.com"))
             .by(BOB)
             .to(ANSWERED)
-            .is_refused(RequestStatus::NO_AUTHORITY);
+            .refuses_with(&RequestStatus::NO_AUTHORITY);
     }
 }
 
@@ -182,11 +182,11 @@ fn a_private_object_of_the_same_uid_is_not_overwritten() {
          ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT",
     )
     .to("BEGIN:VEVENT\nUID:1\nDTSTAMP:20260101T000000Z\nDTSTART:20270110T100000Z\nEND:VEVENT")
-    .is_refused(RequestStatus::NO_AUTHORITY)
+    .refuses_with(&RequestStatus::NO_AUTHORITY)
     .to("BEGIN:VTODO\nUID:1\nORGANIZER:mailto:a@example.com\nEND:VTODO")
-    .is_refused(RequestStatus::NO_AUTHORITY)
+    .refuses_with(&RequestStatus::NO_AUTHORITY)
     .to("BEGIN:VJOURNAL\nUID:1\nORGANIZER:mailto:a@example.com\nEND:VJOURNAL")
-    .is_refused(RequestStatus::NO_AUTHORITY);
+    .refuses_with(&RequestStatus::NO_AUTHORITY);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn a_delegate_is_invited_by_the_delegator() {
     apply("REQUEST", event)
         .by(BOB)
         .at("mailto:d@example.com")
-        .is_refused(RequestStatus::NO_AUTHORITY);
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
     // The delegator cannot change what the delegate has from the organizer.
     apply("REQUEST", &event.replace("T100000Z\n", "T120000Z\n"))
         .by(BOB)

@@ -154,7 +154,10 @@ fn a_message_is_for_whom_its_method_addresses() {
     ] {
         let message = message(method, &format!("BEGIN:{kind}\n{lines}\nEND:{kind}"));
         let found = addressees(&message, &address(from));
-        let found: Vec<&str> = found.iter().map(|it| it.human()).collect();
+        let found: Vec<&str> = found
+            .iter()
+            .map(convoke_types::CalendarAddress::human)
+            .collect();
         assert_eq!(found.join(" "), to, "{method} of {kind}");
     }
 }

@@ -1,0 +1,161 @@
+//! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
+
+use super::{Edit, Edited, stored};
+use crate::itip::address::is_served;
+use crate::itip::instance::{InstanceKey, derive};
+use crate::itip::object::Object;
+use crate::itip::people::{Owner, PartStat, address_of};
+use crate::itip::reply::{answer_to, send};
+use crate::itip::request::is_cancelled;
+use crate::tree::{Calendar, Component, Property};
+use jiff::Timestamp;
+
+pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Edited {
+    let Edit {
+        old,
+        mut new,
+        zones,
+        owner,
+        now,
+    } = edit;
+    let answers = match (&old, &new) {
+        (old, Some(new)) => changed(old.as_ref(), new, owner, now),
+        // RFC 6638 §3.2.2.4: who removes an invitation declines it.
+        (Some(old), None) => declined(old, owner, now),
+        (None, None) => Vec::new(),
+    };
+    let object = new.as_ref().or(old.as_ref());
+    let outgoing = object.zip(zones).and_then(|(object, zones)| {
+        let leading = object.leading()?;
+        // RFC 6638 §7.1: the client does it, or nobody.
+        let served = leading.get("ORGANIZER").is_some_and(is_served);
+        let own = object
+            .components()
+            .find_map(|component| owner.attendee(component));
+        let originator = own.and_then(address_of)?;
+        let answers = if served { answers } else { Vec::new() };
+        send(zones, leading, answers, originator).ok()
+    });
+    for component in new.iter_mut().flat_map(Object::components_mut) {
+        for line in &mut component.properties {
+            line.remove_param("SCHEDULE-FORCE-SEND");
+        }
+    }
+    let after = new.map(Object::into_calendar);
+    Edited {
+        store: stored(before, after),
+        outgoing: outgoing.into_iter().collect(),
+    }
+}
+
+fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
+    let open = old
+        .components()
+        .filter(|component| !is_cancelled(component));
+    open.filter_map(|component| {
+        let line = owner.attendee(component)?;
+        let news = PartStat::of(line) != PartStat::Declined;
+        news.then(|| answer_as(component, line, PartStat::Declined, now))
+    })
+    .collect()
+}
+
+fn answer_as(component: &Component, line: &Property, word: PartStat, now: Timestamp) -> Component {
+    let mut line = line.clone();
+    line.set_param("PARTSTAT", word.as_str());
+    answer_to(component, line, now)
+}
+
+/// The parts about which the owner says something else than before.
+fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
+    let forced = new
+        .leading()
+        .and_then(|it| it.get("ORGANIZER"))
+        .is_some_and(|line| {
+            let force = line.param("SCHEDULE-FORCE-SEND");
+            force.is_some_and(|method| method.eq_ignore_ascii_case("REPLY"))
+        });
+    let mut answers: Vec<Component> = new
+        .components()
+        .filter_map(|component| {
+            let line = owner.attendee(component)?;
+            let known = old.and_then(|old| version(old, component));
+            (forced || says_more(known.as_ref(), component, line, owner))
+                .then(|| answer_to(component, line.clone(), now))
+        })
+        .collect();
+    answers.extend(left_out(old, new, owner, now));
+    answers
+}
+
+fn version(old: &Object, component: &Component) -> Option<Component> {
+    match InstanceKey::of(component) {
+        None => old.master.clone(),
+        Some(key) => old.instances.get(&key).cloned().or_else(|| {
+            Some(derive(
+                old.master.as_ref()?,
+                component.get("RECURRENCE-ID")?,
+            ))
+        }),
+    }
+}
+
+fn says_more(
+    known: Option<&Component>,
+    component: &Component,
+    line: &Property,
+    owner: &Owner,
+) -> bool {
+    let Some(known) = known else {
+        return PartStat::of(line) != PartStat::NeedsAction;
+    };
+    let old = owner.attendee(known);
+    let answer = |line: &Property| {
+        (
+            PartStat::of(line),
+            line.param("DELEGATED-TO").map(str::to_owned),
+        )
+    };
+    let progress = |component: &Component| {
+        ["PERCENT-COMPLETE", "COMPLETED"].map(|name| component.value(name).map(str::to_owned))
+    };
+    old.map(answer) != Some(answer(line))
+        || (component.is("VTODO") && progress(known) != progress(component))
+}
+
+/// RFC 6638 §3.2.2.3: an EXDATE declines its instance.
+fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
+    let (Some(before), Some(after)) = (old.and_then(|it| it.master.as_ref()), &new.master) else {
+        return Vec::new();
+    };
+    let known: Vec<InstanceKey> = exceptions(before)
+        .iter()
+        .map(InstanceKey::of_property)
+        .collect();
+    let added = exceptions(after);
+    let added = added
+        .iter()
+        .filter(|date| !known.contains(&InstanceKey::of_property(date)));
+    added
+        .filter_map(|date| {
+            let mut instance = derive(after, date);
+            if let Some(known) = old.and_then(|old| version(old, &instance)) {
+                instance = known;
+            }
+            let line = owner.attendee(&instance)?.clone();
+            Some(answer_as(&instance, &line, PartStat::Declined, now))
+        })
+        .collect()
+}
+
+/// The dates that a series leaves out, one a property.
+fn exceptions(master: &Component) -> Vec<Property> {
+    let dates = master.all("EXDATE").flat_map(|line| {
+        line.value.split(',').map(|date| {
+            let mut one = Property::new("RECURRENCE-ID", date);
+            one.params.clone_from(&line.params);
+            one
+        })
+    });
+    dates.collect()
+}

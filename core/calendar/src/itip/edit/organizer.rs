@@ -1,0 +1,364 @@
+//! The organizer's edits: REQUEST and CANCEL to whom they concern (RFC 6638 §3.2.1).
+
+use super::{Edit, Edited, stored};
+use crate::itip::address::is_served;
+use crate::itip::instance::{InstanceKey, derive};
+use crate::itip::object::Object;
+use crate::itip::outgoing::{Outgoing, compose, for_message};
+use crate::itip::own::{Role, is_only_own, is_rescheduled};
+use crate::itip::people::{PartStat, address_of, attendee, is_attendee};
+use crate::itip::request::is_cancelled;
+use crate::itip::revision::{Revision, basic};
+use crate::message::Method;
+use crate::tree::{Calendar, Component, Property};
+use convoke_types::CalendarAddress;
+use std::collections::BTreeSet;
+
+/// The whole (`None`) or one of its overridden instances.
+type Part = Option<InstanceKey>;
+
+pub(super) fn edited(edit: Edit, before: Option<&Calendar>, organizer: &CalendarAddress) -> Edited {
+    let Edit {
+        old,
+        mut new,
+        zones,
+        owner,
+        now,
+    } = edit;
+    let (Some(zones), true) = (zones, old.is_some() || new.is_some()) else {
+        return Edited {
+            store: stored(before, None),
+            outgoing: Vec::new(),
+        };
+    };
+    let mut letters = Letters {
+        zones,
+        organizer,
+        letters: Vec::new(),
+    };
+    let news = News::between(old.as_ref(), new.as_ref());
+    if let Some(new) = &mut new {
+        count_up(old.as_ref(), new, &news, owner.addresses, now);
+    }
+    for guest in guests(old.as_ref(), new.as_ref(), owner.addresses) {
+        invite(&mut letters, new.as_ref(), &news, &guest, old.as_ref(), now);
+        uninvite(&mut letters, old.as_ref(), new.as_ref(), &guest, now);
+    }
+    let outgoing = letters.outgoing();
+    let after = new.map(|mut object| {
+        for component in object.components_mut() {
+            for line in &mut component.properties {
+                // RFC 6638 §7.2: done is done.
+                line.remove_param("SCHEDULE-FORCE-SEND");
+            }
+        }
+        object.into_calendar()
+    });
+    Edited {
+        store: stored(before, after),
+        outgoing,
+    }
+}
+
+/// Which parts of the object changed in what concerns others.
+struct News {
+    changed: BTreeSet<Part>,
+    rescheduled: BTreeSet<Part>,
+}
+
+impl News {
+    fn between(old: Option<&Object>, new: Option<&Object>) -> Self {
+        let mut news = Self {
+            changed: BTreeSet::new(),
+            rescheduled: BTreeSet::new(),
+        };
+        for component in new.into_iter().flat_map(Object::components) {
+            let part = InstanceKey::of(component);
+            let known = old.and_then(|old| version(old, component));
+            let Some(known) = known else {
+                news.changed.insert(part);
+                continue;
+            };
+            if !is_only_own(component, &known, Role::Organizer) {
+                news.changed.insert(part.clone());
+            }
+            if is_other_time(&known, component) {
+                news.rescheduled.insert(part);
+            }
+        }
+        // An exception taken back changes the series as people see it.
+        for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
+            let gone = new.is_some_and(|new| !new.instances.contains_key(key));
+            let series = new
+                .and_then(|new| Some(derive(new.master.as_ref()?, instance.get("RECURRENCE-ID")?)));
+            if gone && series.is_some_and(|it| !is_only_own(instance, &it, Role::Organizer)) {
+                news.changed.insert(None);
+            }
+        }
+        news
+    }
+}
+
+/// A component as it was: itself, or what its series implied.
+fn version(old: &Object, component: &Component) -> Option<Component> {
+    match InstanceKey::of(component) {
+        None => old.master.clone(),
+        Some(key) => old.instances.get(&key).cloned().or_else(|| {
+            Some(derive(
+                old.master.as_ref()?,
+                component.get("RECURRENCE-ID")?,
+            ))
+        }),
+    }
+}
+
+/// RFC 5546 §2.1.4: the properties that count the SEQUENCE up.
+fn is_other_time(old: &Component, new: &Component) -> bool {
+    let lines = |component: &Component, name: &str| {
+        let mut values: Vec<String> = component.all(name).map(|it| it.value.clone()).collect();
+        values.sort();
+        values
+    };
+    // The STATUS of a to-do is how far its owner is.
+    let names: &[&str] = if new.is("VTODO") {
+        &["EXDATE"]
+    } else {
+        &["EXDATE", "STATUS"]
+    };
+    is_rescheduled(old, new)
+        || names
+            .iter()
+            .any(|name| lines(old, name) != lines(new, name))
+}
+
+/// The versions that the parts have after the edit, and answers asked for anew.
+fn count_up(
+    old: Option<&Object>,
+    new: &mut Object,
+    news: &News,
+    organizer: &[CalendarAddress],
+    now: jiff::Timestamp,
+) {
+    for component in new.components_mut() {
+        let part = InstanceKey::of(component);
+        let Some(known) = old.and_then(|old| version(old, component)) else {
+            continue;
+        };
+        if !news.changed.contains(&part) {
+            continue;
+        }
+        let (was, is) = (Revision::of(&known), Revision::of(component));
+        let due = news.rescheduled.contains(&part);
+        let sequence = if due {
+            is.sequence.max(was.sequence + 1)
+        } else {
+            is.sequence.max(was.sequence)
+        };
+        Revision {
+            sequence,
+            stamp: Some(now),
+        }
+        .write(component);
+        if due && is_rescheduled(&known, component) {
+            ask_anew(component, organizer);
+        }
+    }
+}
+
+/// RFC 6638 §3.2.8: what was answered was about other times.
+fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) {
+    for line in component
+        .properties
+        .iter_mut()
+        .filter(|line| line.is("ATTENDEE"))
+    {
+        let own = organizer.iter().any(|address| is_attendee(line, address));
+        if !own && is_served(line) && PartStat::of(line) != PartStat::Delegated {
+            line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
+        }
+    }
+}
+
+/// Everybody who was or is invited.
+fn guests(
+    old: Option<&Object>,
+    new: Option<&Object>,
+    organizer: &[CalendarAddress],
+) -> Vec<CalendarAddress> {
+    let mut guests: Vec<CalendarAddress> = Vec::new();
+    let objects = new.into_iter().chain(old);
+    let lines = objects
+        .flat_map(Object::components)
+        .flat_map(|component| component.all("ATTENDEE"));
+    for guest in lines.filter_map(address_of) {
+        let known = organizer
+            .iter()
+            .chain(&guests)
+            .any(|it| it.same_user(&guest));
+        if !known {
+            guests.push(guest);
+        }
+    }
+    guests
+}
+
+/// The parts that a guest is invited to and the server schedules.
+fn parts(object: Option<&Object>, guest: &CalendarAddress) -> BTreeSet<Part> {
+    let components = object.into_iter().flat_map(Object::components);
+    components
+        .filter(|component| attendee(component, guest).is_some_and(is_served))
+        .filter(|component| !is_cancelled(component))
+        .map(InstanceKey::of)
+        .collect()
+}
+
+/// REQUEST to one who has something new: everything it is invited to (RFC 6638 §3.2.1.2).
+fn invite(
+    letters: &mut Letters,
+    new: Option<&Object>,
+    news: &News,
+    guest: &CalendarAddress,
+    old: Option<&Object>,
+    now: jiff::Timestamp,
+) {
+    let (had, has) = (parts(old, guest), parts(new, guest));
+    let invited = |part: &Part| has.contains(part);
+    let forced = new
+        .into_iter()
+        .flat_map(Object::components)
+        .any(|component| {
+            let line = attendee(component, guest);
+            line.and_then(|line| line.param("SCHEDULE-FORCE-SEND"))
+                .is_some_and(|method| method.eq_ignore_ascii_case("REQUEST"))
+        });
+    let is_new = has
+        .iter()
+        .any(|part| !had.contains(part) && !had.contains(&None));
+    if has.is_empty() || !(forced || is_new || news.changed.iter().any(invited)) {
+        return;
+    }
+    let components = new.into_iter().flat_map(Object::components);
+    let told = components
+        .filter(|component| has.contains(&InstanceKey::of(component)))
+        .map(|component| for_message(component, now))
+        .collect();
+    letters.add(Method::Request, told, guest);
+}
+
+/// CANCEL to one who has lost something (RFC 6638 §3.2.1.2, §3.2.1.3).
+fn uninvite(
+    letters: &mut Letters,
+    old: Option<&Object>,
+    new: Option<&Object>,
+    guest: &CalendarAddress,
+    now: jiff::Timestamp,
+) {
+    let Some(old) = old else { return };
+    let (had, has) = (parts(Some(old), guest), parts(new, guest));
+    let whole_is_off = new.is_none_or(|new| new.leading().is_some_and(is_cancelled));
+    let mut notices = Vec::new();
+    if had.contains(&None) && !has.contains(&None) {
+        notices.extend(
+            old.master
+                .as_ref()
+                .map(|it| notice(it, new, guest, whole_is_off, now)),
+        );
+    } else {
+        for part in had.iter().chain(instances_without(new, guest).iter()) {
+            let Some(key) = part else { continue };
+            let still_there = new.is_some_and(|new| new.instances.contains_key(key));
+            // What is told with the series needs no notice of its own.
+            if has.contains(part) || (has.contains(&None) && !still_there) {
+                continue;
+            }
+            if !had.contains(part) && !had.contains(&None) {
+                continue;
+            }
+            let known = old.instances.get(key);
+            let implied = new.and_then(|new| version(old, new.instances.get(key)?));
+            let newly = known
+                .or(implied.as_ref())
+                .filter(|it| !is_cancelled(it) && attendee(it, guest).is_some_and(is_served));
+            let off = new
+                .and_then(|new| new.instances.get(key))
+                .is_none_or(is_cancelled);
+            notices.extend(newly.map(|it| notice(it, new, guest, off, now)));
+        }
+        notices.dedup_by(|one, other| InstanceKey::of(one) == InstanceKey::of(other));
+    }
+    if !notices.is_empty() {
+        letters.add(Method::Cancel, notices, guest);
+    }
+}
+
+/// Instances that a guest of the series is not invited to, or that are called off.
+fn instances_without(new: Option<&Object>, guest: &CalendarAddress) -> BTreeSet<Part> {
+    let instances = new.into_iter().flat_map(|new| new.instances.values());
+    instances
+        .filter(|it| is_cancelled(it) || !attendee(it, guest).is_some_and(is_served))
+        .map(InstanceKey::of)
+        .collect()
+}
+
+/// That a component is called off, or that it goes on without the guest (RFC 5546 §3.2.5).
+fn notice(
+    old: &Component,
+    new: Option<&Object>,
+    guest: &CalendarAddress,
+    called_off: bool,
+    now: jiff::Timestamp,
+) -> Component {
+    const TOLD: [&str; 5] = ["UID", "RECURRENCE-ID", "DTSTART", "SUMMARY", "ORGANIZER"];
+    let mut notice = Component::new(old.name.clone());
+    for name in TOLD {
+        notice.properties.extend(old.get(name).cloned());
+    }
+    // RFC 5546 §2.1.4: a CANCEL counts the SEQUENCE up.
+    let newest = new.and_then(|new| version(new, old));
+    let sequence = newest.map_or(0, |it| Revision::of(&it).sequence);
+    let sequence = sequence.max(Revision::of(old).sequence + 1);
+    notice.push(Property::new("SEQUENCE", sequence.to_string()));
+    notice.push(Property::new("DTSTAMP", basic(now)));
+    notice.properties.extend(attendee(old, guest).cloned());
+    if called_off {
+        notice.push(Property::new("STATUS", "CANCELLED"));
+    }
+    for_message(&notice, now)
+}
+
+/// Messages being gathered: who gets the same gets it in one.
+struct Letters<'a> {
+    zones: &'a Calendar,
+    organizer: &'a CalendarAddress,
+    letters: Vec<(Method, Vec<Component>, Vec<CalendarAddress>)>,
+}
+
+impl Letters<'_> {
+    fn add(&mut self, method: Method, components: Vec<Component>, guest: &CalendarAddress) {
+        let mut letters = self.letters.iter_mut();
+        let same = letters.find(|(its, told, _)| *its == method && *told == components);
+        match same {
+            Some((_, _, guests)) => guests.push(guest.clone()),
+            None => self.letters.push((method, components, vec![guest.clone()])),
+        }
+    }
+
+    fn outgoing(self) -> Vec<Outgoing> {
+        let Self {
+            zones,
+            organizer,
+            letters,
+        } = self;
+        letters
+            .into_iter()
+            .filter_map(|(method, components, recipients)| {
+                let message = compose(method, components, zones).ok()?;
+                Some(Outgoing {
+                    message,
+                    originator: organizer.clone(),
+                    recipients,
+                })
+            })
+            .collect()
+    }
+}

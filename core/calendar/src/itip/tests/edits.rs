@@ -1,0 +1,252 @@
+//! Edits by the owner of a copy, and who hears of them.
+
+use super::{ALICE, BOB, CARL, address, assert_outgoing, assert_same, calendar, now, owner};
+use crate::itip::{Change, Edited, edit};
+
+/// One weekly meeting as Alice, its organizer, keeps it.
+const MEETING: &str = "
+    BEGIN:VEVENT
+    UID:1
+    DTSTAMP:20261201T100000Z
+    SEQUENCE:1
+    DTSTART:20270104T100000Z
+    DTEND:20270104T110000Z
+    RRULE:FREQ=WEEKLY
+    SUMMARY:Plan
+    ORGANIZER:mailto:a@example.com
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com
+    ATTENDEE:mailto:c@example.com
+    END:VEVENT";
+
+fn edited(who: &str, before: &str, after: &str) -> Edited {
+    let some = |text: &str| (!text.is_empty()).then(|| calendar(text));
+    edit(
+        some(before).as_ref(),
+        some(after).as_ref(),
+        &owner(&[address(who)]),
+        now(),
+    )
+}
+
+#[track_caller]
+fn assert_stored(edited: &Edited, expected: &str) {
+    let Change::Store(stored) = &edited.store else {
+        panic!("{:?}", edited.store)
+    };
+    assert_same(stored, &calendar(expected));
+}
+
+/// (method, recipients) of what goes out.
+fn letters(edited: &Edited) -> Vec<String> {
+    let outgoing = edited.outgoing.iter();
+    outgoing
+        .map(|it| {
+            let to: Vec<&str> = it
+                .recipients
+                .iter()
+                .map(|it| it.local_part().unwrap())
+                .collect();
+            format!("{} {}", it.message.method(), to.join(" "))
+        })
+        .collect()
+}
+
+fn now_stamped(text: &str) -> String {
+    text.replace("20261201T100000Z", "20270101T000000Z")
+}
+
+#[test]
+fn what_concerns_nobody_else_sends_nothing() {
+    let alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:PT0S\nEND:VALARM\nEND:VEVENT";
+    for after in [
+        MEETING.to_owned(),
+        MEETING.replace("END:VEVENT", alarm),
+        MEETING.replace(
+            "SUMMARY",
+            "TRANSP:TRANSPARENT\nCATEGORIES:Mine\nX-MINE:1\nSUMMARY",
+        ),
+        MEETING.replace("20261201", "20261202"),
+        MEETING.replace("c@", "C@"),
+    ] {
+        let edited = edited(ALICE, MEETING, &after);
+        assert_eq!(letters(&edited), [""; 0], "{after}");
+    }
+    assert_eq!(edited(ALICE, MEETING, MEETING).store, Change::None);
+}
+
+#[test]
+fn a_new_meeting_goes_to_everybody_but_its_organizer() {
+    let edited = edited(ALICE, "", MEETING);
+    assert_eq!(letters(&edited), ["REQUEST b c"]);
+    assert_outgoing(
+        &edited.outgoing[0],
+        "mailto:b@example.com mailto:c@example.com",
+        "REQUEST",
+        &now_stamped(MEETING),
+    );
+    assert_stored(&edited, MEETING);
+}
+
+#[test]
+fn an_update_keeps_the_sequence_and_a_reschedule_counts_it_up_and_asks_anew() {
+    let edited_summary = MEETING.replace("Plan", "Plan B");
+    let update = edited(ALICE, MEETING, &edited_summary);
+    assert_eq!(letters(&update), ["REQUEST b c"]);
+    assert_stored(&update, &now_stamped(&edited_summary));
+
+    let moved = MEETING.replace("T110000Z", "T120000Z");
+    let reschedule = edited(ALICE, MEETING, &moved);
+    let asked = now_stamped(&moved)
+        .replace("SEQUENCE:1", "SEQUENCE:2")
+        .replace("ACCEPTED:mailto:b", "NEEDS-ACTION:mailto:b")
+        .replace(
+            "ATTENDEE:mailto:c",
+            "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:c",
+        );
+    assert_eq!(letters(&reschedule), ["REQUEST b c"]);
+    assert_stored(&reschedule, &asked);
+}
+
+#[test]
+fn who_comes_is_invited_and_who_goes_is_uninvited() {
+    let after = MEETING.replace("mailto:c@example.com", "mailto:d@example.com");
+    let edited = edited(ALICE, MEETING, &after);
+    assert_eq!(letters(&edited), ["REQUEST b d", "CANCEL c"]);
+    assert_outgoing(
+        &edited.outgoing[1],
+        CARL,
+        "CANCEL",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
+         SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT",
+    );
+}
+
+#[test]
+fn a_removed_meeting_is_cancelled_for_all() {
+    let gone = edited(ALICE, MEETING, "");
+    assert_eq!(gone.store, Change::Remove);
+    assert_eq!(letters(&gone), ["CANCEL b", "CANCEL c"]);
+    let cancelled = edited(
+        ALICE,
+        MEETING,
+        &MEETING.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY"),
+    );
+    assert_eq!(letters(&cancelled), ["CANCEL b", "CANCEL c"]);
+    assert_outgoing(
+        &cancelled.outgoing[0],
+        BOB,
+        "CANCEL",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
+         SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nSTATUS:CANCELLED
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com\nEND:VEVENT",
+    );
+}
+
+#[test]
+fn one_instance_may_have_other_guests() {
+    let instance = |guests: &str| {
+        format!(
+            "{MEETING}\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+             RECURRENCE-ID:20270111T100000Z\nDTSTART:20270111T100000Z\nDTEND:20270111T110000Z
+             SUMMARY:Plan\nORGANIZER:mailto:a@example.com
+             ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com{guests}\nEND:VEVENT"
+        )
+    };
+    let without_carl = "\nATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com";
+    let edited_once = edited(ALICE, MEETING, &instance(without_carl));
+    assert_eq!(letters(&edited_once), ["REQUEST b", "CANCEL c"]);
+    assert_outgoing(
+        &edited_once.outgoing[1],
+        CARL,
+        "CANCEL",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270111T100000Z
+         RECURRENCE-ID:20270111T100000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com
+         ATTENDEE:mailto:c@example.com\nEND:VEVENT",
+    );
+    let with_dora =
+        format!("{without_carl}\nATTENDEE:mailto:c@example.com\nATTENDEE:mailto:d@example.com");
+    let edited_more = edited(ALICE, MEETING, &instance(&with_dora));
+    assert_eq!(letters(&edited_more), ["REQUEST b c", "REQUEST d"]);
+    let only_dora = edited_more.outgoing[1]
+        .message
+        .calendar()
+        .main_components()
+        .count();
+    assert_eq!(only_dora, 1, "who comes once is not told of the series");
+}
+
+#[test]
+fn who_is_served_by_nobody_hears_nothing_and_who_is_forced_hears_always() {
+    let by_client = MEETING.replace(
+        "ATTENDEE:mailto:c",
+        "ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:c",
+    );
+    assert_eq!(letters(&edited(ALICE, "", &by_client)), ["REQUEST b"]);
+    // RFC 6638 §3.2.1.2: who was served until now is told.
+    assert_eq!(letters(&edited(ALICE, MEETING, &by_client)), ["CANCEL c"]);
+    let forced = MEETING.replace(
+        "ATTENDEE:mailto:c",
+        "ATTENDEE;SCHEDULE-FORCE-SEND=REQUEST:mailto:c",
+    );
+    let edited = edited(ALICE, MEETING, &forced);
+    assert_eq!(letters(&edited), ["REQUEST c"]);
+    assert_eq!(edited.store, Change::None, "the force is spent");
+}
+
+#[test]
+fn an_attendees_answer_goes_to_the_organizer_and_its_alarms_do_not() {
+    let alarm = MEETING.replace(
+        "END:VEVENT",
+        "BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:PT0S\nEND:VALARM\nEND:VEVENT",
+    );
+    assert_eq!(letters(&edited(BOB, MEETING, &alarm)), [""; 0]);
+    let declined = MEETING.replace("ACCEPTED:mailto:b", "DECLINED:mailto:b");
+    let edited_answer = edited(BOB, MEETING, &declined);
+    assert_stored(&edited_answer, &declined);
+    assert_outgoing(
+        &edited_answer.outgoing[0],
+        ALICE,
+        "REPLY",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
+         SUMMARY:Plan\nORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT",
+    );
+    // A client, or nobody, does it.
+    let by_client = |text: &str| text.replace("ORGANIZER:", "ORGANIZER;SCHEDULE-AGENT=CLIENT:");
+    assert_eq!(
+        letters(&edited(BOB, &by_client(MEETING), &by_client(&declined))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn an_attendee_declines_what_it_removes() {
+    let gone = edited(BOB, MEETING, "");
+    assert_eq!(
+        (letters(&gone), &gone.store),
+        (vec!["REPLY a".to_owned()], &Change::Remove)
+    );
+    let left_out = edited(
+        BOB,
+        MEETING,
+        &MEETING.replace("SUMMARY", "EXDATE:20270111T100000Z\nSUMMARY"),
+    );
+    assert_outgoing(
+        &left_out.outgoing[0],
+        ALICE,
+        "REPLY",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270111T100000Z
+         RECURRENCE-ID:20270111T100000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT",
+    );
+}
+
+#[test]
+fn what_invites_nobody_is_just_stored() {
+    let plain = "BEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nEND:VEVENT";
+    let stored = edited(ALICE, "", plain);
+    assert_stored(&stored, plain);
+    assert_eq!(letters(&stored), [""; 0]);
+    assert_eq!(edited(ALICE, plain, "").store, Change::Remove);
+}
