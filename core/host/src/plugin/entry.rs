@@ -62,7 +62,7 @@ pub struct PluginEntry {
     pub name: Option<String>,
     /// What the file's SHA-256 must be, in hexadecimal digits.
     pub sha256: Option<String>,
-    /// The deadline of each call, and of opening it.
+    /// The deadline of each call; also of opening it, if it is longer than a minute.
     pub timeout: Option<Duration>,
     /// What the plugin is given.
     pub config: toml::Table,

@@ -40,7 +40,8 @@ use convoke_sdk::remote::{
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tracing::debug;
 
-/// How long a plugin may take to open, if its entry says nothing: a store may have to bring its files up to date.
+/// How long a plugin may take to open, if its entry's `timeout` is not longer: a store may have to bring its files up
+/// to date.
 const OPENING: Duration = Duration::from_secs(60);
 
 /// The plugins of one configuration, opened.
@@ -148,7 +149,7 @@ async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin
     let config =
         toml::to_string(&entry.config).map_err(|error| fail(Problem::Config(error.to_string())))?;
     let services = services::for_instance(&name, setup);
-    let opened = tokio::time::timeout(entry.timeout.unwrap_or(OPENING), async {
+    let opened = tokio::time::timeout(entry.timeout.unwrap_or_default().max(OPENING), async {
         let (library, config) = (&library, config.as_str());
         let handle = |default| handle::Parts::new(name.clone(), entry, library, default);
         Ok(match entry.kind {
