@@ -2,8 +2,8 @@ use crate::world::{address, discovery, logged, open, policy, store};
 use convoke::plugin::Verdict;
 use convoke_sdk::{
     AccessRequest, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain, ErrorKind,
-    KeptMessage, NewObject, ObjectIndex, Page, Precondition, Proof, ReceiverUrl, TimeRange, Uid,
-    UserKind,
+    KeptMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, Proof, ReceiverUrl,
+    TimeRange, Uid, UserKind,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -272,4 +272,41 @@ async fn a_plugin_asks_the_host_for_an_index() {
     let refused = store.deliver(&user, &message).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.message().ends_with("this is no calendar"));
+}
+
+#[tokio::test]
+async fn our_own_plugins_open_from_their_libraries() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("calendars.db");
+    let plugins = open(vec![
+        discovery("discovery-static", DOMAINS),
+        policy(
+            "policy-rules",
+            "rules = [{ allow = 'freebusy', from = '*@example.com' }]",
+        ),
+        store("store-sqlite", &format!("path = {database:?}")),
+    ]);
+    let plugins = plugins.await.unwrap();
+    let anna = address("anna@example.org");
+    let bo = address("bo@example.com");
+
+    let found = plugins.discovery.discover(&bo).await;
+    assert!(matches!(found, Ok(Discovered::Receivers(_))), "{found:?}");
+
+    let ask = |component| AccessRequest::new("REQUEST", component, bo.clone(), anna.clone());
+    assert!(matches!(
+        plugins.policy.decide(&ask("VFREEBUSY")).await,
+        Verdict::Allow(_)
+    ));
+    assert_eq!(plugins.policy.decide(&ask("VEVENT")).await, Verdict::Deny);
+
+    let store = plugins.stores.for_address(&anna).unwrap();
+    let user = store.add_user(&NewUser::new(anna.clone())).await.unwrap();
+    let object = object("u1", &[(0, 10)], None);
+    store
+        .put(&user, &object, &Precondition::Absent)
+        .await
+        .unwrap();
+    let busy = store.busy(&user, TimeRange::ALL).await.unwrap();
+    assert_eq!(busy.spans, object.index.spans);
 }

@@ -56,6 +56,8 @@ pub struct Plugins {
 
 impl Plugins {
     /// Opens every plugin of `setup`, or says what is wrong with each one that does not open.
+    ///
+    /// The log must be set up before: a library asks once which levels are wanted.
     pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
         let names = instance_names(&setup.entries)?;
         let opening = setup

@@ -1,5 +1,7 @@
 //! A plugin that behaves, of all kinds: what crosses the boundary is seen to arrive.
 
+#![forbid(unsafe_code)] // what `plugin!` writes must pass the strictest crate
+
 use convoke_sdk::{prelude::*, tracing};
 use std::{
     collections::BTreeMap,
