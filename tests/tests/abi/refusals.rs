@@ -1,11 +1,15 @@
 use crate::world::{discovery, open, policy, store};
-use convoke::plugin::PluginEntry;
-use convoke_sdk::remote::Candidate;
-use convoke_tests::plugin_file;
+use convoke::{
+    config::Config,
+    plugin::{PluginEntry, Plugins, Setup},
+};
+use convoke_sdk::{Error, remote::Candidate};
+use convoke_tests::{plugin_directory, plugin_file};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tempfile::TempDir;
 
@@ -271,4 +275,29 @@ async fn every_wrong_entry_has_its_line() {
     ])
     .await;
     assert_eq!(errors.err().unwrap().to_string().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_key_of_a_plugin_has_its_own_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("convoke.toml");
+    let text = "[server]\ndomains = [\"example.org\"]\nstate = \"state\"\n\n[[discovery]]\n\
+                plugin = \"test-sample\"\nconfig.rest_milliseconds = \"long\"\n";
+    fs::write(&file, text).unwrap();
+    let config = Config::read(&file).unwrap();
+    let setup = Setup {
+        entries: config.plugins,
+        plugin_directories: vec![plugin_directory()],
+        config_file: config.file,
+        domains: config.server.domains,
+        index: Arc::new(|_, _| Err(Error::unsupported("not here"))),
+    };
+    let errors = Plugins::open(&setup).await;
+    let sentence = errors.err().unwrap().to_string();
+    assert!(
+        sentence.contains(
+            "convoke.toml:7:8: discovery `test-sample`: `config.rest_milliseconds` is wrong: "
+        ),
+        "{sentence}"
+    );
 }

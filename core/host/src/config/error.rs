@@ -52,6 +52,16 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Line and column of a byte of `text`, both from 1; columns count characters.
+pub(crate) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
+}
+
 /// Turns places in the text into lines and columns.
 pub(super) struct Locator<'a> {
     pub(super) text: &'a str,
@@ -66,12 +76,7 @@ impl Locator<'_> {
 
     /// Line and column of a byte, both from 1; columns count characters.
     pub(super) fn position(&self, byte: usize) -> (usize, usize) {
-        let before = self.text.get(..byte).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        line_and_column(self.text, byte)
     }
 
     /// Something that can be read but does not make sense.

@@ -17,6 +17,7 @@ mod file;
 mod units;
 
 pub use error::ConfigError;
+pub(crate) use error::line_and_column;
 pub use file::{Attachment, Lookup, Role};
 
 use crate::plugin::{PluginEntry, Position};

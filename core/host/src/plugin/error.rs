@@ -1,6 +1,6 @@
 //! Why a plugin is not there.
 
-use super::{PluginEntry, Position};
+use super::{PluginEntry, Position, Setup, locate};
 use convoke_sdk::remote::{Kind, Library, NotOpened, Refusal};
 use std::{fmt, path::PathBuf};
 
@@ -34,6 +34,23 @@ impl PluginError {
             kind: entry.kind,
             plugin: entry.plugin.clone(),
             problem,
+        }
+    }
+
+    /// Makes a key of the plugin's configuration that is at fault the place of the error.
+    pub(super) fn point_at_key(&mut self, setup: &Setup, entry: &PluginEntry) {
+        let Problem::NotOpened {
+            config_key: Some(key),
+            ..
+        } = &self.problem
+        else {
+            return;
+        };
+        let text = std::fs::read_to_string(&setup.config_file).unwrap_or_default();
+        if let (Some(position), Some((line, column))) =
+            (&mut self.position, locate::key(&text, entry, key))
+        {
+            (position.line, position.column) = (line, column);
         }
     }
 }

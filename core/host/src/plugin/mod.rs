@@ -5,6 +5,7 @@
 //! | [`entry`] | what a configuration says about one plugin, and what all of them need |
 //! | [`find`] | from a name to a file |
 //! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
+//! | `locate` | where in the configuration file a key stands that a plugin does not take |
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod find;
 pub mod handle;
 pub mod info;
+mod locate;
 pub mod policy;
 mod services;
 pub mod stores;
@@ -147,6 +149,11 @@ fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> 
 
 async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
+    let refused = |problem: Problem| {
+        let mut error = fail(problem);
+        error.point_at_key(setup, entry);
+        error
+    };
     let library = load(setup, entry).map_err(fail)?;
     let config =
         toml::to_string(&entry.config).map_err(|error| fail(Problem::Config(error.to_string())))?;
@@ -172,7 +179,7 @@ async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin
     });
     match opened.await {
         Ok(Ok(plugin)) => Ok(plugin),
-        Ok(Err(not_opened)) => Err(fail(Problem::not_opened(&library, not_opened))),
+        Ok(Err(not_opened)) => Err(refused(Problem::not_opened(&library, not_opened))),
         Err(_) => Err(fail(Problem::OpenTimeout(library.file.clone()))),
     }
 }
