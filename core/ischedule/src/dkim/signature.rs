@@ -79,7 +79,8 @@ pub struct Signature {
     pub signed_at: Option<Timestamp>,
     /// `x=`
     pub expires: Option<Timestamp>,
-    /// `q=`: where to look for the key, in the sender's order; unknown methods are left out.
+    /// `q=`: where to look for the key, in the sender's order; unknown methods are left out. Written only if there
+    /// are any, and then a reader takes `dns/txt`.
     pub lookups: Vec<Lookup>,
     /// `b=`
     pub bytes: Vec<u8>,
@@ -171,12 +172,14 @@ impl fmt::Display for Signature {
         if let Some(time) = self.expires {
             write!(f, "x={}; ", time.as_second())?;
         }
-        let lookups: Vec<_> = self.lookups.iter().map(|l| l.as_str()).collect();
+        if !self.lookups.is_empty() {
+            let lookups: Vec<_> = self.lookups.iter().map(|l| l.as_str()).collect();
+            write!(f, "q={}; ", lookups.join(":"))?;
+        }
         let headers: Vec<_> = self.headers.iter().map(HeaderName::as_str).collect();
         write!(
             f,
-            "q={}; h={}; bh={}; b={}",
-            lookups.join(":"),
+            "h={}; bh={}; b={}",
             headers.join(":"),
             STANDARD.encode(self.body),
             STANDARD.encode(&self.bytes)

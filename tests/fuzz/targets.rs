@@ -1,0 +1,141 @@
+//! What is fuzzed: everything that reads what strangers send. A target panics where a promise is broken.
+//!
+//! Run by cargo-fuzz (`README.md` here), and by `tests/tests/fuzz_smoke.rs` on stable over the seeds and bytes made
+//! by proptest.
+
+use convoke_calendar::tree::{Calendar, Limits as CalendarLimits};
+use convoke_ischedule::{
+    Capabilities, ContentType, ErrorDocument, RequestHeaders, ScheduleResponse,
+    dkim::{KeyRecord, Signature, TagList, Unverified, canon::relaxed},
+    xml::Limits,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Tag lists, and the signature fields that are made of them: what is read is written so that it reads the same.
+pub(crate) fn tag_list(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(tags) = TagList::read(text) {
+        assert!(tags.get(tags.first()).is_some(), "a list has a first tag");
+    }
+    if let Ok(signature) = Signature::read(text)
+        && !signature.lookups.is_empty()
+    {
+        assert_eq!(Signature::read(&signature.to_string()), Ok(signature));
+    }
+}
+
+/// Key records, alone and as a document.
+pub(crate) fn key_record(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let alone = KeyRecord::read(text).into_iter();
+    let documented = KeyRecord::read_document(text).into_iter().flatten();
+    for record in alone.chain(documented) {
+        assert_eq!(KeyRecord::read(&record.to_string()), Ok(record));
+    }
+}
+
+/// Header canonicalisation: a line is a field; joining the fields, as a hop may, changes nothing.
+pub(crate) fn canonicalisation(data: &[u8]) {
+    let name = HeaderName::from_static("recipient");
+    let (mut split, mut joined) = (HeaderMap::new(), HeaderMap::new());
+    for line in data.split(|&b| b == b'\n').take(1000) {
+        let Ok(value) = HeaderValue::from_bytes(line) else {
+            return;
+        };
+        split.append(&name, value);
+    }
+    let value = data.iter().flat_map(|&b| match b {
+        b'\n' => b" ,\t".to_vec(),
+        b => vec![b],
+    });
+    let Ok(value) = HeaderValue::from_bytes(&value.collect::<Vec<_>>()) else {
+        return;
+    };
+    joined.append(&name, value);
+    if split.len() < 1000 {
+        assert_eq!(relaxed(&split, &name), relaxed(&joined, &name));
+    }
+    let once = relaxed(&split, &name);
+    assert!(!once.ends_with(b" "), "the end is trimmed");
+}
+
+/// The whole header of a request, a `Name: value` a line, and its signature.
+pub(crate) fn request_headers(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|&b| b == b'\n').take(1000) {
+        let Some(colon) = line.iter().position(|&b| b == b':') else {
+            continue;
+        };
+        let (name, value) = line.split_at(colon);
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name),
+            HeaderValue::from_bytes(value[1..].trim_ascii()),
+        ) {
+            headers.append(name, value);
+        }
+    }
+    if let Ok(request) = RequestHeaders::read(&headers) {
+        let again = RequestHeaders::read(&request.to_headers()).expect("what we write is read");
+        assert_eq!(again.originator, request.originator);
+        assert_eq!(again.content, request.content);
+    }
+    let request = Unverified {
+        headers: &headers,
+        body: b"",
+    };
+    if let Ok(pending) = request.read(jiff_now()) {
+        assert!(
+            pending.verify(&[]).is_err(),
+            "nothing is verified without a key"
+        );
+    }
+}
+
+/// Content-Type.
+pub(crate) fn content_type(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(read) = ContentType::read(text)
+    {
+        assert_eq!(ContentType::read(&read.to_string()), Ok(read));
+    }
+}
+
+/// The documents: what is read is written so that it reads the same.
+pub(crate) fn xml(data: &[u8]) {
+    let limits = Limits::default();
+    if let Ok(read) = ScheduleResponse::read(data, &limits) {
+        assert_eq!(
+            ScheduleResponse::read(read.to_xml().as_bytes(), &limits),
+            Ok(read)
+        );
+    }
+    if let Ok(read) = Capabilities::read(data, &limits) {
+        assert_eq!(
+            Capabilities::read(read.to_xml().as_bytes(), &limits),
+            Ok(read)
+        );
+    }
+    let _ = ErrorDocument::read(data, &limits);
+}
+
+/// Content lines and the tree above them: writing and reading again changes nothing.
+pub(crate) fn calendar(data: &[u8]) {
+    let limits = CalendarLimits::default();
+    if let Ok(read) = Calendar::parse(data, &limits) {
+        let written = read.write();
+        let unbounded = CalendarLimits {
+            bytes: written.len(),
+            ..limits
+        };
+        let again = Calendar::parse(&written, &unbounded).expect("what we write is read");
+        assert_eq!(again.write(), written);
+    }
+}
+
+fn jiff_now() -> jiff::Timestamp {
+    jiff::Timestamp::UNIX_EPOCH
+}
