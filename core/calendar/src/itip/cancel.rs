@@ -16,11 +16,21 @@ use jiff::ToSpan;
 /// The stored object with a CANCEL applied.
 pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
     let mut object = stored.clone();
-    for component in message.components() {
-        match (InstanceKey::of(component), Range::of(component)) {
-            (None, _) => whole(&mut object, component, role),
-            (Some(key), Range::This) => instance(&mut object, key, component, role),
-            (Some(key), Range::ThisAndFuture) => future(&mut object, key, component, role),
+    // What is called off as a whole needs no further word on its instances.
+    if let Some(notice) = message
+        .components()
+        .find(|it| it.get("RECURRENCE-ID").is_none())
+    {
+        whole(&mut object, notice, role);
+        return object;
+    }
+    for notice in message.components() {
+        let Some(key) = InstanceKey::of(notice) else {
+            continue;
+        };
+        match Range::of(notice) {
+            Range::This => instance(&mut object, key, notice, role),
+            Range::ThisAndFuture => future(&mut object, key, notice, role),
         }
     }
     object

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 /// Names one instance of an object: its RECURRENCE-ID by meaning, so that the same instant in UTC and in a zone is
 /// one instance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum InstanceKey {
+pub(crate) enum InstanceKey {
     Date(civil::Date),
     Instant(Timestamp),
     /// In a zone that is not known by its name, or floating.
@@ -18,7 +18,7 @@ pub(super) enum InstanceKey {
 
 impl InstanceKey {
     /// The instance that a component overrides; `None` for the whole.
-    pub(super) fn of(component: &Component) -> Option<Self> {
+    pub(crate) fn of(component: &Component) -> Option<Self> {
         component.get("RECURRENCE-ID").map(Self::of_property)
     }
 

@@ -41,6 +41,7 @@ mod tests;
 
 pub use address::addressees;
 pub use edit::{Edited, edit};
+pub(crate) use instance::InstanceKey;
 pub use outgoing::Outgoing;
 pub use people::{Owner, PartStat};
 pub use receive::{Change, Received, Receiving, receive};

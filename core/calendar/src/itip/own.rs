@@ -170,11 +170,13 @@ fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Com
     if age != Ordering::Greater {
         return false;
     }
+    let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
     // RFC 5546 §3.2.2.1: rescheduled.
-    is_rescheduled(before, incoming)
+    (counted_up && is_rescheduled(before, incoming))
+        // Peers that do not count reschedule all the same. What only went away did not move (RFC 5546 §4.5.3).
+        || is_moved(before, incoming)
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more.
-        || (Revision::of(incoming).sequence > Revision::of(before).sequence
-            && line.param("PARTSTAT").is_some())
+        || (counted_up && line.param("PARTSTAT").is_some())
         // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
         || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
 }
@@ -183,19 +185,29 @@ fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Com
 ///
 /// EXDATE does not count: to drop one instance leaves the answers for the others as they are.
 pub(super) fn is_rescheduled(before: &Component, after: &Component) -> bool {
-    ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"]
+    TIMES
         .iter()
-        .any(|name| {
-            let lines = |component: &Component| {
-                let mut lines: Vec<(String, Option<String>)> = component
-                    .all(name)
-                    .map(|line| (line.value.clone(), line.param("TZID").map(str::to_owned)))
-                    .collect();
-                lines.sort();
-                lines
-            };
-            lines(before) != lines(after)
-        })
+        .any(|name| times(before, name) != times(after, name))
+}
+
+/// Whether something that both versions state is at another time.
+fn is_moved(before: &Component, after: &Component) -> bool {
+    TIMES.iter().any(|name| {
+        let (was, is) = (times(before, name), times(after, name));
+        !was.is_empty() && !is.is_empty() && was != is
+    })
+}
+
+const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];
+
+/// What a component says under a name, order aside.
+fn times(component: &Component, name: &str) -> Vec<(String, Option<String>)> {
+    let lines = component.all(name);
+    let mut lines: Vec<_> = lines
+        .map(|line| (line.value.clone(), line.param("TZID").map(str::to_owned)))
+        .collect();
+    lines.sort();
+    lines
 }
 
 /// What attendees have answered, in the organizer's copy: it stands unless the organizer says otherwise.

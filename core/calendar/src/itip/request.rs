@@ -29,9 +29,16 @@ pub(super) fn merge(stored: &Object, message: &Message, role: Role) -> Object {
         merged.master = Some(blend(master, stored.master.as_ref(), role));
         merged.instances = instances_under(&merged, stored, &incoming, role);
     }
+    let whole_is_new = newer_master(stored, &incoming).is_some();
     for (key, instance) in &incoming.instances {
         let known = stored.instances.get(key);
-        if !is_news(instance, known, stored.master.as_ref()) {
+        let is_news = match known {
+            // The whole and its instances in one message belong together.
+            None if whole_is_new => true,
+            None if is_stale_with(stored, &incoming, instance) => false,
+            known => is_news(instance, known, stored.master.as_ref()),
+        };
+        if !is_news {
             continue;
         }
         let implied = implied(stored, instance);
@@ -41,6 +48,13 @@ pub(super) fn merge(stored: &Object, message: &Message, role: Role) -> Object {
         );
     }
     merged
+}
+
+/// Whether an instance comes with a whole that is older than what is stored: then it may have been dropped since.
+fn is_stale_with(stored: &Object, incoming: &Object, instance: &Component) -> bool {
+    stored.master.as_ref().is_some_and(|series| {
+        incoming.master.is_some() && Revision::of(instance) <= Revision::of(series)
+    })
 }
 
 fn newer_master<'a>(stored: &Object, incoming: &'a Object) -> Option<&'a Component> {

@@ -30,6 +30,7 @@ pub use method::{Kind, Method};
 pub(crate) use error::{Problem, excerpt};
 pub(crate) use stamp::{basic_date_time, utc};
 
+use crate::itip::InstanceKey;
 use crate::tree::{Calendar, Component};
 use convoke_types::{CalendarAddress, TimeRange, Uid};
 use jiff::Timestamp;
@@ -211,11 +212,9 @@ fn share_organizer(calendar: &mut Calendar, kind: Kind) {
 fn check_instances(components: &[&Component], kind: Kind) -> Result<(), Problem> {
     let mut seen = HashSet::new();
     for component in components {
-        let instance = component.get("RECURRENCE-ID");
-        let name = instance.map(|id| (id.param("TZID").unwrap_or_default(), id.value.as_str()));
-        if !seen.insert(name) {
-            return Err(match name {
-                Some((_, value)) => Problem::TwoOfOneInstance(kind, excerpt(value)),
+        if !seen.insert(InstanceKey::of(component)) {
+            return Err(match component.value("RECURRENCE-ID") {
+                Some(value) => Problem::TwoOfOneInstance(kind, excerpt(value)),
                 None => Problem::TwoMasters(kind),
             });
         }
