@@ -1,1 +1,230 @@
-//! Calendars in a tree of .ics files, shared with khal and vdirsyncer.
+//! Calendars in a tree of `.ics` files, shared with khal, vdirsyncer and whatever else speaks vdir.
+//!
+//! ```toml
+//! [[store]]
+//! plugin = "store-vdir"
+//! domains = ["example.org"]
+//! config.path = "calendars"              # made if it is not there
+//! config.calendar = "work"               # where new objects go; by default a user's only calendar, else `calendar`
+//! config.users.anna = { address = "anna@example.org", timezone = "Europe/Vienna" }     # the folder `anna`
+//! ```
+//!
+//! ```text
+//! calendars/                             config.path
+//!   bo@example.org/                      a user: the folder's name is the address…
+//!     .convoke.toml                      …or this file says it: address, aliases, name, timezone, kind, calendar
+//!     .convoke/lock                      held while Convoke writes here
+//!     .convoke/inbox/                    messages kept for the person to decide on
+//!     work/                              a calendar
+//!       1f0c-42@example.org.ics          an object
+//!   anna/                                a user by `config.users`
+//! ```
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`tree`] | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
+//! | [`people`] | which folder is whose; making and removing users |
+//! | [`calendars`] | one user's objects: what changed on disk, get, put, remove |
+//! | [`index`] | what is known of a user's files: UIDs, busy time, history |
+//! | [`spans`] | busy time, searched by time |
+//! | [`watch`] | which files may have changed since they were last looked at |
+//! | [`names`] | file names that no UID can choose, and entity tags |
+//!
+//! What must hold:
+//! - a file is replaced whole: written beside, synced, renamed, and the folder synced before it is answered;
+//! - no path is made of a UID that could leave its folder, be hidden or clash;
+//! - what other programs write is seen by the next call (on local file systems without reading the folder again);
+//! - a file that cannot be read as one calendar object is skipped, named once in the log, and never rewritten.
+//!
+//! Not here: history across restarts ([`changes`](Store::changes) begins again then). Symbolic links inside the
+//! tree are ignored. Other programs take no notice of the lock: one that writes a file in the instant between our last
+//! look at it and our rename is overwritten.
+
+mod calendars;
+mod index;
+mod names;
+mod people;
+mod spans;
+mod tree;
+mod watch;
+
+use calendars::Calendars;
+use convoke_sdk::prelude::*;
+use people::{People, Profile};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tree::Folder;
+use watch::Watch;
+
+/// What the administrator writes under `config`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The folder that holds a folder a user; a relative path counts from the configuration file's folder.
+    pub path: PathBuf,
+    /// The calendar that new objects go to.
+    pub calendar: Option<String>,
+    /// Users by the names of their folders, for folders that are not named like the address.
+    #[serde(default)]
+    pub users: BTreeMap<String, Profile>,
+}
+
+/// An open tree.
+pub struct VdirStore(Arc<Shared>);
+
+struct Shared {
+    host: Host,
+    people: People,
+    watch: Watch,
+    /// By the user's folder.
+    calendars: Mutex<HashMap<String, Arc<Mutex<Calendars>>>>,
+    calendar: Option<String>,
+}
+
+impl Store for VdirStore {
+    type Config = Config;
+
+    async fn open(config: Config, host: Host) -> Result<Self> {
+        if let Some(calendar) = &config.calendar {
+            people::check_calendar("`config.calendar`", calendar)?;
+        }
+        let path = host.path(&config.path);
+        let (calendar, users) = (config.calendar, config.users);
+        let opened = blocking(move || {
+            let root = Folder::open_root(path)?;
+            Ok(Shared {
+                watch: Watch::new(&root),
+                people: People::new(root, users)?,
+                host,
+                calendars: Mutex::default(),
+                calendar,
+            })
+        });
+        Ok(Self(Arc::new(opened.await?)))
+    }
+
+    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        let (shared, address) = (Arc::clone(&self.0), address.clone());
+        blocking(move || shared.people.find(&address)).await
+    }
+
+    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+        let uid = uid.clone();
+        self.of(user, move |calendars, shared| calendars.get(shared, &uid))
+            .await
+    }
+
+    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
+        self.of(user, move |calendars, shared| {
+            calendars.put(shared, &object, &when)
+        })
+        .await
+    }
+
+    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
+        let uid = uid.clone();
+        self.of(user, move |calendars, shared| {
+            calendars.remove(shared, &uid, &when)
+        })
+        .await
+    }
+
+    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+        self.of(user, move |calendars, shared| calendars.busy(shared, range))
+            .await
+    }
+
+    async fn add_user(&self, user: NewUser) -> Result<UserId> {
+        let shared = Arc::clone(&self.0);
+        blocking(move || shared.people.add(&user)).await
+    }
+
+    async fn remove_user(&self, user: &UserId) -> Result<()> {
+        let (shared, user) = (Arc::clone(&self.0), user.clone());
+        blocking(move || {
+            shared.people.remove(&user)?;
+            shared.calendars().remove(user.as_str());
+            shared.watch.forget(user.as_str());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
+        let shared = Arc::clone(&self.0);
+        blocking(move || shared.people.list(&page)).await
+    }
+
+    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
+        self.of(user, move |calendars, shared| calendars.list(shared, &page))
+            .await
+    }
+
+    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
+        self.of(user, move |calendars, shared| {
+            calendars.changes(shared, since.as_ref())
+        })
+        .await
+    }
+
+    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
+        self.of(user, move |calendars, shared| {
+            calendars.keep(shared, &message)
+        })
+        .await
+    }
+}
+
+impl VdirStore {
+    /// Runs `work` on the calendars of one user, one call at a time.
+    async fn of<T: Send + 'static>(
+        &self,
+        user: &UserId,
+        work: impl FnOnce(&mut Calendars, &Shared) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (shared, user) = (Arc::clone(&self.0), user.clone());
+        blocking(move || {
+            let (person, calendar) = shared.people.by_folder(&user)?;
+            let calendars = Arc::clone(
+                shared
+                    .calendars()
+                    .entry(user.as_str().to_owned())
+                    .or_default(),
+            );
+            let mut calendars = calendars.lock().unwrap_or_else(|poisoned| {
+                // A panic may have left the index half-made: begin again from the files.
+                let mut calendars = poisoned.into_inner();
+                *calendars = Calendars::default();
+                calendars
+            });
+            calendars.are_of(person, calendar.or_else(|| shared.calendar.clone()));
+            work(&mut calendars, &shared)
+        })
+        .await
+    }
+}
+
+impl Shared {
+    fn calendars(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Calendars>>>> {
+        self.calendars
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `work` on a thread that may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal(format!("working on the files failed: {error}")))?
+}
+
+convoke_sdk::plugin! { name: "store-vdir", store: VdirStore }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! Which folder is whose; making and removing users.
+
+use crate::{
+    names,
+    tree::{Content, Folder, Lock, Stamp},
+};
+use convoke_sdk::prelude::*;
+use convoke_sdk::{serde::Serialize, tracing};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+/// In a user's folder: who it is.
+const PROFILE: &str = ".convoke.toml";
+/// In a user's folder: what belongs to Convoke alone.
+pub(crate) const CONTROL: &str = ".convoke";
+/// In the root: held while users are made and removed.
+const LOCK: &str = ".convoke.lock";
+/// In the root: a user being made.
+const UNFINISHED: &str = ".convoke.new";
+
+/// Who a folder belongs to; what is not said is the folder's name, or unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// The main address; the folder's name if it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<CalendarAddress>,
+    /// Further addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<CalendarAddress>,
+    /// What people call the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The IANA name of the time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// `individual` (the default), `group`, `resource` or `room`.
+    pub kind: Kind,
+    /// The calendar that new objects go to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
+}
+
+/// CUTYPE (RFC 5545 §3.2.3), as it is written in a profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A person.
+    #[default]
+    Individual,
+    /// Several persons.
+    Group,
+    /// A thing.
+    Resource,
+    /// A room.
+    Room,
+}
+
+/// A user, and where its new objects go.
+type Person = (CalendarUser, Option<String>);
+
+pub(crate) struct People {
+    root: Folder,
+    configured: BTreeMap<String, Profile>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    folders: HashMap<String, Profiled>,
+    /// The folder that answers to an address.
+    by_key: HashMap<String, String>,
+}
+
+struct Profiled {
+    stamp: Option<Stamp>,
+    fresh: bool,
+    person: Option<Person>,
+}
+
+impl People {
+    pub(crate) fn new(root: Folder, configured: BTreeMap<String, Profile>) -> Result<Self> {
+        for (folder, profile) in &configured {
+            if !is_folder_name(folder) {
+                return Err(Error::invalid(format!(
+                    "`config.users` has `{folder}`, which is no name of a folder in `config.path`"
+                )));
+            }
+            if let Some(calendar) = &profile.calendar {
+                check_calendar("`config.users`", calendar)?;
+            }
+        }
+        Ok(Self {
+            root,
+            configured,
+            known: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        let key = key(address);
+        let mut known = self.known();
+        if let Some(folder) = known.by_key.get(&key).cloned()
+            && let Some((person, _)) = self.look_at(&mut known, &folder)?
+            && person.answers_to(address)
+        {
+            return Ok(Some(person));
+        }
+        self.look_at_all(&mut known)?;
+        let Some(folder) = known.by_key.get(&key).cloned() else {
+            return Ok(None);
+        };
+        Ok(self.look_at(&mut known, &folder)?.map(|(person, _)| person))
+    }
+
+    /// The user that the host knows by this identifier, the name of its folder.
+    pub(crate) fn by_folder(&self, user: &UserId) -> Result<Person> {
+        let person = if is_folder_name(user.as_str()) {
+            self.look_at(&mut self.known(), user.as_str())?
+        } else {
+            None
+        };
+        person.ok_or_else(|| self.unknown(user.as_str()))
+    }
+
+    /// The user's folder.
+    pub(crate) fn open(&self, user: &str) -> Result<Folder> {
+        self.root.folder(user)?.ok_or_else(|| self.unknown(user))
+    }
+
+    /// The user's folder for writing: no other process writes in it while the lock is held.
+    pub(crate) fn open_locked(&self, user: &str) -> Result<(Folder, Lock)> {
+        loop {
+            let folder = self.open(user)?;
+            let lock = folder.make_folder(CONTROL)?.lock("lock")?;
+            // It may have been removed, and another made, while we waited.
+            if self.root.still_holds(user, &folder) {
+                return Ok((folder, lock));
+            }
+        }
+    }
+
+    /// The users in the order of their folders' names.
+    pub(crate) fn list(&self, page: &Page) -> Result<Listing<CalendarUser>> {
+        let mut known = self.known();
+        let mut names = self.look_at_all(&mut known)?;
+        if let Some(Cursor(after)) = &page.after {
+            names.retain(|name| name > after);
+        }
+        let limit = usize::try_from(page.limit.max(1)).unwrap_or(usize::MAX);
+        let more = names.len() > limit;
+        names.truncate(limit);
+        let next = names.last().filter(|_| more).cloned().map(Cursor);
+        let people = names
+            .iter()
+            .filter_map(|name| known.folders.get(name)?.person.clone());
+        let items = people.map(|(person, _)| person).collect();
+        Ok(Listing { items, next })
+    }
+
+    pub(crate) fn add(&self, user: &NewUser) -> Result<UserId> {
+        let _lock = self.root.lock(LOCK)?;
+        let mut known = self.known();
+        self.look_at_all(&mut known)?;
+        for address in [&user.address].into_iter().chain(&user.aliases) {
+            if let Some(folder) = known.by_key.get(&key(address)) {
+                return Err(Error::conflict(format!(
+                    "{} is an address of the calendar user in {}",
+                    address.human(),
+                    self.root.path().join(folder).display()
+                )));
+            }
+        }
+        let name = names::folder(&user.address);
+        let profile = toml::to_string(&Profile::of(user))
+            .map_err(|error| Error::internal(format!("a profile cannot be written: {error}")))?;
+        self.discard(UNFINISHED)?; // of an attempt that was cut short
+        let folder = self.root.make_folder(UNFINISHED)?;
+        folder.prepare(PROFILE, profile.as_bytes())?.create()?;
+        if !self.root.rename_if_free(UNFINISHED, &name)? {
+            self.discard(UNFINISHED)?;
+            return Err(Error::conflict(format!(
+                "{} is there already; say whose it is under `config.users`, or move it away",
+                self.root.path().join(&name).display()
+            )));
+        }
+        Ok(UserId::new(name)?)
+    }
+
+    pub(crate) fn remove(&self, user: &UserId) -> Result<()> {
+        let name = user.as_str();
+        let _lock = self.root.lock(LOCK)?;
+        self.by_folder(user)?;
+        let (_, lock) = self.open_locked(name)?;
+        // Out of sight at once, then piece by piece.
+        let gone = format!(".convoke.removed-{}", names::hash([name.as_bytes()]));
+        self.discard(&gone)?;
+        self.root.rename_if_free(name, &gone)?;
+        drop(lock);
+        self.known().folders.remove(name);
+        self.discard(&gone)
+    }
+
+    /// Removes a folder of ours with what is in it, if it is there. Symbolic links are removed, not followed.
+    fn discard(&self, name: &str) -> Result<()> {
+        let path = self.root.path().join(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(crate::tree::trouble("remove", &path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at every folder; the names of those that are users, sorted.
+    fn look_at_all(&self, known: &mut Known) -> Result<Vec<String>> {
+        let entries = self.root.entries()?.into_iter();
+        let folders = entries.filter(|entry| entry.is_folder);
+        let mut names: Vec<String> = folders.map(|entry| entry.name).collect();
+        names.sort_unstable();
+        known
+            .folders
+            .retain(|name, _| names.binary_search(name).is_ok());
+        let mut by_key: HashMap<String, String> = HashMap::new();
+        let mut users = Vec::with_capacity(names.len());
+        for name in names {
+            let Some((person, _)) = self.look_at(known, &name)? else {
+                continue;
+            };
+            for address in [&person.address].into_iter().chain(&person.aliases) {
+                // Two folders that claim one address: the first keeps it.
+                by_key.entry(key(address)).or_insert_with(|| name.clone());
+            }
+            users.push(name);
+        }
+        known.by_key = by_key;
+        Ok(users)
+    }
+
+    /// The user that the folder belongs to; `None` if it is nobody's.
+    fn look_at(&self, known: &mut Known, name: &str) -> Result<Option<Person>> {
+        let Some(folder) = self.root.folder(name)? else {
+            known.folders.remove(name);
+            return Ok(None);
+        };
+        let stamp = folder.stamp(PROFILE)?;
+        if let Some(before) = known.folders.get(name)
+            && before.stamp == stamp
+            && !before.fresh
+        {
+            return Ok(before.person.clone());
+        }
+        let profile = match folder.read(PROFILE)? {
+            Some((_, Content::Bytes(bytes))) => read_profile(&bytes, &folder),
+            Some((_, Content::Huge)) => {
+                complain(&folder, "it is larger than 16 MiB");
+                None
+            }
+            None => None,
+        };
+        let profile = profile.or_else(|| self.configured.get(name).cloned());
+        let person = profile.unwrap_or_default().person(name);
+        let now = SystemTime::now();
+        let profiled = Profiled {
+            stamp,
+            fresh: stamp.is_some_and(|stamp| stamp.is_fresh(now)),
+            person: person.clone(),
+        };
+        known.folders.insert(name.to_owned(), profiled);
+        Ok(person)
+    }
+
+    fn unknown(&self, user: &str) -> Error {
+        Error::not_found(format!(
+            "{} holds no folder of the calendar user `{user}`",
+            self.root.path().display()
+        ))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read_profile(bytes: &[u8], folder: &Folder) -> Option<Profile> {
+    let problem = match toml::from_slice::<Profile>(bytes) {
+        Ok(Profile {
+            calendar: Some(calendar),
+            ..
+        }) if !is_folder_name(&calendar) => {
+            format!("`{calendar}` is no name of a calendar's folder")
+        }
+        Ok(profile) => return Some(profile),
+        Err(error) => error.to_string(),
+    };
+    complain(folder, &problem);
+    None
+}
+
+/// The folder's name may still say whose it is.
+fn complain(folder: &Folder, problem: &str) {
+    tracing::warn!(
+        "{}: not used: {problem}",
+        folder.path().join(PROFILE).display()
+    );
+}
+
+impl Profile {
+    fn of(user: &NewUser) -> Self {
+        Self {
+            address: Some(user.address.clone()),
+            aliases: user.aliases.clone(),
+            name: user.name.clone(),
+            timezone: user.timezone.clone(),
+            kind: match user.kind {
+                UserKind::Individual => Kind::Individual,
+                UserKind::Group => Kind::Group,
+                UserKind::Resource => Kind::Resource,
+                UserKind::Room => Kind::Room,
+            },
+            calendar: None,
+        }
+    }
+
+    fn person(self, folder: &str) -> Option<Person> {
+        let named = || CalendarAddress::new(folder).ok();
+        let mut user = CalendarUser::new(UserId::new(folder).ok()?, self.address.or_else(named)?);
+        user.aliases = self.aliases;
+        user.name = self.name;
+        user.timezone = self.timezone;
+        user.kind = match self.kind {
+            Kind::Individual => UserKind::Individual,
+            Kind::Group => UserKind::Group,
+            Kind::Resource => UserKind::Resource,
+            Kind::Room => UserKind::Room,
+        };
+        Some((user, self.calendar))
+    }
+}
+
+/// Fails unless `name` can be a calendar's folder.
+pub(crate) fn check_calendar(key: &str, name: &str) -> Result<()> {
+    if is_folder_name(name) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{key} names the calendar `{name}`: write the name of a folder, without `/` and not beginning with a dot"
+    )))
+}
+
+/// One visible name, nothing that leads elsewhere.
+fn is_folder_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && !name.starts_with('.') && !name.contains(['/', '\0'])
+}
+
+/// The case of a `mailto:` local part does not tell two people apart.
+fn key(address: &CalendarAddress) -> String {
+    if address.local_part().is_some() {
+        address.as_str().to_ascii_lowercase()
+    } else {
+        address.as_str().to_owned()
+    }
+}
