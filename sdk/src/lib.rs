@@ -88,6 +88,8 @@
 //!
 //! Nothing of the binary interface shows: `convoke-abi` holds it, and [`plugin!`] writes it down.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod discovery;
 mod error;
 mod host;

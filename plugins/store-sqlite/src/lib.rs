@@ -9,16 +9,16 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`database`] | opens the file, brings its tables up to date |
-//! | [`writer`] | one thread writes; what waits together is committed together |
-//! | [`readers`] | reading connections, each call on one snapshot |
-//! | [`users`], [`objects`], [`busy`] | the SQL |
-//! | [`trouble`] | what SQLite reports, as a sentence for the administrator |
+//! | `database` | opens the file, brings its tables up to date |
+//! | `writer` | one thread writes; what waits together is committed together |
+//! | `readers` | reading connections, each call on one snapshot |
+//! | `users`, `objects`, `busy` | the SQL |
+//! | `trouble` | what SQLite reports, as a sentence for the administrator |
 //!
 //! What must hold:
 //! - what was answered is on disk: WAL with `synchronous = FULL`, and nothing is answered before its COMMIT returned;
 //! - a write that fails does not fail those that were committed with it;
-//! - `busy` costs what its answer costs, however large the calendar is (see [`busy`]);
+//! - `busy` costs what its answer costs, however large the calendar is (see the module);
 //! - several processes may use the file at once (the host, and the command line beside it).
 //!
 //! Not here: removed UIDs are remembered for [`changes`](Store::changes) as long as their user is there. A network

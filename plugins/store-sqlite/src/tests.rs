@@ -1,4 +1,5 @@
 use super::*;
+use convoke_sdk::conformance;
 use std::{fs, path::Path};
 
 async fn open(path: &Path) -> Result<SqliteStore> {
@@ -8,6 +9,17 @@ async fn open(path: &Path) -> Result<SqliteStore> {
 
 fn address(text: &str) -> CalendarAddress {
     CalendarAddress::new(text).unwrap()
+}
+
+#[tokio::test]
+async fn it_keeps_what_stores_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        path: "calendars.db".into(),
+    };
+    let host = || conformance::host(folder.path());
+    let report = conformance::store(|| SqliteStore::open(config.clone(), host()));
+    report.await.assert_kept();
 }
 
 #[cfg(unix)]

@@ -22,13 +22,13 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`tree`] | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
-//! | [`people`] | which folder is whose; making and removing users |
-//! | [`calendars`] | one user's objects: what changed on disk, get, put, remove |
-//! | [`index`] | what is known of a user's files: UIDs, busy time, history |
-//! | [`spans`] | busy time, searched by time |
-//! | [`watch`] | which files may have changed since they were last looked at |
-//! | [`names`] | file names that no UID can choose, and entity tags |
+//! | `tree` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
+//! | `people` | which folder is whose; making and removing users |
+//! | `calendars` | one user's objects: what changed on disk, get, put, remove |
+//! | `index` | what is known of a user's files: UIDs, busy time, history |
+//! | `spans` | busy time, searched by time |
+//! | `watch` | which files may have changed since they were last looked at |
+//! | `names` | file names that no UID can choose, and entity tags |
 //!
 //! What must hold:
 //! - a file is replaced whole: written beside, synced, renamed, and the folder synced before it is answered;

@@ -1,0 +1,116 @@
+//! Laws about listings and changes.
+
+use super::{Broken, Subject, Verdict, equal, expect, fails};
+use crate::{conformance::objects::Event, prelude::*};
+
+async fn listed<S: Store>(
+    subject: &Subject<S>,
+    user: &UserId,
+    limit: u32,
+) -> Verdict<Vec<ObjectSummary>> {
+    let mut items = Vec::new();
+    let mut after = None;
+    for _ in 0..1000 {
+        let page = Page { after, limit };
+        let listing = subject.store.list(user, page).await?;
+        expect(listing.items.len() <= limit as usize, || {
+            format!("a page of {limit} held {} items", listing.items.len())
+        })?;
+        items.extend(listing.items);
+        after = listing.next;
+        if after.is_none() {
+            return Ok(items);
+        }
+    }
+    Err(Broken::How("the listing does not end".to_owned()))
+}
+
+pub(super) async fn listing<S: Store>(subject: Subject<S>) -> Verdict {
+    let user = subject.user().await?;
+    equal("nothing", listed(&subject, &user, 10).await?, Vec::new())?;
+    let mut wanted = Vec::new();
+    for number in 0..10 {
+        let event = Event::new(&format!("object {number}"));
+        let etag = subject.put(&user, &event).await?;
+        wanted.push(ObjectSummary {
+            uid: event.uid,
+            component: "VEVENT".to_owned(),
+            etag,
+        });
+    }
+    for limit in [1, 3, 10, 11, 1000] {
+        let mut found = listed(&subject, &user, limit).await?;
+        found.sort_by(|a, b| a.uid.cmp(&b.uid));
+        equal(&format!("pages of {limit}"), found, wanted.clone())?;
+    }
+    let gone = wanted.remove(4);
+    let any = Precondition::Any;
+    subject.store.remove(&user, &gone.uid, any).await?;
+    let mut found = listed(&subject, &user, 4).await?;
+    found.sort_by(|a, b| a.uid.cmp(&b.uid));
+    equal("after a removal", found, wanted)?;
+    subject.done([user]).await
+}
+
+pub(super) async fn changes<S: Store>(subject: Subject<S>) -> Verdict {
+    let user = subject.user().await?;
+    let since = |cursor| subject.store.changes(&user, cursor);
+    let begin = since(None).await?;
+    equal("nothing", begin.changed, Vec::new())?;
+    let [kept, changed, removed] = ["kept", "changed", "removed"].map(Event::new);
+    for event in [&kept, &changed, &removed] {
+        subject.put(&user, event).await?;
+    }
+    let first = since(Some(begin.cursor)).await?;
+    equal(
+        "made",
+        uids(&first),
+        [&changed, &kept, &removed].map(|e| e.uid.clone()).to_vec(),
+    )?;
+    let again = since(Some(first.cursor.clone())).await?;
+    expect(again.changed.is_empty() && again.removed.is_empty(), || {
+        "nothing happened, but something is told".to_owned()
+    })?;
+    let fleeting = Event::new("fleeting");
+    subject.put(&user, &fleeting).await?;
+    let any = Precondition::Any;
+    subject
+        .store
+        .remove(&user, &fleeting.uid, any.clone())
+        .await?;
+    let etag = subject
+        .put(&user, &changed.clone().summary("twice"))
+        .await?;
+    subject.store.remove(&user, &removed.uid, any).await?;
+    let second = since(Some(first.cursor)).await?;
+    equal("changed", uids(&second), vec![changed.uid.clone()])?;
+    equal("its etag", second.changed[0].etag.clone(), etag)?;
+    expect(second.removed.contains(&removed.uid), || {
+        "a removal is not told".to_owned()
+    })?;
+    subject.put(&user, &removed).await?;
+    let third = since(Some(second.cursor)).await?;
+    equal("made again", uids(&third), vec![removed.uid])?;
+    equal("removed then", third.removed.len(), 0)?;
+    let all = since(None).await?;
+    equal("all", uids(&all).len(), 3)?;
+    subject.done([user]).await
+}
+
+fn uids(changes: &Changes) -> Vec<Uid> {
+    let mut uids: Vec<Uid> = changes
+        .changed
+        .iter()
+        .map(|object| object.uid.clone())
+        .collect();
+    uids.sort_unstable();
+    uids
+}
+
+pub(super) async fn wrong_cursor<S: Store>(subject: Subject<S>) -> Verdict {
+    let user = subject.user().await?;
+    let wrong = Cursor("no cursor of yours".to_owned());
+    let changes = subject.store.changes(&user, Some(wrong)).await;
+    fails("changes", changes, ErrorKind::Invalid)?;
+    subject.done([user]).await
+}
