@@ -64,16 +64,36 @@ fn a_recipient_without_a_readable_status_has_failed() {
 }
 
 #[test]
+fn the_largest_honest_answer_is_read() {
+    let mut response = ScheduleResponse::default();
+    for n in 0..1000 {
+        let mut one =
+            RecipientResponse::new(format!("mailto:u{n}@b.example"), RequestStatus::SUCCESS);
+        one.calendar_data = Some(CalendarData::icalendar(
+            "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        ));
+        one.error = Some(ErrorElement::MaxInstances);
+        one.description = Some("words".to_owned());
+        response.responses.push(one);
+    }
+    assert_eq!(read(&response.to_xml()).unwrap(), response);
+}
+
+#[test]
 fn hostile_documents_are_refused() {
     let deep = format!("{}{}", "<a>".repeat(100), "</a>".repeat(100));
     let wide = format!("<a>{}</a>", "<b/>".repeat(30_000));
-    let attributes: Vec<_> = (0..1000).map(|n| format!(" a{n}='1'")).collect();
-    let attributes = format!("<a{}/>", attributes.concat());
+    let with_attributes = |count| {
+        let attributes: Vec<_> = (0..count).map(|n| format!(" a{n}='1'")).collect();
+        format!("<a{}/>", attributes.concat())
+    };
     let bomb = r#"<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;">]><a>&c;</a>"#;
     for (xml, is_it) in [
         (&*deep, "within"),
         (&wide, "more elements"),
-        (&attributes, "attributes"),
+        (&with_attributes(1000), "attributes"),
+        (&with_attributes(33), "attributes"),
+        (&with_attributes(32), "not iSchedule's"),
         (bomb, "DOCTYPE"),
         ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>", "DOCTYPE"),
         ("<a>&b;</a>", "entity"),

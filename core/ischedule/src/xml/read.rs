@@ -20,16 +20,20 @@ pub struct Limits {
     pub elements: usize,
     /// Size of one start tag with its attributes, in bytes.
     pub tag: usize,
+    /// Attributes of one element; finding one that stands twice takes time quadratic in it.
+    pub attributes: usize,
 }
 
 impl Default for Limits {
-    /// 4 MiB, 16 deep, 20,000 elements (a response to 1,000 recipients has at most 8,000), 2 KiB a tag.
+    /// 4 MiB, 16 deep, 20,000 elements (a response to 1,000 recipients has at most 8,000), 2 KiB and 32
+    /// attributes a tag.
     fn default() -> Self {
         Self {
             bytes: 4 << 20,
             depth: 16,
             elements: 20_000,
             tag: 2048,
+            attributes: 32,
         }
     }
 }
@@ -230,6 +234,9 @@ impl<'a> Parser<'a> {
         let mut attributes = Vec::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|e| self.malformed(e))?;
+            if attributes.len() == self.limits.attributes {
+                return Err(XmlError::TooComplex("attributes in one tag"));
+            }
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|e| self.malformed(e))?;
