@@ -1,9 +1,10 @@
 //! Whom a message is for.
 
-use super::people::address_of;
+use super::people::{address_of, person};
 use crate::message::{Kind, Message};
 use crate::tree::Property;
 use convoke_types::CalendarAddress;
+use std::collections::HashSet;
 
 /// Whom METHOD addresses (spec §5): the ATTENDEEs but the originator, or the ORGANIZER.
 ///
@@ -16,12 +17,12 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
     if message.kind() == Kind::FreeBusy {
         return message.attendees().to_vec();
     }
-    let excused = |address: &CalendarAddress| {
-        let mut lines = message
-            .components()
-            .flat_map(|component| component.all("ATTENDEE"));
-        lines.any(|line| !is_served(line) && address_of(line).is_some_and(|it| it == *address))
-    };
+    let lines = message
+        .components()
+        .flat_map(|component| component.all("ATTENDEE"));
+    let excused: HashSet<String> = lines.filter(|line| !is_served(line)).map(person).collect();
+    let excused =
+        |address: &CalendarAddress| excused.contains(&address.as_str().to_ascii_lowercase());
     let delegates = delegates_of(message, originator);
     let attendees = message.attendees().iter();
     attendees

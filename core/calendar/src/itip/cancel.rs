@@ -6,12 +6,13 @@
 use super::instance::{InstanceKey, Range, derive, recurs};
 use super::object::Object;
 use super::own::{COMMENT_FROM, Role};
-use super::people::same_person;
+use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
 use crate::message::Message;
 use crate::tree::{Component, Property};
 use jiff::ToSpan;
+use std::collections::HashSet;
 
 /// The stored object with a CANCEL applied.
 pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
@@ -191,9 +192,10 @@ fn call_off(component: &mut Component, notice: &Component) {
 }
 
 fn uninvite(component: &mut Component, attendees: &[Property], notice: &Component) {
-    component.properties.retain(|line| {
-        !(line.is("ATTENDEE") && attendees.iter().any(|gone| same_person(gone, line)))
-    });
+    let gone: HashSet<String> = attendees.iter().map(person).collect();
+    component
+        .properties
+        .retain(|line| !line.is("ATTENDEE") || !gone.contains(&person(line)));
     take_version(component, notice);
 }
 

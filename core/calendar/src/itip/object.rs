@@ -2,7 +2,7 @@
 
 use super::instance::InstanceKey;
 use crate::message::{Kind, Message};
-use crate::tree::{Calendar, Component};
+use crate::tree::{Calendar, Component, Property};
 use std::collections::BTreeMap;
 
 /// One object: components of one kind and UID.
@@ -80,6 +80,12 @@ impl Object {
         self.components().next()
     }
 
+    /// About how many bytes it takes to write out this many instances of the series (and those that are there).
+    pub(super) fn weight_of_instances(&self, more: usize) -> usize {
+        let series = self.master.as_ref().map_or(0, weight);
+        series.saturating_mul(self.instances.len().saturating_add(more))
+    }
+
     /// Takes over the time zones of another calendar, which its components need.
     pub(super) fn adopt_zones(&mut self, from: &Calendar) {
         let root = self.shell.root_mut();
@@ -109,6 +115,19 @@ impl Object {
             .extend(master.into_iter().chain(instances.into_values()));
         shell
     }
+}
+
+fn weight(component: &Component) -> usize {
+    let line = |line: &Property| {
+        let params = line
+            .params
+            .iter()
+            .flat_map(|param| &param.values)
+            .map(String::len);
+        line.name.len() + line.value.len() + params.sum::<usize>()
+    };
+    component.properties.iter().map(line).sum::<usize>()
+        + component.components.iter().map(weight).sum::<usize>()
 }
 
 /// Whether two calendars mean the same: the order of properties and components does not count.

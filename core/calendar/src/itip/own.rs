@@ -1,6 +1,6 @@
 //! What in an object belongs to the calendar user whose copy it is, and what never leaves that copy.
 
-use super::people::{Owner, PartStat, address_of, same_person};
+use super::people::{Owner, PartStat, address_of, by_person, person};
 use super::revision::Revision;
 use crate::tree::{Component, Property};
 use std::cmp::Ordering;
@@ -112,14 +112,17 @@ fn is_private(line: &Property) -> bool {
 
 /// SCHEDULE-AGENT and SCHEDULE-STATUS are the copy's own (RFC 6638 §7).
 fn keep_transport(before: &Component, component: &mut Component) {
+    let known = by_person(before);
     for line in &mut component.properties {
-        if !line.is("ATTENDEE") && !line.is("ORGANIZER") {
-            continue;
-        }
-        let old = before
-            .all(&line.name)
-            .find(|old| same_person(old, line))
-            .cloned();
+        let old = if line.is("ATTENDEE") {
+            known.get(&person(line)).copied()
+        } else if line.is("ORGANIZER") {
+            before
+                .get("ORGANIZER")
+                .filter(|old| person(old) == person(line))
+        } else {
+            None
+        };
         let Some(old) = old else { continue };
         for name in ["SCHEDULE-AGENT", "SCHEDULE-STATUS"] {
             if let Some(value) = old.param(name) {
@@ -214,12 +217,13 @@ fn times(component: &Component, name: &str) -> Vec<(String, Option<String>)> {
 fn keep_answers(before: &Component, incoming: &Component, component: &mut Component) {
     let asks_anew =
         Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming);
+    let known = by_person(before);
     for line in component
         .properties
         .iter_mut()
         .filter(|line| line.is("ATTENDEE"))
     {
-        let Some(old) = before.all("ATTENDEE").find(|old| same_person(old, line)) else {
+        let Some(old) = known.get(&person(line)) else {
             continue;
         };
         // Even then an answer to the old version must be told from one to the new.

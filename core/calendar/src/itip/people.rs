@@ -3,6 +3,7 @@
 use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::tz::TimeZone;
+use std::collections::HashMap;
 use std::fmt;
 
 /// The calendar user on whose copy we work.
@@ -133,10 +134,19 @@ pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
     line.is("ATTENDEE") && address_of(line).is_some_and(|it| it.same_user(address))
 }
 
-/// Whether two lines are of the same calendar user.
-pub(super) fn same_person(one: &Property, other: &Property) -> bool {
-    match (address_of(one), address_of(other)) {
-        (Some(one), Some(other)) => one.same_user(&other),
-        _ => one.value == other.value,
-    }
+/// What two lines of the same calendar user have in common.
+pub(super) fn person(line: &Property) -> String {
+    let address = address_of(line);
+    let name = address
+        .as_ref()
+        .map_or(line.value.as_str(), CalendarAddress::as_str);
+    name.to_ascii_lowercase()
+}
+
+/// The ATTENDEE lines of a component by person, for lists that are long.
+pub(super) fn by_person(component: &Component) -> HashMap<String, &Property> {
+    component
+        .all("ATTENDEE")
+        .map(|line| (person(line), line))
+        .collect()
 }

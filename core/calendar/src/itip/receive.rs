@@ -84,6 +84,10 @@ pub(super) fn change(before: Option<&Calendar>, object: Object) -> Change {
     }
 }
 
+/// The most bytes of instances, written out from a series, that one message may lead to: small messages about many
+/// instances of a huge series would otherwise cost memory and time without bound.
+const MAX_INSTANCES_WEIGHT: usize = 64 << 20;
+
 /// Applies a message to the copy of one calendar user.
 ///
 /// `existing` is the stored object of the message's UID. Busy time is not asked here (see `freebusy`).
@@ -105,6 +109,13 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         Some(stored) => stored,
         None => None,
     };
+    let stored_weight = stored
+        .as_ref()
+        .map(|it| it.weight_of_instances(message.components().count()));
+    if stored_weight.is_some_and(|weight| weight > MAX_INSTANCES_WEIGHT) {
+        let text = "the series is too large for so many instances";
+        return Received::refused(RequestStatus::TOO_LARGE.with_text(text));
+    }
     match (message.method(), stored) {
         (Method::Request, None) => invitation(message, at),
         // Spec §9: CANCEL of something unknown is 2.0.

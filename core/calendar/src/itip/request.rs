@@ -3,7 +3,7 @@
 use super::instance::{InstanceKey, derive};
 use super::object::Object;
 use super::own::{Role, blend, is_only_own, is_rescheduled, keep_personal, strip_local};
-use super::people::same_person;
+use super::people::{by_person, person};
 use super::revision::Revision;
 use crate::message::Message;
 use crate::tree::Component;
@@ -140,6 +140,7 @@ fn rebased(series: &Component, own: &Component, role: Role) -> Component {
     };
     let mut instance = derive(series, id);
     keep_personal(own, &mut instance, role);
+    let known = by_person(own);
     for line in instance
         .properties
         .iter_mut()
@@ -149,11 +150,8 @@ fn rebased(series: &Component, own: &Component, role: Role) -> Component {
             Role::Attendee(owner) => owner.is(line),
             Role::Organizer => true,
         };
-        if let Some(old) = own
-            .all("ATTENDEE")
-            .find(|old| answered && same_person(old, line))
-        {
-            old.clone_into(line);
+        if let Some(old) = known.get(&person(line)).filter(|_| answered) {
+            (*old).clone_into(line);
         }
     }
     instance

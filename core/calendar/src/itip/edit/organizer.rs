@@ -12,7 +12,7 @@ use crate::itip::revision::{Revision, basic};
 use crate::message::Method;
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The whole (`None`) or one of its overridden instances.
 type Part = Option<InstanceKey>;
@@ -185,21 +185,22 @@ fn guests(
     new: Option<&Object>,
     organizer: &[CalendarAddress],
 ) -> Vec<CalendarAddress> {
+    let mut seen: HashSet<String> = organizer.iter().map(in_one_case).collect();
     let mut guests: Vec<CalendarAddress> = Vec::new();
     let objects = new.into_iter().chain(old);
     let lines = objects
         .flat_map(Object::components)
         .flat_map(|component| component.all("ATTENDEE"));
     for guest in lines.filter_map(address_of) {
-        let known = organizer
-            .iter()
-            .chain(&guests)
-            .any(|it| it.same_user(&guest));
-        if !known {
+        if seen.insert(in_one_case(&guest)) {
             guests.push(guest);
         }
     }
     guests
+}
+
+fn in_one_case(address: &CalendarAddress) -> String {
+    address.as_str().to_ascii_lowercase()
 }
 
 /// The parts that a guest is invited to and the server schedules.

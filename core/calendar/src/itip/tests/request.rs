@@ -351,6 +351,28 @@ fn a_to_do_keeps_how_far_its_owner_is() {
 }
 
 #[test]
+fn many_instances_of_a_huge_series_are_refused() {
+    let guests: Vec<String> = (0..2_000)
+        .map(|n| format!("ATTENDEE:mailto:guest{n}@example.com\n"))
+        .collect();
+    let series = SERIES.replace("BEGIN:VALARM", &format!("{}BEGIN:VALARM", guests.concat()));
+    let notices: Vec<String> = (0..2_000)
+        .map(|n| {
+            format!(
+                "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nORGANIZER:mailto:a@example.com
+                 RECURRENCE-ID:20270101T{:02}{:02}{:02}Z\nSTATUS:CANCELLED\nEND:VEVENT\n",
+                n / 3600,
+                n / 60 % 60,
+                n % 60
+            )
+        })
+        .collect();
+    apply("CANCEL", &notices.concat())
+        .to(&series)
+        .refuses_with(&RequestStatus::TOO_LARGE);
+}
+
+#[test]
 fn organizers_do_not_receive_their_own_invitations() {
     let received = apply("REQUEST", SERIES)
         .at("mailto:A@example.com")
