@@ -5,6 +5,7 @@ use super::object::Object;
 use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, strip_local};
 use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
 use super::revision::{Revision, basic, sequence};
+use super::series;
 use crate::message::{Message, utc};
 use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -80,7 +81,10 @@ fn target(object: &Object, answer: &Component) -> Result<Target, RequestStatus> 
     };
     let key = InstanceKey::of_property(id);
     let known = object.instances.get(&key).cloned();
-    let series = object.master.as_ref().filter(|master| recurs(master));
+    let series = object
+        .master
+        .as_ref()
+        .filter(|it| recurs(it) && series::has(it, id));
     let component = known.or_else(|| Some(derive(series?, id)));
     let component = component.ok_or_else(|| unknown("there is no such instance"))?;
     Ok(Target {

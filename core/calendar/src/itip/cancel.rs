@@ -9,6 +9,7 @@ use super::own::{COMMENT_FROM, Role};
 use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
+use super::series;
 use crate::message::Message;
 use crate::tree::{Component, Property};
 use jiff::ToSpan;
@@ -91,7 +92,9 @@ fn instance(object: &mut Object, key: InstanceKey, notice: &Component, role: Rol
         notice.get("RECURRENCE-ID"),
     ) {
         (Some(known), ..) if is_news(notice, known) => known.clone(),
-        (None, Some(master), Some(id)) if recurs(master) && is_news(notice, master) => {
+        (None, Some(master), Some(id))
+            if recurs(master) && series::has(master, id) && is_news(notice, master) =>
+        {
             derive(master, id)
         }
         _ => return, // older than what is known, or about an instance that was never here

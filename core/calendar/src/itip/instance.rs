@@ -87,7 +87,7 @@ pub(super) fn derive(master: &Component, id: &Property) -> Component {
 }
 
 /// RECURRENCE-ID in the zone of DTSTART, as RFC 5545 §3.8.4.4 has it.
-fn in_form_of(id: &Property, start: Option<&Property>) -> Property {
+pub(super) fn in_form_of(id: &Property, start: Option<&Property>) -> Property {
     let mut id = id.clone();
     "RECURRENCE-ID".clone_into(&mut id.name);
     id.remove_param("RANGE");

@@ -11,7 +11,7 @@
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `refresh` | the rules, a method each |
-//! | `object`, `instance`, `revision`, `people`, `own` | what the rules speak of |
+//! | `object`, `instance`, `series`, `revision`, `people`, `own` | what the rules speak of |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
 //! ATTENDEEs changes that attendee's line. A message that arrives twice changes nothing the second time. What belongs
@@ -36,6 +36,7 @@ mod reply;
 mod request;
 mod revision;
 mod sent;
+mod series;
 #[cfg(test)]
 mod tests;
 
@@ -47,3 +48,4 @@ pub use people::{Owner, PartStat};
 pub use receive::{Change, Received, Receiving, receive};
 pub use reply::{ReplyError, reply};
 pub use sent::sent;
+pub(crate) use series::count as count_instances;

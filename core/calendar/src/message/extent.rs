@@ -1,6 +1,7 @@
 //! How much a message asks of the receiver: what capability limits (spec §4) are held against.
 
 use super::Message;
+use crate::itip::count_instances;
 use crate::tree::Component;
 use jiff::Timestamp;
 
@@ -13,6 +14,19 @@ pub struct TooMany {
 }
 
 impl Message {
+    /// How many recurrence instances the message has, if no more than `most`. Finite series count with all their
+    /// instances, endless ones as one (spec §9).
+    pub fn instances(&self, most: usize) -> Result<usize, TooMany> {
+        let mut found = 0;
+        for component in self.components() {
+            found += count_instances(component, most);
+            if found > most {
+                return Err(TooMany { most });
+            }
+        }
+        Ok(found)
+    }
+
     /// The earliest instant that a component starts or ends at, floating and zoned times read as UTC.
     pub fn earliest(&self) -> Option<Timestamp> {
         self.instants().min()

@@ -358,6 +358,8 @@ fn what_limits_are_held_against() {
          ATTACH:https://example.com/x\nBEGIN:VALARM\nATTACH;ENCODING=BASE64;VALUE=BINARY:AA==\nEND:VALARM",
     )
     .unwrap();
+    assert_eq!(message.instances(3), Ok(3));
+    assert!(message.instances(2).is_err());
     assert_eq!(
         message.earliest().unwrap().to_string(),
         "2025-01-01T00:00:00Z"

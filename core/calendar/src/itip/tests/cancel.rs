@@ -9,7 +9,7 @@ const SERIES: &str = "
     SEQUENCE:1
     DTSTART;TZID=Europe/Berlin:20270104T100000
     DTEND;TZID=Europe/Berlin:20270104T110000
-    RRULE:FREQ=WEEKLY;COUNT=10
+    RRULE:FREQ=WEEKLY;COUNT=20
     SUMMARY:Weekly
     ORGANIZER:mailto:a@example.com
     ATTENDEE:mailto:b@example.com
@@ -144,7 +144,7 @@ fn a_series_ends_before_the_instance_from_which_it_is_cancelled() {
         &SERIES
             .replace("20261201", "20261202")
             .replace("SEQUENCE:1", "SEQUENCE:2")
-            .replace("COUNT=10", "UNTIL=20270118T085959Z"),
+            .replace("COUNT=20", "UNTIL=20270118T085959Z"),
     )
     .then("REQUEST", SERIES)
     .changes_nothing();
@@ -163,7 +163,7 @@ fn a_series_ends_before_the_instance_from_which_it_is_cancelled() {
 
 #[test]
 fn an_instance_that_never_was_is_acknowledged() {
-    let single = SERIES.replace("    RRULE:FREQ=WEEKLY;COUNT=10\n", "");
+    let single = SERIES.replace("    RRULE:FREQ=WEEKLY;COUNT=20\n", "");
     apply(
         "CANCEL",
         &notice("SEQUENCE:2\nRECURRENCE-ID:20270118T090000Z\nSTATUS:CANCELLED"),

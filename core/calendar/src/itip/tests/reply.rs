@@ -99,6 +99,19 @@ fn an_answer_for_one_instance_makes_it_an_exception() {
 }
 
 #[test]
+fn an_answer_for_an_instance_that_is_not_there_is_refused() {
+    apply(
+        "REPLY",
+        &answer(
+            "DTSTAMP:20261203T100000Z\nRECURRENCE-ID:20270112T100000Z
+             ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com",
+        ),
+    )
+    .to(EVENT)
+    .refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
+}
+
+#[test]
 fn what_the_attendee_says_is_noted_with_its_name() {
     let said = |text: &str, stamp: &str| {
         answer(&format!(

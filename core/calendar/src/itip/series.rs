@@ -1,0 +1,239 @@
+//! Which instances a series has, on the clock on its own wall.
+//!
+//! That is all that iTIP asks: an instance is named in the zone of its series, so no instants are needed.
+
+use super::instance::in_form_of;
+use crate::message::basic_date_time;
+use crate::tree::{Component, Property};
+use jiff::civil;
+use rrule::RRuleSet;
+
+/// How many instances are looked at before an instance far away is taken for granted.
+const SEARCHED: usize = 20_000;
+
+/// Whether a series has the instance `id`. Where that cannot be told (a rule or zone that is not understood, an
+/// instance too far ahead), it is taken to be there.
+pub(super) fn has(master: &Component, id: &Property) -> bool {
+    let Some(start) = master.get("DTSTART") else {
+        return true;
+    };
+    let id = in_form_of(id, Some(start));
+    let (Some(wall), true) = (basic_date_time(&id.value), same_form(&id, start)) else {
+        return true;
+    };
+    if dates(master, "EXDATE", start).any(|date| date == Some(wall)) {
+        return false;
+    }
+    let added = dates(master, "RDATE", start).any(|date| date.is_none_or(|date| date == wall));
+    if added || basic_date_time(&start.value) == Some(wall) {
+        return true;
+    }
+    let Some(rule) = master.value("RRULE") else {
+        return false;
+    };
+    let Some(set) = expansion(rule, start) else {
+        return true;
+    };
+    let mut passed = 0;
+    for date in &set {
+        passed += 1;
+        match written_wall(&date) {
+            Some(date) if date < wall && passed < SEARCHED => {}
+            Some(date) if date > wall => return false,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// How many instances a finite series has, at most `most` + 1; an endless one counts as one.
+pub(crate) fn count(master: &Component, most: usize) -> usize {
+    let added = master
+        .all("RDATE")
+        .map(|line| line.value.split(',').count())
+        .sum::<usize>();
+    let (Some(start), Some(rule)) = (master.get("DTSTART"), master.value("RRULE")) else {
+        return 1 + added;
+    };
+    let ends = |name: &str| {
+        rule.split(';').any(|part| {
+            part.get(..name.len())
+                .is_some_and(|it| it.eq_ignore_ascii_case(name))
+        })
+    };
+    let ruled = match expansion(rule, start) {
+        Some(set) if ends("COUNT=") || ends("UNTIL=") => set.into_iter().take(most + 1).count(),
+        _ => 1,
+    };
+    ruled.saturating_add(added)
+}
+
+/// The dates of RDATE or EXDATE on the wall of the series; `None` for one that is written otherwise.
+fn dates<'c>(
+    master: &'c Component,
+    name: &'c str,
+    start: &'c Property,
+) -> impl Iterator<Item = Option<civil::DateTime>> {
+    master.all(name).flat_map(move |line| {
+        line.value.split(',').map(move |value| {
+            let mut date = Property::new(name, value.split('/').next().unwrap_or_default());
+            date.params.clone_from(&line.params);
+            date.remove_param("VALUE");
+            let date = in_form_of(&date, Some(start));
+            same_form(&date, start)
+                .then(|| basic_date_time(&date.value))
+                .flatten()
+        })
+    })
+}
+
+/// Whether two dates are on one wall.
+fn same_form(one: &Property, other: &Property) -> bool {
+    let form = |line: &Property| {
+        let is_time = line.value.contains(['T', 't']);
+        let is_utc = line.value.ends_with(['Z', 'z']);
+        (
+            is_time,
+            is_utc,
+            line.param("TZID").filter(|_| !is_utc).map(str::to_owned),
+        )
+    };
+    form(one) == form(other)
+}
+
+/// The rule expanded as if the wall's clock were UTC.
+fn expansion(rule: &str, start: &Property) -> Option<RRuleSet> {
+    let parts: Option<Vec<String>> = rule
+        .split(';')
+        .filter(|part| !part.is_empty())
+        .map(|part| match part.split_once('=') {
+            Some((name, until)) if name.eq_ignore_ascii_case("UNTIL") => {
+                Some(format!("UNTIL={}", wall_until(until, start)?))
+            }
+            _ => Some(part.to_ascii_uppercase()),
+        })
+        .collect();
+    let first = basic_date_time(&start.value)?.strftime("%Y%m%dT%H%M%SZ");
+    format!("DTSTART:{first}\nRRULE:{}", parts?.join(";"))
+        .parse()
+        .ok()
+}
+
+/// UNTIL on the wall of the series.
+fn wall_until(until: &str, start: &Property) -> Option<String> {
+    let mut line = Property::new("UNTIL", until);
+    if !until.ends_with(['Z', 'z']) {
+        // A date lasts until its end; a floating time is of the same wall.
+        let day = !until.contains(['T', 't']) && start.value.contains(['T', 't']);
+        let wall = basic_date_time(until)?;
+        let wall = if day {
+            wall.date().at(23, 59, 59, 0)
+        } else {
+            wall
+        };
+        return Some(wall.strftime("%Y%m%dT%H%M%SZ").to_string());
+    }
+    line = in_form_of(&line, Some(start));
+    Some(
+        basic_date_time(&line.value)?
+            .strftime("%Y%m%dT%H%M%SZ")
+            .to_string(),
+    )
+}
+
+fn written_wall(date: &chrono::DateTime<rrule::Tz>) -> Option<civil::DateTime> {
+    basic_date_time(&date.format("%Y%m%dT%H%M%SZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(lines: &str) -> Component {
+        let mut master = Component::new("VEVENT");
+        for line in lines.lines() {
+            let (head, value) = line.trim().split_once(':').unwrap();
+            let mut params = head.split(';');
+            let mut property = Property::new(params.next().unwrap(), value);
+            for param in params {
+                let (name, value) = param.split_once('=').unwrap();
+                property.set_param(name, value);
+            }
+            master.push(property);
+        }
+        master
+    }
+
+    #[test]
+    fn an_instance_is_found_or_not() {
+        let berlin = "DTSTART;TZID=Europe/Berlin:20270104T100000\nRRULE:FREQ=WEEKLY;COUNT=20
+            EXDATE;TZID=Europe/Berlin:20270111T100000\nRDATE:20270106T090000Z";
+        for (lines, id, there) in [
+            (berlin, "20270104T090000Z", true),
+            (berlin, "20270118T090000Z", true),
+            (berlin, "20270118T100000Z", false),
+            // summer time
+            (berlin, "20270405T080000Z", true),
+            (berlin, "20270405T090000Z", false),
+            (berlin, "20270111T090000Z", false), // left out
+            (berlin, "20270106T090000Z", true),  // added
+            (berlin, "20280110T090000Z", false), // after the last
+            (
+                "DTSTART:20270104\nRRULE:FREQ=DAILY;UNTIL=20270106",
+                "20270106",
+                true,
+            ),
+            (
+                "DTSTART:20270104\nRRULE:FREQ=DAILY;UNTIL=20270106",
+                "20270107",
+                false,
+            ),
+            ("DTSTART:20270104T100000Z", "20270105T100000Z", false),
+            // not to be told: taken for granted
+            (
+                "DTSTART:20270104T100000Z\nRRULE:FREQ=ODDLY",
+                "20270105T100000Z",
+                true,
+            ),
+            (
+                "DTSTART;TZID=Nowhere:20270104T100000\nRRULE:FREQ=DAILY",
+                "20270105T100000Z",
+                true,
+            ),
+            (
+                "DTSTART:20270104T100000Z\nRRULE:FREQ=SECONDLY",
+                "20770105T100000Z",
+                true,
+            ),
+        ] {
+            assert_eq!(
+                has(&series(lines), &Property::new("RECURRENCE-ID", id)),
+                there,
+                "{id} of {lines}"
+            );
+        }
+    }
+
+    #[test]
+    fn finite_series_are_counted() {
+        for (lines, counted) in [
+            ("DTSTART:20270104T100000Z", 1),
+            ("DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY", 1),
+            ("DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;COUNT=7", 7),
+            (
+                "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;UNTIL=20270110T100000Z",
+                7,
+            ),
+            (
+                "DTSTART:20270104T100000Z\nRDATE:20270105T100000Z,20270106T100000Z",
+                3,
+            ),
+            (
+                "DTSTART:20270104T100000Z\nRRULE:FREQ=SECONDLY;COUNT=1000000000",
+                11,
+            ),
+        ] {
+            assert_eq!(count(&series(lines), 10), counted, "{lines}");
+        }
+    }
+}
