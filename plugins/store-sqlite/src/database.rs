@@ -77,17 +77,17 @@ fn connect(path: &Path) -> Outcome<Connection> {
 
 fn migrate(connection: &mut Connection, path: &Path) -> Outcome<()> {
     // Before anything is changed: is it ours?
-    if version(connection, path)? < MIGRATIONS.len() {
-        let journal: String =
-            connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
-        if journal != "wal" {
-            return Err(Error::invalid(format!(
-                "{} cannot have a write-ahead log (SQLite answered `{journal}`); \
-                 put it on a local disk",
-                path.display()
-            ))
-            .into());
-        }
+    if version(connection, path)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let journal: String =
+        connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+    if journal != "wal" {
+        return Err(Error::invalid(format!(
+            "{} cannot have a write-ahead log (SQLite answered `{journal}`); put it on a local disk",
+            path.display()
+        ))
+        .into());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock: another process may have been quicker.

@@ -18,7 +18,7 @@ const MOST: usize = 8;
 pub(crate) struct Readers {
     path: Arc<Path>,
     idle: Mutex<Vec<Connection>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -26,7 +26,7 @@ impl Readers {
         Self {
             path,
             idle: Mutex::new(Vec::new()),
-            places: Semaphore::new(MOST),
+            places: Arc::new(Semaphore::new(MOST)),
         }
     }
 
@@ -36,12 +36,13 @@ impl Readers {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     {
-        let _place = (self.places.acquire().await)
+        let place = (Arc::clone(&self.places).acquire_owned().await)
             .map_err(|_| Error::unavailable("the store is being closed"))?;
         let this = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
-            this.run(work)
-                .map_err(|trouble| trouble.into_error(&this.path))
+            let read = this.run(work);
+            drop(place); // not before, even if the caller has gone away
+            read.map_err(|trouble| trouble.into_error(&this.path))
         });
         (read.await).map_err(|_| Error::internal("reading the database panicked"))?
     }

@@ -1,15 +1,416 @@
 use super::*;
 use convoke_sdk::conformance;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
+
+/// A tree, and what a person does in it with khal or an editor.
+struct World {
+    folder: tempfile::TempDir,
+    config: Config,
+}
+
+impl World {
+    fn new() -> Self {
+        let config = Config {
+            path: "calendars".into(),
+            calendar: None,
+            users: BTreeMap::new(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, config }
+    }
+
+    async fn open(&self) -> VdirStore {
+        self.try_open().await.unwrap()
+    }
+
+    async fn try_open(&self) -> Result<VdirStore> {
+        let host = conformance::host(self.folder.path());
+        VdirStore::open(self.config.clone(), host).await
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join("calendars").join(path)
+    }
+
+    /// As an editor does: in place.
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// As khal and vdirsyncer do: beside, then renamed.
+    fn exchange(&self, path: &str, text: &str) {
+        let new = self.path(path).with_extension("tmp");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.path(path)).unwrap();
+    }
+}
+
+/// An hour on the day of January 2027.
+fn event(uid: &str, day: u8) -> String {
+    [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        &format!("UID:{uid}"),
+        &format!("DTSTART:202701{day:02}T100000Z"),
+        &format!("DTEND:202701{day:02}T110000Z"),
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
+    .join("\r\n")
+}
+
+fn object(uid: &str, day: u8) -> NewObject {
+    let data = event(uid, day).into_bytes();
+    let index = conformance::host("/").index(&data).unwrap();
+    NewObject { data, index }
+}
+
+fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+fn uid(text: &str) -> Uid {
+    Uid::new(text).unwrap()
+}
+
+async fn user(store: &VdirStore, text: &str) -> UserId {
+    let found = store.find(&address(text)).await.unwrap();
+    found.unwrap_or_else(|| panic!("{text} is nobody")).id
+}
+
+/// The days of January 2027 with busy time.
+async fn days(store: &VdirStore, user: &UserId) -> Vec<i8> {
+    let busy = store.busy(user, TimeRange::ALL).await.unwrap();
+    let day = |span: &BusySpan| span.range.start().strftime("%d").to_string();
+    let mut days: Vec<i8> = (busy.spans.iter().map(day))
+        .map(|day| day.parse().unwrap())
+        .collect();
+    days.sort_unstable();
+    days
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    names
+}
 
 #[tokio::test]
 async fn it_keeps_what_stores_promise() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        path: "calendars".into(),
-        calendar: None,
-        users: BTreeMap::new(),
-    };
-    let host = || conformance::host(folder.path());
-    let report = conformance::store(|| VdirStore::open(config.clone(), host()));
+    let world = World::new();
+    let host = || conformance::host(world.folder.path());
+    let report = conformance::store(|| VdirStore::open(world.config.clone(), host()));
     report.await.assert_kept();
+}
+
+#[tokio::test]
+async fn it_keeps_what_stores_promise_without_a_watch() {
+    let world = World::new();
+    let open = async || {
+        let mut store = world.try_open().await?;
+        let shared = Arc::get_mut(&mut store.0).expect("just opened");
+        shared.watch = Watch::blind();
+        Ok(store)
+    };
+    conformance::store(open).await.assert_kept();
+}
+
+#[tokio::test]
+async fn what_other_programs_do_is_seen_by_the_next_call() {
+    let world = World::new();
+    for blind in [false, true] {
+        let _ = fs::remove_dir_all(world.path("anna@example.org"));
+        world.write("anna@example.org/home/a.ics", &event("a", 1));
+        let mut store = world.open().await;
+        if blind {
+            Arc::get_mut(&mut store.0).unwrap().watch = Watch::blind();
+        }
+        let anna = user(&store, "anna@example.org").await;
+        assert_eq!(days(&store, &anna).await, [1]);
+        world.exchange("anna@example.org/home/b.ics", &event("b", 2));
+        assert_eq!(days(&store, &anna).await, [1, 2], "a new file");
+        world.exchange("anna@example.org/home/a.ics", &event("a", 3));
+        assert_eq!(days(&store, &anna).await, [2, 3], "a file exchanged");
+        world.write("anna@example.org/home/a.ics", &event("a", 4));
+        assert_eq!(days(&store, &anna).await, [2, 4], "a file edited in place");
+        world.write("anna@example.org/home/a.ics", &event("c", 5));
+        assert_eq!(days(&store, &anna).await, [2, 5], "another UID");
+        assert_eq!(store.get(&anna, &uid("a")).await.unwrap(), None);
+        world.write("anna@example.org/work/d.ics", &event("d", 6));
+        assert_eq!(days(&store, &anna).await, [2, 5, 6], "a new calendar");
+        fs::remove_file(world.path("anna@example.org/home/b.ics")).unwrap();
+        assert_eq!(days(&store, &anna).await, [5, 6], "a file removed");
+        let (work, job) = ("anna@example.org/work", "anna@example.org/job");
+        fs::rename(world.path(work), world.path(job)).unwrap();
+        assert_eq!(days(&store, &anna).await, [5, 6], "a calendar renamed");
+        world.write("anna@example.org/job/e.ics", &event("e", 7));
+        assert_eq!(days(&store, &anna).await, [5, 6, 7], "a file in it");
+        fs::remove_dir_all(world.path(job)).unwrap();
+        assert_eq!(days(&store, &anna).await, [5], "a calendar removed");
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_on_one_tree_see_each_others_writes() {
+    let world = World::new();
+    let (one, two) = (world.open().await, world.open().await);
+    let new = NewUser::new(address("anna@example.org"));
+    let anna = one.add_user(new.clone()).await.unwrap();
+    let taken = two.add_user(new).await.unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::Conflict);
+    let etag = one
+        .put(&anna, object("a", 1), Precondition::Absent)
+        .await
+        .unwrap();
+    let stale = Precondition::Matches(etag.clone());
+    two.put(&anna, object("a", 2), stale.clone()).await.unwrap();
+    let late = one.put(&anna, object("a", 3), stale).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Conflict);
+    assert_eq!(days(&one, &anna).await, [2]);
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_named_is_the_object_of_its_uid() {
+    let world = World::new();
+    world.write("anna@example.org/home/whatever.ics", &event("../a", 1));
+    let store = world.open().await;
+    let anna = user(&store, "anna@example.org").await;
+    store
+        .put(&anna, object("../a", 2), Precondition::Any)
+        .await
+        .unwrap();
+    assert_eq!(
+        files(&world.path("anna@example.org/home")),
+        ["whatever.ics"]
+    );
+    assert_eq!(days(&store, &anna).await, [2]);
+    store
+        .remove(&anna, &uid("../a"), Precondition::Any)
+        .await
+        .unwrap();
+    assert!(files(&world.path("anna@example.org/home")).is_empty());
+}
+
+#[tokio::test]
+async fn khal_sees_calendars_and_nothing_else() {
+    let world = World::new();
+    let store = world.open().await;
+    let anna = store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    store
+        .put(&anna, object("1f0c@example.org", 1), Precondition::Absent)
+        .await
+        .unwrap();
+    let message = KeptMessage {
+        originator: address("bo@example.com"),
+        recipient: address("anna@example.org"),
+        method: "COUNTER".to_owned(),
+        uid: uid("1f0c@example.org"),
+        data: event("1f0c@example.org", 2).into_bytes(),
+    };
+    store.keep(&anna, message.clone()).await.unwrap();
+    store.keep(&anna, message).await.unwrap();
+    let visible = |path: &str| {
+        let names = files(&world.path(path)).into_iter();
+        names
+            .filter(|name| !name.starts_with('.'))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(visible(""), ["anna@example.org"]);
+    assert_eq!(visible("anna@example.org"), ["calendar"]);
+    assert_eq!(
+        files(&world.path("anna@example.org/calendar")),
+        ["1f0c@example.org.ics"]
+    );
+    assert_eq!(
+        files(&world.path("anna@example.org/.convoke/inbox")).len(),
+        2
+    );
+    let mode = |path: &str| fs::metadata(world.path(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o700);
+    assert_eq!(
+        mode("anna@example.org/calendar/1f0c@example.org.ics"),
+        0o600
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_calendar_object_is_left_alone() {
+    let world = World::new();
+    world.write("anna@example.org/home/good.ics", &event("good", 1));
+    world.write(
+        "anna@example.org/home/broken.ics",
+        "BEGIN:VCALENDAR\r\nBEGIN:",
+    );
+    world.write("anna@example.org/home/new.ics", "Dear diary");
+    world.write("anna@example.org/home/.hidden.ics", &event("hidden", 2));
+    world.write("anna@example.org/home/notes.txt", &event("notes", 3));
+    world.write("anna@example.org/home/displayname", "Home");
+    let huge = fs::File::create(world.path("anna@example.org/home/huge.ics")).unwrap();
+    huge.set_len(tree::MOST_BYTES + 1).unwrap();
+    fs::create_dir(world.path("anna@example.org/home/folder.ics")).unwrap();
+    let store = world.open().await;
+    let anna = user(&store, "anna@example.org").await;
+    assert_eq!(days(&store, &anna).await, [1]);
+    // The name is taken by a file that cannot be read.
+    store
+        .put(&anna, object("new", 4), Precondition::Absent)
+        .await
+        .unwrap();
+    assert_eq!(days(&store, &anna).await, [1, 4]);
+    let text = |path: &str| fs::read_to_string(world.path(path)).unwrap();
+    assert_eq!(text("anna@example.org/home/new.ics"), "Dear diary");
+    assert_eq!(text("anna@example.org/home/new-1.ics"), event("new", 4));
+    assert_eq!(
+        text("anna@example.org/home/broken.ics"),
+        "BEGIN:VCALENDAR\r\nBEGIN:"
+    );
+    // Mended, it counts.
+    world.write("anna@example.org/home/broken.ics", &event("mended", 5));
+    assert_eq!(days(&store, &anna).await, [1, 4, 5]);
+}
+
+#[tokio::test]
+async fn no_symbolic_link_leads_out_of_the_tree() {
+    let world = World::new();
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.ics");
+    fs::write(&secret, event("secret", 1)).unwrap();
+    world.write("anna@example.org/home/a.ics", &event("a", 2));
+    symlink(&secret, world.path("anna@example.org/home/link.ics")).unwrap();
+    symlink(outside.path(), world.path("anna@example.org/linked")).unwrap();
+    symlink(outside.path(), world.path("bo@example.org")).unwrap();
+    let store = world.open().await;
+    let anna = user(&store, "anna@example.org").await;
+    assert_eq!(days(&store, &anna).await, [2]);
+    assert_eq!(store.find(&address("bo@example.org")).await.unwrap(), None);
+    store
+        .put(&anna, object("link", 3), Precondition::Absent)
+        .await
+        .unwrap();
+    store
+        .put(&anna, object("secret", 4), Precondition::Absent)
+        .await
+        .unwrap();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), event("secret", 1));
+    assert_eq!(files(outside.path()), ["secret.ics"]);
+    // A calendar exchanged for a link while the store is open.
+    fs::rename(
+        world.path("anna@example.org/home"),
+        world.path("anna@example.org/.old"),
+    )
+    .unwrap();
+    symlink(outside.path(), world.path("anna@example.org/home")).unwrap();
+    assert_eq!(store.get(&anna, &uid("a")).await.unwrap(), None);
+    store.remove_user(&anna).await.unwrap();
+    assert_eq!(files(outside.path()), ["secret.ics"]);
+}
+
+#[tokio::test]
+async fn new_objects_go_where_they_are_expected() {
+    for (folders, configured, profile, calendar) in [
+        (&[][..], None, "", "calendar"),
+        (&["home"], None, "", "home"),
+        (&["home", "work"], None, "", "calendar"),
+        (&["home", "work"], Some("work"), "", "work"),
+        (&["home"], Some("work"), "", "work"),
+        (&["home", "work"], Some("work"), "calendar = 'home'", "home"),
+    ] {
+        let mut world = World::new();
+        world.config.calendar = configured.map(str::to_owned);
+        world.write("anna@example.org/.convoke.toml", profile);
+        for folder in folders {
+            world.write(&format!("anna@example.org/{folder}/color"), "#ff0000");
+        }
+        let store = world.open().await;
+        let anna = user(&store, "anna@example.org").await;
+        store
+            .put(&anna, object("a", 1), Precondition::Any)
+            .await
+            .unwrap();
+        let path = world.path(&format!("anna@example.org/{calendar}/a.ics"));
+        assert!(path.exists(), "{folders:?} {configured:?} {profile}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_whom_it_says() {
+    let mut world = World::new();
+    let profile = Profile {
+        address: Some(address("bo@example.org")),
+        timezone: Some("Europe/Vienna".to_owned()),
+        ..Profile::default()
+    };
+    world.config.users.insert("bo".to_owned(), profile);
+    for folder in [
+        "anna@example.org",
+        "bo",
+        "nobody",
+        "cy",
+        ".hidden@example.org",
+    ] {
+        world.write(&format!("{folder}/home/a.ics"), &event("a", 1));
+    }
+    world.write(
+        "cy/.convoke.toml",
+        "address = 'cy@example.org'\naliases = ['c@example.org']\nkind = 'room'",
+    );
+    world.write("anna@example.org/.convoke.toml", "nme = 'a typing error'");
+    let store = world.open().await;
+    for (text, folder) in [
+        ("Anna@example.org", "anna@example.org"),
+        ("bo@example.org", "bo"),
+        ("C@EXAMPLE.org", "cy"),
+    ] {
+        assert_eq!(user(&store, text).await.as_str(), folder);
+    }
+    for nobody in [
+        "nobody@example.org",
+        "hidden@example.org",
+        ".hidden@example.org",
+        "cy@example.com",
+    ] {
+        assert_eq!(
+            store.find(&address(nobody)).await.unwrap(),
+            None,
+            "{nobody}"
+        );
+    }
+    // Edited by hand.
+    world.write("cy/.convoke.toml", "address = 'cynthia@example.org'");
+    assert_eq!(store.find(&address("c@example.org")).await.unwrap(), None);
+    assert_eq!(user(&store, "cynthia@example.org").await.as_str(), "cy");
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_says_what_is_wrong() {
+    for (calendar, folder, says) in [
+        (Some("../out"), None, "the calendar `../out`"),
+        (Some(".hidden"), None, "the calendar `.hidden`"),
+        (None, Some("a/b"), "`a/b`, which is no name of a folder"),
+    ] {
+        let mut world = World::new();
+        world.config.calendar = calendar.map(str::to_owned);
+        if let Some(folder) = folder {
+            world
+                .config
+                .users
+                .insert(folder.to_owned(), Profile::default());
+        }
+        let error = world.try_open().await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.message().contains(says), "{error}");
+    }
 }

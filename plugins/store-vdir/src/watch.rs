@@ -26,6 +26,11 @@ impl Watch {
         Self
     }
 
+    #[cfg(test)]
+    pub(crate) fn blind() -> Self {
+        Self
+    }
+
     pub(crate) fn take(&self, _user: &str) -> Changed {
         Changed::Everything
     }
@@ -82,6 +87,8 @@ mod linux {
         users: HashMap<String, User>,
         /// Which folder a watch is on: a user's, or a calendar of it.
         folders: HashMap<i32, (String, Option<String>)>,
+        /// Whether it was said that something cannot be watched.
+        complained: bool,
     }
 
     struct User {
@@ -102,6 +109,7 @@ mod linux {
                     queue,
                     users: HashMap::new(),
                     folders: HashMap::new(),
+                    complained: false,
                 })
             });
             if let Err(error) = &watched {
@@ -109,6 +117,12 @@ mod linux {
                 tracing::warn!("{path} cannot be watched ({error}): each call goes through it");
             }
             Self(watched.ok())
+        }
+
+        /// A watch that sees nothing, as on a network file system.
+        #[cfg(test)]
+        pub(crate) fn blind() -> Self {
+            Self(None)
         }
 
         /// What may have changed since the user's files were last looked at; they are about to be again.
@@ -134,8 +148,13 @@ mod linux {
             watched.forget(user);
             if let Err(error) = watched.add_all(user, folder.path(), calendars) {
                 watched.forget(user);
-                let path = folder.path().display();
-                tracing::warn!("{path} cannot be watched ({error}): each call goes through it");
+                if !std::mem::replace(&mut watched.complained, true) {
+                    let path = folder.path().display();
+                    tracing::warn!(
+                        "{path} cannot be watched ({error}), nor may others be: each call goes \
+                         through the folder; raise fs.inotify.max_user_watches"
+                    );
+                }
                 return;
             }
             let user_now = User {
@@ -203,6 +222,7 @@ mod linux {
                 queue,
                 users,
                 folders,
+                ..
             } = self;
             let mut buffer = [MaybeUninit::uninit(); 8192];
             let mut events = Reader::new(&*queue, &mut buffer);

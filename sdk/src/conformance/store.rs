@@ -47,13 +47,18 @@ where
         }
     };
     for (name, law) in laws::<S>() {
-        let outcome = ask(law(first.clone())).await;
+        let outcome = outcome(ask(law(first.clone())).await);
         report.laws.push(Law { name, outcome });
     }
-    let reopened = people::reopening(first, open).await;
+    let reopened = async {
+        let left = ask(people::leave(first.clone())).await?;
+        drop(first);
+        let store = open().await?;
+        ask(people::return_to(Subject::new(Arc::new(store)), left)).await
+    };
     report.laws.push(Law {
         name: "a store that is opened again holds everything",
-        outcome: outcome(reopened),
+        outcome: outcome(reopened.await),
     });
     report
 }
@@ -94,12 +99,18 @@ laws! {
     "a kept message is taken and is no object" => people::kept_message,
 }
 
-async fn ask(answer: Answer) -> Outcome {
-    // A task of its own, so that a panic is an answer too.
-    match tokio::time::timeout(PATIENCE, tokio::spawn(answer)).await {
-        Ok(Ok(verdict)) => outcome(verdict),
-        Ok(Err(panic)) => Outcome::Broken(format!("it panicked: {panic}")),
-        Err(_) => Outcome::Broken(format!("no answer within {} s", PATIENCE.as_secs())),
+/// Asks in a task of its own, so that a panic is an answer too.
+async fn ask<T: Send + 'static>(
+    answer: impl Future<Output = Verdict<T>> + Send + 'static,
+) -> Verdict<T> {
+    let task = tokio::spawn(answer);
+    match tokio::time::timeout(PATIENCE, task).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(panic)) => Err(Broken::How(format!("it panicked: {panic}"))),
+        Err(_) => Err(Broken::How(format!(
+            "no answer within {} s",
+            PATIENCE.as_secs()
+        ))),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Laws about calendar users.
 
-use super::{Broken, Subject, Verdict, equal, expect, fails};
+use super::{Subject, Verdict, equal, expect, fails};
 use crate::{conformance::objects::Event, prelude::*};
-use std::{future::Future, sync::Arc};
 
 pub(super) async fn addresses<S: Store>(subject: Subject<S>) -> Verdict {
     let mut new = NewUser::new(subject.address());
@@ -146,33 +145,35 @@ pub(super) async fn kept_message<S: Store>(subject: Subject<S>) -> Verdict {
     fails("for a user that is gone", kept, ErrorKind::NotFound)
 }
 
-/// Not in a task of its own, as what opens the store may stay with its caller.
-pub(super) async fn reopening<S, O, F>(first: Subject<S>, open: O) -> Verdict
-where
-    S: Store,
-    O: Fn() -> F,
-    F: Future<Output = Result<S>>,
-{
-    let address = first.address();
-    let user = first.store.add_user(NewUser::new(address.clone())).await?;
+/// What is to be there when the store is opened again.
+pub(super) struct Left {
+    address: CalendarAddress,
+    user: UserId,
+    event: Event,
+    etag: Etag,
+}
+
+pub(super) async fn leave<S: Store>(subject: Subject<S>) -> Verdict<Left> {
+    let address = subject.address();
+    let user = (subject.store.add_user(NewUser::new(address.clone()))).await?;
     let event = Event::new("../lasting 🗓");
-    let etag = first.put(&user, &event).await?;
-    let (run, users) = (first.run, Arc::clone(&first.users));
-    drop(first);
-    let opened = open().await;
-    let store = opened.map_err(|error| Broken::How(format!("it does not open again: {error}")))?;
-    let second = Subject {
-        store: Arc::new(store),
-        run,
-        users,
-    };
-    let found = second.store.find(&address).await?;
+    let etag = subject.put(&user, &event).await?;
+    Ok(Left {
+        address,
+        user,
+        event,
+        etag,
+    })
+}
+
+pub(super) async fn return_to<S: Store>(subject: Subject<S>, left: Left) -> Verdict {
+    let found = subject.store.find(&left.address).await?;
     let id = found.map(|user| user.id);
-    equal("the user", id.as_ref(), Some(&user))?;
-    let got = second.got(&user, &event.uid).await?;
-    equal("the bytes", got.data, event.object().data)?;
-    equal("the etag", got.etag, etag)?;
-    let busy = second.store.busy(&user, TimeRange::ALL).await?;
-    equal("busy time", busy.spans, Vec::from_iter(event.span()))?;
-    second.done([user]).await
+    equal("the user", id.as_ref(), Some(&left.user))?;
+    let got = subject.got(&left.user, &left.event.uid).await?;
+    equal("the bytes", got.data, left.event.object().data)?;
+    equal("the etag", got.etag, left.etag)?;
+    let busy = subject.store.busy(&left.user, TimeRange::ALL).await?;
+    equal("busy time", busy.spans, Vec::from_iter(left.event.span()))?;
+    subject.done([left.user]).await
 }

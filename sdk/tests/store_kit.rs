@@ -1,0 +1,439 @@
+//! The store kit finds nothing wrong with a right store, and finds each flaw of a wrong one.
+
+use convoke_sdk::{conformance, prelude::*};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+/// What a store may do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    Nothing,
+    AlwaysOneEtag,
+    NoPreconditions,
+    CreatesOverOthers,
+    RemovesNothing,
+    FoldsUids,
+    PanicsAtSlashes,
+    CutsLargeObjects,
+    ChecksThenWrites,
+    WritesInTwoSteps,
+    SeesStartsOnly,
+    SeesTouching,
+    ForgetsOpenObjects,
+    RepeatsAtPageEnds,
+    ForgetsRemovals,
+    TakesAnyCursor,
+    CountsCase,
+    SharesAddresses,
+    SharesObjects,
+    InventsUsers,
+    KeepsRemovedUsers,
+    PutsKeptMessages,
+    ForgetsAtTheEnd,
+}
+
+use Flaw::*;
+
+/// A store in memory; what `Arc` shares outlives it, as a file would.
+struct Memory {
+    flaw: Flaw,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    users: BTreeMap<UserId, Account>,
+    made: u64,
+    /// Of users that were removed, by address: for a store that keeps them.
+    left_behind: HashMap<String, BTreeMap<Uid, Kept>>,
+}
+
+#[derive(Clone)]
+struct Account {
+    user: CalendarUser,
+    objects: BTreeMap<Uid, Kept>,
+    removed: BTreeMap<Uid, u64>,
+    now: u64,
+}
+
+#[derive(Clone)]
+struct Kept {
+    etag: Etag,
+    object: NewObject,
+    change: u64,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn key(&self, uid: &Uid) -> Uid {
+        assert!(
+            self.flaw != PanicsAtSlashes || !uid.as_str().contains('/'),
+            "a slash"
+        );
+        match self.flaw {
+            FoldsUids => Uid::new(uid.as_str().to_lowercase()).unwrap(),
+            _ => uid.clone(),
+        }
+    }
+
+    fn account<T>(&self, user: &UserId, work: impl FnOnce(&mut Account) -> Result<T>) -> Result<T> {
+        let mut state = self.state();
+        let first = state.users.keys().next().cloned();
+        let user = match self.flaw {
+            SharesObjects => first.filter(|_| state.users.contains_key(user)),
+            _ => Some(user.clone()),
+        };
+        let account = user.and_then(|user| state.users.get_mut(&user));
+        work(account.ok_or_else(|| Error::not_found("no such user"))?)
+    }
+
+    fn check(&self, account: &Account, uid: &Uid, when: &Precondition) -> Result<()> {
+        let there = account.objects.get(uid);
+        let holds = match when {
+            _ if self.flaw == NoPreconditions => true,
+            Precondition::Any => true,
+            Precondition::Absent => there.is_none() || self.flaw == CreatesOverOthers,
+            Precondition::Matches(etag) => there.is_some_and(|kept| kept.etag == *etag),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Error::conflict("it was changed"))
+        }
+    }
+
+    fn write(&self, account: &mut Account, mut object: NewObject) -> Etag {
+        if self.flaw == CutsLargeObjects {
+            object.data.truncate(100_000);
+        }
+        account.now += 1;
+        let etag = match self.flaw {
+            AlwaysOneEtag => "1".to_owned(),
+            _ => account.now.to_string(),
+        };
+        let kept = Kept {
+            etag: Etag::new(etag).unwrap(),
+            change: account.now,
+            object,
+        };
+        let etag = kept.etag.clone();
+        let uid = self.key(&kept.object.index.uid);
+        account.removed.remove(&uid);
+        account.objects.insert(uid, kept);
+        etag
+    }
+
+    fn overlaps(&self, span: TimeRange, range: TimeRange) -> bool {
+        match self.flaw {
+            SeesStartsOnly => range.contains(span.start()),
+            SeesTouching => span.start() <= range.end() && range.start() <= span.end(),
+            _ => span.overlaps(&range),
+        }
+    }
+}
+
+impl Store for Memory {
+    type Config = ();
+
+    async fn open((): (), _host: Host) -> Result<Self> {
+        Err(Error::unsupported("a test makes it"))
+    }
+
+    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        let state = self.state();
+        let mut users = state.users.values().map(|account| &account.user);
+        let found = users.find(|user| match self.flaw {
+            CountsCase => user.address == *address || user.aliases.contains(address),
+            _ => user.answers_to(address),
+        });
+        Ok(found.cloned())
+    }
+
+    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+        let uid = self.key(uid);
+        self.account(user, |account| {
+            Ok(account.objects.get(&uid).map(|kept| StoredObject {
+                uid: kept.object.index.uid.clone(),
+                etag: kept.etag.clone(),
+                data: kept.object.data.clone(),
+            }))
+        })
+    }
+
+    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
+        let uid = self.key(&object.index.uid);
+        if self.flaw == ChecksThenWrites {
+            self.account(user, |account| self.check(account, &uid, &when))?;
+            tokio::task::yield_now().await;
+            return self.account(user, |account| Ok(self.write(account, object)));
+        }
+        if self.flaw == WritesInTwoSteps {
+            let half = NewObject {
+                data: object.data[..object.data.len() / 2].to_vec(),
+                index: object.index.clone(),
+            };
+            self.account(user, |account| {
+                self.check(account, &uid, &when)?;
+                Ok(self.write(account, half))
+            })?;
+            tokio::task::yield_now().await;
+            return self.account(user, |account| Ok(self.write(account, object)));
+        }
+        if self.flaw == InventsUsers && self.account(user, |_| Ok(())).is_err() {
+            return Ok(Etag::new("invented")?);
+        }
+        self.account(user, |account| {
+            self.check(account, &uid, &when)?;
+            Ok(self.write(account, object))
+        })
+    }
+
+    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
+        let uid = self.key(uid);
+        self.account(user, |account| {
+            self.check(account, &uid, &when)?;
+            if self.flaw == RemovesNothing {
+                return Ok(());
+            }
+            account
+                .objects
+                .remove(&uid)
+                .ok_or_else(|| Error::not_found("no such object"))?;
+            account.now += 1;
+            if self.flaw != ForgetsRemovals {
+                account.removed.insert(uid, account.now);
+            }
+            Ok(())
+        })
+    }
+
+    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+        self.account(user, |account| {
+            let mut busy = Busy::default();
+            for (uid, kept) in &account.objects {
+                let index = &kept.object.index;
+                let spans = index.spans.iter();
+                busy.spans
+                    .extend(spans.filter(|span| self.overlaps(span.range, range)));
+                if index.is_open_in(range) && self.flaw != ForgetsOpenObjects {
+                    busy.objects.push(StoredObject {
+                        uid: uid.clone(),
+                        etag: kept.etag.clone(),
+                        data: kept.object.data.clone(),
+                    });
+                }
+            }
+            Ok(busy)
+        })
+    }
+
+    async fn add_user(&self, user: NewUser) -> Result<UserId> {
+        let mut state = self.state();
+        let addresses = || [&user.address].into_iter().chain(&user.aliases);
+        let taken = addresses().any(|address| {
+            state
+                .users
+                .values()
+                .any(|account| account.user.answers_to(address))
+        });
+        if taken && self.flaw != SharesAddresses {
+            return Err(Error::conflict("the address is taken"));
+        }
+        state.made += 1;
+        let id = UserId::new(format!("u{}", state.made))?;
+        let mut made = CalendarUser::new(id.clone(), user.address);
+        (made.aliases, made.name) = (user.aliases, user.name);
+        (made.timezone, made.kind) = (user.timezone, user.kind);
+        let objects = state.left_behind.remove(made.address.as_str());
+        let account = Account {
+            user: made,
+            objects: objects.unwrap_or_default(),
+            removed: BTreeMap::new(),
+            now: 0,
+        };
+        state.users.insert(id.clone(), account);
+        Ok(id)
+    }
+
+    async fn remove_user(&self, user: &UserId) -> Result<()> {
+        let mut state = self.state();
+        let account = state.users.remove(user);
+        let account = account.ok_or_else(|| Error::not_found("no such user"))?;
+        if self.flaw == KeepsRemovedUsers {
+            let address = account.user.address.as_str().to_owned();
+            state.left_behind.insert(address, account.objects);
+        }
+        Ok(())
+    }
+
+    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
+        let state = self.state();
+        let after = page.after.map(|cursor| cursor.0).unwrap_or_default();
+        let users = state
+            .users
+            .iter()
+            .filter(|(id, _)| id.as_str() > after.as_str());
+        let mut items: Vec<_> = users.map(|(_, account)| account.user.clone()).collect();
+        let more = items.len() > page.limit as usize;
+        items.truncate(page.limit as usize);
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|user| Cursor(user.id.to_string()));
+        Ok(Listing { items, next })
+    }
+
+    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
+        let after = page.after.map(|cursor| cursor.0).unwrap_or_default();
+        self.account(user, |account| {
+            let objects = account.objects.iter().filter(|(uid, _)| match self.flaw {
+                RepeatsAtPageEnds => uid.as_str() >= after.as_str(),
+                _ => uid.as_str() > after.as_str(),
+            });
+            let mut items: Vec<_> = objects.map(summary).collect();
+            let more = items.len() > page.limit as usize;
+            items.truncate(page.limit as usize);
+            let next = items.last().filter(|_| more);
+            let next = next.map(|object| Cursor(object.uid.to_string()));
+            Ok(Listing { items, next })
+        })
+    }
+
+    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
+        self.account(user, |account| {
+            let seen = match since.map(|cursor| cursor.0.parse::<u64>()) {
+                None => 0,
+                Some(Ok(seen)) => seen,
+                Some(Err(_)) if self.flaw == TakesAnyCursor => 0,
+                Some(Err(_)) => return Err(Error::invalid("no cursor")),
+            };
+            let objects = account
+                .objects
+                .iter()
+                .filter(|(_, kept)| kept.change > seen);
+            let removed = account.removed.iter().filter(|(_, change)| **change > seen);
+            Ok(Changes {
+                changed: objects.map(summary).collect(),
+                removed: removed.map(|(uid, _)| uid.clone()).collect(),
+                cursor: Cursor(account.now.to_string()),
+            })
+        })
+    }
+
+    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
+        self.account(user, |account| {
+            if self.flaw == PutsKeptMessages {
+                let index = ObjectIndex {
+                    component: "VEVENT".to_owned(),
+                    uid: message.uid,
+                    spans: Vec::new(),
+                    open_before: None,
+                    open_after: None,
+                };
+                let data = message.data;
+                self.write(account, NewObject { data, index });
+            }
+            Ok(())
+        })
+    }
+}
+
+fn summary((uid, kept): (&Uid, &Kept)) -> ObjectSummary {
+    ObjectSummary {
+        uid: uid.clone(),
+        component: kept.object.index.component.clone(),
+        etag: kept.etag.clone(),
+    }
+}
+
+async fn report(flaw: Flaw) -> conformance::Report {
+    let state = Arc::new(Mutex::new(State::default()));
+    let open = || async {
+        let state = match flaw {
+            ForgetsAtTheEnd => Arc::default(),
+            _ => Arc::clone(&state),
+        };
+        Ok(Memory { flaw, state })
+    };
+    conformance::store(open).await
+}
+
+#[tokio::test]
+async fn a_right_store_keeps_every_law() {
+    let report = report(Nothing).await;
+    report.assert_kept();
+    let kept = |law: &conformance::Law| law.outcome == conformance::Outcome::Kept;
+    assert!(report.laws.iter().all(kept), "{report}");
+    assert_eq!(report.laws.len(), 23);
+}
+
+#[tokio::test]
+async fn each_flaw_breaks_its_law() {
+    for (flaw, law) in [
+        (AlwaysOneEtag, "a second put replaces the first"),
+        (
+            NoPreconditions,
+            "a stale etag is a conflict and changes nothing",
+        ),
+        (CreatesOverOthers, "create-only refuses what is there"),
+        (
+            CreatesOverOthers,
+            "of a hundred concurrent creators one wins",
+        ),
+        (RemovesNothing, "a removed object is gone"),
+        (FoldsUids, "a UID is opaque, whatever it holds"),
+        (PanicsAtSlashes, "a UID is opaque, whatever it holds"),
+        (CutsLargeObjects, "an object of 1 MB is kept whole"),
+        (
+            ChecksThenWrites,
+            "a hundred concurrent writers lose no update",
+        ),
+        (
+            ChecksThenWrites,
+            "of a hundred concurrent creators one wins",
+        ),
+        (
+            WritesInTwoSteps,
+            "a call that is given up leaves the old or the new object",
+        ),
+        (SeesStartsOnly, "busy time is what the indexes say"),
+        (SeesTouching, "spans that only touch a range are not in it"),
+        (
+            ForgetsOpenObjects,
+            "an object whose recurrence goes on is handed back",
+        ),
+        (
+            RepeatsAtPageEnds,
+            "pages of a listing hold each object once",
+        ),
+        (
+            ForgetsRemovals,
+            "changes tell what happened since the cursor",
+        ),
+        (
+            TakesAnyCursor,
+            "a cursor that the store did not make is invalid",
+        ),
+        (CountsCase, "every address of a user finds it, in any case"),
+        (SharesAddresses, "an address belongs to one user"),
+        (SharesObjects, "two users never see each other's objects"),
+        (InventsUsers, "a user that is not there is not found"),
+        (KeepsRemovedUsers, "a removed user is gone with everything"),
+        (PutsKeptMessages, "a kept message is taken and is no object"),
+        (
+            ForgetsAtTheEnd,
+            "a store that is opened again holds everything",
+        ),
+    ] {
+        let report = report(flaw).await;
+        let found = report.broken().any(|(name, _)| name == law);
+        assert!(found, "{flaw:?} should break “{law}”:\n{report}");
+    }
+}
