@@ -79,8 +79,10 @@ fn is_news(incoming: &Component, known: Option<&Component>, series: Option<&Comp
         // by itself, its DTSTAMP tells that it is later.
         (None, Some(series)) => {
             let stored = Revision::of(series);
-            let later = revision.stamp > stored.stamp;
-            later || (revision.sequence >= stored.sequence && !is_cancelled(series))
+            if is_cancelled(series) {
+                return revision > stored;
+            }
+            revision.sequence >= stored.sequence || revision.stamp > stored.stamp
         }
         (None, None) => true,
     }

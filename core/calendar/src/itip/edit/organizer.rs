@@ -41,8 +41,11 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>, organizer: &Calendar
         count_up(old.as_ref(), new, &news, owner.addresses, now);
     }
     for guest in guests(old.as_ref(), new.as_ref(), owner.addresses) {
-        invite(&mut letters, new.as_ref(), &news, &guest, old.as_ref(), now);
+        if let (Some(old), Some(new)) = (&old, &mut new) {
+            outlive_series(old, new, &guest, now);
+        }
         uninvite(&mut letters, old.as_ref(), new.as_ref(), &guest, now);
+        invite(&mut letters, new.as_ref(), &news, &guest, old.as_ref(), now);
     }
     let outgoing = letters.outgoing();
     let after = new.map(|mut object| {
@@ -161,6 +164,28 @@ fn count_up(
         .write(component);
         if due && is_rescheduled(&known, component) {
             ask_anew(component, organizer);
+        }
+    }
+}
+
+/// Who leaves a series but stays in some of its instances gets a CANCEL and then those: they must be newer than it.
+fn outlive_series(old: &Object, new: &mut Object, guest: &CalendarAddress, now: jiff::Timestamp) {
+    let (had, has) = (parts(Some(old), guest), parts(Some(new), guest));
+    let Some(series) = old.master.as_ref().filter(|_| had.contains(&None)) else {
+        return;
+    };
+    if has.contains(&None) {
+        return;
+    }
+    let cancelled = Revision::of(series).sequence + 1;
+    for key in has.into_iter().flatten() {
+        if let Some(instance) = new.instances.get_mut(&key) {
+            let sequence = Revision::of(instance).sequence.max(cancelled + 1);
+            Revision {
+                sequence,
+                stamp: Some(now),
+            }
+            .write(instance);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Edits by the owner of a copy, and who hears of them.
 
 use super::{ALICE, BOB, CARL, address, assert_outgoing, assert_same, calendar, now, owner};
-use crate::itip::{Change, Edited, edit};
+use crate::itip::{Change, Edited, Receiving, edit, receive};
 
 /// One weekly meeting as Alice, its organizer, keeps it.
 const MEETING: &str = "
@@ -174,6 +174,44 @@ fn one_instance_may_have_other_guests() {
         .main_components()
         .count();
     assert_eq!(only_dora, 1, "who comes once is not told of the series");
+}
+
+#[test]
+fn who_leaves_the_series_may_stay_in_one_instance() {
+    let without = MEETING.replace("    ATTENDEE:mailto:c@example.com\n", "");
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+        RECURRENCE-ID:20270111T100000Z\nDTSTART:20270111T100000Z\nDTEND:20270111T110000Z
+        SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT";
+    let edited = edited(ALICE, MEETING, &format!("{without}\n{instance}"));
+    // Bob leaves the instance.
+    assert_eq!(
+        letters(&edited),
+        ["CANCEL b", "REQUEST b", "CANCEL c", "REQUEST c"]
+    );
+    // Carl's copy after both
+    let addresses = [address(CARL)];
+    let mut copy = calendar(MEETING);
+    for outgoing in &edited.outgoing[2..] {
+        let at = Receiving {
+            owner: &owner(&addresses),
+            originator: &outgoing.originator,
+            now: now(),
+            accept_uninvited: false,
+        };
+        let Change::Store(next) = receive(&outgoing.message, Some(&copy), &at).change else {
+            panic!("{} changes nothing", outgoing.message.method());
+        };
+        copy = next;
+    }
+    let cancelled: Vec<bool> = copy
+        .main_components()
+        .map(|it| it.value("STATUS") == Some("CANCELLED"))
+        .collect();
+    assert_eq!(
+        cancelled,
+        [true, false],
+        "the series is off, the instance is on"
+    );
 }
 
 #[test]
