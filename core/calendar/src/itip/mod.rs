@@ -9,6 +9,7 @@
 //! | [`sent`](fn@sent) | a calendar user has sent a message: its own copy follows |
 //! | [`reply`](fn@reply) | an attendee's answer as a message |
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
+//! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `refresh` | the rules, a method each |
 //! | `object`, `instance`, `series`, `revision`, `people`, `own` | what the rules speak of |
@@ -43,7 +44,7 @@ mod tests;
 pub use address::addressees;
 pub use edit::{Edited, edit};
 pub(crate) use instance::InstanceKey;
-pub use outgoing::Outgoing;
+pub use outgoing::{Outgoing, for_sending};
 pub use people::{Owner, PartStat};
 pub use receive::{Change, Received, Receiving, receive};
 pub use reply::{ReplyError, reply};

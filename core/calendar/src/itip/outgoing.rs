@@ -1,7 +1,7 @@
 //! Messages that go out.
 
 use super::object::Object;
-use super::own::strip_private;
+use super::own::{strip_local, strip_private};
 use super::people::attendee;
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};
@@ -18,6 +18,17 @@ pub struct Outgoing {
     pub originator: CalendarAddress,
     /// Who gets it.
     pub recipients: Vec<CalendarAddress>,
+}
+
+/// A submitted message as it may leave the server: without what is of the sender's own copy, which is what RFC 6638
+/// §7 keeps out of messages (SCHEDULE-AGENT, SCHEDULE-STATUS, SCHEDULE-FORCE-SEND) and what was noted on attendees.
+///
+/// Ask [`addressees`](fn@super::addressees) before, as it heeds SCHEDULE-AGENT.
+#[must_use]
+pub fn for_sending(message: &Message) -> Message {
+    let mut message = message.clone();
+    message.components_mut().for_each(strip_local);
+    message
 }
 
 /// What a message made here says it comes from.

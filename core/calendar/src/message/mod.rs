@@ -146,6 +146,13 @@ impl Message {
     pub(crate) fn components(&self) -> impl Iterator<Item = &Component> {
         of_kind(&self.calendar, self.kind)
     }
+
+    /// The components that it is about, to change what is not checked.
+    pub(crate) fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let kind = self.kind.as_str();
+        let components = self.calendar.root_mut().components.iter_mut();
+        components.filter(move |component| component.is(kind))
+    }
 }
 
 fn method_of(calendar: &Calendar) -> Result<Method, Problem> {
@@ -255,16 +262,25 @@ fn shared_organizer(components: &[&Component], kind: Kind) -> Result<Option<Part
     Ok(shared)
 }
 
+/// An ATTENDEE that is no address (a display name, a path of some server) is kept as it is and never scheduled with;
+/// but one at least must be an address.
 fn attendees_of(components: &[&Component], kind: Kind) -> Result<Vec<CalendarAddress>, Problem> {
     let mut seen = HashSet::new();
     let mut attendees = Vec::new();
+    let mut unreadable = None;
     for property in components.iter().flat_map(|one| one.all("ATTENDEE")) {
-        let address = address(&property.value, kind, "ATTENDEE")?;
-        if seen.insert(address.as_str().to_ascii_lowercase()) {
-            attendees.push(address);
+        match address(&property.value, kind, "ATTENDEE") {
+            Ok(address) if seen.insert(address.as_str().to_ascii_lowercase()) => {
+                attendees.push(address);
+            }
+            Ok(_) => {}
+            Err(problem) => unreadable = Some(problem),
         }
     }
-    Ok(attendees)
+    match unreadable {
+        Some(problem) if attendees.is_empty() => Err(problem),
+        _ => Ok(attendees),
+    }
 }
 
 fn address(

@@ -295,11 +295,6 @@ fn values_that_scheduling_works_with_are_checked() {
             "DTEND",
         ),
         ("DTSTART:20270104T100000Z\nSEQUENCE:-1", wrong, "SEQUENCE"),
-        (
-            "DTSTART:20270104T100000Z\nATTENDEE:nobody",
-            wrong,
-            "ATTENDEE is `nobody`",
-        ),
     ] {
         refused(with("REQUEST", "VEVENT", more), code, words);
     }
@@ -347,6 +342,21 @@ fn originator_and_recipient_match_what_the_method_says() {
             assert!(to.err().is_none_or(|error| error.is_recipient()));
         }
     }
+}
+
+#[test]
+fn who_has_no_address_does_not_keep_the_others_from_scheduling() {
+    let message = with("REPLY", "VEVENT", "ATTENDEE;CN=Anna:Anna").unwrap();
+    assert_eq!(message.attendees().len(), 1);
+    let lines = "UID:1\nDTSTAMP:20261201T100000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:nobody";
+    let nobody = read(&format!(
+        "VERSION:2.0\nMETHOD:REPLY\nBEGIN:VEVENT\n{lines}\nEND:VEVENT"
+    ));
+    refused(
+        nobody,
+        &RequestStatus::INVALID_PROPERTY_VALUE,
+        "ATTENDEE is `nobody`",
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The originator's own copy, and answers as messages.
 
 use super::{ALICE, BOB, address, assert_outgoing, assert_same, calendar, now, owner};
-use crate::itip::{Change, PartStat, ReplyError, addressees, reply, sent};
+use crate::itip::{Change, PartStat, ReplyError, addressees, for_sending, reply, sent};
 use crate::message::Message;
 
 fn message(method: &str, components: &str) -> Message {
@@ -133,6 +133,16 @@ fn what_cannot_be_answered_says_why() {
         refused(BOB, SERIES, completed),
         ReplyError::NotAnAnswer(completed)
     );
+}
+
+#[test]
+fn what_is_of_one_copy_does_not_leave_it() {
+    let message = message("REQUEST", SERIES);
+    let clean = SERIES
+        .replace(";SCHEDULE-STATUS=1.2", "")
+        .replace(";X-CONVOKE-REPLY-SEQUENCE=1", "");
+    let expected = calendar(&format!("METHOD:REQUEST\n{clean}"));
+    assert_same(for_sending(&message).calendar(), &expected);
 }
 
 #[test]
