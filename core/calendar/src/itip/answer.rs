@@ -5,7 +5,7 @@ use super::object::Object;
 use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, strip_local};
 use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
 use super::revision::{Revision, basic, sequence};
-use super::series;
+use super::series::{self, Search};
 use crate::message::{Message, utc};
 use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -35,9 +35,10 @@ pub(super) fn apply(
 ) -> Result<Answered, RequestStatus> {
     let mut object = stored.clone();
     let mut ask_again = Vec::new();
+    let mut search = Search::for_one_message();
     for answer in message.components() {
         let line = attendee(answer, replier).ok_or_else(not_answering)?;
-        let target = target(&object, answer)?;
+        let target = target(&object, answer, &mut search)?;
         let target = target_for(target, replier, uninvited, stored)?;
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             continue;
@@ -70,7 +71,11 @@ struct Target {
     component: Component,
 }
 
-fn target(object: &Object, answer: &Component) -> Result<Target, RequestStatus> {
+fn target(
+    object: &Object,
+    answer: &Component,
+    search: &mut Search,
+) -> Result<Target, RequestStatus> {
     let Some(id) = answer.get("RECURRENCE-ID") else {
         let component = object.master.clone();
         let component = component.ok_or_else(|| unknown("the organizer holds single instances"))?;
@@ -84,7 +89,7 @@ fn target(object: &Object, answer: &Component) -> Result<Target, RequestStatus> 
     let series = object
         .master
         .as_ref()
-        .filter(|it| recurs(it) && series::has(it, id));
+        .filter(|it| recurs(it) && series::has(it, id, search));
     let component = known.or_else(|| Some(derive(series?, id)));
     let component = component.ok_or_else(|| unknown("there is no such instance"))?;
     Ok(Target {

@@ -9,7 +9,7 @@ use super::own::{COMMENT_FROM, Role};
 use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
-use super::series;
+use super::series::{self, Search};
 use crate::message::Message;
 use crate::tree::{Component, Property};
 use jiff::ToSpan;
@@ -26,13 +26,14 @@ pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
         whole(&mut object, notice, role);
         return object;
     }
+    let mut search = Search::for_one_message();
     for notice in message.components() {
         let Some(key) = InstanceKey::of(notice) else {
             continue;
         };
         match Range::of(notice) {
-            Range::This => instance(&mut object, key, notice, role),
-            Range::ThisAndFuture => future(&mut object, key, notice, role),
+            Range::This => instance(&mut object, key, notice, role, &mut search),
+            Range::ThisAndFuture => future(&mut object, key, notice, role, &mut search),
         }
     }
     object
@@ -85,7 +86,13 @@ fn whole(object: &mut Object, notice: &Component, role: Role) {
     }
 }
 
-fn instance(object: &mut Object, key: InstanceKey, notice: &Component, role: Role) {
+fn instance(
+    object: &mut Object,
+    key: InstanceKey,
+    notice: &Component,
+    role: Role,
+    search: &mut Search,
+) {
     let mut target = match (
         object.instances.get(&key),
         &object.master,
@@ -93,7 +100,7 @@ fn instance(object: &mut Object, key: InstanceKey, notice: &Component, role: Rol
     ) {
         (Some(known), ..) if is_news(notice, known) => known.clone(),
         (None, Some(master), Some(id))
-            if recurs(master) && series::has(master, id) && is_news(notice, master) =>
+            if recurs(master) && series::has(master, id, search) && is_news(notice, master) =>
         {
             derive(master, id)
         }
@@ -107,9 +114,15 @@ fn instance(object: &mut Object, key: InstanceKey, notice: &Component, role: Rol
 }
 
 /// This instance and all later ones: the rule ends before it.
-fn future(object: &mut Object, key: InstanceKey, notice: &Component, role: Role) {
+fn future(
+    object: &mut Object,
+    key: InstanceKey,
+    notice: &Component,
+    role: Role,
+    search: &mut Search,
+) {
     let Some(master) = object.master.as_mut().filter(|master| recurs(master)) else {
-        return instance(object, key, notice, role);
+        return instance(object, key, notice, role, search);
     };
     if !is_news(notice, master) {
         return;

@@ -8,12 +8,21 @@ use crate::tree::{Component, Property};
 use jiff::civil;
 use rrule::RRuleSet;
 
-/// How many instances are looked at before an instance far away is taken for granted.
-const SEARCHED: usize = 20_000;
+/// How many instances may be looked at for one message; after that, what it names is taken for granted.
+#[derive(Debug)]
+pub(super) struct Search {
+    left: usize,
+}
+
+impl Search {
+    pub(super) const fn for_one_message() -> Self {
+        Self { left: 20_000 }
+    }
+}
 
 /// Whether a series has the instance `id`. Where that cannot be told (a rule or zone that is not understood, an
 /// instance too far ahead), it is taken to be there.
-pub(super) fn has(master: &Component, id: &Property) -> bool {
+pub(super) fn has(master: &Component, id: &Property, search: &mut Search) -> bool {
     let Some(start) = master.get("DTSTART") else {
         return true;
     };
@@ -31,14 +40,16 @@ pub(super) fn has(master: &Component, id: &Property) -> bool {
     let Some(rule) = master.value("RRULE") else {
         return false;
     };
+    if search.left == 0 {
+        return true;
+    }
     let Some(set) = expansion(rule, start) else {
         return true;
     };
-    let mut passed = 0;
     for date in &set {
-        passed += 1;
+        search.left = search.left.saturating_sub(1);
         match written_wall(&date) {
-            Some(date) if date < wall && passed < SEARCHED => {}
+            Some(date) if date < wall && search.left > 0 => {}
             Some(date) if date > wall => return false,
             _ => return true,
         }
@@ -207,7 +218,11 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                has(&series(lines), &Property::new("RECURRENCE-ID", id)),
+                has(
+                    &series(lines),
+                    &Property::new("RECURRENCE-ID", id),
+                    &mut Search::for_one_message()
+                ),
                 there,
                 "{id} of {lines}"
             );

@@ -171,3 +171,20 @@ fn an_instance_that_never_was_is_acknowledged() {
     .to(&single)
     .changes_nothing();
 }
+
+#[test]
+fn thousands_of_notices_about_an_endless_series_end() {
+    let minutely = SERIES.replace("FREQ=WEEKLY;COUNT=20", "FREQ=MINUTELY");
+    let notices: Vec<String> = (0..3_000)
+        .map(|n| {
+            let (day, hour, minute) = (n / 1440 + 1, n / 60 % 24, n % 60);
+            notice(&format!(
+                "RECURRENCE-ID:203001{day:02}T{hour:02}{minute:02}00Z\nSTATUS:CANCELLED"
+            ))
+        })
+        .collect();
+    let received = apply("CANCEL", &notices.join("\n"))
+        .to(&minutely)
+        .received();
+    assert!(received.status.is_success());
+}
