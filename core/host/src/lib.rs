@@ -1,9 +1,31 @@
-//! The Convoke host.
+//! The Convoke host: everything behind the `convoke` program, as a library so that tests and tools reach its parts.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`config`] | the configuration file, read into types |
+//! | [`serve`] | a running host: start, reload, end; health and metrics |
+//! | [`transport`] | from a listening socket to one bounded HTTP request |
+//! | [`receiver`] | iSchedule from other servers: who are they, is the message valid, deliver |
+//! | [`submission`] | the same POST from our own users and services, who log in |
+//! | [`delivery`] | to one calendar user of ours, through a store |
+//! | [`sender`] | to the receivers of other domains |
+//! | [`outgoing`] | the HTTPS client below the sender |
+//! | [`keys`] | where the keys of signatures come from |
+//! | [`plugin`] | the chains of discovery, policy and store plugins |
+//!
+//! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
+//! disk; nothing from outside is read without a bound on its size and time.
 
 pub mod config;
+pub mod delivery;
+pub mod keys;
 pub mod outgoing;
 pub mod plugin;
+pub mod receiver;
 pub mod sender;
+pub mod serve;
+pub mod submission;
+pub mod transport;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

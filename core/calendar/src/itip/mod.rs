@@ -49,4 +49,3 @@ pub use people::{Owner, PartStat};
 pub use receive::{Change, Received, Receiving, receive};
 pub use reply::{ReplyError, reply};
 pub use sent::sent;
-pub(crate) use series::count as count_instances;

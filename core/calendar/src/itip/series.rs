@@ -57,28 +57,6 @@ pub(super) fn has(master: &Component, id: &Property, search: &mut Search) -> boo
     false
 }
 
-/// How many instances a finite series has, at most `most` + 1; an endless one counts as one.
-pub(crate) fn count(master: &Component, most: usize) -> usize {
-    let added = master
-        .all("RDATE")
-        .map(|line| line.value.split(',').count())
-        .sum::<usize>();
-    let (Some(start), Some(rule)) = (master.get("DTSTART"), master.value("RRULE")) else {
-        return 1 + added;
-    };
-    let ends = |name: &str| {
-        rule.split(';').any(|part| {
-            part.get(..name.len())
-                .is_some_and(|it| it.eq_ignore_ascii_case(name))
-        })
-    };
-    let ruled = match expansion(rule, start) {
-        Some(set) if ends("COUNT=") || ends("UNTIL=") => set.into_iter().take(most + 1).count(),
-        _ => 1,
-    };
-    ruled.saturating_add(added)
-}
-
 /// The dates of RDATE or EXDATE on the wall of the series; `None` for one that is written otherwise.
 fn dates<'c>(
     master: &'c Component,
@@ -226,29 +204,6 @@ mod tests {
                 there,
                 "{id} of {lines}"
             );
-        }
-    }
-
-    #[test]
-    fn finite_series_are_counted() {
-        for (lines, counted) in [
-            ("DTSTART:20270104T100000Z", 1),
-            ("DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY", 1),
-            ("DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;COUNT=7", 7),
-            (
-                "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;UNTIL=20270110T100000Z",
-                7,
-            ),
-            (
-                "DTSTART:20270104T100000Z\nRDATE:20270105T100000Z,20270106T100000Z",
-                3,
-            ),
-            (
-                "DTSTART:20270104T100000Z\nRRULE:FREQ=SECONDLY;COUNT=1000000000",
-                11,
-            ),
-        ] {
-            assert_eq!(count(&series(lines), 10), counted, "{lines}");
         }
     }
 }

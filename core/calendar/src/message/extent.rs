@@ -1,30 +1,15 @@
 //! How much a message asks of the receiver: what capability limits (spec §4) are held against.
 
 use super::Message;
-use crate::itip::count_instances;
+use crate::recurrence::{RecurrenceError, finite_instances};
 use crate::tree::Component;
 use jiff::Timestamp;
 
-/// A message has more recurrence instances than are taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message has more than {most} recurrence instances")]
-pub struct TooMany {
-    /// How many are taken.
-    pub most: usize,
-}
-
 impl Message {
-    /// How many recurrence instances the message has, if no more than `most`. Finite series count with all their
-    /// instances, endless ones as one (spec §9).
-    pub fn instances(&self, most: usize) -> Result<usize, TooMany> {
-        let mut found = 0;
-        for component in self.components() {
-            found += count_instances(component, most);
-            if found > most {
-                return Err(TooMany { most });
-            }
-        }
-        Ok(found)
+    /// How many recurrence instances the message has where their number is finite; an endless rule counts as one.
+    /// More than `most` are an error, and so is a rule that cannot be followed.
+    pub fn instances(&self, most: usize) -> Result<usize, RecurrenceError> {
+        finite_instances(&self.calendar, most)
     }
 
     /// The earliest instant that a component starts or ends at, floating and zoned times read as UTC.

@@ -24,7 +24,7 @@ mod table;
 mod tests;
 
 pub use error::MessageError;
-pub use extent::{Attachments, TooMany};
+pub use extent::Attachments;
 pub use method::{Kind, Method};
 
 pub(crate) use error::{Problem, excerpt};

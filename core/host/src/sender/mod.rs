@@ -13,10 +13,9 @@ mod route;
 
 use crate::{outgoing::Client, plugin::Plugins};
 use convoke_calendar::message::Message;
-use convoke_ischedule::{Recipient, RecipientResponse};
+use convoke_ischedule::{Recipient, RecipientResponse, dkim};
 use convoke_types::CalendarAddress;
-use futures::{StreamExt, stream};
-use http::HeaderMap;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use known::Known;
 use route::Route;
 use std::sync::Arc;
@@ -24,24 +23,18 @@ use std::sync::Arc;
 /// How many receivers are talked to at once for one message, and how many look-ups run at once.
 const PARALLEL: usize = 16;
 
-/// Signs an outgoing message; the host's DKIM key stands behind it.
-pub trait Signer: Send + Sync {
-    /// Adds the signature to the header of a message with this body.
-    fn sign(&self, headers: &mut HeaderMap, body: &[u8]);
-}
-
 /// Sends scheduling messages to the receivers of other domains. Cheap to clone.
 #[derive(Clone)]
 pub struct Sender {
     client: Client,
     plugins: Arc<Plugins>,
-    signer: Option<Arc<dyn Signer>>,
+    signer: Option<Arc<dkim::Signer>>,
     known: Arc<Known>,
 }
 
 impl Sender {
     /// A sender that finds receivers by the discovery plugins and signs with `signer`, if there is one.
-    pub fn new(client: Client, plugins: Arc<Plugins>, signer: Option<Arc<dyn Signer>>) -> Self {
+    pub fn new(client: Client, plugins: Arc<Plugins>, signer: Option<Arc<dkim::Signer>>) -> Self {
         Self {
             client,
             plugins,
@@ -76,16 +69,20 @@ impl Sender {
                 }
             }
         }
-        let deliveries = groups.iter().map(|(receivers, members)| async move {
+        let mut deliveries: Vec<BoxFuture<(&[usize], Vec<RecipientResponse>)>> = Vec::new();
+        for (receivers, members) in &groups {
             let group: Vec<&Recipient> = members
                 .iter()
                 .map(|&position| &recipients[position])
                 .collect();
-            (
-                members,
-                self.deliver(receivers, message, originator, &group).await,
-            )
-        });
+            let delivery = async move {
+                (
+                    members.as_slice(),
+                    self.deliver(receivers, message, originator, &group).await,
+                )
+            };
+            deliveries.push(delivery.boxed());
+        }
         let delivered: Vec<_> = stream::iter(deliveries)
             .buffer_unordered(PARALLEL)
             .collect()
@@ -102,9 +99,10 @@ impl Sender {
     }
 
     async fn routes(&self, recipients: &[Recipient]) -> Vec<Route> {
-        let lookups = recipients
-            .iter()
-            .map(|recipient| route::find(&self.plugins.discovery, &recipient.address));
+        let mut lookups: Vec<BoxFuture<Route>> = Vec::new();
+        for recipient in recipients {
+            lookups.push(route::find(&self.plugins.discovery, &recipient.address).boxed());
+        }
         stream::iter(lookups).buffered(PARALLEL).collect().await
     }
 

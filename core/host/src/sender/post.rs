@@ -13,6 +13,7 @@ use convoke_ischedule::{
 use convoke_sdk::Receiver;
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
 
 /// A receiver could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -121,8 +122,10 @@ impl Sender {
             header::USER_AGENT,
             HeaderValue::from_static(crate::USER_AGENT),
         );
-        if let Some(signer) = &self.signer {
-            signer.sign(&mut headers, &body);
+        if let Some(signer) = &self.signer
+            && let Err(error) = signer.sign(&mut headers, &body, Timestamp::now())
+        {
+            tracing::error!("a message goes out unsigned: {error}");
         }
         let request = Request {
             method: Method::POST,

@@ -1,0 +1,112 @@
+//! VFREEBUSY messages (RFC 5546 §3.3).
+
+use super::{own_zone, stated};
+use crate::{
+    message::Message,
+    recurrence::RecurrenceError,
+    tree::{Calendar, Component, Property},
+    zone::Zones,
+};
+use convoke_types::{BusySpan, BusyType, CalendarAddress, TimeRange, Uid, merge};
+use jiff::Timestamp;
+
+const PRODUCT: &str = "-//Convoke//Convoke//EN";
+
+/// The answer of one attendee (RFC 5546 §3.3.3): METHOD:REPLY with the range that was asked for, one FREEBUSY property a
+/// type of busy time. Free time is what is left out.
+pub fn answer(
+    request: &Message,
+    attendee: &CalendarAddress,
+    busy: &[BusySpan],
+    now: Timestamp,
+) -> Calendar {
+    let asked = request.calendar().main_components().next();
+    let mut component = Component::new("VFREEBUSY");
+    component.push(Property::new("UID", escaped(request.uid())));
+    component.push(Property::new("DTSTAMP", basic(now)));
+    if let Some(range) = request.range() {
+        component.push(Property::new("DTSTART", basic(range.start())));
+        component.push(Property::new("DTEND", basic(range.end())));
+    }
+    if let Some(organizer) = asked.and_then(|asked| asked.get("ORGANIZER")) {
+        component.push(organizer.clone());
+    }
+    let lines = || asked.into_iter().flat_map(|asked| asked.all("ATTENDEE"));
+    let is_theirs =
+        |line: &&Property| CalendarAddress::new(&line.value).is_ok_and(|it| it.same_user(attendee));
+    let attendee = Property::new("ATTENDEE", attendee.as_str());
+    component.push(lines().find(is_theirs).cloned().unwrap_or(attendee));
+    for kind in [
+        BusyType::Busy,
+        BusyType::BusyTentative,
+        BusyType::BusyUnavailable,
+    ] {
+        let periods: Vec<String> = busy
+            .iter()
+            .filter(|span| span.kind == kind)
+            .map(|span| period(span.range))
+            .collect();
+        if !periods.is_empty() {
+            component
+                .push(Property::new("FREEBUSY", periods.join(",")).with("FBTYPE", kind.as_str()));
+        }
+    }
+    calendar("REPLY", component)
+}
+
+/// A question about the busy time of `attendees` in `range` (RFC 5546 §3.3.2).
+pub fn request(
+    organizer: &CalendarAddress,
+    attendees: &[CalendarAddress],
+    range: TimeRange,
+    uid: &Uid,
+    now: Timestamp,
+) -> Calendar {
+    let mut component = Component::new("VFREEBUSY");
+    component.push(Property::new("UID", escaped(uid)));
+    component.push(Property::new("DTSTAMP", basic(now)));
+    component.push(Property::new("DTSTART", basic(range.start())));
+    component.push(Property::new("DTEND", basic(range.end())));
+    component.push(Property::new("ORGANIZER", organizer.as_str()));
+    for attendee in attendees {
+        component.push(Property::new("ATTENDEE", attendee.as_str()));
+    }
+    calendar("REQUEST", component)
+}
+
+/// The busy time that an answer states; sorted, merged within a type.
+pub fn read_answer(answer: &Calendar) -> Result<Vec<BusySpan>, RecurrenceError> {
+    let zones = Zones::of(answer, own_zone(None));
+    let mut spans = Vec::new();
+    for component in answer
+        .root()
+        .components
+        .iter()
+        .filter(|it| it.is("VFREEBUSY"))
+    {
+        spans.extend(stated(component, &zones)?);
+    }
+    Ok(merge(spans, TimeRange::ALL))
+}
+
+fn calendar(method: &str, component: Component) -> Calendar {
+    let mut calendar = Calendar::new();
+    let root = calendar.root_mut();
+    root.push(Property::new("VERSION", "2.0"));
+    root.push(Property::new("PRODID", PRODUCT));
+    root.push(Property::new("METHOD", method));
+    root.components.push(component);
+    calendar
+}
+
+fn escaped(uid: &Uid) -> String {
+    Property::text("UID", uid.as_str()).value
+}
+
+fn period(range: TimeRange) -> String {
+    format!("{}/{}", basic(range.start()), basic(range.end()))
+}
+
+fn basic(instant: Timestamp) -> String {
+    instant.strftime("%Y%m%dT%H%M%SZ").to_string()
+}

@@ -1,0 +1,153 @@
+//! What a store keeps beside an object, so that it answers free-busy without reading iCalendar.
+//!
+//! The time that an object takes is expanded to a horizon. A series that goes on outside of it is marked open, and the
+//! host expands the object itself when a question reaches there ([`ObjectIndex::is_open_in`]). A VAVAILABILITY is open
+//! everywhere and has no spans: it only makes sense together with the others.
+
+use crate::{
+    freebusy::{busy, own_zone},
+    itip::Owner,
+    recurrence::{self, RecurrenceError, is_endless},
+    tree::{Calendar, Limits},
+};
+use convoke_types::{ObjectIndex, TimeRange, Uid};
+use jiff::Timestamp;
+
+/// An object cannot be indexed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IndexError {
+    /// There is nothing in it but time zones.
+    #[error("the calendar holds no event, to-do or other component")]
+    Empty,
+    /// Its UID is missing or cannot be one.
+    #[error("{component} has no usable UID")]
+    Uid {
+        /// The component.
+        component: String,
+    },
+    /// Its times are wrong.
+    #[error(transparent)]
+    Recurrence(#[from] RecurrenceError),
+}
+
+/// Describes one object of `owner`; what repeats is expanded within `horizon`.
+pub fn index(
+    calendar: &Calendar,
+    owner: Option<&Owner>,
+    horizon: TimeRange,
+    limits: &Limits,
+) -> Result<ObjectIndex, IndexError> {
+    let main = calendar.main_components().next().ok_or(IndexError::Empty)?;
+    let component = main.name.to_ascii_uppercase();
+    let uid = main
+        .get("UID")
+        .map(super::tree::Property::to_text)
+        .and_then(|uid| Uid::new(uid.trim()).ok());
+    let uid = uid.ok_or_else(|| IndexError::Uid {
+        component: component.clone(),
+    })?;
+    let mut index = ObjectIndex {
+        component,
+        uid,
+        spans: Vec::new(),
+        open_before: None,
+        open_after: None,
+    };
+    if index.component == "VAVAILABILITY" {
+        index.open_after = Some(Timestamp::MIN);
+        return Ok(index);
+    }
+    if !calendar.main_components().any(is_endless) {
+        // What ends is told whole, wherever it lies.
+        match busy(calendar, owner, TimeRange::ALL, limits) {
+            Ok(spans) if spans.len() <= MAX_SPANS => return Ok(ObjectIndex { spans, ..index }),
+            Ok(_) | Err(RecurrenceError::TooMany(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match busy(calendar, owner, horizon, limits) {
+        Ok(spans) if spans.len() <= MAX_SPANS => {
+            index.spans = spans;
+            index.open_before = begins_before(calendar, owner, horizon)?.then_some(horizon.start());
+            index.open_after = Some(horizon.end());
+        }
+        // So much of it that the object itself is the shorter answer.
+        Ok(_) | Err(RecurrenceError::TooMany(_)) => index.open_after = Some(Timestamp::MIN),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(index)
+}
+
+/// The most spans kept of one object.
+const MAX_SPANS: usize = 10_000;
+
+fn begins_before(
+    calendar: &Calendar,
+    owner: Option<&Owner>,
+    horizon: TimeRange,
+) -> Result<bool, RecurrenceError> {
+    let zones = crate::zone::Zones::of(calendar, own_zone(owner));
+    for component in calendar.main_components() {
+        if recurrence::start(component)?.instant(&zones) < horizon.start()
+            || component.get("RDATE").is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::freebusy;
+    use convoke_types::merge;
+    use proptest::prelude::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    const BASE: i64 = 1_798_761_600; // 2027-01-01
+
+    proptest! {
+        #[test]
+        fn answering_from_the_index_is_answering_from_the_object(
+            day in 0i64..900, hour in 0i64..24, hours in 1i64..60, rule in 0usize..6, count in 1u32..40,
+            from in 0i64..1200, days in 1i64..60, status in 0usize..4,
+        ) {
+            let rule = [
+                String::new(),
+                "RRULE:FREQ=DAILY\n".to_owned(),
+                format!("RRULE:FREQ=WEEKLY;BYDAY=MO,TH;COUNT={count}\n"),
+                "RRULE:FREQ=MONTHLY;BYDAY=-1FR\n".to_owned(),
+                format!("RRULE:FREQ=YEARLY;COUNT={count}\n"),
+                "RDATE:20280301T100000Z,20260301T100000Z\n".to_owned(),
+            ][rule].clone();
+            let status = ["CONFIRMED", "TENTATIVE", "CANCELLED", "CONFIRMED"][status];
+            let start = at(BASE + day * 86400 + hour * 3600).strftime("%Y%m%dT%H%M%SZ").to_string();
+            let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:{start}\nDURATION:PT{hours}H\nSTATUS:{status}\n{rule}END:VEVENT\nEND:VCALENDAR\n");
+            let limits = Limits::default();
+            let calendar = Calendar::parse(text.as_bytes(), &limits).unwrap();
+            let horizon = TimeRange::new(at(BASE + 200 * 86400), at(BASE + 700 * 86400)).unwrap();
+            let range = TimeRange::new(at(BASE + from * 86400), at(BASE + (from + days) * 86400)).unwrap();
+
+            let index = index(&calendar, None, horizon, &limits).unwrap();
+            let whole = freebusy::busy(&calendar, None, range, &limits).unwrap();
+            let mut spans = index.spans.clone();
+            if index.is_open_in(range) {
+                spans.extend(whole.iter().copied());
+            }
+            prop_assert_eq!(merge(spans, range), whole);
+        }
+    }
+
+    #[test]
+    fn availability_is_always_handed_back() {
+        let text =
+            "BEGIN:VCALENDAR\nBEGIN:VAVAILABILITY\nUID:1\nEND:VAVAILABILITY\nEND:VCALENDAR\n";
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let index = index(&calendar, None, TimeRange::ALL, &Limits::default()).unwrap();
+        assert!(index.is_open_in(TimeRange::new(at(0), at(1)).unwrap()));
+    }
+}

@@ -1,0 +1,206 @@
+use super::*;
+use crate::tree::Limits;
+
+fn starts(event: &str, from: &str, to: &str) -> Vec<String> {
+    let text = format!(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n{}\nEND:VEVENT\nEND:VCALENDAR\n",
+        event.replace('|', "\n")
+    );
+    let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+    let range = TimeRange::new(from.parse().unwrap(), to.parse().unwrap()).unwrap();
+    let own = TimeZone::get("Europe/Berlin").unwrap();
+    let mut starts: Vec<_> = instances(&calendar, "VEVENT", &own, range)
+        .unwrap()
+        .iter()
+        .map(|it| it.start)
+        .collect();
+    starts.sort();
+    starts.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn instances_are_found() {
+    for (event, from, to, expected) in [
+        (
+            "DTSTART:20270104T100000Z|DTEND:20270104T110000Z",
+            "2027-01-01T00:00:00Z",
+            "2027-02-01T00:00:00Z",
+            vec!["2027-01-04T10:00:00Z"],
+        ),
+        // the wall clock stays when the clocks change
+        (
+            "DTSTART;TZID=Europe/Berlin:20270322T100000|DURATION:PT1H|RRULE:FREQ=WEEKLY;COUNT=3",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec![
+                "2027-03-22T09:00:00Z",
+                "2027-03-29T08:00:00Z",
+                "2027-04-05T08:00:00Z",
+            ],
+        ),
+        // asked for decades after it began
+        (
+            "DTSTART:19900101T080000Z|DURATION:PT1H|RRULE:FREQ=DAILY;INTERVAL=3",
+            "2027-01-01T00:00:00Z",
+            "2027-01-07T00:00:00Z",
+            vec!["2027-01-02T08:00:00Z", "2027-01-05T08:00:00Z"],
+        ),
+        // DTSTART counts although the rule would not give it
+        (
+            "DTSTART:20270104T100000Z|RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=3",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec![
+                "2027-01-04T10:00:00Z",
+                "2027-01-05T10:00:00Z",
+                "2027-01-12T10:00:00Z",
+                "2027-01-19T10:00:00Z",
+            ],
+        ),
+        (
+            "DTSTART:20270104T100000Z|RRULE:FREQ=DAILY;UNTIL=20270107T100000Z|EXDATE:20270105T100000Z|RDATE:20270110T120000Z",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec![
+                "2027-01-04T10:00:00Z",
+                "2027-01-06T10:00:00Z",
+                "2027-01-07T10:00:00Z",
+                "2027-01-10T12:00:00Z",
+            ],
+        ),
+        (
+            "DTSTART;VALUE=DATE:20270104|RRULE:FREQ=YEARLY;UNTIL=20290104",
+            "2028-01-01T00:00:00Z",
+            "2030-01-01T00:00:00Z",
+            vec!["2028-01-03T23:00:00Z", "2029-01-03T23:00:00Z"],
+        ),
+        (
+            "DTSTART:20240229T100000Z|RRULE:FREQ=YEARLY",
+            "2090-01-01T00:00:00Z",
+            "2093-01-01T00:00:00Z",
+            vec!["2092-02-29T10:00:00Z"],
+        ),
+        (
+            "DTSTART:20200131T100000Z|RRULE:FREQ=MONTHLY",
+            "2027-01-01T00:00:00Z",
+            "2027-06-01T00:00:00Z",
+            vec![
+                "2027-01-31T10:00:00Z",
+                "2027-03-31T10:00:00Z",
+                "2027-05-31T10:00:00Z",
+            ],
+        ),
+        (
+            "DTSTART:20270104T100000Z|RDATE;VALUE=PERIOD:20270105T100000Z/PT2H,20270106T100000Z/20270106T113000Z",
+            "2027-01-05T11:00:00Z",
+            "2027-01-07T00:00:00Z",
+            vec!["2027-01-05T10:00:00Z", "2027-01-06T10:00:00Z"],
+        ),
+    ] {
+        assert_eq!(starts(event, from, to), expected, "{event}");
+    }
+}
+
+#[test]
+fn overrides_move_single_instances_and_all_that_follow() {
+    let series = "DTSTART:20270104T100000Z|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=5|END:VEVENT|BEGIN:VEVENT|UID:1|DURATION:PT1H";
+    let (from, to) = ("2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z");
+    assert_eq!(
+        starts(
+            &format!("{series}|RECURRENCE-ID:20270105T100000Z|DTSTART:20271224T100000Z"),
+            from,
+            to
+        ),
+        [
+            "2027-01-04T10:00:00Z",
+            "2027-01-06T10:00:00Z",
+            "2027-01-07T10:00:00Z",
+            "2027-01-08T10:00:00Z",
+            "2027-12-24T10:00:00Z"
+        ]
+    );
+    assert_eq!(
+        starts(
+            &format!(
+                "{series}|RECURRENCE-ID;RANGE=THISANDFUTURE:20270106T100000Z|DTSTART:20270106T120000Z"
+            ),
+            from,
+            to
+        ),
+        [
+            "2027-01-04T10:00:00Z",
+            "2027-01-05T10:00:00Z",
+            "2027-01-06T12:00:00Z",
+            "2027-01-07T12:00:00Z",
+            "2027-01-08T12:00:00Z"
+        ]
+    );
+}
+
+#[test]
+fn hostile_rules_end() {
+    for rule in [
+        "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=SECONDLY",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31",
+        "FREQ=MINUTELY;BYDAY=MO;BYHOUR=3;BYSECOND=0,1,2",
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:19000101T000000Z\nRRULE:{rule}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let range = TimeRange::new(
+            "2000-01-01T00:00:00Z".parse().unwrap(),
+            "2100-01-01T00:00:00Z".parse().unwrap(),
+        )
+        .unwrap();
+        let outcome = instances(&calendar, "VEVENT", &TimeZone::UTC, range);
+        assert!(
+            matches!(outcome, Ok(_) | Err(RecurrenceError::TooMany(_))),
+            "{rule}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn finite_sets_are_counted_and_endless_ones_let_pass() {
+    for (rule, expected) in [
+        ("FREQ=DAILY;COUNT=10", Ok(10)),
+        ("FREQ=DAILY;COUNT=1000", Ok(1000)),
+        ("FREQ=DAILY;COUNT=1001", Err(())),
+        ("FREQ=SECONDLY;UNTIL=20300101T000000Z", Err(())),
+        ("FREQ=DAILY", Ok(1)),
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:{rule}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(
+            finite_instances(&calendar, 1000).map_err(|_| ()),
+            expected,
+            "{rule}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_rule_is_refused() {
+    for rule in [
+        "",
+        "FREQ",
+        "FREQ=NEVER",
+        "FREQ=DAILY;COUNT=x",
+        "INTERVAL=1",
+        "FREQ=DAILY;UNTIL=soon",
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:{rule}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let error = finite_instances(&calendar, 10).unwrap_err();
+        assert!(
+            matches!(error, RecurrenceError::Rule(RuleError::Invalid { .. })),
+            "{rule}: {error}"
+        );
+    }
+}

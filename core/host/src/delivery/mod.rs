@@ -1,0 +1,215 @@
+//! Delivery to one recipient of ours: from a valid message to a delivery status.
+//!
+//! [`Delivery::deliver`] asks the policies, finds the calendar user in a store and hands the message on: a question about
+//! busy time to [`freebusy`], everything else to [`merge`], which lets `convoke-calendar` apply it and puts the result
+//! back if nobody else changed the object meanwhile.
+//!
+//! Always true: policy is asked before a store is, so that a peer without authority learns nothing of who exists; what
+//! is answered with success is on disk; one recipient's failure is nobody else's.
+
+mod freebusy;
+mod indexing;
+mod merge;
+mod status;
+
+pub use indexing::index_service;
+pub(crate) use status::status_of;
+
+use crate::{
+    config::Config,
+    plugin::{Plugins, StoreHandle, Verdict},
+};
+use convoke_calendar::{
+    itip::Outgoing,
+    message::{Kind, Message},
+    tree::Limits,
+};
+use convoke_ischedule::{CalendarData, Recipient, RecipientResponse};
+use convoke_sdk::{AccessRequest, CalendarUser, Error, Proof};
+use convoke_types::{CalendarAddress, RequestStatus};
+use jiff::{Timestamp, tz::TimeZone};
+use std::sync::Arc;
+
+/// Delivers to the calendar users of this host.
+#[derive(Clone)]
+pub struct Delivery {
+    config: Arc<Config>,
+    plugins: Arc<Plugins>,
+}
+
+/// A message, who sends it, and what it proved.
+pub struct Envelope<'a> {
+    /// The message, valid by itself.
+    pub message: &'a Message,
+    /// The message as it came.
+    pub data: &'a [u8],
+    /// Who sends it.
+    pub originator: &'a CalendarAddress,
+    /// What the peer proved.
+    pub proofs: &'a [Proof],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What became of a message for one recipient.
+pub struct Delivered {
+    /// For the sender.
+    pub response: RecipientResponse,
+    /// Messages to send on behalf of the recipient (a REFRESH is answered with a REQUEST).
+    pub outgoing: Vec<Outgoing>,
+}
+
+/// What one way of delivering gives: a status, data for the sender, messages to send.
+pub(crate) struct Outcome {
+    status: RequestStatus,
+    data: Option<CalendarData>,
+    outgoing: Vec<Outgoing>,
+}
+
+impl From<RequestStatus> for Outcome {
+    fn from(status: RequestStatus) -> Self {
+        Self {
+            status,
+            data: None,
+            outgoing: Vec::new(),
+        }
+    }
+}
+
+/// A calendar user of ours, and where its calendar lives.
+pub struct Home {
+    /// The store.
+    pub store: Arc<StoreHandle>,
+    /// The calendar user in it.
+    pub user: CalendarUser,
+}
+
+impl Home {
+    /// The user's addresses, the main one first.
+    pub fn addresses(&self) -> Vec<CalendarAddress> {
+        std::iter::once(&self.user.address)
+            .chain(&self.user.aliases)
+            .cloned()
+            .collect()
+    }
+
+    /// The user's time zone; UTC if none is known.
+    pub fn timezone(&self) -> TimeZone {
+        timezone_of(&self.user)
+    }
+}
+
+pub(crate) fn timezone_of(user: &CalendarUser) -> TimeZone {
+    let Some(name) = &user.timezone else {
+        return TimeZone::UTC;
+    };
+    TimeZone::get(name).unwrap_or_else(|_| {
+        tracing::warn!(user = %user.address, "the time zone `{name}` is not known; UTC is used");
+        TimeZone::UTC
+    })
+}
+
+impl Delivery {
+    /// Delivers to the users of `config` in the stores of `plugins`.
+    pub const fn new(config: Arc<Config>, plugins: Arc<Plugins>) -> Self {
+        Self { config, plugins }
+    }
+
+    /// Bounds on calendar objects, as the configuration sets them.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.config.limits.content_length,
+            instances: self.config.limits.instances,
+            ..Limits::default()
+        }
+    }
+
+    /// Delivers a message to one recipient. Never fails: a failure is a status.
+    pub async fn deliver(&self, envelope: &Envelope<'_>, recipient: &Recipient) -> Delivered {
+        let outcome = self.outcome(envelope, &recipient.address).await;
+        tracing::info!(
+            originator = %envelope.originator,
+            recipient = %recipient.address,
+            method = %envelope.message.method(),
+            component = %envelope.message.kind(),
+            uid = %envelope.message.uid(),
+            "{}", outcome.status
+        );
+        let response = RecipientResponse::new(&recipient.as_sent, outcome.status);
+        Delivered {
+            response: RecipientResponse {
+                calendar_data: outcome.data,
+                ..response
+            },
+            outgoing: outcome.outgoing,
+        }
+    }
+
+    async fn outcome(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Outcome {
+        if !recipient
+            .domain()
+            .is_ok_and(|domain| self.config.is_ours(domain))
+        {
+            return RequestStatus::INVALID_CALENDAR_USER.into();
+        }
+        let Verdict::Allow(grant) = self
+            .plugins
+            .policy
+            .decide(&access_request(envelope, recipient))
+            .await
+        else {
+            return RequestStatus::NO_AUTHORITY.into();
+        };
+        let home = match self.home(recipient).await {
+            Ok(Some(home)) if home.user.schedulable => home,
+            Ok(Some(_)) => return RequestStatus::NO_SCHEDULING_SUPPORT.into(),
+            Ok(None) => return RequestStatus::INVALID_CALENDAR_USER.into(),
+            Err(error) => return status_of(&error).into(),
+        };
+        let outcome = if envelope.message.kind() == Kind::FreeBusy {
+            freebusy::answer(&home, envelope, recipient, grant.detail, &self.limits()).await
+        } else {
+            merge::receive(&home, envelope, recipient, &self.limits()).await
+        };
+        outcome.unwrap_or_else(|error| {
+            tracing::warn!(recipient = %recipient, "not delivered: {error}");
+            status_of(&error).into()
+        })
+    }
+
+    /// The calendar user that an address means; `None` if there is none here.
+    pub async fn home(&self, address: &CalendarAddress) -> Result<Option<Home>, Error> {
+        let Some(store) = self.plugins.stores.for_address(address) else {
+            return Ok(None);
+        };
+        let user = store.find(address).await?;
+        Ok(user.map(|user| Home {
+            store: store.clone(),
+            user,
+        }))
+    }
+
+    /// Keeps the originator's own copy in step with a message it has just sent.
+    pub async fn keep_own_copy(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+    ) -> Result<(), Error> {
+        match self.home(originator).await? {
+            Some(home) => merge::sent(&home, message, &self.limits()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn access_request(envelope: &Envelope<'_>, recipient: &CalendarAddress) -> AccessRequest {
+    let message = envelope.message;
+    let mut request = AccessRequest::new(
+        message.method().as_str(),
+        message.kind().as_str(),
+        envelope.originator.clone(),
+        recipient.clone(),
+    );
+    request.proofs = envelope.proofs.to_vec();
+    request
+}

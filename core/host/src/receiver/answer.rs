@@ -1,0 +1,61 @@
+//! Responses.
+
+use crate::transport::Response;
+use bytes::Bytes;
+use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::Full;
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode, headers: &[(&'static str, &'static str)]) -> Response {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    for &(name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// 405, and what would have been right.
+pub(crate) fn refuse_method() -> Response {
+    empty(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &[("allow", "GET, HEAD, OPTIONS, POST")],
+    )
+}
+
+/// The answer to a message that was fine as a whole.
+pub(crate) fn delivered(response: &ScheduleResponse) -> Response {
+    xml(StatusCode::OK, response.to_xml())
+}
+
+/// The answer to a request refused as a whole.
+pub(crate) fn refused(refusal: &Refusal) -> Response {
+    xml(refusal.status, refusal.to_xml())
+}
+
+/// A document of key records.
+pub(crate) fn key_document(text: String) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=us-ascii"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("max-age=3600"),
+    );
+    response
+}
+
+fn xml(status: StatusCode, document: String) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(document)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XML_TYPE));
+    headers.insert(header::CACHE_CONTROL, NO_CACHE);
+    response
+}

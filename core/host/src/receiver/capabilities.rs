@@ -1,0 +1,212 @@
+//! What we take, published.
+//!
+//! The document follows from the configuration. Its serial number must grow when anything in it changes, also across
+//! restarts: the last number and a digest of what it stood for are kept in `<state>/capabilities.json`.
+
+use crate::{
+    config::{Attachment, Config},
+    receiver::answer::{empty, refused},
+    transport::{Body, Response},
+};
+use bytes::Bytes;
+use convoke_ischedule::{
+    Capabilities, ErrorElement, Refusal, VERSION, XML_TYPE,
+    capabilities::{Attachments, Supported},
+    headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
+};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::Full;
+use serde::{Deserialize, Serialize};
+use std::{fs, io, path::Path};
+
+/// How long a peer may keep the document; every answer carries the serial number, so a change is noticed before.
+const CACHE_CONTROL: &str = "max-age=3600";
+
+const SCHEDULED: &[&str] = &[
+    "REQUEST",
+    "REPLY",
+    "ADD",
+    "CANCEL",
+    "REFRESH",
+    "COUNTER",
+    "DECLINECOUNTER",
+];
+
+/// The capabilities document, ready to be sent.
+pub struct Published {
+    capabilities: Capabilities,
+    document: Bytes,
+    etag: HeaderValue,
+    serial: HeaderValue,
+}
+
+/// What the last serial number stood for.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    serial: u64,
+    document: String,
+}
+
+impl Published {
+    /// What `config` makes of us; the serial number goes on from the one in `<state>`.
+    pub fn new(config: &Config) -> io::Result<Self> {
+        let mut capabilities = capabilities_of(config);
+        capabilities.serial = next_serial(&config.server.state, &capabilities.to_xml())?;
+        let serial = HeaderValue::from(capabilities.serial);
+        let etag = format!("\"{}\"", capabilities.serial);
+        Ok(Self {
+            document: Bytes::from(capabilities.to_xml()),
+            etag: HeaderValue::from_str(&etag).expect("digits in quotes make a header value"),
+            serial,
+            capabilities,
+        })
+    }
+
+    /// What we take.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Answers `GET ?action=capabilities`.
+    pub(super) fn answer(&self, request: &Request<Body>) -> Response {
+        if !asks_for_capabilities(request.uri().query()) {
+            let text = "GET takes `?action=capabilities` and nothing else";
+            return refused(&Refusal::new(ErrorElement::InvalidSchedulingMessage, text));
+        }
+        let known = request
+            .headers()
+            .get_all(header::IF_NONE_MATCH)
+            .iter()
+            .any(|tags| self.is_known(tags));
+        let mut response = if known {
+            empty(StatusCode::NOT_MODIFIED, &[])
+        } else {
+            let head = *request.method() == Method::HEAD;
+            let body = if head {
+                Bytes::new()
+            } else {
+                self.document.clone()
+            };
+            let mut response = Response::new(Full::new(body));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(XML_TYPE));
+            if head {
+                response.headers_mut().insert(
+                    header::CONTENT_LENGTH,
+                    HeaderValue::from(self.document.len()),
+                );
+            }
+            response
+        };
+        response
+            .headers_mut()
+            .insert(header::ETAG, self.etag.clone());
+        response.headers_mut().insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(CACHE_CONTROL),
+        );
+        response
+    }
+
+    /// RFC 9110 §13.1.2: weak comparison against each tag of the list.
+    fn is_known(&self, tags: &HeaderValue) -> bool {
+        let tags = String::from_utf8_lossy(tags.as_bytes());
+        tags.split(',').map(str::trim).any(|tag| {
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.etag.as_bytes()
+        })
+    }
+
+    /// Puts the two headers on a response that all of ours carry.
+    pub(super) fn stamp(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        headers.insert(ISCHEDULE_VERSION, HeaderValue::from_static(VERSION));
+        headers.insert(ISCHEDULE_CAPABILITIES, self.serial.clone());
+        response
+    }
+}
+
+fn asks_for_capabilities(query: Option<&str>) -> bool {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let actions: Vec<_> = pairs
+        .filter(|(name, _)| name == "action")
+        .map(|(_, value)| value)
+        .collect();
+    actions == ["capabilities"]
+}
+
+fn capabilities_of(config: &Config) -> Capabilities {
+    let limits = &config.limits;
+    Capabilities {
+        messages: vec![
+            Supported::new("VEVENT", SCHEDULED),
+            Supported::new("VTODO", SCHEDULED),
+            Supported::new("VFREEBUSY", &["REQUEST"]),
+        ],
+        attachments: Some(Attachments {
+            inline: limits.attachments.contains(&Attachment::Inline),
+            external: limits.attachments.contains(&Attachment::External),
+        }),
+        max_content_length: Some(limits.content_length as u64),
+        min_date_time: Some(limits.min_date_time),
+        max_date_time: Some(limits.max_date_time),
+        max_instances: Some(limits.instances as u64),
+        max_recipients: Some(limits.recipients as u64),
+        administrator: config.server.administrator.clone(),
+        ..Capabilities::new(0)
+    }
+}
+
+/// The number that the document (written with serial 0) gets: the last one if nothing changed, else a greater one.
+fn next_serial(state: &Path, document: &str) -> io::Result<u64> {
+    let file = state.join("capabilities.json");
+    let last: Option<Remembered> = match fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let serial = match &last {
+        Some(last) if last.document == document => return Ok(last.serial),
+        Some(last) => last.serial + 1,
+        // A state folder that was lost must not make the number fall back to one that peers have seen.
+        None => u64::try_from(jiff::Timestamp::now().as_second())
+            .unwrap_or(1)
+            .max(1),
+    };
+    let remembered = Remembered {
+        serial,
+        document: document.to_owned(),
+    };
+    crate::serve::write_file(&file, &serde_json::to_vec(&remembered)?)?;
+    Ok(serial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_grows_when_the_document_changes_and_only_then() {
+        let state = tempfile::tempdir().unwrap();
+        let first = next_serial(state.path(), "a").unwrap();
+        assert_eq!(next_serial(state.path(), "a").unwrap(), first);
+        let second = next_serial(state.path(), "b").unwrap();
+        assert!(second > first);
+        assert!(next_serial(state.path(), "a").unwrap() > second);
+    }
+
+    #[test]
+    fn only_one_question_is_answered() {
+        for (query, asked) in [
+            (Some("action=capabilities"), true),
+            (Some("x=1&action=capabilities"), true),
+            (Some("action=capabilities&action=other"), false),
+            (Some("action=CAPABILITIES"), false),
+            (Some("query=capabilities"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(asks_for_capabilities(query), asked, "{query:?}");
+        }
+    }
+}

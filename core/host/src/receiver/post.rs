@@ -1,0 +1,262 @@
+//! A scheduling message, from HTTP request to answer: the checks of spec §6 in their order.
+
+use super::{
+    answer::{delivered, empty, refused},
+    identify::identify,
+};
+use crate::{
+    config::Attachment,
+    delivery::{Delivered, Envelope},
+    serve::Node,
+    transport::{Arrival, Body, BodyError, Response, read_body},
+};
+use bytes::Bytes;
+use convoke_calendar::{
+    message::{Kind, Message},
+    tree::Calendar,
+};
+use convoke_ischedule::{
+    ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders, ScheduleResponse,
+};
+use convoke_types::RequestStatus;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use http::{HeaderMap, Request, StatusCode};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Recipients of one message that are served at once.
+const PARALLEL: usize = 16;
+
+/// A message whose form is right: header, body, and that the two fit.
+pub(crate) struct Posted {
+    /// What the header says.
+    pub(crate) headers: RequestHeaders,
+    /// The header itself.
+    pub(crate) fields: HeaderMap,
+    /// The body as it came.
+    pub(crate) body: Bytes,
+}
+
+/// Answers a POST of a remote peer.
+pub(super) async fn receive(
+    node: &Arc<Node>,
+    arrival: &Arrival,
+    request: Request<Body>,
+) -> Response {
+    let posted = match read(node, request).await {
+        Ok(posted) => posted,
+        Err(response) => return response,
+    };
+    match process(node, arrival, &posted).await {
+        Ok(response) => delivered(&response),
+        Err(refusal) => {
+            tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "refused: {refusal}");
+            refused(&refusal)
+        }
+    }
+}
+
+/// Size limit, header, body: everything that can be said before the body is understood.
+pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted, Response> {
+    let most = node.config.limits.content_length;
+    let too_long = || {
+        let text = format!("the message is longer than {most} bytes");
+        refused(&Refusal::new(ErrorElement::MaxContentLength, text))
+    };
+    let (parts, body) = request.into_parts();
+    // Before the body is asked for: a sender that waits for `100 Continue` is spared sending it.
+    if hyper::body::Body::size_hint(&body).lower() > most as u64 {
+        return Err(too_long());
+    }
+    let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refused(&refusal))?;
+    if headers.recipients.len() > node.config.limits.recipients {
+        let text = format!(
+            "there are more than {} recipients",
+            node.config.limits.recipients
+        );
+        return Err(refused(&Refusal::new(ErrorElement::MaxRecipients, text)));
+    }
+    let body = match read_body(body, most, node.config.limits.body_time).await {
+        Ok(body) => body,
+        Err(BodyError::TooLong) => return Err(too_long()),
+        Err(BodyError::TooSlow) => {
+            return Err(empty(
+                StatusCode::REQUEST_TIMEOUT,
+                &[("connection", "close")],
+            ));
+        }
+        Err(BodyError::Broken) => {
+            return Err(empty(StatusCode::BAD_REQUEST, &[("connection", "close")]));
+        }
+    };
+    Ok(Posted {
+        headers,
+        fields: parts.headers,
+        body,
+    })
+}
+
+async fn process(
+    node: &Arc<Node>,
+    arrival: &Arrival,
+    posted: &Posted,
+) -> Result<ScheduleResponse, Refusal> {
+    let now = Timestamp::now();
+    let Posted {
+        headers,
+        fields,
+        body,
+    } = posted;
+    let peer = identify(
+        &node.config,
+        &node.keys,
+        arrival,
+        fields,
+        body,
+        &headers.originator,
+        now,
+    )
+    .await?;
+    let message = parse(node, posted)?;
+    let envelope = Envelope {
+        message: &message,
+        data: body,
+        originator: &headers.originator,
+        proofs: peer.proofs(),
+        now,
+    };
+    Ok(ScheduleResponse {
+        responses: deliver_all(node, &envelope, &headers.recipients).await,
+    })
+}
+
+/// The body as a message that fits its header and our capabilities.
+pub(crate) fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+    let RequestHeaders {
+        originator,
+        recipients,
+        content,
+        ..
+    } = &posted.headers;
+    let calendar = Calendar::parse(&posted.body, &node.delivery.limits())
+        .map_err(|error| Refusal::new(ErrorElement::InvalidCalendarData, error.to_string()))?;
+    let invalid = |text: String| Refusal::new(ErrorElement::InvalidSchedulingMessage, text);
+    let message = Message::read(calendar).map_err(|error| invalid(error.to_string()))?;
+
+    // Spec §5: both parameters of the Content-Type agree with the body.
+    let (method, component) = (message.method().as_str(), message.kind().as_str());
+    if (method, component) != (content.method.as_str(), content.component.as_str()) {
+        return Err(invalid(format!(
+            "the Content-Type says method={} and component={}, the body is a {method} of a {component}",
+            content.method, content.component
+        )));
+    }
+    message
+        .check_originator(originator)
+        .map_err(|error| Refusal::new(ErrorElement::OriginatorInvalid, error.to_string()))?;
+    check_recipients(&message, recipients)?;
+    check_limits(node, &message, posted.body.len())?;
+    Ok(message)
+}
+
+fn check_recipients(message: &Message, recipients: &[Recipient]) -> Result<(), Refusal> {
+    let mismatch = |text: String| Refusal::new(ErrorElement::RecipientMismatch, text);
+    if message.kind() == Kind::FreeBusy {
+        // Spec §5: the exact ATTENDEE set.
+        let named = |recipient: &&Recipient| {
+            message
+                .attendees()
+                .iter()
+                .any(|it| it.same_user(&recipient.address))
+        };
+        let asked = |attendee| recipients.iter().any(|it| it.address.same_user(attendee));
+        if !recipients.iter().all(|recipient| named(&recipient))
+            || !message.attendees().iter().all(asked)
+        {
+            return Err(mismatch(
+                "the Recipients are not exactly the ATTENDEEs of the VFREEBUSY".to_owned(),
+            ));
+        }
+        return Ok(());
+    }
+    // One stray recipient is refused by itself (see `deliver_all`); if all are, the request is.
+    let checks = recipients
+        .iter()
+        .map(|recipient| message.check_recipient(&recipient.address));
+    let mut errors = Vec::new();
+    for check in checks {
+        match check {
+            Ok(()) => return Ok(()),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
+        .first()
+        .map_or(Ok(()), |error| Err(mismatch(error.to_string())))
+}
+
+fn check_limits(node: &Node, message: &Message, size: usize) -> Result<(), Refusal> {
+    let attachments = message.attachments();
+    let taken = &node.config.limits.attachments;
+    for (there, form, name) in [
+        (attachments.inline, Attachment::Inline, "inline"),
+        (attachments.external, Attachment::External, "external"),
+    ] {
+        if there && !taken.contains(&form) {
+            let text = format!("{name} attachments are not taken here");
+            return Err(Refusal::new(ErrorElement::AttachmentTypeNotSupported, text));
+        }
+    }
+    let instances = message
+        .instances(node.config.limits.instances)
+        .map_err(|error| Refusal::new(ErrorElement::MaxInstances, error.to_string()))?;
+    let facts = Facts {
+        instances: instances as u64,
+        earliest: message.earliest(),
+        latest: message.latest(),
+        ..Facts::new(
+            message.kind().as_str(),
+            message.method().as_str(),
+            size as u64,
+        )
+    };
+    node.published
+        .capabilities()
+        .permits(&facts)
+        .map_err(convoke_ischedule::Unfit::into_refusal)
+}
+
+/// Delivers to each recipient, a few at a time; one response each, in their order.
+pub(crate) async fn deliver_all(
+    node: &Arc<Node>,
+    envelope: &Envelope<'_>,
+    recipients: &[Recipient],
+) -> Vec<RecipientResponse> {
+    let deliveries: Vec<BoxFuture<Delivered>> = recipients
+        .iter()
+        .map(|recipient| deliver_one(node, envelope, recipient).boxed())
+        .collect();
+    let delivered: Vec<Delivered> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
+    let (responses, outgoing): (Vec<_>, Vec<_>) = delivered
+        .into_iter()
+        .map(|one| (one.response, one.outgoing))
+        .unzip();
+    for message in outgoing.into_iter().flatten() {
+        node.send_in_background(message);
+    }
+    responses
+}
+
+async fn deliver_one(node: &Node, envelope: &Envelope<'_>, recipient: &Recipient) -> Delivered {
+    let message = envelope.message;
+    if message.kind() != Kind::FreeBusy && message.check_recipient(&recipient.address).is_err() {
+        let status = RequestStatus::INVALID_CALENDAR_USER;
+        let mut response = RecipientResponse::new(&recipient.as_sent, status);
+        response.error = Some(ErrorElement::RecipientMismatch);
+        return Delivered {
+            response,
+            outgoing: Vec::new(),
+        };
+    }
+    node.delivery.deliver(envelope, recipient).await
+}

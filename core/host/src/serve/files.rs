@@ -1,0 +1,79 @@
+//! What the host keeps in its state folder for the command line beside it.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::Path,
+};
+
+const TOKEN: &str = "token";
+const LISTENERS: &str = "listeners.json";
+
+/// Where a running host listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerNote {
+    /// `receiver`, `submission` or `admin`.
+    pub role: String,
+    /// With the port that the system chose, if the configuration says 0.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+/// Makes the state folder, for the host's user only.
+pub(super) fn make_state(state: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+}
+
+/// The token that lets in whoever can read the state folder, made if it is not there yet.
+pub(super) fn make_token(state: &Path) -> io::Result<String> {
+    match token(state) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        known => return known,
+    }
+    let token = format!(
+        "{}{}",
+        uuid::Uuid::new_v4().simple(),
+        uuid::Uuid::new_v4().simple()
+    );
+    write_file(&state.join(TOKEN), format!("{token}\n").as_bytes())?;
+    Ok(token)
+}
+
+/// The token of the host whose state folder this is.
+pub fn token(state: &Path) -> io::Result<String> {
+    Ok(fs::read_to_string(state.join(TOKEN))?.trim().to_owned())
+}
+
+pub(super) fn note_listeners(state: &Path, notes: &[ListenerNote]) -> io::Result<()> {
+    write_file(&state.join(LISTENERS), &serde_json::to_vec_pretty(notes)?)
+}
+
+pub(super) fn forget_listeners(state: &Path) {
+    // If it stays, the command line finds nobody there and says so.
+    let _ = fs::remove_file(state.join(LISTENERS));
+}
+
+/// Where the host whose state folder this is listens; empty if it does not run.
+pub fn listener_notes(state: &Path) -> Vec<ListenerNote> {
+    let bytes = fs::read(state.join(LISTENERS)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Writes a file of the state folder, whole or not at all, readable for the host's user only.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    fs::File::open(folder)?.sync_all()
+}

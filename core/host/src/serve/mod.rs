@@ -1,0 +1,240 @@
+//! A running host: made from a configuration, made anew on SIGHUP, ended by SIGTERM.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `node` | [`Node`]: everything one configuration makes, which every request is answered by |
+//! | `files` | what the host keeps in its state folder: the token, where it listens |
+//! | `admin` | health and metrics |
+//!
+//! A new configuration is taken whole or not at all: its node is made and its sockets are bound before anything of the
+//! running one is touched.
+
+mod admin;
+mod files;
+mod node;
+
+pub(crate) use files::write_file;
+pub use files::{ListenerNote, listener_notes, token};
+pub use node::{Node, setup};
+
+use crate::{
+    config::{Config, ConfigError, Role},
+    outgoing::ClientError,
+    plugin::PluginErrors,
+    receiver, submission,
+    transport::{self, Arrival, Body, Handler, Listening, Response, TlsError},
+};
+use arc_swap::ArcSwap;
+use http::Request;
+use rustls::ServerConfig;
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    time::Instant,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The host cannot be started with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Plugins.
+    #[error(transparent)]
+    Plugins(#[from] PluginErrors),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Users who may hand in messages.
+    #[error(transparent)]
+    Users(#[from] submission::auth::UsersError),
+    /// The client for other servers.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The key that messages are signed with.
+    #[error("{}: messages cannot be signed with this key: {reason}", file.display())]
+    Signing {
+        /// The key's file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The state folder.
+    #[error("{}: the state folder cannot be used: {error}; see `server.state`", folder.display())]
+    State {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A listener's address.
+    #[error("cannot listen on {address} ({role}): {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the listener is for.
+        role: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Nobody could reach the host.
+    #[error("{}: there is no [[listener]]; add one with role, address and, for `receiver`, tls", .0.display())]
+    NoListener(PathBuf),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(io::Error),
+}
+
+/// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
+pub async fn run(path: &Path) -> Result<(), ServeError> {
+    let begun = Instant::now();
+    let mut host = Host::start(path).await?;
+    tracing::info!(took = ?begun.elapsed(), "ready");
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => match host.reload(path).await {
+                Ok(()) => tracing::info!("the configuration was read again"),
+                Err(error) => tracing::error!("the new configuration is not used, the old one stays: {error}"),
+            },
+        }
+    }
+    tracing::info!("ending: requests that have begun are finished");
+    host.stop().await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// A host that listens.
+pub struct Host {
+    current: Arc<Current>,
+    listening: Vec<Listening>,
+}
+
+/// The node that answers now.
+struct Current(ArcSwap<Node>);
+
+impl Host {
+    /// Reads the configuration, opens the plugins and listens.
+    pub async fn start(path: &Path) -> Result<Self, ServeError> {
+        let node = Node::new(Config::read(path)?).await?;
+        let current = Arc::new(Current(ArcSwap::from_pointee(node)));
+        let mut host = Self {
+            current,
+            listening: Vec::new(),
+        };
+        let node = host.current.0.load_full();
+        host.listen(&node).await?;
+        Ok(host)
+    }
+
+    /// Reads the configuration again; on an error everything stays as it is.
+    pub async fn reload(&mut self, path: &Path) -> Result<(), ServeError> {
+        let node = Arc::new(Node::new(Config::read(path)?).await?);
+        self.listen(&node).await?;
+        self.current.0.store(node);
+        Ok(())
+    }
+
+    /// Finishes what has begun, then ends.
+    pub async fn stop(self) {
+        futures::future::join_all(self.listening.into_iter().map(Listening::stop)).await;
+        files::forget_listeners(&self.current.0.load().config.server.state);
+    }
+
+    /// Listens where the configuration of `node` says, and nowhere else.
+    async fn listen(&mut self, node: &Arc<Node>) -> Result<(), ServeError> {
+        let config = &node.config;
+        if config.listeners.is_empty() {
+            return Err(ServeError::NoListener(config.file.clone()));
+        }
+        let mut kept: Vec<(usize, Option<ServerConfig>)> = Vec::new();
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            let tls = listener
+                .tls
+                .as_ref()
+                .map(transport::server_config)
+                .transpose()?;
+            let same = |it: &Listening| it.role == listener.role && it.address == listener.address;
+            if let Some(place) = self.listening.iter().position(same) {
+                kept.push((place, tls));
+                continue;
+            }
+            bound.push(
+                transport::bind(listener, tls)
+                    .await
+                    .map_err(|error| ServeError::Bind {
+                        address: listener.address,
+                        role: listener.role.as_str(),
+                        error,
+                    })?,
+            );
+        }
+        // From here on nothing fails.
+        let mut listening = Vec::new();
+        for (place, old) in std::mem::take(&mut self.listening).into_iter().enumerate() {
+            match kept.iter_mut().find(|(kept, _)| *kept == place) {
+                Some((_, tls)) => {
+                    old.use_tls(tls.take());
+                    listening.push(old);
+                }
+                None => drop(tokio::spawn(old.stop())),
+            }
+        }
+        let handler: Arc<dyn Handler> = self.current.clone();
+        for socket in bound {
+            tracing::info!(role = socket.role.as_str(), address = %socket.address, "listening");
+            listening.push(socket.serve(handler.clone(), &config.limits));
+        }
+        self.listening = listening;
+        self.note_listeners(config);
+        Ok(())
+    }
+
+    fn note_listeners(&self, config: &Config) {
+        let notes = self.listening.iter().map(|it| ListenerNote {
+            role: it.role.as_str().to_owned(),
+            address: it.address,
+            tls: config
+                .listeners
+                .iter()
+                .any(|listener| listener.role == it.role && listener.tls.is_some()),
+        });
+        if let Err(error) = files::note_listeners(&config.server.state, &notes.collect::<Vec<_>>())
+        {
+            tracing::warn!(
+                "where the host listens could not be noted for the command line: {error}"
+            );
+        }
+    }
+}
+
+impl Handler for Current {
+    fn handle<'a>(
+        &'a self,
+        role: Role,
+        arrival: &'a Arrival,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
+        Box::pin(async move {
+            let node = self.0.load_full();
+            let response = match role {
+                Role::Receiver => receiver::handle(&node, arrival, request).await,
+                Role::Submission => submission::handle(&node, request).await,
+                Role::Admin => admin::handle(&node, &request),
+            };
+            node.metrics.count(role, response.status());
+            response
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Everything that one configuration makes.
+
+use super::{ServeError, admin::Metrics, files};
+use crate::{
+    config::{Config, Lookup, Role, Signing},
+    delivery::{self, Delivery},
+    keys::Keys,
+    outgoing::{Client, Settings},
+    plugin::{Plugins, Setup},
+    receiver::Published,
+    sender::Sender,
+    submission::{self, auth::Users},
+    transport::{certificates, private_key},
+};
+use convoke_calendar::{itip::Outgoing, tree::Limits};
+use convoke_ischedule::{Recipient, dkim};
+use convoke_sdk::remote::Kind;
+use std::{fs, sync::Arc};
+
+/// What answers requests: the configuration, and all that was opened for it.
+pub struct Node {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The plugins.
+    pub plugins: Arc<Plugins>,
+    /// To our own calendar users.
+    pub delivery: Delivery,
+    /// To everybody else.
+    pub sender: Sender,
+    /// What we take.
+    pub published: Published,
+    /// Keys of peers.
+    pub keys: Keys,
+    /// Signs what we send; its public key is published.
+    pub signer: Option<Arc<dkim::Signer>>,
+    /// Who may hand in messages.
+    pub users: Arc<Users>,
+    /// What was counted.
+    pub metrics: Metrics,
+}
+
+impl Node {
+    /// Opens everything that `config` names, except sockets.
+    pub async fn new(config: Config) -> Result<Self, ServeError> {
+        let config = Arc::new(config);
+        let state = |error| ServeError::State {
+            folder: config.server.state.clone(),
+            error,
+        };
+        files::make_state(&config.server.state).map_err(state)?;
+        let token = files::make_token(&config.server.state).map_err(state)?;
+        let client = Client::new(settings(&config)?)?;
+        let signer = config
+            .signing
+            .as_ref()
+            .map(signer)
+            .transpose()?
+            .map(Arc::new);
+        let users = config
+            .listener(Role::Submission)
+            .and_then(|listener| listener.users.as_deref());
+        let users = Users::new(token, users, &config.server.domains[0])?;
+        let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
+        warn_of_oddities(&config, &plugins);
+        Ok(Self {
+            delivery: Delivery::new(config.clone(), plugins.clone()),
+            sender: Sender::new(client, plugins.clone(), signer.clone()),
+            published: Published::new(&config).map_err(state)?,
+            keys: Keys::new(config.verification.private_exchange.clone()),
+            users: Arc::new(users),
+            metrics: Metrics::default(),
+            signer,
+            plugins,
+            config,
+        })
+    }
+
+    /// Sends a message on behalf of one of our users, later than the answer that caused it.
+    pub(crate) fn send_in_background(self: &Arc<Self>, outgoing: Outgoing) {
+        let node = self.clone();
+        tokio::spawn(async move {
+            let Outgoing {
+                message,
+                originator,
+                recipients,
+            } = outgoing;
+            let data = message.calendar().write();
+            let recipients: Vec<Recipient> = recipients.into_iter().map(Recipient::new).collect();
+            for response in
+                submission::dispatch(&node, &message, &data, &originator, &recipients).await
+            {
+                tracing::info!(%originator, recipient = response.recipient, uid = %message.uid(), "answered: {}", response.status);
+            }
+        });
+    }
+}
+
+/// What opening the plugins of a configuration takes.
+pub fn setup(config: &Config) -> Setup {
+    let limits = Limits {
+        bytes: usize::MAX,
+        instances: config.limits.instances,
+        ..Limits::default()
+    };
+    Setup {
+        entries: config.plugins.clone(),
+        plugin_directories: config.server.plugins.clone(),
+        config_file: config.file.clone(),
+        domains: config.server.domains.clone(),
+        index: delivery::index_service(limits),
+    }
+}
+
+fn settings(config: &Config) -> Result<Settings, ServeError> {
+    let client = &config.client;
+    let identity = match &client.identity {
+        Some((certificate, key)) => Some((certificates(certificate)?, private_key(key)?)),
+        None => None,
+    };
+    Ok(Settings {
+        ca: client
+            .ca
+            .as_deref()
+            .map(certificates)
+            .transpose()?
+            .unwrap_or_default(),
+        identity,
+        allow_networks: client.allow_networks.clone(),
+        connect_timeout: client.connect_timeout,
+        request_timeout: client.request_timeout,
+        redirects: client.redirects,
+        response_size: client.response_size,
+    })
+}
+
+fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
+    let wrong = |reason: String| ServeError::Signing {
+        file: signing.key.clone(),
+        reason,
+    };
+    let text = fs::read_to_string(&signing.key).map_err(|error| wrong(error.to_string()))?;
+    let key = dkim::PrivateKey::from_pem(&text).map_err(|error| wrong(error.to_string()))?;
+    let lookups = signing.lookup.iter().map(|lookup| match lookup {
+        Lookup::DnsTxt => dkim::Lookup::DnsTxt,
+        Lookup::HttpWellKnown => dkim::Lookup::HttpWellKnown,
+        Lookup::PrivateExchange => dkim::Lookup::PrivateExchange,
+    });
+    dkim::Signer::new(
+        signing.domain.clone(),
+        &signing.selector,
+        key,
+        lookups.collect(),
+    )
+    .map_err(|error| wrong(error.to_string()))
+}
+
+/// What is allowed but seldom meant.
+fn warn_of_oddities(config: &Config, plugins: &Plugins) {
+    if !config.verification.required {
+        tracing::warn!(
+            "VERIFICATION IS OFF: anybody may speak for any domain but ours; set `verification.required = true` \
+             unless this is a test"
+        );
+    }
+    if !config
+        .plugins
+        .iter()
+        .any(|entry| entry.kind == Kind::Policy)
+    {
+        tracing::warn!("there is no [[policy]]: every request is denied, as nobody allows any");
+    }
+    if plugins.stores.iter().next().is_none() {
+        tracing::warn!("there is no [[store]]: there are no calendar users here");
+    }
+    for listener in &config.listeners {
+        let open = !listener.address.ip().is_loopback();
+        if listener.tls.is_none() && open && listener.role != Role::Admin {
+            tracing::warn!(
+                role = listener.role.as_str(),
+                address = %listener.address,
+                "plain HTTP on an address that others can reach; set `tls`, or put a proxy with TLS before it"
+            );
+        }
+    }
+}

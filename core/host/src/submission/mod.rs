@@ -1,0 +1,140 @@
+//! The submission listener: users and services of ours hand in messages.
+//!
+//! The same POST as between servers, but the peer logs in ([`auth`]) instead of signing. Recipients of our own domains
+//! are delivered to at once; the others go out through the sender. The originator's own copy follows before anything
+//! leaves, so that an answer that comes back at once finds it.
+
+pub mod auth;
+
+use crate::{
+    delivery::Envelope,
+    receiver::{
+        answer::{delivered, empty, refuse_method, refused},
+        post::{self, deliver_all},
+    },
+    serve::Node,
+    transport::{Body, Response},
+};
+use auth::Submitter;
+use convoke_calendar::message::{Kind, Message};
+use convoke_ischedule::{
+    ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse, WELL_KNOWN,
+};
+use convoke_sdk::Proof;
+use convoke_types::{CalendarAddress, RequestStatus};
+use http::{Method, Request, StatusCode};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Answers one request.
+pub async fn handle(node: &Arc<Node>, request: Request<Body>) -> Response {
+    if request.uri().path() != WELL_KNOWN {
+        return empty(StatusCode::NOT_FOUND, &[]);
+    }
+    if *request.method() == Method::OPTIONS {
+        return empty(StatusCode::OK, &[("allow", "OPTIONS, POST")]);
+    }
+    if *request.method() != Method::POST {
+        return refuse_method();
+    }
+    let Some(submitter) = node.users.identify(request.headers()).await else {
+        return empty(
+            StatusCode::UNAUTHORIZED,
+            &[(
+                "www-authenticate",
+                "Basic realm=\"Convoke\", charset=\"UTF-8\"",
+            )],
+        );
+    };
+    match submit(node, &submitter, request).await {
+        Ok(response) => delivered(&response),
+        Err(response) => response,
+    }
+}
+
+async fn submit(
+    node: &Arc<Node>,
+    submitter: &Submitter,
+    request: Request<Body>,
+) -> Result<ScheduleResponse, Response> {
+    let posted = post::read(node, request).await?;
+    let originator = &posted.headers.originator;
+    if !may_act_as(node, submitter, originator).await {
+        let text = format!("{submitter} may not act as {originator}");
+        return Err(refused(&Refusal::new(ErrorElement::OriginatorDenied, text)));
+    }
+    let message = post::parse(node, &posted).map_err(|refusal| refused(&refusal))?;
+    let recipients = &posted.headers.recipients;
+    Ok(ScheduleResponse {
+        responses: dispatch(node, &message, &posted.body, originator, recipients).await,
+    })
+}
+
+/// A user is its own address and every alias of it; a service on this host is any of our users.
+async fn may_act_as(node: &Node, submitter: &Submitter, originator: &CalendarAddress) -> bool {
+    let ours = originator
+        .domain()
+        .is_ok_and(|domain| node.config.is_ours(domain));
+    match submitter {
+        Submitter::Local => ours,
+        Submitter::User(address) if address.same_user(originator) => ours,
+        Submitter::User(address) => match node.delivery.home(address).await {
+            Ok(home) => ours && home.is_some_and(|home| home.user.answers_to(originator)),
+            Err(error) => {
+                tracing::warn!(user = %address, "its aliases cannot be looked up: {error}");
+                false
+            }
+        },
+    }
+}
+
+/// Sends a message of one of our users to everybody it is for; one response each, in their order.
+pub(crate) async fn dispatch(
+    node: &Arc<Node>,
+    message: &Message,
+    data: &[u8],
+    originator: &CalendarAddress,
+    recipients: &[Recipient],
+) -> Vec<RecipientResponse> {
+    if message.kind() != Kind::FreeBusy
+        && let Err(error) = node.delivery.keep_own_copy(message, originator).await
+    {
+        tracing::warn!(originator = %originator, uid = %message.uid(), "nothing is sent, as the own copy cannot be kept: {error}");
+        let status = RequestStatus::SERVICE_UNAVAILABLE
+            .with_text("The originator's own calendar cannot be written");
+        return recipients
+            .iter()
+            .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
+            .collect();
+    }
+    let is_local = |it: &Recipient| {
+        it.address
+            .domain()
+            .is_ok_and(|domain| node.config.is_ours(domain))
+    };
+    let (local, remote): (Vec<Recipient>, Vec<Recipient>) =
+        recipients.iter().cloned().partition(is_local);
+    let proofs = [Proof::Submission(originator.clone())];
+    let envelope = Envelope {
+        message,
+        data,
+        originator,
+        proofs: &proofs,
+        now: Timestamp::now(),
+    };
+    let (here, there) = futures::join!(
+        deliver_all(node, &envelope, &local),
+        node.sender.send(message, originator, &remote)
+    );
+    let (mut here, mut there) = (here.into_iter(), there.into_iter());
+    recipients
+        .iter()
+        .filter_map(|recipient| {
+            if is_local(recipient) {
+                here.next()
+            } else {
+                there.next()
+            }
+        })
+        .collect()
+}
