@@ -81,6 +81,11 @@ pub(crate) fn request_headers(data: &[u8]) {
     if let Ok(request) = RequestHeaders::read(&headers) {
         let again = RequestHeaders::read(&request.to_headers()).expect("what we write is read");
         assert_eq!(again.originator, request.originator);
+        let whom = |r: &RequestHeaders| {
+            let addresses = r.recipients.iter().map(|r| r.address.clone());
+            addresses.collect::<Vec<_>>()
+        };
+        assert_eq!(whom(&again), whom(&request));
         assert_eq!(again.content, request.content);
     }
     let request = Unverified {

@@ -96,14 +96,16 @@ impl RequestHeaders {
         headers.insert(ORIGINATOR, visible(&to_uri(&self.originator)));
         let mut field = String::new();
         for recipient in &self.recipients {
-            if !field.is_empty() && field.len() + recipient.as_sent.len() > FIELD_WIDTH {
+            // Not `as_sent`: what a peer sent as UTF-8 would lose letters here and name somebody else.
+            let uri = to_uri(&recipient.address);
+            if !field.is_empty() && field.len() + uri.len() > FIELD_WIDTH {
                 headers.append(RECIPIENT, visible(&field));
                 field.clear();
             }
             if !field.is_empty() {
                 field.push(',');
             }
-            field.push_str(&recipient.as_sent);
+            field.push_str(&uri);
         }
         if !field.is_empty() {
             headers.append(RECIPIENT, visible(&field));
@@ -250,7 +252,7 @@ fn to_uri(address: &CalendarAddress) -> String {
     format!("{uri}@{domain}")
 }
 
-/// A field value of what HTTP lets a field hold; other characters are left out.
+/// A field value of ASCII alone; other characters are left out.
 fn visible(text: &str) -> HeaderValue {
     let allowed = |c: &char| matches!(c, ' '..='~');
     let text: String = text.chars().filter(allowed).collect();

@@ -208,6 +208,19 @@ fn an_address_is_sent_as_a_uri() {
     }
 }
 
+#[test]
+fn an_address_that_came_as_utf8_goes_on_whole() {
+    let mut headers = with(&[]);
+    let value = HeaderValue::from_bytes("mailto:björn@example.com".as_bytes()).unwrap();
+    headers.insert(RECIPIENT, value);
+    let read = RequestHeaders::read(&headers).unwrap();
+    assert_eq!(read.recipients[0].as_sent, "mailto:björn@example.com");
+    let written = read.to_headers();
+    assert_eq!(written[RECIPIENT], "mailto:bj%C3%B6rn@example.com");
+    let again = RequestHeaders::read(&written).unwrap();
+    assert_eq!(recipients(&again), recipients(&read));
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(
