@@ -1,9 +1,27 @@
 //! Calendar objects as a lossless tree: components, properties, parameters, kept as they came and in their order.
 //!
 //! Nothing is interpreted here. A property that nobody knows is read and written like any other; its value stays as
-//! it is on the wire (unfolded, still escaped).
+//! it is on the wire (unfolded, still escaped). What nobody touched is written byte for byte as it came, folding
+//! apart: also quotes that were not needed, and the case of names.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `parse` | octets → tree, within [`Limits`] |
+//! | `write` | tree → octets |
+//! | `split` | one object for each UID |
+//! | `error` | [`ParseError`] |
+//!
+//! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
+//! and its writer folds by characters, not octets.
 
-use std::fmt;
+mod error;
+mod parse;
+mod split;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use error::ParseError;
 
 /// One component: `BEGIN:name` to `END:name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +101,9 @@ impl Component {
 }
 
 /// One content line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two are equal that have the same name, parameters and value; how parameters were quoted does not count.
+#[derive(Clone, Debug)]
 pub struct Property {
     /// As written; compare with [`Property::is`].
     pub name: String,
@@ -91,7 +111,17 @@ pub struct Property {
     pub params: Vec<Param>,
     /// Unfolded, still escaped.
     pub value: String,
+    /// The parameters as they came, where we would write the same ones in another way.
+    source: Option<Box<str>>,
 }
+
+impl PartialEq for Property {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.params == other.params && self.value == other.value
+    }
+}
+
+impl Eq for Property {}
 
 /// One parameter of a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +139,7 @@ impl Property {
             name: name.into(),
             params: Vec::new(),
             value: value.into(),
+            source: None,
         }
     }
 
@@ -186,19 +217,27 @@ impl Property {
     }
 }
 
-/// Bounds on what is read.
+/// Bounds on what is read, and on the work that it may cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of a calendar.
     pub bytes: usize,
-    /// Components inside components.
+    /// Components inside components; never more than [`Limits::DEEPEST`].
     pub depth: usize,
     /// Properties and components in all.
     pub properties: usize,
     /// Octets of one unfolded line.
     pub line_length: usize,
-    /// Recurrence instances.
+    /// Recurrence instances of one message (spec §4, `max-instances`).
     pub instances: usize,
+    /// Steps that recurrences of one object may take in one question; a step is a day, hour, minute or second looked
+    /// at, about 20 ns.
+    pub work: usize,
+}
+
+impl Limits {
+    /// The deepest nesting ever taken: components are written and dropped recursively.
+    pub const DEEPEST: usize = 64;
 }
 
 impl Default for Limits {
@@ -209,31 +248,10 @@ impl Default for Limits {
             properties: 100_000,
             line_length: 1 << 20,
             instances: 1000,
+            work: 5_000_000,
         }
     }
 }
-
-/// Octets are not one calendar.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError {
-    line: usize,
-    problem: String,
-}
-
-impl ParseError {
-    /// The line, counted from 1, folded lines each.
-    pub const fn line(&self) -> usize {
-        self.line
-    }
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.problem)
-    }
-}
-
-impl std::error::Error for ParseError {}
 
 /// One VCALENDAR.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,55 +262,16 @@ pub struct Calendar {
 impl Calendar {
     /// Reads one calendar; CRLF and LF both end lines.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, ParseError> {
-        let fail = |line: usize, problem: &str| ParseError {
-            line,
-            problem: problem.to_owned(),
-        };
-        if bytes.len() > limits.bytes {
-            return Err(fail(1, "the calendar is too large"));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| fail(1, "not UTF-8"))?;
-        let text = text.trim_start_matches('\u{feff}');
-        let mut open: Vec<Component> = Vec::new();
-        let mut count = 0;
-        let mut done = None;
-        for (number, line) in unfolded(text) {
-            if line.is_empty() {
-                continue;
-            }
-            count += 1;
-            if count > limits.properties || line.len() > limits.line_length {
-                return Err(fail(number, "too many or too long lines"));
-            }
-            let property = content_line(&line).ok_or_else(|| fail(number, "not a content line"))?;
-            if property.is("BEGIN") {
-                if open.len() >= limits.depth || done.is_some() {
-                    return Err(fail(
-                        number,
-                        "components are nested too deep, or follow the calendar",
-                    ));
-                }
-                open.push(Component::new(property.value));
-            } else if property.is("END") {
-                let closed = open.pop().filter(|it| it.is(&property.value));
-                let closed = closed.ok_or_else(|| fail(number, "END does not match BEGIN"))?;
-                match open.last_mut() {
-                    Some(outer) => outer.components.push(closed),
-                    None => done = Some(closed),
-                }
-            } else {
-                let inner = open
-                    .last_mut()
-                    .ok_or_else(|| fail(number, "outside a component"))?;
-                inner.properties.push(property);
-            }
-        }
-        let root = done.filter(|root| root.is("VCALENDAR") && open.is_empty());
-        root.map(|root| Self { root })
-            .ok_or_else(|| fail(1, "not one whole VCALENDAR"))
+        parse::one(bytes, limits).map(|root| Self { root })
     }
 
-    /// A calendar around a component named VCALENDAR.
+    /// Reads a stream of calendars (RFC 5545 §3.4), as other programs export them; at least one.
+    pub fn parse_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Self>, ParseError> {
+        let roots = parse::all(bytes, limits)?;
+        Ok(roots.into_iter().map(|root| Self { root }).collect())
+    }
+
+    /// An empty VCALENDAR, without properties too.
     pub fn new() -> Self {
         Self {
             root: Component::new("VCALENDAR"),
@@ -319,11 +298,21 @@ impl Calendar {
         self.root.components.iter().filter(|it| it.is("VTIMEZONE"))
     }
 
-    /// The calendar as octets: CRLF, folded at 75 octets.
+    /// The calendar as octets: CRLF, folded at 75 octets, never inside a character (RFC 5545 §3.1).
     pub fn write(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        write_component(&self.root, &mut out);
-        out
+        write::calendar(&self.root)
+    }
+
+    /// One calendar for each UID, in the order of their first appearance, as stores keep them: with the properties of
+    /// this one but METHOD, and the VTIMEZONEs that it uses.
+    ///
+    /// A component without UID gets a calendar of its own; components that iCalendar does not know (`X-…`) stay with
+    /// the first.
+    pub fn split_by_uid(self) -> Vec<Self> {
+        split::by_uid(self.root)
+            .into_iter()
+            .map(|root| Self { root })
+            .collect()
     }
 }
 
@@ -331,97 +320,4 @@ impl Default for Calendar {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn unfolded(text: &str) -> impl Iterator<Item = (usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    for (index, line) in text.split('\n').enumerate() {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        match (line.strip_prefix([' ', '\t']), lines.last_mut()) {
-            (Some(more), Some((_, last))) => last.push_str(more),
-            _ => lines.push((index + 1, line.to_owned())),
-        }
-    }
-    lines.into_iter()
-}
-
-fn content_line(line: &str) -> Option<Property> {
-    let end = line.find([';', ':'])?;
-    let (name, mut rest) = line.split_at(end);
-    let mut property = Property::new(name, "");
-    while let Some(after) = rest.strip_prefix(';') {
-        let (name, mut values) = after.split_once('=')?;
-        let mut param = Param {
-            name: name.to_owned(),
-            values: Vec::new(),
-        };
-        loop {
-            let (value, after) = match values.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"')?,
-                None => values.split_at(values.find([',', ';', ':'])?),
-            };
-            let decoded = value
-                .replace("^n", "\n")
-                .replace("^'", "\"")
-                .replace("^^", "^");
-            param.values.push(decoded);
-            let Some(more) = after.strip_prefix(',') else {
-                rest = after;
-                break;
-            };
-            values = more;
-        }
-        property.params.push(param);
-    }
-    rest.strip_prefix(':')?.clone_into(&mut property.value);
-    Some(property)
-}
-
-fn write_component(component: &Component, out: &mut Vec<u8>) {
-    write_line(&format!("BEGIN:{}", component.name), out);
-    for property in &component.properties {
-        let mut line = property.name.clone();
-        for param in &property.params {
-            line.push(';');
-            line.push_str(&param.name);
-            line.push('=');
-            for (index, value) in param.values.iter().enumerate() {
-                if index > 0 {
-                    line.push(',');
-                }
-                let coded = value
-                    .replace('^', "^^")
-                    .replace('\n', "^n")
-                    .replace('"', "^'");
-                if coded.contains([':', ';', ',']) {
-                    line.push('"');
-                    line.push_str(&coded);
-                    line.push('"');
-                } else {
-                    line.push_str(&coded);
-                }
-            }
-        }
-        line.push(':');
-        line.push_str(&property.value);
-        write_line(&line, out);
-    }
-    for inner in &component.components {
-        write_component(inner, out);
-    }
-    write_line(&format!("END:{}", component.name), out);
-}
-
-fn write_line(line: &str, out: &mut Vec<u8>) {
-    let mut width = 0;
-    for letter in line.chars() {
-        if width + letter.len_utf8() > 75 {
-            out.extend_from_slice(b"\r\n ");
-            width = 1;
-        }
-        let mut buffer = [0; 4];
-        out.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes());
-        width += letter.len_utf8();
-    }
-    out.extend_from_slice(b"\r\n");
 }

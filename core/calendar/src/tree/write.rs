@@ -1,0 +1,118 @@
+//! Tree → octets.
+
+use super::{Component, Param, Property, parse};
+
+/// RFC 5545 §3.1: octets of a line, without the line break.
+const WIDEST: usize = 75;
+
+pub(super) fn calendar(root: &Component) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    component(root, &mut out, &mut String::new());
+    out
+}
+
+fn component(component_: &Component, out: &mut Vec<u8>, line: &mut String) {
+    edge("BEGIN", component_, out, line);
+    for property_ in &component_.properties {
+        property(property_, line);
+        fold(line, out);
+    }
+    for inner in &component_.components {
+        component(inner, out, line);
+    }
+    edge("END", component_, out, line);
+}
+
+fn edge(what: &str, component: &Component, out: &mut Vec<u8>, line: &mut String) {
+    line.clear();
+    line.push_str(what);
+    line.push(':');
+    push_value(&component.name, line);
+    fold(line, out);
+}
+
+fn property(property: &Property, line: &mut String) {
+    line.clear();
+    line.push_str(&property.name);
+    match &property.source {
+        // Fields are public: somebody may have changed the parameters since.
+        Some(source) if parse::still_says(source, &property.params) => line.push_str(source),
+        _ => push_params(&property.params, line),
+    }
+    line.push(':');
+    push_value(&property.value, line);
+}
+
+/// A line break in a value would end the line; RFC 5545 §3.3.11 has `\n` for it.
+fn push_value(value: &str, line: &mut String) {
+    if !value.contains('\n') {
+        line.push_str(value);
+        return;
+    }
+    for (index, part) in value.split('\n').enumerate() {
+        if index > 0 {
+            line.push_str("\\n");
+        }
+        line.push_str(part.strip_suffix('\r').unwrap_or(part));
+    }
+}
+
+fn push_params(params: &[Param], line: &mut String) {
+    for param in params {
+        line.push(';');
+        line.push_str(&param.name);
+        line.push('=');
+        for (index, value) in param.values.iter().enumerate() {
+            if index > 0 {
+                line.push(',');
+            }
+            push_param_value(value, line);
+        }
+    }
+}
+
+fn push_param_value(value: &str, line: &mut String) {
+    if !value.contains([';', ':', ',', '"', '^', '\n', '\r']) {
+        line.push_str(value);
+        return;
+    }
+    let quote = value.contains([';', ':', ',']);
+    if quote {
+        line.push('"');
+    }
+    for letter in value.chars() {
+        // RFC 6868 §3.2
+        match letter {
+            '^' => line.push_str("^^"),
+            '"' => line.push_str("^'"),
+            '\n' => line.push_str("^n"),
+            '\r' => {}
+            other => line.push(other),
+        }
+    }
+    if quote {
+        line.push('"');
+    }
+}
+
+/// Whether we would write these parameters like that.
+pub(super) fn is_written_as(params: &[Param], text: &str) -> bool {
+    let mut written = String::with_capacity(text.len());
+    push_params(params, &mut written);
+    written == text
+}
+
+fn fold(line: &str, out: &mut Vec<u8>) {
+    let mut rest = line;
+    let mut room = WIDEST;
+    while rest.len() > room {
+        let end = (0..=room).rev().find(|&at| rest.is_char_boundary(at));
+        let (now, later) = rest.split_at(end.unwrap_or(0));
+        out.extend_from_slice(now.as_bytes());
+        out.extend_from_slice(b"\r\n ");
+        rest = later;
+        room = WIDEST - 1; // the space counts
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
