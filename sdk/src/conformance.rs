@@ -17,10 +17,12 @@
 //! | module | what it asks |
 //! | --- | --- |
 //! | `store` | stores: 22 laws, each with calendar users of its own |
+//! | [`crash`] | stores: is what was acknowledged there after `kill -9`? |
 //! | `objects` | the calendar objects that the laws put, and a `host` that can index them |
 //!
 //! Not here yet: kits for discovery strategies and policies.
 
+pub mod crash;
 mod objects;
 mod store;
 

@@ -1,10 +1,21 @@
 use super::*;
 use convoke_sdk::conformance;
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 async fn open(path: &Path) -> Result<SqliteStore> {
     let config = Config { path: path.into() };
     SqliteStore::open(config, Host::for_tests_without_index("/")).await
+}
+
+fn config() -> Config {
+    Config {
+        path: "calendars.db".into(),
+    }
 }
 
 fn address(text: &str) -> CalendarAddress {
@@ -14,11 +25,8 @@ fn address(text: &str) -> CalendarAddress {
 #[tokio::test]
 async fn it_keeps_what_stores_promise() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        path: "calendars.db".into(),
-    };
     let host = || conformance::host(folder.path());
-    let report = conformance::store(|| SqliteStore::open(config.clone(), host()));
+    let report = conformance::store(|| SqliteStore::open(config(), host()));
     report.await.assert_kept();
 }
 
@@ -149,4 +157,44 @@ async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
         ..large
     };
     store.put(&user, small, Precondition::Absent).await.unwrap();
+}
+
+/// The half that is killed: see below.
+#[tokio::test]
+#[ignore = "writes until it is killed"]
+async fn writes_until_it_is_killed() {
+    if let Some(folder) = env::var_os("CONVOKE_TEST_FOLDER") {
+        let host = conformance::host(folder);
+        let store = SqliteStore::open(config(), host).await.unwrap();
+        panic!("{}", conformance::crash::write_for_ever(store).await);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = "tests::writes_until_it_is_killed";
+    for acknowledged in [1, 20, 200, 7] {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", killed])
+            .env("CONVOKE_TEST_FOLDER", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = String::new();
+        while printed.matches("acknowledged").count() < acknowledged {
+            assert_ne!(output.read_line(&mut printed).unwrap(), 0, "{printed}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        output.read_to_string(&mut printed).unwrap();
+        let host = conformance::host(folder.path());
+        let store = SqliteStore::open(config(), host).await.unwrap();
+        let told = conformance::crash::survived(&store, &printed)
+            .await
+            .unwrap();
+        assert!(told >= acknowledged);
+    }
 }

@@ -1,9 +1,11 @@
 use super::*;
 use convoke_sdk::conformance;
 use std::{
-    fs,
+    env, fs,
+    io::{BufRead, BufReader, Read},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
+    process::{Command, Stdio},
 };
 
 /// A tree, and what a person does in it with khal or an editor.
@@ -412,5 +414,45 @@ async fn a_wrong_configuration_says_what_is_wrong() {
         let error = world.try_open().await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.message().contains(says), "{error}");
+    }
+}
+
+/// The half that is killed: see below.
+#[tokio::test]
+#[ignore = "writes until it is killed"]
+async fn writes_until_it_is_killed() {
+    if let Some(folder) = env::var_os("CONVOKE_TEST_FOLDER") {
+        let host = conformance::host(folder);
+        let store = VdirStore::open(World::new().config, host).await.unwrap();
+        panic!("{}", conformance::crash::write_for_ever(store).await);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = "tests::writes_until_it_is_killed";
+    for acknowledged in [1, 20, 200, 7] {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", killed])
+            .env("CONVOKE_TEST_FOLDER", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = String::new();
+        while printed.matches("acknowledged").count() < acknowledged {
+            assert_ne!(output.read_line(&mut printed).unwrap(), 0, "{printed}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        output.read_to_string(&mut printed).unwrap();
+        let host = conformance::host(folder.path());
+        let store = VdirStore::open(World::new().config, host).await.unwrap();
+        let told = conformance::crash::survived(&store, &printed)
+            .await
+            .unwrap();
+        assert!(told >= acknowledged);
     }
 }
