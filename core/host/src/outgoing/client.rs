@@ -17,6 +17,7 @@ use rustls::pki_types::CertificateDer;
 use std::{
     collections::HashMap,
     error::Error as _,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -183,6 +184,7 @@ impl Client {
             .await
             .map_err(|error| classify(&error, &server))?;
         let (head, body) = response.into_parts();
+        note(request, head.status);
         let limit = self.shared.response_size;
         let body = Limited::new(body, limit).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -236,6 +238,30 @@ impl Client {
 fn server_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or(443))
+}
+
+/// What went over the wire, for whoever wants to see it (`CONVOKE_LOG=info,convoke::wire=debug`).
+fn note(request: &Request, status: StatusCode) {
+    tracing::debug!(
+        target: "convoke::wire",
+        request = %format_args!("{} {}", request.method, request.url),
+        headers = %Fields(&request.headers),
+        %status,
+    );
+}
+
+/// Header fields, one a line; secrets are left out.
+struct Fields<'a>(&'a HeaderMap);
+
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in self.0 {
+            if !value.is_sensitive() {
+                writeln!(f, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 const fn is_permanent(status: StatusCode) -> bool {
