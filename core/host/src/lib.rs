@@ -2,6 +2,8 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | [`cli`] | the command line: one file a command |
+//! | `demo` | two domains on this machine |
 //! | [`config`] | the configuration file, read into types |
 //! | [`serve`] | a running host: start, reload, end; health and metrics |
 //! | [`transport`] | from a listening socket to one bounded HTTP request |
@@ -16,8 +18,10 @@
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
+pub mod cli;
 pub mod config;
 pub mod delivery;
+mod demo;
 pub mod keys;
 pub mod outgoing;
 pub mod plugin;

@@ -1,2 +1,5 @@
 //! The `convoke` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    convoke::cli::main()
+}

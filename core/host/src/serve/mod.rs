@@ -15,6 +15,7 @@ mod node;
 
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
+pub(crate) use node::signer;
 pub use node::{Node, setup};
 
 use crate::{

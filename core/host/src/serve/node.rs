@@ -133,7 +133,7 @@ fn settings(config: &Config) -> Result<Settings, ServeError> {
     })
 }
 
-fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
+pub(crate) fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
     let wrong = |reason: String| ServeError::Signing {
         file: signing.key.clone(),
         reason,

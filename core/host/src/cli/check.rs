@@ -1,0 +1,378 @@
+//! `convoke check`: everything that `serve` would do, short of listening.
+
+use super::{
+    Global,
+    output::{self, Failure},
+};
+use crate::{
+    config::{Config, Listener, Role, Tls},
+    plugin::{PluginInfo, Plugins},
+    serve, transport,
+};
+use clap::Args;
+use convoke_sdk::remote::Kind;
+use convoke_types::Domain;
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use serde::Serialize;
+use std::{fmt::Display, io, net::TcpListener, path::Path};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke check --config /etc/convoke/convoke.toml
+  convoke check --config new.toml && cp new.toml /etc/convoke/convoke.toml && kill -HUP $(pidof convoke)
+
+Each line is ok, warn or fail. Exit status 1 if one is fail.";
+
+/// A certificate that ends within this many seconds is worth a warning.
+const SOON: i64 = 14 * 24 * 3600;
+
+/// Hold the configuration against this machine: files, keys, certificates, plugins, addresses
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Check {}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line; `check --json` is a list of them.
+#[derive(Serialize)]
+struct Finding {
+    verdict: Verdict,
+    what: String,
+    detail: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, verdict: Verdict, what: &str, detail: impl Into<String>) {
+        self.0.push(Finding {
+            verdict,
+            what: what.to_owned(),
+            detail: detail.into(),
+        });
+    }
+
+    fn outcome<E: Display>(&mut self, what: &str, outcome: Result<String, E>) {
+        match outcome {
+            Ok(detail) => self.add(Verdict::Ok, what, detail),
+            Err(error) => self.add(Verdict::Fail, what, error.to_string()),
+        }
+    }
+}
+
+impl Check {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let mut findings = Findings::default();
+        let file = global.config_file()?;
+        match Config::read(&file) {
+            Ok(config) => {
+                findings.add(Verdict::Ok, "configuration", file.display().to_string());
+                look(&config, &mut findings).await;
+            }
+            Err(error) => findings.add(Verdict::Fail, "configuration", error.to_string()),
+        }
+        let failed = findings
+            .0
+            .iter()
+            .any(|finding| finding.verdict == Verdict::Fail);
+        if global.json {
+            output::print_json(&findings.0)?;
+        } else {
+            output::print(text(&findings.0).as_bytes())?;
+        }
+        if failed { Err(Failure::told()) } else { Ok(()) }
+    }
+}
+
+fn text(findings: &[Finding]) -> String {
+    let row = |finding: &Finding| {
+        let word = match finding.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "fail",
+        };
+        vec![
+            word.to_owned(),
+            finding.what.clone(),
+            finding.detail.clone(),
+        ]
+    };
+    output::table(&findings.iter().map(row).collect::<Vec<_>>())
+}
+
+async fn look(config: &Config, findings: &mut Findings) {
+    state(&config.server.state, findings);
+    if config.listeners.is_empty() {
+        let text = "there is no [[listener]]; add one with role, address and, for `receiver`, tls";
+        findings.add(Verdict::Fail, "listeners", text);
+    }
+    for listener in &config.listeners {
+        look_at_listener(config, listener, findings);
+    }
+    client(config, findings);
+    trust(config, findings);
+    plugins(config, findings).await;
+}
+
+fn state(state: &Path, findings: &mut Findings) {
+    let what = "state folder";
+    let place = state.ancestors().find(|folder| folder.exists());
+    let usable = place.map(|folder| tempfile::tempfile_in(folder).map(drop));
+    match usable {
+        Some(Ok(())) => findings.add(Verdict::Ok, what, state.display().to_string()),
+        Some(Err(error)) => findings.add(
+            Verdict::Fail,
+            what,
+            format!(
+                "{} cannot be written: {error}; run as the host's user, or change `server.state`",
+                state.display()
+            ),
+        ),
+        None => findings.add(
+            Verdict::Fail,
+            what,
+            format!("{} cannot be made", state.display()),
+        ),
+    }
+}
+
+fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Findings) {
+    let what = format!("listener {}", listener.role.as_str());
+    address(config, listener, &what, findings);
+    match &listener.tls {
+        Some(tls) => {
+            certificate(config, tls, &what, findings);
+            findings.outcome(
+                &format!("{what}: tls"),
+                transport::server_config(tls).map(|_| {
+                    let peers = tls.client_ca.is_some();
+                    if peers {
+                        "peers may prove who they are by certificate"
+                    } else {
+                        "certificate and key fit"
+                    }
+                    .to_owned()
+                }),
+            );
+        }
+        None if listener.role == Role::Receiver => findings.add(
+            Verdict::Warn,
+            &what,
+            "no tls: iSchedule goes over https, so something in front must speak it",
+        ),
+        None if !listener.address.ip().is_loopback() => findings.add(
+            Verdict::Warn,
+            &what,
+            "no tls on an address that others reach: passwords would go in the clear",
+        ),
+        None => {}
+    }
+    if let Some(users) = &listener.users {
+        let read = std::fs::read_to_string(users).map(|text| {
+            let logins = text.lines().filter(|line| line.contains(':')).count();
+            format!("{}: {logins} logins", users.display())
+        });
+        let named = read.map_err(|error| format!("{}: {error}", users.display()));
+        findings.outcome(&format!("{what}: users"), named);
+    }
+}
+
+/// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.
+fn address(config: &Config, listener: &Listener, what: &str, findings: &mut Findings) {
+    let address = listener.address;
+    let ours = serve::listener_notes(&config.server.state)
+        .iter()
+        .any(|note| note.address == address);
+    match TcpListener::bind(address) {
+        Ok(_) => findings.add(Verdict::Ok, what, format!("{address} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && ours => {
+            findings.add(
+                Verdict::Ok,
+                what,
+                format!("{address} is held by the convoke that runs"),
+            );
+        }
+        Err(error) => findings.add(
+            Verdict::Fail,
+            what,
+            format!(
+                "cannot listen on {address}: {error}; choose another address, or stop who has it"
+            ),
+        ),
+    }
+}
+
+fn certificate(config: &Config, tls: &Tls, what: &str, findings: &mut Findings) {
+    let what = format!("{what}: certificate");
+    let file = tls.certificate.display();
+    let chain = match transport::certificates(&tls.certificate) {
+        Ok(chain) => chain,
+        Err(error) => return findings.add(Verdict::Fail, &what, error.to_string()),
+    };
+    let Some(first) = chain.first() else {
+        return findings.add(Verdict::Fail, &what, format!("{file} holds no certificate"));
+    };
+    let Some((from, until)) = validity(first) else {
+        return findings.add(Verdict::Fail, &what, format!("{file} cannot be read"));
+    };
+    let names = names(first);
+    let shown = names.join(", ");
+    let now = Timestamp::now().as_second();
+    let day = |second: i64| {
+        Timestamp::from_second(second)
+            .map_or_else(|_| "?".to_owned(), |it| it.strftime("%Y-%m-%d").to_string())
+    };
+    let (verdict, detail) = if now < from {
+        (
+            Verdict::Fail,
+            format!("{file} is not valid before {}", day(from)),
+        )
+    } else if until < now {
+        (
+            Verdict::Fail,
+            format!("{file} has expired on {}; renew it", day(until)),
+        )
+    } else if until < now + SOON {
+        (
+            Verdict::Warn,
+            format!("{file} expires on {}; renew it", day(until)),
+        )
+    } else if !names
+        .iter()
+        .any(|name| is_ours(name, &config.server.domains))
+    {
+        let ours = config
+            .server
+            .domains
+            .iter()
+            .map(Domain::as_str)
+            .collect::<Vec<_>>();
+        (
+            Verdict::Warn,
+            format!(
+                "{file} is for {shown}, none of which lies in {}",
+                ours.join(", ")
+            ),
+        )
+    } else {
+        (
+            Verdict::Ok,
+            format!("{file} is for {shown}, until {}", day(until)),
+        )
+    };
+    findings.add(verdict, &what, detail);
+}
+
+fn is_ours(name: &str, domains: &[Domain]) -> bool {
+    let name = name.strip_prefix("*.").unwrap_or(name);
+    Domain::new(name).is_ok_and(|name| domains.iter().any(|domain| name.is_within(domain)))
+}
+
+/// The DNS names that a certificate is for.
+pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else {
+        return Vec::new();
+    };
+    let names = extension.value.general_names.iter();
+    names
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Seconds since 1970.
+fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let validity = parsed.validity();
+    Some((
+        validity.not_before.timestamp(),
+        validity.not_after.timestamp(),
+    ))
+}
+
+fn client(config: &Config, findings: &mut Findings) {
+    if let Some(ca) = &config.client.ca {
+        let read = transport::certificates(ca)
+            .map(|chain| format!("{}: {} trusted", ca.display(), chain.len()));
+        findings.outcome("client: ca", read);
+    }
+    if let Some((certificate, key)) = &config.client.identity {
+        let read = transport::certificates(certificate).and_then(|_| transport::private_key(key));
+        findings.outcome(
+            "client: certificate",
+            read.map(|_| certificate.display().to_string()),
+        );
+    }
+}
+
+fn trust(config: &Config, findings: &mut Findings) {
+    if let Some(signing) = &config.signing {
+        let read = serve::signer(signing)
+            .map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
+        findings.outcome("signing", read);
+    } else {
+        let text =
+            "messages go out unsigned: peers that require a signature refuse them; see [signing]";
+        findings.add(Verdict::Warn, "signing", text);
+    }
+    if config.verification.required {
+        findings.add(Verdict::Ok, "verification", "peers must prove who they are");
+    } else {
+        let text = "verification.required = false: anybody may speak for any domain but yours";
+        findings.add(Verdict::Warn, "verification", text);
+    }
+}
+
+async fn plugins(config: &Config, findings: &mut Findings) {
+    let plugins = match Plugins::open(&serve::setup(config)).await {
+        Ok(plugins) => plugins,
+        Err(errors) => {
+            for error in &errors.0 {
+                findings.add(Verdict::Fail, "plugin", error.to_string());
+            }
+            return;
+        }
+    };
+    for PluginInfo {
+        name,
+        kind,
+        file,
+        version,
+        ..
+    } in plugins.list()
+    {
+        let detail = format!("{version}, {}", file.display());
+        findings.add(Verdict::Ok, &format!("{kind} {name}"), detail);
+    }
+    if !plugins.list().iter().any(|it| it.kind == Kind::Policy) {
+        let text = "no [[policy]]: everything is denied";
+        findings.add(Verdict::Warn, "policy", text);
+    }
+    for domain in &config.server.domains {
+        let served = format!("mailto:x@{domain}").parse().ok();
+        if served
+            .and_then(|address| plugins.stores.for_address(&address).cloned())
+            .is_none()
+        {
+            findings.add(
+                Verdict::Warn,
+                "store",
+                format!("no [[store]] serves {domain}: nobody there can be invited"),
+            );
+        }
+    }
+}

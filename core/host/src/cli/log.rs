@@ -1,0 +1,24 @@
+//! Where the log goes: stderr.
+//!
+//! `CONVOKE_LOG` says what is logged (`debug`, `info,convoke::sender=trace`), `CONVOKE_LOG_FORMAT=json` how.
+
+use std::io;
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+/// Starts the log. A host tells what it does; other commands only what goes wrong.
+pub(super) fn start(is_host: bool) {
+    let default = if is_host { "info" } else { "error" };
+    let filter = std::env::var("CONVOKE_LOG")
+        .ok()
+        .and_then(|filter| filter.parse::<EnvFilter>().ok())
+        .unwrap_or_else(|| EnvFilter::new(default));
+    let json = std::env::var("CONVOKE_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false);
+    // Fails only if a log was started before, by a test.
+    let _ = if json {
+        registry.with(lines.json()).try_init()
+    } else {
+        registry.with(lines).try_init()
+    };
+}

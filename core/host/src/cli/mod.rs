@@ -1,0 +1,152 @@
+//! The command line.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `freebusy`, `send`, `reply`, `plugin`, `completions` | one command each |
+//! | `when` | times as people write them: `now+7d` |
+//! | `timeline` | free-busy drawn with letters |
+//! | `output` | tables, JSON, and what a command says when it fails |
+//! | `places` | the configuration file, and the stores opened as it says |
+//! | `submit` | messages handed to a running host |
+//!
+//! Always true: what a program may read goes to stdout, everything else to stderr; the exit status is 0 for done, 1 for
+//! failed, 2 for wrong usage; an error is one sentence that ends with what to do.
+
+mod calendar;
+mod check;
+mod completions;
+mod demo;
+pub(crate) mod freebusy;
+mod log;
+mod output;
+mod places;
+mod plugin;
+pub(crate) mod reply;
+pub(crate) mod send;
+mod serve;
+mod submit;
+pub(crate) mod timeline;
+mod user;
+mod when;
+
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+pub(crate) use output::{Failure, has_colour, print, width};
+pub(crate) use places::open_config;
+pub(crate) use submit::Submission;
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke demo                                   see two domains schedule with each other
+  convoke check --config convoke.toml            is the configuration right?
+  convoke serve --config convoke.toml            run the host
+  convoke user add anna@example.org --name Anna --timezone Europe/Berlin
+  convoke freebusy --as anna@example.org bo@example.com --from now --to now+7d
+  convoke send invitation.ics --as anna@example.org
+
+Times are RFC 3339 (2027-01-04T10:00:00Z), a date (2027-01-04), or counted from now (now+7d, now-90m).
+Addresses are `anna@example.org` or `mailto:anna@example.org`.
+Exit status: 0 done, 1 failed, 2 wrong usage.";
+
+/// Schedules meetings across calendar systems: iSchedule beside the calendar server that you have.
+#[derive(Parser)]
+#[command(name = "convoke", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+struct Global {
+    /// The configuration; ./convoke.toml, then /etc/convoke/convoke.toml, if it is not named
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
+    Check(check::Check),
+    #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Calendar(calendar::Calendar),
+    Freebusy(freebusy::Freebusy),
+    Send(send::Send),
+    Reply(reply::Reply),
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    Completions(completions::Completions),
+}
+
+/// Runs the program: reads the arguments, does it, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    log::start(matches!(command, Command::Serve(_)));
+    if let Command::Completions(completions) = command {
+        return completions.run();
+    }
+    let mut runtime = match command {
+        Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("the system gives no threads: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(demo) => demo.run().await,
+            Command::Serve(serve) => serve.run(&global).await,
+            Command::Check(check) => check.run(&global).await,
+            Command::User(user) => user.run(&global).await,
+            Command::Calendar(calendar) => calendar.run(&global).await,
+            Command::Freebusy(freebusy) => freebusy.run(&global).await,
+            Command::Send(send) => send.run(&global).await,
+            Command::Reply(reply) => reply.run(&global).await,
+            Command::Plugin(plugin) => plugin.run(&global).await,
+            Command::Completions(completions) => completions.run(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_by_example() {
+        fn look(command: &clap::Command) {
+            for sub in command.get_subcommands() {
+                let help = sub.get_after_help().map(ToString::to_string);
+                let teaches = help.is_some_and(|help| help.contains("Example"));
+                assert!(teaches || sub.has_subcommands(), "{}", sub.get_name());
+                assert!(sub.get_about().is_some(), "{}", sub.get_name());
+                look(sub);
+            }
+        }
+        look(&Cli::command());
+    }
+}

@@ -1,0 +1,127 @@
+//! What a command prints, and what it says when it fails.
+
+use crate::config::ConfigError;
+use serde::Serialize;
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+/// A command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// One sentence with a remedy; `None` if all has been said on stdout.
+    message: Option<String>,
+    exit: u8,
+}
+
+impl Failure {
+    /// It could not be done: exit status 1.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: Some(message.into()),
+            exit: 1,
+        }
+    }
+
+    /// It was asked in a way that makes no sense: exit status 2.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: Some(message.into()),
+            exit: 2,
+        }
+    }
+
+    /// The answer on stdout says what failed: exit status 1.
+    pub(super) const fn told() -> Self {
+        Self {
+            message: None,
+            exit: 1,
+        }
+    }
+
+    /// Says it on stderr.
+    pub(super) fn report(self) -> ExitCode {
+        if let Some(message) = self.message {
+            // Nothing is left to do if stderr is closed.
+            let _ = writeln!(io::stderr(), "convoke: {message}");
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message.as_deref().unwrap_or("failed"))
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("stdout cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a JSON value and a line end to stdout.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Failure::new(format!("the answer cannot be written as JSON: {error}")))?;
+    text.push(b'\n');
+    print(&text)
+}
+
+/// Whether stdout is read by a person who can see colours (<https://no-color.org>).
+pub(crate) fn has_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// How many letters fit in a line.
+pub(crate) fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// Lines of cells, the columns aligned, two spaces between them.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            // What others wrote may not steer the terminal.
+            let cell = cell.replace(char::is_control, " ");
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_steer_no_terminal() {
+        let rows = [["a", "é1", ""], ["bbb", "\u{1b}[2J", "c"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), "a    é1\nbbb   [2J  c\n");
+    }
+}

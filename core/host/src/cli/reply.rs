@@ -1,0 +1,118 @@
+//! `convoke reply`.
+
+use super::{
+    Global,
+    output::Failure,
+    places::{failed, none_of, user_of},
+    send,
+    submit::{Submission, To},
+};
+use crate::plugin::Plugins;
+use clap::{Args, ValueEnum};
+use convoke_calendar::{
+    itip::{self, Outgoing, Owner, PartStat},
+    tree::{Calendar, Limits},
+};
+use convoke_sdk::CalendarUser;
+use convoke_types::{CalendarAddress, Uid};
+use jiff::{Timestamp, tz::TimeZone};
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke calendar list --user bo@example.com            which UIDs are there?
+  convoke reply --user bo@example.com --uid 20270104-review@example.org accept
+  convoke reply --user bo@example.com --uid 20270104-review@example.org decline --json
+
+The answer goes to the ORGANIZER; the user's own copy follows. Exit status 1 if it did not arrive.";
+
+/// Answer an invitation that lies in a user's calendar
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Reply {
+    /// Who answers
+    #[arg(long, value_name = "ADDR")]
+    user: CalendarAddress,
+    /// Of which event or to-do
+    #[arg(long)]
+    uid: Uid,
+    /// The answer
+    #[arg(value_enum)]
+    answer: Answer,
+    #[command(flatten)]
+    host: To,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Answer {
+    Accept,
+    Decline,
+    Tentative,
+}
+
+impl From<Answer> for PartStat {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Accept => Self::Accepted,
+            Answer::Decline => Self::Declined,
+            Answer::Tentative => Self::Tentative,
+        }
+    }
+}
+
+impl Reply {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let plugins = global.plugins().await?;
+        let outgoing = compose(&plugins, &self.user, &self.uid, self.answer.into()).await?;
+        let submission = Submission::find(&self.host, global, &outgoing.originator)?;
+        let Outgoing {
+            message,
+            originator,
+            recipients,
+        } = outgoing;
+        let response = submission
+            .submit(&message, &originator, &recipients)
+            .await?;
+        send::show(&response.responses, global.json)
+    }
+}
+
+/// The answer as a message, made of the user's own copy.
+pub(crate) async fn compose(
+    plugins: &Plugins,
+    address: &CalendarAddress,
+    uid: &Uid,
+    answer: PartStat,
+) -> Result<Outgoing, Failure> {
+    let (store, user) = user_of(plugins, address).await?;
+    let stored = store
+        .get(&user.id, uid)
+        .await
+        .map_err(|error| failed(store, &error))?
+        .ok_or_else(|| none_of(address, uid))?;
+    let unfit = |error: &dyn std::fmt::Display| Failure::new(format!("{uid}: {error}"));
+    let limits = Limits {
+        bytes: usize::MAX,
+        ..Limits::default()
+    };
+    let existing = Calendar::parse(&stored.data, &limits).map_err(|error| unfit(&error))?;
+    let addresses = addresses(&user);
+    let owner = Owner {
+        addresses: &addresses,
+        timezone: timezone(&user),
+    };
+    itip::reply(&existing, &owner, answer, Timestamp::now()).map_err(|error| unfit(&error))
+}
+
+fn addresses(user: &CalendarUser) -> Vec<CalendarAddress> {
+    std::iter::once(&user.address)
+        .chain(&user.aliases)
+        .cloned()
+        .collect()
+}
+
+fn timezone(user: &CalendarUser) -> TimeZone {
+    let named = user.timezone.as_deref();
+    named
+        .and_then(|name| TimeZone::get(name).ok())
+        .unwrap_or(TimeZone::UTC)
+}

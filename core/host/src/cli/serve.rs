@@ -1,0 +1,48 @@
+//! `convoke serve`.
+
+use super::{Global, output::Failure};
+use clap::Args;
+use std::io;
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke serve --config /etc/convoke/convoke.toml
+  kill -HUP $(pidof convoke)      read the configuration again
+  kill -TERM $(pidof convoke)     finish what is in flight, then end
+
+CONVOKE_LOG says what is logged to stderr (info; debug; info,convoke::wire=debug shows what goes over the wire),
+CONVOKE_LOG_FORMAT=json how.";
+
+/// Run the host
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// End when stdin is closed: for a parent that may die.
+    #[arg(long, hide = true)]
+    while_stdin_open: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let file = global.config_file()?;
+        tokio::select! {
+            ended = crate::serve::run(&file) => {
+                ended.map_err(|error| Failure::new(error.to_string()))
+            }
+            () = stdin_closed(), if self.while_stdin_open => Ok(()),
+        }
+    }
+}
+
+/// Reads on a thread of its own, which does not keep the process when the host ends first.
+async fn stdin_closed() {
+    let (closed, seen) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // An error means that nobody is there any more, as the end does.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        // Fails only if the host has ended.
+        let _ = closed.send(());
+    });
+    // Fails only if the thread is gone, and then stdin is too.
+    let _ = seen.await;
+}
