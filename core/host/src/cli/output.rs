@@ -3,7 +3,7 @@
 use crate::config::ConfigError;
 use serde::Serialize;
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
@@ -106,7 +106,8 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
         for (cell, width) in row.iter().zip(&widths) {
             // What others wrote may not steer the terminal.
             let cell = cell.replace(char::is_control, " ");
-            line.push_str(&format!("{cell:<width$}  "));
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{cell:<width$}  ");
         }
         text.push_str(line.trim_end());
         text.push('\n');

@@ -33,13 +33,25 @@ pub(crate) struct Row {
     pub(crate) busy: Result<Vec<BusySpan>, String>,
 }
 
-/// How a stretch of time looks, and in which colour.
-const fn letter(kind: Option<BusyType>) -> (char, &'static str) {
-    match kind {
-        Some(BusyType::Busy) => ('█', "\x1b[31m"),
-        Some(BusyType::BusyTentative) => ('▒', "\x1b[33m"),
-        Some(BusyType::BusyUnavailable) => ('░', "\x1b[90m"),
-        None => ('·', "\x1b[32m"),
+/// What one letter stands for.
+#[derive(Clone, Copy)]
+enum Cell {
+    Taken(BusyType),
+    Free,
+    /// Outside the range, or in an hour that the clock leaves out.
+    Blank,
+}
+
+impl Cell {
+    /// How it looks, and in which colour.
+    const fn letter(self) -> (char, &'static str) {
+        match self {
+            Self::Taken(BusyType::Busy) => ('█', "\x1b[31m"),
+            Self::Taken(BusyType::BusyTentative) => ('▒', "\x1b[33m"),
+            Self::Taken(BusyType::BusyUnavailable) => ('░', "\x1b[90m"),
+            Self::Free => ('·', "\x1b[32m"),
+            Self::Blank => (' ', ""),
+        }
     }
 }
 
@@ -153,14 +165,7 @@ impl Timeline {
         text.push('\n');
     }
 
-    /// What one letter stands for: `None` if it lies outside the range or in an hour that the clock leaves out.
-    fn cell(
-        &self,
-        spans: &[BusySpan],
-        midnight: DateTime,
-        cell: usize,
-        per_hour: usize,
-    ) -> Option<Option<BusyType>> {
+    fn cell(&self, spans: &[BusySpan], midnight: DateTime, cell: usize, per_hour: usize) -> Cell {
         let edge = |cell: usize| {
             let minutes = i64::try_from(cell * 60 / per_hour).ok()?;
             let time = midnight.checked_add(minutes.minutes()).ok()?;
@@ -168,20 +173,23 @@ impl Timeline {
             let in_gap = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
             Some((ambiguous.compatible().ok()?, in_gap))
         };
-        let ((start, in_gap), (end, _)) = (edge(cell)?, edge(cell + 1)?);
+        let (Some((start, in_gap)), Some((end, _))) = (edge(cell), edge(cell + 1)) else {
+            return Cell::Blank;
+        };
         let (start, end) = (start.max(self.from), end.min(self.to));
         if in_gap || start >= end {
-            return None;
+            return Cell::Blank;
         }
         let overlapping = |span: &&BusySpan| span.range.start() < end && start < span.range.end();
         // What weighs most is what is drawn; BusyType is ordered so.
-        Some(spans.iter().filter(overlapping).map(|span| span.kind).min())
+        let heaviest = spans.iter().filter(overlapping).map(|span| span.kind).min();
+        heaviest.map_or(Cell::Free, Cell::Taken)
     }
 
-    fn cells(&self, text: &mut String, cells: impl Iterator<Item = Option<Option<BusyType>>>) {
+    fn cells(&self, text: &mut String, cells: impl Iterator<Item = Cell>) {
         let mut painted = "";
         for cell in cells {
-            let (letter, colour) = cell.map_or((' ', ""), letter);
+            let (letter, colour) = cell.letter();
             if self.colour && colour != painted {
                 let _ = write!(text, "\x1b[0m{colour}");
                 painted = colour;
@@ -195,16 +203,16 @@ impl Timeline {
 
     fn legend(&self, text: &mut String) {
         let entries = [
-            (Some(BusyType::Busy), "busy"),
-            (Some(BusyType::BusyTentative), "tentative"),
-            (Some(BusyType::BusyUnavailable), "unavailable"),
-            (None, "free"),
+            (Cell::Taken(BusyType::Busy), "busy"),
+            (Cell::Taken(BusyType::BusyTentative), "tentative"),
+            (Cell::Taken(BusyType::BusyUnavailable), "unavailable"),
+            (Cell::Free, "free"),
         ];
-        for (at, (kind, word)) in entries.into_iter().enumerate() {
+        for (at, (cell, word)) in entries.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("   ");
             }
-            self.cells(text, std::iter::once(Some(kind)));
+            self.cells(text, std::iter::once(cell));
             let _ = write!(text, " {word}");
         }
         text.push('\n');

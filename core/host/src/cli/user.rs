@@ -125,12 +125,12 @@ impl Add {
             .await
             .map_err(|error| failed(store, &error))?;
         if global.json {
-            return output::print_json(&Shown::of(
-                &user.address,
-                &user.name,
-                &user.timezone,
-                &user.aliases,
-            ));
+            return output::print_json(&Shown {
+                address: &user.address,
+                name: user.name.as_deref(),
+                timezone: user.timezone.as_deref(),
+                aliases: &user.aliases,
+            });
         }
         let text = format!(
             "{} is now a calendar user of `{}`\n",
@@ -209,24 +209,13 @@ struct Shown<'a> {
     aliases: &'a [CalendarAddress],
 }
 
-impl<'a> Shown<'a> {
-    fn of(
-        address: &'a CalendarAddress,
-        name: &'a Option<String>,
-        timezone: &'a Option<String>,
-        aliases: &'a [CalendarAddress],
-    ) -> Self {
-        Self {
-            address,
-            name: name.as_deref(),
-            timezone: timezone.as_deref(),
-            aliases,
-        }
-    }
-}
-
 impl<'a> From<&'a CalendarUser> for Shown<'a> {
     fn from(user: &'a CalendarUser) -> Self {
-        Self::of(&user.address, &user.name, &user.timezone, &user.aliases)
+        Self {
+            address: &user.address,
+            name: user.name.as_deref(),
+            timezone: user.timezone.as_deref(),
+            aliases: &user.aliases,
+        }
     }
 }

@@ -7,6 +7,8 @@ use jiff::{
     tz::TimeZone,
 };
 
+use std::fmt::Write as _;
+
 /// Somebody with a calendar.
 pub(super) struct Person {
     pub(super) address: &'static str,
@@ -122,12 +124,14 @@ impl Person {
         }
         for (number, event) in self.events.iter().enumerate() {
             let lines = event.lines_on(day, self.timezone);
-            text.push_str(&format!(
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
                 "BEGIN:VEVENT\r\nUID:{number}-of-{}\r\nDTSTAMP:{}\r\nSUMMARY:{}\r\n{lines}END:VEVENT\r\n",
                 self.address,
                 basic(now),
                 event.name.replace(',', "\\,"),
-            ));
+            );
         }
         text + "END:VCALENDAR\r\n"
     }

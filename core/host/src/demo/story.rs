@@ -221,12 +221,15 @@ Their administrators have exchanged the public halves of the signing keys, and n
                 .any(|name| line.starts_with(name))
         };
         let text = text.replace("\r\n ", "");
-        let lines: String = text
-            .lines()
-            .filter(shown)
-            .map(|line| format!("  | {line}\n"))
-            .collect();
-        say(&lines)?;
+        let lines: Vec<_> = text.lines().filter(shown).collect();
+        say(&format!(
+            "  | {}
+",
+            lines.join(
+                "
+  | "
+            )
+        ))?;
         check(
             text.contains("SUMMARY:Regatta picnic"),
             "bo's file is the invitation",
@@ -236,7 +239,7 @@ Their administrators have exchanged the public halves of the signing keys, and n
             "bo's file is an object, not a message",
         )?;
         check(
-            self.answer_in(&self.copy(&BO).await?, &BO)? == "NEEDS-ACTION",
+            answer_in(&self.copy(&BO).await?, &BO)? == "NEEDS-ACTION",
             "bo has not answered yet",
         )?;
         done("an ordinary .ics file in an ordinary vdir")
@@ -267,9 +270,9 @@ Their administrators have exchanged the public halves of the signing keys, and n
             .iter()
             .all(|response| response.status.is_success());
         check(delivered, "the answer arrived")?;
-        let at_annas = self.answer_in(&self.copy(&ANNA).await?, &BO)?;
+        let at_annas = answer_in(&self.copy(&ANNA).await?, &BO)?;
         check(at_annas == "ACCEPTED", "anna's copy shows that bo accepts")?;
-        let at_bos = self.answer_in(&self.copy(&BO).await?, &BO)?;
+        let at_bos = answer_in(&self.copy(&BO).await?, &BO)?;
         check(at_bos == "ACCEPTED", "bo's own copy follows")?;
         done("anna's calendar now says: bo ACCEPTED")
     }
@@ -350,7 +353,9 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
         let mut text = format!("  On the wire: {what}\n");
         for exchange in &exchanges {
             for line in exchange.lines() {
-                text.push_str(&format!("    {line}\n"));
+                text.push_str("    ");
+                text.push_str(&line);
+                text.push('\n');
             }
         }
         say(&text)?;
@@ -415,20 +420,6 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
         copy.ok_or_else(|| failure(format!("{address} has no copy of the meeting")))
     }
 
-    /// What a copy says of a person's answer.
-    fn answer_in(&self, copy: &StoredObject, person: &Person) -> Result<String, Failure> {
-        let who = address(person)?;
-        let calendar = Calendar::parse(&copy.data, &Limits::default()).map_err(failure)?;
-        let event = calendar.main_components().next();
-        let lines = event.into_iter().flat_map(|event| event.all("ATTENDEE"));
-        let mut its = lines
-            .filter(|line| CalendarAddress::new(&line.value).is_ok_and(|it| it.same_user(&who)));
-        let line = its
-            .next()
-            .ok_or_else(|| failure(format!("{who} is not invited")))?;
-        Ok(line.param("PARTSTAT").unwrap_or("NEEDS-ACTION").to_owned())
-    }
-
     fn range(&self) -> Result<TimeRange, Failure> {
         let at = |hour| {
             TimeZone::UTC
@@ -461,6 +452,20 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
             time(when.end())
         )
     }
+}
+
+/// What a copy says of a person's answer.
+fn answer_in(copy: &StoredObject, person: &Person) -> Result<String, Failure> {
+    let who = address(person)?;
+    let calendar = Calendar::parse(&copy.data, &Limits::default()).map_err(failure)?;
+    let event = calendar.main_components().next();
+    let lines = event.into_iter().flat_map(|event| event.all("ATTENDEE"));
+    let mut its =
+        lines.filter(|line| CalendarAddress::new(&line.value).is_ok_and(|it| it.same_user(&who)));
+    let line = its
+        .next()
+        .ok_or_else(|| failure(format!("{who} is not invited")))?;
+    Ok(line.param("PARTSTAT").unwrap_or("NEEDS-ACTION").to_owned())
 }
 
 fn address(person: &Person) -> Result<CalendarAddress, Failure> {

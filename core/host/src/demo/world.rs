@@ -138,9 +138,9 @@ impl World {
         let harbour = house("harbour", Store::Sqlite)?;
         let meadow = house("meadow", Store::Vdir)?;
         let mut world = Self {
+            folder,
             harbour,
             meadow,
-            folder,
         };
         world.certify()?;
         world.exchange_keys()?;
@@ -227,7 +227,7 @@ mod tests {
         let world = World::make().unwrap();
         for house in [&world.harbour, &world.meadow] {
             let config = Config::read(&house.config_file()).unwrap();
-            assert_eq!(config.server.domains, [house.domain.clone()]);
+            assert_eq!(config.server.domains, std::slice::from_ref(&house.domain));
             assert!(config.verification.required);
         }
         assert_ne!(world.harbour.port, world.meadow.port);
