@@ -1,7 +1,7 @@
 //! The instances of a calendar object (RFC 5545 §3.8.5): rule, extra dates, exceptions, overrides.
 //!
 //! A rule is expanded on the wall clock and mapped to instants with the zone afterwards, so that a meeting at ten stays
-//! at ten when the clocks change. [`rule`] does the first half with the `rrule` crate; this module the rest.
+//! at ten when the clocks change. `rule` does the first half with the `rrule` crate; this module the rest.
 //!
 //! Always true: work is bounded. At most [`MAX_INSTANCES`] instances are made for one question, and a rule without
 //! COUNT is not followed from its beginning but from just before the range that is asked for.

@@ -1,7 +1,7 @@
 //! Delivery to one recipient of ours: from a valid message to a delivery status.
 //!
 //! [`Delivery::deliver`] asks the policies, finds the calendar user in a store and hands the message on: a question about
-//! busy time to [`freebusy`], everything else to [`merge`], which lets `convoke-calendar` apply it and puts the result
+//! busy time to `freebusy`, everything else to `merge`, which lets `convoke-calendar` apply it and puts the result
 //! back if nobody else changed the object meanwhile.
 //!
 //! Always true: policy is asked before a store is, so that a peer without authority learns nothing of who exists; what

@@ -1,7 +1,7 @@
 //! HTTPS to other servers.
 //!
 //! Everything the host asks of the outside goes through one [`Client`]: capabilities, scheduling messages, keys. It
-//! verifies every certificate ([`trust`]), looks at every address before it connects ([`Guard`]), follows few
+//! verifies every certificate (`trust`), looks at every address before it connects ([`Guard`]), follows few
 //! redirects, reads bounded answers, and gives up in time.
 //!
 //! Not here: what is sent (`sender`), and how receivers are found (the discovery plugins).

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::keys::Keys;
 
-/// A peer that may speak for the Originator of a message. Only [`identify`] makes one.
+/// A peer that may speak for the Originator of a message. Only `identify` makes one.
 #[derive(Debug)]
 pub struct VerifiedPeer {
     proofs: Vec<Proof>,

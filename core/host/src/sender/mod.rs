@@ -1,7 +1,7 @@
 //! The iSchedule Sender (spec §2): one message, many recipients, one delivery status for each.
 //!
-//! [`Sender::send`] finds the receiver of every recipient ([`route`]), lets those behind one receiver share a POST,
-//! reads what each receiver takes ([`known`]), posts ([`post`]) and merges the answers in the order of the request.
+//! [`Sender::send`] finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
+//! reads what each receiver takes (`known`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
 //! Not here: a spool. What cannot be delivered now is answered with 5.1, and the submitter tries again.
