@@ -64,14 +64,24 @@ pub(crate) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
 
 /// Turns places in the text into lines and columns.
 pub(super) struct Locator<'a> {
-    pub(super) text: &'a str,
+    text: &'a str,
+    /// As the administrator named it: what messages say.
     pub(super) path: &'a Path,
+    /// The same, absolute.
+    pub(super) file: PathBuf,
 }
 
-impl Locator<'_> {
+impl<'a> Locator<'a> {
+    /// The text of the file at `path`.
+    pub(super) fn new(text: &'a str, path: &'a Path) -> Self {
+        // Without a working directory nothing relative can be found; the path as it is then says so.
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { text, path, file }
+    }
+
     /// The folder that relative paths count from.
     pub(super) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        self.file.parent().unwrap_or(Path::new(""))
     }
 
     /// Line and column of a byte, both from 1; columns count characters.

@@ -9,8 +9,7 @@
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //!
-//! Always true of a [`Config`]: paths are absolute or count from the working directory as the file's own path does;
-//! there is a domain; the addresses of listeners differ. Whether files exist and plugins open is not looked at here.
+//! Always true of a [`Config`]: paths are absolute; there is a domain; the addresses of listeners differ. Whether files exist and plugins open is not looked at here.
 
 mod error;
 mod file;
@@ -174,7 +173,7 @@ impl Config {
 
     /// Reads the text of a configuration file that lies at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let at = Locator { text, path };
+        let at = Locator::new(text, path);
         let file: File = toml::from_str(text).map_err(|error| at.syntax(&error))?;
         resolve(file, &at)
     }
@@ -203,7 +202,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
     plugins.extend(entries(Kind::Store, file.store, at)?);
     Ok(Config {
-        file: at.path.to_owned(),
+        file: at.file.clone(),
         server: Server {
             domains: server.domains,
             state: path(server.state),
