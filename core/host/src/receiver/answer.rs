@@ -33,7 +33,10 @@ pub(crate) fn delivered(response: &ScheduleResponse) -> Response {
 
 /// The answer to a request refused as a whole.
 pub(crate) fn refused(refusal: &Refusal) -> Response {
-    xml(refusal.status, refusal.to_xml())
+    let mut response = xml(refusal.status, refusal.to_xml());
+    // For those who count: the element is not read back from the document.
+    response.extensions_mut().insert(refusal.element);
+    response
 }
 
 /// A document of key records.

@@ -3,7 +3,7 @@
 use crate::{config::Config, transport::Arrival};
 use convoke_ischedule::{
     ErrorElement, Refusal,
-    dkim::{Failure, Unverified},
+    dkim::{Failure, Unverified, Verified},
 };
 use convoke_sdk::Proof;
 use convoke_types::{CalendarAddress, Domain};
@@ -16,12 +16,18 @@ use crate::keys::Keys;
 #[derive(Debug)]
 pub struct VerifiedPeer {
     proofs: Vec<Proof>,
+    signed: Option<Verified>,
 }
 
 impl VerifiedPeer {
     /// What it proved; empty where the configuration asks for no proof and none was given.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// Its signature, if it signed the message.
+    pub fn signed(&self) -> Option<&Verified> {
+        self.signed.as_ref()
     }
 }
 
@@ -41,12 +47,13 @@ pub(crate) async fn identify(
         .cloned()
         .map(Proof::Mtls)
         .collect();
-    match signed_by(keys, headers, body, now).await {
-        Ok(domain) => proofs.push(Proof::Dkim(domain)),
-        Err(failure) if failure.is_unsigned() => {}
+    let signed = match signed_by(keys, headers, body, now).await {
+        Ok(signed) => Some(signed),
+        Err(failure) if failure.is_unsigned() => None,
         // Spec §9: a signature that is there must hold, required or not.
         Err(failure) => return Err(failure.into()),
-    }
+    };
+    proofs.extend(signed.iter().map(|it| Proof::Dkim(it.domain().clone())));
     if proofs.is_empty() && config.verification.required {
         return Err(Failure::NotSigned.into());
     }
@@ -57,7 +64,8 @@ pub(crate) async fn identify(
                 "{domain} is a domain of this server; nobody else speaks for it"
             )));
         }
-        if !proofs.is_empty() && !proofs.iter().any(|proof| covers(proof, domain)) {
+        let vouched = signed.as_ref().is_some_and(|it| it.covers(domain));
+        if !proofs.is_empty() && !vouched && !proofs.iter().any(|it| covers(it, domain)) {
             return Err(denied(format!(
                 "what the request proves does not cover the Originator's domain {domain}"
             )));
@@ -67,14 +75,14 @@ pub(crate) async fn identify(
             "{originator} has no domain that could be proven"
         )));
     }
-    Ok(VerifiedPeer { proofs })
+    Ok(VerifiedPeer { proofs, signed })
 }
 
-/// Spec §6: the proven domain is the Originator's, or one above it.
+/// Spec §6: the proven domain is the Originator's, or one above it. A signature says by itself how far it goes.
 fn covers(proof: &Proof, originator: &Domain) -> bool {
     match proof {
-        Proof::Dkim(domain) | Proof::Mtls(domain) => originator.is_within(domain),
-        Proof::Submission(_) => false,
+        Proof::Mtls(domain) => originator.is_within(domain),
+        Proof::Dkim(_) | Proof::Submission(_) => false,
     }
 }
 
@@ -83,8 +91,8 @@ async fn signed_by(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<Domain, Failure> {
+) -> Result<Verified, Failure> {
     let pending = Unverified { headers, body }.read(now)?;
     let records = keys.find(&pending).await;
-    Ok(pending.verify(&records)?.domain().clone())
+    pending.verify(&records)
 }

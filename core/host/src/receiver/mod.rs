@@ -5,6 +5,7 @@
 //! | `capabilities` | GET: what we take, with its serial number |
 //! | [`identify`] | who the peer proved to be |
 //! | `post` | a scheduling message: the checks of spec §6, in their order, then delivery |
+//! | [`replay`] | the same message again gets the same answer again |
 //! | `answer` | responses, and the one place where a refusal becomes one |
 //!
 //! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities`; a message is delivered to our own
@@ -14,6 +15,7 @@ pub(crate) mod answer;
 mod capabilities;
 pub mod identify;
 pub(crate) mod post;
+pub mod replay;
 
 pub use capabilities::Published;
 

@@ -3,6 +3,7 @@
 use super::{
     answer::{delivered, empty, refused},
     identify::identify,
+    replay,
 };
 use crate::{
     config::Attachment,
@@ -100,7 +101,7 @@ async fn process(
     node: &Arc<Node>,
     arrival: &Arrival,
     posted: &Posted,
-) -> Result<ScheduleResponse, Refusal> {
+) -> Result<Arc<ScheduleResponse>, Refusal> {
     let now = Timestamp::now();
     let Posted {
         headers,
@@ -125,8 +126,16 @@ async fn process(
         proofs: peer.proofs(),
         now,
     };
-    Ok(ScheduleResponse {
-        responses: deliver_all(node, &envelope, &headers.recipients).await,
+    let work = async {
+        let responses = deliver_all(node, &envelope, &headers.recipients).await;
+        ScheduleResponse { responses }
+    };
+    Ok(match peer.signed() {
+        None => Arc::new(work.await),
+        Some(signed) => {
+            let key = replay::Key::of(posted, signed);
+            node.lasting.replays.answer(key, signed, now, work).await
+        }
     })
 }
 
@@ -241,6 +250,7 @@ pub(crate) async fn deliver_all(
         .into_iter()
         .map(|one| (one.response, one.outgoing))
         .unzip();
+    node.lasting.metrics.delivered(envelope.message, &responses);
     for message in outgoing.into_iter().flatten() {
         node.send_in_background(message);
     }

@@ -4,19 +4,22 @@
 //! | --- | --- |
 //! | `node` | [`Node`]: everything one configuration makes, which every request is answered by |
 //! | `files` | what the host keeps in its state folder: the token, where it listens |
-//! | `admin` | health and metrics |
+//! | `metrics` | what is counted |
+//! | `admin` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its node is made and its sockets are bound before anything of the
 //! running one is touched.
 
 mod admin;
 mod files;
+mod metrics;
 mod node;
 
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
+pub use metrics::Metrics;
 pub(crate) use node::signer;
-pub use node::{Node, setup};
+pub use node::{Lasting, Node, setup};
 
 use crate::{
     config::{Config, ConfigError, Role},
@@ -34,7 +37,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -94,11 +97,12 @@ pub enum ServeError {
 /// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
     let begun = Instant::now();
-    let mut host = Host::start(path).await?;
-    tracing::info!(took = ?begun.elapsed(), "ready");
+    // First of all, so that no signal finds us unprepared.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
+    let mut host = Host::start(path).await?;
+    tracing::info!(took = ?begun.elapsed(), "ready");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -127,7 +131,7 @@ struct Current(ArcSwap<Node>);
 impl Host {
     /// Reads the configuration, opens the plugins and listens.
     pub async fn start(path: &Path) -> Result<Self, ServeError> {
-        let node = Node::new(Config::read(path)?).await?;
+        let node = Node::new(Config::read(path)?, Arc::default()).await?;
         let current = Arc::new(Current(ArcSwap::from_pointee(node)));
         let mut host = Self {
             current,
@@ -140,7 +144,8 @@ impl Host {
 
     /// Reads the configuration again; on an error everything stays as it is.
     pub async fn reload(&mut self, path: &Path) -> Result<(), ServeError> {
-        let node = Arc::new(Node::new(Config::read(path)?).await?);
+        let lasting = self.current.0.load().lasting.clone();
+        let node = Arc::new(Node::new(Config::read(path)?, lasting).await?);
         self.listen(&node).await?;
         self.current.0.store(node);
         Ok(())
@@ -166,8 +171,11 @@ impl Host {
                 .as_ref()
                 .map(transport::server_config)
                 .transpose()?;
-            let same = |it: &Listening| it.role == listener.role && it.address == listener.address;
-            if let Some(place) = self.listening.iter().position(same) {
+            let same = |(place, it): (usize, &Listening)| {
+                let taken = kept.iter().any(|(kept, _)| *kept == place);
+                it.role == listener.role && it.configured == listener.address && !taken
+            };
+            if let Some(place) = self.listening.iter().enumerate().position(same) {
                 kept.push((place, tls));
                 continue;
             }
@@ -186,7 +194,7 @@ impl Host {
         for (place, old) in std::mem::take(&mut self.listening).into_iter().enumerate() {
             match kept.iter_mut().find(|(kept, _)| *kept == place) {
                 Some((_, tls)) => {
-                    old.use_tls(tls.take());
+                    old.use_settings(tls.take(), &config.limits);
                     listening.push(old);
                 }
                 None => drop(tokio::spawn(old.stop())),
@@ -206,10 +214,7 @@ impl Host {
         let notes = self.listening.iter().map(|it| ListenerNote {
             role: it.role.as_str().to_owned(),
             address: it.address,
-            tls: config
-                .listeners
-                .iter()
-                .any(|listener| listener.role == it.role && listener.tls.is_some()),
+            tls: it.speaks_tls(),
         });
         if let Err(error) = files::note_listeners(&config.server.state, &notes.collect::<Vec<_>>())
         {
@@ -228,14 +233,44 @@ impl Handler for Current {
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
         Box::pin(async move {
+            let begun = Instant::now();
             let node = self.0.load_full();
             let response = match role {
                 Role::Receiver => receiver::handle(&node, arrival, request).await,
                 Role::Submission => submission::handle(&node, request).await,
                 Role::Admin => admin::handle(&node, &request),
             };
-            node.metrics.count(role, response.status());
+            let metrics = &node.lasting.metrics;
+            metrics.answered(role, response.status(), begun.elapsed());
+            if let Some(element) = response.extensions().get() {
+                metrics.refused(*element);
+            }
             response
         })
+    }
+
+    fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin> {
+        Box::new(Connected::new(self.0.load().lasting.clone(), role))
+    }
+}
+
+/// Counts a connection while it is there.
+struct Connected {
+    lasting: Arc<Lasting>,
+    role: Role,
+}
+
+impl Connected {
+    fn new(lasting: Arc<Lasting>, role: Role) -> Self {
+        let connections = lasting.metrics.connections(role);
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self { lasting, role }
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let connections = self.lasting.metrics.connections(self.role);
+        connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

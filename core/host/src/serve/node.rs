@@ -1,13 +1,13 @@
 //! Everything that one configuration makes.
 
-use super::{ServeError, admin::Metrics, files};
+use super::{ServeError, files, metrics::Metrics};
 use crate::{
     config::{Config, Lookup, Role, Signing},
     delivery::{self, Delivery},
     keys::Keys,
     outgoing::{Client, Settings},
     plugin::{Plugins, Setup},
-    receiver::Published,
+    receiver::{Published, replay::Replays},
     sender::Sender,
     submission::{self, auth::Users},
     transport::{certificates, private_key},
@@ -35,13 +35,22 @@ pub struct Node {
     pub signer: Option<Arc<dkim::Signer>>,
     /// Who may hand in messages.
     pub users: Arc<Users>,
+    /// What outlives the configuration.
+    pub lasting: Arc<Lasting>,
+}
+
+/// What a host remembers as long as it runs, whatever it is configured to do.
+#[derive(Default)]
+pub struct Lasting {
     /// What was counted.
     pub metrics: Metrics,
+    /// Answers to messages that may come again.
+    pub replays: Replays,
 }
 
 impl Node {
     /// Opens everything that `config` names, except sockets.
-    pub async fn new(config: Config) -> Result<Self, ServeError> {
+    pub async fn new(config: Config, lasting: Arc<Lasting>) -> Result<Self, ServeError> {
         let config = Arc::new(config);
         let state = |error| ServeError::State {
             folder: config.server.state.clone(),
@@ -68,7 +77,7 @@ impl Node {
             published: Published::new(&config).map_err(state)?,
             keys: Keys::new(config.verification.private_exchange.clone()),
             users: Arc::new(users),
-            metrics: Metrics::default(),
+            lasting,
             signer,
             plugins,
             config,
@@ -84,8 +93,11 @@ impl Node {
                 originator,
                 recipients,
             } = outgoing;
+            let data = message.calendar().write();
             let recipients: Vec<Recipient> = recipients.into_iter().map(Recipient::new).collect();
-            for response in submission::dispatch(&node, &message, &originator, &recipients).await {
+            for response in
+                submission::dispatch(&node, &message, &data, &originator, &recipients).await
+            {
                 tracing::info!(%originator, recipient = response.recipient, uid = %message.uid(), "answered: {}", response.status);
             }
         });

@@ -1,10 +1,10 @@
 //! A listening socket and its connections.
 
-use super::{Arrival, Body, Response, tls};
+use super::{Arrival, Body, Response, linger::Lingering, tls};
 use crate::config::{Limits, Listener, Role};
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use futures::FutureExt;
-use http::{Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -37,6 +37,9 @@ pub trait Handler: Send + Sync + 'static {
         arrival: &'a Arrival,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+    /// Told of every connection to a listener of `role`, until the guard that it gives is dropped.
+    fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin>;
 }
 
 /// A socket that is bound but not served yet.
@@ -46,17 +49,20 @@ pub struct Bound {
     pub role: Role,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
+    configured: SocketAddr,
     socket: TcpListener,
-    tls: Arc<ArcSwapOption<ServerConfig>>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 /// A listener that is being served.
 pub struct Listening {
     /// What it is for.
     pub role: Role,
-    /// Where it listens.
+    /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
-    tls: Arc<ArcSwapOption<ServerConfig>>,
+    /// Where the configuration says it listens; the port may be 0.
+    pub configured: SocketAddr,
+    settings: Arc<ArcSwap<Settings>>,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -67,8 +73,9 @@ pub async fn bind(listener: &Listener, tls: Option<ServerConfig>) -> io::Result<
     Ok(Bound {
         role: listener.role,
         address: socket.local_addr()?,
+        configured: listener.address,
         socket,
-        tls: Arc::new(ArcSwapOption::from_pointee(tls)),
+        tls: tls.map(Arc::new),
     })
 }
 
@@ -76,19 +83,19 @@ impl Bound {
     /// Serves connections until told to stop.
     pub fn serve(self, handler: Arc<dyn Handler>, limits: &Limits) -> Listening {
         let (stop, stopped) = watch::channel(false);
+        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(self.tls, limits)));
         let server = Arc::new(Server {
             role: self.role,
-            tls: self.tls.clone(),
+            settings: settings.clone(),
             handler,
-            handshake_time: limits.handshake_time,
-            builder: builder(limits),
         });
         let connections = Arc::new(Semaphore::new(limits.connections));
         let task = tokio::spawn(accept(self.socket, server, connections, stopped));
         Listening {
             role: self.role,
             address: self.address,
-            tls: self.tls,
+            configured: self.configured,
+            settings,
             stop,
             task,
         }
@@ -96,9 +103,15 @@ impl Bound {
 }
 
 impl Listening {
-    /// Uses other certificates from the next connection on.
-    pub fn use_tls(&self, tls: Option<ServerConfig>) {
-        self.tls.store(tls.map(Arc::new));
+    /// Uses other certificates and limits from the next connection on; how many connections there may be stays.
+    pub fn use_settings(&self, tls: Option<ServerConfig>, limits: &Limits) {
+        let settings = Settings::new(tls.map(Arc::new), limits);
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// Whether new connections speak TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.settings.load().tls.is_some()
     }
 
     /// Takes no more connections, lets requests that have begun end, and returns when they have.
@@ -126,12 +139,40 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// What a reload may change; a connection keeps what it began with.
+struct Settings {
+    tls: Option<Arc<ServerConfig>>,
+    handshake_time: Duration,
+    header_size: usize,
+    header_fields: usize,
+    builder: auto::Builder<TokioExecutor>,
+}
+
+impl Settings {
+    fn new(tls: Option<Arc<ServerConfig>>, limits: &Limits) -> Self {
+        Self {
+            tls,
+            handshake_time: limits.handshake_time,
+            header_size: limits.header_size,
+            header_fields: limits.header_fields,
+            builder: builder(limits),
+        }
+    }
+
+    /// hyper's own bounds are those of its buffers, and let pass somewhat more.
+    fn allow_header(&self, headers: &HeaderMap) -> bool {
+        let field = |(name, value): (&HeaderName, &HeaderValue)| {
+            name.as_str().len() + value.len() + ": \r\n".len()
+        };
+        headers.len() <= self.header_fields
+            && headers.iter().map(field).sum::<usize>() <= self.header_size
+    }
+}
+
 struct Server {
     role: Role,
-    tls: Arc<ArcSwapOption<ServerConfig>>,
+    settings: Arc<ArcSwap<Settings>>,
     handler: Arc<dyn Handler>,
-    handshake_time: Duration,
-    builder: auto::Builder<TokioExecutor>,
 }
 
 async fn accept(
@@ -149,10 +190,9 @@ async fn accept(
         match accepted {
             Ok((stream, address, permit)) => {
                 let (server, watcher) = (server.clone(), graceful.watcher());
-                tokio::spawn(async move {
-                    server.connection(stream, address, watcher).await;
-                    drop(permit);
-                });
+                let connected = server.handler.connected(server.role);
+                let stream = Lingering::new(stream, (permit, connected));
+                tokio::spawn(server.connection(stream, address, watcher));
             }
             Err(error) => {
                 // Out of descriptors, mostly: a pause lets connections end.
@@ -191,16 +231,24 @@ async fn next(
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
-        let Some(tls) = self.tls.load_full() else {
+    async fn connection(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        address: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let settings = self.settings.load_full();
+        let Some(tls) = settings.tls.clone() else {
             let arrival = Arc::new(Arrival {
                 address,
                 client_domains: Vec::new(),
             });
-            return self.serve(stream, arrival, watcher, Version::Http1).await;
+            return self
+                .serve(stream, settings, arrival, watcher, Version::Http1)
+                .await;
         };
         let handshake = TlsAcceptor::from(tls).accept(stream);
-        let stream = match tokio::time::timeout(self.handshake_time, handshake).await {
+        let stream = match tokio::time::timeout(settings.handshake_time, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(%address, "TLS handshake failed: {error}"),
             Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
@@ -213,29 +261,32 @@ impl Server {
         } else {
             Version::Http1
         };
-        self.serve(
-            stream,
-            Arc::new(Arrival {
-                address,
-                client_domains,
-            }),
-            watcher,
-            version,
-        )
-        .await;
+        let arrival = Arc::new(Arrival {
+            address,
+            client_domains,
+        });
+        self.serve(stream, settings, arrival, watcher, version)
+            .await;
     }
 
     async fn serve(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        settings: Arc<Settings>,
         arrival: Arc<Arrival>,
         watcher: Watcher,
         version: Version,
     ) {
-        let (builder, address) = (self.builder.clone(), arrival.address);
-        let service = service_fn(move |request| {
+        let (builder, address) = (settings.builder.clone(), arrival.address);
+        let service = service_fn(move |request: Request<Body>| {
             let (server, arrival) = (self.clone(), arrival.clone());
-            async move { server.respond(&arrival, request).await }
+            let allowed = settings.allow_header(request.headers());
+            async move {
+                if !allowed {
+                    return Ok(only(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+                }
+                Ok::<_, Infallible>(server.respond(&arrival, request).await)
+            }
         });
         let builder = match version {
             Version::Http1 => builder.http1_only(),
@@ -247,20 +298,20 @@ impl Server {
         }
     }
 
-    async fn respond(
-        &self,
-        arrival: &Arrival,
-        request: Request<Body>,
-    ) -> Result<Response, Infallible> {
+    async fn respond(&self, arrival: &Arrival, request: Request<Body>) -> Response {
         let answer = self.handler.handle(self.role, arrival, request);
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
-        Ok(answer.unwrap_or_else(|_| {
+        answer.unwrap_or_else(|_| {
             tracing::error!(address = %arrival.address, "a request made us panic; please report the text above");
-            let mut response = Response::default();
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }))
+            only(StatusCode::INTERNAL_SERVER_ERROR)
+        })
     }
+}
+
+fn only(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
 }
 
 /// Which HTTP a connection speaks: what ALPN agreed on, so that nothing is guessed from its first bytes.

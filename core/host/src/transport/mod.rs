@@ -5,11 +5,13 @@
 //! | `listener` | accepts connections, few enough at once, and ends when told to |
 //! | `tls` | certificates, client certificates, what they prove |
 //! | `body` | a body, bounded in size and time |
+//! | `linger` | closing so that the last answer arrives |
 //!
 //! Always true: a handshake, a header and a body each end in time and size, or the connection does; a request that has
 //! begun is finished before the listener stops; a panic in a handler is one answer, not the host.
 
 mod body;
+mod linger;
 mod listener;
 mod tls;
 

@@ -1,0 +1,249 @@
+//! What the host counts, as Prometheus reads it.
+//!
+//! Counters go on over a reload of the configuration. No label holds what a peer may choose freely, so their number is
+//! bounded.
+
+use crate::{
+    config::Role,
+    plugin::{PluginInfo, PluginState},
+};
+use convoke_calendar::message::Message;
+use convoke_ischedule::{ErrorElement, RecipientResponse};
+use http::StatusCode;
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Write},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Everything that is counted.
+#[derive(Default)]
+pub struct Metrics {
+    answers: Counter<(&'static str, u16)>,
+    took: Mutex<BTreeMap<&'static str, Histogram>>,
+    refusals: Counter<&'static str>,
+    deliveries: Counter<(&'static str, &'static str, String)>,
+    sent: Counter<(&'static str, &'static str, &'static str)>,
+    connections: [AtomicU64; ROLES.len()],
+}
+
+const ROLES: [Role; 3] = [Role::Receiver, Role::Submission, Role::Admin];
+
+/// Upper bounds of the buckets, in seconds.
+const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+#[derive(Clone, Copy, Default)]
+struct Histogram {
+    /// How many took at most as long as the bucket of that place.
+    buckets: [u64; BUCKETS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Metrics {
+    /// An HTTP answer.
+    pub(super) fn answered(&self, role: Role, status: StatusCode, took: Duration) {
+        self.answers.add((role.as_str(), status.as_u16()));
+        let mut all = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+        let histogram = all.entry(role.as_str()).or_default();
+        let took = took.as_secs_f64();
+        histogram.count += 1;
+        histogram.sum += took;
+        for (bucket, bound) in histogram.buckets.iter_mut().zip(BUCKETS) {
+            *bucket += u64::from(took <= bound);
+        }
+    }
+
+    /// A request refused as a whole.
+    pub(super) fn refused(&self, element: ErrorElement) {
+        self.refusals.add(element.name());
+    }
+
+    /// A message was handed to calendar users of ours.
+    pub(crate) fn delivered(&self, message: &Message, responses: &[RecipientResponse]) {
+        for response in responses {
+            let (component, method) = (message.kind().as_str(), message.method().as_str());
+            self.deliveries
+                .add((component, method, response.status.code()));
+        }
+    }
+
+    /// A message went to other servers. Their codes are theirs to choose, so only the outcome counts.
+    pub(crate) fn sent(&self, message: &Message, responses: &[RecipientResponse]) {
+        for response in responses {
+            let outcome = match &response.status {
+                status if status.is_success() => "success",
+                status if status.is_pending() => "pending",
+                _ => "failure",
+            };
+            let (component, method) = (message.kind().as_str(), message.method().as_str());
+            self.sent.add((component, method, outcome));
+        }
+    }
+
+    /// Connections to listeners of `role`, to be raised and lowered.
+    pub(super) fn connections(&self, role: Role) -> &AtomicU64 {
+        &self.connections[role as usize]
+    }
+
+    /// Prometheus' text format, version 0.0.4.
+    pub(super) fn text(&self, plugins: &[PluginInfo]) -> String {
+        let mut page = Page(String::new());
+        page.family("build_info", "gauge", "The version that runs.");
+        page.line(
+            "build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            &1_u8,
+        );
+        page.family("answers_total", "counter", "HTTP answers.");
+        for ((role, status), count) in self.answers.all() {
+            let status = status.to_string();
+            let labels = [("listener", role), ("status", status.as_str())];
+            page.line("answers_total", &labels, &count);
+        }
+        self.write_times(&mut page);
+        page.family("connections", "gauge", "Connections that are open.");
+        for role in ROLES {
+            let count = self.connections(role).load(Ordering::Relaxed);
+            page.line("connections", &[("listener", role.as_str())], &count);
+        }
+        page.family("refusals_total", "counter", "Messages refused as a whole.");
+        for (error, count) in self.refusals.all() {
+            page.line("refusals_total", &[("error", error)], &count);
+        }
+        let help = "Recipients of ours, by request status.";
+        page.family("deliveries_total", "counter", help);
+        for ((component, method, code), count) in self.deliveries.all() {
+            let labels = [
+                ("component", component),
+                ("method", method),
+                ("code", code.as_str()),
+            ];
+            page.line("deliveries_total", &labels, &count);
+        }
+        page.family("sent_total", "counter", "Recipients of other servers.");
+        for ((component, method, outcome), count) in self.sent.all() {
+            let labels = [
+                ("component", component),
+                ("method", method),
+                ("outcome", outcome),
+            ];
+            page.line("sent_total", &labels, &count);
+        }
+        write_plugins(&mut page, plugins);
+        page.0
+    }
+
+    fn write_times(&self, page: &mut Page) {
+        page.family("answer_seconds", "histogram", "From header to answer.");
+        for (role, times) in &*self.took.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (bound, count) in BUCKETS.iter().zip(times.buckets) {
+                let bound = bound.to_string();
+                let labels = [("listener", *role), ("le", bound.as_str())];
+                page.line("answer_seconds_bucket", &labels, &count);
+            }
+            let all = [("listener", *role), ("le", "+Inf")];
+            page.line("answer_seconds_bucket", &all, &times.count);
+            page.line("answer_seconds_sum", &all[..1], &times.sum);
+            page.line("answer_seconds_count", &all[..1], &times.count);
+        }
+    }
+}
+
+fn write_plugins(page: &mut Page, plugins: &[PluginInfo]) {
+    let help = "Whether a plugin is asked (1) or skipped for a while (0).";
+    page.family("plugin_ready", "gauge", help);
+    for plugin in plugins {
+        let ready = u8::from(matches!(plugin.state, PluginState::Ready));
+        let kind = plugin.kind.to_string();
+        let labels = [("plugin", plugin.name.as_str()), ("kind", kind.as_str())];
+        page.line("plugin_ready", &labels, &ready);
+    }
+}
+
+struct Counter<L>(Mutex<BTreeMap<L, u64>>);
+
+impl<L> Default for Counter<L> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<L: Ord + Clone> Counter<L> {
+    fn add(&self, labels: L) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(labels).or_default() += 1;
+    }
+
+    fn all(&self) -> Vec<(L, u64)> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = |(labels, count): (&L, &u64)| (labels.clone(), *count);
+        counts.iter().map(pair).collect()
+    }
+}
+
+/// Writing to a String cannot fail.
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = write!(
+            self.0,
+            "# HELP convoke_{name} {help}\n# TYPE convoke_{name} {kind}\n"
+        );
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: &dyn Display) {
+        let _ = write!(self.0, "convoke_{name}{{");
+        for (place, (label, text)) in labels.iter().enumerate() {
+            let comma = if place > 0 { "," } else { "" };
+            let text = text
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
+            let _ = write!(self.0, "{comma}{label}=\"{text}\"");
+        }
+        let _ = writeln!(self.0, "}} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_as_prometheus_reads_it() {
+        let metrics = Metrics::default();
+        metrics.answered(Role::Receiver, StatusCode::OK, Duration::from_millis(3));
+        metrics.answered(Role::Receiver, StatusCode::OK, Duration::from_secs(20));
+        metrics.refused(ErrorElement::MaxRecipients);
+        metrics
+            .connections(Role::Submission)
+            .fetch_add(2, Ordering::Relaxed);
+        let text = metrics.text(&[]);
+        for line in [
+            "# TYPE convoke_answer_seconds histogram",
+            "convoke_answers_total{listener=\"receiver\",status=\"200\"} 2",
+            "convoke_answer_seconds_bucket{listener=\"receiver\",le=\"0.001\"} 0",
+            "convoke_answer_seconds_bucket{listener=\"receiver\",le=\"0.005\"} 1",
+            "convoke_answer_seconds_bucket{listener=\"receiver\",le=\"10\"} 1",
+            "convoke_answer_seconds_bucket{listener=\"receiver\",le=\"+Inf\"} 2",
+            "convoke_answer_seconds_sum{listener=\"receiver\"} 20.003",
+            "convoke_refusals_total{error=\"max-recipients\"} 1",
+            "convoke_connections{listener=\"submission\"} 2",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn labels_cannot_break_out_of_their_quotes() {
+        let mut page = Page(String::new());
+        page.line("x", &[("plugin", "a\"} 1\nb\\")], &0);
+        assert_eq!(page.0, "convoke_x{plugin=\"a\\\"} 1\\nb\\\\\"} 0\n");
+    }
+}
