@@ -1,4 +1,23 @@
 //! What tests that cross crates share.
+//!
+//! | name | what it is |
+//! | --- | --- |
+//! | [`plugin_file`], [`plugin_directory`] | plugins as cargo built them |
+//! | [`Setup`], [`Host`] | the real program with real plugins, in a folder of its own |
+//! | [`Peer`], [`Post`], [`Answer`] | another server: raw HTTP over TLS, with no code of ours |
+//! | [`Authority`], [`Credentials`] | certificates that only one test trusts |
+
+mod answer;
+mod authority;
+mod host;
+mod peer;
+mod post;
+
+pub use answer::{Answer, Status};
+pub use authority::{Authority, Credentials};
+pub use host::{Host, Setup};
+pub use peer::{Peer, tls_config};
+pub use post::Post;
 
 use std::{
     env,

@@ -1,0 +1,437 @@
+//! The real program with real plugins, in a folder of its own.
+
+use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory};
+use convoke::{
+    config::Config,
+    plugin::Plugins,
+    serve::{self, ListenerNote},
+};
+use convoke_sdk::{CalendarAddress, NewUser, Uid};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Longer than any wait of a test that passes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a host is to be like: `example.org` on one SQLite file, open to everybody, until a test says otherwise.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    users: Vec<String>,
+    /// Tables of the configuration: (header, text).
+    tables: Vec<(String, String)>,
+    receiver: &'static str,
+    domains: Vec<String>,
+    program: PathBuf,
+}
+
+impl Setup {
+    /// The program is `env!("CARGO_BIN_EXE_convoke-under-test")`.
+    pub fn new(program: &str) -> Self {
+        let tables = [
+            ("[verification]", "required = false"),
+            (
+                "[client]",
+                "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"ca.pem\"",
+            ),
+            (
+                "[[policy]]",
+                "plugin = \"policy-rules\"\nconfig.rules = [{ allow = \"any\" }]",
+            ),
+            (
+                "[[store]]",
+                "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"",
+            ),
+        ];
+        Self {
+            users: Vec::new(),
+            tables: tables
+                .into_iter()
+                .map(|(header, text)| (header.to_owned(), text.to_owned()))
+                .collect(),
+            receiver: "",
+            domains: vec!["example.org".to_owned()],
+            program: PathBuf::from(program),
+        }
+    }
+
+    /// Calendar users of the first store: `anna@example.org`.
+    #[must_use]
+    pub fn users(mut self, addresses: &[&str]) -> Self {
+        self.users = addresses.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The domains whose users are here.
+    #[must_use]
+    pub fn server_domains(mut self, domains: &[&str]) -> Self {
+        self.domains = domains.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Another text for a table (`[limits]`, `[[policy]]`…), or one that was not there.
+    #[must_use]
+    pub fn table(mut self, header: &str, text: &str) -> Self {
+        self.tables.retain(|(it, _)| it != header);
+        self.tables.push((header.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Rules of the policy: `[{ allow = "freebusy" }]`.
+    #[must_use]
+    pub fn rules(self, rules: &str) -> Self {
+        self.table(
+            "[[policy]]",
+            &format!("plugin = \"policy-rules\"\nconfig.rules = {rules}"),
+        )
+    }
+
+    /// The receiver takes client certificates of the test's authority as proof.
+    #[must_use]
+    pub fn client_certificates(mut self) -> Self {
+        self.receiver = ", client_ca = \"ca.pem\"";
+        self
+    }
+
+    fn config(&self) -> String {
+        let mut config = format!(
+            "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n\
+             [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"host.pem\", key = \"host.key\"{} }}\n\
+             [[listener]]\nrole = \"submission\"\naddress = \"127.0.0.1:0\"\n\
+             [[listener]]\nrole = \"admin\"\naddress = \"127.0.0.1:0\"\n",
+            self.domains,
+            plugin_directory().display(),
+            self.receiver
+        );
+        for (header, text) in &self.tables {
+            config.extend([header, "\n", text, "\n"]);
+        }
+        config
+    }
+
+    /// Makes the folder, the certificates and the users, and starts the host.
+    ///
+    /// # Panics
+    ///
+    /// If the host does not start.
+    pub fn start(self) -> Host {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let authority = Authority::new();
+        fs::write(folder.path().join("ca.pem"), authority.certificate())
+            .expect("the folder can be written");
+        authority
+            .issue(&["localhost", "example.org"])
+            .write(folder.path(), "host");
+        fs::write(folder.path().join("convoke.toml"), self.config())
+            .expect("the folder can be written");
+        let host = Host {
+            running: None,
+            setup: self,
+            folder,
+            authority,
+        };
+        host.add_users();
+        host.started()
+    }
+}
+
+/// A host and its folder.
+pub struct Host {
+    setup: Setup,
+    folder: TempDir,
+    authority: Authority,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    /// The host ends when it is closed, so not even a test that is killed leaves one behind.
+    _stdin: Option<ChildStdin>,
+    log: Log,
+    listeners: Vec<ListenerNote>,
+}
+
+/// What the host has written so far; waiters are told of every line.
+#[derive(Clone, Default)]
+struct Log(Arc<(Mutex<String>, Condvar)>);
+
+impl Log {
+    fn text(&self) -> MutexGuard<'_, String> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, line: &str) {
+        let mut text = self.text();
+        text.push_str(line);
+        text.push('\n');
+        self.0.1.notify_all();
+    }
+}
+
+impl Host {
+    /// Where `role` listens.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn address(&self, role: &str) -> SocketAddr {
+        let mut listeners = self.running().listeners.iter();
+        let note = listeners.find(|note| note.role == role);
+        note.unwrap_or_else(|| panic!("no {role} listener")).address
+    }
+
+    /// A connection to the receiver.
+    pub fn connect(&self) -> Peer {
+        Peer::tls(
+            self.address("receiver"),
+            &self.authority.certificate(),
+            None,
+        )
+    }
+
+    /// A connection to the receiver with a client certificate.
+    pub fn connect_as(&self, client: &Credentials) -> Peer {
+        Peer::tls(
+            self.address("receiver"),
+            &self.authority.certificate(),
+            Some(client),
+        )
+    }
+
+    /// The authority that the host trusts.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The receiver's answer, on a connection of its own.
+    pub fn ask(&self, request: &[u8]) -> Answer {
+        self.connect().ask(request)
+    }
+
+    /// The receiver's answer to a message.
+    pub fn post(&self, post: &Post) -> Answer {
+        self.ask(&post.to_bytes())
+    }
+
+    /// The answer to a message that a service on this machine hands in.
+    ///
+    /// # Panics
+    ///
+    /// If the host keeps no token.
+    pub fn submit(&self, post: &Post) -> Answer {
+        let token = serve::token(&self.folder().join("state")).expect("there is a token");
+        let post = post
+            .clone()
+            .with("Authorization", &format!("Bearer {token}"));
+        Peer::plain(self.address("submission")).ask(&post.to_bytes())
+    }
+
+    /// The answer to a GET on a listener without TLS.
+    pub fn get(&self, role: &str, target: &str) -> Answer {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Peer::plain(self.address(role)).ask(request.as_bytes())
+    }
+
+    /// The object of a user, as the store holds it now, unfolded.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be asked.
+    pub fn stored(&self, user: &str, uid: &str) -> Option<String> {
+        let (user, uid) = (address(user), Uid::new(uid).expect("a UID"));
+        self.with_plugins(async |plugins| {
+            let store = plugins
+                .stores
+                .for_address(&user)
+                .expect("a store serves the domain");
+            let user = store
+                .find(&user)
+                .await
+                .expect("the store answers")
+                .expect("there is such a user");
+            let object = store
+                .get(&user.id, &uid)
+                .await
+                .expect("the store answers")?;
+            let text = String::from_utf8(object.data).expect("calendars are UTF-8");
+            Some(text.replace("\r\n ", ""))
+        })
+    }
+
+    /// What the host wrote to its log.
+    pub fn log(&self) -> String {
+        self.running().log.text().clone()
+    }
+
+    /// The folder with the configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.running().child.id()
+    }
+
+    /// Changes the configuration's file; the running host does not know yet.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn configure(&mut self, change: impl FnOnce(Setup) -> Setup) {
+        self.setup = change(self.setup.clone());
+        fs::write(self.folder().join("convoke.toml"), self.setup.config())
+            .expect("the file can be written");
+    }
+
+    /// Sends a signal: `"TERM"`, `"HUP"`, `"KILL"`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `kill` program.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status();
+        assert!(status.expect("there is a kill program").success());
+    }
+
+    /// Waits until the log holds `text`.
+    ///
+    /// # Panics
+    ///
+    /// If it does not appear.
+    pub fn wait_for(&self, text: &str) {
+        let log = &self.running().log;
+        let waited = log
+            .0
+            .1
+            .wait_timeout_while(log.text(), PATIENCE, |log| !log.contains(text));
+        let (log, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let log = log.clone();
+        assert!(
+            !timeout.timed_out(),
+            "`{text}` does not appear in the log:\n{log}"
+        );
+    }
+
+    /// Waits until the process ends.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub fn wait(&mut self) -> ExitStatus {
+        let running = self.running.as_mut().expect("the host runs");
+        running.child.wait().expect("a child can be waited for")
+    }
+
+    /// Starts it again after it has ended.
+    #[must_use]
+    pub fn started(mut self) -> Self {
+        let mut child = Command::new(&self.setup.program)
+            .args(["serve", "--while-stdin-open", "--config"])
+            .arg(self.folder().join("convoke.toml"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let log = Log::default();
+        let ready = follow(child.stderr.take().expect("it is piped"), log.clone());
+        if ready.recv().is_err() {
+            // The log has ended, so the process has.
+            let status = child.wait();
+            panic!("the host did not start ({status:?}):\n{}", log.text());
+        }
+        let listeners = serve::listener_notes(&self.folder().join("state"));
+        self.running = Some(Running {
+            _stdin: child.stdin.take(),
+            child,
+            log,
+            listeners,
+        });
+        self
+    }
+
+    /// Reads again where the host listens.
+    pub fn note_listeners(&mut self) {
+        let listeners = serve::listener_notes(&self.folder().join("state"));
+        if let Some(running) = &mut self.running {
+            running.listeners = listeners;
+        }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the host runs")
+    }
+
+    fn add_users(&self) {
+        self.with_plugins(async |plugins| {
+            for user in &self.setup.users {
+                let user = NewUser::new(address(user));
+                let store = plugins
+                    .stores
+                    .for_address(&user.address)
+                    .expect("a store serves the domain");
+                store.add_user(&user).await.expect("the store makes users");
+            }
+        });
+    }
+
+    /// Does something with the host's plugins, opened by this process as the command line opens them.
+    fn with_plugins<T>(&self, work: impl AsyncFnOnce(Plugins) -> T) -> T {
+        let config = Config::read(&self.folder().join("convoke.toml"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime
+            .expect("the system gives a runtime")
+            .block_on(async {
+                let plugins = Plugins::open(&serve::setup(&config)).await;
+                work(plugins.unwrap_or_else(|error| panic!("{error}"))).await
+            })
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        // Both fail only if it has ended.
+        let _ = running.child.kill();
+        let _ = running.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the host's log ---\n{}", self.log());
+        }
+    }
+}
+
+fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).expect("an address")
+}
+
+/// Collects the log; says once when the host is ready.
+fn follow(stderr: impl std::io::Read + Send + 'static, log: Log) -> mpsc::Receiver<()> {
+    let (ready, seen) = mpsc::channel();
+    thread::spawn(move || {
+        let mut ready = Some(ready);
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            log.add(&line);
+            if line.contains("ready") {
+                // Fails only if nobody waits any more.
+                let _ = ready.take().map(|ready| ready.send(()));
+            }
+        }
+    });
+    seen
+}

@@ -1,0 +1,214 @@
+//! Another server, or anybody else, on one connection: raw bytes over TLS, no code of ours.
+
+use crate::{Answer, Credentials};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Longer than any limit that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A connection to a listener.
+pub struct Peer {
+    stream: Stream,
+    /// What came but was not looked at yet.
+    read: Vec<u8>,
+}
+
+enum Stream {
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(TcpStream),
+}
+
+impl Peer {
+    /// Connects without TLS.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self {
+            stream: Stream::Plain(connect(address)),
+            read: Vec::new(),
+        }
+    }
+
+    /// Connects with TLS to `localhost`, trusting `authority` (PEM), as `client` if it is given.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens or the handshake fails.
+    pub fn tls(address: SocketAddr, authority: &str, client: Option<&Credentials>) -> Self {
+        let mut config = tls_config(authority, client);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = ServerName::try_from("localhost").expect("a literal name");
+        let session = ClientConnection::new(Arc::new(config), name).expect("a valid name");
+        let mut stream = StreamOwned::new(session, connect(address));
+        stream.flush().expect("the handshake succeeds");
+        Self {
+            stream: Stream::Tls(Box::new(stream)),
+            read: Vec::new(),
+        }
+    }
+
+    /// Sends a request and reads its answer.
+    pub fn ask(&mut self, request: &[u8]) -> Answer {
+        self.send(request);
+        self.answer()
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Panics
+    ///
+    /// If the other side has closed the connection.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream
+            .write_all(bytes)
+            .and_then(|()| self.stream.flush())
+            .expect("the connection is open");
+    }
+
+    /// Reads one answer, whose body ends by Content-Length, or that has none.
+    ///
+    /// # Panics
+    ///
+    /// If none comes, or it is no HTTP.
+    pub fn answer(&mut self) -> Answer {
+        let end = loop {
+            match self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                Some(end) => break end + 4,
+                None => assert!(
+                    self.more().expect("an answer comes in time"),
+                    "closed without an answer"
+                ),
+            }
+        };
+        let head: Vec<u8> = self.read.drain(..end).collect();
+        let head = String::from_utf8(head).expect("the header is ASCII");
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect();
+        let mut answer = Answer {
+            status: status.unwrap_or_else(|| panic!("no status in {head}")),
+            headers,
+            body: String::new(),
+        };
+        let length: usize = answer
+            .header("content-length")
+            .filter(|_| answer.status != 304)
+            .map_or(0, |length| length.parse().expect("a length is a number"));
+        while self.read.len() < length {
+            assert!(
+                self.more().expect("the body comes in time"),
+                "closed within the body"
+            );
+        }
+        answer.body =
+            String::from_utf8(self.read.drain(..length).collect()).expect("the body is UTF-8");
+        answer
+    }
+
+    /// Waits until the other side closes the connection; bytes that come before are dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it stays open.
+    pub fn wait_until_closed(&mut self) {
+        loop {
+            match self.more() {
+                Ok(true) => self.read.clear(),
+                Err(error) if is_timeout(&error) => panic!("the connection stays open"),
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Reads what is there; `false` at the end.
+    fn more(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 16 << 10];
+        let count = self.stream.read(&mut buffer)?;
+        self.read.extend_from_slice(&buffer[..count]);
+        Ok(count > 0)
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the host listens");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a timeout can be set");
+    stream.set_nodelay(true).expect("an option can be set");
+    stream
+}
+
+/// A TLS client that trusts one authority.
+///
+/// # Panics
+///
+/// If the PEM cannot be read.
+pub fn tls_config(authority: &str, client: Option<&Credentials>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let anchor = CertificateDer::from_pem_slice(authority.as_bytes()).expect("PEM");
+    roots.add(anchor).expect("an authority's certificate");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has TLS 1.2 and 1.3")
+        .with_root_certificates(roots);
+    match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let certificate =
+                CertificateDer::from_pem_slice(client.certificate.as_bytes()).expect("PEM");
+            let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes()).expect("PEM");
+            builder
+                .with_client_auth_cert(vec![certificate], key)
+                .expect("certificate and key fit")
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tls(stream) => stream.read(buffer),
+            Self::Plain(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tls(stream) => stream.write(bytes),
+            Self::Plain(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tls(stream) => stream.flush(),
+            Self::Plain(stream) => stream.flush(),
+        }
+    }
+}

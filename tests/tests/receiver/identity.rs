@@ -1,0 +1,316 @@
+use super::{ANNA, BO, CY, example_org};
+use convoke_ischedule::dkim::{KeyKind, PrivateKey, Signer};
+use convoke_tests::{Host, Post};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+use std::fs;
+
+/// Spec §6: the proven domain is the Originator's or one above it; nobody speaks for us.
+#[test]
+fn a_client_certificate_speaks_for_its_domains_and_those_below() {
+    let host = example_org()
+        .table("[verification]", "required = true")
+        .client_certificates()
+        .start();
+    for (names, originator, refused) in [
+        (&["example.com"][..], ANNA, None),
+        (&["example.com"], "anna@EXAMPLE.COM", None),
+        (&["example.com"], "anna@lab.example.com", None),
+        (&["lab.example.com"], ANNA, Some("originator-denied")),
+        (&["evil-example.com"], ANNA, Some("originator-denied")),
+        (
+            &["example.com.evil.example"],
+            ANNA,
+            Some("originator-denied"),
+        ),
+        (&["com"], ANNA, None),
+        (&["evil.example", "example.com"], ANNA, None),
+        (
+            &["*.example.com"],
+            "anna@lab.example.com",
+            Some("verification-failed"),
+        ),
+        (&["127.0.0.1"], ANNA, Some("verification-failed")),
+        (&["example.org"], CY, Some("originator-denied")),
+    ] {
+        let client = host.authority().issue(names);
+        let post = Post::invitation("mtls", originator, &[BO]);
+        let answer = host.connect_as(&client).ask(&post.to_bytes());
+        assert_eq!(
+            answer.error().as_deref(),
+            refused,
+            "{names:?} {originator}: {}",
+            answer.body
+        );
+        assert_eq!(
+            answer.status,
+            if refused.is_some() { 403 } else { 200 },
+            "{names:?} {originator}"
+        );
+    }
+    let unproven = host.post(&Post::invitation("mtls", ANNA, &[BO]));
+    assert_eq!(
+        (unproven.status, unproven.error().as_deref()),
+        (403, Some("verification-failed"))
+    );
+}
+
+#[test]
+fn policy_sees_how_a_peer_proved_itself() {
+    let host = example_org()
+        .client_certificates()
+        .rules("[{ allow = \"freebusy\", via = \"mtls\" }]")
+        .start();
+    let client = host.authority().issue(&["example.com"]);
+    let post = Post::free_busy(ANNA, &[BO]);
+    assert_eq!(
+        host.connect_as(&client).ask(&post.to_bytes()).codes(),
+        ["2.0"]
+    );
+    assert_eq!(host.post(&post).codes(), ["3.8"]);
+}
+
+/// A host that knows the key of `example.com` from its administrator, and the signer of that domain.
+fn exchanged(required: bool) -> (Host, Signer) {
+    let host = example_org()
+        .table(
+            "[verification]",
+            &format!("required = {required}\nprivate_exchange = \"keys\""),
+        )
+        .start();
+    let signer = exchange(&host, "example.com");
+    (host, signer)
+}
+
+/// Puts a new key of `domain` where the host looks.
+fn exchange(host: &Host, domain: &str) -> Signer {
+    let key = PrivateKey::generate(KeyKind::Ed25519).unwrap();
+    let folder = host.folder().join("keys").join(domain);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("is1"), format!("{}\n", key.record())).unwrap();
+    Signer::new(domain.parse().unwrap(), "is1", key, Vec::new()).unwrap()
+}
+
+fn signed(signer: &Signer, post: Post) -> Post {
+    signed_at(signer, post, Timestamp::now())
+}
+
+fn signed_at(signer: &Signer, post: Post, now: Timestamp) -> Post {
+    let mut headers = HeaderMap::new();
+    for (name, value) in post.headers() {
+        headers.append(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
+    }
+    signer.sign(&mut headers, post.body(), now).unwrap();
+    let signature = headers["dkim-signature"].to_str().unwrap();
+    post.with("DKIM-Signature", signature)
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
+fn a_signature_is_believed_as_far_as_it_holds() {
+    let (host, signer) = exchanged(true);
+    let post =
+        || Post::invitation("dkim", ANNA, &[BO]).also("iSchedule-Message-ID", "1@example.com");
+    let now = Timestamp::now();
+    let ago = |seconds| now - SignedDuration::from_secs(seconds);
+    let stranger = Signer::new(
+        "example.net".parse().unwrap(),
+        "is1",
+        PrivateKey::generate(KeyKind::Ed25519).unwrap(),
+        Vec::new(),
+    )
+    .unwrap();
+    for (what, post, refused) in [
+        ("signed", signed(&signer, post()), None),
+        (
+            "with fields that nobody signs",
+            signed(&signer, post())
+                .with("Cache-Control", "no-cache")
+                .also("Via", "1.1 proxy"),
+            None,
+        ),
+        (
+            "with spaces that do not count",
+            signed(&signer, post()).with("Originator", "  mailto:anna@example.com  "),
+            None,
+        ),
+        ("without", post(), Some("verification-failed")),
+        (
+            "by nobody known",
+            signed(&stranger, post()),
+            Some("verification-failed"),
+        ),
+        (
+            "with another body",
+            signed(&signer, post()).edited("Meeting", "Party"),
+            Some("verification-failed"),
+        ),
+        (
+            "with another recipient",
+            signed(&signer, post()).also("Recipient", "mailto:cy@example.org"),
+            Some("verification-failed"),
+        ),
+        (
+            "with another id",
+            signed(&signer, post()).with("iSchedule-Message-ID", "2@example.com"),
+            Some("verification-failed"),
+        ),
+        (
+            "twice",
+            {
+                let it = signed(&signer, post());
+                let (_, field) = it.headers().last().unwrap().clone();
+                it.also("DKIM-Signature", &field)
+            },
+            Some("verification-failed"),
+        ),
+        (
+            "nonsense",
+            post().with("DKIM-Signature", "v=1; nonsense"),
+            Some("verification-failed"),
+        ),
+        (
+            "expired",
+            signed_at(&signer, post(), ago(3600)),
+            Some("verification-failed"),
+        ),
+        (
+            "from the future",
+            signed_at(&signer, post(), ago(-3600)),
+            Some("verification-failed"),
+        ),
+        (
+            "for another domain",
+            signed(&signer, Post::invitation("dkim", "pat@example.net", &[BO])),
+            Some("originator-denied"),
+        ),
+        (
+            "for a neighbour",
+            signed(
+                &signer,
+                Post::invitation("dkim", "pat@evil-example.com", &[BO]),
+            ),
+            Some("originator-denied"),
+        ),
+        (
+            "for a domain below",
+            signed(
+                &signer,
+                Post::invitation("dkim-2", "pat@lab.example.com", &[BO]),
+            ),
+            None,
+        ),
+    ] {
+        let answer = host.post(&post);
+        assert_eq!(
+            answer.error().as_deref(),
+            refused,
+            "{what}: {}",
+            answer.body
+        );
+        assert_eq!(
+            answer.status,
+            if refused.is_some() { 403 } else { 200 },
+            "{what}"
+        );
+    }
+    let ours = signed(
+        &exchange(&host, "example.org"),
+        Post::invitation("ours", CY, &[BO]),
+    );
+    assert_eq!(
+        host.post(&ours).error().as_deref(),
+        Some("originator-denied")
+    );
+}
+
+/// Spec §9: a signature that is there must verify, required or not; a key that was exchanged while running counts.
+#[test]
+fn a_wrong_signature_is_worse_than_none() {
+    let (host, signer) = exchanged(false);
+    let post = || Post::invitation("optional", ANNA, &[BO]);
+    assert_eq!(host.post(&post()).codes(), ["2.0"]);
+    assert_eq!(host.post(&signed(&signer, post())).codes(), ["2.0"]);
+    let changed = host.post(&signed(&signer, post()).edited("Meeting", "Party"));
+    assert_eq!(
+        (changed.status, changed.error().as_deref()),
+        (403, Some("verification-failed"))
+    );
+
+    let renewed = exchange(&host, "example.com");
+    assert_eq!(host.post(&signed(&renewed, post())).codes(), ["2.0"]);
+    assert_eq!(
+        host.post(&signed(&signer, post())).error().as_deref(),
+        Some("verification-failed")
+    );
+}
+
+/// Spec §9: the same message again gets the first answer again, and nothing is done twice.
+#[test]
+fn a_replayed_message_is_answered_as_before_and_not_delivered_again() {
+    let (host, signer) = exchanged(true);
+    let id = |post: Post, id: &str| post.also("iSchedule-Message-ID", id);
+    let reply = |partstat| id(Post::reply("replay", ANNA, BO, partstat), "1@example.com");
+    let first = host.post(&signed(&signer, reply("ACCEPTED")));
+    assert!(!first.codes()[0].starts_with('2'), "nobody was invited yet");
+
+    let sent = host.submit(&Post::invitation("replay", BO, &[ANNA]));
+    assert_eq!(sent.status, 200);
+    // Also when it is signed anew: a sender that tries again.
+    let earlier = Timestamp::now() - SignedDuration::from_secs(5);
+    for again in [
+        signed(&signer, reply("ACCEPTED")),
+        signed_at(&signer, reply("ACCEPTED"), earlier),
+    ] {
+        assert_eq!(host.post(&again).body, first.body);
+    }
+    let stored = host.stored(BO, "replay").unwrap();
+    assert!(stored.contains("PARTSTAT=NEEDS-ACTION"), "{stored}");
+
+    for (what, other) in [
+        (
+            "another id",
+            id(Post::reply("replay", ANNA, BO, "ACCEPTED"), "2@example.com"),
+        ),
+        ("the same id over something else", reply("DECLINED")),
+        (
+            "no id",
+            Post::reply("replay", ANNA, BO, "ACCEPTED").edited("080000Z", "090000Z"),
+        ),
+    ] {
+        assert_eq!(
+            host.post(&signed(&signer, other)).codes(),
+            ["2.0"],
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_failed_for_a_while_is_tried_again() {
+    let broken = "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"\n[[store]]\nplugin = \"test-faulty\"\nname = \"broken\"\ndomains = [\"broken.example.org\"]\nconfig.fault = \"error\"";
+    let mut host = example_org()
+        .server_domains(&["example.org", "broken.example.org"])
+        .table(
+            "[verification]",
+            "required = true\nprivate_exchange = \"keys\"",
+        )
+        .table("[[store]]", broken)
+        .start();
+    let signer = exchange(&host, "example.com");
+    let post = Post::invitation("later", ANNA, &["bo@broken.example.org"])
+        .also("iSchedule-Message-ID", "1@example.com");
+    assert_eq!(host.post(&signed(&signer, post.clone())).codes(), ["5.1"]);
+    let store = "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"";
+    host.configure(|setup| setup.table("[[store]]", store));
+    host.signal("HUP");
+    host.wait_for("read again");
+    assert_eq!(
+        host.post(&signed(&signer, post)).codes(),
+        ["3.7"],
+        "the store was asked"
+    );
+}

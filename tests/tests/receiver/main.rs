@@ -1,0 +1,30 @@
+//! The receiver, end to end: the real program, real plugins and stores, real TLS, and a peer that speaks raw HTTP.
+//!
+//! | module | what is held against the specification |
+//! | --- | --- |
+//! | `capabilities` | GET, OPTIONS, other methods and paths; the serial number (§4) |
+//! | `checks` | what is refused, with which element, and in which order (§5, §6) |
+//! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
+//! | `limits` | sizes and times; nothing is read that need not be (§9) |
+//! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
+//! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
+//! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
+
+mod capabilities;
+mod checks;
+mod delivery;
+mod identity;
+mod limits;
+mod process;
+mod recipients;
+
+use convoke_tests::Setup;
+
+const ANNA: &str = "anna@example.com";
+const BO: &str = "bo@example.org";
+const CY: &str = "cy@example.org";
+
+/// `example.org` with Bo and Cy, open to everybody.
+fn example_org() -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_convoke-under-test")).users(&[BO, CY])
+}
