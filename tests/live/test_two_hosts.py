@@ -10,12 +10,6 @@ KHAL = os.environ["KHAL"]
 ANNA, BO = "mailto:anna@harbour.example", "mailto:bo@meadow.example"
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class TwoHosts(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

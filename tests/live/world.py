@@ -16,6 +16,13 @@ CONVOKE = os.environ["CONVOKE"]
 NS = "{urn:ietf:params:xml:ns:ischedule}"
 
 
+def free_port():
+    """A port that is free now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def openssl(*args, **more):
     subprocess.run(["openssl", *args], check=True, capture_output=True, **more)
 

@@ -93,11 +93,8 @@ impl Node {
                 originator,
                 recipients,
             } = outgoing;
-            let data = message.calendar().write();
             let recipients: Vec<Recipient> = recipients.into_iter().map(Recipient::new).collect();
-            for response in
-                submission::dispatch(&node, &message, &data, &originator, &recipients).await
-            {
+            for response in submission::dispatch(&node, &message, &originator, &recipients).await {
                 tracing::info!(%originator, recipient = response.recipient, uid = %message.uid(), "answered: {}", response.status);
             }
         });

@@ -16,7 +16,10 @@ use crate::{
     transport::{Body, Response},
 };
 use auth::Submitter;
-use convoke_calendar::message::{Kind, Message};
+use convoke_calendar::{
+    itip,
+    message::{Kind, Message},
+};
 use convoke_ischedule::{
     ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse, WELL_KNOWN,
 };
@@ -66,7 +69,7 @@ async fn submit(
     let message = post::parse(node, &posted).map_err(|refusal| refused(&refusal))?;
     let recipients = &posted.headers.recipients;
     Ok(ScheduleResponse {
-        responses: dispatch(node, &message, &posted.body, originator, recipients).await,
+        responses: dispatch(node, &message, originator, recipients).await,
     })
 }
 
@@ -92,7 +95,6 @@ async fn may_act_as(node: &Node, submitter: &Submitter, originator: &CalendarAdd
 pub(crate) async fn dispatch(
     node: &Arc<Node>,
     message: &Message,
-    data: &[u8],
     originator: &CalendarAddress,
     recipients: &[Recipient],
 ) -> Vec<RecipientResponse> {
@@ -107,6 +109,8 @@ pub(crate) async fn dispatch(
             .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
             .collect();
     }
+    let message = &itip::for_sending(message);
+    let data = message.calendar().write();
     let is_local = |it: &Recipient| {
         it.address
             .domain()
@@ -117,7 +121,7 @@ pub(crate) async fn dispatch(
     let proofs = [Proof::Submission(originator.clone())];
     let envelope = Envelope {
         message,
-        data,
+        data: &data,
         originator,
         proofs: &proofs,
         now: Timestamp::now(),
