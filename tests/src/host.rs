@@ -1,6 +1,6 @@
 //! The real program with real plugins, in a folder of its own.
 
-use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory};
+use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program};
 use convoke::{
     config::Config,
     plugin::Plugins,
@@ -11,7 +11,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -30,12 +30,15 @@ pub struct Setup {
     tables: Vec<(String, String)>,
     receiver: &'static str,
     domains: Vec<String>,
-    program: PathBuf,
 }
 
 impl Setup {
-    /// The program is `env!("CARGO_BIN_EXE_convoke-under-test")`.
-    pub fn new(program: &str) -> Self {
+    /// `example.org`, without users.
+    #[allow(
+        clippy::new_without_default,
+        reason = "a setup is something that a test says"
+    )]
+    pub fn new() -> Self {
         let tables = [
             ("[verification]", "required = false"),
             (
@@ -59,7 +62,6 @@ impl Setup {
                 .collect(),
             receiver: "",
             domains: vec!["example.org".to_owned()],
-            program: PathBuf::from(program),
         }
     }
 
@@ -336,7 +338,7 @@ impl Host {
     /// Starts it again after it has ended.
     #[must_use]
     pub fn started(mut self) -> Self {
-        let mut child = Command::new(&self.setup.program)
+        let mut child = Command::new(program())
             .args(["serve", "--while-stdin-open", "--config"])
             .arg(self.folder().join("convoke.toml"))
             .stdin(Stdio::piped())

@@ -2,7 +2,7 @@
 //!
 //! | name | what it is |
 //! | --- | --- |
-//! | [`plugin_file`], [`plugin_directory`] | plugins as cargo built them |
+//! | [`plugin_file`], [`plugin_directory`], [`program`] | plugins and the program as cargo built them |
 //! | [`Setup`], [`Host`] | the real program with real plugins, in a folder of its own |
 //! | [`Peer`], [`Post`], [`Answer`] | another server: raw HTTP over TLS, with no code of ours |
 //! | [`Authority`], [`Credentials`] | certificates that only one test trusts |
@@ -54,4 +54,20 @@ pub fn plugin_directory() -> PathBuf {
     let program = env::current_exe().expect("the system knows the running program");
     let directory = program.parent().expect("a program lies in a folder");
     directory.to_owned()
+}
+
+/// The `convoke` program, as cargo built it for the running test (`tests/examples/convoke-under-test.rs`).
+///
+/// # Panics
+///
+/// If it is not there: `cargo test --test NAME` alone does not build it.
+pub fn program() -> PathBuf {
+    let examples = plugin_directory().join("../examples");
+    let file = examples.join(format!("convoke-under-test{}", env::consts::EXE_SUFFIX));
+    assert!(
+        file.exists(),
+        "{} is not built: run `cargo test -p convoke-tests`, or `cargo build -p convoke-tests --examples` before one test",
+        file.display()
+    );
+    file
 }

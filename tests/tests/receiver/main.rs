@@ -26,5 +26,5 @@ const CY: &str = "cy@example.org";
 
 /// `example.org` with Bo and Cy, open to everybody.
 fn example_org() -> Setup {
-    Setup::new(env!("CARGO_BIN_EXE_convoke-under-test")).users(&[BO, CY])
+    Setup::new().users(&[BO, CY])
 }
