@@ -320,14 +320,20 @@ fn client(config: &Config, findings: &mut Findings) {
 }
 
 fn trust(config: &Config, findings: &mut Findings) {
-    if let Some(signing) = &config.signing {
-        let read = serve::signer(signing)
-            .map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
-        findings.outcome("signing", read);
-    } else {
-        let text =
-            "messages go out unsigned: peers that require a signature refuse them; see [signing]";
-        findings.add(Verdict::Warn, "signing", text);
+    match &config.signing {
+        Some(signing) => {
+            let read = serve::signer(signing)
+                .map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
+            findings.outcome("signing", read);
+        }
+        None if config.client.identity.is_some() => {
+            let text = "no [signing]: peers know us by the certificate of [client] only";
+            findings.add(Verdict::Ok, "signing", text);
+        }
+        None => {
+            let text = "messages go out unsigned: peers that require a signature refuse them; see [signing]";
+            findings.add(Verdict::Warn, "signing", text);
+        }
     }
     if config.verification.required {
         findings.add(Verdict::Ok, "verification", "peers must prove who they are");

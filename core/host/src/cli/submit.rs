@@ -300,7 +300,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 fn no_token(state: &Path, address: SocketAddr, remedy: &str, error: &std::io::Error) -> Failure {
     if error.kind() == std::io::ErrorKind::NotFound {
-        return Failure::new(format!("no convoke is listening on {address}; {remedy}"));
+        return Failure::new(match address.port() {
+            0 => format!("no convoke is running; {remedy}"),
+            _ => format!("no convoke is listening on {address}; {remedy}"),
+        });
     }
     Failure::new(format!(
         "the token in {} cannot be read ({error}); do this as the host's user, or log in with --server URL",

@@ -4,7 +4,10 @@
 //! the child sees that and ends too.
 
 use super::world::House;
-use crate::{config::Config, serve};
+use crate::{
+    config::{Config, ConfigError},
+    serve,
+};
 use std::{
     fs::{self, File},
     io,
@@ -13,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::{Instant, sleep, timeout},
 };
 
@@ -26,6 +29,9 @@ pub(crate) enum ChildError {
     /// The program.
     #[error("convoke cannot be started: {0}")]
     Spawn(#[from] io::Error),
+    /// The configuration that the demo wrote.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// It ended by itself.
     #[error("the host of {domain} has ended: {said}")]
     Ended {
@@ -54,15 +60,18 @@ impl ChildError {
 /// A running host.
 pub(crate) struct HostProcess {
     child: Child,
+    /// The pipe that keeps it alive; not left in `child`, which closes it before it waits.
+    alive: Option<ChildStdin>,
     domain: String,
     log: PathBuf,
 }
 
 impl HostProcess {
     /// Starts the host of a domain and waits until it listens.
-    pub(crate) async fn start(house: &House, config: &Config) -> Result<Self, ChildError> {
+    pub(crate) async fn start(house: &House) -> Result<Self, ChildError> {
+        let config = Config::read(&house.config_file())?;
         let log = house.log_file();
-        let child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--while-stdin-open", "--config"])
             .arg(house.config_file())
             .env("CONVOKE_LOG", "info,convoke::wire=debug")
@@ -73,11 +82,12 @@ impl HostProcess {
             .kill_on_drop(true)
             .spawn()?;
         let mut host = Self {
+            alive: child.stdin.take(),
             child,
             domain: house.domain.to_string(),
             log,
         };
-        host.listens(config).await?;
+        host.listens(&config).await?;
         Ok(host)
     }
 
@@ -107,7 +117,7 @@ impl HostProcess {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         ChildError::Ended {
             domain: self.domain.clone(),
-            said: log.lines().last().unwrap_or("it said nothing").to_owned(),
+            said: last_words(&log).to_owned(),
         }
     }
 
@@ -125,10 +135,17 @@ impl HostProcess {
 
     /// Ends it.
     pub(crate) async fn stop(mut self) {
-        drop(self.child.stdin.take());
+        drop(self.alive.take());
         if timeout(TO_END, self.child.wait()).await.is_err() {
             // What cannot be killed has ended.
             let _ = self.child.kill().await;
         }
     }
+}
+
+/// What a host said last of itself.
+fn last_words(log: &str) -> &str {
+    let is_its_own = |line: &&str| !line.contains("\"convoke::wire\"");
+    let line = log.lines().rev().find(is_its_own);
+    line.unwrap_or("it said nothing")
 }

@@ -17,14 +17,11 @@ mod story;
 mod wire;
 mod world;
 
-use crate::{
-    cli::{Failure, print},
-    config::Config,
-};
-use child::{ChildError, HostProcess};
+use crate::cli::{Failure, print};
+use child::HostProcess;
 use story::Story;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use world::{House, World};
+use world::World;
 
 /// How often other ports are tried when somebody takes the chosen ones first.
 const ATTEMPTS: usize = 3;
@@ -32,44 +29,50 @@ const ATTEMPTS: usize = 3;
 /// Tells the story; with `once` it ends after that, else it stays up until Ctrl-C.
 pub(crate) async fn run(once: bool) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
-    let world = World::make().map_err(failure)?;
+    let mut world = World::make().map_err(failure)?;
+    let mut hosts = Vec::new();
     let outcome = tokio::select! {
-        outcome = stay(world, once) => outcome,
-        () = stop.asked() => {
-            print(b"\nended: hosts and folder are gone\n")?;
-            return Ok(());
-        }
+        outcome = live(&mut world, &mut hosts, once) => outcome,
+        () = stop.asked() => Ok("\nEnded."),
     };
-    outcome
-}
-
-async fn stay(mut world: World, once: bool) -> Result<(), Failure> {
-    let day = people::story_day(jiff::Timestamp::now());
-    Story::fill(&world, day).await?;
-    let (mut harbour, mut meadow) = start(&mut world).await?;
-    let story = Story::new(&world, day, (harbour.id(), meadow.id()))?;
-    story.tell().await?;
-    if !once {
-        story.what_next()?;
-        let error = tokio::select! {
-            error = harbour.gone() => error,
-            error = meadow.gone() => error,
-        };
-        return Err(failure(error));
-    }
-    harbour.stop().await;
-    meadow.stop().await;
-    world
-        .remove()
+    // Whatever came of it, the hosts end before their folders go.
+    futures::future::join_all(hosts.into_iter().map(HostProcess::stop)).await;
+    let removed = world.remove();
+    let words = outcome?;
+    removed
         .map_err(|error| Failure::new(format!("the demo's folder cannot be removed: {error}")))?;
-    print(b"\nEvery step did what it says. Hosts and folder are gone.\n")
+    print(format!("{words} Hosts and folder are gone.\n").as_bytes())
 }
 
-async fn start(world: &mut World) -> Result<(HostProcess, HostProcess), Failure> {
+async fn live(
+    world: &mut World,
+    hosts: &mut Vec<HostProcess>,
+    once: bool,
+) -> Result<&'static str, Failure> {
+    let day = people::story_day(jiff::Timestamp::now());
+    Story::fill(world, day).await?;
+    hosts.extend(start(world).await?);
+    let processes = hosts.iter().map(HostProcess::id).collect();
+    let story = Story::new(world, day, processes)?;
+    story.tell().await?;
+    if once {
+        return Ok("Every step did what it says.");
+    }
+    story.what_next()?;
+    let (gone, ..) =
+        futures::future::select_all(hosts.iter_mut().map(|host| Box::pin(host.gone()))).await;
+    Err(failure(gone))
+}
+
+async fn start(world: &mut World) -> Result<[HostProcess; 2], Failure> {
     let mut attempt = 1;
     loop {
-        match start_both(&world.harbour, &world.meadow).await {
-            Ok(hosts) => return Ok(hosts),
+        let (harbour, meadow) = (
+            HostProcess::start(&world.harbour),
+            HostProcess::start(&world.meadow),
+        );
+        match tokio::try_join!(harbour, meadow) {
+            Ok((harbour, meadow)) => return Ok([harbour, meadow]),
             Err(error) if error.is_port_taken() && attempt < ATTEMPTS => {
                 attempt += 1;
                 world.choose_ports().map_err(failure)?;
@@ -77,20 +80,6 @@ async fn start(world: &mut World) -> Result<(HostProcess, HostProcess), Failure>
             Err(error) => return Err(failure(error)),
         }
     }
-}
-
-async fn start_both(
-    harbour: &House,
-    meadow: &House,
-) -> Result<(HostProcess, HostProcess), ChildError> {
-    let config = |house: &House| {
-        Config::read(&house.config_file()).map_err(|error| std::io::Error::other(error.to_string()))
-    };
-    let (ours, theirs) = (config(harbour)?, config(meadow)?);
-    tokio::try_join!(
-        HostProcess::start(harbour, &ours),
-        HostProcess::start(meadow, &theirs)
-    )
 }
 
 fn failure(error: impl std::fmt::Display) -> Failure {

@@ -27,7 +27,7 @@ use std::{cell::RefCell, path::PathBuf};
 pub(super) struct Story<'a> {
     world: &'a World,
     day: Date,
-    processes: (u32, u32),
+    processes: Vec<u32>,
     /// The hosts' submission listeners.
     harbour: Submission,
     meadow: Submission,
@@ -69,7 +69,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    pub(super) fn new(world: &'a World, day: Date, processes: (u32, u32)) -> Result<Self, Failure> {
+    pub(super) fn new(world: &'a World, day: Date, processes: Vec<u32>) -> Result<Self, Failure> {
         let submission = |house: &House| Submission::here(&open_config(&house.config_file())?);
         let wire = |house: &House| Wire::new(house.log_file());
         Ok(Self {
@@ -106,10 +106,10 @@ Each has its own folder in {}, with a certificate, a signing key and a configura
 Their administrators have exchanged the public halves of the signing keys, and nothing else.
 ",
             harbour.domain,
-            self.processes.0,
+            self.processes[0],
             harbour.port,
             meadow.domain,
-            self.processes.1,
+            self.processes[1],
             meadow.port,
             self.world.folder().display(),
         ))
