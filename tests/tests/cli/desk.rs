@@ -1,0 +1,176 @@
+//! A folder with a configuration, and the program run in it.
+
+use convoke_tests::{plugin_directory, program};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+/// What an administrator sits at.
+pub(crate) struct Desk {
+    folder: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// The JSON on stdout of a command that succeeded.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.json_whatever_came_of_it()
+    }
+
+    pub(crate) fn json_whatever_came_of_it(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The one sentence of a command that failed.
+    pub(crate) fn complaint(&self, status: i32) -> &str {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.out, "", "errors go to stderr");
+        assert_eq!(self.err.trim_end().lines().count(), 1, "{self:?}");
+        &self.err
+    }
+}
+
+impl Desk {
+    /// A host for example.org on SQLite, whose submission listener takes any free port.
+    pub(crate) fn new() -> Self {
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let config = format!(
+            r#"
+[server]
+domains = ["example.org"]
+state = "state"
+plugins = ["{}"]
+[[listener]]
+role = "submission"
+address = "127.0.0.1:0"
+users = "users.htpasswd"
+[[policy]]
+plugin = "policy-rules"
+config.rules = [{{ allow = "any", via = "submission" }}]
+[[store]]
+plugin = "store-sqlite"
+config.path = "calendars.db"
+"#,
+            plugin_directory().display()
+        );
+        desk.write("convoke.toml", &config);
+        let hash = bcrypt::hash("password", 4).unwrap();
+        desk.write("users.htpasswd", &format!("anna@example.org:{hash}\n"));
+        desk
+    }
+
+    /// The same with users.
+    pub(crate) fn with_users(addresses: &[&str]) -> Self {
+        let desk = Self::new();
+        for address in addresses {
+            let said = desk.run(&["user", "add", address]);
+            assert_eq!(said.status, 0, "{said:?}");
+        }
+        desk
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A command in the folder; the configuration is found there.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_remove("CONVOKE_PASSWORD")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        said(self.command(arguments).output().unwrap())
+    }
+
+    /// The same, with something on stdin.
+    pub(crate) fn pipe(&self, arguments: &[&str], text: &str) -> Said {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        drop(stdin);
+        said(child.wait_with_output().unwrap())
+    }
+
+    /// Starts the host; it ends with the test, as its stdin is closed then.
+    pub(crate) fn serve(&self) -> Running {
+        let mut command = self.command(&["serve", "--while-stdin-open"]);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = String::new();
+        while !log.contains("ready") {
+            let line = lines.next();
+            let line = line.unwrap_or_else(|| panic!("the host ended:\n{log}"));
+            log.push_str(&line.unwrap());
+            log.push('\n');
+        }
+        // Somebody must go on reading, or the host would wait for room in the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Running(child)
+    }
+}
+
+/// A running host.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+fn said(output: Output) -> Said {
+    Said {
+        status: output.status.code().expect("no signal ended it"),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// An event as a calendar program writes it; `lines` come with LF.
+pub(crate) fn event(uid: &str, lines: &str) -> String {
+    calendar(&format!(
+        "BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261101T000000Z\n{lines}END:VEVENT\n"
+    ))
+}
+
+pub(crate) fn calendar(components: &str) -> String {
+    format!("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Test//EN\n{components}END:VCALENDAR\n")
+        .replace('\n', "\r\n")
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,351 @@
+//! Commands that need no running host.
+
+use crate::desk::{Desk, calendar, event, text};
+use convoke_tests::program;
+use serde_json::{Value, json};
+use std::process::Command;
+
+const MEETING: &str = "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nSUMMARY:Meeting\n";
+
+#[test]
+fn users_are_made_listed_and_removed() {
+    let desk = Desk::new();
+    let add = [
+        "user",
+        "add",
+        "anna@example.org",
+        "--name",
+        "Anna Berg",
+        "--timezone",
+        "Europe/Berlin",
+        "--alias",
+        "a.berg@example.org",
+    ];
+    assert_eq!(
+        desk.run(&add).out,
+        "anna@example.org is now a calendar user of `store-sqlite`\n"
+    );
+    assert_eq!(
+        desk.run(&["user", "add", "MAILTO:bo@Example.Org"]).status,
+        0
+    );
+    let listed = desk.run(&["user", "list", "--json"]).json();
+    let expected = json!([
+        {"address": "mailto:anna@example.org", "name": "Anna Berg", "timezone": "Europe/Berlin", "aliases": ["mailto:a.berg@example.org"]},
+        {"address": "mailto:bo@example.org", "name": null, "timezone": null, "aliases": []},
+    ]);
+    assert_eq!(listed, expected);
+    assert!(
+        desk.run(&["user", "list"])
+            .out
+            .starts_with("anna@example.org  Anna Berg  Europe/Berlin")
+    );
+    assert_eq!(
+        desk.run(&["user", "remove", "a.berg@example.org"]).status,
+        0
+    );
+    assert_eq!(
+        desk.run(&["user", "list", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_calendar_comes_in_from_files_folders_and_stdin_one_object_a_uid() {
+    let desk = Desk::with_users(&["anna@example.org"]);
+    let import = |more: &[&str]| {
+        let arguments = [&["calendar", "import", "--user", "anna@example.org"], more].concat();
+        desk.run(&arguments)
+    };
+    let two = [event("one", MEETING), event("two", MEETING)].concat();
+    let file = desk.write("two.ics", &two);
+    assert_eq!(
+        import(&[text(&file)]).out,
+        "2 objects imported for anna@example.org\n"
+    );
+
+    let series = "BEGIN:VEVENT\nUID:three\nDTSTAMP:20261101T000000Z\nDTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;COUNT=3\nEND:VEVENT\n\
+                  BEGIN:VEVENT\nUID:three\nDTSTAMP:20261101T000000Z\nRECURRENCE-ID:20270105T100000Z\nDTSTART:20270105T120000Z\nEND:VEVENT\n";
+    desk.write("folder/deep/series.ICS", &calendar(series));
+    desk.write("folder/notes.txt", "not a calendar");
+    let todo = "BEGIN:VTODO\nUID:four\nDTSTAMP:20261101T000000Z\nSUMMARY:Buy bread\nEND:VTODO\n";
+    desk.write("folder/todo.ics", &calendar(todo));
+    assert_eq!(import(&[text(&desk.path("folder"))]).status, 0);
+
+    let arguments = ["calendar", "import", "--user", "anna@example.org"];
+    assert_eq!(desk.pipe(&arguments, &event("five", MEETING)).status, 0);
+
+    let listed = desk
+        .run(&["calendar", "list", "--user", "anna@example.org", "--json"])
+        .json();
+    let mut objects: Vec<(&str, &str)> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            (
+                it["uid"].as_str().unwrap(),
+                it["component"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    objects.sort_unstable();
+    let expected = [
+        ("five", "VEVENT"),
+        ("four", "VTODO"),
+        ("one", "VEVENT"),
+        ("three", "VEVENT"),
+        ("two", "VEVENT"),
+    ];
+    assert_eq!(objects, expected);
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|it| it["etag"].is_string())
+    );
+
+    let one = desk.run(&[
+        "calendar",
+        "export",
+        "--user",
+        "anna@example.org",
+        "--uid",
+        "one",
+    ]);
+    assert!(
+        one.out.contains("UID:one\r\n") && !one.out.contains("UID:two"),
+        "{one:?}"
+    );
+    let all = desk
+        .run(&["calendar", "export", "--user", "anna@example.org"])
+        .out;
+    assert_eq!(all.matches("BEGIN:VCALENDAR").count(), 1);
+    assert_eq!(all.matches("UID:three\r\n").count(), 2);
+    let again = Desk::with_users(&["anna@example.org"]);
+    assert_eq!(
+        again.pipe(&arguments, &all).out,
+        "5 objects imported for anna@example.org\n"
+    );
+}
+
+/// One sentence on stderr, nothing on stdout.
+fn fails(desk: &Desk, status: i32, command: &str, expected: &str) {
+    let said = desk.run(&command.split(' ').collect::<Vec<_>>());
+    let complaint = said.complaint(status);
+    assert!(
+        complaint.contains(expected),
+        "{command}: {complaint}without {expected}"
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_one_sentence_with_a_remedy() {
+    let desk = Desk::with_users(&["anna@example.org"]);
+    desk.write("broken.ics", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n");
+    desk.write("object.ics", &event("one", MEETING));
+    let (anna, bo) = ("anna@example.org", "bo@example.org");
+    let make_bo = "`convoke user add bo@example.org`";
+    for (command, expected) in [
+        (format!("user add {anna}"), anna),
+        (
+            "user add anna@example.com".to_owned(),
+            "add its domain to the `domains`",
+        ),
+        (format!("user remove {bo}"), make_bo),
+        (format!("calendar list --user {bo}"), make_bo),
+        (
+            format!("calendar export --user {anna} --uid x"),
+            "`convoke calendar list --user anna@example.org`",
+        ),
+        (
+            format!("calendar import --user {anna} broken.ics"),
+            "broken.ics",
+        ),
+        (
+            format!("calendar import --user {anna} missing.ics"),
+            "missing.ics",
+        ),
+        (
+            format!("reply --user {anna} --uid x accept"),
+            "holds nothing of UID x",
+        ),
+        (format!("send object.ics --as {anna}"), "METHOD"),
+        (
+            format!("freebusy --as {anna} {bo}"),
+            "no convoke is running; start it with `convoke serve --config /",
+        ),
+        (
+            "user list --config elsewhere.toml".to_owned(),
+            "--config FILE",
+        ),
+        ("plugin inspect convoke.toml".to_owned(), "convoke.toml"),
+    ] {
+        fails(&desk, 1, &command, expected);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_ends_with_2() {
+    let desk = Desk::new();
+    let freebusy = "freebusy --as anna@example.org bo@example.org";
+    for (more, expected) in [
+        ("--from now --to now", "must end after it starts"),
+        ("--to now+10w", "use --json"),
+        ("--server http://cal.example.org", "use https"),
+        ("--server ftp://cal.example.org", "https"),
+    ] {
+        fails(&desk, 2, &format!("{freebusy} {more}"), expected);
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let desk = Desk::new();
+    for arguments in [
+        &["frebusy"][..],
+        &["freebusy", "bo@example.org"],
+        &["freebusy", "--as", "anna", "bo@example.org"],
+        &[
+            "freebusy",
+            "--as",
+            "anna@example.org",
+            "bo@example.org",
+            "--from",
+            "tomorrow",
+        ],
+        &["user", "add", "anna@example.org", "--timezone", "Berlin"],
+        &["reply", "--user", "anna@example.org", "--uid", "x", "maybe"],
+    ] {
+        let said = desk.run(arguments);
+        assert_eq!(said.status, 2, "{said:?}");
+        assert!(said.err.contains("--help"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_configuration_is_needed_and_named() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output = Command::new(program())
+        .args(["user", "list"])
+        .current_dir(elsewhere.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    // A machine where Convoke is installed has one.
+    assert!(
+        output.status.success() || error.contains("convoke.toml"),
+        "{error}"
+    );
+}
+
+#[test]
+fn plugins_are_listed_and_looked_into() {
+    let desk = Desk::new();
+    let listed = desk.run(&["plugin", "list", "--json"]).json();
+    let store = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "store-sqlite")
+        .unwrap();
+    assert_eq!(store["kinds"], json!(["store"]));
+    assert_eq!(store["state"], "ready");
+    assert_eq!(store["abi"], "1.0");
+    let file = store["file"].as_str().unwrap();
+    let inspected = desk.run(&["plugin", "inspect", file, "--json"]).json();
+    assert_eq!(inspected["name"], "store-sqlite");
+    assert_eq!(inspected["refused"], Value::Null);
+
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    desk.write("convoke.toml", &config.replace("config.path", "config.pth"));
+    let said = desk.run(&["plugin", "list", "--json"]);
+    assert_eq!(said.status, 1);
+    let listed = said.json_whatever_came_of_it();
+    let failed = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["state"] == "failed")
+        .unwrap();
+    assert!(
+        failed["reason"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean `path`?"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn check_says_what_is_right_and_what_is_wrong() {
+    let desk = Desk::new();
+    let said = desk.run(&["check"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.out.contains("ok    configuration"), "{said:?}");
+    assert!(said.out.contains("warn  signing"), "{said:?}");
+
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let tls =
+        "users = \"users.htpasswd\"\ntls = { certificate = \"none.pem\", key = \"none.key\" }";
+    desk.write(
+        "convoke.toml",
+        &config.replace("users = \"users.htpasswd\"", tls),
+    );
+    let said = desk.run(&["check", "--json"]);
+    assert_eq!(said.status, 1);
+    let findings = said.json_whatever_came_of_it();
+    let failed = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["verdict"] == "fail")
+        .unwrap();
+    assert!(
+        failed["detail"].as_str().unwrap().contains("none.pem"),
+        "{failed}"
+    );
+
+    desk.write("convoke.toml", &config.replace("[[store]]", "[[stor]]"));
+    let said = desk.run(&["check"]);
+    assert_eq!(said.status, 1);
+    assert!(
+        said.out.contains("convoke.toml:13:3") && said.out.contains("did you mean `store`?"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = desk.run(&["completions", shell]);
+        assert!(said.status == 0 && said.out.contains("freebusy"), "{shell}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let desk = Desk::new();
+    let help = desk.run(&["--help"]).out;
+    for word in [
+        "demo",
+        "serve",
+        "check",
+        "user",
+        "calendar",
+        "freebusy",
+        "send",
+        "reply",
+        "plugin",
+        "completions",
+        "Examples:",
+    ] {
+        assert!(help.contains(word), "{help}");
+    }
+}

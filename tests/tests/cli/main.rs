@@ -1,0 +1,5 @@
+//! The command line, as people and scripts meet it: the real program on a store of its own.
+
+mod desk;
+mod local;
+mod submission;

@@ -1,0 +1,166 @@
+//! Commands that talk to a running host.
+
+use crate::desk::{Desk, Said, event, text};
+use serde_json::json;
+use std::fs;
+
+const ORGANIZED: &str = "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nSUMMARY:Review\nORGANIZER:mailto:anna@example.org\n\
+                         ATTENDEE;PARTSTAT=ACCEPTED:mailto:anna@example.org\n";
+
+fn invitation(desk: &Desk, attendees: &[&str]) -> String {
+    let line = |it: &&str| format!("ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{it}\n");
+    let attendees = attendees.iter().map(line).collect::<Vec<_>>().concat();
+    let object = event("review", &format!("{ORGANIZED}{attendees}"));
+    let message = object.replace("VERSION:2.0", "VERSION:2.0\r\nMETHOD:REQUEST");
+    text(&desk.write("invitation.ics", &message)).to_owned()
+}
+
+fn look_up(desk: &Desk, more: &[&str]) -> Said {
+    let day = [
+        "--from",
+        "2027-01-04T06:00:00Z",
+        "--to",
+        "2027-01-04T18:00:00Z",
+        "--timezone",
+        "UTC",
+    ];
+    let arguments = [&["freebusy", "--as", "anna@example.org"], &day[..], more].concat();
+    desk.run(&arguments)
+}
+
+#[test]
+fn look_up_invite_answer() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);
+    let _host = desk.serve();
+    let free = look_up(&desk, &["bo@example.org", "--json"]).json();
+    assert_eq!(
+        free,
+        json!([{"recipient": "mailto:bo@example.org", "status": "2.0;Success", "busy": []}])
+    );
+
+    let file = invitation(&desk, &["bo@example.org"]);
+    let sent = desk
+        .run(&["send", &file, "--as", "anna@example.org", "--json"])
+        .json();
+    assert_eq!(
+        sent,
+        json!([{"recipient": "mailto:bo@example.org", "status": "2.0;Success", "description": null}])
+    );
+
+    let answered = desk.run(&[
+        "reply",
+        "--user",
+        "bo@example.org",
+        "--uid",
+        "review",
+        "tentative",
+    ]);
+    assert_eq!(
+        (answered.status, answered.out.as_str()),
+        (0, "anna@example.org  2.0  Success\n")
+    );
+    let own = desk
+        .run(&[
+            "calendar",
+            "export",
+            "--user",
+            "anna@example.org",
+            "--uid",
+            "review",
+        ])
+        .out;
+    let own = own.replace("\r\n ", "");
+    assert!(own.contains("PARTSTAT=TENTATIVE"), "{own}");
+
+    let taken = look_up(&desk, &["bo@example.org", "--json"]).json();
+    let span = json!({"start": "2027-01-04T10:00:00Z", "end": "2027-01-04T11:00:00Z", "type": "BUSY-TENTATIVE"});
+    assert_eq!(taken[0]["busy"], json!([span]));
+    let drawn = look_up(&desk, &["anna@example.org", "bo@example.org"]);
+    let expected = "\
+Monday, 4 January 2027, UTC
+                  06  07  08  09  10  11  12  13  14  15  16  17
+anna@example.org  ················████····························
+bo@example.org    ················▒▒▒▒····························
+
+█ busy   ▒ tentative   ░ unavailable   · free
+";
+    assert_eq!((drawn.status, drawn.out.as_str()), (0, expected));
+}
+
+#[test]
+fn a_recipient_who_is_not_reached_fails_the_command() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);
+    let _host = desk.serve();
+    let file = invitation(&desk, &["bo@example.org", "nobody@example.org"]);
+    let sent = desk.run(&["send", &file, "--as", "anna@example.org"]);
+    assert_eq!(sent.status, 1);
+    assert_eq!(
+        sent.out,
+        "bo@example.org      2.0  Success\nnobody@example.org  3.7  Invalid calendar user\n"
+    );
+    assert_eq!(sent.err, "", "the table says it");
+    let asked = look_up(&desk, &["nobody@example.org"]);
+    assert_eq!(asked.status, 1);
+    assert!(
+        asked
+            .out
+            .contains("nobody@example.org  3.7 Invalid calendar user"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn what_the_host_refuses_is_told_with_its_reason() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);
+    let _host = desk.serve();
+    let file = invitation(&desk, &["bo@example.org"]);
+    for (originator, expected) in [
+        ("bo@example.org", "originator-invalid"),
+        ("anna@example.com", "may not act as mailto:anna@example.com"),
+    ] {
+        let said = desk.run(&["send", &file, "--as", originator, "--to", "bo@example.org"]);
+        let complaint = said.complaint(1);
+        assert!(
+            complaint.contains("the host refuses the message"),
+            "{complaint}"
+        );
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
+fn elsewhere_a_password_is_needed() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);
+    let _host = desk.serve();
+    let notes = fs::read_to_string(desk.path("state/listeners.json")).unwrap();
+    let notes: serde_json::Value = serde_json::from_str(&notes).unwrap();
+    let url = format!("http://{}", notes[0]["address"].as_str().unwrap());
+    let ask = |password: &str, of: &str| {
+        let arguments = [
+            "freebusy",
+            "--as",
+            of,
+            "bo@example.org",
+            "--json",
+            "--server",
+            &url,
+        ];
+        let mut command = desk.command(&arguments);
+        let output = command.env("CONVOKE_PASSWORD", password).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(
+        ask("password", "anna@example.org"),
+        (Some(0), String::new())
+    );
+    let (status, error) = ask("wrong", "anna@example.org");
+    assert!(
+        status == Some(1) && error.contains("does not let you in"),
+        "{error}"
+    );
+    let (status, _) = ask("password", "bo@example.org");
+    assert_eq!(status, Some(1));
+}
