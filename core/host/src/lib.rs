@@ -23,6 +23,7 @@ pub mod config;
 pub mod delivery;
 mod demo;
 pub mod keys;
+mod listed;
 pub mod outgoing;
 pub mod plugin;
 pub mod receiver;

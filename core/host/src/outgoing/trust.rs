@@ -1,13 +1,12 @@
 //! Which certificates of other servers are believed.
 //!
-//! The system's trust anchors and those of `client.ca`, by the ordinary rules. One addition: a server that presents,
-//! byte for byte, a certificate listed in `client.ca` is believed if the name and the dates fit, although a self-signed
-//! certificate often calls itself an authority, which the ordinary rules refuse for a server. Listing it was the
-//! administrator's decision.
+//! The system's trust anchors and those of `client.ca` by the ordinary rules; and a certificate that is listed in
+//! `client.ca` itself, if the name and the dates fit (see `listed`).
 
 use super::ClientError;
+use crate::listed::{check_dates, is_listed};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -88,8 +87,9 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.listed.iter().any(|listed| listed == certificate) {
-            return verify_listed(certificate, name, now);
+        if is_listed(certificate, &self.listed) {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            return check_dates(certificate, now).map(|()| ServerCertVerified::assertion());
         }
         self.ordinary
             .verify_server_cert(certificate, intermediates, name, ocsp_response, now)
@@ -118,25 +118,4 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.ordinary.supported_verify_schemes()
     }
-}
-
-/// Name and dates of a certificate that the administrator listed itself.
-fn verify_listed(
-    certificate: &CertificateDer<'_>,
-    name: &ServerName<'_>,
-    now: UnixTime,
-) -> Result<ServerCertVerified, rustls::Error> {
-    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
-        .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now < parsed.validity().not_before.timestamp() {
-        return Err(rustls::Error::InvalidCertificate(
-            CertificateError::NotValidYet,
-        ));
-    }
-    if parsed.validity().not_after.timestamp() < now {
-        return Err(rustls::Error::InvalidCertificate(CertificateError::Expired));
-    }
-    Ok(ServerCertVerified::assertion())
 }

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `listener` | accepts connections, few enough at once, and ends when told to |
-//! | `tls` | certificates, client certificates, what they prove |
+//! | `tls`, `client_ca` | certificates, client certificates, what they prove |
 //! | `body` | a body, bounded in size and time |
 //! | `linger` | closing so that the last answer arrives |
 //!
@@ -11,6 +11,7 @@
 //! begun is finished before the listener stops; a panic in a handler is one answer, not the host.
 
 mod body;
+mod client_ca;
 mod linger;
 mod listener;
 mod tls;

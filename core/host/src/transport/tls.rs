@@ -1,10 +1,10 @@
 //! Our certificates, and what client certificates prove.
 
+use super::client_ca;
 use convoke_types::Domain;
 use rustls::{
-    RootCertStore, ServerConfig,
+    ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
 };
 use std::{
     path::{Path, PathBuf},
@@ -79,17 +79,9 @@ pub fn server_config(tls: &crate::config::Tls) -> Result<ServerConfig, TlsError>
                 what: "authority",
                 reason,
             };
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| wrong(error.to_string()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| wrong(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
+            let verifier =
+                client_ca::Verifier::new(certificates(file)?, provider).map_err(wrong)?;
+            builder.with_client_cert_verifier(Arc::new(verifier))
         }
     };
     let mut config = builder
