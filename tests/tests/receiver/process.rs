@@ -1,9 +1,9 @@
 use super::{ANNA, BO, example_org};
 use bytes::Bytes;
-use convoke_tests::{Host, Peer, Post, tls_config};
+use convoke_tests::{Authority, Host, Peer, Post, tls_config};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -212,4 +212,21 @@ fn who_hands_in_a_message_must_log_in() {
         (foreign.status, foreign.error().as_deref()),
         (403, Some("originator-denied"))
     );
+}
+
+#[test]
+fn renewed_certificates_are_used_without_a_restart() {
+    let host = example_org().start();
+    let post = Post::invitation("renewed", ANNA, &[BO]).to_bytes();
+    fs::write(host.folder().join("host.key"), "half a file").unwrap();
+    host.wait_for("the old ones stay");
+    let mut open = host.connect();
+    assert_eq!(open.ask(&post).codes(), ["2.0"]);
+
+    let renewed = Authority::new();
+    renewed.issue(&["localhost"]).write(host.folder(), "host");
+    host.wait_for("changed certificates were read");
+    let mut peer = Peer::tls(host.address("receiver"), &renewed.certificate(), None);
+    assert_eq!(peer.ask(&post).codes(), ["2.0"]);
+    assert_eq!(open.ask(&post).codes(), ["2.0"], "what was connected stays");
 }

@@ -5,6 +5,7 @@ use super::{
     connector::Connector,
     trust::{self, Identity},
 };
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -89,7 +90,7 @@ pub struct Response {
 /// An HTTPS client: certificates always verified, addresses guarded, connections reused. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<ArcSwap<Shared>>,
 }
 
 struct Shared {
@@ -112,36 +113,49 @@ const IDLE: Duration = Duration::from_secs(60);
 impl Client {
     /// A client with these settings; reads the system's trust anchors.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let tls = trust::client_config(settings.ca, settings.identity)?;
         Ok(Self {
-            shared: Arc::new(Shared {
-                tls: Arc::new(tls),
-                guard: Guard::new(settings.allow_networks),
-                connect_timeout: settings.connect_timeout,
-                request_timeout: settings.request_timeout,
-                redirects: settings.redirects,
-                response_size: settings.response_size,
-                pools: Mutex::default(),
-            }),
+            shared: Arc::new(ArcSwap::from_pointee(Shared::new(settings)?)),
         })
+    }
+
+    /// Uses other settings from the next request on; connections made under the old ones are not reused.
+    pub fn use_settings(&self, settings: Settings) -> Result<(), ClientError> {
+        self.shared.store(Arc::new(Shared::new(settings)?));
+        Ok(())
     }
 
     /// Sends a request and follows redirects that keep method and body (301, 302, 307, 308). Any other answer, of
     /// whatever status, is handed back.
     pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
-        let after = self.shared.request_timeout;
+        let shared = self.shared.load_full();
+        let after = shared.request_timeout;
         let server = server_of(&request.url);
-        match tokio::time::timeout(after, self.follow(request)).await {
+        match tokio::time::timeout(after, shared.follow(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ClientError::Timeout { server, after }),
         }
+    }
+}
+
+impl Shared {
+    fn new(settings: Settings) -> Result<Self, ClientError> {
+        let tls = trust::client_config(settings.ca, settings.identity)?;
+        Ok(Self {
+            tls: Arc::new(tls),
+            guard: Guard::new(settings.allow_networks),
+            connect_timeout: settings.connect_timeout,
+            request_timeout: settings.request_timeout,
+            redirects: settings.redirects,
+            response_size: settings.response_size,
+            pools: Mutex::default(),
+        })
     }
 
     async fn follow(&self, mut request: Request) -> Result<Response, ClientError> {
         let first = request.url.clone();
         let mut permanent = true;
         let mut moved_to = None;
-        for _ in 0..=self.shared.redirects {
+        for _ in 0..=self.redirects {
             let response = self.exchange(&request).await?;
             let Some(target) = redirect_target(&response, &request.url)? else {
                 return Ok(Response {
@@ -159,7 +173,7 @@ impl Client {
         }
         Err(ClientError::TooManyRedirects {
             server: server_of(&first),
-            limit: self.shared.redirects,
+            limit: self.redirects,
         })
     }
 
@@ -185,7 +199,7 @@ impl Client {
             .map_err(|error| classify(&error, &server))?;
         let (head, body) = response.into_parts();
         note(request, head.status);
-        let limit = self.shared.response_size;
+        let limit = self.response_size;
         let body = Limited::new(body, limit).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 ClientError::TooLong {
@@ -206,11 +220,7 @@ impl Client {
     }
 
     fn pool(&self, reach: &Reach) -> HttpsPool {
-        let mut pools = self
-            .shared
-            .pools
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if pools.len() >= MAX_POOLS && !pools.contains_key(reach) {
             pools.clear();
         }
@@ -222,10 +232,10 @@ impl Client {
 
     fn new_pool(&self, reach: Reach) -> HttpsPool {
         let connector = Connector {
-            tls: self.shared.tls.clone(),
-            guard: self.shared.guard.clone(),
+            tls: self.tls.clone(),
+            guard: self.guard.clone(),
             reach,
-            timeout: self.shared.connect_timeout,
+            timeout: self.connect_timeout,
         };
         Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

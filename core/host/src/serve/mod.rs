@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `node` | [`Node`]: everything one configuration makes, which every request is answered by |
 //! | `files` | what the host keeps in its state folder: the token, where it listens |
+//! | `listeners` | the sockets |
+//! | `watch` | certificates that change on disk |
 //! | `metrics` | what is counted |
 //! | `admin` | health and metrics over HTTP |
 //!
@@ -12,8 +14,10 @@
 
 mod admin;
 mod files;
+mod listeners;
 mod metrics;
 mod node;
+mod watch;
 
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
@@ -26,11 +30,11 @@ use crate::{
     outgoing::ClientError,
     plugin::PluginErrors,
     receiver, submission,
-    transport::{self, Arrival, Body, Handler, Listening, Response, TlsError},
+    transport::{Arrival, Body, Handler, Response, TlsError},
 };
 use arc_swap::ArcSwap;
 use http::Request;
-use rustls::ServerConfig;
+use listeners::Listeners;
 use std::{
     future::Future,
     io,
@@ -41,6 +45,7 @@ use std::{
     time::Instant,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use watch::Watched;
 
 /// The host cannot be started with this configuration.
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +108,13 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
     let mut host = Host::start(path).await?;
     tracing::info!(took = ?begun.elapsed(), "ready");
+    let mut look = tokio::time::interval(watch::EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            _ = look.tick() => host.refresh_certificates(),
             _ = hangup.recv() => match host.reload(path).await {
                 Ok(()) => tracing::info!("the configuration was read again"),
                 Err(error) => tracing::error!("the new configuration is not used, the old one stays: {error}"),
@@ -122,7 +130,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 /// A host that listens.
 pub struct Host {
     current: Arc<Current>,
-    listening: Vec<Listening>,
+    listeners: Listeners,
+    watched_client: Watched,
 }
 
 /// The node that answers now.
@@ -131,11 +140,14 @@ struct Current(ArcSwap<Node>);
 impl Host {
     /// Reads the configuration, opens the plugins and listens.
     pub async fn start(path: &Path) -> Result<Self, ServeError> {
-        let node = Node::new(Config::read(path)?, Arc::default()).await?;
+        let config = Config::read(path)?;
+        let watched_client = Watched::client(&config.client);
+        let node = Node::new(config, Arc::default()).await?;
         let current = Arc::new(Current(ArcSwap::from_pointee(node)));
         let mut host = Self {
             current,
-            listening: Vec::new(),
+            listeners: Listeners::default(),
+            watched_client,
         };
         let node = host.current.0.load_full();
         host.listen(&node).await?;
@@ -145,83 +157,41 @@ impl Host {
     /// Reads the configuration again; on an error everything stays as it is.
     pub async fn reload(&mut self, path: &Path) -> Result<(), ServeError> {
         let lasting = self.current.0.load().lasting.clone();
-        let node = Arc::new(Node::new(Config::read(path)?, lasting).await?);
+        let config = Config::read(path)?;
+        let watched_client = Watched::client(&config.client);
+        let node = Arc::new(Node::new(config, lasting).await?);
         self.listen(&node).await?;
+        self.watched_client = watched_client;
         self.current.0.store(node);
         Ok(())
     }
 
+    /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
+    pub fn refresh_certificates(&mut self) {
+        let node = self.current.0.load_full();
+        self.listeners.refresh(&node.config.limits);
+        if self.watched_client.changed() {
+            self.watched_client.tell(node.refresh_client());
+        }
+    }
+
     /// Finishes what has begun, then ends.
     pub async fn stop(self) {
-        futures::future::join_all(self.listening.into_iter().map(Listening::stop)).await;
+        self.listeners.stop().await;
         files::forget_listeners(&self.current.0.load().config.server.state);
     }
 
-    /// Listens where the configuration of `node` says, and nowhere else.
-    async fn listen(&mut self, node: &Arc<Node>) -> Result<(), ServeError> {
-        let config = &node.config;
-        if config.listeners.is_empty() {
-            return Err(ServeError::NoListener(config.file.clone()));
-        }
-        let mut kept: Vec<(usize, Option<ServerConfig>)> = Vec::new();
-        let mut bound = Vec::new();
-        for listener in &config.listeners {
-            let tls = listener
-                .tls
-                .as_ref()
-                .map(transport::server_config)
-                .transpose()?;
-            let same = |(place, it): (usize, &Listening)| {
-                let taken = kept.iter().any(|(kept, _)| *kept == place);
-                it.role == listener.role && it.configured == listener.address && !taken
-            };
-            if let Some(place) = self.listening.iter().enumerate().position(same) {
-                kept.push((place, tls));
-                continue;
-            }
-            bound.push(
-                transport::bind(listener, tls)
-                    .await
-                    .map_err(|error| ServeError::Bind {
-                        address: listener.address,
-                        role: listener.role.as_str(),
-                        error,
-                    })?,
-            );
-        }
-        // From here on nothing fails.
-        let mut listening = Vec::new();
-        for (place, old) in std::mem::take(&mut self.listening).into_iter().enumerate() {
-            match kept.iter_mut().find(|(kept, _)| *kept == place) {
-                Some((_, tls)) => {
-                    old.use_settings(tls.take(), &config.limits);
-                    listening.push(old);
-                }
-                None => drop(tokio::spawn(old.stop())),
-            }
-        }
+    /// Listens where the configuration of `node` says, and notes where for the command line.
+    async fn listen(&mut self, node: &Node) -> Result<(), ServeError> {
         let handler: Arc<dyn Handler> = self.current.clone();
-        for socket in bound {
-            tracing::info!(role = socket.role.as_str(), address = %socket.address, "listening");
-            listening.push(socket.serve(handler.clone(), &config.limits));
-        }
-        self.listening = listening;
-        self.note_listeners(config);
-        Ok(())
-    }
-
-    fn note_listeners(&self, config: &Config) {
-        let notes = self.listening.iter().map(|it| ListenerNote {
-            role: it.role.as_str().to_owned(),
-            address: it.address,
-            tls: it.speaks_tls(),
-        });
-        if let Err(error) = files::note_listeners(&config.server.state, &notes.collect::<Vec<_>>())
-        {
+        self.listeners.follow(&node.config, &handler).await?;
+        let state = &node.config.server.state;
+        if let Err(error) = files::note_listeners(state, &self.listeners.notes()) {
             tracing::warn!(
                 "where the host listens could not be noted for the command line: {error}"
             );
         }
+        Ok(())
     }
 }
 

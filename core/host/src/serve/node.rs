@@ -25,6 +25,8 @@ pub struct Node {
     pub plugins: Arc<Plugins>,
     /// To our own calendar users.
     pub delivery: Delivery,
+    /// HTTPS to other servers.
+    pub client: Client,
     /// To everybody else.
     pub sender: Sender,
     /// What we take.
@@ -73,15 +75,21 @@ impl Node {
         warn_of_oddities(&config, &plugins);
         Ok(Self {
             delivery: Delivery::new(config.clone(), plugins.clone()),
-            sender: Sender::new(client, plugins.clone(), signer.clone()),
+            sender: Sender::new(client.clone(), plugins.clone(), signer.clone()),
             published: Published::new(&config).map_err(state)?,
             keys: Keys::new(config.verification.private_exchange.clone()),
             users: Arc::new(users),
             lasting,
             signer,
+            client,
             plugins,
             config,
         })
+    }
+
+    /// Reads the certificates for other servers again.
+    pub(super) fn refresh_client(&self) -> Result<(), ServeError> {
+        Ok(self.client.use_settings(settings(&self.config)?)?)
     }
 
     /// Sends a message on behalf of one of our users, later than the answer that caused it.

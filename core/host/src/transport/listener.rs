@@ -49,9 +49,7 @@ pub struct Bound {
     pub role: Role,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
-    configured: SocketAddr,
     socket: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
 }
 
 /// A listener that is being served.
@@ -60,30 +58,34 @@ pub struct Listening {
     pub role: Role,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
-    /// Where the configuration says it listens; the port may be 0.
-    pub configured: SocketAddr,
     settings: Arc<ArcSwap<Settings>>,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 /// Binds a listener's socket.
-pub async fn bind(listener: &Listener, tls: Option<ServerConfig>) -> io::Result<Bound> {
+pub async fn bind(listener: &Listener) -> io::Result<Bound> {
     let socket = TcpListener::bind(listener.address).await?;
     Ok(Bound {
         role: listener.role,
         address: socket.local_addr()?,
-        configured: listener.address,
         socket,
-        tls: tls.map(Arc::new),
     })
 }
 
 impl Bound {
-    /// Serves connections until told to stop.
-    pub fn serve(self, handler: Arc<dyn Handler>, limits: &Limits) -> Listening {
+    /// Serves connections until told to stop, with TLS if there is a configuration for it.
+    pub fn serve(
+        self,
+        tls: Option<ServerConfig>,
+        handler: Arc<dyn Handler>,
+        limits: &Limits,
+    ) -> Listening {
         let (stop, stopped) = watch::channel(false);
-        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(self.tls, limits)));
+        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(
+            tls.map(Arc::new),
+            limits,
+        )));
         let server = Arc::new(Server {
             role: self.role,
             settings: settings.clone(),
@@ -94,7 +96,6 @@ impl Bound {
         Listening {
             role: self.role,
             address: self.address,
-            configured: self.configured,
             settings,
             stop,
             task,
@@ -107,11 +108,6 @@ impl Listening {
     pub fn use_settings(&self, tls: Option<ServerConfig>, limits: &Limits) {
         let settings = Settings::new(tls.map(Arc::new), limits);
         self.settings.store(Arc::new(settings));
-    }
-
-    /// Whether new connections speak TLS.
-    pub fn speaks_tls(&self) -> bool {
-        self.settings.load().tls.is_some()
     }
 
     /// Takes no more connections, lets requests that have begun end, and returns when they have.

@@ -1,0 +1,131 @@
+//! The sockets of a host: kept over a reload where the configuration keeps them, opened and closed where it does not.
+
+use super::{ListenerNote, ServeError, watch::Watched};
+use crate::{
+    config::{Config, Limits, Listener},
+    transport::{self, Handler, Listening, TlsError},
+};
+use rustls::ServerConfig;
+use std::sync::Arc;
+
+/// The listeners that are served.
+#[derive(Default)]
+pub(super) struct Listeners(Vec<Open>);
+
+struct Open {
+    listening: Listening,
+    listener: Listener,
+    watched: Watched,
+}
+
+/// A listener as the new configuration wants it: certificates read, so that nothing fails any more.
+struct Wanted {
+    listener: Listener,
+    watched: Watched,
+    tls: Option<ServerConfig>,
+}
+
+impl Wanted {
+    fn new(listener: &Listener) -> Result<Self, TlsError> {
+        Ok(Self {
+            listener: listener.clone(),
+            // Before the files are read, so that no change goes unseen.
+            watched: Watched::listener(listener.tls.as_ref()),
+            tls: tls(listener)?,
+        })
+    }
+}
+
+fn tls(listener: &Listener) -> Result<Option<ServerConfig>, TlsError> {
+    let tls = listener.tls.as_ref();
+    tls.map(transport::server_config).transpose()
+}
+
+impl Listeners {
+    /// Listens where `config` says and nowhere else; on an error everything stays as it is.
+    pub(super) async fn follow(
+        &mut self,
+        config: &Config,
+        handler: &Arc<dyn Handler>,
+    ) -> Result<(), ServeError> {
+        if config.listeners.is_empty() {
+            return Err(ServeError::NoListener(config.file.clone()));
+        }
+        let mut kept: Vec<(usize, Wanted)> = Vec::new();
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            let wanted = Wanted::new(listener)?;
+            let taken = |place| kept.iter().any(|(kept, _)| *kept == place);
+            let place = (0..self.0.len()).find(|&place| {
+                let open = &self.0[place].listener;
+                (open.role, open.address) == (listener.role, listener.address) && !taken(place)
+            });
+            match place {
+                Some(place) => kept.push((place, wanted)),
+                None => bound.push((bind(listener).await?, wanted)),
+            }
+        }
+        // From here on nothing fails.
+        for (place, open) in std::mem::take(&mut self.0).into_iter().enumerate() {
+            match kept.iter().position(|(kept, _)| *kept == place) {
+                Some(position) => self.keep(open, kept.swap_remove(position).1, &config.limits),
+                None => drop(tokio::spawn(open.listening.stop())),
+            }
+        }
+        for (socket, wanted) in bound {
+            tracing::info!(role = socket.role.as_str(), address = %socket.address, "listening");
+            self.0.push(Open {
+                listening: socket.serve(wanted.tls, handler.clone(), &config.limits),
+                listener: wanted.listener,
+                watched: wanted.watched,
+            });
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, open: Open, wanted: Wanted, limits: &Limits) {
+        open.listening.use_settings(wanted.tls, limits);
+        self.0.push(Open {
+            listening: open.listening,
+            listener: wanted.listener,
+            watched: wanted.watched,
+        });
+    }
+
+    /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
+    pub(super) fn refresh(&mut self, limits: &Limits) {
+        for open in &mut self.0 {
+            if !open.watched.changed() {
+                continue;
+            }
+            let read = tls(&open.listener).map(|tls| open.listening.use_settings(tls, limits));
+            open.watched.tell(read);
+        }
+    }
+
+    /// Where they listen, for the command line.
+    pub(super) fn notes(&self) -> Vec<ListenerNote> {
+        let note = |open: &Open| ListenerNote {
+            role: open.listener.role.as_str().to_owned(),
+            address: open.listening.address,
+            tls: open.listener.tls.is_some(),
+        };
+        self.0.iter().map(note).collect()
+    }
+
+    /// Takes no more connections, and returns when requests that had begun have ended.
+    pub(super) async fn stop(self) {
+        let all = self.0.into_iter().map(|open| open.listening.stop());
+        futures::future::join_all(all).await;
+    }
+}
+
+async fn bind(listener: &Listener) -> Result<transport::Bound, ServeError> {
+    transport::bind(listener)
+        .await
+        .map_err(|error| ServeError::Bind {
+            address: listener.address,
+            role: listener.role.as_str(),
+            error,
+        })
+}
