@@ -7,11 +7,13 @@
 //! | `child` | a `convoke serve` process that lives no longer than this one |
 //! | `wire` | what went over the wire, from the hosts' logs |
 //! | `story` | the steps |
+//! | `evidence` | what they are held against |
 //!
 //! Always true: the two hosts share no file and talk over TLS that is verified; when the demo ends, its processes and its
 //! folder are gone. Only if it is killed (SIGKILL) the folder stays; the processes end then too.
 
 mod child;
+mod evidence;
 mod people;
 mod story;
 mod wire;

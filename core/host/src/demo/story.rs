@@ -1,7 +1,7 @@
 //! The steps: each does something, shows what went over the wire, and checks that it did what it says.
 
 use super::{
-    failure,
+    evidence, failure,
     people::{ANNA, BO, CLEO, DAN, Person, basic},
     wire::Wire,
     world::{House, World},
@@ -18,10 +18,10 @@ use convoke_calendar::{
     message::Message,
     tree::{Calendar, Limits},
 };
-use convoke_sdk::{NewObject, Precondition, StoredObject};
+use convoke_sdk::{NewObject, Precondition};
 use convoke_types::{BusyType, CalendarAddress, TimeRange, Uid};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
-use std::{cell::RefCell, path::PathBuf};
+use std::cell::RefCell;
 
 /// The story of one meeting.
 pub(super) struct Story<'a> {
@@ -31,7 +31,7 @@ pub(super) struct Story<'a> {
     /// The hosts' submission listeners.
     harbour: Submission,
     meadow: Submission,
-    /// Opened beside the hosts, to look into the calendars.
+    /// What the hosts note of their exchanges.
     wires: RefCell<[Wire; 2]>,
     uid: Uid,
 }
@@ -213,7 +213,7 @@ Their administrators have exchanged the public halves of the signing keys, and n
     /// What came to lie in the vdir, where khal or vdirsyncer would find it.
     async fn show_copy(&self) -> Result<(), Failure> {
         step(3, "Bo finds it among his files")?;
-        let (file, text) = self.file_of_bo()?;
+        let (file, text) = evidence::file_of_bo(self.world, &self.uid)?;
         say(&format!("  {}\n", file.display()))?;
         let shown = |line: &&str| {
             ["SUMMARY", "DTSTART", "ORGANIZER", "ATTENDEE"]
@@ -239,7 +239,7 @@ Their administrators have exchanged the public halves of the signing keys, and n
             "bo's file is an object, not a message",
         )?;
         check(
-            answer_in(&self.copy(&BO).await?, &BO)? == "NEEDS-ACTION",
+            self.bos_answer_at(&BO).await? == "NEEDS-ACTION",
             "bo has not answered yet",
         )?;
         done("an ordinary .ics file in an ordinary vdir")
@@ -270,9 +270,9 @@ Their administrators have exchanged the public halves of the signing keys, and n
             .iter()
             .all(|response| response.status.is_success());
         check(delivered, "the answer arrived")?;
-        let at_annas = answer_in(&self.copy(&ANNA).await?, &BO)?;
+        let at_annas = self.bos_answer_at(&ANNA).await?;
         check(at_annas == "ACCEPTED", "anna's copy shows that bo accepts")?;
-        let at_bos = answer_in(&self.copy(&BO).await?, &BO)?;
+        let at_bos = self.bos_answer_at(&BO).await?;
         check(at_bos == "ACCEPTED", "bo's own copy follows")?;
         done("anna's calendar now says: bo ACCEPTED")
     }
@@ -381,43 +381,10 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
         Message::read(calendar).map_err(failure)
     }
 
-    /// Bo's file of the meeting.
-    fn file_of_bo(&self) -> Result<(PathBuf, String), Failure> {
-        let mut folders = vec![self.world.meadow.folder.join("calendars")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(failure)? {
-                let path = entry.map_err(failure)?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.to_string_lossy().contains("bo@")
-                    && let Ok(text) = std::fs::read_to_string(&path)
-                    && text.contains(self.uid.as_str())
-                {
-                    return Ok((path, text));
-                }
-            }
-        }
-        Err(failure("bo has no file of the invitation in meadow's vdir"))
-    }
-
-    /// A person's copy of the meeting, read through the store plugin.
-    async fn copy(&self, person: &Person) -> Result<StoredObject, Failure> {
-        let address = address(person)?;
-        let houses = [&self.world.harbour, &self.world.meadow];
-        let house = houses
-            .into_iter()
-            .find(|house| address.domain() == Ok(&house.domain));
-        let house = house.ok_or_else(|| failure("a person of neither domain"))?;
-        let config = open_config(&house.config_file())?;
-        let plugins = Plugins::open(&serve::setup(&config))
-            .await
-            .map_err(failure)?;
-        let store = plugins.stores.for_address(&address);
-        let store = store.ok_or_else(|| failure("no store serves the demo's domain"))?;
-        let user = store.find(&address).await.map_err(failure)?;
-        let user = user.ok_or_else(|| failure(format!("{address} is gone")))?;
-        let copy = store.get(&user.id, &self.uid).await.map_err(failure)?;
-        copy.ok_or_else(|| failure(format!("{address} has no copy of the meeting")))
+    /// What bo has answered, as somebody's calendar has it.
+    async fn bos_answer_at(&self, person: &Person) -> Result<String, Failure> {
+        let copy = evidence::copy(self.world, person, &self.uid).await?;
+        evidence::answer_in(&copy, &BO)
     }
 
     fn range(&self) -> Result<TimeRange, Failure> {
@@ -454,21 +421,7 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
     }
 }
 
-/// What a copy says of a person's answer.
-fn answer_in(copy: &StoredObject, person: &Person) -> Result<String, Failure> {
-    let who = address(person)?;
-    let calendar = Calendar::parse(&copy.data, &Limits::default()).map_err(failure)?;
-    let event = calendar.main_components().next();
-    let lines = event.into_iter().flat_map(|event| event.all("ATTENDEE"));
-    let mut its =
-        lines.filter(|line| CalendarAddress::new(&line.value).is_ok_and(|it| it.same_user(&who)));
-    let line = its
-        .next()
-        .ok_or_else(|| failure(format!("{who} is not invited")))?;
-    Ok(line.param("PARTSTAT").unwrap_or("NEEDS-ACTION").to_owned())
-}
-
-fn address(person: &Person) -> Result<CalendarAddress, Failure> {
+pub(super) fn address(person: &Person) -> Result<CalendarAddress, Failure> {
     person.address.parse().map_err(failure)
 }
 
