@@ -6,54 +6,52 @@
 use crate::{
     freebusy::own_zone,
     itip::Owner,
-    recurrence::{self, RecurrenceError},
+    recurrence::{RecurrenceError, Series},
+    rule::Work,
     time::{Length, When},
     tree::{Calendar, Component, Limits},
     zone::Zones,
 };
 use convoke_types::{BusySpan, BusyType, TimeRange, merge};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 /// When the availability that `calendars` state together makes their owner busy in `range`.
+///
+/// Among components of one PRIORITY, busy time of several is of the strongest type (BUSY, then BUSY-UNAVAILABLE, then
+/// BUSY-TENTATIVE), and what one of them calls available is.
 pub fn unavailable(
     calendars: &[Calendar],
     owner: Option<&Owner>,
     range: TimeRange,
-    _limits: &Limits,
+    limits: &Limits,
 ) -> Result<Vec<BusySpan>, RecurrenceError> {
-    let own = own_zone(owner);
     let mut layers = Vec::new();
+    let mut work = Work::of(limits.work);
     for calendar in calendars {
-        for component in calendar
-            .root()
-            .components
-            .iter()
-            .filter(|it| it.is("VAVAILABILITY"))
-        {
-            if let Some(layer) = Layer::of(calendar, component, &own, range)? {
-                layers.push(layer);
-            }
+        let zones = Zones::of(calendar, own_zone(owner));
+        let components = calendar.root().components.iter();
+        for component in components.filter(|it| it.is("VAVAILABILITY")) {
+            layers.extend(Layer::of(component, &zones, range, &mut work)?);
         }
     }
-    // RFC 7953 §3.2: 1 is the highest, 9 the lowest, 0 (or none) below that.
-    layers.sort_by_key(|layer| {
-        std::cmp::Reverse(if layer.priority == 0 {
-            10
-        } else {
-            layer.priority
-        })
-    });
+    // RFC 7953 §4: of one priority, the type that wins is painted last.
+    layers.sort_by_key(|layer| (layer.priority, layer.strength()));
     let mut canvas = Vec::new();
-    for layer in layers {
-        paint(&mut canvas, layer.range, Some(layer.busy));
-        for free in layer.available {
-            paint(&mut canvas, free, None);
+    for of_one_priority in layers.chunk_by(|one, other| one.priority == other.priority) {
+        for layer in of_one_priority {
+            canvas = without(canvas, &[layer.range]);
+            let (range, kind) = (layer.range, layer.busy);
+            canvas.push(BusySpan { range, kind });
+            canvas.sort_unstable_by_key(|span| span.range);
         }
+        let available = of_one_priority.iter().flat_map(|layer| &layer.available);
+        canvas = without(canvas, &joined(available.copied()));
     }
     Ok(merge(canvas, range))
 }
 
 struct Layer {
+    /// The higher, the more it counts.
     priority: u8,
     range: TimeRange,
     busy: BusyType,
@@ -63,76 +61,65 @@ struct Layer {
 impl Layer {
     /// The part of a VAVAILABILITY that lies in `range`; `None` if none does.
     fn of(
-        calendar: &Calendar,
         component: &Component,
-        own: &TimeZone,
+        zones: &Zones,
         range: TimeRange,
+        work: &mut Work,
     ) -> Result<Option<Self>, RecurrenceError> {
-        let zones = Zones::of(calendar, own.clone());
-        let Some(range) = extent(component, &zones)?.clip(&range) else {
+        let Some(range) = extent(component, zones)?.and_then(|extent| extent.clip(&range)) else {
             return Ok(None);
         };
-        let mut hours = Calendar::new();
-        hours
-            .root_mut()
-            .components
-            .extend(calendar.zones().cloned());
         let mut available = Vec::new();
-        for (_, group) in grouped(component) {
-            let mut one = hours.clone();
-            one.root_mut().components.extend(group);
-            let instances = recurrence::instances(&one, "AVAILABLE", own, range)?;
-            let ranges = instances
-                .iter()
-                .filter_map(|it| TimeRange::new(it.start, it.end).ok());
-            available.extend(ranges.filter_map(|it| it.clip(&range)));
+        let hours = component.components.iter().filter(|it| it.is("AVAILABLE"));
+        for series in Series::all(hours, zones)? {
+            series.walk(range, work, &mut |instance| {
+                let time = TimeRange::new(instance.start, instance.end).ok();
+                available.extend(time.and_then(|time| time.clip(&range)));
+            })?;
         }
-        let priority = component
-            .value("PRIORITY")
-            .and_then(|text| text.trim().parse().ok());
         Ok(Some(Self {
-            priority: priority.filter(|it| *it <= 9).unwrap_or(0),
+            priority: priority(component),
             range,
             busy: busy_type(component),
             available,
         }))
     }
-}
 
-/// The AVAILABLE components by UID: those of one UID are a series with its overrides.
-fn grouped(component: &Component) -> std::collections::BTreeMap<String, Vec<Component>> {
-    let mut groups = std::collections::BTreeMap::<String, Vec<Component>>::new();
-    for (place, available) in component
-        .components
-        .iter()
-        .filter(|it| it.is("AVAILABLE"))
-        .enumerate()
-    {
-        let uid = available
-            .value("UID")
-            .map_or_else(|| format!("\0{place}"), str::to_owned);
-        groups.entry(uid).or_default().push(available.clone());
+    const fn strength(&self) -> u8 {
+        match self.busy {
+            BusyType::BusyTentative => 0,
+            BusyType::BusyUnavailable => 1,
+            BusyType::Busy => 2,
+        }
     }
-    groups
 }
 
-/// From DTSTART, or ever, to DTEND, or for ever (RFC 7953 §3.1).
-fn extent(component: &Component, zones: &Zones) -> Result<TimeRange, RecurrenceError> {
+/// RFC 7953 §4: 1 is the highest, 9 the lowest but for 0, which is the same as none.
+fn priority(component: &Component) -> u8 {
+    let written = component
+        .value("PRIORITY")
+        .and_then(|text| text.trim().parse().ok());
+    match written {
+        Some(written @ 1..=9) => 10 - written,
+        _ => 0,
+    }
+}
+
+/// From DTSTART, or ever, to DTEND, or for ever (RFC 7953 §3.1); `None` if it ends before it begins.
+fn extent(component: &Component, zones: &Zones) -> Result<Option<TimeRange>, RecurrenceError> {
     let start = component.get("DTSTART").map(When::of).transpose()?;
-    let from = start
-        .as_ref()
-        .map_or(Timestamp::MIN, |start| start.instant(zones));
+    let from = match &start {
+        Some(start) => start.instant(zones)?,
+        None => Timestamp::MIN,
+    };
     let to = match (component.get("DTEND"), component.get("DURATION"), &start) {
-        (Some(end), ..) => When::of(end)?.instant(zones),
+        (Some(end), ..) => When::of(end)?.instant(zones)?,
         (None, Some(length), Some(start)) => {
-            Length::of(length)?.end(start.wall, &start.zone(zones))
+            Length::of(length)?.end(start.wall, &start.zone(zones)?)
         }
         _ => Timestamp::MAX,
     };
-    // What ends before it begins covers nothing that can be asked for.
-    Ok(TimeRange::new(from, to).unwrap_or(
-        TimeRange::new(Timestamp::MIN, Timestamp::UNIX_EPOCH.min(from)).unwrap_or(TimeRange::ALL),
-    ))
+    Ok(TimeRange::new(from, to).ok())
 }
 
 /// RFC 7953 §3.2: BUSY-UNAVAILABLE is the default.
@@ -149,62 +136,38 @@ fn busy_type(component: &Component) -> BusyType {
     }
 }
 
-/// Gives `range` a new colour, or none.
-fn paint(canvas: &mut Vec<BusySpan>, range: TimeRange, busy: Option<BusyType>) {
-    let mut rest = Vec::with_capacity(canvas.len() + 1);
-    for span in canvas.drain(..) {
-        if !span.range.overlaps(&range) {
-            rest.push(span);
-            continue;
-        }
-        for (from, to) in [
-            (span.range.start(), range.start()),
-            (range.end(), span.range.end()),
-        ] {
-            if let Ok(left) = TimeRange::new(from, to) {
-                rest.push(BusySpan {
-                    range: left,
-                    ..span
-                });
+/// Sorted, and joined where they touch.
+fn joined(ranges: impl Iterator<Item = TimeRange>) -> Vec<TimeRange> {
+    let kind = BusyType::Busy;
+    let spans = merge(ranges.map(|range| BusySpan { range, kind }), TimeRange::ALL);
+    spans.iter().map(|span| span.range).collect()
+}
+
+/// What is left of spans that do not overlap, without holes; all sorted.
+fn without(spans: Vec<BusySpan>, holes: &[TimeRange]) -> Vec<BusySpan> {
+    let mut left = Vec::with_capacity(spans.len());
+    let mut holes = holes.iter().peekable();
+    for span in spans {
+        let mut start = span.range.start();
+        while let Some(hole) = holes.peek() {
+            if hole.start() >= span.range.end() {
+                break;
             }
+            left.extend(
+                TimeRange::new(start, hole.start()).map(|range| BusySpan { range, ..span }),
+            );
+            start = start.max(hole.end());
+            if hole.end() > span.range.end() {
+                break; // it may reach into the next span
+            }
+            holes.next();
         }
+        left.extend(
+            TimeRange::new(start, span.range.end()).map(|range| BusySpan { range, ..span }),
+        );
     }
-    rest.extend(busy.map(|kind| BusySpan { range, kind }));
-    *canvas = rest;
+    left
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_available_on_monday_morning_is_busy_the_rest_of_the_week() {
-        let text = "BEGIN:VCALENDAR\nBEGIN:VAVAILABILITY\nUID:1\nDTSTAMP:20270101T000000Z\nBEGIN:AVAILABLE\nUID:2\nDTSTART:20261228T090000Z\nDTEND:20261228T120000Z\nRRULE:FREQ=WEEKLY\nEND:AVAILABLE\nEND:VAVAILABILITY\nEND:VCALENDAR\n";
-        let holiday = "BEGIN:VCALENDAR\nBEGIN:VAVAILABILITY\nUID:3\nPRIORITY:1\nBUSYTYPE:BUSY\nDTSTART:20270104T100000Z\nDURATION:PT1H\nEND:VAVAILABILITY\nEND:VCALENDAR\n";
-        let calendars = [holiday, text]
-            .map(|text| Calendar::parse(text.as_bytes(), &Limits::default()).unwrap());
-        let range = TimeRange::new(
-            "2027-01-04T00:00:00Z".parse().unwrap(),
-            "2027-01-05T00:00:00Z".parse().unwrap(),
-        )
-        .unwrap();
-        let shown = |calendars: &[Calendar]| -> Vec<String> {
-            let spans = unavailable(calendars, None, range, &Limits::default()).unwrap();
-            spans
-                .iter()
-                .map(|it| format!("{} {} {}", it.kind, it.range.start(), it.range.end()))
-                .collect()
-        };
-        assert_eq!(
-            shown(&calendars[1..]),
-            [
-                "BUSY-UNAVAILABLE 2027-01-04T00:00:00Z 2027-01-04T09:00:00Z",
-                "BUSY-UNAVAILABLE 2027-01-04T12:00:00Z 2027-01-05T00:00:00Z"
-            ]
-        );
-        assert_eq!(
-            shown(&calendars)[1],
-            "BUSY 2027-01-04T10:00:00Z 2027-01-04T11:00:00Z"
-        );
-    }
-}
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! A confirmed event that is not transparent makes its owner BUSY, a tentative one (by its STATUS or by the owner's own
 //! PARTSTAT) BUSY-TENTATIVE; what is transparent, cancelled, or declined by the owner takes no time. An invitation that
-//! the owner has not answered counts as the event itself says: the time is spoken for until the owner decides.
+//! the owner has not answered counts as the event itself says: RFC 4791 §7.10 looks at TRANSP and STATUS alone, and the
+//! time is spoken for until the owner decides. A to-do takes no time; a VFREEBUSY that is stored takes what it states.
 
 mod message;
 
@@ -10,13 +11,17 @@ pub use message::{answer, read_answer, request};
 
 use crate::{
     itip::Owner,
-    recurrence::{self, Instance, RecurrenceError},
-    time::period,
+    recurrence::{Instance, RecurrenceError, Series},
+    rule::Work,
+    time::{Period, values},
     tree::{Calendar, Component, Limits, Property},
     zone::Zones,
 };
 use convoke_types::{BusySpan, BusyType, TimeRange, merge};
 use jiff::tz::TimeZone;
+
+/// The most spans of one object; more are refused, as nobody can be busy so often.
+const MAX_SPANS: usize = 200_000;
 
 /// When a calendar object makes its owner busy in `range`: clipped, sorted, merged within a type.
 ///
@@ -26,23 +31,64 @@ pub fn busy(
     calendar: &Calendar,
     owner: Option<&Owner>,
     range: TimeRange,
-    _limits: &Limits,
+    limits: &Limits,
 ) -> Result<Vec<BusySpan>, RecurrenceError> {
-    let own = own_zone(owner);
-    let mut spans = Vec::new();
-    for instance in recurrence::instances(calendar, "VEVENT", &own, range)? {
-        spans.extend(span(&instance, owner));
+    let zones = Zones::of(calendar, own_zone(owner));
+    let events = of_kind(calendar, "VEVENT");
+    let mut work = Work::of(limits.work);
+    let mut spans = Spans::within(range);
+    // What takes no time is not expanded, whatever its rule.
+    if of_kind(calendar, "VEVENT").any(|event| kind(event, owner).is_some()) {
+        for series in Series::all(events, &zones)? {
+            series.walk(range, &mut work, &mut |instance| {
+                spans.add(span(&instance, owner));
+            })?;
+        }
     }
-    let zones = Zones::of(calendar, own);
-    for component in calendar
-        .root()
-        .components
-        .iter()
-        .filter(|it| it.is("VFREEBUSY"))
-    {
-        spans.extend(stated(component, &zones)?);
+    for component in of_kind(calendar, "VFREEBUSY") {
+        for span in stated(component, &zones)? {
+            spans.add(Some(span));
+        }
     }
-    Ok(merge(spans, range))
+    spans.merged()
+}
+
+fn of_kind<'c>(calendar: &'c Calendar, kind: &'static str) -> impl Iterator<Item = &'c Component> {
+    let components = calendar.root().components.iter();
+    components.filter(move |component| component.is(kind))
+}
+
+/// Busy time as it is found; merged now and then, so that a minutely meeting of a minute takes little memory.
+struct Spans {
+    range: TimeRange,
+    spans: Vec<BusySpan>,
+    merge_at: usize,
+}
+
+impl Spans {
+    const fn within(range: TimeRange) -> Self {
+        Self {
+            range,
+            spans: Vec::new(),
+            merge_at: 4096,
+        }
+    }
+
+    fn add(&mut self, span: Option<BusySpan>) {
+        self.spans.extend(span);
+        if self.spans.len() >= self.merge_at {
+            self.spans = merge(std::mem::take(&mut self.spans), self.range);
+            self.merge_at = 2 * self.spans.len().max(2048);
+        }
+    }
+
+    fn merged(self) -> Result<Vec<BusySpan>, RecurrenceError> {
+        let spans = merge(self.spans, self.range);
+        if spans.len() > MAX_SPANS {
+            return Err(RecurrenceError::TooMany(MAX_SPANS));
+        }
+        Ok(spans)
+    }
 }
 
 /// The zone of dates and floating times.
@@ -92,8 +138,8 @@ fn stated(component: &Component, zones: &Zones) -> Result<Vec<BusySpan>, Recurre
         let Some(kind) = stated_kind(property) else {
             continue;
         };
-        for value in property.value.split(',') {
-            let (start, end) = period(property, value, zones)?;
+        for value in values(property) {
+            let (start, end) = Period::read(property, value)?.instants(zones)?;
             if let Ok(range) = TimeRange::new(start, end) {
                 spans.push(BusySpan { range, kind });
             }

@@ -7,8 +7,9 @@
 use crate::{
     freebusy::{busy, own_zone},
     itip::Owner,
-    recurrence::{self, RecurrenceError, is_endless},
-    tree::{Calendar, Limits},
+    recurrence::{RecurrenceError, Series},
+    tree::{Calendar, Limits, Property},
+    zone::Zones,
 };
 use convoke_types::{ObjectIndex, TimeRange, Uid};
 use jiff::Timestamp;
@@ -30,7 +31,12 @@ pub enum IndexError {
     Recurrence(#[from] RecurrenceError),
 }
 
+/// The most spans kept of one object; with more the object itself is the shorter answer.
+const MAX_SPANS: usize = 10_000;
+
 /// Describes one object of `owner`; what repeats is expanded within `horizon`.
+///
+/// What ends is told whole, wherever it lies, if that is at most 10,000 spans.
 pub fn index(
     calendar: &Calendar,
     owner: Option<&Owner>,
@@ -39,14 +45,12 @@ pub fn index(
 ) -> Result<ObjectIndex, IndexError> {
     let main = calendar.main_components().next().ok_or(IndexError::Empty)?;
     let component = main.name.to_ascii_uppercase();
-    let uid = main
-        .get("UID")
-        .map(super::tree::Property::to_text)
-        .and_then(|uid| Uid::new(uid.trim()).ok());
+    let uid = main.get("UID").map(Property::to_text);
+    let uid = uid.and_then(|uid| Uid::new(uid.trim()).ok());
     let uid = uid.ok_or_else(|| IndexError::Uid {
         component: component.clone(),
     })?;
-    let mut index = ObjectIndex {
+    let index = ObjectIndex {
         component,
         uid,
         spans: Vec::new(),
@@ -54,47 +58,47 @@ pub fn index(
         open_after: None,
     };
     if index.component == "VAVAILABILITY" {
-        index.open_after = Some(Timestamp::MIN);
-        return Ok(index);
+        return Ok(open_everywhere(index));
     }
-    if !calendar.main_components().any(is_endless) {
-        // What ends is told whole, wherever it lies.
+    let zones = Zones::of(calendar, own_zone(owner));
+    let events = calendar.main_components().filter(|it| it.is("VEVENT"));
+    let series = Series::all(events, &zones)?;
+    if !series.iter().any(Series::is_endless) {
         match busy(calendar, owner, TimeRange::ALL, limits) {
             Ok(spans) if spans.len() <= MAX_SPANS => return Ok(ObjectIndex { spans, ..index }),
-            Ok(_) | Err(RecurrenceError::TooMany(_)) => {}
+            Ok(_) | Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    match busy(calendar, owner, horizon, limits) {
-        Ok(spans) if spans.len() <= MAX_SPANS => {
-            index.spans = spans;
-            index.open_before = begins_before(calendar, owner, horizon)?.then_some(horizon.start());
-            index.open_after = Some(horizon.end());
-        }
-        // So much of it that the object itself is the shorter answer.
-        Ok(_) | Err(RecurrenceError::TooMany(_)) => index.open_after = Some(Timestamp::MIN),
+    let spans = match busy(calendar, owner, horizon, limits) {
+        Ok(spans) if spans.len() <= MAX_SPANS => spans,
+        Ok(_) | Err(RecurrenceError::TooMany(_)) => return Ok(open_everywhere(index)),
         Err(error) => return Err(error.into()),
-    }
-    Ok(index)
+    };
+    let begins = series.iter().map(|series| begins(series, horizon));
+    let begins = begins.min().unwrap_or(horizon.start());
+    Ok(ObjectIndex {
+        spans,
+        open_before: (begins < horizon.start()).then_some(horizon.start()),
+        open_after: Some(horizon.end()),
+        ..index
+    })
 }
 
-/// The most spans kept of one object.
-const MAX_SPANS: usize = 10_000;
+/// Nothing that a series takes lies before.
+fn begins(series: &Series, horizon: TimeRange) -> Timestamp {
+    // Dates and overrides may lie anywhere; a series without a main component has only those.
+    let implied = series.begins().unwrap_or(Timestamp::MIN);
+    let apart = series.earliest_apart().unwrap_or(horizon.start());
+    implied.min(apart)
+}
 
-fn begins_before(
-    calendar: &Calendar,
-    owner: Option<&Owner>,
-    horizon: TimeRange,
-) -> Result<bool, RecurrenceError> {
-    let zones = crate::zone::Zones::of(calendar, own_zone(owner));
-    for component in calendar.main_components() {
-        if recurrence::start(component)?.instant(&zones) < horizon.start()
-            || component.get("RDATE").is_some()
-        {
-            return Ok(true);
-        }
+/// The store always hands the object back.
+fn open_everywhere(index: ObjectIndex) -> ObjectIndex {
+    ObjectIndex {
+        open_after: Some(Timestamp::MIN),
+        ..index
     }
-    Ok(false)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub mod index;
 pub mod itip;
 pub mod message;
 pub mod recurrence;
+pub mod rule;
 pub mod time;
 pub mod tree;
+mod wall;
 pub mod zone;

@@ -1,7 +1,11 @@
 //! Dates and times as iCalendar writes them: a date, wall-clock time without a zone, UTC, or wall-clock time in a zone
 //! that is named (RFC 5545 §3.3.4, §3.3.5); durations (§3.3.6) and periods (§3.3.9).
 
-use crate::{message::basic_date_time, tree::Property, zone::Zones};
+use crate::{
+    message::basic_date_time,
+    tree::Property,
+    zone::{ZoneError, Zones},
+};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 /// When something is, before it is known in which zone the wall clock hangs.
@@ -56,23 +60,28 @@ impl When {
 
     /// One of the dates or times that a property holds.
     pub(crate) fn read(property: &Property, value: &str) -> Result<Self, BadValue> {
-        let wall = basic_date_time(value).ok_or_else(|| {
+        Self::parse(value, property.param("TZID")).ok_or_else(|| {
             BadValue::new(
                 property,
                 value,
                 "a date or date-time such as 20270104T100000Z",
             )
-        })?;
+        })
+    }
+
+    /// Reads a date or time. Its form decides, not VALUE: calendars in the wild forget `VALUE=DATE`.
+    pub(crate) fn parse(value: &str, zone: Option<&str>) -> Option<Self> {
+        let wall = basic_date_time(value)?;
         let clock = if !value.contains(['T', 't']) {
             Clock::Date
         } else if value.trim().ends_with(['Z', 'z']) {
             Clock::Utc
-        } else if let Some(id) = property.param("TZID") {
+        } else if let Some(id) = zone {
             Clock::Zone(id.to_owned())
         } else {
             Clock::Floating
         };
-        Ok(Self { wall, clock })
+        Some(Self { wall, clock })
     }
 
     /// Whether it is a whole day.
@@ -81,17 +90,17 @@ impl When {
     }
 
     /// The zone its wall clock hangs in.
-    pub fn zone(&self, zones: &Zones) -> TimeZone {
+    pub fn zone(&self, zones: &Zones) -> Result<TimeZone, ZoneError> {
         match &self.clock {
-            Clock::Utc => TimeZone::UTC,
+            Clock::Utc => Ok(TimeZone::UTC),
             Clock::Zone(id) => zones.get(id),
-            Clock::Date | Clock::Floating => zones.own(),
+            Clock::Date | Clock::Floating => Ok(zones.own()),
         }
     }
 
     /// The instant.
-    pub fn instant(&self, zones: &Zones) -> Timestamp {
-        instant(self.wall, &self.zone(zones))
+    pub fn instant(&self, zones: &Zones) -> Result<Timestamp, ZoneError> {
+        Ok(instant(self.wall, &self.zone(zones)?))
     }
 }
 
@@ -177,7 +186,7 @@ impl Length {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// No shorter than this, whatever the zone does.
+    /// It is no longer than this, whatever the zone does.
     pub(crate) fn at_most(self) -> SignedDuration {
         let days = SignedDuration::from_hours(24 * i64::from(self.days.max(0)) + 26);
         days.saturating_add(self.exact)
@@ -197,27 +206,57 @@ fn parts(text: &str) -> Option<Vec<(i64, char)>> {
     Some(parts)
 }
 
-/// One of the periods that a property holds (RFC 5545 §3.3.9): both ends, or start and length.
-pub(crate) fn period(
-    property: &Property,
-    value: &str,
-    zones: &Zones,
-) -> Result<(Timestamp, Timestamp), BadValue> {
-    let wrong = || BadValue::new(property, value, "a period such as 20270104T100000Z/PT1H");
-    let (start, end) = value.trim().split_once('/').ok_or_else(wrong)?;
-    let start = When::read(property, start)?;
-    let zone = start.zone(zones);
-    let from = instant(start.wall, &zone);
-    let to = if end.starts_with(['P', 'p', '+']) {
-        Length::read(end).ok_or_else(wrong)?.end(start.wall, &zone)
-    } else {
-        When::read(property, end)?.instant(zones)
-    };
-    if from < to {
-        Ok((from, to))
-    } else {
-        Err(wrong())
+/// A stretch of time as it is written (RFC 5545 §3.3.9): both ends, or start and length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// When it begins.
+    pub start: When,
+    /// When it ends.
+    pub end: PeriodEnd,
+}
+
+/// The two ways to say when a period ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeriodEnd {
+    /// At a time.
+    At(When),
+    /// After a while.
+    After(Length),
+}
+
+impl Period {
+    /// One of the periods that a property holds.
+    pub(crate) fn read(property: &Property, value: &str) -> Result<Self, BadValue> {
+        let wrong = || BadValue::new(property, value, "a period such as 20270104T100000Z/PT1H");
+        let time = |text: &str| {
+            When::parse(text, property.param("TZID"))
+                .filter(|when| !when.is_date())
+                .ok_or_else(wrong)
+        };
+        let (start, end) = value.split_once('/').ok_or_else(wrong)?;
+        let end = match Length::read(end) {
+            Some(length) => PeriodEnd::After(length),
+            None => PeriodEnd::At(time(end)?),
+        };
+        let start = time(start)?;
+        Ok(Self { start, end })
     }
+
+    /// Start and end; the end may lie before the start.
+    pub fn instants(&self, zones: &Zones) -> Result<(Timestamp, Timestamp), ZoneError> {
+        let zone = self.start.zone(zones)?;
+        let end = match &self.end {
+            PeriodEnd::At(end) => end.instant(zones)?,
+            PeriodEnd::After(length) => length.end(self.start.wall, &zone),
+        };
+        Ok((instant(self.start.wall, &zone), end))
+    }
+}
+
+/// The values of a property that holds a list, without those that a stray comma leaves empty.
+pub(crate) fn values(property: &Property) -> impl Iterator<Item = &str> {
+    let values = property.value.split(',').map(str::trim);
+    values.filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -1,36 +1,60 @@
 //! Time zones of a calendar: its own VTIMEZONEs first, then names that are known everywhere.
 //!
-//! A VTIMEZONE is turned into the transitions it describes (its rules are expanded to 2100) and loaded as a zone of the
-//! same kind as the IANA ones, so that look-ups cost the same. A TZID that nobody knows counts as the calendar user's
-//! own zone: a meeting at the wrong hour is found sooner than one that is missing.
+//! A VTIMEZONE is turned into the transitions it describes (its rules are followed from 1900 to 2150) and loaded as a
+//! zone of the same kind as the IANA ones, so that look-ups cost the same. That is done when a time first needs it, and
+//! its work is counted: a calendar of thousands of zones costs what it uses. A TZID that nobody knows counts as the
+//! calendar user's own zone: a meeting at the wrong hour is found sooner than one that is missing.
 
 mod observance;
 mod windows;
 
-use crate::tree::Calendar;
+use crate::{
+    rule::Work,
+    tree::{Calendar, Component},
+};
 use jiff::tz::TimeZone;
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 /// The zones that a calendar's TZIDs name.
-#[derive(Clone, Debug)]
-pub struct Zones {
-    embedded: HashMap<String, TimeZone>,
+#[derive(Debug)]
+pub struct Zones<'c> {
+    embedded: HashMap<&'c str, &'c Component>,
     own: TimeZone,
+    made: RefCell<Made>,
 }
 
-impl Zones {
+#[derive(Debug)]
+struct Made {
+    zones: HashMap<String, TimeZone>,
+    work: Work,
+}
+
+/// Steps that the rules of all VTIMEZONEs of a calendar may take; a usual one takes 20,000.
+const WORK: usize = 5_000_000;
+
+/// A VTIMEZONE has more changes, or more offsets, than any zone on Earth.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("VTIMEZONE `{0}` describes more changes than a zone can have")]
+pub struct ZoneError(String);
+
+impl<'c> Zones<'c> {
     /// The zones of a calendar; dates and floating times are in `own`.
-    pub fn of(calendar: &Calendar, own: TimeZone) -> Self {
+    pub fn of(calendar: &'c Calendar, own: TimeZone) -> Self {
         let mut embedded = HashMap::new();
         for component in calendar.zones() {
-            let Some(id) = component.value("TZID") else {
-                continue;
-            };
-            if let Some(zone) = observance::zone(component) {
-                embedded.insert(id.to_owned(), zone);
+            if let Some(id) = component.value("TZID") {
+                embedded.entry(id.trim()).or_insert(component);
             }
         }
-        Self { embedded, own }
+        let made = Made {
+            zones: HashMap::new(),
+            work: Work::of(WORK),
+        };
+        Self {
+            embedded,
+            own,
+            made: RefCell::new(made),
+        }
     }
 
     /// The zone in which the calendar user's days begin.
@@ -39,11 +63,21 @@ impl Zones {
     }
 
     /// The zone of a TZID.
-    pub fn get(&self, id: &str) -> TimeZone {
-        match self.embedded.get(id) {
-            Some(zone) => zone.clone(),
-            None => by_name(id).unwrap_or_else(|| self.own.clone()),
+    pub fn get(&self, id: &str) -> Result<TimeZone, ZoneError> {
+        let mut made = self.made.borrow_mut();
+        if let Some(zone) = made.zones.get(id) {
+            return Ok(zone.clone());
         }
+        let embedded = match self.embedded.get(id.trim()) {
+            Some(component) => observance::zone(component, &mut made.work)
+                .map_err(|_| ZoneError(id.chars().take(80).collect()))?,
+            None => None,
+        };
+        let zone = embedded
+            .or_else(|| by_name(id))
+            .unwrap_or_else(|| self.own.clone());
+        made.zones.insert(id.to_owned(), zone.clone());
+        Ok(zone)
     }
 }
 
@@ -54,13 +88,12 @@ pub fn by_name(id: &str) -> Option<TimeZone> {
     if let Some(iana) = windows::iana(id) {
         return TimeZone::get(iana).ok();
     }
-    let mut name = id.trim_start_matches('/');
-    loop {
-        if let Ok(zone) = TimeZone::get(name) {
-            return Some(zone);
-        }
-        name = name.split_once('/')?.1;
-    }
+    // Names of IANA have three parts at most: America/Argentina/Ushuaia.
+    let starts = id.rmatch_indices('/').map(|(slash, _)| slash + 1);
+    let mut names: Vec<&str> = starts.take(3).map(|start| &id[start..]).collect();
+    names.push(id);
+    names.reverse();
+    names.iter().find_map(|name| TimeZone::get(name).ok())
 }
 
 #[cfg(test)]

@@ -4,19 +4,23 @@
 
 use super::instance::in_form_of;
 use crate::message::basic_date_time;
+use crate::rule::{Occurrences, Rule, TooMuchWork, Work};
+use crate::time::{Clock, When};
 use crate::tree::{Component, Property};
+use crate::wall;
 use jiff::civil;
-use rrule::RRuleSet;
 
-/// How many instances may be looked at for one message; after that, what it names is taken for granted.
+/// How many steps may be taken for one message; after that, what it names is taken for granted.
 #[derive(Debug)]
 pub(super) struct Search {
-    left: usize,
+    work: Work,
 }
 
 impl Search {
     pub(super) const fn for_one_message() -> Self {
-        Self { left: 20_000 }
+        Self {
+            work: Work::of(100_000),
+        }
     }
 }
 
@@ -40,21 +44,34 @@ pub(super) fn has(master: &Component, id: &Property, search: &mut Search) -> boo
     let Some(rule) = master.value("RRULE") else {
         return false;
     };
-    if search.left == 0 {
-        return true;
-    }
-    let Some(set) = expansion(rule, start) else {
+    let Ok(rule) = Rule::parse(rule) else {
         return true;
     };
-    for date in &set {
-        search.left = search.left.saturating_sub(1);
-        match written_wall(&date) {
-            Some(date) if date < wall && search.left > 0 => {}
-            Some(date) if date > wall => return false,
-            _ => return true,
+    gives(&rule, start, wall, &mut search.work).unwrap_or(true)
+}
+
+/// Whether a rule gives a time on the wall of its series.
+fn gives(
+    rule: &Rule,
+    start: &Property,
+    wall: civil::DateTime,
+    work: &mut Work,
+) -> Result<bool, TooMuchWork> {
+    let Some(first) = basic_date_time(&start.value).map(wall::seconds) else {
+        return Ok(true);
+    };
+    let until = rule.until().map(|until| wall_until(until, start));
+    let wall = wall::seconds(wall);
+    let mut occurrences = Occurrences::new(rule, first, until, wall);
+    if Occurrences::new(rule, first, until, first).next(first, work)? != Some(first) {
+        occurrences = occurrences.counting_start();
+    }
+    while let Some(time) = occurrences.next(wall, work)? {
+        if time == wall {
+            return Ok(true);
         }
     }
-    false
+    Ok(false)
 }
 
 /// The dates of RDATE or EXDATE on the wall of the series; `None` for one that is written otherwise.
@@ -90,48 +107,20 @@ fn same_form(one: &Property, other: &Property) -> bool {
     form(one) == form(other)
 }
 
-/// The rule expanded as if the wall's clock were UTC.
-fn expansion(rule: &str, start: &Property) -> Option<RRuleSet> {
-    let parts: Option<Vec<String>> = rule
-        .split(';')
-        .filter(|part| !part.is_empty())
-        .map(|part| match part.split_once('=') {
-            Some((name, until)) if name.eq_ignore_ascii_case("UNTIL") => {
-                Some(format!("UNTIL={}", wall_until(until, start)?))
-            }
-            _ => Some(part.to_ascii_uppercase()),
-        })
-        .collect();
-    let first = basic_date_time(&start.value)?.strftime("%Y%m%dT%H%M%SZ");
-    format!("DTSTART:{first}\nRRULE:{}", parts?.join(";"))
-        .parse()
-        .ok()
-}
-
-/// UNTIL on the wall of the series.
-fn wall_until(until: &str, start: &Property) -> Option<String> {
-    let mut line = Property::new("UNTIL", until);
-    if !until.ends_with(['Z', 'z']) {
+/// UNTIL on the wall of the series: the last second that counts.
+fn wall_until(until: &When, start: &Property) -> i64 {
+    let is_timed = start.value.contains(['T', 't']);
+    let wall = match until.clock {
         // A date lasts until its end; a floating time is of the same wall.
-        let day = !until.contains(['T', 't']) && start.value.contains(['T', 't']);
-        let wall = basic_date_time(until)?;
-        let wall = if day {
-            wall.date().at(23, 59, 59, 0)
-        } else {
-            wall
-        };
-        return Some(wall.strftime("%Y%m%dT%H%M%SZ").to_string());
-    }
-    line = in_form_of(&line, Some(start));
-    Some(
-        basic_date_time(&line.value)?
-            .strftime("%Y%m%dT%H%M%SZ")
-            .to_string(),
-    )
-}
-
-fn written_wall(date: &chrono::DateTime<rrule::Tz>) -> Option<civil::DateTime> {
-    basic_date_time(&date.format("%Y%m%dT%H%M%SZ").to_string())
+        Clock::Date if is_timed => until.wall.date().at(23, 59, 59, 0),
+        Clock::Utc if is_timed => {
+            let written = until.wall.strftime("%Y%m%dT%H%M%SZ").to_string();
+            let moved = in_form_of(&Property::new("UNTIL", written), Some(start));
+            basic_date_time(&moved.value).unwrap_or(until.wall)
+        }
+        _ => until.wall,
+    };
+    wall::seconds(wall)
 }
 
 #[cfg(test)]

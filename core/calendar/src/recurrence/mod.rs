@@ -1,36 +1,48 @@
-//! The instances of a calendar object (RFC 5545 §3.8.5): rule, extra dates, exceptions, overrides.
+//! The instances of calendar objects (RFC 5545 §3.8.5): rule, extra dates, exceptions, overrides.
 //!
 //! A rule is expanded on the wall clock and mapped to instants with the zone afterwards, so that a meeting at ten stays
-//! at ten when the clocks change. `rule` does the first half with the `rrule` crate; this module the rest.
+//! at ten when the clocks change. [`rule`](crate::rule) does the first half, this module the rest.
 //!
-//! Always true: work is bounded. At most [`MAX_INSTANCES`] instances are made for one question, and a rule without
-//! COUNT is not followed from its beginning but from just before the range that is asked for.
+//! | module | what it holds |
+//! | --- | --- |
+//! | `series` | one object: the main component and what overrides it |
+//! | `timed` | one component: when it starts, how long it takes |
+//! | `walk` | the instances of a series within a range |
+//! | `count` | how many instances a finite object has |
+//!
+//! Always true: work is bounded by [`Limits::work`], and a rule without COUNT is not followed from its beginning but
+//! from just before the range that is asked for. DTSTART is the first instance whether the rule would give it or not,
+//! and COUNT counts it. What overrides an instance counts even where the rule has no such instance.
 //!
 //! Not done: RSCALE (RFC 7529) is refused, EXRULE (obsolete) is ignored.
 
-mod rule;
+mod count;
 mod series;
+#[cfg(test)]
+mod tests;
+mod timed;
+mod walk;
 
-pub use rule::{Rule, RuleError};
+pub use count::finite_instances;
+
+pub(crate) use series::Series;
 
 use crate::{
+    rule::{RuleError, TooMuchWork, Work},
     time::{BadValue, When},
-    tree::{Calendar, Component},
-    zone::Zones,
+    tree::{Calendar, Component, Limits},
+    zone::{ZoneError, Zones},
 };
 use convoke_types::TimeRange;
 use jiff::{Timestamp, tz::TimeZone};
-use series::Series;
-pub(crate) use series::is_endless;
-
-/// The most instances made for one question.
-pub const MAX_INSTANCES: usize = 100_000;
 
 /// One occurrence of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Instance<'a> {
     /// What describes it: the main component, or the one that overrides it.
     pub component: &'a Component,
+    /// Which one of its series it is: when it would begin if nothing had moved it.
+    pub id: Timestamp,
     /// When it begins.
     pub start: Timestamp,
     /// When it ends; the same as `start` if it takes no time.
@@ -46,52 +58,58 @@ pub enum RecurrenceError {
     /// The rule is wrong, or not done here.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// There are more than are looked at.
+    /// A VTIMEZONE is beyond all measure.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// There are more instances than were asked for.
     #[error("there are more than {0} recurrence instances")]
     TooMany(usize),
+    /// To find the instances takes more steps than are allowed.
+    #[error("the recurrence takes more work than is allowed; make it rarer, or give it an end")]
+    TooMuchWork,
     /// A component has no DTSTART.
     #[error("{0} has no DTSTART, so it has no instances")]
     NoStart(String),
 }
 
+impl From<TooMuchWork> for RecurrenceError {
+    fn from(_: TooMuchWork) -> Self {
+        Self::TooMuchWork
+    }
+}
+
+impl RecurrenceError {
+    /// It is correct, but not done here: a calendar other than the Gregorian.
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Rule(rule) if rule.is_unsupported())
+    }
+}
+
 /// The instances of the components named `kind` that overlap `range`, in no order; dates and floating times are in `own`.
 ///
-/// An instance without length overlaps if it lies in the range.
+/// An instance without length overlaps if it lies in the range. More than [`Limits::work`] allows are an error.
 pub fn instances<'a>(
     calendar: &'a Calendar,
     kind: &str,
     own: &TimeZone,
     range: TimeRange,
+    limits: &Limits,
 ) -> Result<Vec<Instance<'a>>, RecurrenceError> {
     let zones = Zones::of(calendar, own.clone());
-    let components: Vec<&Component> = calendar
-        .root()
-        .components
-        .iter()
-        .filter(|it| it.is(kind))
-        .collect();
-    Series::of(&components, &zones)?.instances(range, MAX_INSTANCES)
-}
-
-/// How many instances a finite object has; an endless rule counts as one. `TooMany` beyond `most`.
-pub fn finite_instances(calendar: &Calendar, most: usize) -> Result<usize, RecurrenceError> {
-    let mut count = 0;
-    for component in calendar.main_components() {
-        count += rule::finite(component, most)?;
-        if count > most {
-            return Err(RecurrenceError::TooMany(most));
-        }
+    let components = calendar.root().components.iter().filter(|it| it.is(kind));
+    let mut work = Work::of(limits.work);
+    let mut found = Vec::new();
+    for series in Series::all(components, &zones)? {
+        series.walk(range, &mut work, &mut |instance| found.push(instance))?;
     }
-    Ok(count)
+    Ok(found)
 }
 
-/// DTSTART of a component.
+/// DTSTART of a component; a to-do may have DUE alone.
 pub(crate) fn start(component: &Component) -> Result<When, RecurrenceError> {
     let property = component
         .get("DTSTART")
-        .ok_or_else(|| RecurrenceError::NoStart(component.name.clone()))?;
+        .or_else(|| component.get("DUE").filter(|_| component.is("VTODO")))
+        .ok_or_else(|| RecurrenceError::NoStart(component.name.to_ascii_uppercase()))?;
     Ok(When::of(property)?)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 use super::*;
-use crate::tree::Limits;
+
+mod rfc5545;
+mod series;
 
 fn starts(event: &str, from: &str, to: &str) -> Vec<String> {
     let text = format!(
@@ -9,7 +11,7 @@ fn starts(event: &str, from: &str, to: &str) -> Vec<String> {
     let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
     let range = TimeRange::new(from.parse().unwrap(), to.parse().unwrap()).unwrap();
     let own = TimeZone::get("Europe/Berlin").unwrap();
-    let mut starts: Vec<_> = instances(&calendar, "VEVENT", &own, range)
+    let mut starts: Vec<_> = instances(&calendar, "VEVENT", &own, range, &Limits::default())
         .unwrap()
         .iter()
         .map(|it| it.start)
@@ -54,7 +56,6 @@ fn instances_are_found() {
                 "2027-01-04T10:00:00Z",
                 "2027-01-05T10:00:00Z",
                 "2027-01-12T10:00:00Z",
-                "2027-01-19T10:00:00Z",
             ],
         ),
         (
@@ -154,9 +155,15 @@ fn hostile_rules_end() {
             "2100-01-01T00:00:00Z".parse().unwrap(),
         )
         .unwrap();
-        let outcome = instances(&calendar, "VEVENT", &TimeZone::UTC, range);
+        let outcome = instances(
+            &calendar,
+            "VEVENT",
+            &TimeZone::UTC,
+            range,
+            &Limits::default(),
+        );
         assert!(
-            matches!(outcome, Ok(_) | Err(RecurrenceError::TooMany(_))),
+            matches!(outcome, Ok(_) | Err(RecurrenceError::TooMuchWork)),
             "{rule}: {outcome:?}"
         );
     }
@@ -199,7 +206,7 @@ fn what_is_no_rule_is_refused() {
         let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
         let error = finite_instances(&calendar, 10).unwrap_err();
         assert!(
-            matches!(error, RecurrenceError::Rule(RuleError::Invalid { .. })),
+            matches!(error, RecurrenceError::Rule(_)) && !error.is_unsupported(),
             "{rule}: {error}"
         );
     }

@@ -2,74 +2,85 @@
 
 use crate::{
     message::basic_date_time,
-    recurrence::Rule,
+    rule::{Occurrences, Rule, TooMuchWork, Work},
+    time::Clock,
     tree::{Component, Property},
+    wall,
 };
-use jiff::{civil, tz::TimeZone};
+use jiff::tz::TimeZone;
 
-/// Rules are followed to this year; afterwards the last offset holds.
-const LAST_YEAR: i16 = 2100;
-/// Transitions of one zone; the rest is left out.
-const MAX_TRANSITIONS: usize = 20_000;
+/// Rules are followed between these years; afterwards the last offset holds.
+const FIRST_YEAR: i64 = 1900;
+const LAST_YEAR: i64 = 2150;
 
 struct Transition {
     /// Seconds since the epoch.
     at: i64,
     /// Offset from UTC afterwards, in seconds.
     offset: i32,
-    daylight: bool,
 }
 
 /// The zone that a VTIMEZONE describes; `None` if it describes none.
-pub(super) fn zone(component: &Component) -> Option<TimeZone> {
+pub(super) fn zone(
+    component: &Component,
+    work: &mut Work,
+) -> Result<Option<TimeZone>, TooMuchWork> {
     let mut transitions = Vec::new();
     let mut before: Option<(i64, i32)> = None;
     for observance in &component.components {
-        let daylight = observance.is("DAYLIGHT");
-        if !daylight && !observance.is("STANDARD") {
+        if !observance.is("DAYLIGHT") && !observance.is("STANDARD") {
             continue;
         }
-        let from = offset(observance.get("TZOFFSETFROM")?)?;
-        let to = offset(observance.get("TZOFFSETTO")?)?;
-        for onset in onsets(observance, from, MAX_TRANSITIONS - transitions.len())? {
-            let at = seconds(onset)? - i64::from(from);
+        let offset_of = |name| observance.get(name).and_then(offset);
+        let (Some(from), Some(to)) = (offset_of("TZOFFSETFROM"), offset_of("TZOFFSETTO")) else {
+            return Ok(None);
+        };
+        for onset in onsets(observance, from, work)? {
+            let at = onset - i64::from(from);
             if before.is_none_or(|(first, _)| at < first) {
                 before = Some((at, from));
             }
-            transitions.push(Transition {
-                at,
-                offset: to,
-                daylight,
-            });
+            transitions.push(Transition { at, offset: to });
         }
     }
+    let Some((_, first_offset)) = before else {
+        return Ok(None);
+    };
     transitions.sort_by_key(|transition| transition.at);
     transitions.dedup_by_key(|transition| transition.at);
-    let (_, first_offset) = before?;
-    TimeZone::tzif("VTIMEZONE", &tzif(first_offset, &transitions)?).ok()
-}
-
-fn seconds(wall: civil::DateTime) -> Option<i64> {
-    Some(TimeZone::UTC.to_timestamp(wall).ok()?.as_second())
+    let bytes = tzif(first_offset, &transitions).ok_or(TooMuchWork)?;
+    Ok(TimeZone::tzif("VTIMEZONE", &bytes).ok())
 }
 
 /// When an observance begins, on the wall clock as it was before.
-fn onsets(observance: &Component, from: i32, most: usize) -> Option<Vec<civil::DateTime>> {
-    let start = basic_date_time(observance.value("DTSTART")?)?;
+fn onsets(observance: &Component, from: i32, work: &mut Work) -> Result<Vec<i64>, TooMuchWork> {
+    let start = observance.value("DTSTART").and_then(basic_date_time);
+    let Some(start) = start.map(wall::seconds) else {
+        return Ok(Vec::new());
+    };
+    let [first, last] = [FIRST_YEAR, LAST_YEAR].map(|year| wall::days(year, 1, 1) * wall::DAY);
     let mut onsets = vec![start];
-    let end = civil::date(LAST_YEAR, 12, 31).at(23, 59, 59, 0);
     for rule in observance.all("RRULE") {
-        // UNTIL is in UTC here (RFC 5545 §3.6.5).
-        let local = |until: civil::DateTime| until.saturating_add(jiff::Span::new().seconds(from));
-        if let Ok(rule) = Rule::read(rule, start, local) {
-            onsets.extend(rule.starts(start, start, end, most).walls);
+        // A rule that is none leaves the one change that DTSTART tells of.
+        let Ok(rule) = Rule::parse(&rule.value) else {
+            continue;
+        };
+        // RFC 5545 §3.6.5: UNTIL is in UTC here.
+        let until = rule.until().map(|until| {
+            let shift = if until.clock == Clock::Utc { from } else { 0 };
+            wall::seconds(until.wall) + i64::from(shift)
+        });
+        let mut occurrences = Occurrences::new(&rule, start, until, first);
+        while let Some(onset) = occurrences.next(last, work)? {
+            work.spend(8)?;
+            onsets.push(onset);
         }
     }
     for date in observance.all("RDATE") {
-        onsets.extend(date.value.split(',').filter_map(basic_date_time).take(most));
+        let dates = date.value.split(',').filter_map(basic_date_time);
+        onsets.extend(dates.map(wall::seconds));
     }
-    onsets.truncate(most);
-    Some(onsets)
+    Ok(onsets)
 }
 
 /// `+0130`, `-080000` (RFC 5545 §3.3.14), in seconds.
@@ -92,13 +103,12 @@ fn offset(property: &Property) -> Option<i32> {
 
 /// `TZif` version 2 with an empty version 1 block (RFC 8536 §3).
 fn tzif(first_offset: i32, transitions: &[Transition]) -> Option<Vec<u8>> {
-    let mut types: Vec<(i32, bool)> = vec![(first_offset, false)];
+    let mut types: Vec<i32> = vec![first_offset];
     let mut indexes = Vec::with_capacity(transitions.len());
     for transition in transitions {
-        let wanted = (transition.offset, transition.daylight);
-        let known = types.iter().position(|known| *known == wanted);
+        let known = types.iter().position(|known| *known == transition.offset);
         let index = known.unwrap_or_else(|| {
-            types.push(wanted);
+            types.push(transition.offset);
             types.len() - 1
         });
         indexes.push(u8::try_from(index).ok()?);
@@ -114,9 +124,9 @@ fn tzif(first_offset: i32, transitions: &[Transition]) -> Option<Vec<u8>> {
         bytes.extend(transition.at.to_be_bytes());
     }
     bytes.extend(indexes);
-    for (offset, daylight) in types {
+    for offset in types {
         bytes.extend(offset.to_be_bytes());
-        bytes.extend([u8::from(daylight), 0]);
+        bytes.extend([0, 0]); // whether it is summer time is of no interest here
     }
     bytes.push(0);
     bytes.extend(b"\n\n"); // no rule for the time after the last transition
@@ -133,49 +143,4 @@ fn header(times: u32, types: u32) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tree::{Calendar, Limits};
-
-    fn read(text: &str) -> TimeZone {
-        let text = format!("BEGIN:VCALENDAR\n{text}END:VCALENDAR\n");
-        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
-        zone(calendar.zones().next().unwrap()).unwrap()
-    }
-
-    const NEW_YORK: &str = "BEGIN:VTIMEZONE\nTZID:x\n\
-        BEGIN:DAYLIGHT\nDTSTART:20070311T020000\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=2SU\nTZOFFSETFROM:-0500\nTZOFFSETTO:-0400\nEND:DAYLIGHT\n\
-        BEGIN:STANDARD\nDTSTART:20071104T020000\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU\nTZOFFSETFROM:-0400\nTZOFFSETTO:-0500\nEND:STANDARD\n\
-        END:VTIMEZONE\n";
-
-    #[test]
-    fn a_zone_that_a_calendar_carries_agrees_with_the_one_that_everybody_knows() {
-        let (carried, known) = (read(NEW_YORK), TimeZone::get("America/New_York").unwrap());
-        for hour in 0..24 * 365 * 3 {
-            let wall = civil::date(2025, 12, 1).at(0, 30, 0, 0) + jiff::Span::new().hours(hour);
-            let [a, b] = [&carried, &known].map(|zone| crate::time::instant(wall, zone));
-            assert_eq!(a, b, "{wall}");
-        }
-    }
-
-    #[test]
-    fn an_odd_offset_holds() {
-        let zone = read(
-            "BEGIN:VTIMEZONE\nTZID:odd\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0130\nTZOFFSETTO:+0130\nEND:STANDARD\nEND:VTIMEZONE\n",
-        );
-        let wall = civil::date(2027, 1, 4).at(10, 0, 0, 0);
-        assert_eq!(
-            crate::time::instant(wall, &zone).to_string(),
-            "2027-01-04T08:30:00Z"
-        );
-    }
-
-    #[test]
-    fn a_huge_zone_ends_quickly() {
-        let observance = "BEGIN:STANDARD\nDTSTART:19000101T000000\nRRULE:FREQ=HOURLY\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0000\nEND:STANDARD\n";
-        read(&format!(
-            "BEGIN:VTIMEZONE\nTZID:x\n{}END:VTIMEZONE\n",
-            observance.repeat(5000)
-        ));
-    }
-}
+mod tests;

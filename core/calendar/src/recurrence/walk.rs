@@ -1,0 +1,157 @@
+//! The instances of a series within a range.
+
+use super::{
+    Instance, RecurrenceError,
+    series::{Main, Ruled, Series},
+};
+use crate::{
+    rule::{Occurrences, Work},
+    time::instant,
+    wall,
+};
+use convoke_types::TimeRange;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::collections::BTreeSet;
+
+/// What it costs to hand an instance on, in steps.
+const INSTANCE: usize = 4;
+
+impl<'a> Series<'a> {
+    /// Hands every instance that overlaps `range` to `take`, in no order.
+    pub(crate) fn walk(
+        &self,
+        range: TimeRange,
+        work: &mut Work,
+        take: &mut dyn FnMut(Instance<'a>),
+    ) -> Result<(), RecurrenceError> {
+        let mut take = |instance: Instance<'a>, work: &mut Work| {
+            work.spend(INSTANCE)?;
+            if overlaps(&instance, range) {
+                take(instance);
+            }
+            Ok::<(), RecurrenceError>(())
+        };
+        for instance in self.overrides.values() {
+            take(*instance, work)?;
+        }
+        let Some(main) = &self.main else {
+            return Ok(());
+        };
+        for (&start, &end) in &main.dates {
+            if let Some(instance) = self.implied(main, start, Some(end)) {
+                take(instance, work)?;
+            }
+        }
+        // Only with several rules may one give what another gave (RFC 5545 §3.8.5.3 calls that undefined).
+        let mut given = (main.rules.len() > 1).then(BTreeSet::new);
+        for ruled in &main.rules {
+            self.follow(main, ruled, range, work, &mut |at, work| {
+                let is_new = given.as_mut().is_none_or(|given| given.insert(at));
+                if is_new
+                    && !main.dates.contains_key(&at)
+                    && let Some(instance) = self.implied(main, at, None)
+                {
+                    take(instance, work)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The starts that a rule gives for instances that may overlap `range`.
+    fn follow(
+        &self,
+        main: &Main<'a>,
+        ruled: &Ruled,
+        range: TimeRange,
+        work: &mut Work,
+        give: &mut dyn FnMut(Timestamp, &mut Work) -> Result<(), RecurrenceError>,
+    ) -> Result<(), RecurrenceError> {
+        let zone = &main.timed.zone;
+        let (before, after) = self.margins(main);
+        let from = range
+            .start()
+            .saturating_sub(before)
+            .unwrap_or(Timestamp::MIN);
+        let to = range.end().saturating_add(after).unwrap_or(Timestamp::MAX);
+        let [from, to] = [from, to].map(|at| wall::seconds(at.to_zoned(zone.clone()).datetime()));
+        let mut occurrences = main.occurrences(ruled, from, work)?;
+        while let Some(time) = occurrences.next(to, work)? {
+            give(instant(wall::date_time(time), zone), work)?;
+        }
+        Ok(())
+    }
+
+    /// How long before the range an instance may begin that reaches into it, and how long after it one that was moved
+    /// forward; with a day for what zones do.
+    fn margins(&self, main: &Main) -> (SignedDuration, SignedDuration) {
+        let day = SignedDuration::from_hours(26);
+        let (mut before, mut after) = (main.timed.at_most(), SignedDuration::ZERO);
+        for future in self.futures.values() {
+            before = before.max(future.timed.at_most().saturating_add(future.moves));
+            after = after.max(SignedDuration::ZERO.saturating_sub(future.moves));
+        }
+        (before.saturating_add(day), after.saturating_add(day))
+    }
+
+    /// The instance that begins at `id` unless something says otherwise.
+    fn implied(
+        &self,
+        main: &Main<'a>,
+        id: Timestamp,
+        end: Option<Timestamp>,
+    ) -> Option<Instance<'a>> {
+        if self.overrides.contains_key(&id) || main.excluded.contains(&id) {
+            return None;
+        }
+        let wall = |zone: &TimeZone| id.to_zoned(zone.clone()).datetime();
+        if let Some((_, future)) = self.futures.range(..id).next_back() {
+            let moved = wall(&future.timed.zone).saturating_add(future.moves);
+            let (start, end) = future.timed.at(moved);
+            return Some(Instance {
+                component: future.timed.component,
+                id,
+                start,
+                end,
+            });
+        }
+        let end = end.unwrap_or_else(|| main.timed.at(wall(&main.timed.zone)).1);
+        Some(Instance {
+            component: main.timed.component,
+            id,
+            start: id,
+            end,
+        })
+    }
+}
+
+impl Main<'_> {
+    /// What a rule gives from some time on the wall on.
+    pub(super) fn occurrences<'r>(
+        &self,
+        ruled: &'r Ruled,
+        from: i64,
+        work: &mut Work,
+    ) -> Result<Occurrences<'r>, RecurrenceError> {
+        let start = wall::seconds(self.timed.start.wall);
+        let occurrences = Occurrences::new(&ruled.rule, start, ruled.until, from);
+        if ruled.rule.count().is_none() {
+            return Ok(occurrences);
+        }
+        // RFC 5545 §3.3.10: DTSTART counts as the first, also where it does not match the rule.
+        let first = Occurrences::new(&ruled.rule, start, ruled.until, start).next(start, work)?;
+        Ok(match first {
+            Some(_) => occurrences,
+            None => occurrences.counting_start(),
+        })
+    }
+}
+
+fn overlaps(instance: &Instance, range: TimeRange) -> bool {
+    if instance.start == instance.end {
+        range.contains(instance.start)
+    } else {
+        instance.start < range.end() && range.start() < instance.end
+    }
+}

@@ -1,0 +1,112 @@
+//! Recurrence rules (RFC 5545 §3.3.10) on wall-clock time.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `parse` | text → [`Rule`] |
+//! | `expand` | [`Rule`] → times on the wall, in order |
+//! | `days` | which days the BY parts let through |
+//! | `error` | [`RuleError`] |
+//!
+//! The expansion is our own, not that of the `rrule` crate: it can start at any time without walking there from
+//! DTSTART, every step is counted against a budget, and nothing limits INTERVAL to 16 bits. The crate is the oracle
+//! in our tests.
+//!
+//! Where RFC 5545 leaves room it does what python-dateutil does: BYWEEKNO without BYDAY means all seven days. Not
+//! done: RSCALE and SKIP of RFC 7529, which are refused ([`RuleError::is_unsupported`]).
+
+mod days;
+mod error;
+mod expand;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub use error::RuleError;
+
+pub(crate) use expand::Occurrences;
+
+use crate::time::When;
+
+/// A recurrence rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    frequency: Frequency,
+    interval: u32,
+    count: Option<u32>,
+    until: Option<When>,
+    /// Monday is 0.
+    week_start: i64,
+    by_month: Vec<i64>,
+    by_week_no: Vec<i64>,
+    by_year_day: Vec<i64>,
+    by_month_day: Vec<i64>,
+    by_day: Vec<WeekdayOf>,
+    by_hour: Vec<i64>,
+    by_minute: Vec<i64>,
+    by_second: Vec<i64>,
+    by_set_pos: Vec<i64>,
+}
+
+/// FREQ, the rarest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Frequency {
+    Yearly,
+    Monthly,
+    Weekly,
+    Daily,
+    Hourly,
+    Minutely,
+    Secondly,
+}
+
+/// `MO`, `1MO`, `-1MO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WeekdayOf {
+    /// The how manieth of its month or year, from the end if negative; 0 for every one.
+    nth: i64,
+    /// Monday is 0.
+    weekday: i64,
+}
+
+impl Rule {
+    /// Reads the value of an RRULE.
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
+        parse::rule(text)
+    }
+
+    /// Whether it ends by itself: by COUNT or UNTIL.
+    pub const fn is_finite(&self) -> bool {
+        self.count.is_some() || self.until.is_some()
+    }
+
+    /// COUNT.
+    pub(crate) const fn count(&self) -> Option<u32> {
+        self.count
+    }
+
+    /// UNTIL as it is written.
+    pub(crate) const fn until(&self) -> Option<&When> {
+        self.until.as_ref()
+    }
+}
+
+/// How many steps may still be taken: rules of strangers may ask for any amount of work.
+#[derive(Debug)]
+pub(crate) struct Work {
+    left: usize,
+}
+
+/// The budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMuchWork;
+
+impl Work {
+    pub(crate) const fn of(steps: usize) -> Self {
+        Self { left: steps }
+    }
+
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), TooMuchWork> {
+        self.left = self.left.checked_sub(steps).ok_or(TooMuchWork)?;
+        Ok(())
+    }
+}
