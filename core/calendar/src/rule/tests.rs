@@ -194,7 +194,7 @@ fn some_rule(frequencies: usize) -> impl Strategy<Value = String> {
                 let by = format!("{month}{day}{month_day}{year_day}{hour}{minute}{second}");
                 let position = position
                     // In the first week the crate counts positions from DTSTART on; here they are of the whole week.
-                .filter(|_| !by.is_empty() && frequency != "WEEKLY")
+                    .filter(|_| !by.is_empty() && frequency != "WEEKLY")
                     .map_or(String::new(), |it| format!(";BYSETPOS={it}"));
                 format!("FREQ={frequency};INTERVAL={interval}{by}{position}{wkst}")
             },
