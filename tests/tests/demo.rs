@@ -15,7 +15,8 @@ impl Program {
     fn new(test: &str) -> Self {
         let name = format!("convoke-demo-{test}-{}", std::process::id());
         let path = plugin_directory().join(name);
-        fs::copy(program(), &path).unwrap();
+        // Not a copy: a child that another test starts meanwhile would hold it open for writing, and it could not run.
+        fs::hard_link(program(), &path).unwrap();
         Self(path)
     }
 
