@@ -105,6 +105,7 @@ invalid_from!(
     convoke_types::InvalidDomain,
     convoke_types::InvalidUrl,
     convoke_types::InvalidId,
+    convoke_types::InvalidRate,
     convoke_types::EmptyRange,
 );
 

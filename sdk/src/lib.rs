@@ -105,12 +105,13 @@ pub mod remote;
 
 pub use convoke_types::{
     BusySpan, BusyType, CalendarAddress, Domain, EmptyRange, Etag, InvalidAddress, InvalidDomain,
-    InvalidId, InvalidUrl, NoDomain, ObjectIndex, ReceiverUrl, TimeRange, Uid, UserId,
+    InvalidId, InvalidRate, InvalidUrl, NoDomain, ObjectIndex, Rate, ReceiverUrl, TimeRange, Uid,
+    UserId,
 };
 pub use discovery::{Discovered, Discovery, Receiver};
 pub use error::{Error, ErrorKind, Result};
 pub use host::Host;
-pub use policy::{AccessRequest, Action, Decision, Detail, Grant, Policy, Proof};
+pub use policy::{AccessRequest, Action, Decision, Detail, Grant, Policy, Proof, RateLimit};
 pub use store::{
     Busy, CalendarUser, Changes, Cursor, Delivery, KeptMessage, Listing, NewObject, NewUser,
     ObjectSummary, Page, Precondition, Store, StoredObject, UserKind,
@@ -124,8 +125,8 @@ pub mod prelude {
         AccessRequest, Action, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes,
         Cursor, Decision, Delivery, Detail, Discovered, Discovery, Domain, Error, ErrorKind, Etag,
         Grant, Host, KeptMessage, Listing, NewObject, NewUser, ObjectIndex, ObjectSummary, Page,
-        Policy, Precondition, Proof, Receiver, ReceiverUrl, Result, Store, StoredObject, TimeRange,
-        Uid, UserId, UserKind,
+        Policy, Precondition, Proof, Rate, RateLimit, Receiver, ReceiverUrl, Result, Store,
+        StoredObject, TimeRange, Uid, UserId, UserKind,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! Policy: who may do what.
 
-use crate::{CalendarAddress, Domain, Host, Result};
+use crate::{CalendarAddress, Domain, Host, Rate, Result};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 
@@ -114,6 +114,17 @@ impl Decision {
 pub struct Grant {
     /// How much of the busy time is shown.
     pub detail: Detail,
+    /// How often the originator's domain may make use of it; the host counts.
+    pub rate: Option<RateLimit>,
+}
+
+/// How often a domain may be allowed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateLimit {
+    /// So many recipients in so long, for all users of one domain together.
+    pub rate: Rate,
+    /// What is counted together, a number of the policy's choice: the number of a rule.
+    pub bucket: u32,
 }
 
 /// How much of somebody's busy time is shown.
@@ -127,11 +138,12 @@ pub enum Detail {
 }
 
 impl Grant {
-    /// What both allow.
+    /// What both allow. Rates are not compared: both hold, so this one's is kept and the host minds the other's too.
     #[must_use]
     pub fn strictest(self, other: Self) -> Self {
         Self {
             detail: self.detail.max(other.detail),
+            rate: self.rate.or(other.rate),
         }
     }
 }

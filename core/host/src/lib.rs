@@ -13,6 +13,7 @@
 //! | [`sender`] | to the receivers of other domains |
 //! | [`outgoing`] | the HTTPS client below the sender |
 //! | [`keys`] | where the keys of signatures come from |
+//! | [`throttle`] | who may ask again, and when |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
@@ -30,6 +31,7 @@ pub mod receiver;
 pub mod sender;
 pub mod serve;
 pub mod submission;
+pub mod throttle;
 pub mod transport;
 
 /// What the host calls itself to other servers.

@@ -12,6 +12,7 @@
 //! | [`busy`] | [`BusyType`], [`BusySpan`] |
 //! | [`index`] | [`ObjectIndex`], what a store keeps beside an object's bytes |
 //! | [`status`] | [`RequestStatus`] |
+//! | [`rate`] | [`Rate`] |
 //!
 //! Invariants: a [`Domain`] is lower-case ASCII without a trailing dot; a [`TimeRange`] is never empty; two
 //! [`CalendarAddress`]es that differ only in the case of scheme or domain are equal.
@@ -22,6 +23,7 @@ pub mod address;
 pub mod busy;
 pub mod id;
 pub mod index;
+pub mod rate;
 pub mod status;
 pub mod time;
 
@@ -31,5 +33,6 @@ pub use address::{
 pub use busy::{BusySpan, BusyType, merge};
 pub use id::{Etag, InvalidId, Uid, UserId};
 pub use index::ObjectIndex;
+pub use rate::{InvalidRate, Rate};
 pub use status::{InvalidStatus, RequestStatus};
 pub use time::{EmptyRange, TimeRange};

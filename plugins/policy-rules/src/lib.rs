@@ -7,7 +7,7 @@
 //!   { deny = "any", from = ["*@spam.example", "*@*.spam.example"] },
 //!   { allow = "any", via = "submission" },                                  # our own users, to anybody
 //!   { allow = "freebusy", from = "*@example.com", via = ["dkim", "mtls"] },
-//!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy" },
+//!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy", rate = "10/min" },
 //!   { allow = "schedule", method = ["REQUEST", "CANCEL"], component = "VEVENT" },
 //! ]
 //! ```
@@ -22,10 +22,12 @@
 //! | `method`, `component` | `REQUEST`…, `VEVENT`…, in any case | matches all |
 //! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
+//! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
 //!
-//! All but `allow`, `deny` and `detail` take one value or a list, of which one must match.
+//! All but `allow`, `deny`, `detail` and `rate` take one value or a list, of which one must match. The host counts, and
+//! answers *try later* beyond the rate.
 //!
-//! Not here: rates. A rule without `via` trusts the host to have verified the peer as `[verification]` says.
+//! Not here: anything that is counted or remembered. A rule without `via` trusts the host to have verified the peer as `[verification]` says.
 
 mod pattern;
 mod rule;

@@ -35,20 +35,28 @@ struct Written {
     component: Option<OneOf<String>>,
     via: Option<OneOf<Via>>,
     detail: Option<Shown>,
+    rate: Option<Rate>,
 }
 
 impl Written {
-    fn read(self, number: usize) -> Result<Rule, &'static str> {
+    fn read(self, number: u32) -> Result<Rule, &'static str> {
         let (about, decision) = match (self.allow, self.deny) {
             (Some(about), None) => {
                 let mut grant = Grant::default();
                 if let Some(Shown::Busy) = self.detail {
                     grant.detail = Detail::Busy;
                 }
+                grant.rate = self.rate.map(|rate| RateLimit {
+                    rate,
+                    bucket: number,
+                });
                 (about, Decision::Allow(grant))
             }
             (None, Some(_)) if self.detail.is_some() => {
                 return Err("denies, so `detail` has nothing to limit: remove it or write `allow`");
+            }
+            (None, Some(_)) if self.rate.is_some() => {
+                return Err("denies, so `rate` has nothing to limit: remove it or write `allow`");
             }
             (None, Some(about)) => (about, Decision::deny(format!("rule {number} denies it"))),
             (Some(_), Some(_)) => {

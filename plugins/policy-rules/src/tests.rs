@@ -34,6 +34,11 @@ async fn decide(rules: &str, asked: &str) -> String {
     let rules = open(rules).await.unwrap();
     match rules.authorize(&request(asked)).await.unwrap() {
         Decision::Allow(grant) if grant.detail == Detail::Busy => "allow busy".to_owned(),
+        Decision::Allow(Grant {
+            rate: Some(limit), ..
+        }) => {
+            format!("allow {} of rule {}", limit.rate, limit.bucket)
+        }
         Decision::Allow(_) => "allow".to_owned(),
         Decision::Deny(reason) => reason,
         Decision::Abstain => "abstain".to_owned(),
@@ -57,6 +62,11 @@ async fn the_first_rule_that_matches_decides() {
             "allow busy",
         ),
         (r#"{ allow = "freebusy", detail = "full" }"#, LOOK, "allow"),
+        (
+            r#"{ deny = "schedule" }, { allow = "any", rate = "10 / minute" }"#,
+            LOOK,
+            "allow 10/min of rule 2",
+        ),
         (
             r#"{ deny = "any", from = "*@example.com" }, { allow = "any" }"#,
             LOOK,
@@ -132,6 +142,11 @@ async fn a_wrong_rule_is_named_by_its_number() {
             r#"{ deny = "any", detail = "busy" }"#,
             "rule 1 (counting from 1) denies",
         ),
+        (
+            r#"{ deny = "any", rate = "1/s" }"#,
+            "rule 1 (counting from 1) denies",
+        ),
+        (r#"{ allow = "any", rate = "often" }"#, "such as `10/min`"),
         (r#"{ allow = "all" }"#, "unknown variant `all`"),
         (r#"{ allow = "any", form = "*" }"#, "unknown field `form`"),
         (r#"{ allow = "any", from = [] }"#, "at least one"),

@@ -75,7 +75,7 @@ pub struct Decision {
     pub detail: u32,
     /// With [`verdict::DENY`]: why, for the log.
     pub reason: RString,
-    /// Further facts.
+    /// Further facts: [`rate`].
     pub attributes: Attributes,
 }
 
@@ -95,4 +95,12 @@ pub mod detail {
     pub const FULL: u32 = 1;
     /// All shows as busy.
     pub const BUSY: u32 = 2;
+}
+
+/// Attributes of an allowance that holds only so often. Since 1.0.
+pub mod rate {
+    /// Attribute: how often, for all users of the originator's domain together: `10/min`.
+    pub const RATE: &str = "rate";
+    /// Attribute: what is counted together, a decimal number of the policy's choice; 0 without it.
+    pub const BUCKET: &str = "rate-bucket";
 }

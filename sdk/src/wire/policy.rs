@@ -1,11 +1,14 @@
 use super::{Garbage, Read, Write, attributes};
-use crate::{AccessRequest, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof};
+use crate::{
+    AccessRequest, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof, RateLimit,
+};
 use convoke_abi::{
     RString, RVec,
     policy::{
         AccessRequest as SentRequest, Decision as SentDecision, Proof as SentProof, action, detail,
-        proof, verdict,
+        proof, rate, verdict,
     },
+    values::Attributes,
 };
 
 impl<'a> Write for &'a AccessRequest {
@@ -81,6 +84,10 @@ impl Write for Decision {
     type Sent = SentDecision;
 
     fn write(self) -> SentDecision {
+        let facts = match &self {
+            Self::Allow(grant) => grant.rate.map_or_else(RVec::new, write_rate),
+            Self::Deny(_) | Self::Abstain => RVec::new(),
+        };
         let (verdict, detail, reason) = match self {
             Self::Allow(grant) => {
                 let detail = match grant.detail {
@@ -96,9 +103,28 @@ impl Write for Decision {
             verdict,
             detail,
             reason,
-            attributes: RVec::new(),
+            attributes: facts,
         }
     }
+}
+
+fn write_rate(limit: RateLimit) -> Attributes {
+    attributes([
+        (rate::RATE, limit.rate.to_string().as_str()),
+        (rate::BUCKET, limit.bucket.to_string().as_str()),
+    ])
+}
+
+fn read_rate(facts: &Attributes) -> Result<Option<RateLimit>, Garbage> {
+    let find = |name| facts.iter().find(|fact| fact.name == name);
+    let Some(written) = find(rate::RATE) else {
+        return Ok(None);
+    };
+    let bucket = find(rate::BUCKET).map(|fact| fact.value.parse::<u32>());
+    Ok(Some(RateLimit {
+        rate: written.value.parse()?,
+        bucket: bucket.transpose()?.unwrap_or(0),
+    }))
 }
 
 impl Read<SentDecision> for Decision {
@@ -109,6 +135,7 @@ impl Read<SentDecision> for Decision {
                     detail::FULL => Detail::Full,
                     _ => Detail::Busy,
                 },
+                rate: read_rate(&sent.attributes)?,
             }),
             verdict::DENY => Self::Deny(sent.reason.into_string()),
             verdict::ABSTAIN => Self::Abstain,

@@ -130,10 +130,10 @@ async fn a_grant_arrives() {
         address("a@b.example"),
         address("c@d.example"),
     );
-    let Verdict::Allow(grant) = plugins.policy.decide(&request).await else {
+    let Verdict::Allow(allowance) = plugins.policy.decide(&request).await else {
         panic!("denied");
     };
-    assert_eq!(grant.detail, Detail::Busy);
+    assert_eq!(allowance.grant.detail, Detail::Busy);
 }
 
 fn second(second: i64) -> Timestamp {

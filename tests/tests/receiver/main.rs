@@ -8,6 +8,7 @@
 //! | `limits` | sizes and times; nothing is read that need not be (§9) |
 //! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
+//! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
 mod capabilities;
@@ -15,6 +16,7 @@ mod checks;
 mod delivery;
 mod identity;
 mod limits;
+mod pace;
 mod process;
 mod recipients;
 

@@ -1,6 +1,6 @@
 //! The file as it is written: every key, with its default.
 
-use super::units::{DateTime, Size, Span};
+use super::units::{AtMost, DateTime, Size, Span};
 use convoke_types::Domain;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -183,6 +183,10 @@ pub(super) struct Limits {
     pub(super) body_time: Span,
     pub(super) header_size: Size,
     pub(super) header_fields: usize,
+    pub(super) body_memory: Size,
+    pub(super) requests: usize,
+    pub(super) requests_per_address: Option<AtMost>,
+    pub(super) requests_per_domain: Option<AtMost>,
 }
 
 /// A form of ATTACH.
@@ -211,6 +215,10 @@ impl Default for Limits {
             body_time: Span(Duration::from_secs(30)),
             header_size: Size(64 << 10),
             header_fields: 1000,
+            body_memory: Size(256 << 20),
+            requests: 256,
+            requests_per_address: None,
+            requests_per_domain: None,
         }
     }
 }

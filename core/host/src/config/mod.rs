@@ -21,17 +21,19 @@ pub use file::{Attachment, Lookup, Role};
 
 use crate::plugin::{PluginEntry, Position};
 use convoke_sdk::remote::Kind;
-use convoke_types::Domain;
+use convoke_types::{Domain, Rate};
 use error::Locator;
 use file::File;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 use toml::Spanned;
+use units::AtMost;
 
 /// What the administrator wrote.
 #[derive(Clone, Debug)]
@@ -161,7 +163,43 @@ pub struct Limits {
     pub header_size: usize,
     /// Fields of a header; 1000.
     pub header_fields: usize,
+    /// Bytes of all bodies that are being read or worked on; 256 MiB.
+    pub body_memory: usize,
+    /// Messages worked on at once; 256. More wait for their turn, for a while.
+    pub requests: usize,
+    /// Requests of one client address (IPv6: one /64) to the receiver; 60,000 a minute.
+    pub requests_per_address: Pace,
+    /// Messages of one proven domain; 60,000 a minute.
+    pub requests_per_domain: Pace,
 }
+
+/// How often a peer may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// `None`: as often as it likes.
+    pub rate: Option<Rate>,
+    /// Whether connections from this machine count too. They do if the rate is written: without being told to, we
+    /// do not hold back a proxy that stands before us.
+    pub loopback: bool,
+}
+
+impl Pace {
+    fn new(written: Option<AtMost>) -> Self {
+        match written {
+            Some(AtMost(rate)) => Self {
+                rate,
+                loopback: true,
+            },
+            None => Self {
+                rate: Some(Rate::per_minute(PER_PEER)),
+                loopback: false,
+            },
+        }
+    }
+}
+
+/// Enough for the busiest of honest servers, and too little to wear this one out.
+const PER_PEER: NonZeroU32 = NonZeroU32::new(60_000).expect("a literal above zero");
 
 impl Config {
     /// Reads a configuration file.
@@ -290,6 +328,10 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
             "`max_date_time` must lie after `min_date_time`",
         ));
     }
+    if limits.requests == 0 || limits.body_memory.0 < limits.content_length.0 {
+        let text = "`requests` must be at least 1, and `body_memory` as large as `content_length`";
+        return Err(at.wrong(written.span(), text));
+    }
     if limits.recipients == 0 || limits.content_length.0 == 0 {
         let text = "`recipients` and `content_length` must be at least 1";
         return Err(at.wrong(written.span(), text));
@@ -307,6 +349,10 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         body_time: limits.body_time.0,
         header_size: limits.header_size.0,
         header_fields: limits.header_fields,
+        body_memory: limits.body_memory.0,
+        requests: limits.requests,
+        requests_per_address: Pace::new(limits.requests_per_address),
+        requests_per_domain: Pace::new(limits.requests_per_domain),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Sizes, durations and instants as people write them.
 
+use convoke_types::Rate;
 use jiff::{Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error};
 use std::time::Duration;
@@ -11,6 +12,10 @@ pub(super) struct Size(pub(super) usize);
 /// A stretch of time: text such as `500ms`, `10s`, `5 min`, `2h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span(pub(super) Duration);
+
+/// How often at most: text such as `600/min`, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AtMost(pub(super) Option<Rate>);
 
 /// An instant: `1900-01-01`, RFC 3339, or `19000101T000000Z`; with or without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,19 @@ impl<'de> Deserialize<'de> for Span {
         }
         .ok_or_else(|| {
             D::Error::custom("expected a duration such as \"10s\", \"500ms\" or \"5 min\"")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for AtMost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) if text == "off" => Some(Self(None)),
+            toml::Value::String(text) => text.parse().ok().map(|rate| Self(Some(rate))),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            D::Error::custom("expected a rate such as \"600/min\" or \"10/s\", or \"off\"")
         })
     }
 }

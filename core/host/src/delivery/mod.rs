@@ -17,7 +17,9 @@ pub(crate) use status::status_of;
 
 use crate::{
     config::Config,
-    plugin::{Plugins, StoreHandle, Verdict},
+    plugin::{Allowance, Plugins, StoreHandle, Verdict},
+    serve::Lasting,
+    throttle::{Allowed, TooOften},
 };
 use convoke_calendar::{
     itip::Outgoing,
@@ -35,6 +37,7 @@ use std::sync::Arc;
 pub struct Delivery {
     config: Arc<Config>,
     plugins: Arc<Plugins>,
+    lasting: Arc<Lasting>,
 }
 
 /// A message, who sends it, and what it proved.
@@ -111,8 +114,12 @@ pub(crate) fn timezone_of(user: &CalendarUser) -> TimeZone {
 
 impl Delivery {
     /// Delivers to the users of `config` in the stores of `plugins`.
-    pub const fn new(config: Arc<Config>, plugins: Arc<Plugins>) -> Self {
-        Self { config, plugins }
+    pub const fn new(config: Arc<Config>, plugins: Arc<Plugins>, lasting: Arc<Lasting>) -> Self {
+        Self {
+            config,
+            plugins,
+            lasting,
+        }
     }
 
     /// Bounds on calendar objects, as the configuration sets them.
@@ -152,7 +159,7 @@ impl Delivery {
         {
             return RequestStatus::INVALID_CALENDAR_USER.into();
         }
-        let Verdict::Allow(grant) = self
+        let Verdict::Allow(allowance) = self
             .plugins
             .policy
             .decide(&access_request(envelope, recipient))
@@ -160,6 +167,11 @@ impl Delivery {
         else {
             return RequestStatus::NO_AUTHORITY.into();
         };
+        if let Err(TooOften(after)) = self.hold(&allowance, envelope.originator) {
+            tracing::info!(originator = %envelope.originator, %recipient, "too often, by {}s", after.as_secs());
+            let text = format!("Too often; try again in {} seconds", after.as_secs() + 1);
+            return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
+        }
         let home = match self.home(recipient).await {
             Ok(Some(home)) if home.user.schedulable => home,
             Ok(Some(_)) => return RequestStatus::NO_SCHEDULING_SUPPORT.into(),
@@ -167,7 +179,14 @@ impl Delivery {
             Err(error) => return status_of(&error).into(),
         };
         let outcome = if envelope.message.kind() == Kind::FreeBusy {
-            freebusy::answer(&home, envelope, recipient, grant.detail, &self.limits()).await
+            freebusy::answer(
+                &home,
+                envelope,
+                recipient,
+                allowance.grant.detail,
+                &self.limits(),
+            )
+            .await
         } else {
             merge::receive(&home, envelope, recipient, &self.limits()).await
         };
@@ -175,6 +194,20 @@ impl Delivery {
             tracing::warn!(recipient = %recipient, "not delivered: {error}");
             status_of(&error).into()
         })
+    }
+
+    /// Counts one more use of what the policies allow only so often.
+    fn hold(&self, allowance: &Allowance, originator: &CalendarAddress) -> Result<(), TooOften> {
+        for (policy, limit) in &allowance.rates {
+            let allowed = Allowed {
+                policy: policy.clone(),
+                bucket: limit.bucket,
+                domain: originator.domain().ok().cloned(),
+            };
+            let allowances = &self.lasting.paces.allowances;
+            allowances.admit(limit.rate, &allowed)?;
+        }
+        Ok(())
     }
 
     /// The calendar user that an address means; `None` if there is none here.

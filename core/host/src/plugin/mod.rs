@@ -33,7 +33,7 @@ pub use entry::{IndexService, PluginEntry, Position, Setup};
 pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::Handle;
 pub use info::{Installed, PluginInfo, PluginState, installed};
-pub use policy::{PolicyChain, Verdict};
+pub use policy::{Allowance, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{

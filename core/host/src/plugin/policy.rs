@@ -1,7 +1,7 @@
 //! The policies, all of which are asked.
 
 use super::{Handle, PluginInfo};
-use convoke_sdk::{AccessRequest, Decision, Error, Grant, remote::RemotePolicy};
+use convoke_sdk::{AccessRequest, Decision, Error, Grant, RateLimit, remote::RemotePolicy};
 use std::time::Duration;
 use tracing::info;
 
@@ -12,12 +12,21 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 pub struct PolicyChain(Vec<Handle<RemotePolicy>>);
 
 /// What all policies together say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Yes, as far as the strictest of them grants.
-    Allow(Grant),
+    Allow(Allowance),
     /// No; why is in the log.
     Deny,
+}
+
+/// What the policies allow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// The strictest of what they grant.
+    pub grant: Grant,
+    /// How often: policies by name, each with the rate it wants held.
+    pub rates: Vec<(String, RateLimit)>,
 }
 
 impl PolicyChain {
@@ -33,7 +42,7 @@ impl PolicyChain {
         });
         let decisions = futures::future::join_all(asked).await;
         match combined(decisions) {
-            Ok(grant) => Verdict::Allow(grant),
+            Ok(allowance) => Verdict::Allow(allowance),
             Err(reason) => {
                 info!(
                     originator = %request.originator,
@@ -53,12 +62,14 @@ impl PolicyChain {
 }
 
 /// The strictest grant, or why not.
-fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Grant, String> {
+fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance, String> {
     let mut granted: Option<Grant> = None;
+    let mut rates = Vec::new();
     for (name, decision) in decisions {
         match decision {
             Ok(Decision::Allow(grant)) => {
                 granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
+                rates.extend(grant.rate.map(|rate| (name.to_owned(), rate)));
             }
             Ok(Decision::Abstain) => {}
             Ok(Decision::Deny(reason)) => return Err(format!("policy `{name}` says: {reason}")),
@@ -66,7 +77,8 @@ fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Grant, St
             Err(error) => return Err(format!("{error}, and a policy that fails denies")),
         }
     }
-    granted.ok_or_else(|| "no policy allows it".to_owned())
+    let grant = granted.ok_or_else(|| "no policy allows it".to_owned())?;
+    Ok(Allowance { grant, rates })
 }
 
 #[cfg(test)]
@@ -93,7 +105,30 @@ mod tests {
             (vec![allow(), fail()], None),
         ] {
             let named = decisions.into_iter().map(|d| ("p", d)).collect();
-            assert_eq!(combined(named).ok(), expected);
+            assert_eq!(combined(named).ok().map(|it| it.grant), expected);
         }
+    }
+
+    #[test]
+    fn every_rate_is_held() {
+        let allow = |rate: &str| {
+            let mut grant = Grant::default();
+            grant.rate = Some(RateLimit {
+                rate: rate.parse().unwrap(),
+                bucket: 1,
+            });
+            Ok(Decision::Allow(grant))
+        };
+        let decisions = vec![
+            ("often", allow("100/min")),
+            ("free", Ok(Decision::allow())),
+            ("seldom", allow("1/d")),
+        ];
+        let rates = combined(decisions).unwrap().rates;
+        let rates: Vec<_> = rates
+            .iter()
+            .map(|(name, limit)| format!("{name} {}", limit.rate))
+            .collect();
+        assert_eq!(rates, ["often 100/min", "seldom 1/d"]);
     }
 }

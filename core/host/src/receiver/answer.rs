@@ -1,10 +1,13 @@
 //! Responses.
 
+use super::gate::Later;
 use crate::transport::Response;
 use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
+
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=us-ascii");
 
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode, headers: &[(&'static str, &'static str)]) -> Response {
@@ -39,14 +42,22 @@ pub(crate) fn refused(refusal: &Refusal) -> Response {
     response
 }
 
+/// The answer to a message that is not looked at now.
+pub(crate) fn later(wait: &Later) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{}\r\n", wait.reason))));
+    *response.status_mut() = wait.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PLAIN);
+    headers.insert(header::CACHE_CONTROL, NO_CACHE);
+    headers.insert(header::RETRY_AFTER, wait.seconds().into());
+    response
+}
+
 /// A document of key records.
 pub(crate) fn key_document(text: String) -> Response {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=us-ascii"),
-    );
+    headers.insert(header::CONTENT_TYPE, PLAIN);
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("max-age=3600"),

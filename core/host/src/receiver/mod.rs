@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `capabilities` | GET: what we take, with its serial number |
+//! | [`gate`] | how much at once, and how often |
 //! | [`identify`] | who the peer proved to be |
 //! | `post` | a scheduling message: the checks of spec §6, in their order, then delivery |
 //! | [`replay`] | the same message again gets the same answer again |
@@ -13,6 +14,7 @@
 
 pub(crate) mod answer;
 mod capabilities;
+pub mod gate;
 pub mod identify;
 pub(crate) mod post;
 pub mod replay;
@@ -23,7 +25,7 @@ use crate::{
     serve::Node,
     transport::{Arrival, Body, Response},
 };
-use answer::{empty, key_document, refuse_method};
+use answer::{empty, key_document, later, refuse_method};
 use convoke_ischedule::{WELL_KNOWN, dkim::Lookup};
 use convoke_types::Domain;
 use http::{Method, Request, StatusCode};
@@ -38,7 +40,10 @@ const DOMAIN_KEY: &str = "/.well-known/domainkey/";
 /// Answers one request.
 pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>) -> Response {
     let path = request.uri().path();
-    let response = if path == WELL_KNOWN || path == SHORT {
+    let limits = &node.config.limits;
+    let response = if let Err(wait) = gate::admit_address(&node.lasting.paces, limits, arrival) {
+        later(&wait)
+    } else if path == WELL_KNOWN || path == SHORT {
         match *request.method() {
             Method::GET | Method::HEAD => node.published.answer(&request),
             Method::OPTIONS => empty(StatusCode::OK, &[("allow", "GET, HEAD, OPTIONS, POST")]),

@@ -1,7 +1,8 @@
 //! A scheduling message, from HTTP request to answer: the checks of spec §6 in their order.
 
 use super::{
-    answer::{delivered, empty, refused},
+    answer::{delivered, empty, later, refused},
+    gate::{self, Later, Place},
     identify::identify,
     replay,
 };
@@ -29,13 +30,15 @@ use std::sync::Arc;
 const PARALLEL: usize = 16;
 
 /// A message whose form is right: header, body, and that the two fit.
-pub(crate) struct Posted {
+pub(crate) struct Posted<'a> {
     /// What the header says.
     pub(crate) headers: RequestHeaders,
     /// The header itself.
     pub(crate) fields: HeaderMap,
     /// The body as it came.
     pub(crate) body: Bytes,
+    /// What it takes of the memory for bodies.
+    _place: Place<'a>,
 }
 
 /// Answers a POST of a remote peer.
@@ -50,15 +53,39 @@ pub(super) async fn receive(
     };
     match process(node, arrival, &posted).await {
         Ok(response) => delivered(&response),
-        Err(refusal) => {
+        Err(Stop::Refused(refusal)) => {
             tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "refused: {refusal}");
             refused(&refusal)
+        }
+        Err(Stop::Later(wait)) => {
+            tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "later: {}", wait.reason);
+            later(&wait)
         }
     }
 }
 
+/// Why a message is not delivered to anybody.
+pub(super) enum Stop {
+    /// It is wrong.
+    Refused(Refusal),
+    /// It cannot be judged, or worked on, now.
+    Later(Later),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Later> for Stop {
+    fn from(wait: Later) -> Self {
+        Self::Later(wait)
+    }
+}
+
 /// Size limit, header, body: everything that can be said before the body is understood.
-pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted, Response> {
+pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted<'_>, Response> {
     let most = node.config.limits.content_length;
     let too_long = || {
         let text = format!("the message is longer than {most} bytes");
@@ -66,7 +93,8 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted, 
     };
     let (parts, body) = request.into_parts();
     // Before the body is asked for: a sender that waits for `100 Continue` is spared sending it.
-    if hyper::body::Body::size_hint(&body).lower() > most as u64 {
+    let announced = hyper::body::Body::size_hint(&body);
+    if announced.lower() > most as u64 {
         return Err(too_long());
     }
     let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refused(&refusal))?;
@@ -77,6 +105,10 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted, 
         );
         return Err(refused(&Refusal::new(ErrorElement::MaxRecipients, text)));
     }
+    let size = announced.upper().map_or(most, |upper| {
+        usize::try_from(upper).unwrap_or(most).min(most)
+    });
+    let place = node.gate.body(size).await.map_err(|wait| later(&wait))?;
     let body = match read_body(body, most, node.config.limits.body_time).await {
         Ok(body) => body,
         Err(BodyError::TooLong) => return Err(too_long()),
@@ -94,19 +126,22 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted, 
         headers,
         fields: parts.headers,
         body,
+        _place: place,
     })
 }
 
 async fn process(
     node: &Arc<Node>,
     arrival: &Arrival,
-    posted: &Posted,
-) -> Result<Arc<ScheduleResponse>, Refusal> {
+    posted: &Posted<'_>,
+) -> Result<Arc<ScheduleResponse>, Stop> {
+    let _turn = node.gate.turn().await?;
     let now = Timestamp::now();
     let Posted {
         headers,
         fields,
         body,
+        ..
     } = posted;
     let peer = identify(
         &node.config,
@@ -118,6 +153,11 @@ async fn process(
         now,
     )
     .await?;
+    if let Ok(domain) = headers.originator.domain()
+        && !peer.proofs().is_empty()
+    {
+        gate::admit_domain(&node.lasting.paces, &node.config.limits, arrival, domain)?;
+    }
     let message = parse(node, posted)?;
     let envelope = Envelope {
         message: &message,
@@ -140,7 +180,7 @@ async fn process(
 }
 
 /// The body as a message that fits its header and our capabilities.
-pub(crate) fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+pub(crate) fn parse(node: &Node, posted: &Posted<'_>) -> Result<Message, Refusal> {
     let RequestHeaders {
         originator,
         recipients,

@@ -7,9 +7,10 @@ use crate::{
     keys::Keys,
     outgoing::{Client, Settings},
     plugin::{Plugins, Setup},
-    receiver::{Published, replay::Replays},
+    receiver::{Published, gate::Gate, replay::Replays},
     sender::Sender,
     submission::{self, auth::Users},
+    throttle::Paces,
     transport::{certificates, private_key},
 };
 use convoke_calendar::{itip::Outgoing, tree::Limits};
@@ -37,6 +38,8 @@ pub struct Node {
     pub signer: Option<Arc<dkim::Signer>>,
     /// Who may hand in messages.
     pub users: Arc<Users>,
+    /// How much is worked on at once.
+    pub gate: Gate,
     /// What outlives the configuration.
     pub lasting: Arc<Lasting>,
 }
@@ -48,6 +51,8 @@ pub struct Lasting {
     pub metrics: Metrics,
     /// Answers to messages that may come again.
     pub replays: Replays,
+    /// How often peers came.
+    pub paces: Paces,
 }
 
 impl Node {
@@ -74,11 +79,12 @@ impl Node {
         let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
         warn_of_oddities(&config, &plugins);
         Ok(Self {
-            delivery: Delivery::new(config.clone(), plugins.clone()),
+            delivery: Delivery::new(config.clone(), plugins.clone(), lasting.clone()),
             sender: Sender::new(client.clone(), plugins.clone(), signer.clone()),
             published: Published::new(&config).map_err(state)?,
             keys: Keys::new(config.verification.private_exchange.clone()),
             users: Arc::new(users),
+            gate: Gate::new(&config.limits),
             lasting,
             signer,
             client,

@@ -1,0 +1,140 @@
+//! How much is worked on at once, and how often one peer may come.
+//!
+//! Messages beyond what is worked on at once wait for their turn, in order and for a while; then the peer is told to
+//! come later. So is a peer that comes too often. Nothing of such a message was looked at, so that nothing is lost by
+//! sending it again.
+
+use crate::{
+    config::{Limits, Pace},
+    throttle::{Paces, TooOften, network},
+    transport::Arrival,
+};
+use convoke_types::Domain;
+use http::StatusCode;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How long a message waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When a peer that was turned away should be back.
+const BACK_IN: Duration = Duration::from_secs(2);
+/// Memory is counted in pieces of so many bytes, so that it fits the semaphore's 32 bits.
+const PIECE: usize = 1 << 10;
+
+/// A message that is not looked at now; it may be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    /// Of the answer: 429 or 503.
+    pub(crate) status: StatusCode,
+    /// When to send it again.
+    pub(crate) after: Duration,
+    /// Why, for the administrator of the peer.
+    pub(crate) reason: String,
+}
+
+impl Later {
+    /// It is our own fault, or that of somebody we ask.
+    pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            after: BACK_IN,
+            reason: reason.into(),
+        }
+    }
+
+    fn too_often(who: &str, TooOften(after): TooOften) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            after,
+            reason: format!("{who} sends more often than is taken here"),
+        }
+    }
+
+    /// The value of `Retry-After`: whole seconds, at least one.
+    pub(crate) fn seconds(&self) -> u64 {
+        let begun = u64::from(self.after.subsec_nanos() > 0);
+        (self.after.as_secs() + begun).max(1)
+    }
+}
+
+/// Messages that are read and worked on.
+#[derive(Debug)]
+pub struct Gate {
+    work: Semaphore,
+    memory: Semaphore,
+}
+
+/// A message's place; it is given back when dropped.
+#[must_use]
+pub(crate) struct Place<'a> {
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Gate {
+    /// Lets in as many as the limits say.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            work: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            memory: Semaphore::new((limits.body_memory / PIECE).min(Semaphore::MAX_PERMITS)),
+        }
+    }
+
+    /// A place for a body of at most so many bytes, before it is read.
+    pub(crate) async fn body(&self, bytes: usize) -> Result<Place<'_>, Later> {
+        let pieces = u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX);
+        wait(self.memory.acquire_many(pieces)).await
+    }
+
+    /// A turn to be worked on.
+    pub(crate) async fn turn(&self) -> Result<Place<'_>, Later> {
+        wait(self.work.acquire()).await
+    }
+}
+
+async fn wait<'a>(
+    permit: impl Future<Output = Result<SemaphorePermit<'a>, tokio::sync::AcquireError>>,
+) -> Result<Place<'a>, Later> {
+    match tokio::time::timeout(PATIENCE, permit).await {
+        Ok(permit) => Ok(Place {
+            _permit: permit.expect("the semaphores are never closed"),
+        }),
+        Err(_) => Err(Later::unavailable("more is being worked on than can be")),
+    }
+}
+
+/// Counts a request from this address.
+pub(super) fn admit_address(
+    paces: &Paces,
+    limits: &Limits,
+    arrival: &Arrival,
+) -> Result<(), Later> {
+    let peer = network(arrival.address.ip());
+    let admit = |rate| paces.addresses.admit(rate, &peer);
+    held(limits.requests_per_address, arrival, admit)
+        .map_err(|often| Later::too_often(&peer.to_string(), often))
+}
+
+/// Counts a message of a domain that proved who it is.
+pub(super) fn admit_domain(
+    paces: &Paces,
+    limits: &Limits,
+    arrival: &Arrival,
+    domain: &Domain,
+) -> Result<(), Later> {
+    let admit = |rate| paces.domains.admit(rate, domain);
+    held(limits.requests_per_domain, arrival, admit)
+        .map_err(|often| Later::too_often(domain.as_str(), often))
+}
+
+fn held(
+    pace: Pace,
+    arrival: &Arrival,
+    admit: impl FnOnce(convoke_types::Rate) -> Result<(), TooOften>,
+) -> Result<(), TooOften> {
+    match pace.rate {
+        Some(rate) if pace.loopback || !arrival.address.ip().to_canonical().is_loopback() => {
+            admit(rate)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,194 @@
+//! Not too often: who may ask again, and when.
+//!
+//! [`Throttles`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
+//! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
+
+use convoke_types::{Domain, Rate};
+use governor::{Quota, RateLimiter, clock::Clock, state::keyed::DefaultKeyedStateStore};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+/// Keys that are looked through at this many requests.
+const LOOK_THROUGH: u32 = 4096;
+/// Keys remembered at once; beyond, all are forgotten, which lets some pass too often for a while.
+const MAX_KEYS: usize = 200_000;
+/// Different rates at once; a configuration has few.
+const MAX_RATES: usize = 1000;
+
+type Keyed<K> = RateLimiter<
+    K,
+    DefaultKeyedStateStore<K>,
+    governor::clock::DefaultClock,
+    governor::middleware::NoOpMiddleware<<governor::clock::DefaultClock as Clock>::Instant>,
+>;
+
+/// Everything that a host holds to a pace.
+#[derive(Default)]
+pub struct Paces {
+    /// Requests of addresses, as [`network`] gives them.
+    pub addresses: Throttles<IpAddr>,
+    /// Messages of proven domains.
+    pub domains: Throttles<Domain>,
+    /// What policies allow only so often.
+    pub allowances: Throttles<Allowed>,
+}
+
+/// What is counted together of what a policy allows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Allowed {
+    /// The policy's name.
+    pub policy: String,
+    /// The policy's own number for it.
+    pub bucket: u32,
+    /// The originator's domain; `None` for originators without one.
+    pub domain: Option<Domain>,
+}
+
+/// Counts what each key does against one rate.
+struct Throttle<K: Hash + Eq + Clone> {
+    rate: Rate,
+    limiter: Mutex<Arc<Keyed<K>>>,
+    asked: AtomicU32,
+}
+
+/// Too often; it may be tried again after that long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooOften(pub Duration);
+
+impl<K: Hash + Eq + Clone> Throttle<K> {
+    /// Lets each key do something at this rate.
+    fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            limiter: Mutex::new(Arc::new(keyed(rate))),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts one more of `key`, if it is not too many.
+    fn admit(&self, key: &K) -> Result<(), TooOften> {
+        let limiter = self.limiter();
+        if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_THROUGH == LOOK_THROUGH - 1 {
+            self.forget(&limiter);
+        }
+        limiter.check_key(key).map_err(|until| {
+            let now = governor::clock::DefaultClock::default().now();
+            TooOften(until.wait_time_from(now))
+        })
+    }
+
+    fn forget(&self, limiter: &Keyed<K>) {
+        limiter.retain_recent();
+        if limiter.len() > MAX_KEYS {
+            tracing::warn!(rate = %self.rate, "more peers than can be counted; all start anew");
+            let mut current = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+            *current = Arc::new(keyed(self.rate));
+        }
+    }
+
+    fn limiter(&self) -> Arc<Keyed<K>> {
+        self.limiter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn keyed<K: Hash + Eq + Clone>(rate: Rate) -> Keyed<K> {
+    let between = rate.per() / rate.count().get();
+    // A rate is at most 2^32 a second, so there is time between, if only a part of a nanosecond that rounds to none.
+    let quota = Quota::with_period(between.max(Duration::from_nanos(1)))
+        .expect("the time between two is not zero")
+        .allow_burst(rate.count());
+    RateLimiter::keyed(quota)
+}
+
+/// Throttles of rates that are not known beforehand.
+pub struct Throttles<K: Hash + Eq + Clone>(Mutex<HashMap<Rate, Arc<Throttle<K>>>>);
+
+impl<K: Hash + Eq + Clone> Default for Throttles<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Throttles<K> {
+    /// Counts one more of `key` against `rate`, if it is not too many.
+    pub fn admit(&self, rate: Rate, key: &K) -> Result<(), TooOften> {
+        let throttle = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= MAX_RATES && !all.contains_key(&rate) {
+                all.clear();
+            }
+            let new = || Arc::new(Throttle::new(rate));
+            all.entry(rate).or_insert_with(new).clone()
+        };
+        throttle.admit(key)
+    }
+}
+
+/// What counts as one peer: an IPv4 address, or the /64 that one subscriber of IPv6 has to itself.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_its_own_count() {
+        let throttle = Throttle::new("3/h".parse().unwrap());
+        for _ in 0..3 {
+            assert_eq!(throttle.admit(&"a"), Ok(()));
+        }
+        let TooOften(wait) = throttle.admit(&"a").unwrap_err();
+        assert!(wait > Duration::from_secs(1100) && wait <= Duration::from_secs(1200));
+        assert_eq!(throttle.admit(&"b"), Ok(()));
+    }
+
+    #[test]
+    fn the_fastest_and_the_slowest_rate_work() {
+        for rate in ["4294967295/s", "1/d"] {
+            assert_eq!(
+                Throttle::new(rate.parse().unwrap()).admit(&1),
+                Ok(()),
+                "{rate}"
+            );
+        }
+    }
+
+    #[test]
+    fn rates_are_counted_apart() {
+        let throttles = Throttles::default();
+        let [slow, fast] = ["1/h", "2/h"].map(|rate| rate.parse().unwrap());
+        assert_eq!(throttles.admit(slow, &"a"), Ok(()));
+        assert!(throttles.admit(slow, &"a").is_err());
+        assert_eq!(throttles.admit(fast, &"a"), Ok(()));
+    }
+
+    #[test]
+    fn one_subscriber_is_one_peer() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()).to_string(), expected);
+        }
+    }
+}

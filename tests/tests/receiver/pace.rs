@@ -1,0 +1,81 @@
+use super::{ANNA, BO, CY, example_org};
+use convoke_tests::{Answer, Post};
+
+/// 429, and when to come back.
+fn is_turned_away(answer: &Answer, seconds: std::ops::RangeInclusive<u64>) {
+    assert_eq!(answer.status, 429, "{answer:?}");
+    let wait = answer.header("retry-after").expect("it says how long");
+    assert!(seconds.contains(&wait.parse().unwrap()), "{wait}");
+    assert!(answer.body.contains("more often"), "{}", answer.body);
+}
+
+#[test]
+fn an_address_comes_only_so_often() {
+    let host = example_org()
+        .table("[limits]", "requests_per_address = \"3/h\"")
+        .start();
+    let get = b"GET /.well-known/ischedule?action=capabilities HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut peer = host.connect();
+    for _ in 0..3 {
+        assert_eq!(peer.ask(get).status, 200);
+    }
+    // The connection stays usable, and another one does not help.
+    is_turned_away(&peer.ask(get), 1100..=1200);
+    is_turned_away(
+        &peer.ask(&Post::free_busy(ANNA, &[BO]).to_bytes()),
+        1100..=1200,
+    );
+    is_turned_away(&host.post(&Post::free_busy(ANNA, &[BO])), 1100..=1200);
+}
+
+#[test]
+fn a_domain_comes_only_so_often_from_wherever() {
+    let host = example_org()
+        .table("[limits]", "requests_per_domain = \"2/h\"")
+        .client_certificates()
+        .start();
+    let [com, net] = ["example.com", "example.net"].map(|domain| host.authority().issue(&[domain]));
+    let ask = |client, from| {
+        let post = Post::free_busy(from, &[BO]);
+        host.connect_as(client).ask(&post.to_bytes())
+    };
+    for _ in 0..2 {
+        assert_eq!(ask(&com, ANNA).codes(), ["2.0"]);
+    }
+    is_turned_away(&ask(&com, ANNA), 1700..=1800);
+    assert_eq!(ask(&net, "dan@example.net").codes(), ["2.0"]);
+}
+
+#[test]
+fn a_rule_allows_only_so_often() {
+    let host = example_org()
+        .rules("[{ allow = \"freebusy\", rate = \"3/h\" }, { allow = \"any\" }]")
+        .start();
+    let both = Post::free_busy(ANNA, &[BO, CY]);
+    assert_eq!(host.post(&both).codes(), ["2.0", "2.0"]);
+    let codes = host.post(&both).codes();
+    assert_eq!(codes, ["2.0", "5.1"], "the third recipient is the last");
+    // Of another domain, or by another rule.
+    let other = Post::free_busy("dan@example.net", &[BO]);
+    assert_eq!(host.post(&other).codes(), ["2.0"]);
+    let invitation = Post::invitation("paced", ANNA, &[BO]);
+    assert_eq!(host.post(&invitation).codes(), ["2.0"]);
+}
+
+#[test]
+fn a_pace_goes_on_over_a_reload_and_can_be_lifted() {
+    let post = Post::free_busy(ANNA, &[BO]);
+    for (limits, status) in [
+        ("requests_per_address = \"1/d\"\nrecipients = 9", 429),
+        ("requests_per_address = \"off\"", 200),
+    ] {
+        let mut host = example_org()
+            .table("[limits]", "requests_per_address = \"1/d\"")
+            .start();
+        assert_eq!(host.post(&post).status, 200);
+        host.configure(|setup| setup.table("[limits]", limits));
+        host.signal("HUP");
+        host.wait_for("read again");
+        assert_eq!(host.post(&post).status, status, "{limits}");
+    }
+}
