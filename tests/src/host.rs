@@ -335,9 +335,19 @@ impl Host {
         running.child.wait().expect("a child can be waited for")
     }
 
-    /// Starts it again after it has ended.
+    /// Starts it after it has ended.
     #[must_use]
     pub fn started(mut self) -> Self {
+        self.start_again();
+        self
+    }
+
+    /// Starts it after it has ended, in place.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_again(&mut self) {
         let mut child = Command::new(program())
             .args(["serve", "--while-stdin-open", "--config"])
             .arg(self.folder().join("convoke.toml"))
@@ -360,7 +370,6 @@ impl Host {
             log,
             listeners,
         });
-        self
     }
 
     /// Reads again where the host listens.
