@@ -25,7 +25,7 @@ pub struct Zones<'c> {
 
 #[derive(Debug)]
 struct Made {
-    zones: HashMap<String, TimeZone>,
+    zones: HashMap<String, Option<TimeZone>>,
     work: Work,
 }
 
@@ -40,8 +40,13 @@ pub struct ZoneError(String);
 impl<'c> Zones<'c> {
     /// The zones of a calendar; dates and floating times are in `own`.
     pub fn of(calendar: &'c Calendar, own: TimeZone) -> Self {
+        Self::of_all([calendar], own)
+    }
+
+    /// The zones of several calendars, of which the first that describes a TZID counts.
+    pub(crate) fn of_all(calendars: impl IntoIterator<Item = &'c Calendar>, own: TimeZone) -> Self {
         let mut embedded = HashMap::new();
-        for component in calendar.zones() {
+        for component in calendars.into_iter().flat_map(Calendar::zones) {
             if let Some(id) = component.value("TZID") {
                 embedded.entry(id.trim()).or_insert(component);
             }
@@ -62,8 +67,13 @@ impl<'c> Zones<'c> {
         self.own.clone()
     }
 
-    /// The zone of a TZID.
+    /// The zone of a TZID; the calendar user's own for one that nobody knows.
     pub fn get(&self, id: &str) -> Result<TimeZone, ZoneError> {
+        Ok(self.known(id)?.unwrap_or_else(|| self.own.clone()))
+    }
+
+    /// The zone of a TZID, if it is described or known by name.
+    pub(crate) fn known(&self, id: &str) -> Result<Option<TimeZone>, ZoneError> {
         let mut made = self.made.borrow_mut();
         if let Some(zone) = made.zones.get(id) {
             return Ok(zone.clone());
@@ -73,9 +83,7 @@ impl<'c> Zones<'c> {
                 .map_err(|_| ZoneError(id.chars().take(80).collect()))?,
             None => None,
         };
-        let zone = embedded
-            .or_else(|| by_name(id))
-            .unwrap_or_else(|| self.own.clone());
+        let zone = embedded.or_else(|| by_name(id));
         made.zones.insert(id.to_owned(), zone.clone());
         Ok(zone)
     }

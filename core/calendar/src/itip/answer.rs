@@ -1,11 +1,11 @@
 //! REPLY: what an attendee's answer does to the organizer's copy (RFC 5546 §3.2.3, §3.4.3).
 
-use super::instance::{InstanceKey, derive, recurs};
+use super::instance::InstanceKey;
 use super::object::Object;
 use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, strip_local};
 use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
 use super::revision::{Revision, basic, sequence};
-use super::series::{self, Search};
+use super::series::Search;
 use crate::message::{Message, utc};
 use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -20,22 +20,22 @@ pub(super) enum Uninvited {
 
 /// The organizer's copy with an answer recorded.
 #[derive(Debug)]
-pub(super) struct Answered {
-    pub object: Object,
+pub(super) struct Answered<'c> {
+    pub object: Object<'c>,
     /// Who delegated to one that declined: they must be asked again (RFC 5546 §4.2.5).
     pub ask_again: Vec<CalendarAddress>,
 }
 
 /// Records the answer of `replier`.
-pub(super) fn apply(
-    stored: &Object,
+pub(super) fn apply<'c>(
+    stored: &Object<'c>,
     message: &Message,
     replier: &CalendarAddress,
     uninvited: Uninvited,
-) -> Result<Answered, RequestStatus> {
+) -> Result<Answered<'c>, RequestStatus> {
     let mut object = stored.clone();
     let mut ask_again = Vec::new();
-    let mut search = Search::for_one_message();
+    let mut search = Search::of(stored);
     for answer in message.components() {
         let line = attendee(answer, replier).ok_or_else(not_answering)?;
         let target = target(&object, answer, &mut search)?;
@@ -84,13 +84,9 @@ fn target(
             component,
         });
     };
-    let key = InstanceKey::of_property(id);
+    let key = object.key(id);
     let known = object.instances.get(&key).cloned();
-    let series = object
-        .master
-        .as_ref()
-        .filter(|it| recurs(it) && series::has(it, id, search));
-    let component = known.or_else(|| Some(derive(series?, id)));
+    let component = known.or_else(|| object.implied(id).filter(|_| search.has(id)));
     let component = component.ok_or_else(|| unknown("there is no such instance"))?;
     Ok(Target {
         key: Some(key),

@@ -9,14 +9,15 @@ use super::own::{COMMENT_FROM, Role};
 use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
-use super::series::{self, Search};
+use super::series::Search;
 use crate::message::Message;
 use crate::tree::{Component, Property};
+use crate::zone::Zones;
 use jiff::ToSpan;
 use std::collections::HashSet;
 
 /// The stored object with a CANCEL applied.
-pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
+pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Object<'c> {
     let mut object = stored.clone();
     // What is called off as a whole needs no further word on its instances.
     if let Some(notice) = message
@@ -26,9 +27,9 @@ pub(super) fn apply(stored: &Object, message: &Message, role: Role) -> Object {
         whole(&mut object, notice, role);
         return object;
     }
-    let mut search = Search::for_one_message();
+    let mut search = Search::of(stored);
     for notice in message.components() {
-        let Some(key) = InstanceKey::of(notice) else {
+        let Some(key) = stored.part(notice) else {
             continue;
         };
         match Range::of(notice) {
@@ -99,10 +100,8 @@ fn instance(
         notice.get("RECURRENCE-ID"),
     ) {
         (Some(known), ..) if is_news(notice, known) => known.clone(),
-        (None, Some(master), Some(id))
-            if recurs(master) && series::has(master, id, search) && is_news(notice, master) =>
-        {
-            derive(master, id)
+        (None, Some(master), Some(id)) if is_news(notice, master) && search.has(id) => {
+            derive(master, id, &object.zones)
         }
         _ => return, // older than what is known, or about an instance that was never here
     };
@@ -121,6 +120,7 @@ fn future(
     role: Role,
     search: &mut Search,
 ) {
+    let zones = object.zones.clone();
     let Some(master) = object.master.as_mut().filter(|master| recurs(master)) else {
         return instance(object, key, notice, role, search);
     };
@@ -135,11 +135,12 @@ fn future(
         }
         return;
     }
-    let start = master.get("DTSTART").map(InstanceKey::of_property);
+    let start = master.get("DTSTART");
+    let start = start.map(|it| InstanceKey::of_property(it, &zones));
     if start.is_some_and(|start| key <= start) {
         return whole(object, &without_id(notice), role);
     }
-    end_before(master, &key);
+    end_before(master, &key, &zones);
     Revision::against(notice, master).write(master);
     for (_, later) in object.instances.range_mut(key..) {
         call_off(later, notice);
@@ -153,7 +154,7 @@ fn without_id(notice: &Component) -> Component {
 }
 
 /// Ends a series before one of its instances.
-fn end_before(master: &mut Component, key: &InstanceKey) {
+fn end_before(master: &mut Component, key: &InstanceKey, zones: &Zones) {
     if let (Some(rule), Some(until)) = (master.get_mut("RRULE"), before(key)) {
         // RFC 5545 §3.3.10: COUNT and UNTIL exclude each other.
         let parts = rule.value.split(';').filter(|part| {
@@ -169,7 +170,7 @@ fn end_before(master: &mut Component, key: &InstanceKey) {
         let dates = line.value.split(',').filter(|date| {
             let mut one = Property::new("RDATE", date.split('/').next().unwrap_or_default());
             one.params.clone_from(&line.params);
-            InstanceKey::of_property(&one) < *key
+            InstanceKey::of_property(&one, zones) < *key
         });
         line.value = dates.collect::<Vec<_>>().join(",");
     }

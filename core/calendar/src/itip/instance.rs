@@ -1,7 +1,9 @@
 //! One instance of a series: its name, and its component as the series implies it.
 
 use crate::message::basic_date_time;
+use crate::time::instant;
 use crate::tree::{Component, Property};
+use crate::zone::Zones;
 use jiff::{Timestamp, civil, tz::TimeZone};
 
 /// Names one instance of an object: its RECURRENCE-ID by meaning, so that the same instant in UTC and in a zone is
@@ -10,7 +12,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 pub(crate) enum InstanceKey {
     Date(civil::Date),
     Instant(Timestamp),
-    /// In a zone that is not known by its name, or floating.
+    /// In a zone that nobody knows, or floating.
     Wall(civil::DateTime, String),
     /// Not a date at all; stored objects may hold anything.
     Odd(String),
@@ -18,20 +20,21 @@ pub(crate) enum InstanceKey {
 
 impl InstanceKey {
     /// The instance that a component overrides; `None` for the whole.
-    pub(crate) fn of(component: &Component) -> Option<Self> {
-        component.get("RECURRENCE-ID").map(Self::of_property)
+    pub(crate) fn of(component: &Component, zones: &Zones) -> Option<Self> {
+        let id = component.get("RECURRENCE-ID")?;
+        Some(Self::of_property(id, zones))
     }
 
     /// The instance that a date property names.
-    pub(super) fn of_property(property: &Property) -> Self {
+    pub(super) fn of_property(property: &Property, zones: &Zones) -> Self {
         let Some(wall) = basic_date_time(&property.value) else {
             return Self::Odd(property.value.clone());
         };
-        if !property.value.contains(['T', 't']) {
+        if !is_time(property) {
             return Self::Date(wall.date());
         }
-        match zone(property).and_then(|zone| zone.to_zoned(wall).ok()) {
-            Some(instant) => Self::Instant(instant.timestamp()),
+        match zone(property, zones) {
+            Some(zone) => Self::Instant(instant(wall, &zone)),
             None => Self::Wall(wall, property.param("TZID").unwrap_or_default().to_owned()),
         }
     }
@@ -62,7 +65,7 @@ pub(super) fn recurs(master: &Component) -> bool {
 }
 
 /// The instance `id` as its series implies it: an override that changes nothing yet.
-pub(super) fn derive(master: &Component, id: &Property) -> Component {
+pub(super) fn derive(master: &Component, id: &Property, zones: &Zones) -> Component {
     const OF_THE_SERIES: [&str; 4] = ["RRULE", "RDATE", "EXDATE", "EXRULE"];
     // How far a to-do is done is told for each instance.
     const PROGRESS: [&str; 3] = ["STATUS", "PERCENT-COMPLETE", "COMPLETED"];
@@ -75,9 +78,9 @@ pub(super) fn derive(master: &Component, id: &Property) -> Component {
             instance.remove(name);
         }
     }
-    let id = in_form_of(id, master.get("DTSTART"));
+    let id = in_form_of(id, master.get("DTSTART"), zones);
     if let Some(start) = master.get("DTSTART") {
-        move_ends(&mut instance, start, &id);
+        move_ends(&mut instance, start, &id, zones);
         let mut start = id.clone();
         "DTSTART".clone_into(&mut start.name);
         instance.set(start);
@@ -86,56 +89,99 @@ pub(super) fn derive(master: &Component, id: &Property) -> Component {
     instance
 }
 
-/// RECURRENCE-ID in the zone of DTSTART, as RFC 5545 §3.8.4.4 has it.
-pub(super) fn in_form_of(id: &Property, start: Option<&Property>) -> Property {
+/// RECURRENCE-ID as RFC 5545 §3.8.4.4 has it: of the type of DTSTART, and in its zone.
+///
+/// Some programs name an instance of a timed series by its day alone, or one of a series of whole days by a time.
+pub(super) fn in_form_of(id: &Property, start: Option<&Property>, zones: &Zones) -> Property {
     let mut id = id.clone();
     "RECURRENCE-ID".clone_into(&mut id.name);
     id.remove_param("RANGE");
-    let (Some(start), InstanceKey::Instant(instant)) = (start, InstanceKey::of_property(&id))
-    else {
+    let Some((start, first)) = start.and_then(|it| Some((it, basic_date_time(&it.value)?))) else {
         return id;
     };
-    let Some(zone) = zone(start).filter(|_| start.param("TZID") != id.param("TZID")) else {
+    let Some(wall) = basic_date_time(&id.value) else {
         return id;
     };
-    let wall = instant.to_zoned(zone).datetime();
+    let wall = match (is_time(&id), is_time(start)) {
+        (false, true) => wall.date().to_datetime(first.time()),
+        (true, false) => wall.date().to_datetime(civil::Time::midnight()),
+        (false, false) => return id,
+        (true, true) => match (zone(&id, zones), zone(start, zones)) {
+            (Some(here), Some(there)) if !is_on_one_wall(&id, start) => {
+                instant(wall, &here).to_zoned(there).datetime()
+            }
+            _ => return id,
+        },
+    };
     let mut moved = Property::new("RECURRENCE-ID", written(wall, start));
     moved.params.clone_from(&start.params);
     moved
 }
 
-/// Moves DTEND and DUE as far as the instance lies from the start of the series, by the clock on the wall.
-fn move_ends(instance: &mut Component, start: &Property, id: &Property) {
-    let (Some(from), Some(to)) = (basic_date_time(&start.value), basic_date_time(&id.value)) else {
-        return;
-    };
+/// Whether two times are read off the same clock.
+fn is_on_one_wall(one: &Property, other: &Property) -> bool {
+    is_utc(one) == is_utc(other) && (is_utc(one) || one.param("TZID") == other.param("TZID"))
+}
+
+/// Moves DTEND and DUE as far as the instance lies from the start of the series: by the clock on the wall, or where
+/// they are on another clock than the start, by exact time.
+fn move_ends(instance: &mut Component, start: &Property, id: &Property, zones: &Zones) {
     for name in ["DTEND", "DUE"] {
         let Some(end) = instance.get_mut(name) else {
             continue;
         };
-        let moved = basic_date_time(&end.value)
-            .and_then(|wall| wall.checked_add(to.duration_since(from)).ok());
+        let moved = if is_on_one_wall(start, end) {
+            on_the_wall(start, id, end)
+        } else {
+            by_exact_time(start, id, end, zones)
+        };
         if let Some(moved) = moved {
             end.value = written(moved, end);
         }
     }
 }
 
+fn on_the_wall(start: &Property, id: &Property, end: &Property) -> Option<civil::DateTime> {
+    let [from, to, end] = [start, id, end].map(|date| basic_date_time(&date.value));
+    end?.checked_add(to?.duration_since(from?)).ok()
+}
+
+fn by_exact_time(
+    start: &Property,
+    id: &Property,
+    end: &Property,
+    zones: &Zones,
+) -> Option<civil::DateTime> {
+    let at = |date: &Property| Some(instant(basic_date_time(&date.value)?, &zone(date, zones)?));
+    let length = at(end)?.duration_since(at(start)?);
+    let moved = at(id)?.checked_add(length).ok()?;
+    Some(moved.to_zoned(zone(end, zones)?).datetime())
+}
+
 /// A wall-clock time in the form that a property is written in.
 fn written(wall: civil::DateTime, like: &Property) -> String {
-    if !like.value.contains(['T', 't']) {
+    if !is_time(like) {
         wall.strftime("%Y%m%d").to_string()
-    } else if like.value.ends_with(['Z', 'z']) {
+    } else if is_utc(like) {
         wall.strftime("%Y%m%dT%H%M%SZ").to_string()
     } else {
         wall.strftime("%Y%m%dT%H%M%S").to_string()
     }
 }
 
-fn zone(property: &Property) -> Option<TimeZone> {
-    match property.param("TZID") {
-        _ if property.value.ends_with(['Z', 'z']) => Some(TimeZone::UTC),
-        Some(name) => TimeZone::get(name).ok(),
-        None => None,
+/// Whether a date property names a time, not a whole day.
+pub(super) fn is_time(date: &Property) -> bool {
+    date.value.contains(['T', 't'])
+}
+
+fn is_utc(date: &Property) -> bool {
+    date.value.trim_end().ends_with(['Z', 'z'])
+}
+
+/// The zone that a time is in; `None` if it floats, or if nobody knows the zone.
+pub(super) fn zone(property: &Property, zones: &Zones) -> Option<TimeZone> {
+    if is_utc(property) {
+        return Some(TimeZone::UTC);
     }
+    zones.known(property.param("TZID")?).ok().flatten()
 }

@@ -1,13 +1,17 @@
 //! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
 
-use super::instance::InstanceKey;
+use super::instance::{InstanceKey, derive, in_form_of};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
+use crate::zone::Zones;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// One object: components of one kind and UID.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
+pub(super) struct Object<'c> {
+    /// In which its times are read.
+    pub zones: Rc<Zones<'c>>,
     /// The VCALENDAR without the components below: its properties, time zones, unknown components.
     shell: Calendar,
     /// The component without RECURRENCE-ID. An object that holds invitations to single instances has none.
@@ -16,9 +20,9 @@ pub(super) struct Object {
     pub instances: BTreeMap<InstanceKey, Component>,
 }
 
-impl Object {
+impl<'c> Object<'c> {
     /// Takes an object apart; `None` if it is neither event nor to-do.
-    pub(super) fn of(calendar: &Calendar) -> Option<Self> {
+    pub(super) fn of(calendar: &Calendar, zones: &Rc<Zones<'c>>) -> Option<Self> {
         let kind = [Kind::Event, Kind::Todo].into_iter().find(|kind| {
             calendar
                 .root()
@@ -29,34 +33,71 @@ impl Object {
         let mut shell = calendar.clone();
         let components = std::mem::take(&mut shell.root_mut().components);
         let mut object = Self {
+            zones: zones.clone(),
             shell,
             master: None,
             instances: BTreeMap::new(),
         };
+        let mut instances = Vec::new();
         for component in components {
-            if component.is(kind.as_str()) {
-                object.take(component);
-            } else {
+            if !component.is(kind.as_str()) {
                 object.shell.root_mut().components.push(component);
+            } else if component.get("RECURRENCE-ID").is_some() {
+                instances.push(component);
+            } else {
+                object.master = Some(component);
             }
         }
+        object.instances = object.named(instances);
         Some(object)
     }
 
+    /// Instances by their names, which are read as those of instances of the series.
+    fn named(
+        &self,
+        instances: impl IntoIterator<Item = Component>,
+    ) -> BTreeMap<InstanceKey, Component> {
+        let named = |it: Component| Some((self.part(&it)?, it));
+        instances.into_iter().filter_map(named).collect()
+    }
+
+    /// The same with its instances named as those of the series of `other`.
+    pub(super) fn named_as_in(mut self, other: &Self) -> Self {
+        let instances = std::mem::take(&mut self.instances);
+        self.instances = other.named(instances.into_values());
+        self
+    }
+
     /// The object that a message makes where there is none yet: METHOD is the message's, not the object's.
-    pub(super) fn from_message(message: &Message) -> Option<Self> {
-        let mut object = Self::of(message.calendar())?;
+    pub(super) fn from_message(message: &Message, zones: &Rc<Zones<'c>>) -> Option<Self> {
+        let mut object = Self::of(message.calendar(), zones)?;
         object.shell.root_mut().remove("METHOD");
         Some(object)
     }
 
-    fn take(&mut self, component: Component) {
-        match InstanceKey::of(&component) {
-            Some(key) => {
-                self.instances.insert(key, component);
-            }
-            None => self.master = Some(component),
-        }
+    /// The instance that a date names.
+    pub(super) fn key(&self, id: &Property) -> InstanceKey {
+        let start = self.master.as_ref().and_then(|it| it.get("DTSTART"));
+        InstanceKey::of_property(&in_form_of(id, start, &self.zones), &self.zones)
+    }
+
+    /// The instance that a component is about; `None` if it is about the whole.
+    pub(super) fn part(&self, component: &Component) -> Option<InstanceKey> {
+        component.get("RECURRENCE-ID").map(|id| self.key(id))
+    }
+
+    /// The instance `id` as the series implies it, whether it has such an instance or not; `None` without a series.
+    pub(super) fn implied(&self, id: &Property) -> Option<Component> {
+        Some(derive(self.master.as_ref()?, id, &self.zones))
+    }
+
+    /// A component as this version of the object has it: itself, or what the series implies.
+    pub(super) fn version_of(&self, component: &Component) -> Option<Component> {
+        let Some(id) = component.get("RECURRENCE-ID") else {
+            return self.master.clone();
+        };
+        let known = self.instances.get(&self.key(id)).cloned();
+        known.or_else(|| self.implied(id))
     }
 
     /// Whether it is of a kind.
@@ -68,6 +109,13 @@ impl Object {
     /// Every component: the whole first.
     pub(super) fn components(&self) -> impl Iterator<Item = &Component> {
         self.master.iter().chain(self.instances.values())
+    }
+
+    /// Every component with the part that it is: the whole (`None`) first.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Option<InstanceKey>, &Component)> {
+        let instances = self.instances.iter();
+        let instances = instances.map(|(key, component)| (Some(key.clone()), component));
+        self.master.iter().map(|it| (None, it)).chain(instances)
     }
 
     /// Every component, to change it.
@@ -108,6 +156,7 @@ impl Object {
             mut shell,
             master,
             instances,
+            ..
         } = self;
         shell
             .root_mut()

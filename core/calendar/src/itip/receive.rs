@@ -9,8 +9,10 @@ use super::people::{Owner, address_of, attendee};
 use super::{add, cancel, refresh, request};
 use crate::message::{Kind, Message, Method};
 use crate::tree::Calendar;
+use crate::zone::Zones;
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
+use std::rc::Rc;
 
 /// For whom a message has arrived, from whom, and when.
 #[derive(Clone, Debug)]
@@ -99,7 +101,9 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
     if let Err(error) = message.check_originator(at.originator) {
         return Received::refused(error.status());
     }
-    let stored = match existing.map(Object::of) {
+    let calendars = std::iter::once(message.calendar()).chain(existing);
+    let zones = Rc::new(Zones::of_all(calendars, at.owner.timezone.clone()));
+    let stored = match existing.map(|it| Object::of(it, &zones)) {
         Some(None) => {
             return Received::refused(foreign("the UID is that of another kind of object"));
         }
@@ -117,7 +121,7 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         return Received::refused(RequestStatus::TOO_LARGE.with_text(text));
     }
     match (message.method(), stored) {
-        (Method::Request, None) => invitation(message, at),
+        (Method::Request, None) => invitation(message, at, &zones),
         // Spec §9: CANCEL of something unknown is 2.0.
         (Method::Cancel | Method::DeclineCounter, None) => Received::acknowledged(),
         (Method::Add, None) => missing_whole(message, at),
@@ -138,7 +142,7 @@ fn foreign(text: &str) -> RequestStatus {
 }
 
 /// An object that is not here yet.
-fn invitation(message: &Message, at: &Receiving) -> Received {
+fn invitation(message: &Message, at: &Receiving, zones: &Rc<Zones>) -> Received {
     // What organizers send to themselves is their own copy already, see `sent`.
     if message
         .organizer()
@@ -149,7 +153,7 @@ fn invitation(message: &Message, at: &Receiving) -> Received {
     if !is_handed_on_rightly(message, at) {
         return Received::refused(foreign("an attendee invites its delegate only"));
     }
-    match request::begin(message) {
+    match request::begin(message, zones) {
         Some(object) => Received::stored(None, object),
         None => Received::refused(RequestStatus::UNSUPPORTED),
     }

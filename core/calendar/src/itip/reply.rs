@@ -8,7 +8,9 @@ use super::request::is_cancelled;
 use super::revision::basic;
 use crate::message::{MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
+use crate::zone::Zones;
 use jiff::Timestamp;
+use std::rc::Rc;
 
 /// There is nothing to answer, or not like that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +48,8 @@ pub fn reply(
     answer: PartStat,
     now: Timestamp,
 ) -> Result<Outgoing, ReplyError> {
-    let object = Object::of(existing).ok_or(ReplyError::NotSchedulable)?;
+    let zones = Rc::new(Zones::of(existing, owner.timezone.clone()));
+    let object = Object::of(existing, &zones).ok_or(ReplyError::NotSchedulable)?;
     let leading = object.leading().ok_or(ReplyError::NotSchedulable)?;
     if !is_answer(answer, leading) {
         return Err(ReplyError::NotAnAnswer(answer));

@@ -7,11 +7,13 @@ use super::people::{by_person, person};
 use super::revision::Revision;
 use crate::message::Message;
 use crate::tree::Component;
+use crate::zone::Zones;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The object that an invitation makes where there is none.
-pub(super) fn begin(message: &Message) -> Option<Object> {
-    let mut object = Object::from_message(message)?;
+pub(super) fn begin<'c>(message: &Message, zones: &Rc<Zones<'c>>) -> Option<Object<'c>> {
+    let mut object = Object::from_message(message, zones)?;
     for component in object.components_mut() {
         strip_local(component);
     }
@@ -19,9 +21,15 @@ pub(super) fn begin(message: &Message) -> Option<Object> {
 }
 
 /// The stored object with the newer parts of a REQUEST in it.
-pub(super) fn merge(stored: &Object, message: &Message, role: Role) -> Object {
-    let Some(incoming) = Object::from_message(message) else {
+pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Object<'c> {
+    let Some(incoming) = Object::from_message(message, &stored.zones) else {
         return stored.clone();
+    };
+    // The series that will be stored tells how instances are named.
+    let (stored, incoming) = if newer_master(stored, &incoming).is_some() {
+        (&stored.clone().named_as_in(&incoming), incoming)
+    } else {
+        (stored, incoming.named_as_in(stored))
     };
     let mut merged = stored.clone();
     merged.adopt_zones(message.calendar());
@@ -121,7 +129,7 @@ fn instances_under(
         let own =
             implied(stored, instance).is_some_and(|implied| is_only_own(instance, &implied, role));
         if own && !rescheduled {
-            kept.insert(key.clone(), rebased(new, instance, role));
+            kept.insert(key.clone(), rebased(new, instance, role, &stored.zones));
         }
     }
     kept
@@ -129,18 +137,15 @@ fn instances_under(
 
 /// The instance as the stored series implies it.
 fn implied(stored: &Object, instance: &Component) -> Option<Component> {
-    Some(derive(
-        stored.master.as_ref()?,
-        instance.get("RECURRENCE-ID")?,
-    ))
+    stored.implied(instance.get("RECURRENCE-ID")?)
 }
 
 /// The owner's own changes to an instance, on a new version of the series.
-fn rebased(series: &Component, own: &Component, role: Role) -> Component {
+fn rebased(series: &Component, own: &Component, role: Role, zones: &Zones) -> Component {
     let Some(id) = own.get("RECURRENCE-ID") else {
         return own.clone();
     };
-    let mut instance = derive(series, id);
+    let mut instance = derive(series, id, zones);
     keep_personal(own, &mut instance, role);
     let known = by_person(own);
     for line in instance

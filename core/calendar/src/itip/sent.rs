@@ -1,7 +1,7 @@
 //! A calendar user has sent a message: its own copy follows.
 
 use super::address::delegates_of;
-use super::instance::{InstanceKey, derive, recurs};
+use super::instance::{InstanceKey, recurs};
 use super::object::Object;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee};
@@ -9,7 +9,9 @@ use super::receive::{Change, change};
 use super::{add, cancel, request};
 use crate::message::{Message, Method};
 use crate::tree::{Calendar, Component, Property};
+use crate::zone::Zones;
 use convoke_types::CalendarAddress;
+use std::rc::Rc;
 
 /// Keeps the originator's own copy in step with what it has just sent.
 ///
@@ -18,12 +20,14 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
     let organizes = message
         .organizer()
         .is_some_and(|organizer| owner.answers_to(organizer));
+    let calendars = std::iter::once(message.calendar()).chain(existing);
+    let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
     let stored = existing
-        .and_then(Object::of)
+        .and_then(|it| Object::of(it, &zones))
         .filter(|object| object.is_kind(message.kind()));
     match (message.method(), stored) {
         (Method::Request, None) if organizes && existing.is_none() => {
-            request::begin(message).map_or(Change::None, |object| change(None, object))
+            request::begin(message, &zones).map_or(Change::None, |object| change(None, object))
         }
         (Method::Request | Method::Add | Method::Cancel, Some(stored)) if organizes => {
             if !stored
@@ -48,7 +52,7 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
 }
 
 /// The attendee's copy after its answer.
-fn answered(mut stored: Object, message: &Message, owner: &Owner) -> Object {
+fn answered<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for answer in message.components() {
         let Some(said) = owner.attendee(answer) else {
             continue;
@@ -75,10 +79,11 @@ fn target(stored: &Object, answer: &Component) -> Option<(Option<InstanceKey>, C
     let Some(id) = answer.get("RECURRENCE-ID") else {
         return Some((None, stored.master.clone()?));
     };
-    let key = InstanceKey::of_property(id);
+    let key = stored.key(id);
     let known = stored.instances.get(&key).cloned();
-    let series = stored.master.as_ref().filter(|master| recurs(master));
-    Some((Some(key), known.or_else(|| Some(derive(series?, id)))?))
+    let recurs = stored.master.as_ref().is_some_and(recurs);
+    let implied = || stored.implied(id).filter(|_| recurs);
+    Some((Some(key), known.or_else(implied)?))
 }
 
 /// How the owner answers, on its line.
@@ -128,7 +133,7 @@ fn delegates(component: &mut Component, message: &Component, said: &Property) {
 }
 
 /// The delegator's copy after it handed the invitation on (RFC 5546 §3.2.2.3).
-fn handed_on(mut stored: Object, message: &Message, owner: &Owner) -> Object {
+fn handed_on<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for told in message.components() {
         let Some(said) = owner.attendee(told) else {
             continue;

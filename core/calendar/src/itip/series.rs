@@ -1,145 +1,76 @@
-//! Which instances a series has, on the clock on its own wall.
-//!
-//! That is all that iTIP asks: an instance is named in the zone of its series, so no instants are needed.
+//! Which instances a series has: whether a message speaks of one that there is.
 
-use super::instance::in_form_of;
-use crate::message::basic_date_time;
-use crate::rule::{Occurrences, Rule, TooMuchWork, Work};
-use crate::time::{Clock, When};
+use super::instance::{InstanceKey, is_time, recurs, zone};
+use super::object::Object;
+use crate::recurrence::Series;
+use crate::rule::Work;
+use crate::time::When;
 use crate::tree::{Component, Property};
-use crate::wall;
-use jiff::civil;
 
 /// How many steps may be taken for one message; after that, what it names is taken for granted.
+const STEPS: usize = 100_000;
+
+/// The search for the instances that one message names.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct Search<'o> {
+    object: &'o Object<'o>,
+    master: Option<&'o Component>,
+    /// Its rules and dates; read once, as there may be many. `None` if they cannot be understood.
+    series: Option<Series<'o>>,
     work: Work,
 }
 
-impl Search {
-    pub(super) const fn for_one_message() -> Self {
+impl<'o> Search<'o> {
+    /// Begins a search in what is stored.
+    pub(super) fn of(object: &'o Object<'o>) -> Self {
+        let master = object.master.as_ref().filter(|it| recurs(it));
+        let series = master.and_then(|it| Series::all([it].into_iter(), &object.zones).ok());
         Self {
-            work: Work::of(100_000),
+            object,
+            master,
+            series: series.and_then(|mut series| series.pop()),
+            work: Work::of(STEPS),
         }
     }
-}
 
-/// Whether a series has the instance `id`. Where that cannot be told (a rule or zone that is not understood, an
-/// instance too far ahead), it is taken to be there.
-pub(super) fn has(master: &Component, id: &Property, search: &mut Search) -> bool {
-    let Some(start) = master.get("DTSTART") else {
-        return true;
-    };
-    let id = in_form_of(id, Some(start));
-    let (Some(wall), true) = (basic_date_time(&id.value), same_form(&id, start)) else {
-        return true;
-    };
-    if dates(master, "EXDATE", start).any(|date| date == Some(wall)) {
-        return false;
-    }
-    let added = dates(master, "RDATE", start).any(|date| date.is_none_or(|date| date == wall));
-    if added || basic_date_time(&start.value) == Some(wall) {
-        return true;
-    }
-    let Some(rule) = master.value("RRULE") else {
-        return false;
-    };
-    let Ok(rule) = Rule::parse(rule) else {
-        return true;
-    };
-    gives(&rule, start, wall, &mut search.work).unwrap_or(true)
-}
-
-/// Whether a rule gives a time on the wall of its series.
-fn gives(
-    rule: &Rule,
-    start: &Property,
-    wall: civil::DateTime,
-    work: &mut Work,
-) -> Result<bool, TooMuchWork> {
-    let Some(first) = basic_date_time(&start.value).map(wall::seconds) else {
-        return Ok(true);
-    };
-    let until = rule.until().map(|until| wall_until(until, start));
-    let wall = wall::seconds(wall);
-    let mut occurrences = Occurrences::new(rule, first, until, wall);
-    if Occurrences::new(rule, first, until, first).next(first, work)? != Some(first) {
-        occurrences = occurrences.counting_start();
-    }
-    while let Some(time) = occurrences.next(wall, work)? {
-        if time == wall {
-            return Ok(true);
+    /// Whether the series has the instance `id`. Where that cannot be told (a rule or zone that is not understood, an
+    /// instance too far ahead), it is taken to be there.
+    pub(super) fn has(&mut self, id: &Property) -> bool {
+        let Some(start) = self.master.map(|it| it.get("DTSTART")) else {
+            return false;
+        };
+        let zones = &self.object.zones;
+        let (Some(start), Some(series)) = (start, &self.series) else {
+            return true;
+        };
+        let key = self.object.key(id);
+        let on_other_walls = matches!(key, InstanceKey::Instant(_)) != zone(start, zones).is_some();
+        if matches!(key, InstanceKey::Odd(_)) || (is_time(start) && on_other_walls) {
+            return true;
         }
+        let id = super::instance::in_form_of(id, Some(start), zones);
+        let instant = When::of(&id).ok().and_then(|id| id.instant(zones).ok());
+        instant.is_none_or(|id| series.has(id, &mut self.work).unwrap_or(true))
     }
-    Ok(false)
-}
-
-/// The dates of RDATE or EXDATE on the wall of the series; `None` for one that is written otherwise.
-fn dates<'c>(
-    master: &'c Component,
-    name: &'c str,
-    start: &'c Property,
-) -> impl Iterator<Item = Option<civil::DateTime>> {
-    master.all(name).flat_map(move |line| {
-        line.value.split(',').map(move |value| {
-            let mut date = Property::new(name, value.split('/').next().unwrap_or_default());
-            date.params.clone_from(&line.params);
-            date.remove_param("VALUE");
-            let date = in_form_of(&date, Some(start));
-            same_form(&date, start)
-                .then(|| basic_date_time(&date.value))
-                .flatten()
-        })
-    })
-}
-
-/// Whether two dates are on one wall.
-fn same_form(one: &Property, other: &Property) -> bool {
-    let form = |line: &Property| {
-        let is_time = line.value.contains(['T', 't']);
-        let is_utc = line.value.ends_with(['Z', 'z']);
-        (
-            is_time,
-            is_utc,
-            line.param("TZID").filter(|_| !is_utc).map(str::to_owned),
-        )
-    };
-    form(one) == form(other)
-}
-
-/// UNTIL on the wall of the series: the last second that counts.
-fn wall_until(until: &When, start: &Property) -> i64 {
-    let is_timed = start.value.contains(['T', 't']);
-    let wall = match until.clock {
-        // A date lasts until its end; a floating time is of the same wall.
-        Clock::Date if is_timed => until.wall.date().at(23, 59, 59, 0),
-        Clock::Utc if is_timed => {
-            let written = until.wall.strftime("%Y%m%dT%H%M%SZ").to_string();
-            let moved = in_form_of(&Property::new("UNTIL", written), Some(start));
-            basic_date_time(&moved.value).unwrap_or(until.wall)
-        }
-        _ => until.wall,
-    };
-    wall::seconds(wall)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::{Calendar, Limits};
+    use crate::zone::Zones;
+    use jiff::tz::TimeZone;
+    use std::rc::Rc;
 
-    fn series(lines: &str) -> Component {
-        let mut master = Component::new("VEVENT");
-        for line in lines.lines() {
-            let (head, value) = line.trim().split_once(':').unwrap();
-            let mut params = head.split(';');
-            let mut property = Property::new(params.next().unwrap(), value);
-            for param in params {
-                let (name, value) = param.split_once('=').unwrap();
-                property.set_param(name, value);
-            }
-            master.push(property);
-        }
-        master
+    fn series(lines: &str) -> Object<'static> {
+        let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\n{}\nEND:VEVENT\nEND:VCALENDAR\n",
+            lines.join("\n")
+        );
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let zones = Zones::of_all([], TimeZone::UTC);
+        Object::of(&calendar, &Rc::new(zones)).unwrap()
     }
 
     #[test]
@@ -185,11 +116,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                has(
-                    &series(lines),
-                    &Property::new("RECURRENCE-ID", id),
-                    &mut Search::for_one_message()
-                ),
+                Search::of(&series(lines)).has(&Property::new("RECURRENCE-ID", id)),
                 there,
                 "{id} of {lines}"
             );

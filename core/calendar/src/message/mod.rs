@@ -32,8 +32,9 @@ pub(crate) use stamp::{basic_date_time, utc};
 
 use crate::itip::InstanceKey;
 use crate::tree::{Calendar, Component};
+use crate::zone::Zones;
 use convoke_types::{CalendarAddress, TimeRange, Uid};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashSet;
 
 /// The most components (one and its overridden instances) in a message.
@@ -72,7 +73,7 @@ impl Message {
         for component in &components {
             table::check(component, method, kind)?;
         }
-        check_instances(&components, kind)?;
+        check_instances(&components, kind, &Zones::of(&calendar, TimeZone::UTC))?;
         let uid = shared_uid(&components, kind)?;
         let organizer = shared_organizer(&components, kind)?;
         let attendees = attendees_of(&components, kind)?;
@@ -216,10 +217,10 @@ fn share_organizer(calendar: &mut Calendar, kind: Kind) {
 }
 
 /// One component at most for the whole, and one for each instance (RFC 5546 §2.1.5: UID and RECURRENCE-ID name it).
-fn check_instances(components: &[&Component], kind: Kind) -> Result<(), Problem> {
+fn check_instances(components: &[&Component], kind: Kind, zones: &Zones) -> Result<(), Problem> {
     let mut seen = HashSet::new();
     for component in components {
-        if !seen.insert(InstanceKey::of(component)) {
+        if !seen.insert(InstanceKey::of(component, zones)) {
             return Err(match component.value("RECURRENCE-ID") {
                 Some(value) => Problem::TwoOfOneInstance(kind, excerpt(value)),
                 None => Problem::TwoMasters(kind),

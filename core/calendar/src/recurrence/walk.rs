@@ -83,6 +83,32 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
+    /// Whether the main component implies an instance that begins at `id`, overridden or not.
+    pub(crate) fn has(&self, id: Timestamp, work: &mut Work) -> Result<bool, RecurrenceError> {
+        /// Wider than any gap in a day: a time in the gap is named by one outside of it.
+        const GAP: i64 = 3 * 3600;
+        let Some(main) = &self.main else {
+            return Ok(false);
+        };
+        if main.excluded.contains(&id) {
+            return Ok(false);
+        }
+        if main.dates.contains_key(&id) {
+            return Ok(true);
+        }
+        let zone = &main.timed.zone;
+        let wall = wall::seconds(id.to_zoned(zone.clone()).datetime());
+        for ruled in &main.rules {
+            let mut occurrences = main.occurrences(ruled, wall - GAP, work)?;
+            while let Some(time) = occurrences.next(wall + GAP, work)? {
+                if instant(wall::date_time(time), zone) == id {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// How long before the range an instance may begin that reaches into it, and how long after it one that was moved
     /// forward; with a day for what zones do.
     fn margins(&self, main: &Main) -> (SignedDuration, SignedDuration) {

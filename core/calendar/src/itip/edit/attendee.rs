@@ -79,25 +79,13 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
         .components()
         .filter_map(|component| {
             let line = owner.attendee(component)?;
-            let known = old.and_then(|old| version(old, component));
+            let known = old.and_then(|old| old.version_of(component));
             (forced || says_more(known.as_ref(), component, line, owner))
                 .then(|| answer_to(component, line.clone(), now))
         })
         .collect();
     answers.extend(left_out(old, new, owner, now));
     answers
-}
-
-fn version(old: &Object, component: &Component) -> Option<Component> {
-    match InstanceKey::of(component) {
-        None => old.master.clone(),
-        Some(key) => old.instances.get(&key).cloned().or_else(|| {
-            Some(derive(
-                old.master.as_ref()?,
-                component.get("RECURRENCE-ID")?,
-            ))
-        }),
-    }
 }
 
 fn says_more(
@@ -130,16 +118,14 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
     };
     let known: Vec<InstanceKey> = exceptions(before)
         .iter()
-        .map(InstanceKey::of_property)
+        .map(|date| new.key(date))
         .collect();
     let added = exceptions(after);
-    let added = added
-        .iter()
-        .filter(|date| !known.contains(&InstanceKey::of_property(date)));
+    let added = added.iter().filter(|date| !known.contains(&new.key(date)));
     added
         .filter_map(|date| {
-            let mut instance = derive(after, date);
-            if let Some(known) = old.and_then(|old| version(old, &instance)) {
+            let mut instance = derive(after, date, &new.zones);
+            if let Some(known) = old.and_then(|old| old.version_of(&instance)) {
                 instance = known;
             }
             let line = owner.attendee(&instance)?.clone();

@@ -11,7 +11,9 @@ use super::outgoing::Outgoing;
 use super::people::{Owner, address_of};
 use super::receive::Change;
 use crate::tree::Calendar;
+use crate::zone::Zones;
 use jiff::Timestamp;
+use std::rc::Rc;
 
 /// What an edit leads to.
 #[derive(Clone, Debug)]
@@ -32,7 +34,9 @@ pub fn edit(
     owner: &Owner,
     now: Timestamp,
 ) -> Edited {
-    let (old, new) = (before.and_then(Object::of), after.and_then(Object::of));
+    let calendars = after.into_iter().chain(before);
+    let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
+    let [old, new] = [before, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
     let leading = new.as_ref().or(old.as_ref()).and_then(Object::leading);
     let organizer = leading
         .and_then(|it| it.get("ORGANIZER"))
@@ -56,8 +60,8 @@ pub fn edit(
 
 /// An edit taken apart.
 struct Edit<'a> {
-    old: Option<Object>,
-    new: Option<Object>,
+    old: Option<Object<'a>>,
+    new: Option<Object<'a>>,
     /// Where the time zones are.
     zones: Option<&'a Calendar>,
     owner: &'a Owner<'a>,

@@ -2,7 +2,7 @@
 
 use super::{Edit, Edited, stored};
 use crate::itip::address::is_served;
-use crate::itip::instance::{InstanceKey, derive};
+use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::outgoing::{Outgoing, compose, for_message};
 use crate::itip::own::{Role, is_only_own, is_rescheduled};
@@ -75,9 +75,8 @@ impl News {
             changed: BTreeSet::new(),
             rescheduled: BTreeSet::new(),
         };
-        for component in new.into_iter().flat_map(Object::components) {
-            let part = InstanceKey::of(component);
-            let known = old.and_then(|old| version(old, component));
+        for (part, component) in new.into_iter().flat_map(Object::parts) {
+            let known = old.and_then(|old| old.version_of(component));
             let Some(known) = known else {
                 news.changed.insert(part);
                 continue;
@@ -92,26 +91,12 @@ impl News {
         // An exception taken back changes the series as people see it.
         for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
             let gone = new.is_some_and(|new| !new.instances.contains_key(key));
-            let series = new
-                .and_then(|new| Some(derive(new.master.as_ref()?, instance.get("RECURRENCE-ID")?)));
+            let series = new.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
             if gone && series.is_some_and(|it| !is_only_own(instance, &it, Role::Organizer)) {
                 news.changed.insert(None);
             }
         }
         news
-    }
-}
-
-/// A component as it was: itself, or what its series implied.
-fn version(old: &Object, component: &Component) -> Option<Component> {
-    match InstanceKey::of(component) {
-        None => old.master.clone(),
-        Some(key) => old.instances.get(&key).cloned().or_else(|| {
-            Some(derive(
-                old.master.as_ref()?,
-                component.get("RECURRENCE-ID")?,
-            ))
-        }),
     }
 }
 
@@ -142,9 +127,9 @@ fn count_up(
     organizer: &[CalendarAddress],
     now: jiff::Timestamp,
 ) {
-    for component in new.components_mut() {
-        let part = InstanceKey::of(component);
-        let Some(known) = old.and_then(|old| version(old, component)) else {
+    let keys: Vec<Part> = new.parts().map(|(part, _)| part).collect();
+    for (part, component) in keys.into_iter().zip(new.components_mut()) {
+        let Some(known) = old.and_then(|old| old.version_of(component)) else {
             continue;
         };
         if !news.changed.contains(&part) {
@@ -230,11 +215,11 @@ fn in_one_case(address: &CalendarAddress) -> String {
 
 /// The parts that a guest is invited to and the server schedules.
 fn parts(object: Option<&Object>, guest: &CalendarAddress) -> BTreeSet<Part> {
-    let components = object.into_iter().flat_map(Object::components);
-    components
-        .filter(|component| attendee(component, guest).is_some_and(is_served))
-        .filter(|component| !is_cancelled(component))
-        .map(InstanceKey::of)
+    let parts = object.into_iter().flat_map(Object::parts);
+    parts
+        .filter(|(_, component)| attendee(component, guest).is_some_and(is_served))
+        .filter(|(_, component)| !is_cancelled(component))
+        .map(|(part, _)| part)
         .collect()
 }
 
@@ -263,10 +248,10 @@ fn invite(
     if has.is_empty() || !(forced || is_new || news.changed.iter().any(invited)) {
         return;
     }
-    let components = new.into_iter().flat_map(Object::components);
-    let told = components
-        .filter(|component| has.contains(&InstanceKey::of(component)))
-        .map(|component| for_message(component, now))
+    let parts = new.into_iter().flat_map(Object::parts);
+    let told = parts
+        .filter(|(part, _)| has.contains(part))
+        .map(|(_, component)| for_message(component, now))
         .collect();
     letters.add(Method::Request, told, guest);
 }
@@ -290,7 +275,7 @@ fn uninvite(
                 .map(|it| notice(it, new, guest, whole_is_off, now)),
         );
     } else {
-        for part in had.iter().chain(instances_without(new, guest).iter()) {
+        for part in had.union(&instances_without(new, guest)) {
             let Some(key) = part else { continue };
             let still_there = new.is_some_and(|new| new.instances.contains_key(key));
             // What is told with the series needs no notice of its own.
@@ -301,7 +286,7 @@ fn uninvite(
                 continue;
             }
             let known = old.instances.get(key);
-            let implied = new.and_then(|new| version(old, new.instances.get(key)?));
+            let implied = new.and_then(|new| old.version_of(new.instances.get(key)?));
             let newly = known
                 .or(implied.as_ref())
                 .filter(|it| !is_cancelled(it) && attendee(it, guest).is_some_and(is_served));
@@ -310,7 +295,6 @@ fn uninvite(
                 .is_none_or(is_cancelled);
             notices.extend(newly.map(|it| notice(it, new, guest, off, now)));
         }
-        notices.dedup_by(|one, other| InstanceKey::of(one) == InstanceKey::of(other));
     }
     if !notices.is_empty() {
         letters.add(Method::Cancel, notices, guest);
@@ -319,10 +303,10 @@ fn uninvite(
 
 /// Instances that a guest of the series is not invited to, or that are called off.
 fn instances_without(new: Option<&Object>, guest: &CalendarAddress) -> BTreeSet<Part> {
-    let instances = new.into_iter().flat_map(|new| new.instances.values());
+    let instances = new.into_iter().flat_map(|new| &new.instances);
     instances
-        .filter(|it| is_cancelled(it) || !attendee(it, guest).is_some_and(is_served))
-        .map(InstanceKey::of)
+        .filter(|(_, it)| is_cancelled(it) || !attendee(it, guest).is_some_and(is_served))
+        .map(|(key, _)| Some(key.clone()))
         .collect()
 }
 
@@ -340,7 +324,7 @@ fn notice(
         notice.properties.extend(old.get(name).cloned());
     }
     // RFC 5546 §2.1.4: a CANCEL counts the SEQUENCE up.
-    let newest = new.and_then(|new| version(new, old));
+    let newest = new.and_then(|new| new.version_of(old));
     let sequence = newest.map_or(0, |it| Revision::of(&it).sequence);
     let sequence = sequence.max(Revision::of(old).sequence + 1);
     notice.push(Property::new("SEQUENCE", sequence.to_string()));

@@ -10,6 +10,7 @@ mod reply;
 mod request;
 mod rfc5546;
 mod sent;
+mod zones;
 
 use super::{Change, Outgoing, Owner, Received, Receiving, receive};
 use crate::itip::object::same;
