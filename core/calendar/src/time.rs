@@ -98,6 +98,16 @@ impl When {
         }
     }
 
+    /// The instant, if the clock hangs in a zone that is described or known by name.
+    pub(crate) fn known_instant(&self, zones: &Zones) -> Option<Timestamp> {
+        let zone = match &self.clock {
+            Clock::Utc => TimeZone::UTC,
+            Clock::Zone(id) => zones.known(id).ok()??,
+            Clock::Date | Clock::Floating => return None,
+        };
+        Some(instant(self.wall, &zone))
+    }
+
     /// The instant.
     pub fn instant(&self, zones: &Zones) -> Result<Timestamp, ZoneError> {
         Ok(instant(self.wall, &self.zone(zones)?))

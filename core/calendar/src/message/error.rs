@@ -1,6 +1,7 @@
 //! What is wrong with a message.
 
 use super::{Kind, Method};
+use crate::rule::RuleError;
 use convoke_types::RequestStatus;
 use std::fmt;
 
@@ -32,6 +33,8 @@ pub(crate) enum Problem {
     Repeated(Method, Kind, &'static str),
     Forbidden(Method, Kind, &'static str),
     Both(Kind, &'static str, &'static str),
+    Needs(Kind, &'static str, &'static str),
+    Rule(Kind, RuleError),
     Differs(Kind, &'static str),
     Value {
         component: Kind,
@@ -56,12 +59,13 @@ pub(crate) enum Problem {
 }
 
 impl MessageError {
-    /// It is correct but not done here: PUBLISH, VJOURNAL, VPOLL.
+    /// It is correct but not done here: PUBLISH, VJOURNAL, VPOLL, another calendar than the Gregorian.
     pub const fn is_unsupported(&self) -> bool {
-        matches!(
-            self.problem,
-            Problem::NotTaken(..) | Problem::UnknownMethod(_)
-        )
+        match &self.problem {
+            Problem::NotTaken(..) | Problem::UnknownMethod(_) => true,
+            Problem::Rule(_, rule) => rule.is_unsupported(),
+            _ => false,
+        }
     }
 
     /// The Originator is not who the METHOD must come from.
@@ -76,13 +80,16 @@ impl MessageError {
 
     /// The status for the recipients (RFC 5546 §3.6), with the words of this error.
     pub fn status(&self) -> RequestStatus {
-        let code = match self.problem {
+        let code = match &self.problem {
             Problem::Version(_) => RequestStatus::UNSUPPORTED_VERSION,
             Problem::NotTaken(..) | Problem::UnknownMethod(_) => RequestStatus::UNSUPPORTED,
             Problem::TooManyComponents { .. } => RequestStatus::TOO_LARGE,
-            Problem::NoMethod | Problem::NoComponent | Problem::Missing(..) => {
-                RequestStatus::MISSING_COMPONENT
-            }
+            Problem::Rule(_, rule) if rule.is_unsupported() => RequestStatus::UNSUPPORTED,
+            Problem::Rule(..) => RequestStatus::INVALID_RULE,
+            Problem::NoMethod
+            | Problem::NoComponent
+            | Problem::Missing(..)
+            | Problem::Needs(..) => RequestStatus::MISSING_COMPONENT,
             Problem::Mixed(..)
             | Problem::MoreThanOne(..)
             | Problem::TwoMasters(_)
@@ -161,6 +168,10 @@ impl fmt::Display for MessageError {
             Problem::Both(kind, one, other) => {
                 write!(f, "{kind}: {one} and {other} exclude each other")
             }
+            Problem::Needs(kind, one, other) => {
+                write!(f, "{kind}: {one} stands there without {other}")
+            }
+            Problem::Rule(kind, error) => write!(f, "{kind}: {error}"),
             Problem::Differs(kind, property) => {
                 write!(
                     f,

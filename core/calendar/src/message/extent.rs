@@ -2,8 +2,10 @@
 
 use super::Message;
 use crate::recurrence::{RecurrenceError, finite_instances};
+use crate::time::When;
 use crate::tree::Component;
-use jiff::Timestamp;
+use crate::zone::Zones;
+use jiff::{Timestamp, tz::TimeZone};
 
 impl Message {
     /// How many recurrence instances the message has where their number is finite; an endless rule counts as one.
@@ -12,14 +14,14 @@ impl Message {
         finite_instances(&self.calendar, most)
     }
 
-    /// The earliest instant that a component starts or ends at, floating and zoned times read as UTC.
+    /// The earliest instant that a component starts or ends at; dates and floating times are read as UTC.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.instants().min()
+        self.extent().map(|(earliest, _)| earliest)
     }
 
-    /// The latest instant that a component starts or ends at, floating and zoned times read as UTC.
+    /// The latest instant that a component starts or ends at; dates and floating times are read as UTC.
     pub fn latest(&self) -> Option<Timestamp> {
-        self.instants().max()
+        self.extent().map(|(_, latest)| latest)
     }
 
     /// Which forms of ATTACH the message holds: in the message itself, and by reference.
@@ -41,12 +43,22 @@ impl Message {
         found
     }
 
-    fn instants(&self) -> impl Iterator<Item = Timestamp> {
+    fn extent(&self) -> Option<(Timestamp, Timestamp)> {
         const DATED: [&str; 5] = ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE"];
-        self.components()
-            .flat_map(|component| DATED.iter().flat_map(|name| component.all(name)))
-            .flat_map(|property| property.value.split([',', '/']))
-            .filter_map(super::utc)
+        let zones = Zones::of(&self.calendar, TimeZone::UTC);
+        let properties = self
+            .components()
+            .flat_map(|component| DATED.iter().flat_map(|name| component.all(name)));
+        let instants = properties.flat_map(|property| {
+            let times = property.value.split([',', '/']);
+            times.filter_map(|time| When::read(property, time).ok())
+        });
+        instants
+            .filter_map(|when| when.instant(&zones).ok())
+            .fold(None, |extent, at| {
+                let (earliest, latest) = extent.unwrap_or((at, at));
+                Some((at.min(earliest), at.max(latest)))
+            })
     }
 }
 

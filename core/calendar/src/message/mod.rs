@@ -7,14 +7,16 @@
 //! | --- | --- |
 //! | `method` | [`Method`], [`Kind`] |
 //! | `table` | which property each method needs, allows, forbids |
+//! | `dates` | whether times and rules can be followed |
 //! | `addressing` | who must be Originator and Recipient (spec §5) |
 //! | `extent` | what capability limits are held against |
 //! | `error` | [`MessageError`] |
 //!
-//! Not done: values are checked as far as scheduling needs them (dates, sequence, addresses); a wrong `PRIORITY` is
+//! Not done: values are checked as far as scheduling needs them (dates, rules, sequence, addresses); a wrong `PRIORITY` is
 //! stored as it came. VJOURNAL, VPOLL and PUBLISH are recognised and refused.
 
 mod addressing;
+mod dates;
 mod error;
 mod extent;
 mod method;
@@ -73,13 +75,17 @@ impl Message {
         for component in &components {
             table::check(component, method, kind)?;
         }
-        check_instances(&components, kind, &Zones::of(&calendar, TimeZone::UTC))?;
+        let zones = Zones::of(&calendar, TimeZone::UTC);
+        check_instances(&components, kind, &zones)?;
         let uid = shared_uid(&components, kind)?;
         let organizer = shared_organizer(&components, kind)?;
         let attendees = attendees_of(&components, kind)?;
         let (sequence, dtstamp) = revision(&components, method, kind)?;
         let range = range_of(&components, kind)?;
-        check_dates(&components, kind)?;
+        for component in &components {
+            dates::check(component, kind, &zones)?;
+        }
+        drop(zones);
         Ok(Self {
             calendar,
             method,
@@ -357,17 +363,4 @@ fn range_of(components: &[&Component], kind: Kind) -> Result<Option<TimeRange>, 
         wrong_date(kind, "DTEND", value, "a time after DTSTART")
     })?;
     Ok(Some(range))
-}
-
-/// The dates that scheduling works with are dates (spec §5: 3.5 otherwise).
-fn check_dates(components: &[&Component], kind: Kind) -> Result<(), Problem> {
-    for property in ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID"] {
-        for found in components.iter().filter_map(|one| one.get(property)) {
-            if basic_date_time(&found.value).is_none() {
-                let expected = "a date such as 20270104 or a time such as 20270104T100000Z";
-                return Err(wrong_date(kind, property, &found.value, expected));
-            }
-        }
-    }
-    Ok(())
 }

@@ -313,6 +313,179 @@ fn values_that_scheduling_works_with_are_checked() {
     );
 }
 
+#[test]
+fn times_that_cannot_be_are_refused_with_their_property() {
+    let date = &RequestStatus::INVALID_DATE;
+    let start = "DTSTART:20270104T100000Z";
+    for (kind, more, code, words) in [
+        (
+            "VEVENT",
+            "DTSTART:20270104T100000Z\nDTEND:20270104T090000Z",
+            date,
+            "DTEND is `20270104T090000Z`, expected nothing before DTSTART",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;TZID=Europe/Berlin:20270104T100000\nDTEND:20270104T080000Z",
+            date,
+            "DTEND",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;VALUE=DATE:20270104\nDTEND;VALUE=DATE:20270103",
+            date,
+            "DTEND",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;VALUE=DATE:20270104\nDTEND:20270105T000000Z",
+            date,
+            "DTEND is `20270105T000000Z`, expected a date",
+        ),
+        (
+            "VTODO",
+            "DTSTART:20270104T100000Z\nDUE;VALUE=DATE:20270105",
+            date,
+            "DUE",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;VALUE=DATE:20270104T100000Z",
+            date,
+            "DTSTART is",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;VALUE=DATE-TIME:20270104",
+            date,
+            "DTSTART is",
+        ),
+        (
+            "VEVENT",
+            "DTSTART;VALUE=PERIOD:20270104T100000Z",
+            date,
+            "DTSTART is",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nRECURRENCE-ID:soon"),
+            date,
+            "RECURRENCE-ID is `soon`",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nEXDATE:20270104T100000Z,soon"),
+            date,
+            "EXDATE is `soon`",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nRDATE;VALUE=PERIOD:20270104T100000Z"),
+            date,
+            "RDATE is",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nEXDATE:20270104T100000Z/PT1H"),
+            date,
+            "EXDATE is",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nDURATION:1 hour"),
+            date,
+            "DURATION is `1 hour`",
+        ),
+        (
+            "VEVENT",
+            &format!("{start}\nDURATION:-PT1H"),
+            date,
+            "DURATION",
+        ),
+        (
+            "VTODO",
+            "DURATION:PT1H",
+            &RequestStatus::MISSING_COMPONENT,
+            "DURATION stands there without DTSTART",
+        ),
+        (
+            "VTODO",
+            "RRULE:FREQ=DAILY",
+            &RequestStatus::MISSING_COMPONENT,
+            "RRULE",
+        ),
+    ] {
+        refused(with("REQUEST", kind, more), code, words);
+    }
+    for fine in [
+        "DTSTART:20270104T100000Z\nDTEND:20270104T100000Z",
+        "DTSTART:20270104\nDTEND:20270104",
+        "DTSTART;TZID=Europe/Berlin:20270104T100000\nDTEND:20270104T093000Z",
+        "DTSTART;TZID=Nowhere:20270104T100000\nDTEND:20270104T093000Z",
+        "DTSTART:20270104T100000Z\nDURATION:PT0S",
+        "DTSTART:20270104T100000Z\nRDATE:20270105T100000Z/PT1H,20270106T100000Z",
+        "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;UNTIL=20270110\nEXDATE;VALUE=DATE:20270105",
+    ] {
+        with("REQUEST", "VEVENT", fine).unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+}
+
+#[test]
+fn rules_that_cannot_be_followed_are_refused() {
+    let invalid = &RequestStatus::INVALID_RULE;
+    for (rule, code, words) in [
+        ("FREQ=NEVER", invalid, "VEVENT: RRULE: FREQ is `NEVER`"),
+        ("COUNT=3", invalid, "FREQ is missing"),
+        ("FREQ=DAILY;COUNT=0", invalid, "COUNT is `0`"),
+        (
+            "FREQ=DAILY;COUNT=2;UNTIL=20270110T100000Z",
+            invalid,
+            "COUNT and UNTIL",
+        ),
+        ("FREQ=YEARLY;BYMONTH=13", invalid, "BYMONTH is `13`"),
+        ("FREQ=DAILY;BYWHAT=1", invalid, "BYWHAT"),
+        (
+            "RSCALE=CHINESE;FREQ=YEARLY",
+            &RequestStatus::UNSUPPORTED,
+            "RSCALE=CHINESE is not supported",
+        ),
+        (
+            "FREQ=MONTHLY;SKIP=FORWARD",
+            &RequestStatus::UNSUPPORTED,
+            "SKIP",
+        ),
+    ] {
+        let more = format!("DTSTART:20270104T100000Z\nRRULE:{rule}");
+        let message = with("REQUEST", "VEVENT", &more);
+        let unsupported = message
+            .as_ref()
+            .is_err_and(super::MessageError::is_unsupported);
+        assert_eq!(unsupported, code.same_code(&RequestStatus::UNSUPPORTED));
+        refused(message, code, words);
+    }
+}
+
+#[test]
+fn the_extent_of_a_message_is_read_in_its_own_zones() {
+    let extent = |lines: &str| {
+        let zone = "BEGIN:VTIMEZONE\nTZID:Odd\nBEGIN:STANDARD\nDTSTART:19700101T000000
+            TZOFFSETFROM:+0130\nTZOFFSETTO:+0130\nEND:STANDARD\nEND:VTIMEZONE";
+        let message = read(&format!(
+            "VERSION:2.0\nMETHOD:REQUEST\n{zone}\nBEGIN:VEVENT\n{EVENT}\n{lines}\nEND:VEVENT"
+        ));
+        let message = message.unwrap();
+        [message.earliest(), message.latest()].map(|at| at.unwrap().to_string())
+    };
+    assert_eq!(
+        extent("DTSTART;TZID=Odd:20270104T100000\nDTEND;TZID=America/New_York:20270104T100000"),
+        ["2027-01-04T08:30:00Z", "2027-01-04T15:00:00Z"]
+    );
+    assert_eq!(
+        extent("DTSTART;VALUE=DATE:20270104\nRDATE;VALUE=DATE:20270106,20270101"),
+        ["2027-01-01T00:00:00Z", "2027-01-06T00:00:00Z"]
+    );
+}
+
 /// Spec §5: METHOD, who may be Originator and Recipient: a the organizer, b the attendee, x a stranger.
 #[test]
 fn originator_and_recipient_match_what_the_method_says() {

@@ -15,6 +15,7 @@ use crate::{
 use bytes::Bytes;
 use convoke_calendar::{
     message::{Kind, Message},
+    recurrence::RecurrenceError,
     tree::Calendar,
 };
 use convoke_ischedule::{
@@ -190,7 +191,7 @@ pub(crate) fn parse(node: &Node, posted: &Posted<'_>) -> Result<Message, Refusal
     let calendar = Calendar::parse(&posted.body, &node.delivery.limits())
         .map_err(|error| Refusal::new(ErrorElement::InvalidCalendarData, error.to_string()))?;
     let invalid = |text: String| Refusal::new(ErrorElement::InvalidSchedulingMessage, text);
-    let message = Message::read(calendar).map_err(|error| invalid(error.to_string()))?;
+    let message = Message::read(calendar).map_err(|error| invalid(error.status().to_string()))?;
 
     // Spec §5: both parameters of the Content-Type agree with the body.
     let (method, component) = (message.method().as_str(), message.kind().as_str());
@@ -258,7 +259,15 @@ fn check_limits(node: &Node, message: &Message, size: usize) -> Result<(), Refus
     }
     let instances = message
         .instances(node.config.limits.instances)
-        .map_err(|error| Refusal::new(ErrorElement::MaxInstances, error.to_string()))?;
+        .map_err(|error| {
+            let element = match &error {
+                RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork => {
+                    ErrorElement::MaxInstances
+                }
+                _ => ErrorElement::InvalidSchedulingMessage,
+            };
+            Refusal::new(element, error.to_string())
+        })?;
     let facts = Facts {
         instances: instances as u64,
         earliest: message.earliest(),

@@ -72,6 +72,11 @@ const CORRECTIONS: &[(&str, &str, &str)] = &[
     ("4.2.9", "INDIVIDUAL;mailto", "INDIVIDUAL:mailto"),
     ("4.3.2", "T200000\n", "T200000Z\n"),
     ("4.4.5", ";THISANDFUTURE", ";RANGE=THISANDFUTURE"),
+    (
+        "4.4.8-4",
+        "DTEND:19980304T180000Z",
+        "DTEND:19980311T180000Z",
+    ),
     ("4.5.7.2", "19980101T170000Z", "19980101T100000Z"),
     ("4.7.2-1", "199700819", "19970819"),
 ];
