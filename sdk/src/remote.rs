@@ -8,7 +8,10 @@ mod services;
 
 pub use convoke_abi::{
     VERSION_TEXT as ABI_VERSION,
-    load::{Candidate, Library, Mismatch, Reason, Refusal, Trust, running_user},
+    load::{
+        Candidate, InvalidKey, Library, Mismatch, Reason, Refusal, Signed, Trust, TrustedKey,
+        running_user,
+    },
     manifest::{Kind, Manifest},
 };
 pub use services::{LogEvent, Services};

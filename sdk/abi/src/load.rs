@@ -2,28 +2,34 @@
 //! running it is known.
 //!
 //! 1. [`Candidate::look`]: is it a regular file, a library for this machine, and what does its manifest say?
-//! 2. [`Candidate::check`]: may its file be trusted, does it speak our ABI, do its panics unwind?
+//! 2. [`Candidate::check`]: may its file be trusted, who signed it, does it speak our ABI, do its panics unwind?
 //! 3. [`Candidate::load`]: load it and compare the layout of everything that crosses.
 //!
-//! Each refusal is one sentence with the file, the reason and the remedy: [`Refusal`].
+//! The bytes that were looked at are the bytes that are loaded, whatever happens to the file meanwhile. Each refusal is one sentence with the file, the reason and the remedy: [`Refusal`].
 
 mod file;
+mod image;
 mod layout;
 mod object;
 mod refusal;
+mod signature;
 
 pub use self::{
     file::{Trust, running_user},
     refusal::{Mismatch, Reason, Refusal},
+    signature::{InvalidKey, Signed, TrustedKey},
 };
 
 use crate::{manifest::Manifest, root};
 use abi_stable::library::AbiHeaderRef;
+use image::Image;
 use libloading::os::unix;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     mem::ManuallyDrop,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// A library file that was looked at, but not run.
@@ -57,8 +63,12 @@ impl Candidate {
 
     /// SHA-256 of the file, in lower-case hexadecimal digits. Reckoned at each call.
     pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(&self.data);
-        format!("{digest:x}")
+        format!("{:x}", Sha256::digest(&self.data))
+    }
+
+    /// What the signature beside the file is worth, if these keys are trusted. Reckoned at each call.
+    pub fn signed(&self, keys: &[TrustedKey]) -> Signed {
+        signature::verify(&self.file, &self.data, keys)
     }
 
     /// Whether it may be loaded at all; `sha256` is what the administrator wrote, if so.
@@ -67,6 +77,7 @@ impl Candidate {
             .check(trust)
             .and_then(|()| self.check_manifest())
             .and_then(|()| sha256.map_or(Ok(()), |expected| self.check_sha256(expected.trim())))
+            .and_then(|()| self.check_signature(&trust.keys))
             .map_err(|reason| Refusal::new(&self.file, reason))
     }
 
@@ -81,6 +92,13 @@ impl Candidate {
         })
     }
 
+    fn check_signature(&self, keys: &[TrustedKey]) -> Result<(), Reason> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.signed(keys).check(&self.file)
+    }
+
     fn check_manifest(&self) -> Result<(), Reason> {
         if self.manifest.abi.0 != crate::VERSION.0 {
             return Err(Reason::Abi(self.manifest.abi));
@@ -92,8 +110,10 @@ impl Candidate {
     }
 
     /// Loads it, for good, and compares layouts. The caller has [checked](Self::check) it.
+    ///
+    /// Of the same bytes there is one library in a process, however often they are loaded.
     pub fn load(self) -> Result<Library, Refusal> {
-        match open(&self.file) {
+        match self.root() {
             Ok(root) => Ok(Library {
                 root,
                 file: self.file,
@@ -101,6 +121,20 @@ impl Candidate {
             }),
             Err(reason) => Err(Refusal::new(&self.file, reason)),
         }
+    }
+
+    fn root(&self) -> Result<root::PluginRoot_Ref, Reason> {
+        /// What is loaded, by the SHA-256 of its bytes.
+        static LOADED: Mutex<BTreeMap<[u8; 32], root::PluginRoot_Ref>> =
+            Mutex::new(BTreeMap::new());
+        let digest = Sha256::digest(&self.data).into();
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(root) = loaded.get(&digest) {
+            return Ok(*root);
+        }
+        let root = open(&self.file, &self.data)?;
+        loaded.insert(digest, root);
+        Ok(root)
     }
 }
 
@@ -115,12 +149,13 @@ pub struct Library {
     pub manifest: Manifest,
 }
 
-fn open(path: &Path) -> Result<root::PluginRoot_Ref, Reason> {
-    // A name without a slash would be searched for in the system's folders.
-    let path = std::path::absolute(path).map_err(Reason::Unreadable)?;
-    // SAFETY: loading runs the library's initialisers. The administrator chose the file, nobody else can have
-    // written to it, and it was made by `plugin!`, which adds none.
-    let library = unsafe { unix::Library::open(Some(&path), unix::RTLD_NOW | unix::RTLD_LOCAL) };
+fn open(file: &Path, data: &[u8]) -> Result<root::PluginRoot_Ref, Reason> {
+    // Never dropped: the loader knows a library by its path, and a later image at the same one would be taken for it.
+    let image = ManuallyDrop::new(Image::new(file, data)?);
+    // SAFETY: loading runs the library's initialisers. The administrator chose the file, these are its bytes as they
+    // were checked, and it was made by `plugin!`, which adds none.
+    let library =
+        unsafe { unix::Library::open(Some(image.path()), unix::RTLD_NOW | unix::RTLD_LOCAL) };
     // Never unloaded: its code may be on the stack of any thread until the process ends.
     let library = ManuallyDrop::new(library.map_err(|error| Reason::Loader(error.to_string()))?);
     // SAFETY: a library with a manifest of our major version exports a `Header` under this name; its first field is

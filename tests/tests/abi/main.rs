@@ -5,4 +5,5 @@ mod calls;
 mod chains;
 mod faults;
 mod refusals;
+mod signatures;
 mod world;

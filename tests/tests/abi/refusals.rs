@@ -288,6 +288,7 @@ async fn a_wrong_key_of_a_plugin_has_its_own_line_and_column() {
     let setup = Setup {
         entries: config.plugins,
         plugin_directories: vec![plugin_directory()],
+        trusted_keys: Vec::new(),
         config_file: config.file,
         domains: config.server.domains,
         index: Arc::new(|_, _| Err(Error::unsupported("not here"))),

@@ -42,10 +42,16 @@ fn entry(kind: Kind, plugin: &str, config: &str) -> PluginEntry {
 
 /// Opens plugins as a host does whose index service knows one component: `VTEST`.
 pub(crate) async fn open(entries: Vec<PluginEntry>) -> Result<Plugins, PluginErrors> {
+    Plugins::open(&setup(entries)).await
+}
+
+/// What [`open`] opens plugins with.
+pub(crate) fn setup(entries: Vec<PluginEntry>) -> Setup {
     log();
-    Plugins::open(&Setup {
+    Setup {
         entries,
         plugin_directories: vec![plugin_directory()],
+        trusted_keys: Vec::new(),
         config_file: PathBuf::from("/etc/convoke/convoke.toml"),
         domains: vec![Domain::new("example.org").unwrap()],
         index: Arc::new(|user, data| {
@@ -61,8 +67,7 @@ pub(crate) async fn open(entries: Vec<PluginEntry>) -> Result<Plugins, PluginErr
                 Err(Error::invalid("this is no calendar"))
             }
         }),
-    })
-    .await
+    }
 }
 
 /// What the host wrote to its log so far, in this process.

@@ -1,7 +1,7 @@
 //! Commands that need no running host.
 
 use crate::desk::{Desk, calendar, event, text};
-use convoke_tests::program;
+use convoke_tests::{plugin_file, program};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -261,6 +261,7 @@ fn plugins_are_listed_and_looked_into() {
     let inspected = desk.run(&["plugin", "inspect", file, "--json"]).json();
     assert_eq!(inspected["name"], "store-sqlite");
     assert_eq!(inspected["refused"], Value::Null);
+    assert_eq!(inspected["signature"], json!({"state": "none"}));
 
     let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
     desk.write("convoke.toml", &config.replace("config.path", "config.pth"));
@@ -279,6 +280,48 @@ fn plugins_are_listed_and_looked_into() {
             .unwrap()
             .contains("did you mean `path`?"),
         "{failed}"
+    );
+}
+
+#[test]
+fn inspect_says_who_signed_a_plugin() {
+    let desk = Desk::new();
+    let file = desk.path("acme.so");
+    std::fs::copy(plugin_file("store-sqlite"), &file).unwrap();
+    let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let data = std::io::Cursor::new(std::fs::read(&file).unwrap());
+    let signature = minisign::sign(Some(&pair.pk), &pair.sk, data, Some("acme 1.2"), None);
+    desk.write("acme.so.minisig", &signature.unwrap().to_string());
+    desk.write("acme.pub", &pair.pk.to_box().unwrap().to_string());
+
+    let said = desk.run(&["plugin", "inspect", "acme.so"]);
+    assert!(
+        said.out
+            .contains("which is no trusted key: it proves nothing"),
+        "{said:?}"
+    );
+    let inspect = ["plugin", "inspect", "acme.so", "--json", "--key"];
+    for key in ["acme.pub".to_owned(), pair.pk.to_base64()] {
+        let inspected = desk.run(&[&inspect[..], &[&key]].concat()).json();
+        assert_eq!(inspected["signature"]["state"], "good");
+        assert_eq!(inspected["signature"]["comment"], "acme 1.2");
+        assert_eq!(inspected["refused"], Value::Null);
+    }
+
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let trusting = config.replace("[server]\n", "[server]\ntrusted_keys = [\"acme.pub\"]\n");
+    desk.write("convoke.toml", &trusting);
+    let said = desk.run(&["plugin", "inspect", "acme.so"]);
+    assert!(said.out.contains("signed   by acme ("), "{said:?}");
+    desk.write("acme.so.minisig", "");
+    let said = desk.run(&["plugin", "inspect", "acme.so"]);
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.out.contains("has no readable signature"), "{said:?}");
+    let said = desk.run(&["check"]);
+    assert_eq!(said.status, 1, "the plugins of the host are not signed");
+    assert!(
+        said.out.contains("`server.trusted_keys` asks for it"),
+        "{said:?}"
     );
 }
 

@@ -10,7 +10,7 @@ use crate::{
     serve,
 };
 use clap::{Args, Subcommand};
-use convoke_sdk::remote::{Candidate, Kind, Trust};
+use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -41,10 +41,12 @@ folder, and named nowhere), refused (in a plugin folder, and could not be loaded
 pub(super) struct List {}
 
 const INSPECT_EXAMPLES: &str = "\
-Example:
+Examples:
   convoke plugin inspect ./target/release/libconvoke_store_sqlite.so
+  convoke plugin inspect acme.so --key acme.pub
 
-Nothing of the file is run.";
+Nothing of the file is run. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the
+configuration, if there is one, and those named here.";
 
 /// Say what a plugin file is, and whether it would be loaded
 #[derive(Args)]
@@ -52,6 +54,9 @@ Nothing of the file is run.";
 pub(super) struct Inspect {
     /// The library
     file: PathBuf,
+    /// A minisign public key whose signature counts: its `.pub` file, or its text
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
 }
 
 impl Plugin {
@@ -82,11 +87,13 @@ async fn list(global: &Global) -> Result<(), Failure> {
     let setup = serve::setup(&config);
     let mut shown = configured(&config, &setup).await;
     for directory in setup.directories() {
-        let unknown = installed(&directory).into_iter().filter(|library| {
-            !shown
-                .iter()
-                .any(|known| same_file(&known.file, &library.file))
-        });
+        let unknown = installed(&directory, &setup.trust())
+            .into_iter()
+            .filter(|library| {
+                !shown
+                    .iter()
+                    .any(|known| same_file(&known.file, &library.file))
+            });
         let unknown: Vec<Shown> = unknown.map(|library| Shown::unused(&library)).collect();
         shown.extend(unknown);
     }
@@ -222,15 +229,87 @@ struct Inspected<'a> {
     panic: &'static str,
     size: u64,
     sha256: String,
+    signature: Signature,
     /// Why this host would not load it.
     refused: Option<String>,
 }
 
+/// Who signed it.
+#[derive(Serialize)]
+struct Signature {
+    /// `none`, `good`, `unknown` (by a key that is not trusted), `wrong` (not of these bytes), `unreadable`.
+    state: &'static str,
+    /// The key's number, as minisign prints it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// The name of the key's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// What the signer wrote beside it, if the signature is good; why it cannot be read, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+impl From<Signed> for Signature {
+    fn from(signed: Signed) -> Self {
+        let (state, key, number, comment) = match signed {
+            Signed::No => ("none", None, None, None),
+            Signed::By { key, comment } => ("good", Some(key), None, Some(comment)),
+            Signed::Unknown { key_id } => ("unknown", None, Some(key_id), None),
+            Signed::Wrong { key } => ("wrong", Some(key), None, None),
+            Signed::Unreadable(why) => ("unreadable", None, None, Some(why)),
+        };
+        Self {
+            state,
+            key: key.as_ref().map(|key| key.id().to_owned()).or(number),
+            by: key.and_then(|key| key.name().map(str::to_owned)),
+            comment,
+        }
+    }
+}
+
+impl Signature {
+    fn text(&self) -> String {
+        let key = match (&self.by, &self.key) {
+            (Some(name), Some(id)) => format!("{name} ({id})"),
+            (_, id) => id.clone().unwrap_or_default(),
+        };
+        let comment = self.comment.as_deref().unwrap_or_default();
+        match self.state {
+            "good" => format!("by {key}: {comment}"),
+            "unknown" => format!("by {key}, which is no trusted key: it proves nothing"),
+            "wrong" => format!("wrong: {key} did not sign these bytes"),
+            "unreadable" => format!("unreadable: {comment}"),
+            none => none.to_owned(),
+        }
+    }
+}
+
 impl Inspect {
+    /// Whose signatures count: the configuration's keys, if there is a configuration, and those of the command line.
+    fn keys(&self, global: &Global) -> Result<Vec<TrustedKey>, Failure> {
+        let named = global.config.is_some();
+        let mut keys = match global.config() {
+            Ok(config) => config.server.trusted_keys,
+            Err(failure) if named => return Err(failure),
+            // Somebody else's configuration, or none: a file can be looked at all the same.
+            Err(_) => Vec::new(),
+        };
+        for key in &self.key {
+            let read = TrustedKey::from_text(key);
+            let key = read.or_else(|_| TrustedKey::from_file(Path::new(key)));
+            keys.push(key.map_err(|error| Failure::new(error.to_string()))?);
+        }
+        Ok(keys)
+    }
+
     fn run(self, global: &Global) -> Result<(), Failure> {
+        let keys = self.keys(global)?;
         let look = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
         let candidate = Candidate::look(&self.file).map_err(|refusal| look(&refusal))?;
-        let refused = candidate.check(&Trust::of_this_process(), None).err();
+        let signature = candidate.signed(&keys).into();
+        let trust = Trust::of_this_process().signed_by(keys);
+        let refused = candidate.check(&trust, None).err();
         let manifest = &candidate.manifest;
         let inspected = Inspected {
             file: &self.file,
@@ -244,6 +323,7 @@ impl Inspect {
             panic: if manifest.unwinds { "unwind" } else { "abort" },
             size: candidate.size() as u64,
             sha256: candidate.sha256(),
+            signature,
             refused: refused.map(|refusal| refusal.to_string()),
         };
         if global.json {
@@ -276,6 +356,7 @@ impl Inspected<'_> {
             ("panic", self.panic.to_owned()),
             ("size", format!("{} bytes", self.size)),
             ("sha256", self.sha256.clone()),
+            ("signed", self.signature.text()),
             ("loads", loadable),
         ];
         let rows: Vec<_> = rows.map(|(key, value)| vec![key.to_owned(), value]).into();

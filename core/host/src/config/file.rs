@@ -43,6 +43,8 @@ pub(super) struct Server {
     pub(super) state: PathBuf,
     #[serde(default)]
     pub(super) plugins: Vec<PathBuf>,
+    #[serde(default)]
+    pub(super) trusted_keys: Vec<Spanned<String>>,
     pub(super) administrator: Option<String>,
 }
 

@@ -9,7 +9,8 @@
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //!
-//! Always true of a [`Config`]: paths are absolute; there is a domain; the addresses of listeners differ. Whether files exist and plugins open is not looked at here.
+//! Always true of a [`Config`]: paths are absolute; there is a domain; the addresses of listeners differ. Whether files exist
+//! and plugins open is not looked at here, but for the keys that `trusted_keys` names, which are part of it.
 
 mod error;
 mod file;
@@ -20,7 +21,7 @@ pub(crate) use error::line_and_column;
 pub use file::{Attachment, Lookup, Role};
 
 use crate::plugin::{PluginEntry, Position};
-use convoke_sdk::remote::Kind;
+use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
 use file::File;
@@ -67,6 +68,8 @@ pub struct Server {
     pub state: PathBuf,
     /// Where plugin names are looked up; empty: beside the program.
     pub plugins: Vec<PathBuf>,
+    /// Whose signature a plugin's file must carry; empty: nobody's.
+    pub trusted_keys: Vec<TrustedKey>,
     /// Whom peers may turn to: a URI.
     pub administrator: Option<String>,
 }
@@ -245,6 +248,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             domains: server.domains,
             state: path(server.state),
             plugins: server.plugins.into_iter().map(path).collect(),
+            trusted_keys: trusted_keys(server.trusted_keys, at)?,
             administrator: server.administrator,
         },
         listeners,
@@ -263,6 +267,27 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         limits: limits(&file.limits, at)?,
         plugins,
     })
+}
+
+/// A key as minisign prints it, or the file that holds one.
+fn trusted_keys(
+    written: Vec<Spanned<String>>,
+    at: &Locator,
+) -> Result<Vec<TrustedKey>, ConfigError> {
+    let key = |entry: Spanned<String>| {
+        let text = entry.get_ref();
+        let key = match TrustedKey::from_text(text) {
+            Err(_) if text.contains(['.', '/']) => TrustedKey::from_file(&at.folder().join(text)),
+            read => read,
+        };
+        key.map_err(|error| {
+            at.wrong(
+                entry.span(),
+                &format!("`{text}` cannot be trusted: {error}"),
+            )
+        })
+    };
+    written.into_iter().map(key).collect()
 }
 
 fn listeners(

@@ -144,6 +144,14 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
             &format!("{server}[[policy]]\nplugin = \"x\"\ndomains = [\"a.b\"]\n"),
             "`[[store]]` only",
         ),
+        (
+            &format!("{server}trusted_keys = [\"RWQf6LRCGA9i53\"]\n"),
+            "3:17: `RWQf6LRCGA9i53` cannot be trusted: it is no minisign public key",
+        ),
+        (
+            &format!("{server}trusted_keys = [\"no-such-vendor.pub\"]\n"),
+            "3:17: `no-such-vendor.pub` cannot be trusted: /etc/convoke/no-such-vendor.pub: cannot be read",
+        ),
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.starts_with("/etc/convoke/convoke.toml"), "{error}");

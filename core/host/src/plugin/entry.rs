@@ -1,6 +1,9 @@
 //! What a configuration says about plugins.
 
-use convoke_sdk::{CalendarUser, Domain, ObjectIndex, Result, remote::Kind};
+use convoke_sdk::{
+    CalendarUser, Domain, ObjectIndex, Result,
+    remote::{Kind, Trust, TrustedKey},
+};
 use std::{
     env, fmt,
     path::{Path, PathBuf},
@@ -18,6 +21,8 @@ pub struct Setup {
     pub entries: Vec<PluginEntry>,
     /// `[server] plugins`, absolute. Empty: the folder of the host's program.
     pub plugin_directories: Vec<PathBuf>,
+    /// `[server] trusted_keys`: whose signature a library must carry; empty: nobody's.
+    pub trusted_keys: Vec<TrustedKey>,
     /// The configuration file: its folder is where relative paths count from, its name stands in messages.
     pub config_file: PathBuf,
     /// `[server] domains`: what a store without domains of its own serves.
@@ -30,6 +35,11 @@ impl Setup {
     /// The folder that relative paths count from.
     pub fn folder(&self) -> &Path {
         self.config_file.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Whose files are run.
+    pub fn trust(&self) -> Trust {
+        Trust::of_this_process().signed_by(self.trusted_keys.clone())
     }
 
     /// Where plugin names are looked up.

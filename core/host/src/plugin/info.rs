@@ -59,11 +59,10 @@ pub struct Installed {
 }
 
 /// The libraries in a plugin folder, looked at but not loaded.
-pub fn installed(directory: &Path) -> Vec<Installed> {
-    let trust = Trust::of_this_process();
+pub fn installed(directory: &Path, trust: &Trust) -> Vec<Installed> {
     let look = |file: &Path| {
         let candidate = Candidate::look(file)?;
-        candidate.check(&trust, None)?;
+        candidate.check(trust, None)?;
         Ok(candidate)
     };
     find::libraries(directory)

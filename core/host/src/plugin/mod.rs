@@ -37,7 +37,7 @@ pub use policy::{Allowance, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
-    Candidate, Kind, Library, Reason, RemoteDiscovery, RemotePolicy, RemoteStore, Trust,
+    Candidate, Kind, Library, Reason, RemoteDiscovery, RemotePolicy, RemoteStore,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tracing::debug;
@@ -187,7 +187,7 @@ async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin
 fn load(setup: &Setup, entry: &PluginEntry) -> Result<Library, Problem> {
     let file = find::library(&entry.plugin, &setup.directories(), setup.folder())?;
     let candidate = Candidate::look(&file)?;
-    candidate.check(&Trust::of_this_process(), entry.sha256.as_deref())?;
+    candidate.check(&setup.trust(), entry.sha256.as_deref())?;
     if !candidate.manifest.kinds.contains(&entry.kind) {
         return Err(Problem::WrongKind {
             file,

@@ -125,6 +125,7 @@ pub fn setup(config: &Config) -> Setup {
     Setup {
         entries: config.plugins.clone(),
         plugin_directories: config.server.plugins.clone(),
+        trusted_keys: config.server.trusted_keys.clone(),
         config_file: config.file.clone(),
         domains: config.server.domains.clone(),
         index: delivery::index_service(limits),

@@ -1,4 +1,4 @@
-use super::Reason;
+use super::{Reason, TrustedKey};
 use std::{
     fs::{self, Metadata},
     io::Read,
@@ -10,12 +10,14 @@ use std::{
 const MAX: u64 = 1024 * 1024 * 1024;
 
 /// Whose files are run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Trust {
     /// The user the host runs as; root is always trusted.
     pub user: u32,
     /// A group that may write, because it may write the host's program too.
     pub group: Option<u32>,
+    /// Who must have signed them; empty: nobody.
+    pub keys: Vec<TrustedKey>,
 }
 
 impl Trust {
@@ -30,7 +32,14 @@ impl Trust {
         Self {
             user: running_user(),
             group,
+            keys: Vec::new(),
         }
+    }
+
+    /// Trusts a file only if one of these keys signed it; none: signatures do not count.
+    #[must_use]
+    pub fn signed_by(self, keys: Vec<TrustedKey>) -> Self {
+        Self { keys, ..self }
     }
 }
 
@@ -119,25 +128,26 @@ mod tests {
         let trust = Trust {
             user: 7,
             group: None,
+            keys: Vec::new(),
         };
         let mine = Trust {
             group: Some(5),
-            ..trust
+            ..trust.clone()
         };
         for (owner, mode, trust, fine) in [
-            (0, 0o100_644, trust, true),
-            (7, 0o100_755, trust, true),
-            (8, 0o100_644, trust, false),
-            (0, 0o100_664, trust, false),
-            (0, 0o100_664, mine, true),
-            (0, 0o100_646, mine, false),
+            (0, 0o100_644, &trust, true),
+            (7, 0o100_755, &trust, true),
+            (8, 0o100_644, &trust, false),
+            (0, 0o100_664, &trust, false),
+            (0, 0o100_664, &mine, true),
+            (0, 0o100_646, &mine, false),
         ] {
             let access = Access {
                 owner,
                 group: 5,
                 mode,
             };
-            assert_eq!(access.check(&trust).is_ok(), fine, "{owner} {mode:o}");
+            assert_eq!(access.check(trust).is_ok(), fine, "{owner} {mode:o}");
         }
     }
 }

@@ -1,5 +1,4 @@
-use crate::VERSION_TEXT;
-use crate::manifest::InvalidManifest;
+use crate::{VERSION_TEXT, manifest::InvalidManifest};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -94,6 +93,42 @@ pub enum Reason {
         /// As it is.
         found: String,
     },
+    /// Only what is signed is run, and it is not.
+    #[error(
+        "is not signed, and `server.trusted_keys` asks for it: there is no {}; get the signature from the plugin's vendor, or sign the file yourself with `minisign -S`",
+        .0.display()
+    )]
+    Unsigned(PathBuf),
+    /// There is a file where the signature should be.
+    #[error("has no readable signature: {} is none ({why}); get it from the plugin's vendor again", .file.display())]
+    NoSignature {
+        /// The signature's file.
+        file: PathBuf,
+        /// Why it is none.
+        why: String,
+    },
+    /// Signed, but not by anybody whom the administrator trusts.
+    #[error(
+        "is signed with the key {key_id}, which is not among `server.trusted_keys`; if you trust its owner, add the key"
+    )]
+    SignedByStranger {
+        /// The key's number.
+        key_id: String,
+    },
+    /// The signature is not one of this file.
+    #[error(
+        "is not what {key} signed: {} does not fit the file; install the file and the signature again, both of one version",
+        .file.display()
+    )]
+    WrongSignature {
+        /// The signature's file.
+        file: PathBuf,
+        /// The key that it names, as the administrator knows it.
+        key: String,
+    },
+    /// The system gives no memory to load it into.
+    #[error("cannot be held in memory ({0}); free some memory, or raise the host's limits")]
+    NoMemory(io::Error),
     /// Somebody else's file.
     #[error(
         "belongs to user {owner}, who is neither root nor the host's user {user}; `chown` it to one of them"

@@ -1,0 +1,61 @@
+//! The bytes of a library, held where nobody can change them any more.
+//!
+//! What was checked must be what runs. Loading a library by its path would read the file a second time, and whoever can
+//! replace it in between decides what runs; so the bytes that were checked are copied into memory that is then sealed,
+//! and the system's loader takes them from there. It has two more virtues: a file that is overwritten in place while
+//! its library runs does not take the host down, and a new version beside the old one at the same path is a library of
+//! its own (the loader would take a path that it knows for the library it has).
+
+use super::Reason;
+use std::path::{Path, PathBuf};
+
+/// A library's bytes, sealed.
+pub(super) struct Image {
+    #[cfg(target_os = "linux")]
+    memory: std::os::fd::OwnedFd,
+    /// Where sealed memory is not to be had, the file has to be believed.
+    #[cfg(not(target_os = "linux"))]
+    file: PathBuf,
+}
+
+#[cfg(target_os = "linux")]
+impl Image {
+    /// Copies `data`, and seals the copy. `file` gives it its name, which debuggers show.
+    pub(super) fn new(file: &Path, data: &[u8]) -> Result<Self, Reason> {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        use std::{fs::File, io::Write};
+
+        let name = file.file_name().unwrap_or_default();
+        // The system takes names of up to 249 bytes; a file's may be longer.
+        let name = &name.as_encoded_bytes()[..name.len().min(200)];
+        let no_memory = |error: std::io::Error| Reason::NoMemory(error);
+        let memory = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+            .map_err(|error| no_memory(error.into()))?;
+        let mut memory = File::from(memory);
+        memory.write_all(data).map_err(no_memory)?;
+        let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+        fcntl_add_seals(&memory, seals).map_err(|error| no_memory(error.into()))?;
+        Ok(Self {
+            memory: memory.into(),
+        })
+    }
+
+    /// Where the system's loader finds it, as long as it is not dropped.
+    pub(super) fn path(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+        PathBuf::from(format!("/proc/self/fd/{}", self.memory.as_raw_fd()))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Image {
+    pub(super) fn new(file: &Path, _data: &[u8]) -> Result<Self, Reason> {
+        // A name without a slash would be searched for in the system's folders.
+        let file = std::path::absolute(file).map_err(Reason::Unreadable)?;
+        Ok(Self { file })
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.file.clone()
+    }
+}
