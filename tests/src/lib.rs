@@ -5,16 +5,19 @@
 //! | [`plugin_file`], [`plugin_directory`], [`program`] | plugins and the program as cargo built them |
 //! | [`Setup`], [`Host`] | the real program with real plugins, in a folder of its own |
 //! | [`Peer`], [`Post`], [`Answer`] | another server: raw HTTP over TLS, with no code of ours |
+//! | [`NameServer`] | DNS that a test fills and breaks |
 //! | [`Authority`], [`Credentials`] | certificates that only one test trusts |
 
 mod answer;
 mod authority;
+mod dns;
 mod host;
 mod peer;
 mod post;
 
 pub use answer::{Answer, Status};
 pub use authority::{Authority, Credentials};
+pub use dns::{Broken, NameServer};
 pub use host::{Host, Setup};
 pub use peer::{Peer, tls_config};
 pub use post::Post;

@@ -12,6 +12,7 @@
 //! | [`delivery`] | to one calendar user of ours, through a store |
 //! | [`sender`] | to the receivers of other domains |
 //! | [`outgoing`] | the HTTPS client below the sender |
+//! | [`dns`] | names and records, asked of name servers |
 //! | [`keys`] | where the keys of signatures come from |
 //! | [`throttle`] | who may ask again, and when |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 mod demo;
+pub mod dns;
 pub mod keys;
 mod listed;
 pub mod outgoing;

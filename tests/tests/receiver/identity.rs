@@ -91,7 +91,7 @@ fn exchange(host: &Host, domain: &str) -> Signer {
     Signer::new(domain.parse().unwrap(), "is1", key, Vec::new()).unwrap()
 }
 
-fn signed(signer: &Signer, post: Post) -> Post {
+pub(super) fn signed(signer: &Signer, post: Post) -> Post {
     signed_at(signer, post, Timestamp::now())
 }
 

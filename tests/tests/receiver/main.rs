@@ -7,6 +7,7 @@
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
 //! | `limits` | sizes and times; nothing is read that need not be (§9) |
 //! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
+//! | `keys` | keys from DNS and web servers that are slow, huge, looping, down (§7) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
 //! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
@@ -15,6 +16,7 @@ mod capabilities;
 mod checks;
 mod delivery;
 mod identity;
+mod keys;
 mod limits;
 mod pace;
 mod process;

@@ -198,6 +198,7 @@ impl Submission {
                 Way::Https(_, reach) => reach.clone(),
                 Way::Plain(_) => Reach::default(),
             },
+            longest: None,
         }
     }
 

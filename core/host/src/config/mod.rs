@@ -51,7 +51,7 @@ pub struct Config {
     pub verification: Verification,
     /// `[client]`: how we reach other servers.
     pub client: Client,
-    /// `[dns] nameservers`: asked for keys instead of the system's.
+    /// `[dns] nameservers`: asked for keys instead of the system's, and before it for the addresses of servers.
     pub nameservers: Vec<SocketAddr>,
     /// `[limits]`.
     pub limits: Limits,

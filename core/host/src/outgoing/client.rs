@@ -5,6 +5,7 @@ use super::{
     connector::Connector,
     trust::{self, Identity},
 };
+use crate::dns::Dns;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -25,12 +26,13 @@ use std::{
 use url::Url;
 
 /// How the host behaves as a client: the `[client]` table of the configuration.
-#[derive(Debug)]
 pub struct Settings {
     /// Trust anchors besides the system's.
     pub ca: Vec<CertificateDer<'static>>,
     /// What the host shows to servers that ask for a certificate.
     pub identity: Option<Identity>,
+    /// Asked for the addresses of servers before the system is.
+    pub dns: Option<Dns>,
     /// Networks that may be reached besides public addresses.
     pub allow_networks: Vec<IpNet>,
     /// For name look-up, connection and TLS handshake together.
@@ -48,6 +50,7 @@ impl Default for Settings {
         Self {
             ca: Vec::new(),
             identity: None,
+            dns: None,
             allow_networks: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
@@ -70,6 +73,8 @@ pub struct Request {
     pub body: Bytes,
     /// How far the request may reach.
     pub reach: Reach,
+    /// The longest answer that is read, in bytes, if that is less than the settings say.
+    pub longest: Option<usize>,
 }
 
 /// What the server said.
@@ -95,6 +100,7 @@ pub struct Client {
 
 struct Shared {
     tls: Arc<rustls::ClientConfig>,
+    dns: Option<Dns>,
     guard: Guard,
     connect_timeout: Duration,
     request_timeout: Duration,
@@ -142,6 +148,7 @@ impl Shared {
         let tls = trust::client_config(settings.ca, settings.identity)?;
         Ok(Self {
             tls: Arc::new(tls),
+            dns: settings.dns,
             guard: Guard::new(settings.allow_networks),
             connect_timeout: settings.connect_timeout,
             request_timeout: settings.request_timeout,
@@ -199,7 +206,9 @@ impl Shared {
             .map_err(|error| classify(&error, &server))?;
         let (head, body) = response.into_parts();
         note(request, head.status);
-        let limit = self.response_size;
+        let limit = self
+            .response_size
+            .min(request.longest.unwrap_or(usize::MAX));
         let body = Limited::new(body, limit).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 ClientError::TooLong {
@@ -233,6 +242,7 @@ impl Shared {
     fn new_pool(&self, reach: Reach) -> HttpsPool {
         let connector = Connector {
             tls: self.tls.clone(),
+            dns: self.dns.clone(),
             guard: self.guard.clone(),
             reach,
             timeout: self.connect_timeout,

@@ -1,6 +1,7 @@
 //! One TLS connection to one server: resolve, check the address, connect, shake hands.
 
 use super::{ClientError, Guard};
+use crate::dns::Dns;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
     client::legacy::connect::{Connected, Connection},
@@ -10,7 +11,7 @@ use rustls::pki_types::ServerName;
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -31,6 +32,7 @@ pub struct Reach {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub tls: Arc<rustls::ClientConfig>,
+    pub dns: Option<Dns>,
     pub guard: Guard,
     pub reach: Reach,
     pub timeout: Duration,
@@ -55,7 +57,8 @@ impl Connector {
             .and_then(|inner| inner.strip_suffix(']'))
             .unwrap_or(host);
         let port = uri.port_u16().unwrap_or(443);
-        let addresses = tokio::net::lookup_host((host, port))
+        let addresses = self
+            .addresses(host, port)
             .await
             .map_err(|error| ClientError::Resolve {
                 server: server.to_owned(),
@@ -72,6 +75,20 @@ impl Connector {
             server: server.to_owned(),
             error: "the name has no address".to_owned(),
         }))
+    }
+
+    /// What the configured name servers say; if they know nothing, what the system says.
+    async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Some(dns) = &self.dns
+            && host.parse::<IpAddr>().is_err()
+        {
+            match dns.addresses(host).await {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => return Ok(found.into_iter().map(|it| (it, port).into()).collect()),
+                Err(error) => tracing::debug!("{error}; the system is asked"),
+            }
+        }
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
 
     async fn connect_one(

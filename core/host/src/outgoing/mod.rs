@@ -9,11 +9,13 @@
 mod client;
 mod connector;
 mod error;
+mod freshness;
 mod guard;
 mod trust;
 
 pub use client::{Client, Request, Response, Settings};
 pub use connector::Reach;
 pub use error::ClientError;
+pub use freshness::freshness;
 pub use guard::Guard;
 pub use trust::Identity;

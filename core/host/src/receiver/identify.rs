@@ -10,7 +10,8 @@ use convoke_types::{CalendarAddress, Domain};
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::keys::Keys;
+use super::{gate::Later, post::Stop};
+use crate::keys::{Keys, Unavailable};
 
 /// A peer that may speak for the Originator of a message. Only `identify` makes one.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) async fn identify(
     body: &[u8],
     originator: &CalendarAddress,
     now: Timestamp,
-) -> Result<VerifiedPeer, Refusal> {
+) -> Result<VerifiedPeer, Stop> {
     let mut proofs: Vec<Proof> = arrival
         .client_domains
         .iter()
@@ -49,15 +50,16 @@ pub(crate) async fn identify(
         .collect();
     let signed = match signed_by(keys, headers, body, now).await {
         Ok(signed) => Some(signed),
-        Err(failure) if failure.is_unsigned() => None,
+        Err(Unproven::Failed(failure)) if failure.is_unsigned() => None,
         // Spec §9: a signature that is there must hold, required or not.
-        Err(failure) => return Err(failure.into()),
+        Err(Unproven::Failed(failure)) => return Err(Refusal::from(failure).into()),
+        Err(Unproven::Unknown(error)) => return Err(Later::unavailable(error.to_string()).into()),
     };
     proofs.extend(signed.iter().map(|it| Proof::Dkim(it.domain().clone())));
     if proofs.is_empty() && config.verification.required {
-        return Err(Failure::NotSigned.into());
+        return Err(Refusal::from(Failure::NotSigned).into());
     }
-    let denied = |text: String| Refusal::new(ErrorElement::OriginatorDenied, text);
+    let denied = |text: String| Stop::from(Refusal::new(ErrorElement::OriginatorDenied, text));
     if let Ok(domain) = originator.domain() {
         if config.is_ours(domain) {
             return Err(denied(format!(
@@ -86,13 +88,25 @@ fn covers(proof: &Proof, originator: &Domain) -> bool {
     }
 }
 
+/// Why a request proves no signing domain.
+enum Unproven {
+    Failed(Failure),
+    Unknown(Unavailable),
+}
+
+impl From<Failure> for Unproven {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 async fn signed_by(
     keys: &Keys,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<Verified, Failure> {
+) -> Result<Verified, Unproven> {
     let pending = Unverified { headers, body }.read(now)?;
-    let records = keys.find(&pending).await;
-    pending.verify(&records)
+    let records = keys.find(&pending).await.map_err(Unproven::Unknown)?;
+    Ok(pending.verify(&records)?)
 }

@@ -66,7 +66,7 @@ pub(super) async fn receive(
 }
 
 /// Why a message is not delivered to anybody.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// It is wrong.
     Refused(Refusal),
     /// It cannot be judged, or worked on, now.
@@ -136,7 +136,6 @@ async fn process(
     arrival: &Arrival,
     posted: &Posted<'_>,
 ) -> Result<Arc<ScheduleResponse>, Stop> {
-    let _turn = node.gate.turn().await?;
     let now = Timestamp::now();
     let Posted {
         headers,
@@ -154,6 +153,8 @@ async fn process(
         now,
     )
     .await?;
+    // Only now: nobody else waits while a stranger's name servers take their time.
+    let _turn = node.gate.turn().await?;
     if let Ok(domain) = headers.originator.domain()
         && !peer.proofs().is_empty()
     {

@@ -4,7 +4,7 @@
 //! its `ETag` afterwards, and dropped when an answer carries another `iSchedule-Capabilities` number (spec §4).
 
 use super::post::Failure;
-use crate::outgoing::{Client, Reach, Request, Response};
+use crate::outgoing::{Client, Reach, Request, Response, freshness};
 use bytes::Bytes;
 use convoke_ischedule::{Capabilities, headers::ISCHEDULE_CAPABILITIES, xml::Limits};
 use convoke_sdk::Receiver;
@@ -17,7 +17,6 @@ use std::{
 use url::Url;
 
 const DEFAULT_AGE: Duration = Duration::from_secs(3600);
-const LONGEST_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Receivers remembered at once; beyond that the older half is forgotten.
 const MAX_KNOWN: usize = 10_000;
 
@@ -120,6 +119,7 @@ fn question(receiver: &Receiver, known: Option<&Document>) -> Request {
         headers,
         body: Bytes::new(),
         reach: reach(receiver),
+        longest: None,
     }
 }
 
@@ -132,7 +132,7 @@ fn read(url: &Url, response: &Response) -> Result<Document, Failure> {
         target: target(url, response.moved_to.as_ref()),
         etag: response.headers.get(header::ETAG).cloned(),
         read: now,
-        fresh_until: now + age(&response.headers),
+        fresh_until: now + freshness(&response.headers, DEFAULT_AGE),
     })
 }
 
@@ -146,7 +146,7 @@ fn refreshed(known: &Document, response: &Response) -> Document {
     Document {
         etag,
         read: now,
-        fresh_until: now + age(&response.headers),
+        fresh_until: now + freshness(&response.headers, DEFAULT_AGE),
         ..known.clone()
     }
 }
@@ -168,50 +168,9 @@ fn target(url: &Url, moved_to: Option<&Url>) -> Url {
     target
 }
 
-/// How long a document may be used (RFC 9111 §5.2.2).
-fn age(headers: &HeaderMap) -> Duration {
-    let Some(control) = headers
-        .get(header::CACHE_CONTROL)
-        .and_then(|value| value.to_str().ok())
-    else {
-        return DEFAULT_AGE;
-    };
-    let control = control.to_ascii_lowercase();
-    let mut directives = control.split(',').map(str::trim);
-    if directives
-        .clone()
-        .any(|directive| directive == "no-cache" || directive == "no-store")
-    {
-        return Duration::ZERO;
-    }
-    let stated =
-        directives.find_map(|it| it.strip_prefix("max-age=")?.trim_matches('"').parse().ok());
-    stated
-        .map_or(DEFAULT_AGE, Duration::from_secs)
-        .min(LONGEST_AGE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_document_lives_as_long_as_its_header_says() {
-        for (control, seconds) in [
-            ("max-age=60", 60),
-            ("public, Max-Age=\"60\"", 60),
-            ("max-age=999999999", 24 * 3600),
-            ("no-cache", 0),
-            ("no-store, max-age=60", 0),
-            ("private", 3600),
-            ("max-age=x", 3600),
-        ] {
-            let headers =
-                HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static(control))]);
-            assert_eq!(age(&headers), Duration::from_secs(seconds), "{control}");
-        }
-        assert_eq!(age(&HeaderMap::new()), DEFAULT_AGE);
-    }
 
     #[test]
     fn messages_go_where_the_document_moved_for_good() {

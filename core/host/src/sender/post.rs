@@ -133,6 +133,7 @@ impl Sender {
             headers,
             body,
             reach: known::reach(receiver),
+            longest: None,
         };
         let response = self.client.send(request).await?;
         tracing::debug!(receiver = %response.url, status = %response.status, recipients = part.len(), "posted");

@@ -4,6 +4,7 @@ use super::{ServeError, files, metrics::Metrics};
 use crate::{
     config::{Config, Lookup, Role, Signing},
     delivery::{self, Delivery},
+    dns::Dns,
     keys::Keys,
     outgoing::{Client, Settings},
     plugin::{Plugins, Setup},
@@ -32,6 +33,8 @@ pub struct Node {
     pub sender: Sender,
     /// What we take.
     pub published: Published,
+    /// Name servers.
+    pub dns: Dns,
     /// Keys of peers.
     pub keys: Keys,
     /// Signs what we send; its public key is published.
@@ -65,7 +68,8 @@ impl Node {
         };
         files::make_state(&config.server.state).map_err(state)?;
         let token = files::make_token(&config.server.state).map_err(state)?;
-        let client = Client::new(settings(&config)?)?;
+        let dns = Dns::new(&config.nameservers);
+        let client = Client::new(settings(&config, &dns)?)?;
         let signer = config
             .signing
             .as_ref()
@@ -82,7 +86,12 @@ impl Node {
             delivery: Delivery::new(config.clone(), plugins.clone(), lasting.clone()),
             sender: Sender::new(client.clone(), plugins.clone(), signer.clone()),
             published: Published::new(&config).map_err(state)?,
-            keys: Keys::new(config.verification.private_exchange.clone()),
+            keys: Keys::new(
+                config.verification.private_exchange.clone(),
+                dns.clone(),
+                client.clone(),
+            ),
+            dns,
             users: Arc::new(users),
             gate: Gate::new(&config.limits),
             lasting,
@@ -95,7 +104,9 @@ impl Node {
 
     /// Reads the certificates for other servers again.
     pub(super) fn refresh_client(&self) -> Result<(), ServeError> {
-        Ok(self.client.use_settings(settings(&self.config)?)?)
+        Ok(self
+            .client
+            .use_settings(settings(&self.config, &self.dns)?)?)
     }
 
     /// Sends a message on behalf of one of our users, later than the answer that caused it.
@@ -132,7 +143,7 @@ pub fn setup(config: &Config) -> Setup {
     }
 }
 
-fn settings(config: &Config) -> Result<Settings, ServeError> {
+fn settings(config: &Config, dns: &Dns) -> Result<Settings, ServeError> {
     let client = &config.client;
     let identity = match &client.identity {
         Some((certificate, key)) => Some((certificates(certificate)?, private_key(key)?)),
@@ -146,6 +157,7 @@ fn settings(config: &Config) -> Result<Settings, ServeError> {
             .transpose()?
             .unwrap_or_default(),
         identity,
+        dns: (!config.nameservers.is_empty()).then(|| dns.clone()),
         allow_networks: client.allow_networks.clone(),
         connect_timeout: client.connect_timeout,
         request_timeout: client.request_timeout,
