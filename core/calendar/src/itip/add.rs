@@ -1,43 +1,65 @@
 //! ADD: the organizer adds an instance (RFC 5546 §3.2.4, §3.4.4).
 
-use super::instance::derive;
 use super::object::Object;
 use super::own::{Role, blend, is_only_own};
 use super::revision::Revision;
+use super::series::Search;
 use crate::message::Message;
 use crate::tree::Component;
 
-/// The stored object with the instance in it, as if it stood in an RDATE of the whole.
-///
-/// `None` if the stored object has no whole to add to.
-pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Option<Object<'c>> {
+/// What an ADD leads to.
+pub(super) enum Added<'c> {
+    /// The stored object with the instance in it, as if it stood in an RDATE of the whole.
+    Taken(Object<'c>),
+    /// It came late: what it adds was in the newer version, or has been dropped by it.
+    Stale,
+    /// There is no whole to add to, or one that is newer and knows nothing of the instance: it may have been lost on the
+    /// way, so the latest version is to be asked for.
+    Missed,
+}
+
+pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Added<'c> {
     let mut object = stored.clone();
     object.adopt_zones(message.calendar());
     for added in message.components() {
-        add(&mut object, added, role)?;
+        match add(&mut object, added, role) {
+            Added::Taken(next) => object = next,
+            other => return other,
+        }
     }
-    Some(object)
+    Added::Taken(object)
 }
 
-fn add(object: &mut Object, added: &Component, role: Role) -> Option<()> {
-    let start = added.get("DTSTART")?;
+fn add<'c>(object: &Object<'c>, added: &Component, role: Role) -> Added<'c> {
+    let (Some(master), Some(start)) = (&object.master, added.get("DTSTART")) else {
+        return Added::Missed;
+    };
     let key = object.key(start);
-    let zones = object.zones.clone();
-    let master = object.master.as_mut()?;
     let revision = Revision::against(added, master);
-    // An older ADD came late: what it adds is in the newer version, or was dropped by it.
     if revision <= Revision::of(master) {
-        return Some(());
+        let known = object.instances.contains_key(&key) || Search::of(object).has(start);
+        return if known { Added::Stale } else { Added::Missed };
     }
-    let known = master.all("RDATE").any(|line| line.value == start.value);
-    if !known {
-        let mut date = start.clone();
-        "RDATE".clone_into(&mut date.name);
-        master.push(date);
+    let mut object = object.clone();
+    let implied = object.implied(start);
+    if let Some(master) = &mut object.master {
+        if !master.all("RDATE").any(|line| line.value == start.value) {
+            let mut date = start.clone();
+            "RDATE".clone_into(&mut date.name);
+            master.push(date);
+        }
+        revision.write(master);
     }
-    revision.write(master);
-    let implied = derive(master, start, &zones);
-    let mut instance = blend(added, Some(&implied), role);
+    object.readmit(&[key.clone()].into());
+    let Some(implied) = implied else {
+        return Added::Missed;
+    };
+    let mut instance = blend(
+        &filled(added, &implied),
+        Some(&implied),
+        role,
+        &object.zones,
+    );
     let mut id = start.clone();
     "RECURRENCE-ID".clone_into(&mut id.name);
     instance.push(id);
@@ -45,5 +67,27 @@ fn add(object: &mut Object, added: &Component, role: Role) -> Option<()> {
     if !is_only_own(&instance, &implied, role) {
         object.instances.insert(key, instance);
     }
-    Some(())
+    Added::Taken(object)
+}
+
+/// What an ADD leaves out is as the series has it.
+fn filled(added: &Component, implied: &Component) -> Component {
+    const NOT_INHERITED: [&str; 5] = [
+        "RECURRENCE-ID",
+        "COMMENT",
+        "REQUEST-STATUS",
+        "CREATED",
+        "LAST-MODIFIED",
+    ];
+    let has = |name: &str| added.get(name).is_some();
+    let has_end = has("DTEND") || has("DUE") || has("DURATION");
+    let mut component = added.clone();
+    for line in &implied.properties {
+        let is_end = line.is("DTEND") || line.is("DUE") || line.is("DURATION");
+        let apart = NOT_INHERITED.iter().any(|name| line.is(name));
+        if !has(&line.name) && !apart && !(is_end && has_end) {
+            component.push(line.clone());
+        }
+    }
+    component
 }

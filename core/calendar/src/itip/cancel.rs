@@ -3,8 +3,8 @@
 //! Nothing is deleted: a cancelled component keeps its version, so that an old invitation that comes late does not
 //! bring it back, and people see what happened.
 
-use super::instance::{InstanceKey, Range, derive, recurs};
-use super::object::Object;
+use super::instance::{InstanceKey, Range, recurs};
+use super::object::{Object, retain_dates};
 use super::own::{COMMENT_FROM, Role};
 use super::people::person;
 use super::request::is_cancelled;
@@ -101,7 +101,10 @@ fn instance(
     ) {
         (Some(known), ..) if is_news(notice, known) => known.clone(),
         (None, Some(master), Some(id)) if is_news(notice, master) && search.has(id) => {
-            derive(master, id, &object.zones)
+            let Some(implied) = object.implied(id) else {
+                return;
+            };
+            implied
         }
         _ => return, // older than what is known, or about an instance that was never here
     };
@@ -166,17 +169,9 @@ fn end_before(master: &mut Component, key: &InstanceKey, zones: &Zones) {
             .collect::<Vec<_>>()
             .join(";");
     }
-    for line in master.properties.iter_mut().filter(|line| line.is("RDATE")) {
-        let dates = line.value.split(',').filter(|date| {
-            let mut one = Property::new("RDATE", date.split('/').next().unwrap_or_default());
-            one.params.clone_from(&line.params);
-            InstanceKey::of_property(&one, zones) < *key
-        });
-        line.value = dates.collect::<Vec<_>>().join(",");
-    }
-    master
-        .properties
-        .retain(|line| !line.is("RDATE") || !line.value.is_empty());
+    retain_dates(master, "RDATE", |date| {
+        InstanceKey::of_property(date, zones) < *key
+    });
 }
 
 /// The last moment before an instance, in the form UNTIL takes (RFC 5545 §3.3.10).

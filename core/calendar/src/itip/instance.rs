@@ -89,6 +89,26 @@ pub(super) fn derive(master: &Component, id: &Property, zones: &Zones) -> Compon
     instance
 }
 
+/// The instance `id` as an override of this and all future ones implies it: moved as far as that one was
+/// (RFC 5545 §3.2.13).
+pub(super) fn derive_after(
+    future: &Component,
+    start: Option<&Property>,
+    id: &Property,
+    zones: &Zones,
+) -> Option<Component> {
+    let (first, named) = (future.get("DTSTART")?, future.get("RECURRENCE-ID")?);
+    let wall = |date: &Property| basic_date_time(&in_form_of(date, Some(first), zones).value);
+    let moved = basic_date_time(&first.value)?.duration_since(wall(named)?);
+    let mut begin = first.clone();
+    begin.value = written(wall(id)?.checked_add(moved).ok()?, first);
+    let mut instance = future.clone();
+    move_ends(&mut instance, first, &begin, zones);
+    instance.set(begin);
+    instance.set(in_form_of(id, start, zones));
+    Some(instance)
+}
+
 /// RECURRENCE-ID as RFC 5545 §3.8.4.4 has it: of the type of DTSTART, and in its zone.
 ///
 /// Some programs name an instance of a timed series by its day alone, or one of a series of whole days by a time.

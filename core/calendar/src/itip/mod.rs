@@ -12,7 +12,7 @@
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `refresh` | the rules, a method each |
-//! | `object`, `instance`, `series`, `revision`, `people`, `own` | what the rules speak of |
+//! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
 //! ATTENDEEs changes that attendee's line. A message that arrives twice changes nothing the second time. What belongs
@@ -36,6 +36,7 @@ mod refresh;
 mod reply;
 mod request;
 mod revision;
+mod schedule;
 mod sent;
 mod series;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
 
-use super::instance::{InstanceKey, derive, in_form_of};
+use super::instance::{InstanceKey, Range, derive, derive_after, in_form_of};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// One object: components of one kind and UID.
@@ -18,6 +18,8 @@ pub(super) struct Object<'c> {
     pub master: Option<Component>,
     /// Overridden instances.
     pub instances: BTreeMap<InstanceKey, Component>,
+    /// Those of them that held for all later ones too when the object was taken apart.
+    futures: BTreeSet<InstanceKey>,
 }
 
 impl<'c> Object<'c> {
@@ -37,6 +39,7 @@ impl<'c> Object<'c> {
             shell,
             master: None,
             instances: BTreeMap::new(),
+            futures: BTreeSet::new(),
         };
         let mut instances = Vec::new();
         for component in components {
@@ -49,6 +52,9 @@ impl<'c> Object<'c> {
             }
         }
         object.instances = object.named(instances);
+        let futures = object.instances.iter();
+        let futures = futures.filter(|(_, it)| Range::of(it) == Range::ThisAndFuture);
+        object.futures = futures.map(|(key, _)| key.clone()).collect();
         Some(object)
     }
 
@@ -88,7 +94,27 @@ impl<'c> Object<'c> {
 
     /// The instance `id` as the series implies it, whether it has such an instance or not; `None` without a series.
     pub(super) fn implied(&self, id: &Property) -> Option<Component> {
-        Some(derive(self.master.as_ref()?, id, &self.zones))
+        let master = self.master.as_ref()?;
+        let future = self.futures.range(..self.key(id)).next_back();
+        let future = future.and_then(|key| self.instances.get(key));
+        let start = master.get("DTSTART");
+        future
+            .and_then(|future| derive_after(future, start, id, &self.zones))
+            .or_else(|| Some(derive(master, id, &self.zones)))
+    }
+
+    /// Takes instances out of EXDATE: they take place after all.
+    pub(super) fn readmit(&mut self, readmitted: &BTreeSet<InstanceKey>) {
+        let zones = self.zones.clone();
+        let start = self.master.as_ref().and_then(|it| it.get("DTSTART"));
+        let start = start.cloned();
+        let Some(master) = self.master.as_mut().filter(|_| !readmitted.is_empty()) else {
+            return;
+        };
+        let key = |date: &Property| {
+            InstanceKey::of_property(&in_form_of(date, start.as_ref(), &zones), &zones)
+        };
+        retain_dates(master, "EXDATE", |date| !readmitted.contains(&key(date)));
     }
 
     /// A component as this version of the object has it: itself, or what the series implies.
@@ -177,6 +203,25 @@ fn weight(component: &Component) -> usize {
     };
     component.properties.iter().map(line).sum::<usize>()
         + component.components.iter().map(weight).sum::<usize>()
+}
+
+/// Drops dates of a property that holds lists of them, such as RDATE and EXDATE.
+pub(super) fn retain_dates(
+    component: &mut Component,
+    name: &str,
+    keep: impl Fn(&Property) -> bool,
+) {
+    for line in component.properties.iter_mut().filter(|line| line.is(name)) {
+        let dates = line.value.split(',').filter(|date| {
+            let mut one = Property::new(name, date.split('/').next().unwrap_or_default());
+            one.params.clone_from(&line.params);
+            keep(&one)
+        });
+        line.value = dates.collect::<Vec<_>>().join(",");
+    }
+    component
+        .properties
+        .retain(|line| !line.is(name) || !line.value.is_empty());
 }
 
 /// Whether two calendars mean the same: the order of properties and components does not count.

@@ -1,8 +1,11 @@
 //! What in an object belongs to the calendar user whose copy it is, and what never leaves that copy.
 
 use super::people::{Owner, PartStat, address_of, by_person, person};
+use super::request::is_cancelled;
 use super::revision::Revision;
+use super::schedule::Schedule;
 use crate::tree::{Component, Property};
+use crate::zone::Zones;
 use std::cmp::Ordering;
 
 /// In which role the owner of a copy takes in a component.
@@ -56,7 +59,12 @@ pub(super) fn strip_private(component: &mut Component) {
 }
 
 /// A component of a message as the owner keeps it: the organizer's wins, the owner's own stays as it was in `before`.
-pub(super) fn blend(incoming: &Component, before: Option<&Component>, role: Role) -> Component {
+pub(super) fn blend(
+    incoming: &Component,
+    before: Option<&Component>,
+    role: Role,
+    zones: &Zones,
+) -> Component {
     let mut component = incoming.clone();
     component.remove("REQUEST-STATUS");
     strip_local(&mut component);
@@ -64,8 +72,8 @@ pub(super) fn blend(incoming: &Component, before: Option<&Component>, role: Role
         keep_personal(before, &mut component, role);
         keep_transport(before, &mut component);
         match role {
-            Role::Attendee(owner) => keep_answer(owner, before, incoming, &mut component),
-            Role::Organizer => keep_answers(before, incoming, &mut component),
+            Role::Attendee(owner) => keep_answer(owner, before, incoming, &mut component, zones),
+            Role::Organizer => keep_answers(before, incoming, &mut component, zones),
         }
     }
     component
@@ -74,8 +82,8 @@ pub(super) fn blend(incoming: &Component, before: Option<&Component>, role: Role
 /// Copies what is personal from one version of a component to the next.
 pub(super) fn keep_personal(before: &Component, component: &mut Component, role: Role) {
     let mut names: Vec<&str> = PERSONAL.to_vec();
-    // A cancelled to-do was cancelled by the organizer, not by the owner.
-    if before.is("VTODO") && before.value("STATUS") != Some("CANCELLED") {
+    // Cancelled it is by the organizer, not by the owner.
+    if before.is("VTODO") && !is_cancelled(before) && !is_cancelled(component) {
         names.extend(PROGRESS);
     }
     for name in names {
@@ -133,7 +141,13 @@ fn keep_transport(before: &Component, component: &mut Component) {
 }
 
 /// The owner's own answer: it stands until the organizer asks anew.
-fn keep_answer(owner: &Owner, before: &Component, incoming: &Component, component: &mut Component) {
+fn keep_answer(
+    owner: &Owner,
+    before: &Component,
+    incoming: &Component,
+    component: &mut Component,
+    zones: &Zones,
+) {
     let Some(old) = owner.attendee(before).cloned() else {
         return;
     };
@@ -144,7 +158,7 @@ fn keep_answer(owner: &Owner, before: &Component, incoming: &Component, componen
     else {
         return;
     };
-    if asks_anew(&old, line, before, incoming) {
+    if asks_anew(&old, line, before, incoming, zones) {
         return;
     }
     for name in ["PARTSTAT", "DELEGATED-TO"] {
@@ -165,7 +179,13 @@ fn keep_answer(owner: &Owner, before: &Component, incoming: &Component, componen
 }
 
 /// Whether what the organizer says about the owner's answer counts more than the answer that the owner has given.
-fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Component) -> bool {
+fn asks_anew(
+    old: &Property,
+    line: &Property,
+    before: &Component,
+    incoming: &Component,
+    zones: &Zones,
+) -> bool {
     if PartStat::of(old) == PartStat::NeedsAction {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
@@ -175,9 +195,10 @@ fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Com
     }
     let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
     // RFC 5546 §3.2.2.1: rescheduled.
-    (counted_up && is_rescheduled(before, incoming))
+    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
+    (counted_up && was != is)
         // Peers that do not count reschedule all the same. What only went away did not move (RFC 5546 §4.5.3).
-        || is_moved(before, incoming)
+        || was.is_moved_in(&is)
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more.
         || (counted_up && line.param("PARTSTAT").is_some())
         // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
@@ -185,38 +206,19 @@ fn asks_anew(old: &Property, line: &Property, before: &Component, incoming: &Com
 }
 
 /// Whether a later version of a component is at other times.
-///
-/// EXDATE does not count: to drop one instance leaves the answers for the others as they are.
-pub(super) fn is_rescheduled(before: &Component, after: &Component) -> bool {
-    TIMES
-        .iter()
-        .any(|name| times(before, name) != times(after, name))
-}
-
-/// Whether something that both versions state is at another time.
-fn is_moved(before: &Component, after: &Component) -> bool {
-    TIMES.iter().any(|name| {
-        let (was, is) = (times(before, name), times(after, name));
-        !was.is_empty() && !is.is_empty() && was != is
-    })
-}
-
-const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];
-
-/// What a component says under a name, order aside.
-fn times(component: &Component, name: &str) -> Vec<(String, Option<String>)> {
-    let lines = component.all(name);
-    let mut lines: Vec<_> = lines
-        .map(|line| (line.value.clone(), line.param("TZID").map(str::to_owned)))
-        .collect();
-    lines.sort();
-    lines
+pub(super) fn is_rescheduled(before: &Component, after: &Component, zones: &Zones) -> bool {
+    Schedule::of(before, zones) != Schedule::of(after, zones)
 }
 
 /// What attendees have answered, in the organizer's copy: it stands unless the organizer says otherwise.
-fn keep_answers(before: &Component, incoming: &Component, component: &mut Component) {
+fn keep_answers(
+    before: &Component,
+    incoming: &Component,
+    component: &mut Component,
+    zones: &Zones,
+) {
     let asks_anew =
-        Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming);
+        Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming, zones);
     let known = by_person(before);
     for line in component
         .properties

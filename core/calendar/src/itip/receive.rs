@@ -6,7 +6,10 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee};
-use super::{add, cancel, refresh, request};
+use super::{
+    add::{self, Added},
+    cancel, refresh, request,
+};
 use crate::message::{Kind, Message, Method};
 use crate::tree::Calendar;
 use crate::zone::Zones;
@@ -218,8 +221,9 @@ fn from_organizer(
         Method::Request => Received::stored(existing, request::merge(stored, message, role)),
         Method::Cancel => Received::stored(existing, cancel::apply(stored, message, role)),
         Method::Add => match add::apply(stored, message, role) {
-            Some(object) => Received::stored(existing, object),
-            None => missing_whole(message, at),
+            Added::Taken(object) => Received::stored(existing, object),
+            Added::Stale => Received::acknowledged(),
+            Added::Missed => missing_whole(message, at),
         },
         // RFC 5546 §3.2.8: told to the person who proposed.
         _ => Received {
@@ -283,11 +287,9 @@ fn answer(
     match answer::apply(stored, message, replier, uninvited) {
         Ok(answered) => {
             let zones = existing.cloned().unwrap_or_default();
-            let again = answered.ask_again.iter();
-            let outgoing = again
-                .filter_map(|delegator| {
-                    refresh::latest(&answered.object, &zones, delegator, at.now)
-                })
+            let outgoing = answered.tell.iter();
+            let outgoing = outgoing
+                .filter_map(|who| refresh::latest(&answered.object, &zones, who, at.now))
                 .collect();
             Received {
                 outgoing,

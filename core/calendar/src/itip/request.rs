@@ -5,10 +5,11 @@ use super::object::Object;
 use super::own::{Role, blend, is_only_own, is_rescheduled, keep_personal, strip_local};
 use super::people::{by_person, person};
 use super::revision::Revision;
+use super::series::Search;
 use crate::message::Message;
 use crate::tree::Component;
 use crate::zone::Zones;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The object that an invitation makes where there is none.
@@ -34,10 +35,11 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
     let mut merged = stored.clone();
     merged.adopt_zones(message.calendar());
     if let Some(master) = newer_master(stored, &incoming) {
-        merged.master = Some(blend(master, stored.master.as_ref(), role));
+        merged.master = Some(blend(master, stored.master.as_ref(), role, &stored.zones));
         merged.instances = instances_under(&merged, stored, &incoming, role);
     }
     let whole_is_new = newer_master(stored, &incoming).is_some();
+    let mut told = BTreeSet::new();
     for (key, instance) in &incoming.instances {
         let known = stored.instances.get(key);
         let is_news = match known {
@@ -49,11 +51,18 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         if !is_news {
             continue;
         }
+        if !is_cancelled(instance) {
+            told.insert(key.clone());
+        }
         let implied = implied(stored, instance);
         merged.instances.insert(
             key.clone(),
-            blend(instance, known.or(implied.as_ref()), role),
+            blend(instance, known.or(implied.as_ref()), role, &stored.zones),
         );
+    }
+    // An instance that was left out before takes place after all; what comes with its whole is as the whole says.
+    if !whole_is_new {
+        merged.readmit(&told);
     }
     merged
 }
@@ -105,7 +114,8 @@ pub(super) fn is_cancelled(component: &Component) -> bool {
 /// Which stored instances stand beside a new version of the whole that does not name them.
 ///
 /// RFC 5546 §4.4.7: what was told about instances is lost unless the update tells it again. What is kept: instances
-/// newer than the update (messages may overtake each other), and those that the owner changed for itself.
+/// newer than the update (messages may overtake each other), those that were called off while the series goes on at
+/// the same times, and those that the owner changed for itself.
 fn instances_under(
     merged: &Object,
     stored: &Object,
@@ -119,10 +129,16 @@ fn instances_under(
     let rescheduled = stored
         .master
         .as_ref()
-        .is_none_or(|old| is_rescheduled(old, update));
+        .is_none_or(|old| is_rescheduled(old, update, &stored.zones));
+    let mut search = Search::of(merged);
     for (key, instance) in &stored.instances {
         let is_newer = Revision::of(instance) > Revision::of(update);
         if is_newer || incoming.instances.contains_key(key) {
+            kept.insert(key.clone(), instance.clone());
+            continue;
+        }
+        let id = instance.get("RECURRENCE-ID").filter(|_| !rescheduled);
+        if is_cancelled(instance) && id.is_some_and(|id| search.has(id)) {
             kept.insert(key.clone(), instance.clone());
             continue;
         }

@@ -6,7 +6,10 @@ use super::object::Object;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee};
 use super::receive::{Change, change};
-use super::{add, cancel, request};
+use super::{
+    add::{self, Added},
+    cancel, request,
+};
 use crate::message::{Message, Method};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
@@ -39,7 +42,10 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
             let object = match message.method() {
                 Method::Request => request::merge(&stored, message, Role::Organizer),
                 Method::Cancel => cancel::apply(&stored, message, Role::Organizer),
-                _ => add::apply(&stored, message, Role::Organizer).unwrap_or(stored),
+                _ => match add::apply(&stored, message, Role::Organizer) {
+                    Added::Taken(object) => object,
+                    Added::Stale | Added::Missed => return Change::None,
+                },
             };
             change(existing, object)
         }

@@ -12,17 +12,17 @@ const STEPS: usize = 100_000;
 
 /// The search for the instances that one message names.
 #[derive(Debug)]
-pub(super) struct Search<'o> {
-    object: &'o Object<'o>,
+pub(super) struct Search<'o, 'c> {
+    object: &'o Object<'c>,
     master: Option<&'o Component>,
     /// Its rules and dates; read once, as there may be many. `None` if they cannot be understood.
     series: Option<Series<'o>>,
     work: Work,
 }
 
-impl<'o> Search<'o> {
+impl<'o, 'c> Search<'o, 'c> {
     /// Begins a search in what is stored.
-    pub(super) fn of(object: &'o Object<'o>) -> Self {
+    pub(super) fn of(object: &'o Object<'c>) -> Self {
         let master = object.master.as_ref().filter(|it| recurs(it));
         let series = master.and_then(|it| Series::all([it].into_iter(), &object.zones).ok());
         Self {

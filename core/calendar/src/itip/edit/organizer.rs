@@ -9,8 +9,10 @@ use crate::itip::own::{Role, is_only_own, is_rescheduled};
 use crate::itip::people::{PartStat, address_of, attendee, is_attendee};
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::{Revision, basic};
+use crate::itip::schedule::left_out;
 use crate::message::Method;
 use crate::tree::{Calendar, Component, Property};
+use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use std::collections::{BTreeSet, HashSet};
 
@@ -75,6 +77,9 @@ impl News {
             changed: BTreeSet::new(),
             rescheduled: BTreeSet::new(),
         };
+        let Some(zones) = old.or(new).map(|object| &object.zones) else {
+            return news;
+        };
         for (part, component) in new.into_iter().flat_map(Object::parts) {
             let known = old.and_then(|old| old.version_of(component));
             let Some(known) = known else {
@@ -84,7 +89,7 @@ impl News {
             if !is_only_own(component, &known, Role::Organizer) {
                 news.changed.insert(part.clone());
             }
-            if is_other_time(&known, component) {
+            if is_other_time(&known, component, zones) {
                 news.rescheduled.insert(part);
             }
         }
@@ -101,22 +106,15 @@ impl News {
 }
 
 /// RFC 5546 §2.1.4: the properties that count the SEQUENCE up.
-fn is_other_time(old: &Component, new: &Component) -> bool {
-    let lines = |component: &Component, name: &str| {
-        let mut values: Vec<String> = component.all(name).map(|it| it.value.clone()).collect();
-        values.sort();
-        values
+fn is_other_time(old: &Component, new: &Component, zones: &Zones) -> bool {
+    let status = |component: &Component| {
+        // That of a to-do is how far its owner is; without it an event takes place.
+        let status = component.value("STATUS").filter(|_| !new.is("VTODO"));
+        status.unwrap_or("CONFIRMED").to_ascii_uppercase()
     };
-    // The STATUS of a to-do is how far its owner is.
-    let names: &[&str] = if new.is("VTODO") {
-        &["EXDATE"]
-    } else {
-        &["EXDATE", "STATUS"]
-    };
-    is_rescheduled(old, new)
-        || names
-            .iter()
-            .any(|name| lines(old, name) != lines(new, name))
+    is_rescheduled(old, new, zones)
+        || left_out(old, zones) != left_out(new, zones)
+        || status(old) != status(new)
 }
 
 /// The versions that the parts have after the edit, and answers asked for anew.
@@ -127,6 +125,7 @@ fn count_up(
     organizer: &[CalendarAddress],
     now: jiff::Timestamp,
 ) {
+    let zones = new.zones.clone();
     let keys: Vec<Part> = new.parts().map(|(part, _)| part).collect();
     for (part, component) in keys.into_iter().zip(new.components_mut()) {
         let Some(known) = old.and_then(|old| old.version_of(component)) else {
@@ -147,7 +146,7 @@ fn count_up(
             stamp: Some(now),
         }
         .write(component);
-        if due && is_rescheduled(&known, component) {
+        if due && is_rescheduled(&known, component, &zones) {
             ask_anew(component, organizer);
         }
     }

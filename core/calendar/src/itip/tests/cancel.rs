@@ -188,3 +188,61 @@ fn thousands_of_notices_about_an_endless_series_end() {
         .received();
     assert!(received.status.is_success());
 }
+
+#[test]
+fn a_cancelled_instance_stays_cancelled_when_the_series_is_updated() {
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nSTATUS:CANCELLED
+        RECURRENCE-ID;TZID=Europe/Berlin:20270329T100000
+        DTSTART;TZID=Europe/Berlin:20270329T100000\nDTEND;TZID=Europe/Berlin:20270329T110000
+        SUMMARY:Weekly\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com
+        ATTENDEE:mailto:c@example.com\nX-MINE:1\nEND:VEVENT";
+    let update = SERIES
+        .replace("20261201", "20261203")
+        .replace("SEQUENCE:1", "SEQUENCE:3")
+        .replace("Weekly", "Every week");
+    let stored = format!("{SERIES}\n{instance}");
+    apply("REQUEST", &update)
+        .to(&stored)
+        .gives(&format!("{update}\n{instance}"))
+        // It takes place after all.
+        .then(
+            "REQUEST",
+            &instance
+                .replace("STATUS:CANCELLED\n", "")
+                .replace("20261202", "20261204")
+                .replace("SEQUENCE:2", "SEQUENCE:4"),
+        )
+        .gives(&format!(
+            "{update}\n{}",
+            instance
+                .replace("STATUS:CANCELLED\n", "")
+                .replace("20261202", "20261204")
+                .replace("SEQUENCE:2", "SEQUENCE:4")
+        ));
+    // The update leaves the instance out, or is at other times altogether.
+    for changed in [
+        update.replace("RRULE", "EXDATE;TZID=Europe/Berlin:20270329T100000\nRRULE"),
+        update.replace("T110000", "T120000"),
+    ] {
+        apply("REQUEST", &changed).to(&stored).gives(&changed);
+    }
+}
+
+#[test]
+fn an_instance_of_a_series_that_was_moved_from_some_day_on_is_cancelled_where_it_is() {
+    let future = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+        RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20270118T100000
+        DTSTART;TZID=Europe/Berlin:20270119T150000\nDTEND;TZID=Europe/Berlin:20270119T160000
+        SUMMARY:Later\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let cancelled = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2
+        STATUS:CANCELLED\nRECURRENCE-ID;TZID=Europe/Berlin:20270329T100000
+        DTSTART;TZID=Europe/Berlin:20270330T150000\nDTEND;TZID=Europe/Berlin:20270330T160000
+        SUMMARY:Later\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let stored = format!("{SERIES}\n{future}");
+    apply(
+        "CANCEL",
+        &notice("SEQUENCE:2\nRECURRENCE-ID:20270329T080000Z\nSTATUS:CANCELLED"),
+    )
+    .to(&stored)
+    .gives(&format!("{stored}\n{cancelled}"));
+}

@@ -2,6 +2,8 @@
 //!
 //! Calendars are written without the VCALENDAR around them and compared by meaning: order does not count.
 
+mod add;
+mod answers;
 mod cancel;
 mod counter;
 mod edits;

@@ -26,7 +26,7 @@ fn answer(rest: &str) -> String {
 
 fn answered(partstat: &str, stamp: &str) -> String {
     format!(
-        "ATTENDEE;ROLE=OPT-PARTICIPANT;RSVP=TRUE;PARTSTAT={partstat};X-CONVOKE-REPLY-SEQUENCE=1
+        "ATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT={partstat};X-CONVOKE-REPLY-SEQUENCE=1
          |;X-CONVOKE-REPLY-DTSTAMP={stamp};SCHEDULE-STATUS=2.0:mailto:b@example.com"
     )
 }
@@ -133,7 +133,7 @@ fn what_the_attendee_says_is_noted_with_its_name() {
 
 #[test]
 fn a_delegate_comes_on_the_list_and_answers_for_itself() {
-    let bob = "ATTENDEE;ROLE=OPT-PARTICIPANT;RSVP=TRUE;PARTSTAT=DELEGATED
+    let bob = "ATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT=DELEGATED
         |;DELEGATED-TO=\"mailto:e@example.net\";X-CONVOKE-REPLY-SEQUENCE=1
         |;X-CONVOKE-REPLY-DTSTAMP=20261203T100000Z;SCHEDULE-STATUS=2.0:mailto:b@example.com";
     let delegated = EVENT.replace(

@@ -380,3 +380,62 @@ fn organizers_do_not_receive_their_own_invitations() {
     assert_eq!(received.change, Change::None);
     assert!(calendar(SERIES).main_components().count() == 1);
 }
+
+#[test]
+fn the_same_time_written_otherwise_asks_nobody_anew() {
+    let event = |times: &str, answer: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261205T100000Z\nSEQUENCE:2\n{times}
+             ORGANIZER:mailto:a@example.com\nATTENDEE{answer}:mailto:b@example.com\nEND:VEVENT"
+        )
+    };
+    let stored = event(
+        "DTSTART;TZID=Europe/Berlin:20270104T100000\nDURATION:PT1H",
+        ";PARTSTAT=ACCEPTED",
+    )
+    .replace("20261205", "20261201")
+    .replace("SEQUENCE:2", "SEQUENCE:1");
+    for (times, answer) in [
+        (
+            "DTSTART:20270104T090000Z\nDTEND:20270104T100000Z",
+            ";PARTSTAT=ACCEPTED",
+        ),
+        ("DTSTART:20270104T100000Z\nDTEND:20270104T110000Z", ""),
+    ] {
+        apply("REQUEST", &event(times, ""))
+            .to(&stored)
+            .gives(&event(times, answer));
+    }
+}
+
+#[test]
+fn an_instance_that_was_left_out_takes_place_when_it_is_told() {
+    let told = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2
+        RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000\nDTSTART:20270112T090000Z
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let without = |exceptions: &str| SERIES.replace("RRULE", &format!("{exceptions}RRULE"));
+    apply("REQUEST", told)
+        .to(&without("EXDATE:20270111T090000Z,20270118T090000Z\n"))
+        .gives(&format!(
+            "{}\n{}",
+            without("EXDATE:20270118T090000Z\n"),
+            told.replace(
+                "END:VEVENT",
+                "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nEND:VALARM\nEND:VEVENT"
+            )
+        ));
+}
+
+#[test]
+fn a_to_do_is_cancelled_by_its_organizer_however_far_it_is() {
+    let todo = |stamp: &str, status: &str| {
+        format!(
+            "BEGIN:VTODO\nUID:1\nDTSTAMP:{stamp}\nSEQUENCE:1\nORGANIZER:mailto:a@example.com
+             ATTENDEE:mailto:b@example.com\nSTATUS:{status}\nEND:VTODO"
+        )
+    };
+    let cancelled = todo("20261205T100000Z", "CANCELLED");
+    apply("REQUEST", &cancelled)
+        .to(&todo("20261201T100000Z", "IN-PROCESS"))
+        .gives(&cancelled);
+}

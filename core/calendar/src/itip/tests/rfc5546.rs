@@ -231,7 +231,7 @@ fn a_delegate_accepts() {
         .goes("4.2.5-1", 'c', 'a', Stored)
         .shows(
             'a',
-            &["ATTENDEE;RSVP=TRUE;CUTYPE=INDIVIDUAL;CN=C;PARTSTAT=DELEGATED…:mailto:c@example.com"],
+            &["ATTENDEE;CUTYPE=INDIVIDUAL;CN=C;PARTSTAT=DELEGATED…:mailto:c@example.com"],
         )
         .goes("4.2.5-2", 'c', 'e', Stored)
         .goes("4.2.6", 'e', 'a', Stored)

@@ -1,0 +1,181 @@
+//! Answers to series: to the whole, to instances, and to all from one on.
+
+use super::apply;
+use crate::itip::tests::BOB;
+use convoke_types::RequestStatus;
+
+const SERIES: &str = "BEGIN:VEVENT
+    UID:1
+    DTSTAMP:20261201T100000Z
+    DTSTART:20270104T100000Z
+    DTEND:20270104T110000Z
+    RRULE:FREQ=WEEKLY
+    ORGANIZER:mailto:a@example.com
+    ATTENDEE:mailto:b@example.com
+    END:VEVENT";
+
+/// An instance that was moved by two hours, with what is known of Bob.
+fn moved(day: &str, bob: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nRECURRENCE-ID:{day}T100000Z
+         DTSTART:{day}T120000Z\nDTEND:{day}T130000Z\nORGANIZER:mailto:a@example.com
+         ATTENDEE{bob}:mailto:b@example.com\nEND:VEVENT\n"
+    )
+}
+
+fn answer(id: &str, stamp: &str, partstat: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:{stamp}\n{id}\nORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT={partstat}:mailto:b@example.com\nEND:VEVENT\n"
+    )
+}
+
+fn noted(partstat: &str, stamp: &str) -> String {
+    format!(
+        ";PARTSTAT={partstat};X-CONVOKE-REPLY-SEQUENCE=0;X-CONVOKE-REPLY-DTSTAMP={stamp}
+         |;SCHEDULE-STATUS=2.0"
+    )
+}
+
+fn series(bob: &str) -> String {
+    SERIES.replace("ATTENDEE:", &format!("ATTENDEE{bob}:"))
+}
+
+const LATER: &str = "20261205T100000Z";
+
+#[test]
+fn an_answer_to_the_whole_counts_for_instances_that_are_not_answered_yet() {
+    let existing = [
+        SERIES.to_owned(),
+        moved("20270111", ""),
+        moved("20270118", ";PARTSTAT=DECLINED"),
+    ];
+    let expected = [
+        series(&noted("ACCEPTED", LATER)),
+        moved("20270111", ";PARTSTAT=ACCEPTED"),
+        moved("20270118", ";PARTSTAT=DECLINED"),
+    ];
+    apply("REPLY", &answer("", LATER, "ACCEPTED"))
+        .to(&existing.join("\n"))
+        .gives(&expected.join("\n"));
+    // What was moved after the answer is not answered by it.
+    let early = "20261201T110000Z";
+    let unmoved = [
+        series(&noted("ACCEPTED", early)),
+        existing[1].clone(),
+        existing[2].clone(),
+    ];
+    apply("REPLY", &answer("", early, "ACCEPTED"))
+        .to(&existing.join("\n"))
+        .gives(&unmoved.join("\n"));
+}
+
+#[test]
+fn an_answer_that_names_an_instance_says_what_counts_for_it() {
+    let both = answer("", LATER, "ACCEPTED")
+        + &answer(
+            "RECURRENCE-ID:20270111T100000Z",
+            "20261204T100000Z",
+            "TENTATIVE",
+        );
+    apply("REPLY", &both)
+        .to(&format!("{SERIES}\n{}", moved("20270111", "")))
+        .gives(&format!(
+            "{}\n{}",
+            series(&noted("ACCEPTED", LATER)),
+            moved("20270111", &noted("TENTATIVE", "20261204T100000Z"))
+        ));
+}
+
+#[test]
+fn an_answer_is_heard_as_far_as_it_is_about_something() {
+    let astray = answer("RECURRENCE-ID:20270112T100000Z", LATER, "DECLINED");
+    apply("REPLY", &(answer("", LATER, "ACCEPTED") + &astray))
+        .to(SERIES)
+        .gives(&series(&noted("ACCEPTED", LATER)));
+    apply("REPLY", &astray)
+        .to(SERIES)
+        .refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
+}
+
+#[test]
+fn an_answer_for_this_and_all_later_instances_is_kept_as_one() {
+    let id = "RECURRENCE-ID;RANGE=THISANDFUTURE:20270111T100000Z";
+    let from_then_on = format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\n{id}\nDTSTART:20270111T100000Z
+         DTEND:20270111T110000Z\nORGANIZER:mailto:a@example.com
+         ATTENDEE{}:mailto:b@example.com\nEND:VEVENT",
+        noted("DECLINED", LATER)
+    );
+    apply("REPLY", &answer(id, LATER, "DECLINED"))
+        .to(&format!(
+            "{SERIES}\n{}",
+            moved("20270118", ";PARTSTAT=ACCEPTED")
+        ))
+        .gives(&format!(
+            "{SERIES}\n{from_then_on}\n{}",
+            moved("20270118", ";PARTSTAT=DECLINED")
+        ))
+        // A later instance is told from what holds from then on.
+        .then(
+            "REPLY",
+            &answer(
+                "RECURRENCE-ID:20270125T100000Z",
+                "20261206T100000Z",
+                "TENTATIVE",
+            ),
+        )
+        .gives(&format!(
+            "{SERIES}\n{from_then_on}\n{}\n{}",
+            moved("20270118", ";PARTSTAT=DECLINED"),
+            from_then_on
+                .replace(";RANGE=THISANDFUTURE", "")
+                .replace("20270111", "20270125")
+                .replace("DECLINED", "TENTATIVE")
+                .replace(LATER, "20261206T100000Z")
+        ));
+}
+
+#[test]
+fn an_answer_to_a_version_that_never_was_does_not_silence_later_ones() {
+    let future = answer("SEQUENCE:99", LATER, "ACCEPTED");
+    let next = "20261206T100000Z";
+    apply("REPLY", &future)
+        .to(SERIES)
+        .gives(&series(&noted("ACCEPTED", LATER)))
+        .then("REPLY", &answer("SEQUENCE:0", next, "DECLINED"))
+        .gives(&series(&noted("DECLINED", next)));
+}
+
+#[test]
+fn a_delegator_may_go_on_hearing_of_it() {
+    let delegated = ";PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.net\"";
+    let said = answer("", LATER, "DELEGATED").replace(
+        ";PARTSTAT=DELEGATED",
+        &format!("{delegated};ROLE=NON-PARTICIPANT"),
+    );
+    apply("REPLY", &said).by(BOB).to(SERIES).gives(&series(&format!(
+        ";ROLE=NON-PARTICIPANT{};DELEGATED-TO=\"mailto:e@example.net\"",
+        noted("DELEGATED", LATER)
+    )).replace(
+        "END:VEVENT",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net\nEND:VEVENT",
+    ));
+}
+
+#[test]
+fn who_comes_uninvited_and_is_welcome_is_told_so() {
+    let crash = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261205T100000Z\nORGANIZER:mailto:a@example.com
+        ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.net\nEND:VEVENT";
+    let received = apply("REPLY", crash).accepting_uninvited().to(SERIES);
+    received.sends(
+        "mailto:x@example.net",
+        "REQUEST",
+        &SERIES
+            .replace("20261201T100000Z", "20270101T000000Z")
+            .replace(
+                "END:VEVENT",
+                "ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.net\nEND:VEVENT",
+            ),
+    );
+}
