@@ -22,7 +22,7 @@ pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> A
     let mut object = stored.clone();
     object.adopt_zones(message.calendar());
     for added in message.components() {
-        match add(&mut object, added, role) {
+        match add(&object, added, role) {
             Added::Taken(next) => object = next,
             other => return other,
         }
@@ -85,7 +85,7 @@ fn filled(added: &Component, implied: &Component) -> Component {
     for line in &implied.properties {
         let is_end = line.is("DTEND") || line.is("DUE") || line.is("DURATION");
         let apart = NOT_INHERITED.iter().any(|name| line.is(name));
-        if !has(&line.name) && !apart && !(is_end && has_end) {
+        if !(apart || has(&line.name) || (is_end && has_end)) {
             component.push(line.clone());
         }
     }

@@ -1,8 +1,9 @@
 //! REPLY: what an attendee's answer does to the organizer's copy (RFC 5546 §3.2.3, §3.4.3).
 
+use super::delegation::{declined_for, delegate, delegates_to, reopen};
 use super::instance::{InstanceKey, Range};
 use super::object::Object;
-use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, strip_local};
+use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
 use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
 use super::request::is_cancelled;
 use super::revision::{Revision, basic, sequence};
@@ -222,20 +223,6 @@ fn target_for(
     Ok((target, !elsewhere && !named))
 }
 
-fn delegates_to(line: &Property, delegate: &CalendarAddress) -> bool {
-    let mut named = line
-        .params
-        .iter()
-        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"));
-    named.any(|param| {
-        let mut addresses = param
-            .values
-            .iter()
-            .filter_map(|it| CalendarAddress::new(it).ok());
-        addresses.any(|address| address.same_user(delegate))
-    })
-}
-
 impl Target {
     /// The target, unless a later answer of the same attendee is recorded, or the answer is to an older version
     /// (RFC 5546 §2.1.5).
@@ -324,63 +311,6 @@ fn delivery_status(answer: &Component) -> String {
         RequestStatus::SUCCESS.code()
     } else {
         codes.join(",")
-    }
-}
-
-/// RFC 5546 §4.2.5: a delegate comes on the list, with the delegator's role.
-fn delegate(target: &mut Component, answer: &Component, said: &Property) {
-    if PartStat::of(said) != PartStat::Delegated {
-        return;
-    }
-    let role = address_of(said).and_then(|delegator| {
-        attendee(target, &delegator)?
-            .param("ROLE")
-            .map(str::to_owned)
-    });
-    let named = said
-        .params
-        .iter()
-        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"));
-    for delegate in named.flat_map(|param| &param.values) {
-        let Ok(address) = CalendarAddress::new(delegate) else {
-            continue;
-        };
-        if attendee(target, &address).is_some() {
-            continue;
-        }
-        let told = attendee(answer, &address).cloned();
-        let mut line = told.unwrap_or_else(|| Property::new("ATTENDEE", address.as_str()));
-        // Only the delegate itself says how it answers.
-        line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
-        line.set_param("DELEGATED-FROM", said.value.clone());
-        if let (None, Some(role)) = (line.param("ROLE"), &role) {
-            line.set_param("ROLE", role.clone());
-        }
-        let mut holder = Component::new("ATTENDEE");
-        holder.push(line);
-        strip_local(&mut holder);
-        target.properties.append(&mut holder.properties);
-    }
-}
-
-/// Who delegated to an attendee that now declines, if the object knows of it.
-fn declined_for(said: &Property, target: &Component) -> Option<CalendarAddress> {
-    if PartStat::of(said) != PartStat::Declined {
-        return None;
-    }
-    let delegate = address_of(said)?;
-    let mut delegators = target
-        .all("ATTENDEE")
-        .filter(|line| PartStat::of(line) == PartStat::Delegated && delegates_to(line, &delegate));
-    delegators.next().and_then(address_of)
-}
-
-/// RFC 5546 §4.2.7: the delegator is asked again.
-fn reopen(target: &mut Component, delegator: &CalendarAddress) {
-    if let Some(line) = attendee_mut(target, delegator) {
-        line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
-        line.set_param("RSVP", "TRUE");
-        line.remove_param("DELEGATED-TO");
     }
 }
 
