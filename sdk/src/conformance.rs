@@ -1,33 +1,49 @@
 //! Does a plugin keep what its trait promises?
 //!
 //! A kit asks an opened plugin law by law and reports each by name, so that an author learns which promise is broken
-//! and how. The same kits run in `cargo test` and in `convoke plugin test`.
+//! and how. The same kits run in `cargo test` and in `convoke plugin test`. In `cargo test` it is one line, the
+//! [`conformance!`](crate::conformance!) macro:
 //!
-//! ```no_run
-//! # use convoke_sdk::prelude::*;
-//! # async fn test<MyStore: Store<Config = ()>>() {
-//! use convoke_sdk::conformance;
-//!
-//! let folder = std::env::temp_dir().join("my-store");
-//! let open = || MyStore::open((), conformance::host(&folder));
-//! conformance::store(open).await.assert_kept();
-//! # }
 //! ```
+//! # use convoke_sdk::prelude::*;
+//! # struct Nobody;
+//! # impl Discovery for Nobody {
+//! #     type Config = ();
+//! #     async fn open(_: (), _: Host) -> Result<Self> { Ok(Self) }
+//! #     async fn discover(&self, _: &CalendarAddress) -> Result<Discovered> { Ok(Discovered::NotMine) }
+//! # }
+//! convoke_sdk::conformance! { discovery: Nobody, config: "", unknown: ["anna@example.com"] }
+//! # fn main() { it_keeps_what_a_discovery_strategy_promises() }
+//! ```
+//!
+//! The functions here are for tests that open plugins in a way of their own.
 //!
 //! | module | what it asks |
 //! | --- | --- |
-//! | `store` | stores: 22 laws, each with calendar users of its own |
+//! | `discovery` | discovery strategies: 10 laws |
+//! | `policy` | policies: 9 laws |
+//! | `store` | stores: 24 laws, each with calendar users of its own |
 //! | [`crash`] | stores: is what was acknowledged there after `kill -9`? |
+//! | `ask` | asking for one law: panics, patience, what came of it |
+//! | `dice` | random addresses and requests, the same in each run |
 //! | `objects` | the calendar objects that the laws put, and a `host` that can index them |
-//!
-//! Not here yet: kits for discovery strategies and policies.
+//! | `one_line` | the macro, and what it calls |
 
+mod ask;
 pub mod crash;
+mod dice;
+mod discovery;
 mod objects;
+mod one_line;
+mod policy;
 mod store;
 
+pub use discovery::{Samples, discovery};
 pub use objects::host;
-pub use store::store;
+#[doc(hidden)]
+pub use one_line::{assert_discovery, assert_policy, assert_store};
+pub use policy::{DecisionKind, Expected, policy};
+pub use store::{store, store_with_users};
 
 use std::fmt;
 
@@ -55,11 +71,15 @@ pub enum Outcome {
     Kept,
     /// It does not: what was expected, and what came.
     Broken(String),
-    /// The plugin does not offer what the law is about.
-    NotOffered(String),
+    /// The plugin does not offer what the law is about, or the test does not say what it takes to ask.
+    NotAsked(String),
 }
 
 impl Report {
+    fn push(&mut self, name: &'static str, outcome: Outcome) {
+        self.laws.push(Law { name, outcome });
+    }
+
     /// Whether no law was broken.
     pub fn is_kept(&self) -> bool {
         self.broken().next().is_none()
@@ -69,7 +89,7 @@ impl Report {
     pub fn broken(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.laws.iter().filter_map(|law| match &law.outcome {
             Outcome::Broken(how) => Some((law.name, &**how)),
-            Outcome::Kept | Outcome::NotOffered(_) => None,
+            Outcome::Kept | Outcome::NotAsked(_) => None,
         })
     }
 
@@ -88,7 +108,7 @@ impl fmt::Display for Report {
         for Law { name, outcome } in &self.laws {
             match outcome {
                 Outcome::Kept => writeln!(f, "kept         {name}")?,
-                Outcome::NotOffered(why) => writeln!(f, "not offered  {name}: {why}")?,
+                Outcome::NotAsked(why) => writeln!(f, "not asked    {name}: {why}")?,
                 Outcome::Broken(how) => writeln!(f, "BROKEN       {name}: {how}")?,
             }
         }

@@ -16,6 +16,8 @@ mod host;
 mod log;
 mod open;
 
+#[cfg(feature = "conformance")]
+pub(crate) use config::read as read_config;
 pub use open::{open_discovery, open_policy, open_store};
 
 /// Which compiler built the SDK, as `rustc --version` says it.

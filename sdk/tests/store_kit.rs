@@ -24,6 +24,8 @@ enum Flaw {
     ForgetsOpenObjects,
     RepeatsAtPageEnds,
     ForgetsRemovals,
+    ForgetsAPut,
+    OffersNoUsers,
     TakesAnyCursor,
     CountsCase,
     SharesAddresses,
@@ -235,6 +237,9 @@ impl Store for Memory {
     }
 
     async fn add_user(&self, user: NewUser) -> Result<UserId> {
+        if self.flaw == OffersNoUsers {
+            return Err(Error::unsupported("an administrator makes them"));
+        }
         let mut state = self.state();
         let addresses = || [&user.address].into_iter().chain(&user.aliases);
         let taken = addresses().any(|address| {
@@ -263,6 +268,9 @@ impl Store for Memory {
     }
 
     async fn remove_user(&self, user: &UserId) -> Result<()> {
+        if self.flaw == OffersNoUsers {
+            return Err(Error::unsupported("an administrator removes them"));
+        }
         let mut state = self.state();
         let account = state.users.remove(user);
         let account = account.ok_or_else(|| Error::not_found("no such user"))?;
@@ -317,7 +325,8 @@ impl Store for Memory {
             let objects = account
                 .objects
                 .iter()
-                .filter(|(_, kept)| kept.change > seen);
+                .filter(|(_, kept)| kept.change > seen)
+                .filter(|(_, kept)| self.flaw != ForgetsAPut || kept.change % 11 != 0);
             let removed = account.removed.iter().filter(|(_, change)| **change > seen);
             Ok(Changes {
                 changed: objects.map(summary).collect(),
@@ -371,7 +380,7 @@ async fn a_right_store_keeps_every_law() {
     report.assert_kept();
     let kept = |law: &conformance::Law| law.outcome == conformance::Outcome::Kept;
     assert!(report.laws.iter().all(kept), "{report}");
-    assert_eq!(report.laws.len(), 23);
+    assert_eq!(report.laws.len(), 24);
 }
 
 #[tokio::test]
@@ -413,6 +422,8 @@ async fn each_flaw_breaks_its_law() {
             RepeatsAtPageEnds,
             "pages of a listing hold each object once",
         ),
+        (ForgetsAPut, "who follows the changes sees what is listed"),
+        (OffersNoUsers, "a store has calendar users"),
         (
             ForgetsRemovals,
             "changes tell what happened since the cursor",
@@ -436,4 +447,23 @@ async fn each_flaw_breaks_its_law() {
         let found = report.broken().any(|(name, _)| name == law);
         assert!(found, "{flaw:?} should break “{law}”:\n{report}");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_makes_no_users_is_asked_with_those_it_has() {
+    let state = Arc::new(Mutex::new(State::default()));
+    let store = |flaw| Memory {
+        flaw,
+        state: Arc::clone(&state),
+    };
+    let users = ["a@example.org", "b@example.org"].map(|text| CalendarAddress::new(text).unwrap());
+    for user in &users {
+        let made = store(Nothing).add_user(NewUser::new(user.clone())).await;
+        made.unwrap();
+    }
+    let open = || async { Ok(store(OffersNoUsers)) };
+    let report = conformance::store_with_users(open, &users).await;
+    report.assert_kept();
+    let kept = |law: &&conformance::Law| law.outcome == conformance::Outcome::Kept;
+    assert_eq!(report.laws.iter().filter(kept).count(), 21, "{report}");
 }

@@ -133,3 +133,17 @@ async fn a_wrong_configuration_says_what_is_wrong() {
         assert!(error.message().contains(says), "{config}: {error}");
     }
 }
+
+convoke_sdk::conformance! {
+    discovery: StaticDiscovery,
+    config: CONFIG,
+    known: [
+        "bo@example.com",
+        "anna@example.com",
+        "anna@a.b.deep.example.com",
+        "cy@bücher.example",
+        "https://cal.example.org/principals/bo",
+    ],
+    unknown: ["anna@example.org", "anna@evil-example.com", "urn:uuid:1f0c"],
+    no_service: ["anna@example.net", "anna@quiet.example"],
+}

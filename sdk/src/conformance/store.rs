@@ -1,27 +1,26 @@
 //! What a store promises, law by law.
 //!
 //! Each law makes calendar users of its own, so a store that holds others may be asked too. A store that makes no users
-//! cannot be asked yet.
+//! is asked with some that the test names.
 
 mod history;
 mod objects;
 mod people;
 mod time;
 
-use super::{Law, Outcome, Report};
+use super::{
+    Law, Outcome, Report,
+    ask::{Ask, Broken, Verdict, ask, equal, expect, fails, outcome},
+};
 use crate::prelude::*;
 use std::{
     future::Future,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
-
-/// A law that takes longer than this is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks the store that `open` opens for every law. `open` may be called several times, and opens the same place.
 ///
@@ -32,43 +31,55 @@ where
     O: Fn() -> F,
     F: Future<Output = Result<S>>,
 {
+    store_with_users(open, &[]).await
+}
+
+/// As [`store()`], for a store that makes no users: the laws are asked with those of `users`, two at least, **and all
+/// their objects are removed**. Laws about users are not asked.
+pub async fn store_with_users<S, O, F>(open: O, users: &[CalendarAddress]) -> Report
+where
+    S: Store,
+    O: Fn() -> F,
+    F: Future<Output = Result<S>>,
+{
     let mut report = Report::default();
-    let mut broken_open = |how: String| {
-        report.laws.push(Law {
-            name: "a store opens",
-            outcome: Outcome::Broken(how),
-        });
-    };
     let first = match open().await {
-        Ok(store) => Subject::new(Arc::new(store)),
+        Ok(store) => Subject::new(Arc::new(store), users),
         Err(error) => {
-            broken_open(format!("opening it failed: {error}"));
+            let how = format!("opening it failed: {error}");
+            report.push("a store opens", Outcome::Broken(how));
             return report;
         }
     };
     for (name, law) in laws::<S>() {
-        let outcome = outcome(ask(law(first.clone())).await);
-        report.laws.push(Law { name, outcome });
+        report.push(name, outcome(ask(law(first.clone())).await));
     }
     let reopened = async {
         let left = ask(people::leave(first.clone())).await?;
         drop(first);
         let store = open().await?;
-        ask(people::return_to(Subject::new(Arc::new(store)), left)).await
+        ask(people::return_to(
+            Subject::new(Arc::new(store), users),
+            left,
+        ))
+        .await
     };
-    report.laws.push(Law {
-        name: "a store that is opened again holds everything",
-        outcome: outcome(reopened.await),
-    });
+    let reopened = outcome(reopened.await);
+    report.push("a store that is opened again holds everything", reopened);
+    let asked = |law: &Law| !matches!(law.outcome, Outcome::NotAsked(_));
+    if !report.laws.iter().any(asked) {
+        let how = "it makes none, so expected two in the test (`users: [\"a@example.org\", \"b@example.org\"]`), got none";
+        report.push(
+            "a store has calendar users",
+            Outcome::Broken(how.to_owned()),
+        );
+    }
     report
 }
 
-type Answer = Pin<Box<dyn Future<Output = Verdict> + Send>>;
-type Ask<S> = fn(Subject<S>) -> Answer;
-
 macro_rules! laws {
     ($($name:literal => $module:ident::$law:ident,)*) => {
-        fn laws<S: Store>() -> Vec<(&'static str, Ask<S>)> {
+        fn laws<S: Store>() -> Vec<(&'static str, Ask<Subject<S>>)> {
             vec![$(($name, |subject| Box::pin($module::$law(subject)))),*]
         }
     };
@@ -90,6 +101,7 @@ laws! {
     "an object whose recurrence goes on is handed back" => time::open_objects,
     "pages of a listing hold each object once" => history::listing,
     "changes tell what happened since the cursor" => history::changes,
+    "who follows the changes sees what is listed" => history::followed,
     "a cursor that the store did not make is invalid" => history::wrong_cursor,
     "every address of a user finds it, in any case" => people::addresses,
     "an address belongs to one user" => people::taken_address,
@@ -99,86 +111,16 @@ laws! {
     "a kept message is taken and is no object" => people::kept_message,
 }
 
-/// Asks in a task of its own, so that a panic is an answer too.
-async fn ask<T: Send + 'static>(
-    answer: impl Future<Output = Verdict<T>> + Send + 'static,
-) -> Verdict<T> {
-    let task = tokio::spawn(answer);
-    match tokio::time::timeout(PATIENCE, task).await {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(panic)) => Err(Broken::How(format!("it panicked: {panic}"))),
-        Err(_) => Err(Broken::How(format!(
-            "no answer within {} s",
-            PATIENCE.as_secs()
-        ))),
-    }
-}
-
-fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
-        Ok(()) => Outcome::Kept,
-        Err(Broken::NotOffered(why)) => Outcome::NotOffered(why),
-        Err(Broken::How(how)) => Outcome::Broken(how),
-    }
-}
-
-/// What a law finds.
-type Verdict<T = ()> = Result<T, Broken>;
-
-/// How a law is broken.
-enum Broken {
-    How(String),
-    NotOffered(String),
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::Unsupported => Self::NotOffered(error.to_string()),
-            kind => Self::How(format!("unexpected {kind:?}: {error}")),
-        }
-    }
-}
-
-/// Breaks the law unless the condition holds.
-fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
-    if holds {
-        Ok(())
-    } else {
-        Err(Broken::How(otherwise()))
-    }
-}
-
-/// Breaks the law unless both are equal.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "a law is read more easily without borrows"
-)]
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Verdict {
-    expect(found == wanted, || {
-        let short = |value: &T| format!("{value:?}").chars().take(300).collect::<String>();
-        format!("{what}: expected {}, got {}", short(&wanted), short(&found))
-    })
-}
-
-/// Breaks the law unless it failed in this way.
-fn fails<T: std::fmt::Debug>(what: &str, found: Result<T>, wanted: ErrorKind) -> Verdict {
-    match found {
-        Err(error) if error.kind() == wanted => Ok(()),
-        Err(error) if error.kind() == ErrorKind::Unsupported => Err(error.into()),
-        found => Err(Broken::How(format!(
-            "{what}: expected the error {wanted:?}, got {:.200}",
-            format!("{found:?}")
-        ))),
-    }
-}
-
 /// The store that is asked.
 struct Subject<S> {
     store: Arc<S>,
     /// Tells the users of this run from those of others.
     run: u128,
     users: Arc<AtomicU32>,
+    /// Who is there already, for a store that makes no users.
+    given: Arc<[CalendarAddress]>,
+    /// How often one of them was taken.
+    taken: Arc<AtomicU32>,
 }
 
 impl<S> Clone for Subject<S> {
@@ -187,17 +129,21 @@ impl<S> Clone for Subject<S> {
             store: Arc::clone(&self.store),
             run: self.run,
             users: Arc::clone(&self.users),
+            given: Arc::clone(&self.given),
+            taken: Arc::clone(&self.taken),
         }
     }
 }
 
 impl<S: Store> Subject<S> {
-    fn new(store: Arc<S>) -> Self {
+    fn new(store: Arc<S>, given: &[CalendarAddress]) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             store,
             run: since.unwrap_or_default().as_nanos(),
             users: Arc::default(),
+            given: given.into(),
+            taken: Arc::default(),
         }
     }
 
@@ -208,8 +154,55 @@ impl<S: Store> Subject<S> {
         CalendarAddress::new(&text).expect("the kit's addresses are such")
     }
 
+    /// A user without objects.
     async fn user(&self) -> Verdict<UserId> {
-        Ok(self.store.add_user(NewUser::new(self.address())).await?)
+        self.user_and_address().await.map(|(user, _)| user)
+    }
+
+    async fn user_and_address(&self) -> Verdict<(UserId, CalendarAddress)> {
+        let address = self.address();
+        match self.store.add_user(NewUser::new(address.clone())).await {
+            Ok(user) => Ok((user, address)),
+            Err(error) if error.kind() == ErrorKind::Unsupported && !self.given.is_empty() => {
+                self.given_user().await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn given_user(&self) -> Verdict<(UserId, CalendarAddress)> {
+        let given = self.given.len();
+        expect(given >= 2, || {
+            "expected two users in the test, got one".to_owned()
+        })?;
+        let turn = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
+        let address = &self.given[turn % given];
+        let found = self.store.find(address).await?;
+        let user = found.ok_or_else(|| {
+            Broken::How(format!(
+                "expected {address}, whom the test names, to be there"
+            ))
+        })?;
+        self.clear(&user.id).await?;
+        Ok((user.id, address.clone()))
+    }
+
+    /// Removes the objects of a user.
+    async fn clear(&self, user: &UserId) -> Verdict {
+        let page = || Page {
+            after: None,
+            limit: 100,
+        };
+        loop {
+            let listing = self.store.list(user, page()).await?;
+            if listing.items.is_empty() {
+                return Ok(());
+            }
+            for object in listing.items {
+                let any = Precondition::Any;
+                self.store.remove(user, &object.uid, any).await?;
+            }
+        }
     }
 
     async fn put(&self, user: &UserId, event: &super::objects::Event) -> Verdict<Etag> {
@@ -226,8 +219,10 @@ impl<S: Store> Subject<S> {
     async fn done(&self, users: impl IntoIterator<Item = UserId>) -> Verdict {
         for user in users {
             match self.store.remove_user(&user).await {
+                Ok(()) => {}
                 Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error.into()),
-                _ => {}
+                Err(_) if self.given.is_empty() => {}
+                Err(_) => self.clear(&user).await?,
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use serde_path_to_error::{Path, Segment};
 use toml::Value;
 
 /// Reads the configuration, or says which key is wrong and what was expected.
-pub(super) fn read<C: DeserializeOwned>(text: &str) -> Result<C, Failure> {
+pub(crate) fn read<C: DeserializeOwned>(text: &str) -> Result<C, Failure> {
     let table = text.parse::<toml::Table>().map_err(|error| {
         Error::invalid(format!(
             "its configuration is not TOML: {}",

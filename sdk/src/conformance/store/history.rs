@@ -1,7 +1,10 @@
 //! Laws about listings and changes.
 
 use super::{Broken, Subject, Verdict, equal, expect, fails};
-use crate::{conformance::objects::Event, prelude::*};
+use crate::{
+    conformance::{dice::Dice, objects::Event},
+    prelude::*,
+};
 
 async fn listed<S: Store>(
     subject: &Subject<S>,
@@ -94,6 +97,43 @@ pub(super) async fn changes<S: Store>(subject: Subject<S>) -> Verdict {
     equal("removed then", third.removed.len(), 0)?;
     let all = since(None).await?;
     equal("all", uids(&all).len(), 3)?;
+    subject.done([user]).await
+}
+
+/// Objects come, change and go at random; somebody asks for the changes now and then, as a client that synchronises
+/// does, and must always hold what the listing says.
+pub(super) async fn followed<S: Store>(subject: Subject<S>) -> Verdict {
+    let user = subject.user().await?;
+    let mut dice = Dice::new();
+    let mut mirror: BTreeMap<Uid, ObjectSummary> = BTreeMap::new();
+    let mut cursor = subject.store.changes(&user, None).await?.cursor;
+    for step in 0..200 {
+        let event = Event::new(&format!("object {}", dice.roll(20))).summary(step.to_string());
+        if dice.roll(3) == 0 {
+            let any = Precondition::Any;
+            match subject.store.remove(&user, &event.uid, any).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        } else {
+            subject.put(&user, &event).await?;
+        }
+        if dice.roll(8) != 0 {
+            continue;
+        }
+        let changes = subject.store.changes(&user, Some(cursor)).await?;
+        cursor = changes.cursor;
+        for uid in &changes.removed {
+            mirror.remove(uid);
+        }
+        for object in changes.changed {
+            mirror.insert(object.uid.clone(), object);
+        }
+        let mut there = listed(&subject, &user, 7).await?;
+        there.sort_by(|a, b| a.uid.cmp(&b.uid));
+        let what = format!("what a follower holds after step {step}");
+        equal(&what, mirror.values().cloned().collect(), there)?;
+    }
     subject.done([user]).await
 }
 

@@ -2,31 +2,19 @@
 
 use super::{Subject, Verdict, equal, expect};
 use crate::{
-    conformance::objects::{Event, day},
+    conformance::{
+        dice::Dice,
+        objects::{Event, day},
+    },
     prelude::*,
 };
 use jiff::SignedDuration;
-
-/// The same sequence in each run, so that a failure can be seen again.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `sides`.
-    fn roll(&mut self, sides: u32) -> u32 {
-        // xorshift64*
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let high = (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32;
-        high % sides
-    }
-}
 
 /// Random events over a year, from minutes to months long, put, moved and removed; after every few steps the store's
 /// answer is compared with that of a list.
 pub(super) async fn busy_is_the_model<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let mut dice = Dice(0x5eed_c0de_1234_5678);
+    let mut dice = Dice::new();
     let mut model: BTreeMap<Uid, Event> = BTreeMap::new();
     for step in 0..300 {
         let event = any_event(&mut dice);
