@@ -5,6 +5,7 @@
 //! its work is counted: a calendar of thousands of zones costs what it uses. A TZID that nobody knows counts as the
 //! calendar user's own zone: a meeting at the wrong hour is found sooner than one that is missing.
 
+mod memory;
 mod observance;
 mod windows;
 
@@ -79,7 +80,7 @@ impl<'c> Zones<'c> {
             return Ok(zone.clone());
         }
         let embedded = match self.embedded.get(id.trim()) {
-            Some(component) => observance::zone(component, &mut made.work)
+            Some(component) => memory::zone(component, &mut made.work)
                 .map_err(|_| ZoneError(id.chars().take(80).collect()))?,
             None => None,
         };

@@ -105,6 +105,10 @@ impl Work {
         Self { left: steps }
     }
 
+    pub(crate) const fn left(&self) -> usize {
+        self.left
+    }
+
     pub(crate) fn spend(&mut self, steps: usize) -> Result<(), TooMuchWork> {
         self.left = self.left.checked_sub(steps).ok_or(TooMuchWork)?;
         Ok(())

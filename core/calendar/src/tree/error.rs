@@ -81,7 +81,7 @@ impl fmt::Display for ParseError {
                 write!(f, "{name}: a `:` is expected between parameters and value")
             }
             Problem::NoEquals(name) => {
-                write!(f, "{name}: a parameter must read `NAME=value`")
+                write!(f, "{name}: the name of a parameter is expected after `;`")
             }
             Problem::OpenQuote(name) => {
                 write!(
@@ -119,4 +119,12 @@ impl fmt::Display for ParseError {
             Problem::MoreThanOne => write!(f, "one VCALENDAR is expected, here begins another"),
         }
     }
+}
+
+/// As much of a line from outside as fits a sentence.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(40)
+        .collect()
 }

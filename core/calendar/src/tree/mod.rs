@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `parse` | octets → tree, within [`Limits`] |
+//! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` takes a line apart |
 //! | `write` | tree → octets |
 //! | `split` | one object for each UID |
 //! | `error` | [`ParseError`] |
@@ -14,7 +14,9 @@
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
 //! and its writer folds by characters, not octets.
 
+mod content_line;
 mod error;
+mod lines;
 mod parse;
 mod split;
 #[cfg(test)]
@@ -92,6 +94,11 @@ impl Component {
         let before = self.properties.len();
         self.properties.retain(|property| !property.is(name));
         self.properties.len() < before
+    }
+
+    /// It as octets, as [`Calendar::write`] gives a whole calendar.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        write::whole(self)
     }
 
     /// The value of the first property of a name.
@@ -300,7 +307,7 @@ impl Calendar {
 
     /// The calendar as octets: CRLF, folded at 75 octets, never inside a character (RFC 5545 §3.1).
     pub fn write(&self) -> Vec<u8> {
-        write::calendar(&self.root)
+        self.root.text()
     }
 
     /// One calendar for each UID, in the order of their first appearance, as stores keep them: with the properties of

@@ -1,13 +1,13 @@
 //! Tree → octets.
 
-use super::{Component, Param, Property, parse};
+use super::{Component, Param, Property, content_line};
 
 /// RFC 5545 §3.1: octets of a line, without the line break.
 const WIDEST: usize = 75;
 
-pub(super) fn calendar(root: &Component) -> Vec<u8> {
+pub(super) fn whole(component_: &Component) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
-    component(root, &mut out, &mut String::new());
+    component(component_, &mut out, &mut String::new());
     out
 }
 
@@ -36,7 +36,7 @@ fn property(property: &Property, line: &mut String) {
     line.push_str(&property.name);
     match &property.source {
         // Fields are public: somebody may have changed the parameters since.
-        Some(source) if parse::still_says(source, &property.params) => line.push_str(source),
+        Some(source) if content_line::still_says(source, &property.params) => line.push_str(source),
         _ => push_params(&property.params, line),
     }
     line.push(':');
@@ -61,45 +61,37 @@ fn push_params(params: &[Param], line: &mut String) {
     for param in params {
         line.push(';');
         line.push_str(&param.name);
-        line.push('=');
         for (index, value) in param.values.iter().enumerate() {
-            if index > 0 {
-                line.push(',');
-            }
+            line.push(if index == 0 { '=' } else { ',' });
             push_param_value(value, line);
         }
     }
 }
 
 fn push_param_value(value: &str, line: &mut String) {
-    if !value.contains([';', ':', ',', '"', '^', '\n', '\r']) {
-        line.push_str(value);
-        return;
-    }
-    let quote = value.contains([';', ':', ',']);
+    let quote = value.bytes().any(content_line::needs_quotes);
     if quote {
         line.push('"');
     }
-    for letter in value.chars() {
-        // RFC 6868 §3.2
-        match letter {
-            '^' => line.push_str("^^"),
-            '"' => line.push_str("^'"),
-            '\n' => line.push_str("^n"),
-            '\r' => {}
-            other => line.push(other),
-        }
+    // RFC 6868 §3.2
+    let mut rest = value;
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'^' | b'"' | b'\n' | b'\r'))
+    {
+        line.push_str(&rest[..at]);
+        line.push_str(match rest.as_bytes()[at] {
+            b'^' => "^^",
+            b'"' => "^'",
+            b'\n' => "^n",
+            _ => "",
+        });
+        rest = &rest[at + 1..];
     }
+    line.push_str(rest);
     if quote {
         line.push('"');
     }
-}
-
-/// Whether we would write these parameters like that.
-pub(super) fn is_written_as(params: &[Param], text: &str) -> bool {
-    let mut written = String::with_capacity(text.len());
-    push_params(params, &mut written);
-    written == text
 }
 
 fn fold(line: &str, out: &mut Vec<u8>) {

@@ -1,0 +1,138 @@
+//! An unfolded line → a property.
+
+use super::{
+    Param, Property,
+    error::{Problem, excerpt},
+};
+use std::borrow::Cow;
+
+/// One unfolded content line.
+pub(super) fn property(line: &str) -> Result<Property, Problem> {
+    let no_name = || Problem::NoName(excerpt(line));
+    let is_in_name =
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b':' | b',' | b'"' | b'=');
+    let end = line.bytes().position(|byte| !is_in_name(&byte));
+    let (name, rest) = line.split_at(end.filter(|&end| end > 0).ok_or_else(no_name)?);
+    if !rest.starts_with([':', ';']) {
+        return Err(no_name());
+    }
+    let mut scanner = Scanner::of(rest);
+    let params = params(&mut scanner).map_err(|problem| problem(excerpt(name)))?;
+    let value = scanner.rest.strip_prefix(':');
+    let value = value.ok_or_else(|| Problem::NoColon(excerpt(name)))?;
+    let written = &rest[..rest.len() - value.len() - 1];
+    Ok(Property {
+        params,
+        source: (!scanner.is_ours).then(|| written.into()),
+        ..Property::new(name, value)
+    })
+}
+
+fn params(scanner: &mut Scanner) -> Result<Vec<Param>, MakeProblem> {
+    let mut params = Vec::new();
+    while let Some(name) = scanner.name()? {
+        let mut values = Vec::with_capacity(1);
+        while let Some(value) = scanner.value()? {
+            values.push(value.into_owned());
+        }
+        let name = name.to_owned();
+        params.push(Param { name, values });
+    }
+    Ok(params)
+}
+
+/// Whether parameters as they came still say what `params` say.
+pub(super) fn still_says(source: &str, params: &[Param]) -> bool {
+    let mut scanner = Scanner::of(source);
+    let says = |param: &Param| {
+        let is_name = scanner.name().is_ok_and(|name| name == Some(&param.name));
+        let values = param.values.iter().map(|value| Some(value.as_str()));
+        let mut says = |value| scanner.value().is_ok_and(|it| it.as_deref() == value);
+        is_name && values.chain([None]).all(&mut says)
+    };
+    params.iter().all(says) && scanner.rest.is_empty()
+}
+
+type MakeProblem = fn(String) -> Problem;
+
+/// Reads `;NAME=value,value;NAME=…` piece by piece, and copies none of it.
+struct Scanner<'a> {
+    rest: &'a str,
+    /// Whether we would write all that was read in the same way.
+    is_ours: bool,
+}
+
+impl<'a> Scanner<'a> {
+    const fn of(rest: &'a str) -> Self {
+        let is_ours = true;
+        Self { rest, is_ours }
+    }
+
+    /// The name of the next parameter, if there is one.
+    fn name(&mut self) -> Result<Option<&'a str>, MakeProblem> {
+        let Some(after) = self.rest.strip_prefix(';') else {
+            return Ok(None);
+        };
+        let is_end = |byte| matches!(byte, b'=' | b':' | b';' | b'"');
+        let end = after.bytes().position(is_end).unwrap_or(after.len());
+        let (name, rest) = after.split_at(end);
+        if name.is_empty() || rest.starts_with('"') {
+            return Err(Problem::NoEquals);
+        }
+        self.rest = rest;
+        Ok(Some(name))
+    }
+
+    /// The next value of a parameter, if it has one more, without quotes and RFC 6868 undone.
+    ///
+    /// RFC 5545 §3.1 wants one; old programs write `;RSVP:`, as vCard 2.1 had it.
+    fn value(&mut self) -> Result<Option<Cow<'a, str>>, MakeProblem> {
+        let Some(after) = self.rest.strip_prefix(['=', ',']) else {
+            return Ok(None);
+        };
+        let (raw, rest, is_quoted) = if let Some(quoted) = after.strip_prefix('"') {
+            let end = quoted.split_once('"');
+            let (raw, rest) = end.ok_or(Problem::OpenQuote as MakeProblem)?;
+            if !rest.is_empty() && !rest.starts_with([',', ';', ':']) {
+                return Err(Problem::AfterQuote);
+            }
+            (raw, rest, true)
+        } else {
+            let end = after.bytes().position(needs_quotes);
+            let (raw, rest) = after.split_at(end.unwrap_or(after.len()));
+            (raw, rest, false)
+        };
+        self.rest = rest;
+        let is_odd = raw.bytes().any(|byte| matches!(byte, b'^' | b'"' | b'\r'));
+        self.is_ours &= !is_odd && is_quoted == raw.bytes().any(needs_quotes);
+        Ok(Some(if is_odd {
+            decoded(raw).into()
+        } else {
+            raw.into()
+        }))
+    }
+}
+
+/// What may not stand in a parameter's value outside of quotes (RFC 5545 §3.1), besides the quote itself.
+pub(super) const fn needs_quotes(byte: u8) -> bool {
+    matches!(byte, b',' | b';' | b':')
+}
+
+/// RFC 6868 §3.1: `^n`, `^'` and `^^`; a `^` before anything else stands for itself.
+fn decoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '^' {
+            text.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('n') => text.push('\n'),
+            Some('\'') => text.push('"'),
+            Some('^') | None => text.push('^'),
+            Some(other) => text.extend(['^', other]),
+        }
+    }
+    text
+}

@@ -1,0 +1,92 @@
+//! Octets → unfolded lines.
+
+use super::{Limits, ParseError, error::Problem};
+use memchr::memchr;
+
+/// Unfolded lines (RFC 5545 §3.1), with the number of their first line.
+pub(super) struct Lines<'a> {
+    rest: &'a [u8],
+    number: usize,
+    longest: usize,
+    /// The line at hand, if it was folded.
+    unfolded: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        let (found, most) = (bytes.len(), limits.bytes);
+        if found > most {
+            let problem = Problem::TooManyBytes { found, most };
+            return Err(ParseError { line: 1, problem });
+        }
+        Ok(Self {
+            rest: bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            number: 0,
+            longest: limits.line_length,
+            unfolded: Vec::new(),
+        })
+    }
+
+    /// The problem, at the line read last.
+    pub(super) fn fail(&self, problem: Problem) -> ParseError {
+        let line = self.number.max(1);
+        ParseError { line, problem }
+    }
+
+    /// The next line that is not empty.
+    pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, ParseError> {
+        let first = loop {
+            match self.raw() {
+                None => return Ok(None),
+                Some([]) => {}
+                Some(line) => break line,
+            }
+        };
+        let line = self.number;
+        let fail = |problem| ParseError { line, problem };
+        let octets = if let [b' ' | b'\t', ..] = self.rest {
+            self.unfold(first);
+            &self.unfolded
+        } else {
+            first
+        };
+        if octets.len() > self.longest {
+            return Err(fail(Problem::LineTooLong { most: self.longest }));
+        }
+        // A fold may have split a character, so only whole lines must be UTF-8.
+        match std::str::from_utf8(octets) {
+            Ok(text) => Ok(Some((line, text))),
+            Err(_) => Err(fail(Problem::NotUtf8)),
+        }
+    }
+
+    /// Puts the line that begins with `first` together, or more of it than is allowed.
+    fn unfold(&mut self, first: &[u8]) {
+        self.unfolded.clear();
+        self.unfolded.extend_from_slice(first);
+        while let [b' ' | b'\t', ..] = self.rest
+            && self.unfolded.len() <= self.longest
+        {
+            let more = self.raw().unwrap_or_default();
+            self.unfolded
+                .extend_from_slice(more.get(1..).unwrap_or_default());
+        }
+    }
+
+    /// One line as it stands in the file.
+    fn raw(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        self.number += 1;
+        let line = if let Some(end) = memchr(b'\n', self.rest) {
+            let line = &self.rest[..end];
+            self.rest = &self.rest[end + 1..];
+            line
+        } else {
+            std::mem::take(&mut self.rest)
+        };
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
