@@ -17,6 +17,9 @@ use std::{
 const TXT: &str = "s1._domainkey.example.com";
 const SRV: &str = "_domainkey_lookup._tcp.example.com";
 
+/// What must be true of an answer.
+type Expected = fn(&Answer);
+
 fn host(names: &NameServer) -> Setup {
     example_org()
         .table("[verification]", "required = true")
@@ -257,7 +260,6 @@ fn the_next_server_is_asked_when_one_is_down() {
 fn what_a_web_server_says_is_told_apart() {
     let signer = signer(&[Lookup::HttpWellKnown]);
     let huge = format!("{}\r\n{}", "x".repeat(100 << 10), record(&signer));
-    type Expected = fn(&Answer);
     let cases: [(&str, String, Expected); 9] = [
         ("not there", http("404 Not Found", "", ""), is_refused),
         ("gone", http("410 Gone", "", ""), is_refused),
