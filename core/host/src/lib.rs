@@ -14,12 +14,14 @@
 //! | [`outgoing`] | the HTTPS client below the sender |
 //! | [`dns`] | names and records, asked of name servers |
 //! | [`keys`] | where the keys of signatures come from |
+//! | [`probe`] | somebody else's receiver, looked at |
 //! | [`throttle`] | who may ask again, and when |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
+mod certificate;
 pub mod cli;
 pub mod config;
 pub mod delivery;
@@ -29,6 +31,7 @@ pub mod keys;
 mod listed;
 pub mod outgoing;
 pub mod plugin;
+pub mod probe;
 pub mod receiver;
 pub mod sender;
 pub mod serve;

@@ -3,3 +3,4 @@
 mod desk;
 mod local;
 mod submission;
+mod trust;

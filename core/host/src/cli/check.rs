@@ -5,18 +5,19 @@ use super::{
     output::{self, Failure},
 };
 use crate::{
+    certificate::{names, validity},
     config::{Config, Listener, Role, Tls},
+    keys::Keys,
     plugin::{PluginInfo, Plugins},
     serve, transport,
 };
 use clap::Args;
+use convoke_ischedule::dkim::{Lookup, Signer};
 use convoke_sdk::remote::Kind;
 use convoke_types::Domain;
 use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use std::{fmt::Display, io, net::TcpListener, path::Path};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,7 +120,7 @@ async fn look(config: &Config, findings: &mut Findings) {
         look_at_listener(config, listener, findings);
     }
     client(config, findings);
-    trust(config, findings);
+    trust(config, findings).await;
     plugins(config, findings).await;
 }
 
@@ -277,33 +278,6 @@ fn is_ours(name: &str, domains: &[Domain]) -> bool {
     Domain::new(name).is_ok_and(|name| domains.iter().any(|domain| name.is_within(domain)))
 }
 
-/// The DNS names that a certificate is for.
-pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
-        return Vec::new();
-    };
-    let Ok(Some(extension)) = parsed.subject_alternative_name() else {
-        return Vec::new();
-    };
-    let names = extension.value.general_names.iter();
-    names
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Seconds since 1970.
-fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let validity = parsed.validity();
-    Some((
-        validity.not_before.timestamp(),
-        validity.not_after.timestamp(),
-    ))
-}
-
 fn client(config: &Config, findings: &mut Findings) {
     if let Some(ca) = &config.client.ca {
         let read = transport::certificates(ca)
@@ -319,11 +293,15 @@ fn client(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn trust(config: &Config, findings: &mut Findings) {
+async fn trust(config: &Config, findings: &mut Findings) {
     match &config.signing {
         Some(signing) => {
-            let read = serve::signer(signing)
-                .map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
+            let signer = serve::signer(signing);
+            if let Ok(signer) = &signer {
+                published(config, signer, findings).await;
+            }
+            let read =
+                signer.map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
             findings.outcome("signing", read);
         }
         None if config.client.identity.is_some() => {
@@ -340,6 +318,38 @@ fn trust(config: &Config, findings: &mut Findings) {
     } else {
         let text = "verification.required = false: anybody may speak for any domain but yours";
         findings.add(Verdict::Warn, "verification", text);
+    }
+}
+
+/// Whether peers that look for our key find the one that we sign with.
+async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
+    let (dns, client) = match serve::outside(config) {
+        Ok(outside) => outside,
+        Err(error) => return findings.add(Verdict::Fail, "signing", error.to_string()),
+    };
+    let keys = Keys::new(None, dns, client);
+    let (domain, selector) = (signer.domain(), signer.selector());
+    for &lookup in signer.lookups() {
+        if lookup == Lookup::PrivateExchange {
+            continue;
+        }
+        let what = format!("signing: {}", lookup.as_str());
+        let (verdict, detail) = match keys.look_up(lookup, domain, selector).await {
+            Ok(records) if records.iter().any(|it| it.key == signer.key().public()) => (
+                Verdict::Ok,
+                "peers find the key that we sign with".to_owned(),
+            ),
+            Ok(records) if records.is_empty() => {
+                let text = "peers find no key, and refuse what we sign; publish what `convoke keys show-dns` prints";
+                (Verdict::Fail, text.to_owned())
+            }
+            Ok(_) => {
+                let text = "peers find another key than the one that we sign with; publish what `convoke keys show-dns` prints, or take the right key";
+                (Verdict::Fail, text.to_owned())
+            }
+            Err(error) => (Verdict::Warn, error.to_string()),
+        };
+        findings.add(verdict, &what, detail);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `freebusy`, `send`, `reply`, `plugin`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `freebusy`, `send`, `reply`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -17,10 +17,12 @@ mod check;
 mod completions;
 mod demo;
 pub(crate) mod freebusy;
+mod keys;
 mod log;
 mod output;
 mod places;
 mod plugin;
+mod probe;
 pub(crate) mod reply;
 pub(crate) mod send;
 mod serve;
@@ -83,7 +85,10 @@ enum Command {
     Send(send::Send),
     Reply(reply::Reply),
     #[command(subcommand)]
+    Keys(keys::Keys),
+    #[command(subcommand)]
     Plugin(plugin::Plugin),
+    Probe(probe::Probe),
     Completions(completions::Completions),
 }
 
@@ -120,7 +125,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Freebusy(freebusy) => freebusy.run(&global).await,
             Command::Send(send) => send.run(&global).await,
             Command::Reply(reply) => reply.run(&global).await,
+            Command::Keys(keys) => keys.run(&global),
             Command::Plugin(plugin) => plugin.run(&global).await,
+            Command::Probe(probe) => probe.run(&global).await,
             Command::Completions(completions) => completions.run(),
         }
     })

@@ -321,7 +321,7 @@ fn own_tls(tls: &Tls) -> Result<Way, Failure> {
 }
 
 fn first_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    super::check::names(certificate)
+    crate::certificate::names(certificate)
         .into_iter()
         .find(|name| !name.starts_with('*'))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     ClientError, Guard, Reach,
-    connector::Connector,
+    connector::{Connector, Handshake},
     trust::{self, Identity},
 };
 use crate::dns::Dns;
@@ -130,6 +130,16 @@ impl Client {
         Ok(())
     }
 
+    /// Makes a connection to a server, as a request to `url` would, to see what it shows.
+    pub async fn handshake(&self, url: &Url, reach: &Reach) -> Result<Handshake, ClientError> {
+        let uri = url.as_str().parse().map_err(|error| ClientError::Broken {
+            server: server_of(url),
+            error: format!("{error}"),
+        })?;
+        let connector = self.shared.load().connector(reach.clone());
+        connector.handshake(uri).await
+    }
+
     /// Sends a request and follows redirects that keep method and body (301, 302, 307, 308). Any other answer, of
     /// whatever status, is handed back.
     pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
@@ -239,19 +249,22 @@ impl Shared {
             .clone()
     }
 
-    fn new_pool(&self, reach: Reach) -> HttpsPool {
-        let connector = Connector {
+    fn connector(&self, reach: Reach) -> Connector {
+        Connector {
             tls: self.tls.clone(),
             dns: self.dns.clone(),
             guard: self.guard.clone(),
             reach,
             timeout: self.connect_timeout,
-        };
+        }
+    }
+
+    fn new_pool(&self, reach: Reach) -> HttpsPool {
         Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(8)
-            .build(connector)
+            .build(self.connector(reach))
     }
 }
 

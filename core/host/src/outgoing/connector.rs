@@ -7,7 +7,7 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use std::{
     future::Future,
     io,
@@ -121,6 +121,47 @@ impl Connector {
             .await
             .map_err(|error| tls(error.to_string()))?;
         Ok(Stream(TokioIo::new(stream)))
+    }
+}
+
+/// A TLS connection that was made only to be looked at.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// Who answered.
+    pub address: SocketAddr,
+    /// `TLSv1.3`.
+    pub version: String,
+    /// `h2` or `http/1.1`.
+    pub protocol: String,
+    /// The server's own certificate, verified.
+    pub certificate: CertificateDer<'static>,
+}
+
+impl Connector {
+    /// Connects as for a request, and closes at once.
+    pub(super) async fn handshake(self, uri: http::Uri) -> Result<Handshake, ClientError> {
+        let Stream(stream) = self.connect(uri).await?;
+        let (tcp, session) = stream.inner().get_ref();
+        let broken = |error: String| ClientError::Tls {
+            server: "the server".to_owned(),
+            error,
+        };
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        Ok(Handshake {
+            address: tcp.peer_addr().map_err(|error| broken(error.to_string()))?,
+            version: session
+                .protocol_version()
+                .and_then(|version| version.as_str())
+                .unwrap_or("TLS")
+                .replace('_', "."),
+            protocol: session.alpn_protocol().map_or_else(
+                || "http/1.1".to_owned(),
+                |name| String::from_utf8_lossy(name).into_owned(),
+            ),
+            certificate: certificate
+                .cloned()
+                .ok_or_else(|| broken("it shows no certificate".to_owned()))?,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ mod guard;
 mod trust;
 
 pub use client::{Client, Request, Response, Settings};
-pub use connector::Reach;
+pub use connector::{Handshake, Reach};
 pub use error::ClientError;
 pub use freshness::freshness;
 pub use guard::Guard;

@@ -22,8 +22,8 @@ mod watch;
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
 pub use metrics::Metrics;
-pub(crate) use node::signer;
 pub use node::{Lasting, Node, setup};
+pub(crate) use node::{outside, signer};
 
 use crate::{
     config::{Config, ConfigError, Role},

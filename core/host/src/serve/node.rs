@@ -68,8 +68,7 @@ impl Node {
         };
         files::make_state(&config.server.state).map_err(state)?;
         let token = files::make_token(&config.server.state).map_err(state)?;
-        let dns = Dns::new(&config.nameservers);
-        let client = Client::new(settings(&config, &dns)?)?;
+        let (dns, client) = outside(&config)?;
         let signer = config
             .signing
             .as_ref()
@@ -124,6 +123,13 @@ impl Node {
             }
         });
     }
+}
+
+/// How a configuration reaches other servers.
+pub(crate) fn outside(config: &Config) -> Result<(Dns, Client), ServeError> {
+    let dns = Dns::new(&config.nameservers);
+    let client = Client::new(settings(config, &dns)?)?;
+    Ok((dns, client))
 }
 
 /// What opening the plugins of a configuration takes.

@@ -1,0 +1,377 @@
+//! `convoke keys`: the key that messages are signed with, and what to publish of it.
+
+use super::{
+    Global,
+    output::{self, Failure},
+};
+use crate::{
+    certificate,
+    config::{Config, Role},
+    transport,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use convoke_ischedule::dkim::{KeyKind, PrivateKey, txt_strings, zone_text};
+use convoke_types::Domain;
+use serde::Serialize;
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write as _},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke keys generate --config convoke.toml
+  convoke keys show-dns --config convoke.toml";
+
+/// Make the key that messages are signed with, and see what to publish of it
+#[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(super) enum Keys {
+    Generate(Generate),
+    ShowDns(ShowDns),
+}
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  convoke keys generate --config convoke.toml             where `signing.key` says
+  convoke keys generate --kind ed25519 --out dkim.pem
+
+The file is PKCS#8 in PEM, readable by its owner alone; one that is there is never written over.
+RSA is taken by every verifier; Ed25519 is shorter and faster, and not known to older ones.";
+
+/// Make a new private key
+#[derive(Args)]
+#[command(after_help = GENERATE_EXAMPLES)]
+pub(super) struct Generate {
+    /// The kind of key
+    #[arg(long, value_enum, default_value = "rsa")]
+    kind: Kind,
+    /// Where to write it; `signing.key` of the configuration, if it is not named
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// RSA, 2048 bits
+    Rsa,
+    /// RSA, 3072 bits
+    Rsa3072,
+    /// Ed25519
+    Ed25519,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  convoke keys show-dns --config convoke.toml
+  convoke keys show-dns --key dkim.pem --domain example.org --selector is1 --host cal.example.org --json
+
+Publish what `signing.lookup` names; `convoke check` sees whether it arrived.";
+
+/// Print what to publish so that peers find the key, and us
+#[derive(Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(super) struct ShowDns {
+    /// The private key; `signing.key` of the configuration, if it is not named
+    #[arg(long, value_name = "FILE", requires_all = ["domain", "selector"])]
+    key: Option<PathBuf>,
+    /// The domain that signs
+    #[arg(long, requires = "key")]
+    domain: Option<Domain>,
+    /// Which of its keys it is
+    #[arg(long, requires = "key", value_parser = selector)]
+    selector: Option<String>,
+    /// The host that peers reach; the first name of the receiver's certificate, if it is not named
+    #[arg(long)]
+    host: Option<Domain>,
+    /// The port that peers reach; that of the receiver, if it is not named
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// One or more labels (RFC 6376 §3.1).
+fn selector(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+    };
+    if text.split('.').all(label) {
+        Ok(text.to_owned())
+    } else {
+        Err("a selector is letters, digits and `-`: is1".to_owned())
+    }
+}
+
+impl Keys {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::Generate(generate) => generate.run(global),
+            Self::ShowDns(show) => show.run(global),
+        }
+    }
+}
+
+/// `keys generate --json`.
+#[derive(Serialize)]
+struct Generated<'a> {
+    file: &'a Path,
+    record: String,
+}
+
+impl Generate {
+    fn run(self, global: &Global) -> Result<(), Failure> {
+        let file = match self.out {
+            Some(file) => file,
+            None => signing_key(&global.config()?)?,
+        };
+        let kind = match self.kind {
+            Kind::Rsa => KeyKind::Rsa2048,
+            Kind::Rsa3072 => KeyKind::Rsa3072,
+            Kind::Ed25519 => KeyKind::Ed25519,
+        };
+        let wrong = |error: &dyn std::fmt::Display| {
+            Failure::new(format!("no key was made: {}: {error}", file.display()))
+        };
+        let key = PrivateKey::generate(kind).map_err(|error| wrong(&error))?;
+        let pem = key.to_pem().map_err(|error| wrong(&error))?;
+        write_new(&file, &pem).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                wrong(&"the file is there already; name another with --out, and a new selector")
+            }
+            _ => wrong(&error),
+        })?;
+        let record = key.record().to_string();
+        if global.json {
+            let file = &file;
+            return output::print_json(&Generated { file, record });
+        }
+        let text = format!(
+            "{} holds the new key. `convoke keys show-dns` says what to publish.\n",
+            file.display()
+        );
+        output::print(text.as_bytes())
+    }
+}
+
+fn signing_key(config: &Config) -> Result<PathBuf, Failure> {
+    let signing = config.signing.as_ref().ok_or_else(|| {
+        Failure::new(format!(
+            "{} has no [signing]; add it with domain, selector and key, or say --out FILE",
+            config.file.display()
+        ))
+    })?;
+    Ok(signing.key.clone())
+}
+
+/// Writes a file that was not there, for its owner alone, and does not return before it is on disk.
+fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut opened = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    opened.write_all(text.as_bytes())?;
+    opened.sync_all()
+}
+
+/// `keys show-dns --json`.
+#[derive(Serialize)]
+struct Published {
+    /// `dns/txt`.
+    txt: Txt,
+    /// `http/well-known`.
+    well_known: WellKnown,
+    /// How peers find the receiver.
+    receiver: Srv,
+}
+
+#[derive(Serialize)]
+struct Txt {
+    name: String,
+    /// At most 255 bytes each.
+    strings: Vec<String>,
+    /// The line of a zone file.
+    zone: String,
+}
+
+#[derive(Serialize)]
+struct WellKnown {
+    srv: Srv,
+    /// Where the document must be.
+    url: String,
+    /// Its only line.
+    document: String,
+}
+
+#[derive(Serialize)]
+struct Srv {
+    name: String,
+    port: u16,
+    target: String,
+    /// The line of a zone file.
+    zone: String,
+}
+
+impl Srv {
+    fn new(service: &str, domain: &Domain, place: &Place) -> Self {
+        let Place { host, port } = place;
+        let name = format!("{service}._tcp.{domain}");
+        Self {
+            zone: format!("{name}. IN SRV 0 1 {port} {host}."),
+            name,
+            port: *port,
+            target: host.to_string(),
+        }
+    }
+}
+
+/// Where peers reach us.
+struct Place {
+    host: Domain,
+    port: u16,
+}
+
+impl ShowDns {
+    fn run(self, global: &Global) -> Result<(), Failure> {
+        // With a key, domain and selector there too, no configuration is needed.
+        let config = match self.key {
+            Some(_) => None,
+            None => Some(global.config()?),
+        };
+        let (file, domain, selector) = match (&self.key, self.domain, self.selector) {
+            (Some(key), Some(domain), Some(selector)) => (key.clone(), domain, selector),
+            _ => named(config.as_ref())?,
+        };
+        let place = Place {
+            host: self.host.unwrap_or_else(|| host(config.as_ref(), &domain)),
+            port: self.port.unwrap_or_else(|| port(config.as_ref())),
+        };
+        let wrong = |error: &dyn std::fmt::Display| {
+            Failure::new(format!(
+                "{}: {error}; `convoke keys generate` makes a key",
+                file.display()
+            ))
+        };
+        let pem = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
+        let key = PrivateKey::from_pem(&pem).map_err(|error| wrong(&error))?;
+        let published = published(&key, &domain, &selector, &place);
+        if global.json {
+            return output::print_json(&published);
+        }
+        output::print(text(&published).as_bytes())
+    }
+}
+
+fn named(config: Option<&Config>) -> Result<(PathBuf, Domain, String), Failure> {
+    let signing = config.and_then(|config| config.signing.as_ref());
+    let signing = signing.ok_or_else(|| {
+        Failure::new(
+            "the configuration has no [signing]; add it, or say --key, --domain and --selector",
+        )
+    })?;
+    Ok((
+        signing.key.clone(),
+        signing.domain.clone(),
+        signing.selector.clone(),
+    ))
+}
+
+/// The first name of the receiver's certificate; without one, the domain itself.
+fn host(config: Option<&Config>, domain: &Domain) -> Domain {
+    let tls = config.and_then(|config| config.listener(Role::Receiver)?.tls.as_ref());
+    let chain = tls.and_then(|tls| transport::certificates(&tls.certificate).ok());
+    let names = chain.and_then(|chain| Some(certificate::names(chain.first()?)));
+    let mut names = names.into_iter().flatten();
+    names
+        .find_map(|name| Domain::new(&name).ok())
+        .unwrap_or_else(|| domain.clone())
+}
+
+fn port(config: Option<&Config>) -> u16 {
+    let listener = config.and_then(|config| config.listener(Role::Receiver));
+    match listener.map(|listener| listener.address.port()) {
+        None | Some(0) => 443,
+        Some(port) => port,
+    }
+}
+
+fn published(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place) -> Published {
+    let record = key.record();
+    let document = record.to_string();
+    let Place { host, port } = place;
+    Published {
+        txt: Txt {
+            name: format!("{selector}._domainkey.{domain}"),
+            strings: txt_strings(&document).map(str::to_owned).collect(),
+            zone: zone_text(domain, selector, &record),
+        },
+        well_known: WellKnown {
+            srv: Srv::new("_domainkey_lookup", domain, place),
+            url: format!("https://{host}:{port}/.well-known/domainkey/{domain}/{selector}"),
+            document,
+        },
+        receiver: Srv::new("_ischedules", domain, place),
+    }
+}
+
+/// As it is pasted into a zone file; everything else is a comment there.
+fn text(published: &Published) -> String {
+    let Published {
+        txt,
+        well_known,
+        receiver,
+    } = published;
+    format!(
+        "; How peers find the receiver\n{}\n\n\
+         ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
+         ; The key, for signing.lookup = [\"http/well-known\"]: a running convoke serves the document itself at\n\
+         ; {}\n{}\n\n\
+         ; The key, for signing.lookup = [\"private-exchange\"]: this line, for the administrators of your peers\n; {}\n",
+        receiver.zone, txt.zone, well_known.url, well_known.srv.zone, well_known.document
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_is_split_as_zone_files_want_it() {
+        let key = PrivateKey::generate(KeyKind::Rsa3072).unwrap();
+        let place = Place {
+            host: "cal.example.org".parse().unwrap(),
+            port: 8443,
+        };
+        let published = published(&key, &"example.org".parse().unwrap(), "is1", &place);
+        let strings = &published.txt.strings;
+        assert!(strings.len() > 1 && strings.iter().all(|it| it.len() <= 255));
+        assert_eq!(strings.concat(), published.well_known.document);
+        let text = text(&published);
+        for line in [
+            "_ischedules._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",
+            "_domainkey_lookup._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",
+            "is1._domainkey.example.org. IN TXT ( \"v=DKIM1; k=rsa; s=ischedule; p=",
+            "; https://cal.example.org:8443/.well-known/domainkey/example.org/is1\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
+    #[test]
+    fn selectors_are_labels() {
+        for (text, good) in [
+            ("is1", true),
+            ("a.b-c", true),
+            ("", false),
+            ("a..b", false),
+            ("a/b", false),
+        ] {
+            assert_eq!(selector(text).is_ok(), good, "{text}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Looking at somebody else's receiver: how it is found, what it shows, and where it strays from the specification.
+//!
+//! | module | step |
+//! | --- | --- |
+//! | `discovery` | what DNS says of a domain |
+//! | `tls` | the handshake and the certificate |
+//! | `capabilities` | GET and OPTIONS, which change nothing over there |
+//! | `post` | a free-busy question, if the caller has somebody to ask about |
+//!
+//! Every step gives [`Finding`]s, in order. Nothing is sent that a receiver could take for a message to deliver.
+
+mod capabilities;
+mod discovery;
+mod post;
+mod tls;
+
+pub use post::Question;
+
+use crate::{
+    dns::Dns,
+    outgoing::{Client, Reach},
+};
+use convoke_ischedule::Strays;
+use convoke_sdk::Receiver;
+use convoke_types::Domain;
+use serde::Serialize;
+use url::Url;
+
+/// What was seen, and how it compares with the specification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The step: `discovery`, `tls`, `capabilities` or `post`.
+    pub step: &'static str,
+    /// How it compares.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub text: String,
+    /// Where the specification speaks of it: `§4`.
+    pub section: &'static str,
+}
+
+/// How something seen compares with the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Pass,
+    /// Not as it should be, and understood all the same.
+    Stray,
+    /// Others cannot work with it.
+    Fail,
+    /// Good to know.
+    Info,
+}
+
+impl Verdict {
+    /// In small letters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Stray => "stray",
+            Self::Fail => "fail",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What is probed.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The receivers of a domain, found in DNS.
+    Domain(Domain),
+    /// Receivers that were found otherwise, or that the caller named.
+    Receivers(Vec<Receiver>),
+}
+
+/// How the outside is reached.
+pub struct Outside {
+    /// Name servers.
+    pub dns: Dns,
+    /// HTTPS.
+    pub client: Client,
+}
+
+/// Probes each receiver of the target in turn.
+pub async fn probe(target: Target, outside: &Outside, question: Option<&Question>) -> Vec<Finding> {
+    let mut notes = Notes::default();
+    let receivers = match target {
+        Target::Receivers(receivers) => receivers,
+        Target::Domain(domain) => discovery::find(&outside.dns, &domain, &mut notes).await,
+    };
+    for receiver in &receivers {
+        let place = Place {
+            url: receiver.url.url().clone(),
+            reach: Reach {
+                administered: receiver.administered,
+                tls_name: receiver.tls_name.as_ref().map(ToString::to_string),
+            },
+        };
+        if !tls::look(&outside.client, &place, &mut notes).await {
+            continue;
+        }
+        let Some(target) = capabilities::look(&outside.client, &place, &mut notes).await else {
+            continue;
+        };
+        if let Some(question) = question {
+            post::ask(&outside.client, &target, question, &mut notes).await;
+        }
+    }
+    notes.0
+}
+
+/// A receiver's URL, and how far requests to it may reach.
+#[derive(Clone, Debug)]
+struct Place {
+    url: Url,
+    reach: Reach,
+}
+
+#[derive(Default)]
+struct Notes(Vec<Finding>);
+
+impl Notes {
+    fn add(
+        &mut self,
+        step: &'static str,
+        verdict: Verdict,
+        section: &'static str,
+        text: impl Into<String>,
+    ) {
+        self.0.push(Finding {
+            step,
+            verdict,
+            text: text.into(),
+            section,
+        });
+    }
+
+    /// One that passes or strays.
+    fn check(
+        &mut self,
+        step: &'static str,
+        section: &'static str,
+        good: bool,
+        text: impl Into<String>,
+    ) {
+        let verdict = if good { Verdict::Pass } else { Verdict::Stray };
+        self.add(step, verdict, section, text);
+    }
+
+    fn strays(&mut self, step: &'static str, strays: &Strays) {
+        for stray in strays.as_slice() {
+            self.add(step, Verdict::Stray, stray.section, &stray.text);
+        }
+    }
+}
