@@ -28,11 +28,11 @@ fn a_key_is_made_published_and_checked() {
     let desk = signing(&names);
     let made = desk.run(&["keys", "generate"]);
     assert_eq!(made.status, 0, "{made:?}");
-    let mode = fs::metadata(desk.path("dkim.pem"))
+    let bits = fs::metadata(desk.path("dkim.pem"))
         .unwrap()
         .permissions()
         .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(bits & 0o777, 0o600);
     let again = desk.run(&["keys", "generate"]);
     assert!(again.complaint(1).contains("is there already"));
 
