@@ -4,6 +4,7 @@ use super::instance::{InstanceKey, Range, derive, derive_after, in_form_of};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -226,34 +227,60 @@ pub(super) fn retain_dates(
 
 /// Whether two calendars mean the same: the order of properties and components does not count.
 pub(super) fn same(one: &Calendar, other: &Calendar) -> bool {
-    sorted(one.root()) == sorted(other.root())
+    same_component(one.root(), other.root())
 }
 
 /// Whether two components mean the same.
 pub(super) fn same_component(one: &Component, other: &Component) -> bool {
-    sorted(one) == sorted(other)
+    Sorted::of(one) == Sorted::of(other)
 }
 
-fn sorted(component: &Component) -> String {
-    let mut lines: Vec<String> = component
-        .properties
-        .iter()
-        .map(|line| {
-            let mut params: Vec<String> = line
-                .params
-                .iter()
-                .map(|param| format!("{}={:?}", param.name.to_ascii_uppercase(), param.values))
-                .collect();
-            params.sort();
-            format!(
-                "{};{params:?}:{:?}",
-                line.name.to_ascii_uppercase(),
-                line.value
-            )
-        })
-        .collect();
-    lines.sort();
-    let mut inner: Vec<String> = component.components.iter().map(sorted).collect();
-    inner.sort();
-    format!("{}{lines:?}{inner:?}", component.name.to_ascii_uppercase())
+/// What a component says, in an order of our own.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Sorted<'a> {
+    name: Cow<'a, str>,
+    lines: Vec<SortedLine<'a>>,
+    inner: Vec<Sorted<'a>>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct SortedLine<'a> {
+    name: Cow<'a, str>,
+    value: &'a str,
+    params: Vec<(Cow<'a, str>, &'a [String])>,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(component: &'a Component) -> Self {
+        Self {
+            name: upper(&component.name),
+            lines: sorted(component.properties.iter().map(SortedLine::of)),
+            inner: sorted(component.components.iter().map(Sorted::of)),
+        }
+    }
+}
+
+impl<'a> SortedLine<'a> {
+    fn of(line: &'a Property) -> Self {
+        let params = line.params.iter();
+        Self {
+            name: upper(&line.name),
+            value: &line.value,
+            params: sorted(params.map(|param| (upper(&param.name), param.values.as_slice()))),
+        }
+    }
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items
+}
+
+fn upper(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        name.to_ascii_uppercase().into()
+    } else {
+        name.into()
+    }
 }
