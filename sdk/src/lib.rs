@@ -111,7 +111,9 @@ pub use convoke_types::{
 pub use discovery::{Discovered, Discovery, Receiver};
 pub use error::{Error, ErrorKind, Result};
 pub use host::Host;
-pub use policy::{AccessRequest, Action, Decision, Detail, Grant, Policy, Proof, RateLimit};
+pub use policy::{
+    AccessRequest, Action, Decision, Detail, Grant, Policy, Proof, RateLimit, Uninvited,
+};
 pub use store::{
     Busy, CalendarUser, Changes, Cursor, Delivery, KeptMessage, Listing, NewObject, NewUser,
     ObjectSummary, Page, Precondition, Store, StoredObject, UserKind,
@@ -126,7 +128,7 @@ pub mod prelude {
         Cursor, Decision, Delivery, Detail, Discovered, Discovery, Domain, Error, ErrorKind, Etag,
         Grant, Host, KeptMessage, Listing, NewObject, NewUser, ObjectIndex, ObjectSummary, Page,
         Policy, Precondition, Proof, Rate, RateLimit, Receiver, ReceiverUrl, Result, Store,
-        StoredObject, TimeRange, Uid, UserId, UserKind,
+        StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

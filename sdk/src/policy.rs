@@ -116,6 +116,18 @@ pub struct Grant {
     pub detail: Detail,
     /// How often the originator's domain may make use of it; the host counts.
     pub rate: Option<RateLimit>,
+    /// What becomes of an answer (REPLY) from somebody whom the organizer has not invited (RFC 5546 §3.2.2.6). Where no
+    /// policy says anything, it is refused.
+    pub uninvited: Option<Uninvited>,
+}
+
+/// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Uninvited {
+    /// They come on the organizer's list with their answer, and are told so.
+    Accept,
+    /// They get *no authority* (3.8), and the organizer's copy stays as it is.
+    Refuse,
 }
 
 /// How often a domain may be allowed something.
@@ -144,6 +156,31 @@ impl Grant {
         Self {
             detail: self.detail.max(other.detail),
             rate: self.rate.or(other.rate),
+            uninvited: self.uninvited.max(other.uninvited),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uninvited_answers_are_taken_if_somebody_says_so_and_nobody_objects() {
+        let says = |uninvited| Grant {
+            uninvited,
+            ..Grant::default()
+        };
+        let (accept, refuse) = (Some(Uninvited::Accept), Some(Uninvited::Refuse));
+        for (one, other, both) in [
+            (None, None, None),
+            (None, accept, accept),
+            (accept, accept, accept),
+            (accept, refuse, refuse),
+            (refuse, None, refuse),
+        ] {
+            assert_eq!(says(one).strictest(says(other)).uninvited, both);
+            assert_eq!(says(other).strictest(says(one)).uninvited, both);
         }
     }
 }

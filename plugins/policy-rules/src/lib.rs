@@ -23,8 +23,9 @@
 //! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
 //! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
+//! | `uninvited` | of an `allow`: `accept` to let answers of people who were not invited put them on the organizer's list, or `refuse` | `refuse`, unless another policy accepts |
 //!
-//! All but `allow`, `deny`, `detail` and `rate` take one value or a list, of which one must match. The host counts, and
+//! All but `allow`, `deny`, `detail`, `rate` and `uninvited` take one value or a list, of which one must match. The host counts, and
 //! answers *try later* beyond the rate.
 //!
 //! Not here: anything that is counted or remembered. A rule without `via` trusts the host to have verified the peer as `[verification]` says.

@@ -36,6 +36,7 @@ struct Written {
     via: Option<OneOf<Via>>,
     detail: Option<Shown>,
     rate: Option<Rate>,
+    uninvited: Option<Guests>,
 }
 
 impl Written {
@@ -46,6 +47,10 @@ impl Written {
                 if let Some(Shown::Busy) = self.detail {
                     grant.detail = Detail::Busy;
                 }
+                grant.uninvited = self.uninvited.map(|says| match says {
+                    Guests::Accept => Uninvited::Accept,
+                    Guests::Refuse => Uninvited::Refuse,
+                });
                 grant.rate = self.rate.map(|rate| RateLimit {
                     rate,
                     bucket: number,
@@ -57,6 +62,9 @@ impl Written {
             }
             (None, Some(_)) if self.rate.is_some() => {
                 return Err("denies, so `rate` has nothing to limit: remove it or write `allow`");
+            }
+            (None, Some(_)) if self.uninvited.is_some() => {
+                return Err("denies, so `uninvited` says nothing: remove it or write `allow`");
             }
             (None, Some(about)) => (about, Decision::deny(format!("rule {number} denies it"))),
             (Some(_), Some(_)) => {
@@ -180,6 +188,14 @@ impl Via {
 enum Shown {
     Full,
     Busy,
+}
+
+/// Answers of people who were not invited.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Guests {
+    Accept,
+    Refuse,
 }
 
 /// One value, or a list that is not empty.

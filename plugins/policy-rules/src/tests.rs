@@ -45,6 +45,38 @@ async fn decide(rules: &str, asked: &str) -> String {
     }
 }
 
+#[tokio::test]
+async fn a_rule_says_what_becomes_of_uninvited_answers() {
+    for (rule, expected) in [
+        (r#"{ allow = "any" }"#, None),
+        (
+            r#"{ allow = "schedule", uninvited = "accept" }"#,
+            Some(Uninvited::Accept),
+        ),
+        (
+            r#"{ allow = "schedule", uninvited = "refuse" }"#,
+            Some(Uninvited::Refuse),
+        ),
+    ] {
+        let rules = open(rule).await.unwrap();
+        let asked = request("REPLY VEVENT anna@example.com bo@example.org");
+        let Decision::Allow(grant) = rules.authorize(&asked).await.unwrap() else {
+            panic!("{rule} does not allow it");
+        };
+        assert_eq!(grant.uninvited, expected, "{rule}");
+    }
+    for wrong in [
+        r#"{ deny = "any", uninvited = "accept" }"#,
+        r#"{ allow = "any", uninvited = "maybe" }"#,
+    ] {
+        let error = open(wrong).await.unwrap_err().to_string();
+        assert!(
+            error.contains("uninvited") || error.contains("maybe"),
+            "{error}"
+        );
+    }
+}
+
 const LOOK: &str = "REQUEST VFREEBUSY anna@example.com bo@example.org";
 const INVITE: &str = "REQUEST VEVENT anna@example.com bo@example.org";
 

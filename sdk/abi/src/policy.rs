@@ -104,3 +104,14 @@ pub mod rate {
     /// Attribute: what is counted together, a decimal number of the policy's choice; 0 without it.
     pub const BUCKET: &str = "rate-bucket";
 }
+
+/// Attributes of an allowance: whether an answer of somebody who was not invited is taken. Since 1.0; without it, the
+/// policy says nothing.
+pub mod uninvited {
+    /// Attribute: [`ACCEPT`] or [`REFUSE`]; an unknown value is the strictest, [`REFUSE`].
+    pub const UNINVITED: &str = "uninvited";
+    /// They come on the list.
+    pub const ACCEPT: &str = "accept";
+    /// They are refused.
+    pub const REFUSE: &str = "refuse";
+}

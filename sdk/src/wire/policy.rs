@@ -1,12 +1,13 @@
 use super::{Garbage, Read, Write, attributes};
 use crate::{
     AccessRequest, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof, RateLimit,
+    Uninvited,
 };
 use convoke_abi::{
     RString, RVec,
     policy::{
         AccessRequest as SentRequest, Decision as SentDecision, Proof as SentProof, action, detail,
-        proof, rate, verdict,
+        proof, rate, uninvited, verdict,
     },
     values::Attributes,
 };
@@ -85,7 +86,7 @@ impl Write for Decision {
 
     fn write(self) -> SentDecision {
         let facts = match &self {
-            Self::Allow(grant) => grant.rate.map_or_else(RVec::new, write_rate),
+            Self::Allow(grant) => write_grant(grant),
             Self::Deny(_) | Self::Abstain => RVec::new(),
         };
         let (verdict, detail, reason) = match self {
@@ -108,11 +109,32 @@ impl Write for Decision {
     }
 }
 
+fn write_grant(grant: &Grant) -> Attributes {
+    let mut facts = grant.rate.map_or_else(RVec::new, write_rate);
+    if let Some(says) = grant.uninvited {
+        let word = match says {
+            Uninvited::Accept => uninvited::ACCEPT,
+            Uninvited::Refuse => uninvited::REFUSE,
+        };
+        facts.extend(attributes([(uninvited::UNINVITED, word)]));
+    }
+    facts
+}
+
 fn write_rate(limit: RateLimit) -> Attributes {
     attributes([
         (rate::RATE, limit.rate.to_string().as_str()),
         (rate::BUCKET, limit.bucket.to_string().as_str()),
     ])
+}
+
+fn read_uninvited(facts: &Attributes) -> Option<Uninvited> {
+    let said = facts.iter().find(|it| it.name == uninvited::UNINVITED)?;
+    Some(if said.value == uninvited::ACCEPT {
+        Uninvited::Accept
+    } else {
+        Uninvited::Refuse
+    })
 }
 
 fn read_rate(facts: &Attributes) -> Result<Option<RateLimit>, Garbage> {
@@ -136,10 +158,37 @@ impl Read<SentDecision> for Decision {
                     _ => Detail::Busy,
                 },
                 rate: read_rate(&sent.attributes)?,
+                uninvited: read_uninvited(&sent.attributes),
             }),
             verdict::DENY => Self::Deny(sent.reason.into_string()),
             verdict::ABSTAIN => Self::Abstain,
             other => Self::Deny(format!("its verdict {other} is not known")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_comes_back_as_it_was() {
+        let rate = RateLimit {
+            rate: "10/min".parse().unwrap(),
+            bucket: 3,
+        };
+        for rate in [None, Some(rate)] {
+            for uninvited in [None, Some(Uninvited::Accept), Some(Uninvited::Refuse)] {
+                for detail in [Detail::Full, Detail::Busy] {
+                    let grant = Grant {
+                        detail,
+                        rate,
+                        uninvited,
+                    };
+                    let sent = Decision::Allow(grant).write();
+                    assert_eq!(Decision::read(sent).ok(), Some(Decision::Allow(grant)));
+                }
+            }
+        }
     }
 }

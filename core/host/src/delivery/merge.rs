@@ -8,6 +8,7 @@ use convoke_calendar::{
 };
 use convoke_sdk::{
     Delivery as Taken, Error, ErrorKind, KeptMessage, NewObject, Precondition, StoredObject,
+    Uninvited,
 };
 use convoke_types::{CalendarAddress, RequestStatus, Uid};
 
@@ -19,6 +20,7 @@ pub(super) async fn receive(
     home: &Home,
     envelope: &Envelope<'_>,
     recipient: &CalendarAddress,
+    uninvited: Option<Uninvited>,
     limits: &Limits,
 ) -> Result<Outcome, Error> {
     let message = envelope.message;
@@ -44,7 +46,7 @@ pub(super) async fn receive(
         owner: &owner,
         originator: envelope.originator,
         now: envelope.now,
-        accept_uninvited: false,
+        accept_uninvited: uninvited == Some(Uninvited::Accept),
     };
     let received = update(home, message.uid(), &owner, limits, |existing| {
         let received = itip::receive(message, existing, &at);

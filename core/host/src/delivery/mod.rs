@@ -188,7 +188,8 @@ impl Delivery {
             )
             .await
         } else {
-            merge::receive(&home, envelope, recipient, &self.limits()).await
+            let uninvited = allowance.grant.uninvited;
+            merge::receive(&home, envelope, recipient, uninvited, &self.limits()).await
         };
         outcome.unwrap_or_else(|error| {
             tracing::warn!(recipient = %recipient, "not delivered: {error}");
