@@ -84,6 +84,7 @@
 //! | [`Store`] and its values | where calendars live |
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
 //! | [`Host`] | what the host offers |
+//! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`prelude`] | all of it in one `use` |
 //!
 //! Nothing of the binary interface shows: `convoke-abi` holds it, and [`plugin!`] writes it down.
@@ -93,6 +94,7 @@ pub mod conformance;
 mod discovery;
 mod error;
 mod host;
+pub mod mirror;
 mod plugin;
 mod policy;
 mod store;

@@ -1,13 +1,15 @@
 //! One user's objects: what changed on disk, get, put, remove.
 
 use crate::{
-    Shared,
-    index::{Index, Object, Place},
-    names, people,
-    tree::{Content, Folder},
+    Shared, names, people,
+    tree::{Content, Folder, Stamp},
     watch::Changed,
 };
-use convoke_sdk::{prelude::*, tracing};
+use convoke_sdk::{
+    mirror::{Mirror, Object},
+    prelude::*,
+    tracing,
+};
 use std::{collections::BTreeSet, time::SystemTime};
 
 /// Where new objects go if nobody says otherwise.
@@ -19,12 +21,26 @@ const ATTEMPTS: u32 = 8;
 /// Messages kept for one user, at most: nobody shall fill the disk with COUNTERs.
 const MOST_KEPT: usize = 10_000;
 
+/// Where a file lies in its user's folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) calendar: String,
+    pub(crate) name: String,
+}
+
+/// How a file was when it was last read.
+struct State {
+    stamp: Stamp,
+    /// It may have been written again without a change of its stamp.
+    fresh: bool,
+}
+
 /// The calendars of one user, as far as they are known.
 #[derive(Default)]
 pub(crate) struct Calendars {
     person: Option<CalendarUser>,
     calendar: Option<String>,
-    index: Index,
+    index: Mirror<Place, State>,
     /// Whether every file was looked at since the watch began.
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
@@ -94,7 +110,8 @@ impl Calendars {
                 };
                 // Another program may have written it already: then it is looked at as any other.
                 if let Some(stamp) = dir.stamp(&place.name)? {
-                    self.index.set(&place, stamp, true, Some(known));
+                    let state = State { stamp, fresh: true };
+                    self.index.set(place, state, Some(known));
                 }
                 return Ok(etag);
             }
@@ -233,9 +250,9 @@ impl Calendars {
         let known = self.index.known(place);
         let stamp = dir.stamp(&place.name)?;
         Ok(match (known, stamp) {
-            (Some(known), Some(stamp)) if known.stamp == stamp => {
+            (Some(known), Some(stamp)) if known.state.stamp == stamp => {
                 // Only for a file written an instant ago the stamp is not enough.
-                !known.fresh || self.holds(dir, place)?
+                !known.state.fresh || self.holds(dir, place)?
             }
             _ => false,
         })
@@ -343,8 +360,8 @@ impl Calendars {
             return Ok(());
         };
         if let Some(known) = self.index.known(place)
-            && known.stamp == stamp
-            && !known.fresh
+            && known.state.stamp == stamp
+            && !known.state.fresh
             && !self.outdated
         {
             return Ok(());
@@ -360,10 +377,10 @@ impl Calendars {
             Content::Bytes(bytes) => {
                 let etag = names::etag(&bytes);
                 if !self.outdated
-                    && let Some(known) = self.index.known_mut(place)
-                    && (known.object.as_ref()).is_some_and(|object| object.etag == etag)
+                    && let Some(Some(object)) = self.index.known(place).map(|it| &it.object)
+                    && object.etag == etag
                 {
-                    (known.stamp, known.fresh) = (stamp, fresh);
+                    self.index.set_state(place, State { stamp, fresh });
                     return Ok(());
                 }
                 match shared.host.index_for(self.person()?, &bytes) {
@@ -375,13 +392,15 @@ impl Calendars {
         };
         if let Err(problem) = &object {
             let before = self.index.known(place);
-            let said = before.is_some_and(|known| known.stamp == stamp && known.object.is_none());
+            let said =
+                before.is_some_and(|known| known.state.stamp == stamp && known.object.is_none());
             if !said {
                 let path = dir.path().join(&place.name);
                 tracing::warn!("{} is left out of free-busy: {problem}", path.display());
             }
         }
-        self.index.set(place, stamp, fresh, object.ok());
+        let state = State { stamp, fresh };
+        self.index.set(place.clone(), state, object.ok());
         Ok(())
     }
 

@@ -25,8 +25,6 @@
 //! | `tree` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
 //! | `people` | which folder is whose; making and removing users |
 //! | `calendars` | one user's objects: what changed on disk, get, put, remove |
-//! | `index` | what is known of a user's files: UIDs, busy time, history |
-//! | `spans` | busy time, searched by time |
 //! | `watch` | which files may have changed since they were last looked at |
 //! | `names` | file names that no UID can choose, and entity tags |
 //!
@@ -41,10 +39,8 @@
 //! look at it and our rename is overwritten.
 
 mod calendars;
-mod index;
 mod names;
 mod people;
-mod spans;
 mod tree;
 mod watch;
 

@@ -5,7 +5,7 @@
 //! costs nothing. Where the kernel cannot know (network file systems, another kernel than Linux, no watch left) each look
 //! goes through the whole folder. As a net under the net it does so once a minute anyway.
 
-use crate::{index::Place, tree::Folder};
+use crate::{calendars::Place, tree::Folder};
 use std::collections::BTreeSet;
 
 /// What may have changed.

@@ -4,31 +4,32 @@
 //! at most `L`, only those that start after `from - L` can overlap `from..to`. A search looks into fifteen bands and
 //! reads little more than it answers with, however many spans there are.
 
-use convoke_sdk::{jiff::SignedDuration, prelude::*};
+use crate::prelude::*;
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
 /// Spans of band 0 last up to 2¹² s, 68 minutes; those of the last one up to 2⁴⁰ s, 35,000 years.
 const BANDS: usize = 15;
 
-/// Which file a span is of.
-pub(crate) type Owner = u64;
+/// Which place a span is of.
+pub(super) type Owner = u64;
 
 #[derive(Default)]
-pub(crate) struct Spans {
+pub(super) struct Spans {
     bands: [BTreeSet<(BusySpan, Owner)>; BANDS],
 }
 
 impl Spans {
-    pub(crate) fn insert(&mut self, span: BusySpan, owner: Owner) {
+    pub(super) fn insert(&mut self, span: BusySpan, owner: Owner) {
         self.bands[band(span)].insert((span, owner));
     }
 
-    pub(crate) fn remove(&mut self, span: BusySpan, owner: Owner) {
+    pub(super) fn remove(&mut self, span: BusySpan, owner: Owner) {
         self.bands[band(span)].remove(&(span, owner));
     }
 
     /// Every span that overlaps `range`.
-    pub(crate) fn overlapping(&self, range: TimeRange) -> impl Iterator<Item = BusySpan> {
+    pub(super) fn overlapping(&self, range: TimeRange) -> impl Iterator<Item = BusySpan> {
         self.bands
             .iter()
             .enumerate()
