@@ -4,9 +4,14 @@
 //! address. Its threads end with the test's process.
 
 use hickory_proto::{
+    dnssec::{
+        Algorithm, DnssecSigner, SigningKey,
+        crypto::EcdsaSigningKey,
+        rdata::{DNSKEY, DNSSECRData, RRSIG},
+    },
     op::{Message, OpCode, ResponseCode},
     rr::{
-        Name, RData, Record, RecordType,
+        DNSClass, Name, RData, Record, RecordSet, RecordType,
         rdata::{A, CNAME, SOA, SRV, TXT},
     },
 };
@@ -16,8 +21,12 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
+use time::OffsetDateTime;
 
+/// How long signatures hold.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The TTL of records, and of their absence, until a test says otherwise.
 const TTL: u32 = 300;
 
@@ -117,6 +126,35 @@ impl NameServer {
     pub fn remove(&self, name: &str) -> &Self {
         self.zone().records.remove(&key(&fqdn(name)));
         self
+    }
+
+    /// Signs everything below `zone` that is there now (RFC 4034), and gives what validation may begin from: a line
+    /// for a file of trust anchors.
+    ///
+    /// # Panics
+    ///
+    /// If no key can be made.
+    pub fn sign(&self, zone: &str) -> String {
+        let (apex, algorithm) = (fqdn(zone), Algorithm::ECDSAP256SHA256);
+        let pkcs8 = EcdsaSigningKey::generate_pkcs8(algorithm).expect("a key can be made");
+        let key = EcdsaSigningKey::from_pkcs8(&pkcs8, algorithm).expect("a key is a key");
+        let public = key.to_public_key().expect("a key has a public half");
+        let public = DNSKEY::new(true, true, false, public);
+        let anchor = format!("{apex} IN DNSKEY {public}\n");
+        let signer = DnssecSigner::new(public.clone(), Box::new(key), apex.clone(), DAY);
+        self.add(zone, RData::DNSSEC(DNSSECRData::DNSKEY(public)));
+        let mut zone = self.zone();
+        let below = |name: &&mut Vec<Record>| name.iter().all(|it| apex.zone_of(&it.name));
+        for records in zone.records.values_mut().filter(below) {
+            let mut kinds: Vec<_> = records.iter().map(Record::record_type).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            for kind in kinds {
+                records.push(signature(records, kind, &signer));
+            }
+        }
+        drop(zone);
+        anchor
     }
 
     /// Answers questions about a name no more, or again.
@@ -224,6 +262,7 @@ impl Zone {
             if let Some(first) = asked.next() {
                 answer.add_answer(first);
                 answer.add_answers(asked);
+                answer.add_answers(records.iter().filter(|it| covers(it, kind)).cloned());
                 return;
             }
             let alias = records.iter().find_map(|record| match &record.data {
@@ -247,6 +286,26 @@ impl Zone {
         let soa = SOA::new(fqdn("ns.example"), fqdn("admin.example"), 1, 1, 1, 1, ttl);
         Record::from_rdata(Name::root(), ttl, RData::SOA(soa))
     }
+}
+
+/// The signature of the records of one kind.
+fn signature(records: &[Record], kind: RecordType, signer: &DnssecSigner) -> Record {
+    let alike: Vec<&Record> = records
+        .iter()
+        .filter(|it| it.record_type() == kind)
+        .collect();
+    let (name, ttl) = (alike[0].name.clone(), alike[0].ttl);
+    let mut set = RecordSet::new(name.clone(), kind, 0);
+    for record in alike {
+        set.insert(record.clone(), 0);
+    }
+    let begun = OffsetDateTime::now_utc() - DAY / 2;
+    let signature = RRSIG::from_rrset(&set, DNSClass::IN, begun, signer).expect("the key signs");
+    Record::from_rdata(name, ttl, RData::DNSSEC(DNSSECRData::RRSIG(signature)))
+}
+
+fn covers(record: &Record, kind: RecordType) -> bool {
+    matches!(&record.data, RData::DNSSEC(DNSSECRData::RRSIG(signature)) if signature.input().type_covered == kind)
 }
 
 fn fqdn(name: &str) -> Name {

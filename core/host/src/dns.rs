@@ -7,6 +7,7 @@
 use hickory_resolver::{
     Resolver, TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    lookup::Lookup,
     net::{DnsError as NetDnsError, NetError, runtime::TokioRuntimeProvider},
     proto::rr::{Name, RData, RecordType},
 };
@@ -16,6 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Aliases that are followed.
+const MOST_ALIASES: usize = 8;
 /// For one try of one server.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// A "no" is believed no longer, so that a record that was just made is soon seen.
@@ -128,7 +131,16 @@ impl Dns {
         };
         let mut query = Name::from_ascii(name).map_err(|error| wrong(&error))?;
         query.set_fqdn(true);
-        match self.resolver()?.lookup(query, kind).await {
+        let resolver = self.resolver()?;
+        let mut asked = resolver.lookup(query.clone(), kind).await;
+        for _ in 0..MOST_ALIASES {
+            let Some(alias) = lost_alias(resolver, &query, &asked).await else {
+                break;
+            };
+            query = alias;
+            asked = resolver.lookup(query.clone(), kind).await;
+        }
+        match asked {
             Ok(found) => Ok(Found {
                 records: found
                     .answers()
@@ -153,6 +165,30 @@ impl Dns {
     fn resolver(&self) -> Result<&TokioResolver, DnsError> {
         self.0.as_deref().map_err(Clone::clone)
     }
+}
+
+/// The resolver takes the target of an SRV record for an alias to follow (hickory-resolver 0.26), so that it finds none
+/// behind a real alias. That it ended elsewhere than at the name asked for gives it away.
+async fn lost_alias(
+    resolver: &TokioResolver,
+    name: &Name,
+    asked: &Result<Lookup, NetError>,
+) -> Option<Name> {
+    let Err(NetError::Dns(NetDnsError::NoRecordsFound(none))) = asked else {
+        return None;
+    };
+    if none.query.name() == name {
+        return None;
+    }
+    let alias = resolver.lookup(name.clone(), RecordType::CNAME).await;
+    let alias = alias.ok()?;
+    alias
+        .answers()
+        .iter()
+        .find_map(|record| match &record.data {
+            RData::CNAME(alias) => Some(alias.0.clone()),
+            _ => None,
+        })
 }
 
 fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {

@@ -244,6 +244,19 @@ fn a_key_is_found_on_a_web_server() {
 }
 
 #[test]
+fn a_domain_may_leave_its_keys_to_somebody_else() {
+    let signer = signer(&[Lookup::HttpWellKnown]);
+    let answer = http("200 OK", "", &record(&signer));
+    let (host, names, web) = with_web(&answer, "keys.example.com");
+    let there = "_domainkey_lookup._tcp.hoster.example";
+    names
+        .remove(SRV)
+        .cname(SRV, there)
+        .srv(there, 1, 1, web.port, "keys.example.com");
+    is_accepted(&ask(&host, &signer));
+}
+
+#[test]
 fn the_next_server_is_asked_when_one_is_down() {
     let signer = signer(&[Lookup::HttpWellKnown]);
     let answer = http("200 OK", "", &record(&signer));

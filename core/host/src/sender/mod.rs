@@ -32,6 +32,11 @@ pub struct Sender {
     known: Arc<Known>,
 }
 
+/// Whether these are the same receivers, in whatever order: equal ones come in an order of chance (RFC 2782).
+fn are_the_same(one: &[convoke_sdk::Receiver], other: &[convoke_sdk::Receiver]) -> bool {
+    one.len() == other.len() && one.iter().all(|receiver| other.contains(receiver))
+}
+
 impl Sender {
     /// A sender that finds receivers by the discovery plugins and signs with `signer`, if there is one.
     pub fn new(client: Client, plugins: Arc<Plugins>, signer: Option<Arc<dkim::Signer>>) -> Self {
@@ -62,7 +67,10 @@ impl Sender {
                     });
                 }
                 Route::Receivers(receivers) => {
-                    match groups.iter_mut().find(|(known, _)| *known == receivers) {
+                    match groups
+                        .iter_mut()
+                        .find(|(known, _)| are_the_same(known, &receivers))
+                    {
                         Some((_, members)) => members.push(position),
                         None => groups.push((receivers, vec![position])),
                     }

@@ -1,0 +1,130 @@
+//! Receivers found in DNS: SRV and TXT records (spec §3, RFC 2782, RFC 6763 §6).
+//!
+//! ```toml
+//! [[discovery]]
+//! plugin = "discovery-dns"
+//! config.nameservers = ["127.0.0.1:5353"]     # default: the system's
+//! config.tls_name = "target"                  # or "domain"
+//! config.dnssec = "off"                       # or "prefer", "require"
+//! config.trust_anchor = "anchors.key"         # default: the root's
+//! ```
+//!
+//! | key | what it says | default |
+//! | --- | --- | --- |
+//! | `nameservers` | who is asked: addresses with port | the system's |
+//! | `tls_name` | whose name a receiver's certificate must carry: the `target` that DNS names, or the `domain` that was asked for. With `domain`, a forged answer leads nowhere | `target` |
+//! | `dnssec` | `prefer`: forged answers are refused, unsigned ones taken; `require`: unsigned ones are refused too; `off`: nothing is validated here | `off` |
+//! | `trust_anchor` | a file of DNSKEY records that validation begins from | the root's |
+//!
+//! `_ischedules._tcp.<domain>` is asked for; if a sub-domain has no such record, the domains above it are, down to the
+//! registered one: nobody asks a public suffix. A target of `.` ends the search: the domain offers no service. A domain
+//! without records is left to the next strategy; name servers that fail make the look-up worth trying again.
+//!
+//! Answers are remembered as long as their TTL says, a "no" for a minute at most. Not here: whether a target answers
+//! (the host tries one after the other) and whether its address may be connected to (the host's guard decides).
+
+mod names;
+mod records;
+mod resolver;
+
+use convoke_sdk::prelude::*;
+use records::{Servers, in_order};
+use resolver::Resolver;
+use std::{net::SocketAddr, path::PathBuf, time::Instant};
+
+/// What the administrator writes under `config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    nameservers: Vec<SocketAddr>,
+    tls_name: TlsName,
+    dnssec: Dnssec,
+    trust_anchor: Option<PathBuf>,
+}
+
+/// Whose name a receiver's certificate must carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TlsName {
+    #[default]
+    Target,
+    Domain,
+}
+
+/// What is asked of DNSSEC (RFC 4035 §4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Dnssec {
+    #[default]
+    Off,
+    Prefer,
+    Require,
+}
+
+/// Looks receivers up in DNS.
+pub struct DnsDiscovery {
+    resolver: Resolver,
+    tls_name: TlsName,
+}
+
+impl Discovery for DnsDiscovery {
+    type Config = Config;
+
+    async fn open(config: Config, host: Host) -> Result<Self> {
+        let anchor = config.trust_anchor.map(|file| host.path(file));
+        Ok(Self {
+            resolver: Resolver::new(&config.nameservers, config.dnssec, anchor.as_deref())?,
+            tls_name: config.tls_name,
+        })
+    }
+
+    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+        let Ok(domain) = address.domain() else {
+            return Ok(Discovered::NotMine);
+        };
+        for domain in names::to_ask(domain) {
+            let service = format!("_ischedules._tcp.{domain}");
+            // The path is wanted seldom, and waiting for it always would cost as much again.
+            let asked = tokio::join!(
+                self.resolver.servers(&service),
+                self.resolver.path(&service)
+            );
+            let (servers, path) = asked;
+            let servers = servers?;
+            if !servers.servers.is_empty() {
+                let path = path?;
+                let path = path.as_deref().unwrap_or("/.well-known/ischedule");
+                return Ok(self.receivers(&domain, servers, path));
+            }
+        }
+        Ok(Discovered::NotMine)
+    }
+}
+
+impl DnsDiscovery {
+    fn receivers(&self, domain: &Domain, found: Servers, path: &str) -> Discovered {
+        let valid_for = found.until.saturating_duration_since(Instant::now());
+        let mut receivers = Vec::new();
+        for server in in_order(found.servers) {
+            let url = format!("https://{}:{}{path}", server.target, server.port);
+            match ReceiverUrl::new(&url) {
+                Ok(url) => {
+                    let mut receiver = Receiver::new(url);
+                    receiver.valid_for = Some(valid_for);
+                    receiver.tls_name = (self.tls_name == TlsName::Domain).then(|| domain.clone());
+                    receivers.push(receiver);
+                }
+                Err(error) => {
+                    tracing::warn!(%domain, "a target of the service is left out: {error}");
+                }
+            }
+        }
+        if receivers.is_empty() {
+            Discovered::NoService
+        } else {
+            Discovered::Receivers(receivers)
+        }
+    }
+}
+
+convoke_sdk::plugin! { name: "discovery-dns", discovery: DnsDiscovery }
