@@ -5,7 +5,7 @@ use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// One object: components of one kind and UID.
@@ -163,15 +163,14 @@ impl<'c> Object<'c> {
 
     /// Takes over the time zones of another calendar, which its components need.
     pub(super) fn adopt_zones(&mut self, from: &Calendar) {
+        let id = |zone: &Component| zone.value("TZID").map(str::to_owned);
         let root = self.shell.root_mut();
+        let known = root.components.iter().enumerate();
+        let known = known.filter(|(_, it)| it.is("VTIMEZONE"));
+        let known: HashMap<Option<String>, usize> = known.map(|(at, it)| (id(it), at)).collect();
         for zone in from.zones() {
-            let id = zone.value("TZID");
-            let known = root
-                .components
-                .iter_mut()
-                .find(|it| it.is("VTIMEZONE") && it.value("TZID") == id);
-            match known {
-                Some(known) => zone.clone_into(known),
+            match known.get(&id(zone)) {
+                Some(&at) => zone.clone_into(&mut root.components[at]),
                 None => root.components.push(zone.clone()),
             }
         }

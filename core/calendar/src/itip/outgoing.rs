@@ -8,6 +8,7 @@ use crate::message::{Message, MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 /// A message to be sent, and to whom.
 #[derive(Clone, Debug)]
@@ -45,22 +46,21 @@ pub(super) fn compose(
     root.push(Property::new("VERSION", "2.0"));
     root.push(Property::new("PRODID", PRODUCT));
     root.push(Property::new("METHOD", method.as_str()));
-    root.components.extend(
-        zones
-            .zones()
-            .filter(|zone| is_named(zone, &components))
-            .cloned(),
-    );
+    let named = named(&components);
+    let zones = zones.zones();
+    let zones = zones.filter(|zone| zone.value("TZID").is_some_and(|id| named.contains(id)));
+    root.components.extend(zones.cloned());
     root.components.extend(components);
     Message::read(calendar)
 }
 
-fn is_named(zone: &Component, components: &[Component]) -> bool {
-    let id = zone.value("TZID");
-    let mut lines = components
-        .iter()
-        .flat_map(|component| &component.properties);
-    lines.any(|line| line.param("TZID").is_some_and(|name| Some(name) == id))
+/// The time zones that components name.
+fn named(components: &[Component]) -> HashSet<String> {
+    let lines = components.iter().flat_map(|it| &it.properties);
+    lines
+        .filter_map(|line| line.param("TZID"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The latest version of an object for one attendee: what it is invited to, nothing else.

@@ -1,9 +1,19 @@
 //! The owner changed an object: who must hear of it (RFC 6638 §3.2).
 //!
-//! Not done: ADD is never used, as a REQUEST says the same to everybody; an attendee who changes what is the
-//! organizer's is not stopped here (RFC 6638 §3.2.4.4 lets a server refuse the edit).
+//! | module | what it holds |
+//! | --- | --- |
+//! | `organizer` | REQUEST, ADD and CANCEL to the guests |
+//! | `news` | what changed for others, and the versions after the edit |
+//! | `guests`, `letters` | who is invited to what; who is told the same |
+//! | `attendee` | REPLY to the organizer |
+//!
+//! Not done: an attendee who changes what is the organizer's is not stopped here (RFC 6638 §3.2.4.4 lets a server
+//! refuse the edit).
 
 mod attendee;
+mod guests;
+mod letters;
+mod news;
 mod organizer;
 
 use super::object::{Object, same};

@@ -112,9 +112,9 @@ fn an_update_keeps_the_sequence_and_a_reschedule_counts_it_up_and_asks_anew() {
 fn who_comes_is_invited_and_who_goes_is_uninvited() {
     let after = MEETING.replace("mailto:c@example.com", "mailto:d@example.com");
     let edited = edited(ALICE, MEETING, &after);
-    assert_eq!(letters(&edited), ["REQUEST b d", "CANCEL c"]);
+    assert_eq!(letters(&edited), ["CANCEL c", "REQUEST b d"]);
     assert_outgoing(
-        &edited.outgoing[1],
+        &edited.outgoing[0],
         CARL,
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
@@ -126,20 +126,21 @@ fn who_comes_is_invited_and_who_goes_is_uninvited() {
 fn a_removed_meeting_is_cancelled_for_all() {
     let gone = edited(ALICE, MEETING, "");
     assert_eq!(gone.store, Change::Remove);
-    assert_eq!(letters(&gone), ["CANCEL b", "CANCEL c"]);
+    assert_eq!(letters(&gone), ["CANCEL b c"]);
     let cancelled = edited(
         ALICE,
         MEETING,
         &MEETING.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY"),
     );
-    assert_eq!(letters(&cancelled), ["CANCEL b", "CANCEL c"]);
+    assert_eq!(letters(&cancelled), ["CANCEL b c"]);
     assert_outgoing(
         &cancelled.outgoing[0],
-        BOB,
+        "mailto:b@example.com mailto:c@example.com",
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
          SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nSTATUS:CANCELLED
-         ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com\nEND:VEVENT",
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com
+         ATTENDEE:mailto:c@example.com\nEND:VEVENT",
     );
 }
 
@@ -155,9 +156,9 @@ fn one_instance_may_have_other_guests() {
     };
     let without_carl = "\nATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com";
     let edited_once = edited(ALICE, MEETING, &instance(without_carl));
-    assert_eq!(letters(&edited_once), ["REQUEST b", "CANCEL c"]);
+    assert_eq!(letters(&edited_once), ["CANCEL c", "REQUEST b"]);
     assert_outgoing(
-        &edited_once.outgoing[1],
+        &edited_once.outgoing[0],
         CARL,
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270111T100000Z
@@ -186,12 +187,12 @@ fn who_leaves_the_series_may_stay_in_one_instance() {
     // Bob leaves the instance.
     assert_eq!(
         letters(&edited),
-        ["CANCEL b", "REQUEST b", "CANCEL c", "REQUEST c"]
+        ["CANCEL b", "CANCEL c", "REQUEST b", "REQUEST c"]
     );
     // Carl's copy after both
     let addresses = [address(CARL)];
     let mut copy = calendar(MEETING);
-    for outgoing in &edited.outgoing[2..] {
+    for outgoing in [&edited.outgoing[1], &edited.outgoing[3]] {
         let at = Receiving {
             owner: &owner(&addresses),
             originator: &outgoing.originator,
@@ -287,4 +288,78 @@ fn what_invites_nobody_is_just_stored() {
     assert_stored(&stored, plain);
     assert_eq!(letters(&stored), [""; 0]);
     assert_eq!(edited(ALICE, plain, "").store, Change::Remove);
+}
+
+#[test]
+fn one_more_date_is_added_for_those_who_know_the_series() {
+    let date = "RDATE:20270106T100000Z";
+    let grown = MEETING.replace("SUMMARY", &format!("{date}\nSUMMARY"));
+    let added = edited(ALICE, MEETING, &grown);
+    assert_eq!(letters(&added), ["ADD b c"]);
+    assert_outgoing(
+        &added.outgoing[0],
+        "mailto:b@example.com mailto:c@example.com",
+        "ADD",
+        &now_stamped(MEETING)
+            .replace("    RRULE:FREQ=WEEKLY\n", "")
+            .replace("SEQUENCE:1", "SEQUENCE:2")
+            .replace("20270104", "20270106"),
+    );
+    // What was answered stays.
+    assert_stored(
+        &added,
+        &now_stamped(&grown).replace("SEQUENCE:1", "SEQUENCE:2"),
+    );
+    // Whoever is new gets all of it; what was moved with it, or two dates at once, are told as a whole.
+    let with_dora = grown.replace("SUMMARY", "ATTENDEE:mailto:d@example.com\nSUMMARY");
+    assert_eq!(
+        letters(&edited(ALICE, MEETING, &with_dora)),
+        ["REQUEST d b c"]
+    );
+    for more in [
+        grown.replace("T110000Z", "T120000Z"),
+        grown.replace(date, &format!("{date},20270107T100000Z")),
+        grown.replace("Plan", "Plan B"),
+    ] {
+        assert_eq!(letters(&edited(ALICE, MEETING, &more)), ["REQUEST b c"]);
+    }
+    // A date that is taken away again
+    assert_eq!(letters(&edited(ALICE, &grown, MEETING)), ["REQUEST b c"]);
+}
+
+#[test]
+fn an_added_date_may_have_words_of_its_own() {
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+        RECURRENCE-ID:20270106T100000Z\nDTSTART:20270106T100000Z\nDTEND:20270106T110000Z
+        SUMMARY:Extra\nORGANIZER:mailto:a@example.com
+        ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com\nEND:VEVENT";
+    let grown = MEETING.replace("SUMMARY", "RDATE:20270106T100000Z\nSUMMARY");
+    let added = edited(ALICE, MEETING, &format!("{grown}\n{instance}"));
+    // Carl knows the series, but is not invited to the new instance.
+    assert_eq!(letters(&added), ["ADD b"]);
+    assert_outgoing(
+        &added.outgoing[0],
+        BOB,
+        "ADD",
+        &now_stamped(instance)
+            .replace("        RECURRENCE-ID:20270106T100000Z\n", "")
+            .replace("SEQUENCE:1", "SEQUENCE:2"),
+    );
+}
+
+#[test]
+fn the_same_time_in_other_words_sends_nothing() {
+    for after in [
+        MEETING.replace("DTEND:20270104T110000Z", "DURATION:PT1H"),
+        MEETING.replace("FREQ=WEEKLY", "INTERVAL=1;FREQ=WEEKLY"),
+        MEETING.replace("SUMMARY", "STATUS:CONFIRMED\nSUMMARY"),
+    ] {
+        let edited = edited(ALICE, MEETING, &after);
+        assert!(
+            edited.outgoing.iter().all(|it| it.message.sequence() == 1),
+            "{after}"
+        );
+    }
+    let shorter = MEETING.replace("DTEND:20270104T110000Z", "DURATION:PT1H");
+    assert_eq!(letters(&edited(ALICE, MEETING, &shorter)), [""; 0]);
 }

@@ -1,0 +1,79 @@
+//! Who is invited to what.
+
+use crate::itip::address::is_served;
+use crate::itip::instance::InstanceKey;
+use crate::itip::object::Object;
+use crate::itip::people::{address_of, person};
+use crate::itip::request::is_cancelled;
+use crate::tree::Property;
+use convoke_types::CalendarAddress;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The whole (`None`) or one of its overridden instances.
+pub(super) type Part = Option<InstanceKey>;
+
+/// The guests of one version of an object.
+pub(super) struct Guests<'o> {
+    invited: HashMap<String, Vec<(Part, &'o Property)>>,
+    nobody: Vec<(Part, &'o Property)>,
+}
+
+impl<'o> Guests<'o> {
+    /// Everybody whom the server schedules, and the parts that take place and that they are invited to.
+    pub(super) fn of(object: Option<&'o Object>) -> Self {
+        let mut invited: HashMap<String, Vec<_>> = HashMap::new();
+        let parts = object.into_iter().flat_map(Object::parts);
+        for (part, component) in parts.filter(|(_, component)| !is_cancelled(component)) {
+            for line in component.all("ATTENDEE").filter(|line| is_served(line)) {
+                let parts = invited.entry(person(line)).or_default();
+                parts.push((part.clone(), line));
+            }
+        }
+        Self {
+            invited,
+            nobody: Vec::new(),
+        }
+    }
+
+    /// The parts that a guest is invited to.
+    pub(super) fn parts(&self, guest: &CalendarAddress) -> BTreeSet<Part> {
+        let lines = self.lines(guest).iter();
+        lines.map(|(part, _)| part.clone()).collect()
+    }
+
+    /// The first line of a guest.
+    pub(super) fn line(&self, guest: &CalendarAddress) -> Option<&'o Property> {
+        self.lines(guest).first().map(|(_, line)| *line)
+    }
+
+    /// Whether the owner wants a guest told whatever changed (RFC 6638 §7.2).
+    pub(super) fn is_forced(&self, guest: &CalendarAddress) -> bool {
+        self.lines(guest).iter().any(|(_, line)| {
+            line.param("SCHEDULE-FORCE-SEND")
+                .is_some_and(|method| method.eq_ignore_ascii_case("REQUEST"))
+        })
+    }
+
+    fn lines(&self, guest: &CalendarAddress) -> &[(Part, &'o Property)] {
+        let name = guest.as_str().to_ascii_lowercase();
+        self.invited.get(&name).unwrap_or(&self.nobody)
+    }
+}
+
+/// Everybody who was or is on a list, but the organizer, once.
+pub(super) fn everybody(
+    old: Option<&Object>,
+    new: Option<&Object>,
+    organizer: &[CalendarAddress],
+) -> Vec<CalendarAddress> {
+    let own = organizer.iter().map(|it| it.as_str().to_ascii_lowercase());
+    let mut seen: HashSet<String> = own.collect();
+    let objects = new.into_iter().chain(old);
+    let lines = objects
+        .flat_map(Object::components)
+        .flat_map(|component| component.all("ATTENDEE"));
+    let guests = lines.filter_map(address_of);
+    guests
+        .filter(|guest| seen.insert(guest.as_str().to_ascii_lowercase()))
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! Messages being gathered: who gets the same gets it in one.
+
+use super::guests::Part;
+use crate::itip::outgoing::{Outgoing, compose};
+use crate::itip::own::strip_local;
+use crate::message::Method;
+use crate::tree::{Calendar, Component, Property};
+use convoke_types::CalendarAddress;
+use std::collections::HashMap;
+
+/// What a letter tells of: its method, and the parts that it holds, each with whether it is called off.
+pub(super) type Matter = (Method, Vec<(Part, bool)>);
+
+/// The letters of one edit, in the order they were first needed.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    letters: Vec<Letter>,
+    known: HashMap<Matter, usize>,
+}
+
+#[derive(Debug)]
+struct Letter {
+    method: Method,
+    components: Vec<Component>,
+    guests: Vec<CalendarAddress>,
+}
+
+impl Letters {
+    /// Tells a guest; `compose` is asked for the components where nobody was told the same before.
+    pub(super) fn tell(
+        &mut self,
+        matter: Matter,
+        guest: &CalendarAddress,
+        components: impl FnOnce() -> Vec<Component>,
+    ) -> &mut [Component] {
+        let method = matter.0;
+        let at = *self.known.entry(matter).or_insert_with(|| {
+            self.letters.push(Letter {
+                method,
+                components: components(),
+                guests: Vec::new(),
+            });
+            self.letters.len() - 1
+        });
+        let letter = &mut self.letters[at];
+        letter.guests.push(guest.clone());
+        &mut letter.components
+    }
+
+    /// The messages, what is called off first: who stays in one instance of a series that it leaves is told of it after.
+    /// One that would not be valid is not sent.
+    pub(super) fn outgoing(self, zones: &Calendar, organizer: &CalendarAddress) -> Vec<Outgoing> {
+        let mut letters = self.letters;
+        letters.sort_by_key(|letter| letter.method != Method::Cancel);
+        let outgoing = letters.into_iter().filter_map(|mut letter| {
+            letter.components.iter_mut().for_each(strip_local);
+            let message = compose(letter.method, letter.components, zones).ok()?;
+            Some(Outgoing {
+                message,
+                originator: organizer.clone(),
+                recipients: letter.guests,
+            })
+        });
+        outgoing.collect()
+    }
+}
+
+/// Adds the line of one more guest to each component of a CANCEL (RFC 5546 §3.2.5: one may go to several).
+pub(super) fn name_guest(components: &mut [Component], line: Option<&Property>) {
+    for component in components {
+        component.properties.extend(line.cloned());
+    }
+}

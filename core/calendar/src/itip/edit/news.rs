@@ -1,0 +1,179 @@
+//! What an edit of the organizer changed for others, and the versions that its parts have then.
+
+use super::guests::Part;
+use crate::itip::address::is_served;
+use crate::itip::instance::InstanceKey;
+use crate::itip::object::Object;
+use crate::itip::own::{Role, is_only_own, is_rescheduled};
+use crate::itip::people::{PartStat, is_attendee};
+use crate::itip::revision::Revision;
+use crate::itip::schedule::left_out;
+use crate::time::values;
+use crate::tree::{Component, Property};
+use crate::zone::Zones;
+use convoke_types::CalendarAddress;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which parts of the object changed in what concerns others.
+pub(super) struct News {
+    pub changed: BTreeSet<Part>,
+    rescheduled: BTreeSet<Part>,
+    /// The one date that is all that the edit adds to the series.
+    pub added: Option<Property>,
+}
+
+impl News {
+    pub(super) fn between(old: Option<&Object>, new: Option<&Object>) -> Self {
+        let mut news = Self {
+            changed: BTreeSet::new(),
+            rescheduled: BTreeSet::new(),
+            added: None,
+        };
+        let Some(zones) = old.or(new).map(|object| &object.zones) else {
+            return news;
+        };
+        for (part, component) in new.into_iter().flat_map(Object::parts) {
+            let known = old.and_then(|old| old.version_of(component));
+            let Some(known) = known else {
+                news.changed.insert(part);
+                continue;
+            };
+            if !is_same(component, &known, zones) {
+                news.changed.insert(part.clone());
+            }
+            if is_other_time(&known, component, zones) {
+                news.rescheduled.insert(part);
+            }
+        }
+        // An exception taken back changes the series as people see it.
+        for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
+            let gone = new.is_some_and(|new| !new.instances.contains_key(key));
+            let series = new.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
+            if gone && series.is_some_and(|it| !is_only_own(instance, &it, Role::Organizer)) {
+                news.changed.insert(None);
+            }
+        }
+        if let (Some(old), Some(new)) = (old, new) {
+            news.added = added(old, new, &news);
+        }
+        news
+    }
+}
+
+/// Whether two versions say the same to others, if perhaps in other words.
+fn is_same(one: &Component, other: &Component, zones: &Zones) -> bool {
+    const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];
+    if is_rescheduled(one, other, zones) {
+        return false;
+    }
+    let [one, other] = [one, other].map(|it| without(it, &TIMES));
+    is_only_own(&one, &other, Role::Organizer)
+}
+
+fn without(component: &Component, names: &[&str]) -> Component {
+    let mut component = component.clone();
+    let named = |line: &Property| names.iter().any(|name| line.is(name));
+    component.properties.retain(|line| !named(line));
+    component
+}
+
+/// RFC 5546 §3.2.4: the date that was added to the series, if nothing else concerns others; perhaps with a component of
+/// its own.
+fn added(old: &Object, new: &Object, news: &News) -> Option<Property> {
+    let (was, is) = (old.master.as_ref()?, new.master.as_ref()?);
+    let [before, after] = [was, is].map(|it| without(it, &["RDATE"]));
+    if !is_same(&before, &after, &new.zones)
+        || left_out(was, &new.zones) != left_out(is, &new.zones)
+    {
+        return None;
+    }
+    let (before, after) = (dates(old, was), dates(new, is));
+    if !before.keys().all(|key| after.contains_key(key)) {
+        return None;
+    }
+    let mut fresh = after.iter().filter(|(key, _)| !before.contains_key(key));
+    let (key, date) = fresh.next().filter(|(_, date)| !date.value.contains('/'))?;
+    let only_this = |part: &Part| part.is_none() || part.as_ref() == Some(key);
+    if fresh.next().is_some() || !news.changed.iter().all(only_this) {
+        return None;
+    }
+    // What was moved in the same breath cannot be said by its date.
+    let instance = new.instances.get(key);
+    let start = instance.and_then(|it| it.get("DTSTART"));
+    let in_place = instance.is_none() || start.is_some_and(|start| new.key(start) == *key);
+    (in_place && !old.instances.contains_key(key)).then(|| date.clone())
+}
+
+/// The dates of RDATE, one a property.
+fn dates(object: &Object, master: &Component) -> BTreeMap<InstanceKey, Property> {
+    let dates = master.all("RDATE").flat_map(|line| {
+        values(line).map(|value| {
+            let mut date = Property::new("RDATE", value);
+            date.params.clone_from(&line.params);
+            date
+        })
+    });
+    dates.map(|date| (object.key(&date), date)).collect()
+}
+
+/// RFC 5546 §2.1.4: the properties that count the SEQUENCE up.
+fn is_other_time(old: &Component, new: &Component, zones: &Zones) -> bool {
+    let status = |component: &Component| {
+        // That of a to-do is how far its owner is; without it an event takes place.
+        let status = component.value("STATUS").filter(|_| !new.is("VTODO"));
+        status.unwrap_or("CONFIRMED").to_ascii_uppercase()
+    };
+    is_rescheduled(old, new, zones)
+        || left_out(old, zones) != left_out(new, zones)
+        || status(old) != status(new)
+}
+
+/// The versions that the parts have after the edit, and answers asked for anew.
+pub(super) fn count_up(
+    old: Option<&Object>,
+    new: &mut Object,
+    news: &News,
+    organizer: &[CalendarAddress],
+    now: jiff::Timestamp,
+) {
+    let zones = new.zones.clone();
+    let keys: Vec<Part> = new.parts().map(|(part, _)| part).collect();
+    for (part, component) in keys.into_iter().zip(new.components_mut()) {
+        let Some(known) = old.and_then(|old| old.version_of(component)) else {
+            continue;
+        };
+        if !news.changed.contains(&part) {
+            continue;
+        }
+        let (was, is) = (Revision::of(&known), Revision::of(component));
+        let due = news.rescheduled.contains(&part);
+        let sequence = if due {
+            is.sequence.max(was.sequence + 1)
+        } else {
+            is.sequence.max(was.sequence)
+        };
+        Revision {
+            sequence,
+            stamp: Some(now),
+        }
+        .write(component);
+        // One more date asks nobody anew about those that were answered.
+        if due && news.added.is_none() && is_rescheduled(&known, component, &zones) {
+            ask_anew(component, organizer);
+        }
+    }
+}
+
+/// RFC 6638 §3.2.8: what was answered was about other times.
+fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) {
+    for line in component
+        .properties
+        .iter_mut()
+        .filter(|line| line.is("ATTENDEE"))
+    {
+        let own = organizer.iter().any(|address| is_attendee(line, address));
+        if !own && is_served(line) && PartStat::of(line) != PartStat::Delegated {
+            line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
+        }
+    }
+}
