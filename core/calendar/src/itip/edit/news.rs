@@ -72,8 +72,9 @@ fn is_same(one: &Component, other: &Component, zones: &Zones) -> bool {
 
 fn without(component: &Component, names: &[&str]) -> Component {
     let mut component = component.clone();
-    let named = |line: &Property| names.iter().any(|name| line.is(name));
-    component.properties.retain(|line| !named(line));
+    component
+        .properties
+        .retain(|line| !names.iter().any(|name| line.is(name)));
     component
 }
 

@@ -228,9 +228,8 @@ impl Post<'_, '_> {
                 if has.contains(part) || (has.contains(&None) && instance.is_none()) {
                     continue;
                 }
-                // It was in the instance, or in a series that had nothing else to say of it.
                 let knew =
-                    had.contains(part) || (had.contains(&None) && !old.instances.contains_key(key));
+                    had.contains(part) || (had.contains(&None) && self.implied.contains(key));
                 if knew {
                     lost.push((part.clone(), instance.is_none_or(is_cancelled)));
                 }
@@ -252,25 +251,21 @@ impl Post<'_, '_> {
     /// That a part is called off, or that it goes on without the guest (RFC 5546 §3.2.5).
     fn notice(&self, old: &Object, part: &Part, called_off: bool) -> Option<Component> {
         const TOLD: [&str; 5] = ["UID", "RECURRENCE-ID", "DTSTART", "SUMMARY", "ORGANIZER"];
-        let implied;
         let was = match part {
-            None => old.master.as_ref()?,
-            Some(key) => match old.instances.get(key) {
-                Some(known) => known,
-                None => {
-                    implied = old.version_of(self.new?.instances.get(key)?)?;
-                    &implied
-                }
-            },
-        };
+            None => old.master.clone(),
+            Some(key) => {
+                let known = old.instances.get(key).cloned();
+                known.or_else(|| old.version_of(self.new?.instances.get(key)?))
+            }
+        }?;
         let mut notice = Component::new(was.name.clone());
         for name in TOLD {
             notice.properties.extend(was.get(name).cloned());
         }
         // RFC 5546 §2.1.4: a CANCEL counts the SEQUENCE up.
-        let newest = self.new.and_then(|new| new.version_of(was));
+        let newest = self.new.and_then(|new| new.version_of(&was));
         let sequence = newest.map_or(0, |it| Revision::of(&it).sequence);
-        let sequence = sequence.max(Revision::of(was).sequence + 1);
+        let sequence = sequence.max(Revision::of(&was).sequence + 1);
         notice.push(Property::new("SEQUENCE", sequence.to_string()));
         notice.push(Property::new("DTSTAMP", basic(self.now)));
         if called_off {
