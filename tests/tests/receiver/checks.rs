@@ -231,6 +231,38 @@ fn a_wrong_message_is_refused() {
 }
 
 #[test]
+fn the_answer_names_the_line_at_fault() {
+    let host = example_org().start();
+    let lines = invitation();
+    let lines: Vec<&str> = std::str::from_utf8(lines.body()).unwrap().lines().collect();
+    let line_of = |start: &str| 1 + lines.iter().position(|it| it.starts_with(start)).unwrap();
+    for (before, after, line, says) in [
+        ("DTSTART:", "DTSTART:noon", "DTSTART", "DTSTART is `noon"),
+        (
+            "SEQUENCE:0",
+            "SEQUENCE:a\n b",
+            "SEQUENCE",
+            "SEQUENCE is `ab`",
+        ),
+        ("UID:checks-1\n", "", "BEGIN:VEVENT", "UID is missing"),
+        (
+            "METHOD:REQUEST",
+            "METHOD:SHOUT",
+            "METHOD",
+            "METHOD `SHOUT` is not known",
+        ),
+        ("SUMMARY:", "SUMMARY ", "SUMMARY", "`SUMMARY Meeting`"),
+    ] {
+        let answer = host.post(&invitation().edited(before, after));
+        let why = answer
+            .text("error/response-description")
+            .unwrap_or_default();
+        let line = format!("line {}: ", line_of(line));
+        assert!(why.contains(&line) && why.contains(says), "{after}: {why}");
+    }
+}
+
+#[test]
 fn what_is_beyond_our_limits_is_refused() {
     let limits =
         "content_length = \"8 KiB\"\nrecipients = 3\ninstances = 10\nattachments = [\"external\"]";

@@ -10,7 +10,7 @@ use crate::tree::Component;
 /// What an ADD leads to.
 pub(super) enum Added<'c> {
     /// The stored object with the instance in it, as if it stood in an RDATE of the whole.
-    Taken(Object<'c>),
+    Taken(Box<Object<'c>>),
     /// It came late: what it adds was in the newer version, or has been dropped by it.
     Stale,
     /// There is no whole to add to, or one that is newer and knows nothing of the instance: it may have been lost on the
@@ -23,11 +23,11 @@ pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> A
     object.adopt_zones(message.calendar());
     for added in message.components() {
         match add(&object, added, role) {
-            Added::Taken(next) => object = next,
+            Added::Taken(next) => object = *next,
             other => return other,
         }
     }
-    Added::Taken(object)
+    Added::Taken(Box::new(object))
 }
 
 fn add<'c>(object: &Object<'c>, added: &Component, role: Role) -> Added<'c> {
@@ -67,7 +67,7 @@ fn add<'c>(object: &Object<'c>, added: &Component, role: Role) -> Added<'c> {
     if !is_only_own(&instance, &implied, role) {
         object.instances.insert(key, instance);
     }
-    Added::Taken(object)
+    Added::Taken(Box::new(object))
 }
 
 /// What an ADD leaves out is as the series has it.

@@ -221,7 +221,7 @@ fn from_organizer(
         Method::Request => Received::stored(existing, request::merge(stored, message, role)),
         Method::Cancel => Received::stored(existing, cancel::apply(stored, message, role)),
         Method::Add => match add::apply(stored, message, role) {
-            Added::Taken(object) => Received::stored(existing, object),
+            Added::Taken(object) => Received::stored(existing, *object),
             Added::Stale => Received::acknowledged(),
             Added::Missed => missing_whole(message, at),
         },

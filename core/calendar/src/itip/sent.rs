@@ -43,7 +43,7 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
                 Method::Request => request::merge(&stored, message, Role::Organizer),
                 Method::Cancel => cancel::apply(&stored, message, Role::Organizer),
                 _ => match add::apply(&stored, message, Role::Organizer) {
-                    Added::Taken(object) => object,
+                    Added::Taken(object) => *object,
                     Added::Stale | Added::Missed => return Change::None,
                 },
             };

@@ -7,10 +7,12 @@ use std::fmt;
 
 /// A calendar is not a scheduling message that is taken here.
 ///
-/// It names the component and property, and the status that its sender should get.
+/// It names the component and property, and the status that its sender should get; and the line, if it is shown the
+/// octets ([`MessageError::in_source`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError {
     problem: Problem,
+    line: Option<usize>,
 }
 
 /// The exact failure; opaque outside, so that more can be told apart later.
@@ -59,6 +61,19 @@ pub(crate) enum Problem {
 }
 
 impl MessageError {
+    /// The same with the line on which it stands in the octets that the calendar was read from.
+    #[must_use]
+    pub fn in_source(mut self, octets: &[u8]) -> Self {
+        self.line = super::line::line(&self.problem, octets);
+        self
+    }
+
+    /// The line at fault, counted from 1; of a missing property the BEGIN of its component. `None` before
+    /// [`MessageError::in_source`], and where no line is at fault.
+    pub const fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     /// It is correct but not done here: PUBLISH, VJOURNAL, VPOLL, another calendar than the Gregorian.
     pub const fn is_unsupported(&self) -> bool {
         match &self.problem {
@@ -108,7 +123,8 @@ impl MessageError {
 
 impl From<Problem> for MessageError {
     fn from(problem: Problem) -> Self {
-        Self { problem }
+        let line = None;
+        Self { problem, line }
     }
 }
 
@@ -116,6 +132,9 @@ impl std::error::Error for MessageError {}
 
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
         match &self.problem {
             Problem::Version(None) => write!(f, "VCALENDAR has no VERSION; 2.0 is expected"),
             Problem::Version(Some(version)) => {

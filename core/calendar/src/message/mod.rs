@@ -10,7 +10,7 @@
 //! | `dates` | whether times and rules can be followed |
 //! | `addressing` | who must be Originator and Recipient (spec §5) |
 //! | `extent` | what capability limits are held against |
-//! | `error` | [`MessageError`] |
+//! | `error`, `line` | [`MessageError`], and the line that it is about |
 //!
 //! Not done: values are checked as far as scheduling needs them (dates, rules, sequence, addresses); a wrong `PRIORITY` is
 //! stored as it came. VJOURNAL, VPOLL and PUBLISH are recognised and refused.
@@ -19,6 +19,7 @@ mod addressing;
 mod dates;
 mod error;
 mod extent;
+mod line;
 mod method;
 mod stamp;
 mod table;

@@ -5,7 +5,10 @@ use memchr::memchr;
 
 /// Unfolded lines (RFC 5545 §3.1), with the number of their first line.
 pub(super) struct Lines<'a> {
+    all: usize,
     rest: &'a [u8],
+    /// Where the line at hand starts.
+    start: usize,
     number: usize,
     longest: usize,
     /// The line at hand, if it was folded.
@@ -21,7 +24,9 @@ impl<'a> Lines<'a> {
             return Err(ParseError { line: 1, problem });
         }
         Ok(Self {
+            all: bytes.len(),
             rest: bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            start: 0,
             number: 0,
             longest: limits.line_length,
             unfolded: Vec::new(),
@@ -34,9 +39,20 @@ impl<'a> Lines<'a> {
         ParseError { line, problem }
     }
 
+    /// Where the line read last starts among the octets.
+    pub(super) const fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Where it ends.
+    pub(super) const fn end(&self) -> usize {
+        self.all - self.rest.len()
+    }
+
     /// The next line that is not empty.
     pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, ParseError> {
         let first = loop {
+            self.start = self.end();
             match self.raw() {
                 None => return Ok(None),
                 Some([]) => {}

@@ -9,7 +9,7 @@
 //! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` takes a line apart |
 //! | `write` | tree → octets |
 //! | `split` | one object for each UID |
-//! | `error` | [`ParseError`] |
+//! | `error`, `numbers` | [`ParseError`]; which part stands on which line |
 //!
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
 //! and its writer folds by characters, not octets.
@@ -17,6 +17,7 @@
 mod content_line;
 mod error;
 mod lines;
+mod numbers;
 mod parse;
 mod split;
 #[cfg(test)]
@@ -24,9 +25,13 @@ mod tests;
 mod write;
 
 pub use error::ParseError;
+pub(crate) use numbers::Numbers;
 
 /// One component: `BEGIN:name` to `END:name`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two are equal that have the same name and the same parts in the same order; whether a property stood behind a
+/// component, where RFC 5545 has none, does not count.
+#[derive(Clone, Debug)]
 pub struct Component {
     /// As written; compare with [`Component::is`].
     pub name: String,
@@ -34,7 +39,19 @@ pub struct Component {
     pub properties: Vec<Property>,
     /// In the order they came.
     pub components: Vec<Component>,
+    /// How many properties of the outer component stand before this one; most have all of them before.
+    after: usize,
 }
+
+impl PartialEq for Component {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.properties == other.properties
+            && self.components == other.components
+    }
+}
+
+impl Eq for Component {}
 
 impl Component {
     /// An empty component.
@@ -43,6 +60,7 @@ impl Component {
             name: name.into(),
             properties: Vec::new(),
             components: Vec::new(),
+            after: usize::MAX,
         }
     }
 
@@ -274,7 +292,7 @@ impl Calendar {
 
     /// Reads a stream of calendars (RFC 5545 §3.4), as other programs export them; at least one.
     pub fn parse_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Self>, ParseError> {
-        let roots = parse::all(bytes, limits)?;
+        let roots = parse::all(bytes, limits, |_, component, _| Some(component))?;
         Ok(roots.into_iter().map(|root| Self { root }).collect())
     }
 
@@ -322,6 +340,44 @@ impl Calendar {
             .collect()
     }
 }
+
+/// The objects in a stream of calendars, as [`Calendar::split_by_uid`] gives them, one at a time: of a large export
+/// only the octets and one object are in memory.
+///
+/// ```
+/// use convoke_calendar::tree::{Limits, Objects};
+///
+/// let export = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".repeat(3);
+/// let objects = Objects::read(&export, &Limits::default())?;
+/// assert_eq!(objects.len(), 3);
+/// # Ok::<(), convoke_calendar::tree::ParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Objects<'a> {
+    pieces: split::Pieces<'a>,
+}
+
+impl<'a> Objects<'a> {
+    /// Looks over all of `bytes`: what cannot be read is an error here, before the first object is given.
+    pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
+        let pieces = split::Pieces::of(bytes, limits)?;
+        Ok(Self { pieces })
+    }
+}
+
+impl Iterator for Objects<'_> {
+    type Item = Calendar;
+
+    fn next(&mut self) -> Option<Calendar> {
+        self.pieces.next().map(|root| Calendar { root })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.pieces.left(), Some(self.pieces.left()))
+    }
+}
+
+impl ExactSizeIterator for Objects<'_> {}
 
 impl Default for Calendar {
     fn default() -> Self {

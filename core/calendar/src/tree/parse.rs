@@ -6,6 +6,7 @@ use super::{
     error::{Problem, excerpt},
     lines::Lines,
 };
+use std::ops::Range;
 
 /// Exactly one VCALENDAR.
 pub(super) fn one(bytes: &[u8], limits: &Limits) -> Result<Component, ParseError> {
@@ -16,23 +17,57 @@ pub(super) fn one(bytes: &[u8], limits: &Limits) -> Result<Component, ParseError
         if found.is_some() {
             return Err(begin.fail(Problem::MoreThanOne));
         }
-        found = Some(component(&mut lines, begin, limits, &mut budget)?);
+        let read = component(&mut lines, begin, limits, &mut budget, &mut |part, _| {
+            Some(part)
+        });
+        found = Some(read?);
     }
     found.ok_or_else(|| lines.fail(Problem::Empty))
 }
 
-/// Every VCALENDAR of a stream.
-pub(super) fn all(bytes: &[u8], limits: &Limits) -> Result<Vec<Component>, ParseError> {
+/// Every VCALENDAR of a stream, one at a time, with the components in it that `keep` gives back.
+pub(super) fn all(
+    bytes: &[u8],
+    limits: &Limits,
+    mut keep: impl FnMut(usize, Component, Range<usize>) -> Option<Component>,
+) -> Result<Vec<Component>, ParseError> {
     let mut found = Vec::new();
     let mut lines = Lines::new(bytes, limits)?;
     let mut budget = limits.properties;
     while let Some(begin) = begin_of_calendar(&mut lines, &mut budget)? {
-        found.push(component(&mut lines, begin, limits, &mut budget)?);
+        let number = found.len();
+        let mut keep = |part, octets| keep(number, part, octets);
+        found.push(component(
+            &mut lines,
+            begin,
+            limits,
+            &mut budget,
+            &mut keep,
+        )?);
     }
     if found.is_empty() {
         return Err(lines.fail(Problem::Empty));
     }
     Ok(found)
+}
+
+/// A component out of octets that were read before.
+pub(super) fn piece(bytes: &[u8]) -> Option<Component> {
+    let any = Limits {
+        bytes: usize::MAX,
+        line_length: usize::MAX,
+        properties: usize::MAX,
+        depth: Limits::DEEPEST,
+        ..Limits::default()
+    };
+    let mut lines = Lines::new(bytes, &any).ok()?;
+    let (line, text) = lines.next().ok()??;
+    let name = component_name(&property(text).ok()?, "BEGIN").ok()?;
+    let (begin, mut budget) = (Begin { line, name }, usize::MAX);
+    component(&mut lines, begin, &any, &mut budget, &mut |part, _| {
+        Some(part)
+    })
+    .ok()
 }
 
 /// The BEGIN:VCALENDAR that must come next, if anything comes.
@@ -57,14 +92,36 @@ fn begin_of_calendar(lines: &mut Lines, budget: &mut usize) -> Result<Option<Beg
         .map_err(|problem| ParseError { line, problem })
 }
 
+/// Takes a component out of the outermost one, with the octets it was read from, or gives it back.
+type Keep<'a> = dyn FnMut(Component, Range<usize>) -> Option<Component> + 'a;
+
+/// A component whose END is to come.
+struct Open {
+    line: usize,
+    start: usize,
+    component: Component,
+}
+
+impl Open {
+    fn new(line: usize, start: usize, name: String) -> Self {
+        let component = Component::new(name);
+        Self {
+            line,
+            start,
+            component,
+        }
+    }
+}
+
 /// What follows a BEGIN, to its END.
 fn component(
     lines: &mut Lines,
     begin: Begin,
     limits: &Limits,
     budget: &mut usize,
+    keep: &mut Keep,
 ) -> Result<Component, ParseError> {
-    let mut open = vec![(begin.line, Component::new(begin.name))];
+    let mut open = vec![Open::new(begin.line, lines.start(), begin.name)];
     let deepest = limits.depth.min(Limits::DEEPEST);
     while let Some((line, text)) = lines.next()? {
         let fail = |problem| Err(ParseError { line, problem });
@@ -85,7 +142,7 @@ fn component(
                 return fail(Problem::TooDeep { most: deepest });
             }
             match component_name(&property, "BEGIN") {
-                Ok(name) => open.push((line, Component::new(name))),
+                Ok(name) => open.push(Open::new(line, lines.start(), name)),
                 Err(problem) => return fail(problem),
             }
         } else if property.is("END") {
@@ -93,24 +150,40 @@ fn component(
                 Ok(end) => end,
                 Err(problem) => return fail(problem),
             };
-            let Some((_, closed)) = open.pop() else {
+            let Some(mut closed) = open.pop() else {
                 return fail(Problem::EndOfNothing(end));
             };
-            if !closed.is(&end) {
-                let open = excerpt(&closed.name);
+            if !closed.component.is(&end) {
+                let open = excerpt(&closed.component.name);
                 let end = excerpt(&end);
                 return fail(Problem::WrongEnd { open, end });
             }
-            match open.last_mut() {
-                Some((_, outer)) => outer.components.push(closed),
-                None => return Ok(closed),
+            let properties = closed.component.properties.len();
+            for inner in &mut closed.component.components {
+                if inner.after == properties {
+                    inner.after = usize::MAX;
+                }
             }
-        } else if let Some((_, inner)) = open.last_mut() {
-            inner.properties.push(property);
+            if let Some(outer) = open.last() {
+                closed.component.after = outer.component.properties.len();
+            }
+            match open.as_mut_slice() {
+                [] => return Ok(closed.component),
+                [root] => {
+                    let octets = closed.start..lines.end();
+                    root.component
+                        .components
+                        .extend(keep(closed.component, octets));
+                }
+                [.., outer] => outer.component.components.push(closed.component),
+            }
+        } else if let Some(inner) = open.last_mut() {
+            inner.component.properties.push(property);
         }
     }
-    let (line, never_ended) = open.pop().expect("the loop returns once all are ended");
-    let problem = Problem::NeverEnds(excerpt(&never_ended.name));
+    let never_ended = open.pop().expect("the loop returns once all are ended");
+    let line = never_ended.line;
+    let problem = Problem::NeverEnds(excerpt(&never_ended.component.name));
     Err(ParseError { line, problem })
 }
 

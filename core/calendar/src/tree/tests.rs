@@ -32,6 +32,7 @@ fn untouched_lines_are_written_as_they_came() {
         "X-TAB:a\tb",
         "X_ODD.name/1:x",
         "X-CR:a\rb",
+        "X:1\nBEGIN:VEVENT\nUID:1\nBEGIN:VALARM\nEND:VALARM\nSUMMARY:late\nEND:VEVENT\nMETHOD:PUBLISH",
         "BEGIN:X-UNKNOWN\nX-BEFORE:1\nBEGIN:VAVAILABILITY\nEND:VAVAILABILITY\nEND:X-UNKNOWN",
     ] {
         kept(lines);
@@ -289,9 +290,8 @@ fn some_component() -> impl Strategy<Value = Component> {
     let leaf =
         ("[A-Z-]{1,10}", prop::collection::vec(property, 0..5)).prop_map(|(name, properties)| {
             Component {
-                name,
                 properties,
-                components: Vec::new(),
+                ..Component::new(name)
             }
         });
     leaf.prop_recursive(3, 20, 4, |inner| {

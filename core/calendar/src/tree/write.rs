@@ -13,14 +13,23 @@ pub(super) fn whole(component_: &Component) -> Vec<u8> {
 
 fn component(component_: &Component, out: &mut Vec<u8>, line: &mut String) {
     edge("BEGIN", component_, out, line);
-    for property_ in &component_.properties {
+    let mut rest = component_.properties.as_slice();
+    for inner in &component_.components {
+        let written = component_.properties.len() - rest.len();
+        let (before, after) = rest.split_at(inner.after.saturating_sub(written).min(rest.len()));
+        properties(before, out, line);
+        component(inner, out, line);
+        rest = after;
+    }
+    properties(rest, out, line);
+    edge("END", component_, out, line);
+}
+
+fn properties(properties: &[Property], out: &mut Vec<u8>, line: &mut String) {
+    for property_ in properties {
         property(property_, line);
         fold(line, out);
     }
-    for inner in &component_.components {
-        component(inner, out, line);
-    }
-    edge("END", component_, out, line);
 }
 
 fn edge(what: &str, component: &Component, out: &mut Vec<u8>, line: &mut String) {

@@ -69,7 +69,7 @@ fn read_message(file: &Path) -> Result<Message, Failure> {
     let wrong =
         |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
     let calendar = Calendar::parse(&bytes, &Limits::default()).map_err(|error| wrong(&error))?;
-    Message::read(calendar).map_err(|error| wrong(&error))
+    Message::read(calendar).map_err(|error| wrong(&error.in_source(&bytes)))
 }
 
 /// A file, or stdin for `-`.

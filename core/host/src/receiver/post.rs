@@ -192,7 +192,8 @@ pub(crate) fn parse(node: &Node, posted: &Posted<'_>) -> Result<Message, Refusal
     let calendar = Calendar::parse(&posted.body, &node.delivery.limits())
         .map_err(|error| Refusal::new(ErrorElement::InvalidCalendarData, error.to_string()))?;
     let invalid = |text: String| Refusal::new(ErrorElement::InvalidSchedulingMessage, text);
-    let message = Message::read(calendar).map_err(|error| invalid(error.status().to_string()))?;
+    let message = Message::read(calendar)
+        .map_err(|error| invalid(error.in_source(&posted.body).status().to_string()))?;
 
     // Spec §5: both parameters of the Content-Type agree with the body.
     let (method, component) = (message.method().as_str(), message.kind().as_str());

@@ -1,0 +1,45 @@
+//! On which lines the parts of a calendar stand: a second look at the octets, for whoever has found a fault in the tree.
+
+use super::{Limits, content_line::property, lines::Lines};
+
+/// Line numbers of a component, in the order of its parts.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    /// Of its BEGIN.
+    pub(crate) begin: usize,
+    /// Of its properties.
+    pub(crate) properties: Vec<usize>,
+    /// Of the components in it.
+    pub(crate) components: Vec<Numbers>,
+}
+
+impl Numbers {
+    /// The lines of the first VCALENDAR in `octets`, which must be a calendar that was read already.
+    pub(crate) fn of(octets: &[u8]) -> Option<Self> {
+        let any = Limits {
+            bytes: usize::MAX,
+            line_length: usize::MAX,
+            ..Limits::default()
+        };
+        let mut lines = Lines::new(octets, &any).ok()?;
+        let mut open: Vec<Self> = Vec::new();
+        while let Some((line, text)) = lines.next().ok()? {
+            let property = property(text).ok()?;
+            if property.is("BEGIN") {
+                open.push(Self {
+                    begin: line,
+                    ..Self::default()
+                });
+            } else if property.is("END") {
+                let closed = open.pop()?;
+                match open.last_mut() {
+                    Some(outer) => outer.components.push(closed),
+                    None => return Some(closed),
+                }
+            } else {
+                open.last_mut()?.properties.push(line);
+            }
+        }
+        None
+    }
+}
