@@ -1,6 +1,7 @@
 //! Discovery: from a calendar user's address to the server that takes messages for it.
 
 use crate::{CalendarAddress, Domain, Host, ReceiverUrl, Result};
+use convoke_abi::discovery::dnssec;
 use serde::de::DeserializeOwned;
 use std::{future::Future, time::Duration};
 
@@ -54,6 +55,36 @@ pub struct Receiver {
     /// Whether an administrator wrote this receiver down. Only then may it lie on a loopback, link-local or
     /// private address without `client.allow_networks`.
     pub administered: bool,
+    /// How far DNSSEC vouches for it; `None` if nothing was validated.
+    pub dnssec: Option<Dnssec>,
+}
+
+/// What DNSSEC says of a look-up (RFC 4035 §4.3). What it says was forged is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dnssec {
+    /// Signed from a trust anchor down.
+    Secure,
+    /// Proven to be unsigned.
+    Insecure,
+}
+
+impl Dnssec {
+    /// In small letters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secure => dnssec::SECURE,
+            Self::Insecure => dnssec::INSECURE,
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) wrote; anything else counts as not validated.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            dnssec::SECURE => Some(Self::Secure),
+            dnssec::INSECURE => Some(Self::Insecure),
+            _ => None,
+        }
+    }
 }
 
 impl Receiver {
@@ -64,6 +95,7 @@ impl Receiver {
             tls_name: None,
             valid_for: None,
             administered: false,
+            dnssec: None,
         }
     }
 
@@ -74,6 +106,7 @@ impl Receiver {
             tls_name: None,
             valid_for: None,
             administered: true,
+            dnssec: None,
         }
     }
 }

@@ -110,7 +110,7 @@ pub use convoke_types::{
     InvalidId, InvalidRate, InvalidUrl, NoDomain, ObjectIndex, Rate, ReceiverUrl, TimeRange, Uid,
     UserId,
 };
-pub use discovery::{Discovered, Discovery, Receiver};
+pub use discovery::{Discovered, Discovery, Dnssec, Receiver};
 pub use error::{Error, ErrorKind, Result};
 pub use host::Host;
 pub use policy::{
@@ -127,10 +127,10 @@ pub use {jiff, serde, tracing};
 pub mod prelude {
     pub use crate::{
         AccessRequest, Action, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes,
-        Cursor, Decision, Delivery, Detail, Discovered, Discovery, Domain, Error, ErrorKind, Etag,
-        Grant, Host, KeptMessage, Listing, NewObject, NewUser, ObjectIndex, ObjectSummary, Page,
-        Policy, Precondition, Proof, Rate, RateLimit, Receiver, ReceiverUrl, Result, Store,
-        StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
+        Cursor, Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error,
+        ErrorKind, Etag, Grant, Host, KeptMessage, Listing, NewObject, NewUser, ObjectIndex,
+        ObjectSummary, Page, Policy, Precondition, Proof, Rate, RateLimit, Receiver, ReceiverUrl,
+        Result, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

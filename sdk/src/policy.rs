@@ -1,6 +1,7 @@
 //! Policy: who may do what.
 
-use crate::{CalendarAddress, Domain, Host, Rate, Result};
+use crate::{CalendarAddress, Dnssec, Domain, Host, Rate, Receiver, Result};
+use convoke_abi::policy::receiver;
 use serde::de::DeserializeOwned;
 use std::future::Future;
 
@@ -63,15 +64,50 @@ impl AccessRequest {
             attributes: Vec::new(),
         }
     }
+
+    /// The same message, asked about where it leaves: may it go to this receiver?
+    #[must_use]
+    pub fn to_receiver(mut self, to: &Receiver) -> Self {
+        self.action = Action::Send;
+        self.attributes
+            .push((receiver::URL.to_owned(), to.url.to_string()));
+        if let Some(dnssec) = to.dnssec {
+            self.attributes
+                .push((receiver::DNSSEC.to_owned(), dnssec.as_str().to_owned()));
+        }
+        self
+    }
+
+    /// With [`Action::Send`]: the URL of the receiver that the message would go to.
+    pub fn receiver(&self) -> Option<&str> {
+        self.attribute(receiver::URL)
+    }
+
+    /// With [`Action::Send`]: how far DNSSEC vouches for the receiver; `None` if nothing was validated.
+    pub fn dnssec(&self) -> Option<Dnssec> {
+        self.attribute(receiver::DNSSEC).and_then(Dnssec::from_name)
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        attributes
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
+    }
 }
 
-/// The two things that a peer can want from a calendar user.
+/// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Action {
     /// See when the recipient is busy.
     FreeBusy,
     /// Send an invitation, an answer, a cancellation…
     Schedule,
+    /// One of our own users sends to a receiver elsewhere, which [`AccessRequest::receiver`] and
+    /// [`AccessRequest::dnssec`] tell of. Here a policy can only forbid: what none of them denies is sent, so one that has
+    /// no opinion abstains.
+    Send,
 }
 
 /// Something the peer proved.

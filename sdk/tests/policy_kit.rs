@@ -91,7 +91,7 @@ impl Policy for Door {
         Ok(match request.action {
             _ if is_anna => Decision::allow(),
             Action::FreeBusy => Decision::Allow(Grant::default()),
-            Action::Schedule => Decision::deny("she alone may"),
+            _ => Decision::deny("she alone may"),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use convoke::plugin::{PluginEntry, Plugins, Setup as PluginSetup};
 use convoke_sdk::{CalendarAddress, Discovered, Receiver, remote::Kind};
-use convoke_tests::{Broken, NameServer, Post, Setup, plugin_directory};
+use convoke_tests::{Broken, Host, NameServer, Post, Setup, plugin_directory};
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 const SERVICE: &str = "_ischedules._tcp.example.org";
@@ -268,6 +268,55 @@ async fn a_wrong_configuration_is_named() {
     }
 }
 
+/// What DNSSEC says of a receiver is the policy's to judge.
+#[test]
+fn a_policy_may_keep_messages_from_receivers_that_nobody_vouches_for() {
+    let names = NameServer::new().ttl(0);
+    let bo = Setup::new().users(&["bo@example.org"]).start();
+    names.txt(SERVICE, "path=/ischedule").srv(
+        SERVICE,
+        0,
+        0,
+        bo.address("receiver").port(),
+        "localhost",
+    );
+    let anchor = bo.folder().join("anchors.key");
+    std::fs::write(&anchor, names.sign("example.org")).unwrap();
+    let rules = "[{ deny = \"send\", dnssec = [\"none\", \"insecure\"] }, { allow = \"any\" }]";
+    for (dnssec, code) in [("off", "3.8"), ("prefer", "2.0")] {
+        let discovery = format!(
+            "plugin = \"discovery-dns\"\nconfig.nameservers = [\"{}\"]\nconfig.dnssec = \"{dnssec}\"\n\
+             config.trust_anchor = {anchor:?}",
+            names.address()
+        );
+        let anna = trusting(&bo)
+            .rules(rules)
+            .table("[[discovery]]", &discovery)
+            .start();
+        let post = Post::free_busy("anna@example.com", &["bo@example.org"]);
+        assert_eq!(
+            anna.submit(&post).codes(),
+            [code],
+            "{dnssec}\n{}",
+            anna.log()
+        );
+    }
+}
+
+/// Anna's host, which trusts what Bo's trusts.
+fn trusting(bo: &Host) -> Setup {
+    Setup::new()
+        .server_domains(&["example.com"])
+        .users(&["anna@example.com"])
+        .table(
+            "[client]",
+            &format!(
+                "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = {:?}",
+                bo.folder().join("ca.pem")
+            ),
+        )
+}
+
 /// Anna's host knows of Bo's domain only what DNS says: a server that is down, and one that is up.
 #[test]
 fn two_hosts_find_each_other() {
@@ -281,9 +330,7 @@ fn two_hosts_find_each_other() {
         .srv(SERVICE, 1, 0, port, "cal.example.org")
         .srv(SERVICE, 2, 0, bo.address("receiver").port(), "localhost")
         .txt(SERVICE, "path=/ischedule");
-    let anna = Setup::new()
-        .server_domains(&["example.com"])
-        .users(&["anna@example.com"])
+    let anna = trusting(&bo)
         .table(
             "[[discovery]]",
             &format!(
@@ -292,13 +339,6 @@ fn two_hosts_find_each_other() {
             ),
         )
         .table("[dns]", &format!("nameservers = [\"{}\"]", names.address()))
-        .table(
-            "[client]",
-            &format!(
-                "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = {:?}",
-                bo.folder().join("ca.pem")
-            ),
-        )
         .start();
     let invitation = Post::invitation("found", "anna@example.com", &["bo@example.org"]);
     let answer = anna.submit(&invitation);

@@ -111,6 +111,7 @@ impl DnsDiscovery {
                 Ok(url) => {
                     let mut receiver = Receiver::new(url);
                     receiver.valid_for = Some(valid_for);
+                    receiver.dnssec = found.validated;
                     receiver.tls_name = (self.tls_name == TlsName::Domain).then(|| domain.clone());
                     receivers.push(receiver);
                 }

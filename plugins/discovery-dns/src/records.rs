@@ -19,6 +19,8 @@ pub(crate) struct Server {
 pub(crate) struct Servers {
     /// Empty if there are no records.
     pub(crate) servers: Vec<Server>,
+    /// What DNSSEC says of them, if it was asked.
+    pub(crate) validated: Option<convoke_sdk::Dnssec>,
     /// Until when that holds.
     pub(crate) until: Instant,
 }

@@ -99,7 +99,17 @@ impl Resolver {
                 .filter_map(server)
                 .take(MOST_RECORDS)
                 .collect(),
+            validated: self.validated(&records),
             until,
+        })
+    }
+
+    fn validated(&self, records: &[Record]) -> Option<convoke_sdk::Dnssec> {
+        let secure = records.iter().all(|record| record.proof == Proof::Secure);
+        (self.dnssec != Dnssec::Off).then_some(if secure {
+            convoke_sdk::Dnssec::Secure
+        } else {
+            convoke_sdk::Dnssec::Insecure
         })
     }
 

@@ -9,6 +9,7 @@
 //!   { allow = "freebusy", from = "*@example.com", via = ["dkim", "mtls"] },
 //!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy", rate = "10/min" },
 //!   { allow = "schedule", method = ["REQUEST", "CANCEL"], component = "VEVENT" },
+//!   { deny = "send", dnssec = ["insecure", "none"] },                         # our own users, to receivers elsewhere
 //! ]
 //! ```
 //!
@@ -17,10 +18,11 @@
 //!
 //! | key | value | a rule without it |
 //! | --- | --- | --- |
-//! | `allow` or `deny` | `freebusy`, `schedule` or `any`: what the rule is about | is refused: exactly one of the two |
+//! | `allow` or `deny` | `freebusy`, `schedule` or `any` of the two: what the rule is about; `deny` also takes `send`: what our own users send to receivers elsewhere | is refused: exactly one of the two |
 //! | `from`, `to` | [patterns](Pattern) of addresses | matches every address |
 //! | `method`, `component` | `REQUEST`…, `VEVENT`…, in any case | matches all |
 //! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
+//! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated | matches whatever it says |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
 //! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
 //! | `uninvited` | of an `allow`: `accept` to let answers of people who were not invited put them on the organizer's list, or `refuse` | `refuse`, unless another policy accepts |

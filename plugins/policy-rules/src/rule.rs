@@ -37,6 +37,7 @@ struct Written {
     detail: Option<Shown>,
     rate: Option<Rate>,
     uninvited: Option<Guests>,
+    dnssec: Option<OneOf<Validated>>,
 }
 
 impl Written {
@@ -76,6 +77,18 @@ impl Written {
                 );
             }
         };
+        match about {
+            About::Send if self.allow.is_some() => {
+                return Err(
+                    "allows to send, which nothing forbids: write `deny = \"send\"`, or remove it",
+                );
+            }
+            About::Send => {}
+            _ if self.dnssec.is_some() => {
+                return Err("has `dnssec`, which goes with `deny = \"send\"` only");
+            }
+            _ => {}
+        }
         Ok(Rule {
             about,
             from: self.from,
@@ -83,6 +96,7 @@ impl Written {
             method: self.method,
             component: self.component,
             via: self.via,
+            dnssec: self.dnssec,
             decision,
         })
     }
@@ -97,6 +111,7 @@ pub(crate) struct Rule {
     method: Option<OneOf<String>>,
     component: Option<OneOf<String>>,
     via: Option<OneOf<Via>>,
+    dnssec: Option<OneOf<Validated>>,
     decision: Decision,
 }
 
@@ -114,6 +129,7 @@ impl Rule {
             && word(self.method.as_ref(), &request.method)
             && word(self.component.as_ref(), &request.component)
             && OneOf::allows(self.via.as_ref(), |via| via.holds(request))
+            && OneOf::allows(self.dnssec.as_ref(), |it| it.holds(request))
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -127,17 +143,40 @@ impl Rule {
 enum About {
     FreeBusy,
     Schedule,
+    /// Both of these.
     Any,
+    /// What our own users send to others.
+    Send,
 }
 
 impl About {
     const fn covers(self, action: Action) -> bool {
         matches!(
             (self, action),
-            (Self::Any, _)
-                | (Self::FreeBusy, Action::FreeBusy)
-                | (Self::Schedule, Action::Schedule)
+            (Self::FreeBusy | Self::Any, Action::FreeBusy)
+                | (Self::Schedule | Self::Any, Action::Schedule)
+                | (Self::Send, Action::Send)
         )
+    }
+}
+
+/// What DNSSEC says of the receiver that a message would go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Validated {
+    Secure,
+    Insecure,
+    /// Nothing was validated.
+    None,
+}
+
+impl Validated {
+    fn holds(self, request: &AccessRequest) -> bool {
+        match self {
+            Self::Secure => request.dnssec() == Some(Dnssec::Secure),
+            Self::Insecure => request.dnssec() == Some(Dnssec::Insecure),
+            Self::None => request.dnssec().is_none(),
+        }
     }
 }
 

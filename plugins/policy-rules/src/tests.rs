@@ -46,6 +46,50 @@ async fn decide(rules: &str, asked: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_leaves_is_denied_by_rules_about_sending_alone() {
+    let mut receiver = Receiver::new(ReceiverUrl::new("https://cal.example.com/").unwrap());
+    for (rules, dnssec, denied) in [
+        (r#"{ deny = "any" }"#, None, false),
+        (r#"{ deny = "send" }"#, None, true),
+        (r#"{ deny = "send", to = "*@example.com" }"#, None, true),
+        (r#"{ deny = "send", to = "*@example.net" }"#, None, false),
+        (r#"{ deny = "send", dnssec = "none" }"#, None, true),
+        (
+            r#"{ deny = "send", dnssec = "none" }"#,
+            Some(Dnssec::Insecure),
+            false,
+        ),
+        (
+            r#"{ deny = "send", dnssec = ["none", "insecure"] }"#,
+            Some(Dnssec::Insecure),
+            true,
+        ),
+        (
+            r#"{ deny = "send", dnssec = ["none", "insecure"] }"#,
+            Some(Dnssec::Secure),
+            false,
+        ),
+    ] {
+        receiver.dnssec = dnssec;
+        let asked = request("REQUEST VEVENT bo@example.org anna@example.com");
+        let rules_read = open(rules).await.unwrap();
+        let decision = rules_read.authorize(&asked.to_receiver(&receiver)).await;
+        let is_denied = matches!(decision, Ok(Decision::Deny(_)));
+        assert_eq!(is_denied, denied, "{rules} {dnssec:?}");
+    }
+    for (rule, problem) in [
+        (r#"{ allow = "send" }"#, "nothing forbids"),
+        (
+            r#"{ deny = "any", dnssec = "none" }"#,
+            "goes with `deny = \"send\"`",
+        ),
+    ] {
+        let error = open(rule).await.unwrap_err();
+        assert!(error.message().contains(problem), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_rule_says_what_becomes_of_uninvited_answers() {
     for (rule, expected) in [
         (r#"{ allow = "any" }"#, None),

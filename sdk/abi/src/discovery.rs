@@ -51,6 +51,16 @@ pub struct Receiver {
     pub valid_for: ROption<Length>,
     /// Whether an administrator wrote it down.
     pub administered: bool,
-    /// Further facts.
+    /// Further facts: [`dnssec`].
     pub attributes: Attributes,
+}
+
+/// Attributes of what was found in DNS, and validated there (RFC 4035 §4.3). Since 1.0.
+pub mod dnssec {
+    /// Attribute: one of the values below; without it nothing was validated.
+    pub const DNSSEC: &str = "dnssec";
+    /// Value: signed from a trust anchor down.
+    pub const SECURE: &str = "secure";
+    /// Value: proven to be unsigned.
+    pub const INSECURE: &str = "insecure";
 }

@@ -33,8 +33,15 @@ pub struct AccessRequest<'a> {
     pub recipient: Address<'a>,
     /// What the peer proved.
     pub proofs: RVec<Proof<'a>>,
-    /// Further facts.
+    /// Further facts: with [`action::SEND`], [`receiver`].
     pub attributes: Attributes,
+}
+
+/// Attributes of the receiver that a message would go to. Since 1.0.
+pub mod receiver {
+    /// Attribute: its URL.
+    pub const URL: &str = "receiver";
+    pub use crate::discovery::dnssec::DNSSEC;
 }
 
 /// What is asked for.
@@ -43,6 +50,8 @@ pub mod action {
     pub const FREE_BUSY: u32 = 1;
     /// Send a message.
     pub const SCHEDULE: u32 = 2;
+    /// A user of ours sends to a receiver elsewhere. Since 1.0.
+    pub const SEND: u32 = 3;
 }
 
 /// Something the peer proved. Since 1.0.

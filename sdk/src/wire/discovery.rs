@@ -1,8 +1,8 @@
-use super::{Garbage, Read, Write, read_all, write_all};
-use crate::{Discovered, Domain, Receiver, ReceiverUrl};
+use super::{Garbage, Read, Write, attributes, read_all, write_all};
+use crate::{Discovered, Dnssec, Domain, Receiver, ReceiverUrl};
 use convoke_abi::{
     RVec,
-    discovery::{Discovered as SentDiscovered, Receiver as SentReceiver, outcome},
+    discovery::{Discovered as SentDiscovered, Receiver as SentReceiver, dnssec, outcome},
     values::Length,
 };
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Write for Receiver {
             tls_name: self.tls_name.map(|name| name.as_str().into()).into(),
             valid_for: self.valid_for.map(length).into(),
             administered: self.administered,
-            attributes: RVec::new(),
+            attributes: attributes(self.dnssec.map(|it| (dnssec::DNSSEC, it.as_str()))),
         }
     }
 }
@@ -68,6 +68,9 @@ impl Read<SentReceiver> for Receiver {
             tls_name: tls_name.map(|name| Domain::new(&name)).transpose()?,
             valid_for: sent.valid_for.map(duration).into(),
             administered: sent.administered,
+            dnssec: (sent.attributes.iter())
+                .find(|fact| fact.name == dnssec::DNSSEC)
+                .and_then(|fact| Dnssec::from_name(&fact.value)),
         })
     }
 }

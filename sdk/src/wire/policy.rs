@@ -20,6 +20,7 @@ impl<'a> Write for &'a AccessRequest {
             action: match self.action {
                 Action::FreeBusy => action::FREE_BUSY,
                 Action::Schedule => action::SCHEDULE,
+                Action::Send => action::SEND,
             },
             method: self.method.as_str().into(),
             component: self.component.as_str().into(),
@@ -36,6 +37,7 @@ impl Read<SentRequest<'_>> for AccessRequest {
         let action = match sent.action {
             action::FREE_BUSY => Action::FreeBusy,
             action::SCHEDULE => Action::Schedule,
+            action::SEND => Action::Send,
             other => return Err(Garbage::new(format!("action {other} is not known"))),
         };
         Ok(Self {

@@ -56,6 +56,22 @@ impl PolicyChain {
         }
     }
 
+    /// Why one of our own users may not send to a receiver elsewhere; `None` if no policy forbids it. One that fails
+    /// forbids.
+    pub async fn forbids(&self, request: &AccessRequest) -> Option<String> {
+        let asked = self.0.iter().map(async |policy| {
+            match policy.call(policy.remote.authorize(request)).await {
+                Ok(Decision::Deny(reason)) => {
+                    Some(format!("policy `{}` says: {reason}", policy.name()))
+                }
+                Ok(Decision::Allow(_) | Decision::Abstain) => None,
+                Err(error) => Some(format!("{error}, and a policy that fails denies")),
+            }
+        });
+        let reasons = futures::future::join_all(asked).await;
+        reasons.into_iter().flatten().next()
+    }
+
     pub(super) fn list(&self) -> Vec<PluginInfo> {
         self.0.iter().map(Handle::info).collect()
     }

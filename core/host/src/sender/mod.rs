@@ -57,7 +57,12 @@ impl Sender {
     ) -> Vec<RecipientResponse> {
         let mut responses = vec![None; recipients.len()];
         let mut groups: Vec<(Vec<convoke_sdk::Receiver>, Vec<usize>)> = Vec::new();
-        for (position, route) in self.routes(recipients).await.into_iter().enumerate() {
+        for (position, route) in self
+            .routes(message, originator, recipients)
+            .await
+            .into_iter()
+            .enumerate()
+        {
             match route {
                 Route::Nowhere { status, reason } => {
                     let response = RecipientResponse::new(&recipients[position].as_sent, status);
@@ -106,10 +111,16 @@ impl Sender {
             .collect()
     }
 
-    async fn routes(&self, recipients: &[Recipient]) -> Vec<Route> {
+    async fn routes(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipients: &[Recipient],
+    ) -> Vec<Route> {
         let mut lookups: Vec<BoxFuture<Route>> = Vec::new();
         for recipient in recipients {
-            lookups.push(route::find(&self.plugins.discovery, &recipient.address).boxed());
+            let to = &recipient.address;
+            lookups.push(route::permitted(&self.plugins, message, originator, to).boxed());
         }
         stream::iter(lookups).buffered(PARALLEL).collect().await
     }

@@ -1,7 +1,8 @@
 //! Where a recipient's messages go.
 
-use crate::plugin::DiscoveryChain;
-use convoke_sdk::{Discovered, Receiver};
+use crate::plugin::{DiscoveryChain, Plugins};
+use convoke_calendar::message::Message;
+use convoke_sdk::{AccessRequest, Discovered, Proof, Receiver};
 use convoke_types::{CalendarAddress, RequestStatus};
 
 /// The outcome of discovery for one recipient.
@@ -17,8 +18,42 @@ pub(super) enum Route {
     },
 }
 
+/// Finds the receivers, and asks the policies whether the message may go there.
+pub(super) async fn permitted(
+    plugins: &Plugins,
+    message: &Message,
+    originator: &CalendarAddress,
+    recipient: &CalendarAddress,
+) -> Route {
+    let route = find(&plugins.discovery, recipient).await;
+    let Route::Receivers(receivers) = &route else {
+        return route;
+    };
+    // All come from one answer, of which DNSSEC says one thing.
+    let Some(first) = receivers.first() else {
+        return route;
+    };
+    let mut request = AccessRequest::new(
+        message.method().as_str(),
+        message.kind().as_str(),
+        originator.clone(),
+        recipient.clone(),
+    );
+    request.proofs = vec![Proof::Submission(originator.clone())];
+    match plugins.policy.forbids(&request.to_receiver(first)).await {
+        None => route,
+        Some(reason) => {
+            tracing::info!(%originator, %recipient, receiver = %first.url, "not sent: {reason}");
+            Route::Nowhere {
+                status: RequestStatus::NO_AUTHORITY,
+                reason: "a policy of this server forbids to send there".to_owned(),
+            }
+        }
+    }
+}
+
 /// Asks the discovery strategies. Only their *no* is permanent; an outage is *try later*.
-pub(super) async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
+async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
     let nowhere = |status, reason| Route::Nowhere { status, reason };
     if let Err(no_domain) = address.domain() {
         return nowhere(RequestStatus::INVALID_CALENDAR_USER, no_domain.to_string());
