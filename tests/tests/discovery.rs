@@ -311,8 +311,8 @@ fn trusting(bo: &Host) -> Setup {
         .table(
             "[client]",
             &format!(
-                "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = {:?}",
-                bo.folder().join("ca.pem")
+                "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"",
+                bo.folder().join("ca.pem").display()
             ),
         )
 }
