@@ -43,7 +43,7 @@ pub use objects::host;
 #[doc(hidden)]
 pub use one_line::{assert_discovery, assert_policy, assert_store};
 pub use policy::{DecisionKind, Expected, policy};
-pub use store::{store, store_with_users};
+pub use store::{store, store_that_rewrites, store_with_users};
 
 use std::fmt;
 

@@ -85,6 +85,14 @@ impl Event {
     }
 }
 
+/// The lines of an object, unfolded, in the order of the alphabet.
+pub(super) fn lines(data: &[u8]) -> Vec<String> {
+    let text = unfolded(data);
+    let mut lines: Vec<String> = text.split_terminator("\r\n").map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
 /// The text of an object's SUMMARY.
 pub(super) fn summary(data: &[u8]) -> Option<String> {
     value(&unfolded(data), "SUMMARY")

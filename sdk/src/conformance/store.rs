@@ -11,6 +11,7 @@ mod time;
 use super::{
     Law, Outcome, Report,
     ask::{Ask, Broken, Verdict, ask, equal, expect, fails, outcome},
+    objects::{Event, lines},
 };
 use crate::prelude::*;
 use std::{
@@ -42,9 +43,37 @@ where
     O: Fn() -> F,
     F: Future<Output = Result<S>>,
 {
+    all(open, users, Keeps::Bytes).await
+}
+
+/// As [`store_with_users`], for a store in front of a server that writes objects down in its own way: other folds,
+/// another order of properties. What is got must mean what was put.
+pub async fn store_that_rewrites<S, O, F>(open: O, users: &[CalendarAddress]) -> Report
+where
+    S: Store,
+    O: Fn() -> F,
+    F: Future<Output = Result<S>>,
+{
+    all(open, users, Keeps::Meaning).await
+}
+
+/// What a store keeps of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    Bytes,
+    /// The same properties, in any order.
+    Meaning,
+}
+
+async fn all<S, O, F>(open: O, users: &[CalendarAddress], keeps: Keeps) -> Report
+where
+    S: Store,
+    O: Fn() -> F,
+    F: Future<Output = Result<S>>,
+{
     let mut report = Report::default();
     let first = match open().await {
-        Ok(store) => Subject::new(Arc::new(store), users),
+        Ok(store) => Subject::new(Arc::new(store), users, keeps),
         Err(error) => {
             let how = format!("opening it failed: {error}");
             report.push("a store opens", Outcome::Broken(how));
@@ -59,7 +88,7 @@ where
         drop(first);
         let store = open().await?;
         ask(people::return_to(
-            Subject::new(Arc::new(store), users),
+            Subject::new(Arc::new(store), users, keeps),
             left,
         ))
         .await
@@ -121,6 +150,7 @@ struct Subject<S> {
     given: Arc<[CalendarAddress]>,
     /// How often one of them was taken.
     taken: Arc<AtomicU32>,
+    keeps: Keeps,
 }
 
 impl<S> Clone for Subject<S> {
@@ -131,12 +161,13 @@ impl<S> Clone for Subject<S> {
             users: Arc::clone(&self.users),
             given: Arc::clone(&self.given),
             taken: Arc::clone(&self.taken),
+            keeps: self.keeps,
         }
     }
 }
 
 impl<S: Store> Subject<S> {
-    fn new(store: Arc<S>, given: &[CalendarAddress]) -> Self {
+    fn new(store: Arc<S>, given: &[CalendarAddress], keeps: Keeps) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             store,
@@ -144,6 +175,7 @@ impl<S: Store> Subject<S> {
             users: Arc::default(),
             given: given.into(),
             taken: Arc::default(),
+            keeps,
         }
     }
 
@@ -205,9 +237,27 @@ impl<S: Store> Subject<S> {
         }
     }
 
-    async fn put(&self, user: &UserId, event: &super::objects::Event) -> Verdict<Etag> {
+    async fn put(&self, user: &UserId, event: &Event) -> Verdict<Etag> {
         let put = self.store.put(user, event.object(), Precondition::Any);
         Ok(put.await?)
+    }
+
+    /// Whether an object that was got is the event that was put.
+    fn is_kept(&self, got: &StoredObject, event: &Event) -> bool {
+        let put = event.object().data;
+        match self.keeps {
+            Keeps::Bytes => got.data == put,
+            Keeps::Meaning => lines(&got.data) == lines(&put),
+        }
+    }
+
+    /// Breaks the law unless an object that was got is the event that was put.
+    fn kept(&self, what: &str, got: &StoredObject, event: &Event) -> Verdict {
+        let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+        expect(self.is_kept(got, event), || {
+            let (put, got) = (text(&event.object().data), text(&got.data));
+            format!("{what}: expected what was put, {put:.300}, got {got:.300}")
+        })
     }
 
     async fn got(&self, user: &UserId, uid: &Uid) -> Verdict<StoredObject> {
