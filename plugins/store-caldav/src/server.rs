@@ -1,0 +1,493 @@
+//! HTTP to one CalDAV server on behalf of one calendar user.
+//!
+//! Every request has a deadline and a bounded answer; what fails on the way or with a 5xx is tried again a few times
+//! (a write only with a precondition, so that a second time does nothing); redirects are followed on the same server,
+//! and nowhere else: a password goes to no server that the administrator did not name.
+
+use crate::{
+    href::Href,
+    login::{Login, Next, Wire},
+};
+use bytes::Bytes;
+use convoke_sdk::prelude::*;
+use flate2::read::GzDecoder;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{
+        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LOCATION, USER_AGENT,
+    },
+};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{
+    fmt::Display,
+    io::Read,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use url::{Host as UrlHost, Url};
+
+/// An answer larger than this is not read: 100,000 objects in a listing take 30 MB.
+const MOST_BYTES: usize = 64 << 20;
+/// How often something is sent in all.
+const ATTEMPTS: u32 = 3;
+/// How long to wait before the second attempt; doubled for the third.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Redirects, and refusals of a password, of one request.
+const MOST_TURNS: u32 = 5;
+
+/// Connections to CalDAV servers, kept and used again.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+}
+
+/// One server, and whose calendars are asked for.
+#[derive(Clone)]
+pub(crate) struct Server {
+    http: Http,
+    url: Url,
+    login: Option<Arc<Login>>,
+    /// For messages: the calendar user's address.
+    whose: String,
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    method: Method,
+    href: Href,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Where it came from, after redirects.
+    pub(crate) href: Href,
+    /// An attempt before this one failed, and may have been carried out all the same.
+    pub(crate) is_repeated: bool,
+}
+
+/// Why there is no answer.
+enum Trouble {
+    /// It may work the next time.
+    Passing(String),
+    Lasting(Error),
+}
+
+impl Http {
+    /// `ca` holds further trust anchors, PEM; the system's hold anyway.
+    pub(crate) fn new(ca: Option<&Path>, timeout: Duration) -> Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls(ca)?)
+            .https_or_http() // `checked` lets http through where it may be
+            .enable_all_versions()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(8)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { client, timeout })
+    }
+}
+
+fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(file) = ca {
+        let wrong = |error: &dyn Display| {
+            Error::invalid(format!(
+                "`config.ca`: {} holds no certificates in PEM: {error}",
+                file.display()
+            ))
+        };
+        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::internal(format!("TLS cannot be set up: {error}")))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A URL that the administrator wrote, if it may be used; `key` is where it stands.
+pub(crate) fn checked(key: &str, text: &str, plain_http: bool) -> Result<Url> {
+    let url = Url::parse(text)
+        .map_err(|error| Error::invalid(format!("{key}: `{text}` is no URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::invalid(format!(
+            "{key} holds a user name or password; write them under `login`"
+        )));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if plain_http || is_loopback(&url) => Ok(url),
+        "http" => Err(Error::invalid(format!(
+            "{key}: `{text}` would show passwords and calendars to everybody on the way; write https, or \
+             `config.plain_http = true` if the way is safe"
+        ))),
+        scheme => Err(Error::invalid(format!(
+            "{key}: expected an https URL, got one of `{scheme}`"
+        ))),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(UrlHost::Domain(name)) => name == "localhost",
+        Some(UrlHost::Ipv4(address)) => address.is_loopback(),
+        Some(UrlHost::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl Request {
+    pub(crate) fn new(method: &'static str, href: &Href) -> Self {
+        let method = Method::from_bytes(method.as_bytes()).expect("our methods are tokens");
+        Self {
+            method,
+            href: href.clone(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// PROPFIND or REPORT with its XML.
+    pub(crate) fn xml(
+        method: &'static str,
+        href: &Href,
+        depth: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        // Not for single objects: what compresses on the way changes their entity tags.
+        Self::new(method, href)
+            .with(HeaderName::from_static("depth"), depth)
+            .with(ACCEPT_ENCODING, "gzip")
+            .with(CONTENT_TYPE, "application/xml; charset=utf-8")
+            .with_body(body)
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
+    /// `If-Match`: only the version that is known may be replaced.
+    pub(crate) fn with_tag(mut self, name: HeaderName, tag: &Etag) -> Self {
+        // A tag that is no header value matches nothing, and neither does an empty one.
+        let value = HeaderValue::from_str(tag.as_str());
+        let value = value.unwrap_or(HeaderValue::from_static("\"\""));
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl Answer {
+    /// The version of what was written or read, as `If-Match` wants it.
+    pub(crate) fn etag(&self) -> Option<Etag> {
+        tag(self.headers.get(ETAG)?.to_str().ok()?)
+    }
+
+    /// The media type, lower-case.
+    pub(crate) fn media_type(&self) -> String {
+        let value = self.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let text = String::from_utf8_lossy(value.unwrap_or_default());
+        let media_type = text.split(';').next().unwrap_or_default();
+        media_type.trim().to_ascii_lowercase()
+    }
+}
+
+/// An entity tag as `If-Match` wants it: what compresses answers makes tags weak, and a weak one never matches
+/// (RFC 9110 §13.1.1).
+pub(crate) fn tag(text: &str) -> Option<Etag> {
+    let text = text.trim();
+    Etag::new(text.strip_prefix("W/").unwrap_or(text)).ok()
+}
+
+impl Server {
+    pub(crate) fn new(http: Http, url: Url, login: Option<Arc<Login>>, whose: String) -> Self {
+        Self {
+            http,
+            url,
+            login,
+            whose,
+        }
+    }
+
+    /// The URL of a resource.
+    pub(crate) fn url(&self, href: &Href) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(href.as_str());
+        url.set_query(None);
+        url
+    }
+
+    /// What the administrator is told when something of this server is wrong: server, user, remedy.
+    pub(crate) fn unavailable(&self, what: impl Display) -> Error {
+        Error::unavailable(self.about(what))
+    }
+
+    pub(crate) fn about(&self, what: impl Display) -> String {
+        let origin = self.url.origin().ascii_serialization();
+        let Self { whose, login, .. } = self;
+        match login {
+            Some(login) => {
+                let login = login.username();
+                format!("{origin}, for {whose} (login `{login}`): {what}")
+            }
+            None => format!("{origin}, for {whose}: {what}"),
+        }
+    }
+
+    /// The error that an answer means which is not what was asked for.
+    pub(crate) fn unexpected(&self, request: &Request, answer: &Answer) -> Error {
+        let (method, href, status) = (&request.method, &answer.href, answer.status);
+        let media_type = answer.media_type();
+        let remedy = match status.as_u16() {
+            403 => "give the login the right to it".to_owned(),
+            404 | 410 => "check `url`, `home` and `calendar` in the configuration".to_owned(),
+            405 | 501 => "is it a CalDAV server? Check `url` in the configuration".to_owned(),
+            507 => "the server is full; free some space on it".to_owned(),
+            _ if media_type == "text/html" => {
+                "something else answers, perhaps a login page; check `url` in the configuration"
+                    .to_owned()
+            }
+            _ => "see the server's log".to_owned(),
+        };
+        self.unavailable(format!(
+            "{method} {href} was answered with {status} ({media_type}); {remedy}"
+        ))
+    }
+
+    /// Sends a request; 5xx are tried again and then an error, 401 is one, every other status is an answer.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
+        let began = Instant::now();
+        let mut pause = PAUSE;
+        let mut attempt = 1;
+        loop {
+            let sent = tokio::time::timeout(self.http.timeout, self.send_once(request)).await;
+            let problem = match sent {
+                Ok(Ok(answer)) if is_passing(answer.status) => {
+                    format!(
+                        "it answered {} {} with {}",
+                        request.method, request.href, answer.status
+                    )
+                }
+                Ok(Ok(answer)) => {
+                    let is_repeated = attempt > 1;
+                    return Ok(Answer {
+                        is_repeated,
+                        ..answer
+                    });
+                }
+                Ok(Err(Trouble::Lasting(error))) => return Err(error),
+                Ok(Err(Trouble::Passing(problem))) => problem,
+                Err(_) => {
+                    let seconds = self.http.timeout.as_secs_f32();
+                    format!(
+                        "no answer to {} {} within {seconds} s",
+                        request.method, request.href
+                    )
+                }
+            };
+            // The caller's time is bounded, too.
+            if attempt == ATTEMPTS || began.elapsed() * 2 > self.http.timeout {
+                let times = if attempt == 1 {
+                    "once"
+                } else {
+                    "several times"
+                };
+                return Err(self.unavailable(format!(
+                    "{problem}, tried {times}; is the server up, and is `url` right?"
+                )));
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+
+    async fn send_once(&self, request: &Request) -> Result<Answer, Trouble> {
+        let mut href = request.href.clone();
+        for _ in 0..MOST_TURNS {
+            let url = self.url(&href);
+            let (response, authorized) = self.exchange(request, &url).await?;
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED {
+                self.logged_out(response.headers(), authorized).await?;
+            } else if is_redirect(status) {
+                href = self.redirected(&url, response.headers())?;
+            } else {
+                let (parts, body) = response.into_parts();
+                return Ok(Answer {
+                    status,
+                    body: self.body(&parts.headers, body).await?,
+                    headers: parts.headers,
+                    href,
+                    is_repeated: false,
+                });
+            }
+        }
+        Err(Trouble::Lasting(self.unavailable(format!(
+            "{} {} is redirected or refused again and again; check `url` in the configuration",
+            request.method, request.href
+        ))))
+    }
+
+    /// One request and its answer, and whether the request carried a password.
+    async fn exchange(
+        &self,
+        request: &Request,
+        url: &Url,
+    ) -> Result<(http::Response<hyper::body::Incoming>, bool), Trouble> {
+        let mut wire = http::Request::new(Full::new(request.body.clone()));
+        *wire.method_mut() = request.method.clone();
+        *wire.uri_mut() = url.as_str().parse().map_err(|error| {
+            Trouble::Lasting(self.unavailable(format!("{url} cannot be requested: {error}")))
+        })?;
+        let headers = wire.headers_mut();
+        headers.clone_from(&request.headers);
+        headers.insert(USER_AGENT, HeaderValue::from_static("Convoke store-caldav"));
+        let mut authorized = false;
+        if let Some(login) = &self.login {
+            let private = url.scheme() == "https" || is_loopback(url);
+            let scheme = if private { Wire::Private } else { Wire::Plain };
+            let value = login
+                .authorization(scheme, &request.method, url.path())
+                .await;
+            if let Some(value) = value.map_err(|error| self.lasting(&error))? {
+                headers.insert(AUTHORIZATION, value);
+                authorized = true;
+            }
+        }
+        let response = self.http.client.request(wire).await;
+        let response = response.map_err(|error| Trouble::Passing(reason(&error)))?;
+        Ok((response, authorized))
+    }
+
+    /// `Ok` if there is something new to try after a 401.
+    async fn logged_out(&self, headers: &HeaderMap, authorized: bool) -> Result<(), Trouble> {
+        let Some(login) = &self.login else {
+            return Err(Trouble::Lasting(self.unavailable(
+                "it wants a password; give `login` a username and a password_file",
+            )));
+        };
+        let next = login.refused(headers, authorized).await;
+        let problem = match next.map_err(|error| self.lasting(&error))? {
+            Next::TryAgain => return Ok(()),
+            Next::Refused => format!(
+                "it refuses the password; put the right one into {}",
+                login.file().display()
+            ),
+            Next::UnknownScheme => {
+                "it takes neither Basic nor Digest; have it offer one of them".to_owned()
+            }
+        };
+        Err(Trouble::Lasting(self.unavailable(problem)))
+    }
+
+    fn redirected(&self, from: &Url, headers: &HeaderMap) -> Result<Href, Trouble> {
+        let location = headers.get(LOCATION).and_then(|it| it.to_str().ok());
+        let to = location.and_then(|it| from.join(it).ok());
+        let problem = match to {
+            Some(to) if to.origin() == self.url.origin() => return Ok(Href::of(&to)),
+            Some(to) if to.scheme() != "https" => format!(
+                "it redirects to {to}, which is not https, and is not followed; mend the server's own address"
+            ),
+            Some(to) => format!(
+                "it redirects to another server, {to}; write that as `url` if it is the right one"
+            ),
+            None => "it redirects nowhere; check `url` in the configuration".to_owned(),
+        };
+        Err(Trouble::Lasting(self.unavailable(problem)))
+    }
+
+    async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: hyper::body::Incoming,
+    ) -> Result<Bytes, Trouble> {
+        let huge = || {
+            let most = MOST_BYTES >> 20;
+            Trouble::Lasting(
+                self.unavailable(format!("an answer of more than {most} MiB is not read")),
+            )
+        };
+        let body = match Limited::new(body, MOST_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(huge()),
+            Err(error) => {
+                return Err(Trouble::Passing(format!("its answer broke off: {error}")));
+            }
+        };
+        let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        if encoding.is_none_or(|it| it.eq_ignore_ascii_case(b"identity")) {
+            return Ok(body);
+        }
+        let mut plain = Vec::new();
+        let mut reader = GzDecoder::new(&*body).take(MOST_BYTES as u64 + 1);
+        reader.read_to_end(&mut plain).map_err(|error| {
+            Trouble::Lasting(self.unavailable(format!(
+                "its compressed answer cannot be read ({error}); see the server's log"
+            )))
+        })?;
+        if plain.len() > MOST_BYTES {
+            return Err(huge());
+        }
+        Ok(plain.into())
+    }
+
+    fn lasting(&self, error: &Error) -> Trouble {
+        Trouble::Lasting(self.unavailable(error))
+    }
+}
+
+/// Statuses that another try may change. 501, 505, 507 and 511 stay.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 307 | 308)
+}
+
+/// The innermost reason is the one that helps.
+fn reason(error: &hyper_util::client::legacy::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let what = if error.is_connect() {
+        "it cannot be reached"
+    } else {
+        "the connection broke"
+    };
+    format!("{what}: {innermost}")
+}

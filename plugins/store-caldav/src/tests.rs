@@ -1,0 +1,409 @@
+//! The plugin against a server that misbehaves; against real ones it is tried in `tests/live`.
+
+mod fake;
+
+use super::*;
+use convoke_sdk::conformance;
+use fake::{Fake, Fault, Reply, Seen, reply};
+use http::header;
+use std::fs;
+
+const PASSWORD: &str = "correct horse";
+
+/// A server, and a store in front of it.
+struct World {
+    server: Fake,
+    folder: tempfile::TempDir,
+    store: CalDavStore,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (server, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+        let store = open(&server.origin, &folder).await;
+        Self {
+            server,
+            folder,
+            store,
+        }
+    }
+
+    async fn put(&self, uid: &str, when: Precondition) -> Result<Etag> {
+        self.store.put(&anna(), object(uid, 10), when).await
+    }
+
+    async fn get(&self, uid: &str) -> Result<Option<StoredObject>> {
+        self.store.get(&anna(), &Uid::new(uid).unwrap()).await
+    }
+
+    async fn busy(&self) -> Result<usize> {
+        let busy = self.store.busy(&anna(), TimeRange::ALL).await;
+        busy.map(|busy| busy.spans.len())
+    }
+
+    /// How often something was written or tried to be.
+    fn writes(&self) -> usize {
+        let seen = self.server.seen();
+        seen.iter().filter(|it| it.method == "PUT").count()
+    }
+}
+
+async fn open(origin: &str, folder: &tempfile::TempDir) -> CalDavStore {
+    let password = folder.path().join("password");
+    if !password.exists() {
+        fs::write(password, format!("{PASSWORD}\n")).unwrap();
+    }
+    let config = format!(
+        "home = \"{origin}/{{user}}/\"\ntimeout = 1\nlogin = {{ username = \"convoke\", password_file = \"password\" }}"
+    );
+    let config = toml::from_str(&config).unwrap();
+    let host = conformance::host(folder.path());
+    CalDavStore::open(config, host).await.unwrap()
+}
+
+fn anna() -> UserId {
+    UserId::new("anna@example.org").unwrap()
+}
+
+/// An hour of a day in 2027.
+fn object(uid: &str, hour: u8) -> NewObject {
+    let data = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nDTSTART:20270104T{hour}0000Z\r\nDTEND:20270104T{hour}3000Z\r\n\
+         SUMMARY:Meeting\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    .into_bytes();
+    let index = conformance::host(".").index(&data).unwrap();
+    NewObject { data, index }
+}
+
+/// Whatever is asked, this is the answer.
+fn always(answer: impl Fn() -> Reply + Send + 'static) -> impl FnMut(&Seen) -> Option<Fault> {
+    move |_| Some(Fault::Answer(answer()))
+}
+
+fn redirect(to: &'static str) -> impl FnMut(&Seen) -> Option<Fault> {
+    always(move || {
+        let mut answer = reply(301, "text/html", "moved");
+        let to = to.parse().unwrap();
+        answer.headers_mut().insert(header::LOCATION, to);
+        answer
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_a_store_promises() {
+    let world = World::new().await;
+    let users = ["anna@example.org", "bo@example.org"];
+    let users = users.map(|user| CalendarAddress::new(user).unwrap());
+    let open = async || Ok(open(&world.server.origin, &world.folder).await);
+    let report = conformance::store_with_users(open, &users).await;
+    report.assert_kept();
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_the_server_is_to_be_tried_later_and_says_what_to_do() {
+    type Faults = Box<dyn FnMut(&Seen) -> Option<Fault> + Send>;
+    let html = || reply(200, "text/html", "<html><body>Log in</body></html>");
+    let broken = || {
+        reply(
+            207,
+            "application/xml",
+            "<D:multistatus xmlns:D=\"DAV:\"><D:response>",
+        )
+    };
+    let bomb = || {
+        use std::io::Write;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&vec![b' '; 65 << 20]).unwrap();
+        let mut bomb = reply(207, "application/xml", gzip.finish().unwrap());
+        let encoding = "gzip".parse().unwrap();
+        bomb.headers_mut()
+            .insert(header::CONTENT_ENCODING, encoding);
+        bomb
+    };
+    let cases: [(&str, Faults, &str); 10] = [
+        (
+            "overloaded",
+            Box::new(always(|| reply(503, "text/plain", ""))),
+            "is the server up",
+        ),
+        ("silent", Box::new(|_| Some(Fault::Silence)), "no answer"),
+        ("a login page", Box::new(always(html)), "login page"),
+        ("broken XML", Box::new(always(broken)), "it ends too early"),
+        ("a bomb", Box::new(always(bomb)), "MiB is not read"),
+        (
+            "to http",
+            Box::new(redirect("http://elsewhere.example/")),
+            "not https",
+        ),
+        (
+            "elsewhere",
+            Box::new(redirect("https://elsewhere.example/")),
+            "write that as `url`",
+        ),
+        (
+            "in a circle",
+            Box::new(redirect("/anna/")),
+            "again and again",
+        ),
+        (
+            "forbidden",
+            Box::new(always(|| reply(403, "text/plain", ""))),
+            "give the login the right",
+        ),
+        (
+            "no CalDAV",
+            Box::new(always(|| reply(501, "text/plain", ""))),
+            "is it a CalDAV server",
+        ),
+    ];
+    let world = World::new().await;
+    world.put("before", Precondition::Any).await.unwrap();
+    world.busy().await.unwrap();
+    for (name, faults, remedy) in cases {
+        world.server.misbehave(faults);
+        world.server.seen();
+        let before = world.server.objects();
+        for failure in [
+            world.busy().await.map(drop),
+            world.get("unknown").await.map(drop),
+            world.put("unknown", Precondition::Absent).await.map(drop),
+        ] {
+            let error = failure.expect_err(name);
+            let text = error.to_string();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{name}: {text}");
+            for part in [
+                &*world.server.origin,
+                "anna@example.org",
+                "`convoke`",
+                remedy,
+            ] {
+                assert!(text.contains(part), "{name}: expected `{part}` in: {text}");
+            }
+            assert!(!text.contains(PASSWORD), "{name}: {text}");
+        }
+        assert_eq!(world.server.objects(), before, "{name}");
+    }
+    world.server.behave();
+    assert_eq!(world.busy().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_to_be_tried_later() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let store = open(&origin, &tempfile::tempdir().unwrap()).await;
+    let error = store.busy(&anna(), TimeRange::ALL).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains(&origin), "{error}");
+}
+
+#[tokio::test]
+async fn a_revoked_password_is_named_and_a_new_one_needs_no_restart() {
+    let world = World::new().await;
+    let guard = |password: &'static str| {
+        use base64::{Engine, prelude::BASE64_STANDARD};
+        let pair = BASE64_STANDARD.encode(format!("convoke:{password}"));
+        move |seen: &Seen| {
+            let authorization = seen.headers.get(header::AUTHORIZATION);
+            if authorization.is_some_and(|it| *it == format!("Basic {pair}")) {
+                return None;
+            }
+            let mut refusal = reply(401, "text/plain", "");
+            let challenge = "Basic realm=\"calendars\"".parse().unwrap();
+            refusal
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+            Some(Fault::Answer(refusal))
+        }
+    };
+    world.server.misbehave(guard(PASSWORD));
+    world.put("before", Precondition::Any).await.unwrap();
+    world.server.misbehave(guard("another"));
+    let error = world.busy().await.unwrap_err();
+    let file = world.folder.path().join("password");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    for part in [
+        &*file.display().to_string(),
+        "refuses the password",
+        "anna@example.org",
+    ] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    assert!(
+        world.server.seen().len() < 10,
+        "it must not look like an attack"
+    );
+    fs::write(file, "another\n").unwrap();
+    assert_eq!(world.busy().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_is_tried_again_is_written_once() {
+    let world = World::new().await;
+    for (uid, lose_answer) in [("overloaded", false), ("answer lost", true)] {
+        let mut failed = false;
+        world.server.misbehave(move |seen| {
+            if seen.method != "PUT" || std::mem::replace(&mut failed, true) {
+                return None;
+            }
+            let answer = reply(502, "text/plain", "");
+            Some(if lose_answer {
+                Fault::After(answer)
+            } else {
+                Fault::Answer(answer)
+            })
+        });
+        world.server.seen();
+        let etag = world.put(uid, Precondition::Absent).await.unwrap();
+        assert_eq!(world.writes(), 2, "{uid}");
+        let there = world.get(uid).await.unwrap().unwrap();
+        assert_eq!(
+            (there.etag, there.data),
+            (etag, object(uid, 10).data),
+            "{uid}"
+        );
+    }
+    assert_eq!(world.server.objects().len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_lies_about_etags_is_found_out() {
+    let world = World::new().await;
+    let etag = world.put("one", Precondition::Any).await.unwrap();
+    let refuse = |seen: &Seen| {
+        let refused = seen.method == "PUT";
+        refused.then(|| Fault::Answer(reply(412, "text/plain", "")))
+    };
+    world.server.misbehave(refuse);
+    world.server.seen();
+    let error = world
+        .put("one", Precondition::Matches(etag))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains("it refuses If-Match"), "{error}");
+    assert_eq!(world.writes(), 1);
+
+    let untagged = |seen: &Seen| {
+        let read = seen.method == "GET";
+        let object = object("one", 10).data;
+        read.then(|| Fault::Answer(reply(200, "text/calendar", object)))
+    };
+    world.server.misbehave(untagged);
+    let error = world.get("one").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains("without an ETag"), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_page_instead_of_an_object_does_not_look_like_a_removal() {
+    let world = World::new().await;
+    world.put("one", Precondition::Any).await.unwrap();
+    world.server.misbehave(|seen: &Seen| {
+        let read = seen.method == "GET";
+        read.then(|| Fault::Answer(reply(200, "text/html", "<html>Log in</html>")))
+    });
+    let error = world.get("one").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.message().contains("login page"), "{error}");
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_skipped_and_left_alone() {
+    let world = World::new().await;
+    let broken = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:broken\r\nEND:VCALENDAR\r\n";
+    world.server.write("/anna/work/broken.ics", broken);
+    world
+        .server
+        .write("/anna/work/fine.ics", &object("fine", 11).data);
+    assert_eq!(world.busy().await.unwrap(), 1);
+    assert_eq!(world.get("broken").await.unwrap(), None);
+    world.put("fine", Precondition::Any).await.unwrap();
+    assert_eq!(world.busy().await.unwrap(), 1);
+    let objects = world.server.objects();
+    assert_eq!(objects["/anna/work/broken.ics"], broken);
+    assert_eq!(objects.len(), 2, "{:?}", objects.keys());
+}
+
+#[tokio::test]
+async fn what_another_program_does_is_seen_and_not_overwritten() {
+    let world = World::new().await;
+    let path = "/anna/work/by-hand.ics";
+    world.server.write(path, &object("shared", 10).data);
+    let before = world.get("shared").await.unwrap().unwrap();
+    world.server.write(path, &object("shared", 12).data);
+    let stale = Precondition::Matches(before.etag);
+    let error = world.put("shared", stale).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    let now = world.get("shared").await.unwrap().unwrap();
+    assert_eq!(now.data, object("shared", 12).data);
+    world
+        .put("shared", Precondition::Matches(now.etag))
+        .await
+        .unwrap();
+    let paths: Vec<String> = world.server.objects().into_keys().collect();
+    assert_eq!(paths, [path]);
+}
+
+#[tokio::test]
+async fn busy_time_costs_one_request_while_nothing_changes() {
+    let world = World::new().await;
+    for number in 0..60 {
+        let data = object(&format!("event {number}"), 10).data;
+        world
+            .server
+            .write(&format!("/anna/work/{number}.ics"), &data);
+    }
+    assert_eq!(world.busy().await.unwrap(), 60);
+    world.server.seen();
+    assert_eq!(world.busy().await.unwrap(), 60);
+    assert_eq!(world.server.seen().len(), 1);
+    world
+        .server
+        .write("/anna/work/0.ics", &object("event 0", 11).data);
+    assert_eq!(world.busy().await.unwrap(), 60);
+    let methods: Vec<_> = world
+        .server
+        .seen()
+        .into_iter()
+        .map(|it| it.method)
+        .collect();
+    assert_eq!(methods, ["PROPFIND", "PROPFIND", "REPORT"]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_work_says_what_to_write() {
+    for (config, part) in [
+        ("", "names no calendar users"),
+        ("home = \"dav.example.org/{user}/\"", "is no URL"),
+        ("home = \"http://dav.example.org/{user}/\"", "write https"),
+        (
+            "home = \"https://anna:secret@dav.example.org/{user}/\"",
+            "under `login`",
+        ),
+        (
+            "home = \"ftp://dav.example.org/{user}/\"",
+            "expected an https URL",
+        ),
+        ("[users.\"anna@example.org\"]", "neither `url` nor `home`"),
+        (
+            "url = \"https://dav.example.org/\"\n[users.anna]",
+            "no `address`",
+        ),
+        (
+            "home = \"https://dav.example.org/{user}/\"\nca = \"missing.pem\"",
+            "`config.ca`",
+        ),
+    ] {
+        let config = toml::from_str(config).unwrap();
+        let host = conformance::host(".");
+        let Err(error) = CalDavStore::open(config, host).await else {
+            panic!("{part}: it was taken");
+        };
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.message().contains(part), "{error}");
+        assert!(!error.message().contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,254 @@
+//! A small CalDAV server that does as it is told: one calendar a user, `/anna/work/`, and faults on demand.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard},
+};
+use tokio::net::TcpListener;
+
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+/// What the server does instead.
+pub(super) enum Fault {
+    /// It answers so.
+    Answer(Reply),
+    /// It does what it is asked, and answers so.
+    After(Reply),
+    /// It never answers.
+    Silence,
+}
+
+type Faults = Box<dyn FnMut(&Seen) -> Option<Fault> + Send>;
+
+#[derive(Default)]
+struct Inside {
+    objects: BTreeMap<String, (u64, Vec<u8>)>,
+    changes: u64,
+    seen: Vec<Seen>,
+    faults: Option<Faults>,
+}
+
+/// A running server.
+#[derive(Clone)]
+pub(super) struct Fake {
+    pub(super) origin: String,
+    inside: Arc<Mutex<Inside>>,
+}
+
+impl Fake {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            origin: format!("http://{}", listener.local_addr().unwrap()),
+            inside: Arc::default(),
+        };
+        let served = fake.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let fake = served.clone();
+                let service = service_fn(move |request| fake.clone().serve(request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        fake
+    }
+
+    /// From now on.
+    pub(super) fn misbehave(&self, faults: impl FnMut(&Seen) -> Option<Fault> + Send + 'static) {
+        self.inside().faults = Some(Box::new(faults));
+    }
+
+    pub(super) fn behave(&self) {
+        self.inside().faults = None;
+    }
+
+    /// What another program writes.
+    pub(super) fn write(&self, path: &str, data: &[u8]) {
+        self.inside().write(path, data);
+    }
+
+    pub(super) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let inside = self.inside();
+        let objects = inside.objects.iter();
+        objects
+            .map(|(path, (_, data))| (path.clone(), data.clone()))
+            .collect()
+    }
+
+    /// The requests since the last time this was asked.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.inside().seen)
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
+    async fn serve(self, request: Request<Incoming>) -> Result<Reply, Infallible> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = body.collect().await else {
+            return Ok(empty(StatusCode::BAD_REQUEST));
+        };
+        let body = body.to_bytes();
+        let seen = Seen {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        let fault = {
+            let mut inside = self.inside();
+            inside.seen.push(seen.clone());
+            inside.faults.as_mut().and_then(|faults| faults(&seen))
+        };
+        Ok(match fault {
+            None => self.inside().answer(&seen),
+            Some(Fault::Answer(reply)) => reply,
+            Some(Fault::After(reply)) => {
+                self.inside().answer(&seen);
+                reply
+            }
+            Some(Fault::Silence) => std::future::pending().await,
+        })
+    }
+}
+
+pub(super) fn reply(status: u16, media_type: &str, body: impl Into<Bytes>) -> Reply {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, media_type)
+        .body(Full::new(body.into()))
+        .unwrap()
+}
+
+fn empty(status: StatusCode) -> Reply {
+    reply(status.as_u16(), "text/plain", "")
+}
+
+impl Inside {
+    fn write(&mut self, path: &str, data: &[u8]) -> u64 {
+        self.changes += 1;
+        let object = (self.changes, data.to_vec());
+        self.objects.insert(path.to_owned(), object);
+        self.changes
+    }
+
+    fn answer(&mut self, seen: &Seen) -> Reply {
+        let there = self.objects.get(&seen.path).map(|(version, _)| *version);
+        let has = |name, value: &str| seen.headers.get(name).is_some_and(|it| it == value);
+        let tag = |version: u64| format!("\"{version}\"");
+        let refused = (has("if-none-match", "*") && there.is_some())
+            || seen.headers.contains_key("if-match")
+                && !there.is_some_and(|version| has("if-match", &tag(version)));
+        match seen.method.as_str() {
+            "PUT" | "DELETE" if refused => empty(StatusCode::PRECONDITION_FAILED),
+            "PUT" => {
+                let version = self.write(&seen.path, seen.body.as_bytes());
+                let mut reply = empty(StatusCode::CREATED);
+                let tag = tag(version).parse().unwrap();
+                reply.headers_mut().insert(header::ETAG, tag);
+                reply
+            }
+            "DELETE" => {
+                self.changes += 1;
+                match self.objects.remove(&seen.path) {
+                    Some(_) => empty(StatusCode::NO_CONTENT),
+                    None => empty(StatusCode::NOT_FOUND),
+                }
+            }
+            "GET" => match self.objects.get(&seen.path) {
+                Some((version, data)) => {
+                    let mut reply = reply(200, "text/calendar", data.clone());
+                    let tag = tag(*version).parse().unwrap();
+                    reply.headers_mut().insert(header::ETAG, tag);
+                    reply
+                }
+                None => empty(StatusCode::NOT_FOUND),
+            },
+            "PROPFIND" => self.propfind(seen),
+            "REPORT" => self.report(seen),
+            _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    fn propfind(&self, seen: &Seen) -> Reply {
+        let user = seen.path.split('/').nth(1).unwrap_or_default();
+        if !["anna", "bo"].contains(&user) {
+            return empty(StatusCode::NOT_FOUND);
+        }
+        let mut responses = String::new();
+        if seen.path.ends_with("/work/") {
+            for (path, (version, _)) in &self.objects {
+                if path.starts_with(&seen.path) {
+                    responses += &response(path, &format!("<D:getetag>\"{version}\"</D:getetag>"));
+                }
+            }
+        } else {
+            let path = format!("/{user}/work/");
+            let changes = self.changes;
+            responses += &response(
+                &format!("/{user}/"),
+                "<D:resourcetype><D:collection/></D:resourcetype>",
+            );
+            responses += &response(
+                &path,
+                &format!(
+                    "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><CS:getctag>{changes}</CS:getctag>"
+                ),
+            );
+        }
+        multistatus(&responses)
+    }
+
+    fn report(&self, seen: &Seen) -> Reply {
+        let mut responses = String::new();
+        for (path, (version, data)) in &self.objects {
+            let data = String::from_utf8_lossy(data);
+            let is_asked = seen.body.contains(&format!("<D:href>{path}</D:href>"))
+                || seen.body.contains("calendar-query") && path.starts_with(&seen.path);
+            if is_asked {
+                let mut escaped = String::new();
+                for letter in data.chars() {
+                    match letter {
+                        '<' | '>' | '&' => write!(escaped, "&#{};", u32::from(letter)).unwrap(),
+                        _ => escaped.push(letter),
+                    }
+                }
+                let found = format!(
+                    "<D:getetag>\"{version}\"</D:getetag><C:calendar-data>{escaped}</C:calendar-data>"
+                );
+                responses += &response(path, &found);
+            }
+        }
+        multistatus(&responses)
+    }
+}
+
+fn response(path: &str, prop: &str) -> String {
+    format!(
+        "<D:response><D:href>{path}</D:href><D:propstat><D:prop>{prop}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+    )
+}
+
+fn multistatus(responses: &str) -> Reply {
+    let body = format!(
+        "<D:multistatus xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\">{responses}</D:multistatus>"
+    );
+    reply(207, "application/xml", body)
+}
