@@ -124,7 +124,10 @@ async fn others(question: &Question<'_>, notes: &mut Notes) {
         let (good, text) = match question.get(query, None).await {
             Ok(answer) => (
                 answer.status == StatusCode::BAD_REQUEST,
-                format!("GET ?{query} is answered {}", answer.status),
+                match query {
+                    "" => format!("GET without an action is answered {}", answer.status),
+                    query => format!("GET ?{query} is answered {}", answer.status),
+                },
             ),
             Err(error) => (false, error.to_string()),
         };
