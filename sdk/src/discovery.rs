@@ -26,6 +26,7 @@ pub trait Discovery: Sized + Send + Sync + 'static {
 
 /// What a strategy knows about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Discovered {
     /// These receivers serve it; the first one that answers is used.
     Receivers(Vec<Receiver>),
@@ -44,6 +45,7 @@ impl Discovered {
 
 /// One receiver, and what was learnt on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Receiver {
     /// Where to POST.
@@ -61,6 +63,7 @@ pub struct Receiver {
 
 /// What DNSSEC says of a look-up (RFC 4035 §4.3). What it says was forged is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Dnssec {
     /// Signed from a trust anchor down.
     Secure,

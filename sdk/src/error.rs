@@ -7,6 +7,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure it was; the host turns each into the right answer to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Not now; trying again later may help (a server is down, a lock is held, a disk is full).
@@ -29,6 +30,7 @@ pub enum ErrorKind {
 ///
 /// The text is never shown to a remote peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,

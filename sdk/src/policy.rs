@@ -22,6 +22,7 @@ pub trait Policy: Sized + Send + Sync + 'static {
 
 /// One recipient of one message, and who sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct AccessRequest {
     /// What is asked for, in short.
@@ -98,6 +99,7 @@ impl AccessRequest {
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Action {
     /// See when the recipient is busy.
@@ -112,6 +114,7 @@ pub enum Action {
 
 /// Something the peer proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Proof {
     /// A DKIM signature of this domain verified.
     Dkim(Domain),
@@ -123,6 +126,7 @@ pub enum Proof {
 
 /// What a policy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decision {
     /// Yes, within the grant.
     Allow(Grant),
@@ -146,6 +150,7 @@ impl Decision {
 
 /// How far an allowance goes. The default has no limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Grant {
     /// How much of the busy time is shown.
@@ -159,6 +164,7 @@ pub struct Grant {
 
 /// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Uninvited {
     /// They come on the organizer's list with their answer, and are told so.
     Accept,
@@ -168,6 +174,7 @@ pub enum Uninvited {
 
 /// How often a domain may be allowed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimit {
     /// So many recipients in so long, for all users of one domain together.
     pub rate: Rate,
@@ -177,6 +184,7 @@ pub struct RateLimit {
 
 /// How much of somebody's busy time is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Detail {
     /// Busy, tentative and unavailable are told apart.
     #[default]

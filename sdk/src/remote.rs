@@ -6,6 +6,8 @@
 
 mod services;
 
+#[cfg(target_os = "linux")]
+pub use convoke_abi::load::Sealed;
 pub use convoke_abi::{
     VERSION_TEXT as ABI_VERSION,
     load::{
@@ -34,7 +36,7 @@ use convoke_abi::{
 use std::sync::Arc;
 
 /// A plugin did not open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NotOpened {
     /// What it says.
     pub error: Error,

@@ -119,6 +119,7 @@ pub trait Store: Sized + Send + Sync + 'static {
 
 /// A calendar user of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct CalendarUser {
     /// What the store calls it.
@@ -159,6 +160,7 @@ impl CalendarUser {
 
 /// A calendar user to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NewUser {
     /// Its main address.
@@ -188,6 +190,7 @@ impl NewUser {
 
 /// CUTYPE (RFC 5545 §3.2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum UserKind {
     /// A person.
     #[default]
@@ -202,19 +205,23 @@ pub enum UserKind {
 
 /// An object as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct StoredObject {
     /// Its UID.
     pub uid: Uid,
     /// Its version.
     pub etag: Etag,
     /// iCalendar, as it was put.
+    #[cfg_attr(feature = "host", serde(with = "serde_bytes"))]
     pub data: Vec<u8>,
 }
 
 /// An object to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct NewObject {
     /// iCalendar: one VCALENDAR whose components share one UID.
+    #[cfg_attr(feature = "host", serde(with = "serde_bytes"))]
     pub data: Vec<u8>,
     /// What the host found in it.
     pub index: ObjectIndex,
@@ -222,6 +229,7 @@ pub struct NewObject {
 
 /// When a write may happen (RFC 9110 §13.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Precondition {
     /// Whatever is there.
     Any,
@@ -233,6 +241,7 @@ pub enum Precondition {
 
 /// A store's part of a free-busy answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Busy {
     /// Indexed spans that overlap the range, in any order.
     pub spans: Vec<BusySpan>,
@@ -242,6 +251,7 @@ pub struct Busy {
 
 /// Where to go on, and how far.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Page {
     /// The cursor of the page before; `None` for the first page.
     pub after: Option<Cursor>,
@@ -251,10 +261,12 @@ pub struct Page {
 
 /// Where a listing or a history stopped. Opaque, made by the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cursor(pub String);
 
 /// One page.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Listing<T> {
     /// The items.
     pub items: Vec<T>,
@@ -264,6 +276,7 @@ pub struct Listing<T> {
 
 /// One object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct ObjectSummary {
     /// Its UID.
     pub uid: Uid,
@@ -275,6 +288,7 @@ pub struct ObjectSummary {
 
 /// What happened since a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct Changes {
     /// Objects made or changed, each once, in their latest version.
     pub changed: Vec<ObjectSummary>,
@@ -286,6 +300,7 @@ pub struct Changes {
 
 /// A scheduling message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeptMessage {
     /// Who sent it.
     pub originator: CalendarAddress,
@@ -296,11 +311,13 @@ pub struct KeptMessage {
     /// The UID it is about.
     pub uid: Uid,
     /// iCalendar with METHOD.
+    #[cfg_attr(feature = "host", serde(with = "serde_bytes"))]
     pub data: Vec<u8>,
 }
 
 /// What became of a message handed to a store whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub enum Delivery {
     /// The store does no iTIP; the host does it.
     NotTaken,

@@ -3,7 +3,7 @@
 use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program};
 use convoke::{
     config::Config,
-    plugin::Plugins,
+    plugin::{self, Plugins},
     serve::{self, ListenerNote},
 };
 use convoke_sdk::{CalendarAddress, NewUser, Uid};
@@ -407,7 +407,11 @@ impl Host {
         runtime
             .expect("the system gives a runtime")
             .block_on(async {
-                let plugins = Plugins::open(&serve::setup(&config)).await;
+                let setup = plugin::Setup {
+                    program: program(),
+                    ..serve::setup(&config)
+                };
+                let plugins = Plugins::open(&setup).await;
                 work(plugins.unwrap_or_else(|error| panic!("{error}"))).await
             })
     }

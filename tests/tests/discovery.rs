@@ -2,7 +2,7 @@
 
 use convoke::plugin::{PluginEntry, Plugins, Setup as PluginSetup};
 use convoke_sdk::{CalendarAddress, Discovered, Receiver, remote::Kind};
-use convoke_tests::{Broken, Host, NameServer, Post, Setup, plugin_directory};
+use convoke_tests::{Broken, Host, NameServer, Post, Setup, plugin_directory, program};
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 const SERVICE: &str = "_ischedules._tcp.example.org";
@@ -21,6 +21,7 @@ async fn open(names: &NameServer, config: &str) -> Result<Plugins, String> {
         trusted_keys: Vec::new(),
         domains: Vec::new(),
         index: Arc::new(|_, _| Err(convoke_sdk::Error::internal("nobody asks"))),
+        program: program(),
     };
     Plugins::open(&setup).await.map_err(|it| it.to_string())
 }

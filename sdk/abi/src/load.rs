@@ -123,6 +123,19 @@ impl Candidate {
         }
     }
 
+    /// Holds its bytes ready for another process to load. The caller has [checked](Self::check) it.
+    #[cfg(target_os = "linux")]
+    pub fn seal(self) -> Result<Sealed, Refusal> {
+        match Image::new(&self.file, &self.data) {
+            Ok(image) => Ok(Sealed {
+                image,
+                file: self.file,
+                manifest: self.manifest,
+            }),
+            Err(reason) => Err(Refusal::new(&self.file, reason)),
+        }
+    }
+
     fn root(&self) -> Result<root::PluginRoot_Ref, Reason> {
         /// What is loaded, by the SHA-256 of its bytes.
         static LOADED: Mutex<BTreeMap<[u8; 32], root::PluginRoot_Ref>> =
@@ -132,9 +145,55 @@ impl Candidate {
         if let Some(root) = loaded.get(&digest) {
             return Ok(*root);
         }
-        let root = open(&self.file, &self.data)?;
+        let root = open(Image::new(&self.file, &self.data)?)?;
         loaded.insert(digest, root);
         Ok(root)
+    }
+}
+
+/// The bytes of a library that was checked, for a process of its own to load: nobody can change them.
+#[cfg(target_os = "linux")]
+pub struct Sealed {
+    /// Where the file lay.
+    pub file: PathBuf,
+    /// What it says about itself.
+    pub manifest: Manifest,
+    image: Image,
+}
+
+#[cfg(target_os = "linux")]
+impl Sealed {
+    /// The sealed memory, to be handed to another process.
+    pub fn share(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.image.share()
+    }
+
+    /// In that process: takes the memory. `file` stands in messages.
+    pub fn received(file: PathBuf, memory: std::os::fd::OwnedFd) -> Result<Self, Refusal> {
+        let read = Image::received(memory).and_then(|(image, data)| {
+            let manifest = object::manifest(&data)?;
+            Ok((image, manifest))
+        });
+        match read {
+            Ok((image, manifest)) => Ok(Self {
+                file,
+                manifest,
+                image,
+            }),
+            Err(reason) => Err(Refusal::new(&file, reason)),
+        }
+    }
+
+    /// Loads it, for good, and compares layouts.
+    pub fn load(self) -> Result<Library, Refusal> {
+        match open(self.image) {
+            Ok(root) => Ok(Library {
+                root,
+                file: self.file,
+                manifest: self.manifest,
+            }),
+            Err(reason) => Err(Refusal::new(&self.file, reason)),
+        }
     }
 }
 
@@ -149,9 +208,9 @@ pub struct Library {
     pub manifest: Manifest,
 }
 
-fn open(file: &Path, data: &[u8]) -> Result<root::PluginRoot_Ref, Reason> {
+fn open(image: Image) -> Result<root::PluginRoot_Ref, Reason> {
     // Never dropped: the loader knows a library by its path, and a later image at the same one would be taken for it.
-    let image = ManuallyDrop::new(Image::new(file, data)?);
+    let image = ManuallyDrop::new(image);
     // SAFETY: loading runs the library's initialisers. The administrator chose the file, these are its bytes as they
     // were checked, and it was made by `plugin!`, which adds none.
     let library =

@@ -4,7 +4,7 @@ use convoke::{
     plugin::{PluginEntry, Plugins, Setup},
 };
 use convoke_sdk::{Error, remote::Candidate};
-use convoke_tests::{plugin_directory, plugin_file};
+use convoke_tests::{plugin_directory, plugin_file, program};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
@@ -289,6 +289,7 @@ async fn a_wrong_key_of_a_plugin_has_its_own_line_and_column() {
         entries: config.plugins,
         plugin_directories: vec![plugin_directory()],
         trusted_keys: Vec::new(),
+        program: program(),
         config_file: config.file,
         domains: config.server.domains,
         index: Arc::new(|_, _| Err(Error::unsupported("not here"))),

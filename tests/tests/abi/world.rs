@@ -1,11 +1,13 @@
 //! A host's plugins for one test.
 
-use convoke::plugin::{PluginEntry, PluginErrors, Plugins, Position, Setup};
+use convoke::plugin::{
+    Confinement, Isolation, PluginEntry, PluginErrors, Plugins, Position, Setup,
+};
 use convoke_sdk::{
     CalendarAddress, Domain, Error, ObjectIndex, Uid,
     remote::Kind::{self, Discovery, Policy, Store},
 };
-use convoke_tests::plugin_directory;
+use convoke_tests::{plugin_directory, program};
 use std::{
     io,
     path::PathBuf,
@@ -26,6 +28,14 @@ pub(crate) fn policy(plugin: &str, config: &str) -> PluginEntry {
 
 pub(crate) fn store(plugin: &str, config: &str) -> PluginEntry {
     entry(Store, plugin, config)
+}
+
+/// The same in a process of its own.
+pub(crate) fn isolated(entry: PluginEntry, may: Confinement) -> PluginEntry {
+    PluginEntry {
+        isolation: Isolation::Process(may),
+        ..entry
+    }
 }
 
 fn entry(kind: Kind, plugin: &str, config: &str) -> PluginEntry {
@@ -52,6 +62,7 @@ pub(crate) fn setup(entries: Vec<PluginEntry>) -> Setup {
         entries,
         plugin_directories: vec![plugin_directory()],
         trusted_keys: Vec::new(),
+        program: program(),
         config_file: PathBuf::from("/etc/convoke/convoke.toml"),
         domains: vec![Domain::new("example.org").unwrap()],
         index: Arc::new(|user, data| {

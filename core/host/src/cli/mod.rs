@@ -90,11 +90,24 @@ enum Command {
     Plugin(plugin::Plugin),
     Probe(probe::Probe),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    PluginProcess(PluginProcess),
+}
+
+/// Be the process of a plugin: `serve` starts it, for `isolation = "process"`
+#[derive(Args)]
+#[command(after_help = "Example: none, it is nothing to run by hand.")]
+struct PluginProcess {
+    /// What the administrator calls the plugin, for who looks at the processes of the machine
+    name: String,
 }
 
 /// Runs the program: reads the arguments, does it, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::PluginProcess(_) = cli.command {
+        return crate::plugin::isolated::main();
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -129,6 +142,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,
             Command::Completions(completions) => completions.run(),
+            // Done before there were threads.
+            Command::PluginProcess(_) => Ok(()),
         }
     })
 }

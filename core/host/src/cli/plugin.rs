@@ -76,6 +76,9 @@ struct Shown {
     kinds: Vec<&'static str>,
     version: String,
     abi: String,
+    /// Where it runs, if the configuration names it: `in-process` or `process`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<&'static str>,
     state: &'static str,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +152,7 @@ impl From<&PluginInfo> for Shown {
             kinds: words(&info.kinds),
             version: info.version.clone(),
             abi: dotted(info.abi),
+            isolation: Some(info.isolation),
             state: info.state.as_str(),
             reason: None,
         }
@@ -163,6 +167,7 @@ impl Shown {
             kinds: vec![entry.kind.as_str()],
             version: String::new(),
             abi: String::new(),
+            isolation: Some(entry.isolation.as_str()),
             state: "failed",
             reason: Some(reason),
         }
@@ -176,6 +181,7 @@ impl Shown {
                 kinds: words(&candidate.manifest.kinds),
                 version: candidate.manifest.version.clone(),
                 abi: dotted(candidate.manifest.abi),
+                isolation: None,
                 state: "unused",
                 reason: None,
             },
@@ -185,6 +191,7 @@ impl Shown {
                 kinds: Vec::new(),
                 version: String::new(),
                 abi: String::new(),
+                isolation: None,
                 state: "refused",
                 reason: Some(refusal.to_string()),
             },
@@ -207,6 +214,7 @@ impl Shown {
             self.kinds.join(" "),
             self.version.clone(),
             abi,
+            self.isolation.unwrap_or("-").to_owned(),
             self.state.to_owned(),
             self.reason
                 .clone()

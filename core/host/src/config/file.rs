@@ -1,9 +1,10 @@
 //! The file as it is written: every key, with its default.
 
 use super::units::{AtMost, DateTime, Size, Span};
+use crate::plugin;
 use convoke_types::Domain;
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use toml::Spanned;
 
@@ -232,8 +233,53 @@ pub(super) struct Plugin {
     pub(super) name: Option<String>,
     pub(super) sha256: Option<String>,
     pub(super) timeout: Option<Span>,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) memory: Option<Spanned<Size>>,
+    pub(super) allow: Option<Spanned<Allow>>,
     #[serde(default)]
     pub(super) config: toml::Table,
     #[serde(default)]
     pub(super) domains: Vec<Domain>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Isolation {
+    InProcess,
+    Process,
+}
+
+/// What a plugin in a process of its own may do.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Allow {
+    pub(super) read: Vec<PathBuf>,
+    pub(super) write: Vec<PathBuf>,
+    pub(super) connect: Connect,
+}
+
+/// `true`, `false`, or a list of TCP ports.
+pub(super) struct Connect(pub(super) plugin::Connect);
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self(plugin::Connect::Nowhere)
+    }
+}
+
+impl<'de> Deserialize<'de> for Connect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let port = |value: toml::Value| value.as_integer().and_then(|it| u16::try_from(it).ok());
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Boolean(true) => Some(plugin::Connect::Anywhere),
+            toml::Value::Boolean(false) => Some(plugin::Connect::Nowhere),
+            toml::Value::Array(ports) => {
+                let ports = ports.into_iter().map(port).collect();
+                Option::map(ports, plugin::Connect::Ports)
+            }
+            _ => None,
+        }
+        .map(Self)
+        .ok_or_else(|| D::Error::custom("expected true, false, or TCP ports such as [443, 5432]"))
+    }
 }

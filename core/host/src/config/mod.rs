@@ -20,7 +20,7 @@ pub use error::ConfigError;
 pub(crate) use error::line_and_column;
 pub use file::{Attachment, Lookup, Role};
 
-use crate::plugin::{PluginEntry, Position};
+use crate::plugin::{Confinement, Isolation, PluginEntry, Position};
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
@@ -394,9 +394,13 @@ fn entries(
             name,
             sha256,
             timeout,
+            isolation,
+            memory,
+            allow,
             config,
             domains,
         } = entry.into_inner();
+        let isolation = isolated(isolation, memory, allow, at)?;
         if !domains.is_empty() && kind != Kind::Store {
             return Err(at.wrong(plugin.span(), "`domains` goes with `[[store]]` only"));
         }
@@ -406,6 +410,7 @@ fn entries(
             timeout: timeout.map(|timeout| timeout.0),
             config,
             domains,
+            isolation,
             position: Some(Position {
                 file: at.path.to_owned(),
                 line,
@@ -415,6 +420,46 @@ fn entries(
         });
     }
     Ok(entries)
+}
+
+fn isolated(
+    written: Option<file::Isolation>,
+    memory: Option<Spanned<units::Size>>,
+    allow: Option<Spanned<file::Allow>>,
+    at: &Locator,
+) -> Result<Isolation, ConfigError> {
+    if written != Some(file::Isolation::Process) {
+        let spans = [
+            memory.map(|memory| ("memory", memory.span())),
+            allow.map(|allow| ("allow", allow.span())),
+        ];
+        return match spans.into_iter().flatten().next() {
+            None => Ok(Isolation::InProcess),
+            Some((key, span)) => {
+                let text = format!("`{key}` goes with `isolation = \"process\"` only");
+                Err(at.wrong(span, &text))
+            }
+        };
+    }
+    let mut confinement = Confinement::default();
+    if let Some(memory) = memory {
+        confinement.memory = memory.get_ref().0 as u64;
+        if confinement.memory < Confinement::LEAST_MEMORY {
+            let text = "a process needs 64 MiB to begin with; raise `memory`";
+            return Err(at.wrong(memory.span(), text));
+        }
+    }
+    let absolute = |paths: Vec<PathBuf>| {
+        let paths = paths.into_iter();
+        paths.map(|path| at.folder().join(path)).collect()
+    };
+    if let Some(allow) = allow {
+        let allow = allow.into_inner();
+        confinement.read = absolute(allow.read);
+        confinement.write = absolute(allow.write);
+        confinement.connect = allow.connect.0;
+    }
+    Ok(Isolation::Process(confinement))
 }
 
 #[cfg(test)]

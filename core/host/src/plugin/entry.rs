@@ -4,6 +4,7 @@ use convoke_sdk::{
     CalendarUser, Domain, ObjectIndex, Result,
     remote::{Kind, Trust, TrustedKey},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     env, fmt,
     path::{Path, PathBuf},
@@ -29,6 +30,8 @@ pub struct Setup {
     pub domains: Vec<Domain>,
     /// What answers a plugin that asks for an index.
     pub index: IndexService,
+    /// The program that becomes the process of a plugin with `isolation = "process"`: [`own_program`], but in tests.
+    pub program: PathBuf,
 }
 
 impl Setup {
@@ -50,6 +53,11 @@ impl Setup {
             self.plugin_directories.clone()
         }
     }
+}
+
+/// The running program, whatever has become of its file.
+pub fn own_program() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
 }
 
 /// The folder of the running program; empty if the system does not say.
@@ -78,8 +86,73 @@ pub struct PluginEntry {
     pub config: toml::Table,
     /// For a store: the domains it serves; empty for all of the server's.
     pub domains: Vec<Domain>,
+    /// Where it runs.
+    pub isolation: Isolation,
     /// Where the entry stands, for messages.
     pub position: Option<Position>,
+}
+
+/// Where a plugin runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// In the host's process: the fastest.
+    #[default]
+    InProcess,
+    /// In a process of its own, which may do no more than this.
+    Process(Confinement),
+}
+
+impl Isolation {
+    /// The word in the configuration.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::InProcess => "in-process",
+            Self::Process(_) => "process",
+        }
+    }
+}
+
+/// What the process of a plugin may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The most memory it may write to, in bytes.
+    pub memory: u64,
+    /// Files and folders that it may read.
+    pub read: Vec<PathBuf>,
+    /// Files and folders that it may read and write.
+    pub write: Vec<PathBuf>,
+    /// Where it may connect to.
+    pub connect: Connect,
+}
+
+impl Confinement {
+    /// How much memory a process may have if its entry does not say: 512 MiB.
+    pub const MEMORY: u64 = 512 << 20;
+    /// The least that a process can begin with: 64 MiB.
+    pub const LEAST_MEMORY: u64 = 64 << 20;
+}
+
+impl Default for Confinement {
+    fn default() -> Self {
+        Self {
+            memory: Self::MEMORY,
+            read: Vec::new(),
+            write: Vec::new(),
+            connect: Connect::Nowhere,
+        }
+    }
+}
+
+/// Where the process of a plugin may connect to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Connect {
+    /// Nowhere: it can open no socket.
+    #[default]
+    Nowhere,
+    /// To these TCP ports, of any host; no UDP, so names are looked up only if port 53 is among them.
+    Ports(Vec<u16>),
+    /// Anywhere, by TCP, UDP and Unix sockets.
+    Anywhere,
 }
 
 impl PluginEntry {
@@ -93,6 +166,7 @@ impl PluginEntry {
             timeout: None,
             config: toml::Table::new(),
             domains: Vec::new(),
+            isolation: Isolation::InProcess,
             position: None,
         }
     }

@@ -1,8 +1,11 @@
 //! Why a plugin is not there.
 
 use super::{PluginEntry, Position, Setup, locate};
-use convoke_sdk::remote::{Kind, Library, NotOpened, Refusal};
-use std::{fmt, path::PathBuf};
+use convoke_sdk::remote::{Kind, NotOpened, Refusal};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// Why plugins are not there; a line for each.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +127,8 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub(super) fn not_opened(library: &Library, refused: NotOpened) -> Self {
-        let file = library.file.clone();
+    pub(super) fn not_opened(file: &Path, refused: NotOpened) -> Self {
+        let file = file.to_owned();
         let message = match &refused.config_key {
             Some(_) => refused.error.to_string(),
             None => format!("{} did not open: {}", file.display(), refused.error),

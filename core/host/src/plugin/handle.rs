@@ -3,18 +3,19 @@
 use super::{
     PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
+    placed::Placed,
 };
 use convoke_sdk::{
     Error, ErrorKind, Result,
-    remote::{Kind, Library},
+    remote::{Kind, Manifest},
 };
-use std::{future::Future, path::PathBuf, pin::pin, task::Poll, time::Duration};
+use std::{future::Future, path::Path, path::PathBuf, pin::pin, task::Poll, time::Duration};
 use tracing::{error, info, warn};
 
 /// An opened plugin: each call has a deadline and passes the breaker.
 pub struct Handle<R> {
     parts: Parts,
-    pub(super) remote: R,
+    pub(super) remote: Placed<R>,
 }
 
 /// What is known of an opened plugin, whatever its kind.
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     kinds: Vec<Kind>,
     version: String,
     abi: (u32, u32),
+    isolation: &'static str,
     breaker: Breaker,
 }
 
@@ -33,22 +35,34 @@ impl Parts {
     pub(super) fn new(
         name: String,
         entry: &PluginEntry,
-        library: &Library,
+        file: &Path,
+        manifest: &Manifest,
         deadline: Duration,
     ) -> Self {
         Self {
             name,
             kind: entry.kind,
             deadline: entry.timeout.unwrap_or(deadline),
-            file: library.file.clone(),
-            kinds: library.manifest.kinds.clone(),
-            version: library.manifest.version.clone(),
-            abi: library.manifest.abi,
+            file: file.to_owned(),
+            kinds: manifest.kinds.clone(),
+            version: manifest.version.clone(),
+            abi: manifest.abi,
+            isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
         }
     }
 
-    pub(super) fn around<R>(self, remote: R) -> Handle<R> {
+    /// The library.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// How long a call may take.
+    pub(super) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(super) fn around<R>(self, remote: Placed<R>) -> Handle<R> {
         Handle {
             parts: self,
             remote,
@@ -72,9 +86,11 @@ impl<R> Handle<R> {
             kinds: parts.kinds.clone(),
             version: parts.version.clone(),
             abi: parts.abi,
-            state: match parts.breaker.skipped() {
-                None => PluginState::Ready,
-                Some(skipped) => PluginState::Skipped {
+            isolation: parts.isolation,
+            state: match (self.remote.down(), parts.breaker.skipped()) {
+                (Some((reason, left)), _) => PluginState::Skipped { reason, left },
+                (None, None) => PluginState::Ready,
+                (None, Some(skipped)) => PluginState::Skipped {
                     reason: skipped.reason,
                     left: skipped.left,
                 },

@@ -22,6 +22,8 @@ pub struct PluginInfo {
     pub version: String,
     /// The ABI it was built for: major, minor.
     pub abi: (u32, u32),
+    /// Where it runs: `in-process` or `process`.
+    pub isolation: &'static str,
     /// How it fares.
     pub state: PluginState,
 }
@@ -31,7 +33,7 @@ pub struct PluginInfo {
 pub enum PluginState {
     /// It is asked.
     Ready,
-    /// It kept failing, and is not asked for a while.
+    /// It kept failing, or its process ended, and it is not asked for a while.
     Skipped {
         /// What it said last.
         reason: String,

@@ -7,6 +7,8 @@
 //! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
 //! | `locate` | where in the configuration file a key stands that a plugin does not take |
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
+//! | [`placed`] | where it runs: in the host's process, or in one of its own |
+//! | [`isolated`] | a plugin in a process of its own |
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
 //! | [`info`] | what `plugin list` shows |
@@ -14,7 +16,8 @@
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
 //! not answer denies; a discovery that does not answer never turns into a permanent refusal.
 //!
-//! Not here: a plugin that blocks a thread or ends the process, which only a process of its own could contain.
+//! A plugin that blocks a thread, corrupts memory or ends its process harms the host, unless its entry says
+//! `isolation = "process"`.
 
 pub mod breaker;
 pub mod discovery;
@@ -23,22 +26,29 @@ pub mod error;
 pub mod find;
 pub mod handle;
 pub mod info;
+pub mod isolated;
 mod locate;
+pub mod placed;
 pub mod policy;
 mod services;
 pub mod stores;
 
 pub use discovery::DiscoveryChain;
-pub use entry::{IndexService, PluginEntry, Position, Setup};
+pub use entry::{
+    Confinement, Connect, IndexService, Isolation, PluginEntry, Position, Setup, own_program,
+};
 pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::Handle;
 pub use info::{Installed, PluginInfo, PluginState, installed};
+pub use placed::Placed;
 pub use policy::{Allowance, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
-    Candidate, Kind, Library, Reason, RemoteDiscovery, RemotePolicy, RemoteStore,
+    Candidate, Kind, Library, NotOpened, Reason, Refusal, RemoteDiscovery, RemotePolicy,
+    RemoteStore, Services,
 };
+use isolated::Isolated;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tracing::debug;
 
@@ -149,42 +159,98 @@ fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> 
 
 async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
-    let refused = |problem: Problem| {
-        let mut error = fail(problem);
-        error.point_at_key(setup, entry);
-        error
-    };
-    let library = load(setup, entry).map_err(fail)?;
+    let candidate = candidate(setup, entry).map_err(fail)?;
+    let file = candidate.file.clone();
     let config =
         toml::to_string(&entry.config).map_err(|error| fail(Problem::Config(error.to_string())))?;
-    let services = services::for_instance(&name, setup);
-    let opened = tokio::time::timeout(entry.timeout.unwrap_or_default().max(OPENING), async {
-        let (library, config) = (&library, config.as_str());
-        let handle = |default| handle::Parts::new(name.clone(), entry, library, default);
+    let opening = Opening {
+        setup,
+        entry,
+        name,
+        config,
+    };
+    let patience = entry.timeout.unwrap_or_default().max(OPENING);
+    let opened = tokio::time::timeout(patience, async {
         Ok(match entry.kind {
             Kind::Discovery => {
-                let remote = RemoteDiscovery::open(library, config, services).await?;
-                Plugin::Discovery(handle(discovery::DEADLINE).around(remote))
+                let open = opening.open(candidate, discovery::DEADLINE, RemoteDiscovery::open);
+                Plugin::Discovery(open.await?)
             }
             Kind::Policy => {
-                let remote = RemotePolicy::open(library, config, services).await?;
-                Plugin::Policy(handle(policy::DEADLINE).around(remote))
+                let open = opening.open(candidate, policy::DEADLINE, RemotePolicy::open);
+                Plugin::Policy(open.await?)
             }
             Kind::Store => {
-                let remote = RemoteStore::open(library, config, services).await?;
-                let handle = handle(stores::DEADLINE).around(remote);
-                Plugin::Store(StoreHandle::new(handle, entry.domains.clone()))
+                let open = opening.open(candidate, stores::DEADLINE, RemoteStore::open);
+                Plugin::Store(StoreHandle::new(open.await?, entry.domains.clone()))
             }
         })
     });
     match opened.await {
         Ok(Ok(plugin)) => Ok(plugin),
-        Ok(Err(not_opened)) => Err(refused(Problem::not_opened(&library, not_opened))),
-        Err(_) => Err(fail(Problem::OpenTimeout(library.file.clone()))),
+        Ok(Err(problem)) => {
+            let mut error = fail(problem);
+            error.point_at_key(setup, entry);
+            Err(error)
+        }
+        Err(_) => Err(fail(Problem::OpenTimeout(file))),
     }
 }
 
-fn load(setup: &Setup, entry: &PluginEntry) -> Result<Library, Problem> {
+/// What opening one plugin takes.
+struct Opening<'a> {
+    setup: &'a Setup,
+    entry: &'a PluginEntry,
+    name: String,
+    config: String,
+}
+
+impl Opening<'_> {
+    /// Opens the plugin where its entry says; `open` does it in this process.
+    async fn open<R>(
+        &self,
+        candidate: Candidate,
+        deadline: Duration,
+        open: impl AsyncFnOnce(&Library, &str, Arc<dyn Services>) -> Result<R, NotOpened>,
+    ) -> Result<Handle<R>, Problem> {
+        let Self {
+            setup,
+            entry,
+            name,
+            config,
+        } = self;
+        let (file, manifest) = (&candidate.file, &candidate.manifest);
+        let parts = handle::Parts::new(name.clone(), entry, file, manifest, deadline);
+        let services = services::for_instance(name, setup);
+        let placed = match &entry.isolation {
+            Isolation::InProcess => {
+                let library = candidate.load().map_err(not_loaded)?;
+                open(&library, config, services).await.map(Placed::Here)
+            }
+            Isolation::Process(confinement) => {
+                let order = isolated::Order {
+                    program: &setup.program,
+                    library: candidate.seal()?,
+                    kind: entry.kind,
+                    name,
+                    folder: setup.folder(),
+                    config,
+                    confinement,
+                    deadline: parts.deadline(),
+                    services,
+                };
+                Isolated::open(order).await.map(Placed::Apart)
+            }
+        };
+        match placed {
+            Ok(placed) => Ok(parts.around(placed)),
+            Err(refused) => Err(Problem::not_opened(parts.file(), refused)),
+        }
+    }
+}
+
+/// The library of an entry, looked at and found fit to be loaded.
+fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Candidate, Problem> {
     let file = find::library(&entry.plugin, &setup.directories(), setup.folder())?;
     let candidate = Candidate::look(&file)?;
     candidate.check(&setup.trust(), entry.sha256.as_deref())?;
@@ -195,10 +261,13 @@ fn load(setup: &Setup, entry: &PluginEntry) -> Result<Library, Problem> {
             offers: candidate.manifest.kinds,
         });
     }
-    candidate.load().map_err(|refusal| {
-        if let Reason::Layout(mismatch) = &refusal.reason {
-            debug!(file = %refusal.file.display(), "{}", mismatch.all);
-        }
-        refusal.into()
-    })
+    Ok(candidate)
+}
+
+/// A library that is not loaded; all that there is to say goes to the log.
+fn not_loaded(refusal: Refusal) -> Problem {
+    if let Reason::Layout(mismatch) = &refusal.reason {
+        debug!(file = %refusal.file.display(), "{}", mismatch.all);
+    }
+    refusal.into()
 }

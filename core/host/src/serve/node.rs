@@ -7,7 +7,7 @@ use crate::{
     dns::Dns,
     keys::Keys,
     outgoing::{Client, Settings},
-    plugin::{Plugins, Setup},
+    plugin::{Plugins, Setup, own_program},
     receiver::{Published, gate::Gate, replay::Replays},
     sender::Sender,
     submission::{self, auth::Users},
@@ -146,6 +146,7 @@ pub fn setup(config: &Config) -> Setup {
         config_file: config.file.clone(),
         domains: config.server.domains.clone(),
         index: delivery::index_service(limits),
+        program: own_program(),
     }
 }
 

@@ -19,10 +19,16 @@ pub(super) struct Image {
 }
 
 #[cfg(target_os = "linux")]
+const SEALS: rustix::fs::SealFlags = rustix::fs::SealFlags::SEAL
+    .union(rustix::fs::SealFlags::SHRINK)
+    .union(rustix::fs::SealFlags::GROW)
+    .union(rustix::fs::SealFlags::WRITE);
+
+#[cfg(target_os = "linux")]
 impl Image {
     /// Copies `data`, and seals the copy. `file` gives it its name, which debuggers show.
     pub(super) fn new(file: &Path, data: &[u8]) -> Result<Self, Reason> {
-        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
         use std::{fs::File, io::Write};
 
         let name = file.file_name().unwrap_or_default();
@@ -33,11 +39,33 @@ impl Image {
             .map_err(|error| no_memory(error.into()))?;
         let mut memory = File::from(memory);
         memory.write_all(data).map_err(no_memory)?;
-        let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-        fcntl_add_seals(&memory, seals).map_err(|error| no_memory(error.into()))?;
+        fcntl_add_seals(&memory, SEALS).map_err(|error| no_memory(error.into()))?;
         Ok(Self {
             memory: memory.into(),
         })
+    }
+
+    /// Takes an image that another process made, and reads its bytes.
+    pub(super) fn received(memory: std::os::fd::OwnedFd) -> Result<(Self, Vec<u8>), Reason> {
+        use std::{fs::File, os::unix::fs::FileExt};
+
+        let seals = rustix::fs::fcntl_get_seals(&memory);
+        if !seals.is_ok_and(|seals| seals.contains(SEALS)) {
+            return Err(Reason::NotAFile);
+        }
+        let file = File::from(memory);
+        let size = file.metadata().map_err(Reason::Unreadable)?.len();
+        let size = usize::try_from(size).map_err(|_| Reason::NotAFile)?;
+        let mut data = vec![0; size];
+        file.read_exact_at(&mut data, 0)
+            .map_err(Reason::Unreadable)?;
+        let memory = file.into();
+        Ok((Self { memory }, data))
+    }
+
+    /// The memory, for another process.
+    pub(super) fn share(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.memory.try_clone()
     }
 
     /// Where the system's loader finds it, as long as it is not dropped.

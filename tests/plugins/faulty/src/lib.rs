@@ -1,11 +1,14 @@
 //! A plugin that misbehaves in the way its configuration says.
 
 use convoke_sdk::{prelude::*, tracing};
+use std::io;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     fault: Fault,
+    #[serde(default)]
+    what: String,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
@@ -21,9 +24,28 @@ enum Fault {
     OpenPanic,
     OpenError,
     OpenHang,
+    // What only a process of its own contains.
+    Segfault,
+    Abort,
+    Exit,
+    Loop,
+    Allocate,
+    OpenAbort,
+    LogForEver,
+    // What such a process may not do unless it is granted; `what` says with what.
+    Read,
+    Write,
+    Connect,
+    Run,
+    Signal,
+    /// Nothing: tells what it sees of its surroundings.
+    Tell,
 }
 
-struct Faulty(Fault);
+struct Faulty {
+    fault: Fault,
+    what: String,
+}
 
 /// Panics when the future that holds it is dropped.
 struct Bomb;
@@ -40,12 +62,21 @@ impl Faulty {
             Fault::OpenPanic => panic!("cannot even open"),
             Fault::OpenError => Err(Error::unavailable("the database is locked")),
             Fault::OpenHang => std::future::pending().await,
-            fault => Ok(Self(fault)),
+            Fault::OpenAbort => std::process::abort(),
+            fault => Ok(Self {
+                fault,
+                what: config.what,
+            }),
         }
     }
 
+    /// The address of someone about whom it answers as it should.
+    fn knows(address: &CalendarAddress) -> bool {
+        address.as_str().starts_with("mailto:fine@")
+    }
+
     async fn misbehave<T>(&self) -> Result<T> {
-        match self.0 {
+        match self.fault {
             Fault::PanicLater => {
                 tokio::task::yield_now().await;
                 panic!("out of {}", "cheese");
@@ -67,9 +98,56 @@ impl Faulty {
                 tracing::warn!("{}", "flood ".repeat(200_000));
                 Err(Error::not_found("nothing"))
             }
+            Fault::Segfault => loop {
+                // Rust's own handler takes the first one for a stack overflow that might be.
+                nix::sys::signal::raise(nix::sys::signal::SIGSEGV).map_err(io::Error::from)?;
+            },
+            Fault::Abort => std::process::abort(),
+            Fault::Exit => std::process::exit(3),
+            Fault::Loop => loop {
+                std::hint::spin_loop();
+            },
+            Fault::Allocate => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(vec![1_u8; 1 << 20]);
+                    std::hint::black_box(&hoard);
+                }
+            }
+            Fault::LogForEver => loop {
+                tracing::warn!("and another thing");
+            },
+            Fault::Read => tried(std::fs::read(&self.what)),
+            Fault::Write => tried(std::fs::write(&self.what, "mine")),
+            Fault::Connect => tried(std::net::TcpStream::connect(&self.what)),
+            Fault::Run => tried(std::process::Command::new(&self.what).status()),
+            Fault::Signal => {
+                let process = self.what.parse().map_err(|_| Error::invalid("no number"))?;
+                let process = nix::unistd::Pid::from_raw(process);
+                tried(nix::sys::signal::kill(process, None).map_err(io::Error::from))
+            }
+            Fault::Tell => Err(Error::denied(surroundings())),
             _ => panic!("out of cheese"),
         }
     }
+}
+
+/// `NotFound` if it worked, as a store that was asked for nobody; what the system said otherwise.
+fn tried<T, R>(outcome: io::Result<R>) -> Result<T> {
+    match outcome {
+        Ok(_) => Err(Error::not_found("it worked")),
+        Err(error) => Err(Error::denied(error.to_string())),
+    }
+}
+
+/// The environment, the arguments, and where the open descriptors lead.
+fn surroundings() -> String {
+    let variables: Vec<_> = std::env::vars().map(|(name, _)| name).collect();
+    let open: Vec<_> = (0..200)
+        .filter_map(|descriptor| std::fs::read_link(format!("/proc/self/fd/{descriptor}")).ok())
+        .collect();
+    let arguments: Vec<_> = std::env::args().collect();
+    format!("{variables:?} {arguments:?} {open:?}")
 }
 
 struct Finder(Faulty);
@@ -81,7 +159,10 @@ impl Discovery for Finder {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn discover(&self, _address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+        if Faulty::knows(address) {
+            return Ok(Discovered::NoService);
+        }
         self.0.misbehave().await
     }
 }
@@ -109,7 +190,10 @@ impl Store for Keeper {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn find(&self, _: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        if Faulty::knows(address) {
+            return Ok(None);
+        }
         self.0.misbehave().await
     }
 

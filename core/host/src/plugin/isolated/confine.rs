@@ -1,0 +1,66 @@
+//! What the kernel takes away from the process of a plugin: more memory and descriptors than it may have,
+//! capabilities, files and ports that its entry does not grant, and the system calls that no plugin needs.
+//!
+//! | what | how | without it |
+//! | --- | --- | --- |
+//! | memory, descriptors, core dumps | limits of the process | refused |
+//! | what a host run by root may do | capabilities are dropped | refused |
+//! | files, TCP ports, signals | Landlock | said in the log |
+//! | sockets, programs, other system calls | a seccomp filter | said in the log |
+//!
+//! Applied to the only thread there is, before any of the plugin's code runs; all threads inherit it, and none can lift
+//! it.
+
+mod calls;
+mod files;
+
+use super::Confinement;
+use convoke_sdk::{Error, Result, remote::NotOpened};
+use rustix::{
+    process::{Resource, Rlimit, setrlimit},
+    thread::{CapabilitySet, CapabilitySets, set_capabilities},
+};
+
+/// How many files, sockets and the like it may have open.
+const DESCRIPTORS: u64 = 512;
+/// Address space beside its memory: code, stacks' guards, what the C library sets aside and does not use.
+const ADDRESSES: u64 = 2 << 30;
+
+/// Confines this process; answers what this kernel cannot take away, in words.
+pub(super) fn confine(to: &Confinement) -> Result<Vec<String>, NotOpened> {
+    limits(to.memory).map_err(|error| not_confined(&error))?;
+    let none = CapabilitySet::empty();
+    let nothing = CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
+    set_capabilities(None, nothing).map_err(|error| not_confined(&error.into()))?;
+    let mut lacks = files::confine(to)?;
+    lacks.extend(calls::confine(&to.connect).map_err(|error| not_confined(&error))?);
+    Ok(lacks)
+}
+
+fn not_confined(error: &std::io::Error) -> NotOpened {
+    NotOpened {
+        error: Error::unavailable(format!("its process cannot be confined: {error}")),
+        config_key: None,
+    }
+}
+
+fn limits(memory: u64) -> std::io::Result<()> {
+    for (resource, most) in [
+        // What is written to and not shared; the rest is bounded by the address space.
+        (Resource::Data, memory),
+        (Resource::As, memory.saturating_add(ADDRESSES)),
+        (Resource::Nofile, DESCRIPTORS),
+        (Resource::Core, 0),
+    ] {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        setrlimit(resource, limit)?;
+    }
+    Ok(())
+}
