@@ -23,6 +23,7 @@ mod output;
 mod places;
 mod plugin;
 mod probe;
+mod reload;
 pub(crate) mod reply;
 pub(crate) mod send;
 mod serve;
@@ -90,6 +91,7 @@ enum Command {
     Plugin(plugin::Plugin),
     Probe(probe::Probe),
     Completions(completions::Completions),
+    Reload(reload::Reload),
     #[command(hide = true)]
     PluginProcess(PluginProcess),
 }
@@ -142,6 +144,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,
             Command::Completions(completions) => completions.run(),
+            Command::Reload(_) => reload::Reload::run(&global),
             // Done before there were threads.
             Command::PluginProcess(_) => Ok(()),
         }

@@ -7,7 +7,7 @@ use std::io;
 const EXAMPLES: &str = "\
 Examples:
   convoke serve --config /etc/convoke/convoke.toml
-  kill -HUP $(pidof convoke)      read the configuration again
+  convoke reload                  read the configuration again; kill -HUP $(pidof convoke) does too
   kill -TERM $(pidof convoke)     finish what is in flight, then end
 
 CONVOKE_LOG says what is logged to stderr (info; debug; info,convoke::wire=debug shows what goes over the wire),

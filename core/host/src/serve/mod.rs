@@ -1,24 +1,28 @@
-//! A running host: made from a configuration, made anew on SIGHUP, ended by SIGTERM.
+//! A running host: made from a configuration, made anew on SIGHUP or `convoke reload`, ended by SIGTERM.
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | `node` | [`Node`]: everything one configuration makes, which every request is answered by |
 //! | `files` | what the host keeps in its state folder: the token, where it listens |
 //! | `listeners` | the sockets |
+//! | `control` | the socket that `convoke reload` comes in by |
 //! | `watch` | certificates that change on disk |
 //! | `metrics` | what is counted |
 //! | `admin` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its node is made and its sockets are bound before anything of the
-//! running one is touched.
+//! running one is touched. Requests that have begun are answered by the node that they began with, its plugins included;
+//! it is closed when the last of them has ended.
 
 mod admin;
+mod control;
 mod files;
 mod listeners;
 mod metrics;
 mod node;
 mod watch;
 
+pub use control::{Answer, reload};
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
 pub use metrics::Metrics;
@@ -33,6 +37,7 @@ use crate::{
     transport::{Arrival, Body, Handler, Response, TlsError},
 };
 use arc_swap::ArcSwap;
+use control::Control;
 use http::Request;
 use listeners::Listeners;
 use std::{
@@ -44,7 +49,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 use watch::Watched;
 
 /// The host cannot be started with this configuration.
@@ -106,20 +114,28 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
-    let mut host = Host::start(path).await?;
+    let (mut host, mut orders) = Host::start(path).await?;
     tracing::info!(took = ?begun.elapsed(), "ready");
     let mut look = tokio::time::interval(watch::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        let order = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = look.tick() => host.refresh_certificates(),
-            _ = hangup.recv() => match host.reload(path).await {
-                Ok(()) => tracing::info!("the configuration was read again"),
-                Err(error) => tracing::error!("the new configuration is not used, the old one stays: {error}"),
-            },
-        }
+            _ = look.tick() => {
+                host.refresh_certificates();
+                continue;
+            }
+            _ = hangup.recv() => None,
+            order = orders.recv() => order,
+        };
+        // A plugin may take long to open; the end need not wait for it.
+        let reloaded = tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            reloaded = host.reload(path) => reloaded,
+        };
+        tell(&reloaded, order);
     }
     tracing::info!("ending: requests that have begun are finished");
     host.stop().await;
@@ -127,9 +143,27 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Says what came of a reload: in the log, and to whoever ordered it.
+fn tell(reloaded: &Result<(), ServeError>, order: Option<control::Order>) {
+    match reloaded {
+        Ok(()) => tracing::info!("the configuration was read again"),
+        Err(error) => {
+            tracing::error!("the new configuration is not used, the old one stays: {error}");
+        }
+    }
+    if let Some(order) = order {
+        // Fails if nobody waits any more.
+        let _ = order.send(Answer {
+            reloaded: reloaded.is_ok(),
+            error: reloaded.as_ref().err().map(ToString::to_string),
+        });
+    }
+}
+
 /// A host that listens.
 pub struct Host {
     current: Arc<Current>,
+    control: Control,
     listeners: Listeners,
     watched_client: Watched,
 }
@@ -138,20 +172,23 @@ pub struct Host {
 struct Current(ArcSwap<Node>);
 
 impl Host {
-    /// Reads the configuration, opens the plugins and listens.
-    pub async fn start(path: &Path) -> Result<Self, ServeError> {
+    /// Reads the configuration, opens the plugins and listens. What is ordered by the control socket comes out of the
+    /// second.
+    async fn start(path: &Path) -> Result<(Self, mpsc::Receiver<control::Order>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
         let node = Node::new(config, Arc::default()).await?;
         let current = Arc::new(Current(ArcSwap::from_pointee(node)));
+        let (control, orders) = Control::new();
         let mut host = Self {
             current,
+            control,
             listeners: Listeners::default(),
             watched_client,
         };
         let node = host.current.0.load_full();
         host.listen(&node).await?;
-        Ok(host)
+        Ok((host, orders))
     }
 
     /// Reads the configuration again; on an error everything stays as it is.
@@ -162,7 +199,9 @@ impl Host {
         let node = Arc::new(Node::new(config, lasting).await?);
         self.listen(&node).await?;
         self.watched_client = watched_client;
-        self.current.0.store(node);
+        let old = self.current.0.swap(node);
+        // Closing plugins may take a while, and a thread that answers requests is not to wait for it.
+        tokio::task::spawn_blocking(move || drop(old));
         Ok(())
     }
 
@@ -190,6 +229,9 @@ impl Host {
             tracing::warn!(
                 "where the host listens could not be noted for the command line: {error}"
             );
+        }
+        if let Err(error) = self.control.follow(state) {
+            tracing::warn!("`convoke reload` cannot reach this host, SIGHUP does: {error}");
         }
         Ok(())
     }

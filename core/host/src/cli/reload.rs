@@ -1,0 +1,50 @@
+//! `convoke reload`.
+
+use super::{
+    Global,
+    output::{self, Failure},
+};
+use crate::{config::Config, serve};
+use clap::Args;
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke reload --config /etc/convoke/convoke.toml
+  convoke check --config /etc/convoke/convoke.toml && convoke reload --config /etc/convoke/convoke.toml
+
+To be run on the host itself, as the host's user or root. SIGHUP does the same; what came of it is then in the log.";
+
+/// Have the running host take its changed configuration and plugin files, all of it or nothing
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Reload {}
+
+impl Reload {
+    pub(super) fn run(global: &Global) -> Result<(), Failure> {
+        let file = global.config_file()?;
+        let kept = |error: &dyn std::fmt::Display| {
+            Failure::new(format!(
+                "the new configuration is not used, the old one stays: {error}"
+            ))
+        };
+        let config = Config::read(&file).map_err(|error| kept(&error))?;
+        let state = &config.server.state;
+        let answer = serve::reload(state).map_err(|error| {
+            Failure::new(format!(
+                "no running host can be reached through the state folder {} ({error}); start it with \
+                 `convoke serve --config {}`, or, if `server.state` is what changed, send SIGHUP",
+                state.display(),
+                file.display()
+            ))
+        })?;
+        if global.json {
+            output::print_json(&answer)?;
+        }
+        match answer.error {
+            _ if global.json && !answer.reloaded => Err(Failure::told()),
+            Some(error) => Err(kept(&error)),
+            None if global.json => Ok(()),
+            None => output::print(b"the configuration was read again\n"),
+        }
+    }
+}

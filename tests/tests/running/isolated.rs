@@ -1,0 +1,87 @@
+//! The processes of plugins, and the host that they belong to.
+
+use convoke_tests::{Host, Post, Setup};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+const ANNA: &str = "anna@example.com";
+const BO: &str = "bo@example.org";
+
+/// The host with its store in a process of its own.
+fn apart() -> Host {
+    Setup::new()
+        .users(&[BO])
+        .table(
+            "[[store]]",
+            "plugin = \"store-sqlite\"\nisolation = \"process\"\nallow.write = [\".\"]\nconfig.path = \"calendars.db\"",
+        )
+        .start()
+}
+
+/// The processes that the host has started.
+fn processes(host: &Host) -> Vec<String> {
+    let of_host = |process: &String| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        after_name.split_whitespace().nth(1) == Some(&host.id().to_string())
+    };
+    let all = fs::read_dir("/proc").unwrap();
+    all.filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter(of_host)
+        .filter(|process| alive(process))
+        .collect()
+}
+
+fn alive(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // One that nobody has waited for yet is dead too.
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_host_with_its_store_apart_schedules_and_outlives_it() {
+    let host = apart();
+    let post = Post::invitation("apart", ANNA, &[BO]);
+    assert_eq!(host.post(&post).codes(), ["2.0"]);
+    assert!(host.stored(BO, "apart").is_some());
+    let killed = processes(&host);
+    let [process] = killed.as_slice() else {
+        panic!("{killed:?}");
+    };
+    let status = std::process::Command::new("kill")
+        .args(["-s", "KILL", process])
+        .status();
+    assert!(status.unwrap().success());
+    host.wait_for("its process runs again");
+    assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+    assert!(!alive(process));
+}
+
+#[test]
+fn no_process_outlives_its_host_or_its_configuration() {
+    let mut host = apart();
+    let first = processes(&host);
+    host.signal("HUP");
+    host.wait_for("read again");
+    wait_until("the old one is closed", || {
+        !first.iter().any(|it| alive(it))
+    });
+    let second = processes(&host);
+    assert_eq!(second.len(), 1, "{second:?}");
+    host.signal("KILL");
+    host.wait();
+    wait_until("the new one ends with its host", || {
+        !second.iter().any(|it| alive(it))
+    });
+}

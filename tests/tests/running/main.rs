@@ -1,0 +1,4 @@
+//! A host that runs: what it is told anew, and what its plugins' processes do to it.
+
+mod isolated;
+mod reload;

@@ -1,0 +1,203 @@
+//! A new configuration and new plugin files, whole or not at all, and no request fails meanwhile.
+
+use convoke_tests::{Host, Post, Setup, plugin_file, program};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+};
+
+const ANNA: &str = "anna@example.com";
+const BO: &str = "bo@example.org";
+const ANY: &str = "plugin = \"policy-rules\"\nconfig.rules = [{ allow = \"any\" }]";
+
+/// What `convoke reload` says, and whether it succeeds.
+fn reload(host: &Host) -> (bool, String) {
+    let output = Command::new(program())
+        .arg("reload")
+        .arg("--config")
+        .arg(host.folder().join("convoke.toml"))
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+fn reloaded(host: &Host) {
+    let (done, said) = reload(host);
+    assert!(done, "{said}");
+    assert_eq!(said, "the configuration was read again\n");
+}
+
+/// Puts a plugin's library at `file`, as a package manager does.
+fn install(plugin: &str, file: &Path) {
+    let new = file.with_extension("new");
+    fs::copy(plugin_file(plugin), &new).unwrap();
+    fs::rename(new, file).unwrap();
+}
+
+#[test]
+fn no_request_fails_while_the_configuration_is_read_again() {
+    let mut host = Setup::new().users(&[BO]).start();
+    let stop = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let ask = Post::free_busy(ANNA, &[BO]).to_bytes();
+    let address = host.address("receiver");
+    let authority = host.authority().certificate();
+    let connect = || convoke_tests::Peer::tls(address, &authority, None);
+    thread::scope(|scope| {
+        let load = |on_one_connection: bool| {
+            let mut peer = connect();
+            while !stop.load(Ordering::Relaxed) {
+                if !on_one_connection {
+                    peer = connect();
+                }
+                assert_eq!(peer.ask(&ask).codes(), ["2.0"]);
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        scope.spawn(move || load(true));
+        scope.spawn(move || load(false));
+        for round in 0..20_u32 {
+            // Another limit, another policy's text, and a store that is opened anew each time.
+            host.configure(|setup| {
+                setup.table("[limits]", &format!("recipients = {}", 10 + round))
+            });
+            reloaded(&host);
+            let before = answered.load(Ordering::Relaxed);
+            while answered.load(Ordering::Relaxed) == before {
+                thread::yield_now();
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(answered.load(Ordering::Relaxed) >= 20);
+    let metrics = host.get("admin", "/metrics").body;
+    let failed = metrics.lines().filter(|line| {
+        line.starts_with("convoke_answers_total{listener=\"receiver\"")
+            && !line.contains("status=\"200\"")
+    });
+    assert_eq!(failed.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_configuration_that_is_wrong_changes_nothing_and_says_why() {
+    let mut host = Setup::new().users(&[BO]).start();
+    for (header, text, said) in [
+        ("[limits]", "recipient = 5", "did you mean `recipients`?"),
+        (
+            "[[store]]",
+            "plugin = \"store-sqlite\"\nconfig.pth = \"x.db\"",
+            "did you mean `path`?",
+        ),
+        (
+            "[[policy]]",
+            "plugin = \"no-such-policy\"",
+            "there is no such plugin",
+        ),
+        (
+            "[[listener]]",
+            "role = \"admin\"\naddress = \"192.0.2.1:1\"",
+            "cannot listen on 192.0.2.1:1 (admin)",
+        ),
+    ] {
+        let setup_before = fs::read_to_string(host.folder().join("convoke.toml")).unwrap();
+        host.configure(|setup| setup.table(header, text));
+        let (done, answer) = reload(&host);
+        assert!(!done);
+        assert!(
+            answer.starts_with("convoke: the new configuration is not used, the old one stays: "),
+            "{answer}"
+        );
+        assert!(answer.contains(said), "{answer}");
+        assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+        fs::write(host.folder().join("convoke.toml"), setup_before).unwrap();
+        reloaded(&host);
+        host.configure(|_| Setup::new().users(&[BO]));
+    }
+}
+
+#[test]
+fn without_a_host_reload_says_so() {
+    let mut host = Setup::new().start();
+    host.signal("TERM");
+    assert!(host.wait().success());
+    assert!(!host.folder().join("state/control").exists());
+    let (done, said) = reload(&host);
+    assert!(!done);
+    assert!(said.contains("no running host can be reached"), "{said}");
+}
+
+#[test]
+fn only_the_hosts_user_may_order_a_reload() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Setup::new().start();
+    let socket = host.folder().join("state/control");
+    let mode = fs::metadata(socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_new_version_of_a_plugin_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file: PathBuf = folder.path().join("acme.so");
+    install("policy-rules", &file);
+    let path = file.display();
+    let mut host = Setup::new()
+        .users(&[BO])
+        .table(
+            "[[policy]]",
+            &format!("plugin = \"{path}\"\nconfig.rules = [{{ allow = \"any\" }}]"),
+        )
+        .start();
+    let codes = |host: &Host| host.post(&Post::free_busy(ANNA, &[BO])).codes();
+    assert_eq!(codes(&host), ["2.0"]);
+    // The new version takes another configuration: all or nothing.
+    install("test-sample", &file);
+    let (done, said) = reload(&host);
+    assert!(
+        !done && said.contains("`config.rules` is not known"),
+        "{said}"
+    );
+    assert_eq!(codes(&host), ["2.0"]);
+    host.configure(|setup| {
+        setup.table(
+            "[[policy]]",
+            &format!("plugin = \"{path}\"\nconfig.answer = \"deny\""),
+        )
+    });
+    reloaded(&host);
+    assert_eq!(codes(&host), ["3.8"]);
+    // And back, with the first version's bytes.
+    install("policy-rules", &file);
+    host.configure(|setup| setup.table("[[policy]]", ANY));
+    reloaded(&host);
+    assert_eq!(codes(&host), ["2.0"]);
+}
+
+#[test]
+fn listeners_come_and_go() {
+    let mut host = Setup::new().users(&[BO]).start();
+    let receiver = host.address("receiver");
+    let admin = "role = \"admin\"\naddress = \"127.0.0.2:0\"";
+    host.configure(|setup| setup.table("[[listener]]", admin));
+    reloaded(&host);
+    let notes = convoke::serve::listener_notes(&host.folder().join("state"));
+    let added = notes
+        .iter()
+        .find(|note| note.address.ip().to_string() == "127.0.0.2");
+    let added = added.expect("it is noted").address;
+    let health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut open = convoke_tests::Peer::plain(added);
+    assert_eq!(open.ask(health).status, 200);
+    host.configure(|_| Setup::new());
+    reloaded(&host);
+    open.wait_until_closed();
+    host.note_listeners();
+    assert_eq!(host.address("receiver"), receiver);
+    assert_eq!(host.get("admin", "/health").status, 200);
+    let notes = convoke::serve::listener_notes(&host.folder().join("state"));
+    assert!(notes.iter().all(|note| note.address != added));
+}
