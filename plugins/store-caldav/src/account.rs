@@ -119,7 +119,7 @@ impl Account {
             let answer = self.server.send(&request).await?;
             match answer.status.as_u16() {
                 200 | 201 | 204 => return self.written(&mut state, href, &answer, object).await,
-                // 409 is also what some servers say of a UID that is elsewhere in the calendar (no-uid-conflict).
+                // 409 is also what some servers say of a UID that is elsewhere in the calendar, others say 403.
                 404 | 409 | 410 | 412 => {
                     let now = self.fetch(&mut state, &href).await?;
                     if let Some(now) = &now
@@ -130,7 +130,13 @@ impl Account {
                         return Ok(now.etag.clone());
                     }
                     self.check_tag(there.as_ref(), now.as_ref())?;
-                    state.seen = None; // another look, at everything
+                    if there.is_none() {
+                        // Something of that name, or of that UID, is where we did not look.
+                        self.refresh(&mut state).await?;
+                    }
+                }
+                403 if has(&answer, "no-uid-conflict") => {
+                    self.refresh(&mut state).await?;
                 }
                 400 | 413 | 415 | 422 => return Err(self.not_taken(uid, &answer)),
                 403 if has(&answer, "valid-calendar") => return Err(self.not_taken(uid, &answer)),
