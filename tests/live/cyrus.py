@@ -13,9 +13,9 @@ BIN = pathlib.Path("/usr/lib/cyrus/bin")
 
 
 class Cyrus:
-    """A running Cyrus that serves calendars and iSchedule for `users` at example.org."""
+    """A running Cyrus that serves calendars and iSchedule for `users` at example.org; `scheduling`: does iTIP itself."""
 
-    def __init__(self, folder, certificate, key, users):
+    def __init__(self, folder, certificate, key, users, scheduling="on"):
         self.folder = folder
         self.http, self.https, self.imap = free_port(), free_port(), free_port()
         folder.mkdir()
@@ -44,7 +44,7 @@ sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: {folder}/sasldb2
 sasl_mech_list: PLAIN
 httpmodules: caldav ischedule
-caldav_allowscheduling: on
+caldav_allowscheduling: {scheduling}
 ischedule_dkim_required: no
 sendmail: /bin/true
 tls_server_cert: {folder}/cert.pem

@@ -49,11 +49,12 @@ class Authority:
 class Host:
     """A running `convoke serve`."""
 
-    def __init__(self, folder, domain, authority, store="store-sqlite", required=False, discovery=(), port=0, extra=""):
+    def __init__(self, folder, domain, authority, store="store-sqlite", required=False, discovery=(), port=0, extra="", store_config=None):
         self.folder, self.domain, self.authority = folder, domain, authority
         folder.mkdir()
         certificate, key = authority.issue(domain, "localhost")
-        path = "calendars.db" if store == "store-sqlite" else "calendars"
+        if store_config is None:
+            store_config = 'config.path = "%s"' % ("calendars.db" if store == "store-sqlite" else "calendars")
         known = "".join(f'config.domains."{name}" = "{url}"\n' for name, url in discovery)
         self.config = folder / "convoke.toml"
         self.config.write_text(f"""
@@ -95,7 +96,7 @@ config.rules = [
 
 [[store]]
 plugin = "{store}"
-config.path = "{path}"
+{store_config}
 {extra}
 """)
         self.process = None

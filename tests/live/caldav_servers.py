@@ -1,0 +1,171 @@
+"""CalDAV servers on loopback, each with the users bo and cleo and all its state in one folder.
+
+Each has `home(user)` or `url`, and `login`: what store-caldav and vdirsyncer are told of it.
+"""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+from cyrus import Cyrus
+from world import free_port
+
+USERS = ("bo", "cleo")
+
+
+class Server:
+    """A CalDAV server in a process of its own."""
+
+    digest = False
+    login = True
+    # laws of the store kit that the server itself breaks
+    broken = frozenset()
+
+    def __init__(self, folder, authority):
+        self.folder, self.port = folder, free_port()
+        folder.mkdir()
+        for user in USERS:
+            (folder / f"{user}.password").write_text(self.password(user) + "\n")
+        self.log = open(folder / "log", "wb")
+        self.process = None
+        self.start(authority)
+
+    def run(self, *command, **more):
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, **more)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise AssertionError((self.folder / "log").read_text())
+                time.sleep(0.02)
+
+    def password(self, user):
+        return f"{user}-secret"
+
+    def url(self, user):
+        """Where a client that knows only the server begins."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def place(self, user):
+        return f'url = "{self.url(user)}"'
+
+    def config(self, domain):
+        """What stands under `config` of a store."""
+        users = []
+        for user in USERS:
+            login = f', login = {{ username = "{user}", password_file = "{self.folder}/{user}.password" }}' if self.login else ""
+            users.append(f'users."{user}@{domain}" = {{ {self.place(user)}, timezone = "Europe/Berlin"{login} }}\n')
+        return "".join(users)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.log.close()
+
+
+class Radicale(Server):
+    def start(self, _):
+        (self.folder / "users").write_text("".join(f"{user}:{self.password(user)}\n" for user in USERS))
+        (self.folder / "config").write_text(f"""
+[server]
+hosts = 127.0.0.1:{self.port}
+[auth]
+type = htpasswd
+htpasswd_filename = {self.folder}/users
+htpasswd_encryption = plain
+delay = 0
+[rights]
+type = owner_only
+[storage]
+filesystem_folder = {self.folder}/collections
+[web]
+type = none
+""")
+        self.run(os.environ["RADICALE"], "--config", self.folder / "config")
+
+
+class Xandikos(Server):
+    """Asks nobody for a password, and takes everybody for bo: so the homes are written down."""
+
+    login = False
+
+    def start(self, _):
+        tree = self.folder / "tree"
+        tree.mkdir()
+        self.run(os.environ["XANDIKOS"], "serve", "-d", tree, "-l", "127.0.0.1", "-p", str(self.port), "--current-user-principal", "/bo/", "--defaults")
+        for collection in ("/cleo/", "/cleo/calendars/"):
+            subprocess.run(["curl", "-sSf", "-X", "MKCOL", f"http://127.0.0.1:{self.port}{collection}"], check=True, capture_output=True)
+
+    def place(self, user):
+        return f'home = "http://127.0.0.1:{self.port}/{user}/calendars/"'
+
+
+class Sabre(Server):
+    """sabre/dav, what Baikal and Nextcloud are made of, with Digest."""
+
+    digest = True
+
+    def start(self, _):
+        (self.folder / "index.php").write_text(r"""<?php
+error_reporting(E_ALL & ~E_DEPRECATED & ~E_NOTICE & ~E_WARNING);
+ini_set('display_errors', '0');
+date_default_timezone_set('UTC');
+set_include_path('/usr/share/php');
+require_once 'Sabre/autoload.php';
+$pdo = new PDO('sqlite:' . __DIR__ . '/db.sqlite');
+$pdo->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+$principals = new Sabre\DAVACL\PrincipalBackend\PDO($pdo);
+$calendars = new Sabre\CalDAV\Backend\PDO($pdo);
+$server = new Sabre\DAV\Server([new Sabre\CalDAV\Principal\Collection($principals), new Sabre\CalDAV\CalendarRootNode($principals, $calendars)]);
+$server->setBaseUri('/');
+$server->addPlugin(new Sabre\DAV\Auth\Plugin(new Sabre\DAV\Auth\Backend\PDO($pdo), 'SabreDAV'));
+$server->addPlugin(new Sabre\DAVACL\Plugin());
+$server->addPlugin(new Sabre\CalDAV\Plugin());
+$server->exec();
+""")
+        (self.folder / "make.php").write_text(r"""<?php
+$pdo = new PDO('sqlite:' . __DIR__ . '/db.sqlite');
+$pdo->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+foreach (glob('/usr/share/doc/php-sabre-dav/examples/sql/sqlite.*.sql*') as $file) {
+    if (!preg_match('/(calendars|principals|users)/', $file)) continue;
+    $pdo->exec(substr($file, -3) == '.gz' ? implode('', gzfile($file)) : file_get_contents($file));
+}
+$pdo->exec('DELETE FROM users; DELETE FROM principals');
+foreach (array_slice($argv, 1) as $pair) {
+    [$user, $password] = explode(':', $pair);
+    $pdo->prepare('INSERT INTO users (username, digesta1) VALUES (?, ?)')->execute([$user, md5("$user:SabreDAV:$password")]);
+    $pdo->prepare('INSERT INTO principals (uri, email, displayname) VALUES (?, ?, ?)')->execute(["principals/$user", "$user@sabre.example", $user]);
+}
+""")
+        pairs = [f"{user}:{self.password(user)}" for user in USERS]
+        subprocess.run(["php", self.folder / "make.php", *pairs], check=True, stdout=self.log, stderr=self.log)
+        self.run("php", "-S", f"127.0.0.1:{self.port}", "index.php", cwd=self.folder)
+
+
+class CyrusCalendars(Server):
+    """Cyrus as a CalDAV server: its own scheduling is off, Convoke does that.
+
+    It takes two UIDs for one that differ in a space at the end, and answers 500 to a line of a megabyte.
+    """
+
+    broken = frozenset({"a UID is opaque, whatever it holds", "an object of 1 MB is kept whole"})
+
+    def start(self, authority):
+        certificate, key = authority.issue("cal.example.org", "localhost")
+        self.cyrus = Cyrus(self.folder / "cyrus", certificate, key, users=USERS, scheduling="off")
+        self.port = self.cyrus.http
+
+    def password(self, user):
+        return "secret"
+
+    def stop(self):
+        self.cyrus.stop()
+        self.log.close()
+
+
+SERVERS = {"radicale": Radicale, "xandikos": Xandikos, "sabre": Sabre, "cyrus": CyrusCalendars}
