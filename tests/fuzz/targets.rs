@@ -3,7 +3,10 @@
 //! Run by cargo-fuzz (`README.md` here), and by `tests/tests/fuzz_smoke.rs` on stable over the seeds and bytes made
 //! by proptest.
 
-use convoke_calendar::tree::{Calendar, Limits as CalendarLimits};
+use convoke_calendar::{
+    message::Message,
+    tree::{Calendar, Limits as CalendarLimits, Objects},
+};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, RequestHeaders, ScheduleResponse,
     dkim::{KeyRecord, Signature, TagList, Unverified, canon::relaxed},
@@ -127,17 +130,48 @@ pub(crate) fn xml(data: &[u8]) {
     let _ = ErrorDocument::read(data, &limits);
 }
 
-/// Content lines and the tree above them: writing and reading again changes nothing.
+/// Content lines and the tree above them: writing and reading again changes nothing, and the objects read one at a
+/// time are those of the whole.
 pub(crate) fn calendar(data: &[u8]) {
     let limits = CalendarLimits::default();
     if let Ok(read) = Calendar::parse(data, &limits) {
         let written = read.write();
         let unbounded = CalendarLimits {
-            bytes: written.len(),
+            bytes: usize::MAX,
             ..limits
         };
         let again = Calendar::parse(&written, &unbounded).expect("what we write is read");
+        assert_eq!(again, read);
         assert_eq!(again.write(), written);
+        let objects = Objects::read(data, &unbounded).expect("what is read whole is read in parts");
+        assert!(objects.eq(read.split_by_uid()));
+    }
+}
+
+/// Scheduling messages: what is taken is taken again as we write it, and what is not is said with a line of it.
+pub(crate) fn message(data: &[u8]) {
+    let limits = CalendarLimits::default();
+    let Ok(calendar) = Calendar::parse(data, &limits) else {
+        return;
+    };
+    match Message::read(calendar) {
+        Ok(message) => {
+            let _ = message.instances(limits.instances);
+            let _ = (message.earliest(), message.latest(), message.attachments());
+            let written = Calendar::parse(&message.calendar().write(), &limits);
+            let again = Message::read(written.expect("what we write is read"));
+            let again = again.expect("what was taken is taken again");
+            assert_eq!(again.uid(), message.uid());
+            assert_eq!(again.attendees(), message.attendees());
+        }
+        Err(error) => {
+            let lines = data.split(|octet| *octet == b'\n').count();
+            let line = error.in_source(data).line();
+            assert!(
+                line.is_some_and(|line| (1..=lines).contains(&line)),
+                "{line:?}"
+            );
+        }
     }
 }
 

@@ -16,6 +16,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("content_type", targets::content_type),
     ("xml", targets::xml),
     ("calendar", targets::calendar),
+    ("message", targets::message),
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {

@@ -37,6 +37,19 @@ const MAX_SPANS: usize = 10_000;
 /// Describes one object of `owner`; what repeats is expanded within `horizon`.
 ///
 /// What ends is told whole, wherever it lies, if that is at most 10,000 spans.
+///
+/// ```
+/// use convoke_calendar::{index::index, tree::{Calendar, Limits}};
+/// use convoke_types::TimeRange;
+///
+/// let octets = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nDURATION:PT1H\n\
+///     RRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let calendar = Calendar::parse(octets, &Limits::default())?;
+/// let year = TimeRange::new("2027-01-01T00:00:00Z".parse()?, "2028-01-01T00:00:00Z".parse()?)?;
+/// let index = index(&calendar, None, year, &Limits::default())?;
+/// assert_eq!((index.spans.len(), index.open_after), (362, Some(year.end())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn index(
     calendar: &Calendar,
     owner: Option<&Owner>,

@@ -10,6 +10,18 @@
 //! | [`message`] | scheduling messages, valid by RFC 5546 |
 //! | [`itip`] | what a message does to the copy of a calendar user |
 //!
+//! ```
+//! use convoke_calendar::{freebusy, tree::{Calendar, Limits}};
+//! use convoke_types::TimeRange;
+//!
+//! let octets = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20270104T100000Z\r\nDURATION:PT1H\r\n\
+//!     RRULE:FREQ=WEEKLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+//! let calendar = Calendar::parse(octets, &Limits::default())?;
+//! let january = TimeRange::new("2027-01-01T00:00:00Z".parse()?, "2027-02-01T00:00:00Z".parse()?)?;
+//! assert_eq!(freebusy::busy(&calendar, None, january, &Limits::default())?.len(), 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Always true: nothing here reads a file, a socket or a clock (now is an argument); input of any kind ends in a value or
 //! a typed error, in bounded time and memory; what is not understood is kept.
 
@@ -24,3 +36,8 @@ pub mod time;
 pub mod tree;
 mod wall;
 pub mod zone;
+
+/// The examples of the README are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

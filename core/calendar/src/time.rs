@@ -9,6 +9,15 @@ use crate::{
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 /// When something is, before it is known in which zone the wall clock hangs.
+///
+/// ```
+/// use convoke_calendar::{time::{Clock, When}, tree::Property};
+///
+/// let start = When::of(&Property::new("DTSTART", "20270104T100000").with("TZID", "Europe/Berlin"))?;
+/// assert_eq!(start.clock, Clock::Zone("Europe/Berlin".to_owned()));
+/// assert_eq!(start.wall.to_string(), "2027-01-04T10:00:00");
+/// # Ok::<(), convoke_calendar::time::BadValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct When {
     /// The wall-clock time; midnight for a date.

@@ -17,6 +17,17 @@ use jiff::tz::TimeZone;
 use std::{cell::RefCell, collections::HashMap};
 
 /// The zones that a calendar's TZIDs name.
+///
+/// ```
+/// use convoke_calendar::{tree::Calendar, zone::Zones};
+/// use jiff::tz::TimeZone;
+///
+/// let calendar = Calendar::new();
+/// let zones = Zones::of(&calendar, TimeZone::UTC);
+/// let berlin = zones.get("W. Europe Standard Time")?;
+/// assert_eq!(berlin.iana_name(), Some("Europe/Berlin"));
+/// # Ok::<(), convoke_calendar::zone::ZoneError>(())
+/// ```
 #[derive(Debug)]
 pub struct Zones<'c> {
     embedded: HashMap<&'c str, &'c Component>,

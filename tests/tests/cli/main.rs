@@ -1,6 +1,7 @@
 //! The command line, as people and scripts meet it: the real program on a store of its own.
 
 mod desk;
+mod import;
 mod local;
 mod submission;
 mod trust;

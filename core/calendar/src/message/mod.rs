@@ -44,6 +44,19 @@ use std::collections::HashSet;
 pub const MAX_COMPONENTS: usize = 10_000;
 
 /// A valid scheduling message.
+///
+/// ```
+/// use convoke_calendar::{message::Message, tree::{Calendar, Limits}};
+///
+/// let octets = b"BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:CANCEL\nBEGIN:VEVENT\nUID:1\n\
+///     ORGANIZER:mailto:anna@example.com\nDTSTAMP:today\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let error = Message::read(Calendar::parse(octets, &Limits::default())?).unwrap_err();
+/// assert_eq!(
+///     error.in_source(octets).to_string(),
+///     "line 7: VEVENT: DTSTAMP is `today`, expected a UTC time such as 20270104T100000Z",
+/// );
+/// # Ok::<(), convoke_calendar::tree::ParseError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Message {
     calendar: Calendar,

@@ -88,6 +88,21 @@ impl RecurrenceError {
 /// The instances of the components named `kind` that overlap `range`, in no order; dates and floating times are in `own`.
 ///
 /// An instance without length overlaps if it lies in the range. More than [`Limits::work`] allows are an error.
+///
+/// ```
+/// use convoke_calendar::{recurrence::instances, tree::{Calendar, Limits}};
+/// use convoke_types::TimeRange;
+/// use jiff::tz::TimeZone;
+///
+/// let octets = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Berlin:20270104T100000\n\
+///     RRULE:FREQ=WEEKLY\nEXDATE;TZID=Europe/Berlin:20270111T100000\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let calendar = Calendar::parse(octets, &Limits::default())?;
+/// let january = TimeRange::new("2027-01-01T00:00:00Z".parse()?, "2027-02-01T00:00:00Z".parse()?)?;
+/// let found = instances(&calendar, "VEVENT", &TimeZone::UTC, january, &Limits::default())?;
+/// assert_eq!(found.len(), 3);
+/// assert_eq!(found[0].start.to_string(), "2027-01-04T09:00:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn instances<'a>(
     calendar: &'a Calendar,
     kind: &str,

@@ -28,6 +28,15 @@ pub(crate) use expand::Occurrences;
 use crate::time::When;
 
 /// A recurrence rule.
+///
+/// ```
+/// use convoke_calendar::rule::Rule;
+///
+/// assert!(Rule::parse("FREQ=MONTHLY;BYDAY=-1FR;COUNT=3")?.is_finite());
+/// let error = Rule::parse("FREQ=MONTHLY;BYDAY=XX").unwrap_err();
+/// assert!(error.to_string().starts_with("RRULE: BYDAY is `XX`"));
+/// # Ok::<(), convoke_calendar::rule::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     frequency: Frequency,

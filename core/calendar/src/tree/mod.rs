@@ -114,8 +114,8 @@ impl Component {
         self.properties.len() < before
     }
 
-    /// It as octets, as [`Calendar::write`] gives a whole calendar.
-    pub(crate) fn text(&self) -> Vec<u8> {
+    /// The component as octets, as [`Calendar::write`] gives a whole calendar.
+    pub fn write(&self) -> Vec<u8> {
         write::whole(self)
     }
 
@@ -126,6 +126,14 @@ impl Component {
 }
 
 /// One content line.
+///
+/// ```
+/// use convoke_calendar::tree::Property;
+///
+/// let line = Property::new("ATTENDEE", "mailto:bo@example.org").with("CN", "Bo \"the boss\"");
+/// assert_eq!(line.param("cn"), Some("Bo \"the boss\""));
+/// assert_eq!(Property::text("SUMMARY", "a;b").value, "a\\;b");
+/// ```
 ///
 /// Two are equal that have the same name, parameters and value; how parameters were quoted does not count.
 #[derive(Clone, Debug)]
@@ -279,6 +287,21 @@ impl Default for Limits {
 }
 
 /// One VCALENDAR.
+///
+/// ```
+/// use convoke_calendar::tree::{Calendar, Limits, Property};
+///
+/// let octets = b"BEGIN:VCALENDAR\r\nX-MINE;a=\"b\":c\r\nBEGIN:VEVENT\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+/// let mut calendar = Calendar::parse(octets, &Limits::default())?;
+/// assert_eq!(calendar.write(), octets);
+///
+/// calendar.root_mut().components[0].set(Property::text("SUMMARY", "Tea, or coffee?"));
+/// assert!(calendar.write().windows(24).any(|line| line == b"SUMMARY:Tea\\, or coffee?"));
+///
+/// let error = Calendar::parse(b"BEGIN:VCALENDAR\r\nSUMMARY\r\n", &Limits::default()).unwrap_err();
+/// assert_eq!(error.to_string(), "line 2: `SUMMARY` does not start with the name of a property");
+/// # Ok::<(), convoke_calendar::tree::ParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     root: Component,
@@ -325,7 +348,7 @@ impl Calendar {
 
     /// The calendar as octets: CRLF, folded at 75 octets, never inside a character (RFC 5545 §3.1).
     pub fn write(&self) -> Vec<u8> {
-        self.root.text()
+        self.root.write()
     }
 
     /// One calendar for each UID, in the order of their first appearance, as stores keep them: with the properties of

@@ -33,7 +33,7 @@ pub(super) fn zone(
     component: &Component,
     work: &mut Work,
 ) -> Result<Option<TimeZone>, TooMuchWork> {
-    let text = component.text();
+    let text = component.write();
     if let Some(known) = lock().get(&text) {
         work.spend(known.work)?;
         return Ok(known.zone.clone());
