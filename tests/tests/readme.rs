@@ -1,6 +1,10 @@
 //! What the README and the sample configurations say is true.
 
-use convoke::{config::Config, plugin::Plugins, serve};
+use convoke::{
+    config::Config,
+    plugin::{Plugins, Setup},
+    serve,
+};
 use convoke_tests::{plugin_directory, program};
 use std::{
     fs,
@@ -52,11 +56,15 @@ fn every_sample_configuration_is_read() {
     for sample in samples {
         Config::read(&sample).unwrap_or_else(|error| panic!("{error}"));
     }
-    let [first, plugin] = <[String; 2]>::try_from(blocks("toml")).unwrap();
+    let blocks = blocks("toml");
+    let (first, entries) = blocks.split_first().unwrap();
     let path = Path::new("/etc/convoke/convoke.toml");
-    Config::parse(&first, path).unwrap_or_else(|error| panic!("{error}"));
-    let with_server = format!("[server]\ndomains = [\"example.org\"]\n{plugin}");
-    Config::parse(&with_server, path).unwrap_or_else(|error| panic!("{error}"));
+    Config::parse(first, path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!entries.is_empty());
+    for entry in entries {
+        let with_server = format!("[server]\ndomains = [\"example.org\"]\n{entry}");
+        Config::parse(&with_server, path).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// `examples/convoke.toml` says that it explains every key.
@@ -66,7 +74,11 @@ async fn plugins_take_what_the_annotated_sample_gives_them() {
     let sample = fs::read_to_string(root().join("examples/convoke.toml")).unwrap();
     let mut config = Config::parse(&sample, &folder.path().join("convoke.toml")).unwrap();
     config.server.plugins = vec![plugin_directory()];
-    if let Err(errors) = Plugins::open(&serve::setup(&config)).await {
+    let setup = Setup {
+        program: program(),
+        ..serve::setup(&config)
+    };
+    if let Err(errors) = Plugins::open(&setup).await {
         panic!("{errors}");
     }
 }
