@@ -30,6 +30,8 @@ pub struct Setup {
     tables: Vec<(String, String)>,
     receiver: &'static str,
     domains: Vec<String>,
+    /// Further lines of `[server]`.
+    server: String,
 }
 
 impl Setup {
@@ -62,6 +64,7 @@ impl Setup {
                 .collect(),
             receiver: "",
             domains: vec!["example.org".to_owned()],
+            server: String::new(),
         }
     }
 
@@ -76,6 +79,13 @@ impl Setup {
     #[must_use]
     pub fn server_domains(mut self, domains: &[&str]) -> Self {
         self.domains = domains.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Further lines of `[server]`.
+    #[must_use]
+    pub fn server(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.server);
         self
     }
 
@@ -105,12 +115,13 @@ impl Setup {
 
     fn config(&self) -> String {
         let mut config = format!(
-            "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n\
+            "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n{}\n\
              [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"host.pem\", key = \"host.key\"{} }}\n\
              [[listener]]\nrole = \"submission\"\naddress = \"127.0.0.1:0\"\n\
              [[listener]]\nrole = \"admin\"\naddress = \"127.0.0.1:0\"\n",
             self.domains,
             plugin_directory().display(),
+            self.server,
             self.receiver
         );
         for (header, text) in &self.tables {

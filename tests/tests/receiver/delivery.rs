@@ -169,3 +169,33 @@ fn an_answer_of_somebody_uninvited_is_taken_where_a_rule_says_so() {
         assert_eq!(stored.contains(ANNA), listed, "{rules}: {stored}");
     }
 }
+
+#[test]
+fn what_repeats_beyond_the_horizon_is_found_and_what_was_indexed_long_ago_is_renewed() {
+    for store in STORES {
+        let mut host = example_org()
+            .server("horizon = \"1d\"")
+            .table("[[store]]", store)
+            .start();
+        let daily = Post::invitation("daily", ANNA, &[BO])
+            .edited("SUMMARY", "RRULE:FREQ=DAILY\nSUMMARY")
+            .edited("DTSTART:20270105", "DTSTART:20200105")
+            .edited("DTEND:20270105", "DTEND:20200105");
+        assert_eq!(host.post(&daily).codes(), ["2.0"], "{store}");
+        let busy = |host: &Host| {
+            let answer = host.post(&Post::free_busy(ANNA, &[BO]));
+            answer.body.matches("T100000Z/").count()
+        };
+        assert_eq!(busy(&host), 5, "{store}");
+
+        host.signal("KILL");
+        host.wait();
+        host.configure(|setup| setup.server("horizon = \"732d\""));
+        let host = host.started();
+        for question in 0..3 {
+            assert_eq!(busy(&host), 5, "{store}, question {question}");
+        }
+        let stored = host.stored(BO, "daily").unwrap();
+        assert!(stored.contains("RRULE:FREQ=DAILY"), "{store}: {stored}");
+    }
+}

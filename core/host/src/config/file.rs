@@ -47,6 +47,7 @@ pub(super) struct Server {
     #[serde(default)]
     pub(super) trusted_keys: Vec<Spanned<String>>,
     pub(super) administrator: Option<String>,
+    pub(super) horizon: Option<Spanned<Span>>,
 }
 
 fn default_state() -> PathBuf {

@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 use toml::Spanned;
-use units::AtMost;
+use units::{AtMost, Span};
 
 /// What the administrator wrote.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct Server {
     pub trusted_keys: Vec<TrustedKey>,
     /// Whom peers may turn to: a URI.
     pub administrator: Option<String>,
+    /// How far ahead busy time is indexed; beyond it, what repeats is expanded when it is asked for.
+    pub horizon: Duration,
 }
 
 /// `[[listener]]`.
@@ -250,6 +252,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             plugins: server.plugins.into_iter().map(path).collect(),
             trusted_keys: trusted_keys(server.trusted_keys, at)?,
             administrator: server.administrator,
+            horizon: horizon(server.horizon.as_ref(), at)?,
         },
         listeners,
         signing: file.signing.map(|signing| Signing {
@@ -267,6 +270,20 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         limits: limits(&file.limits, at)?,
         plugins,
     })
+}
+
+/// Two years, unless something sensible is written.
+fn horizon(written: Option<&Spanned<Span>>, at: &Locator) -> Result<Duration, ConfigError> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let Some(written) = written else {
+        return Ok(DAY * 2 * 366);
+    };
+    let horizon = written.get_ref().0;
+    if !(DAY..=DAY * 20 * 366).contains(&horizon) {
+        let text = "`horizon` is from one day (\"1d\") to twenty years (\"7320d\")";
+        return Err(at.wrong(written.span(), text));
+    }
+    Ok(horizon)
 }
 
 /// A key as minisign prints it, or the file that holds one.

@@ -90,6 +90,17 @@ fn the_whole_file_is_read() {
 }
 
 #[test]
+fn busy_time_is_indexed_two_years_ahead_unless_something_else_is_written() {
+    let horizon = |line: &str| {
+        let domains = "domains = [\"example.org\"]";
+        let text = DESIGN.replace(domains, &format!("{domains}\n{line}"));
+        parse(&text).unwrap().server.horizon.as_secs() / (24 * 3600)
+    };
+    assert_eq!(horizon(""), 732);
+    assert_eq!(horizon("horizon = \"90d\""), 90);
+}
+
+#[test]
 fn a_mistake_is_one_line_that_says_where_and_what() {
     let server = "[server]\ndomains = [\"example.org\"]\n";
     for (text, expected) in [
@@ -115,6 +126,10 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
         (
             &format!("{server}[limits]\ncontent_length = \"big\"\n"),
             "4:18: expected a size",
+        ),
+        (
+            "[server]\ndomains = [\"example.org\"]\nhorizon = \"8000d\"\n",
+            "3:11: `horizon` is from one day",
         ),
         (
             &format!("{server}[client]\nconnect_timeout = 5\n"),

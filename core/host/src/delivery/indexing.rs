@@ -10,34 +10,47 @@ use convoke_calendar::{
 use convoke_sdk::{CalendarUser, Error};
 use convoke_types::{ObjectIndex, TimeRange};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-/// Busy time is indexed from a year back to two years ahead; what lies outside is expanded when it is asked for.
+/// Busy time is indexed from a year back; what lies before is expanded when it is asked for.
 const BACK: SignedDuration = SignedDuration::from_hours(24 * 366);
-const AHEAD: SignedDuration = SignedDuration::from_hours(24 * 366 * 2);
+
+/// How objects are read and indexed.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// What an object may ask of us.
+    pub limits: Limits,
+    /// How far ahead busy time is indexed (`[server] horizon`).
+    pub ahead: Duration,
+}
+
+impl Bounds {
+    /// The time that is indexed of what repeats for ever.
+    pub(super) fn horizon(&self, now: Timestamp) -> Result<TimeRange, Error> {
+        let begin = now.saturating_sub(BACK).unwrap_or(Timestamp::MIN);
+        let end = now.saturating_add(self.ahead).unwrap_or(Timestamp::MAX);
+        Ok(TimeRange::new(begin, end)?)
+    }
+}
 
 /// The index of an object of `owner`.
 pub(super) fn index(
     calendar: &Calendar,
     owner: Option<&Owner>,
-    limits: &Limits,
+    bounds: &Bounds,
 ) -> Result<ObjectIndex, Error> {
-    let now = Timestamp::now();
-    let horizon = TimeRange::new(
-        now.saturating_sub(BACK).unwrap_or(Timestamp::MIN),
-        now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX),
-    )?;
-    index::index(calendar, owner, horizon, limits)
+    let horizon = bounds.horizon(Timestamp::now())?;
+    index::index(calendar, owner, horizon, &bounds.limits)
         .map_err(|error| Error::invalid(error.to_string()))
 }
 
 /// What answers a plugin that asks for an index ([`Host::index`](convoke_sdk::Host::index)).
-pub fn index_service(limits: Limits) -> IndexService {
+pub fn index_service(bounds: Bounds) -> IndexService {
     Arc::new(move |user: Option<&CalendarUser>, data: &[u8]| {
-        let calendar =
-            Calendar::parse(data, &limits).map_err(|error| Error::invalid(error.to_string()))?;
+        let calendar = Calendar::parse(data, &bounds.limits)
+            .map_err(|error| Error::invalid(error.to_string()))?;
         let Some(user) = user else {
-            return index(&calendar, None, &limits);
+            return index(&calendar, None, &bounds);
         };
         let addresses: Vec<_> = std::iter::once(&user.address)
             .chain(&user.aliases)
@@ -47,6 +60,6 @@ pub fn index_service(limits: Limits) -> IndexService {
             addresses: &addresses,
             timezone: timezone_of(user),
         };
-        index(&calendar, Some(&owner), &limits)
+        index(&calendar, Some(&owner), &bounds)
     })
 }

@@ -1,6 +1,6 @@
 //! A message changes a stored object: read, apply, write back if nobody else wrote meanwhile.
 
-use super::{Envelope, Home, Outcome, indexing};
+use super::{Bounds, Envelope, Home, Outcome, indexing};
 use convoke_calendar::{
     itip::{self, Change, Owner, Receiving},
     message::Message,
@@ -21,7 +21,7 @@ pub(super) async fn receive(
     envelope: &Envelope<'_>,
     recipient: &CalendarAddress,
     uninvited: Option<Uninvited>,
-    limits: &Limits,
+    bounds: &Bounds,
 ) -> Result<Outcome, Error> {
     let message = envelope.message;
     let whole = KeptMessage {
@@ -48,7 +48,7 @@ pub(super) async fn receive(
         now: envelope.now,
         accept_uninvited: uninvited == Some(Uninvited::Accept),
     };
-    let received = update(home, message.uid(), &owner, limits, |existing| {
+    let received = update(home, message.uid(), &owner, bounds, |existing| {
         let received = itip::receive(message, existing, &at);
         (received.change.clone(), received)
     })
@@ -64,13 +64,13 @@ pub(super) async fn receive(
 }
 
 /// Applies a message that the user has sent.
-pub(super) async fn sent(home: &Home, message: &Message, limits: &Limits) -> Result<(), Error> {
+pub(super) async fn sent(home: &Home, message: &Message, bounds: &Bounds) -> Result<(), Error> {
     let addresses = home.addresses();
     let owner = Owner {
         addresses: &addresses,
         timezone: home.timezone(),
     };
-    update(home, message.uid(), &owner, limits, |existing| {
+    update(home, message.uid(), &owner, bounds, |existing| {
         (itip::sent(message, existing, &owner), ())
     })
     .await
@@ -81,7 +81,7 @@ async fn update<T>(
     home: &Home,
     uid: &Uid,
     owner: &Owner<'_>,
-    limits: &Limits,
+    bounds: &Bounds,
     apply: impl Fn(Option<&Calendar>) -> (Change, T),
 ) -> Result<T, Error> {
     let Home { store, user } = home;
@@ -89,7 +89,7 @@ async fn update<T>(
         let stored = store.get(&user.id, uid).await?;
         let existing = stored
             .as_ref()
-            .map(|object| readable(object, limits))
+            .map(|object| readable(object, &bounds.limits))
             .transpose()?;
         let (change, answer) = apply(existing.as_ref());
         let when = stored.map_or(Precondition::Absent, |object| {
@@ -98,7 +98,7 @@ async fn update<T>(
         let written = match change {
             Change::None => return Ok(answer),
             Change::Store(calendar) => {
-                let index = indexing::index(&calendar, Some(owner), limits)?;
+                let index = indexing::index(&calendar, Some(owner), bounds)?;
                 let object = NewObject {
                     data: calendar.write(),
                     index,

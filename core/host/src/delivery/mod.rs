@@ -12,7 +12,7 @@ mod indexing;
 mod merge;
 mod status;
 
-pub use indexing::index_service;
+pub use indexing::{Bounds, index_service};
 pub(crate) use status::status_of;
 
 use crate::{
@@ -131,6 +131,13 @@ impl Delivery {
         }
     }
 
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            limits: self.limits(),
+            ahead: self.config.server.horizon,
+        }
+    }
+
     /// Delivers a message to one recipient. Never fails: a failure is a status.
     pub async fn deliver(&self, envelope: &Envelope<'_>, recipient: &Recipient) -> Delivered {
         let outcome = self.outcome(envelope, &recipient.address).await;
@@ -184,12 +191,12 @@ impl Delivery {
                 envelope,
                 recipient,
                 allowance.grant.detail,
-                &self.limits(),
+                &self.bounds(),
             )
             .await
         } else {
             let uninvited = allowance.grant.uninvited;
-            merge::receive(&home, envelope, recipient, uninvited, &self.limits()).await
+            merge::receive(&home, envelope, recipient, uninvited, &self.bounds()).await
         };
         outcome.unwrap_or_else(|error| {
             tracing::warn!(recipient = %recipient, "not delivered: {error}");
@@ -230,7 +237,7 @@ impl Delivery {
         originator: &CalendarAddress,
     ) -> Result<(), Error> {
         match self.home(originator).await? {
-            Some(home) => merge::sent(&home, message, &self.limits()).await,
+            Some(home) => merge::sent(&home, message, &self.bounds()).await,
             None => Ok(()),
         }
     }

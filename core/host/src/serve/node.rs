@@ -3,7 +3,7 @@
 use super::{ServeError, files, metrics::Metrics};
 use crate::{
     config::{Config, Lookup, Role, Signing},
-    delivery::{self, Delivery},
+    delivery::{self, Bounds, Delivery},
     dns::Dns,
     keys::Keys,
     outgoing::{Client, Settings},
@@ -145,7 +145,10 @@ pub fn setup(config: &Config) -> Setup {
         trusted_keys: config.server.trusted_keys.clone(),
         config_file: config.file.clone(),
         domains: config.server.domains.clone(),
-        index: delivery::index_service(limits),
+        index: delivery::index_service(Bounds {
+            limits,
+            ahead: config.server.horizon,
+        }),
         program: own_program(),
     }
 }
