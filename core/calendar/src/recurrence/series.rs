@@ -162,7 +162,10 @@ impl<'a> Main<'a> {
     }
 
     fn ruled(&self, property: &Property) -> Result<Ruled, RecurrenceError> {
-        let rule = Rule::parse(&property.value)?;
+        let mut rule = Rule::parse(&property.value)?;
+        if self.timed.start.is_date() {
+            rule = rule.of_whole_days();
+        }
         let until = rule
             .until()
             .map(|until| wall::seconds(until_on_wall(until, &self.timed.start, &self.timed.zone)));

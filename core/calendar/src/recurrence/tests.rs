@@ -75,6 +75,13 @@ fn instances_are_found() {
             "2030-01-01T00:00:00Z",
             vec!["2028-01-03T23:00:00Z", "2029-01-03T23:00:00Z"],
         ),
+        // RFC 5545 §3.3.10: of whole days, the parts within a day are ignored
+        (
+            "DTSTART;VALUE=DATE:20270104|RRULE:FREQ=DAILY;BYHOUR=9;BYMINUTE=1,2;BYSECOND=3;COUNT=2",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec!["2027-01-03T23:00:00Z", "2027-01-04T23:00:00Z"],
+        ),
         (
             "DTSTART:20240229T100000Z|RRULE:FREQ=YEARLY",
             "2090-01-01T00:00:00Z",

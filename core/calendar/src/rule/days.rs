@@ -36,10 +36,8 @@ impl Days {
         if rule.frequency > Frequency::Monthly || !days.week_no.is_empty() {
             days.weekdays.iter_mut().for_each(|day| day.nth = 0);
         }
-        let says_which = !(days.week_no.is_empty()
-            && days.year_day.is_empty()
-            && days.month_day.is_empty()
-            && days.weekdays.is_empty());
+        let says_which =
+            !(days.year_day.is_empty() && days.month_day.is_empty() && days.weekdays.is_empty());
         if !says_which {
             days.take_from_start(rule, start_day, month, day);
         }
@@ -48,6 +46,11 @@ impl Days {
 
     fn take_from_start(&mut self, rule: &Rule, start_day: i64, month: i64, day: i64) {
         match rule.frequency {
+            // RFC 5545 §3.3.10: what the rule leaves open is as in DTSTART; of a week, that is the weekday.
+            Frequency::Yearly if !self.week_no.is_empty() => {
+                let weekday = wall::weekday(start_day);
+                self.weekdays = vec![WeekdayOf { nth: 0, weekday }];
+            }
             Frequency::Yearly => {
                 if rule.by_month.is_empty() {
                     self.months = [false; 13];

@@ -11,7 +11,8 @@
 //! DTSTART, every step is counted against a budget, and nothing limits INTERVAL to 16 bits. The crate is the oracle
 //! in our tests.
 //!
-//! Where RFC 5545 leaves room it does what python-dateutil does: BYWEEKNO without BYDAY means all seven days. Not
+//! What a rule leaves open is as in DTSTART, also the weekday of a BYWEEKNO without BYDAY, as libical, lib-recur and
+//! ical4j do; python-dateutil and the `rrule` crate take all seven days. Not
 //! done: RSCALE and SKIP of RFC 7529, which are refused ([`RuleError::is_unsupported`]).
 
 mod days;
@@ -86,6 +87,16 @@ impl Rule {
     /// Whether it ends by itself: by COUNT or UNTIL.
     pub const fn is_finite(&self) -> bool {
         self.count.is_some() || self.until.is_some()
+    }
+
+    /// The rule for a series of whole days, where the parts within a day must be ignored (RFC 5545 §3.3.10).
+    pub(crate) fn of_whole_days(self) -> Self {
+        Self {
+            by_hour: Vec::new(),
+            by_minute: Vec::new(),
+            by_second: Vec::new(),
+            ..self
+        }
     }
 
     /// COUNT.
