@@ -10,6 +10,39 @@ use std::{future::Future, time::Duration};
 /// The host asks its strategies in the order of the configuration file: [`Discovered::NotMine`] lets the next one
 /// answer, [`Discovered::NoService`] ends the search for good, an error lets the next one answer and, if nobody
 /// does, becomes *try later*.
+///
+/// ```
+/// use convoke_sdk::prelude::*;
+///
+/// /// Everybody's messages go to one relay.
+/// struct Relay(ReceiverUrl);
+///
+/// convoke_sdk::config! {
+///     struct Config {
+///         /// Where all messages go.
+///         url: ReceiverUrl,
+///     }
+/// }
+///
+/// impl Discovery for Relay {
+///     type Config = Config;
+///
+///     async fn open(config: Config, _host: Host) -> Result<Self> {
+///         Ok(Self(config.url))
+///     }
+///
+///     async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+///         Ok(match address.domain() {
+///             Ok(_) => Discovered::Receivers(vec![Receiver::administered(self.0.clone())]),
+///             Err(_) => Discovered::NotMine, // an address such as `urn:uuid:…`
+///         })
+///     }
+/// }
+///
+/// convoke_sdk::plugin! { name: "relay", discovery: Relay }
+/// # convoke_sdk::conformance! { discovery: Relay, config: "url = 'https://relay.example/'", known: ["a@example.com"] }
+/// # fn main() { it_keeps_what_a_discovery_strategy_promises() }
+/// ```
 pub trait Discovery: Sized + Send + Sync + 'static {
     /// What the administrator writes under `config` in this plugin's entry.
     type Config: DeserializeOwned;

@@ -19,7 +19,6 @@
 //!
 //! [dependencies]
 //! convoke-sdk = "0.1"
-//! serde = "1"
 //! ```
 //!
 //! `src/lib.rs`:
@@ -27,11 +26,12 @@
 //! ```
 //! use convoke_sdk::prelude::*;
 //!
-//! /// Receivers written down by the administrator.
-//! #[derive(Deserialize)]
-//! #[serde(deny_unknown_fields)] // so that a typing error in the configuration is told, with the nearest key
-//! struct Fixed {
-//!     domains: BTreeMap<Domain, ReceiverUrl>,
+//! convoke_sdk::config! {
+//!     /// Receivers written down by the administrator.
+//!     struct Fixed {
+//!         /// The receiver of each domain.
+//!         domains: BTreeMap<Domain, ReceiverUrl>,
+//!     }
 //! }
 //!
 //! impl Discovery for Fixed {
@@ -64,8 +64,8 @@
 //!
 //! # What surrounds a plugin
 //!
-//! - **Configuration.** `type Config` is any type that serde can read; the entry's `config` table becomes it. An
-//!   error names the key and what was expected. `type Config = ()` takes no keys.
+//! - **Configuration.** `type Config` is a struct made by [`config!`], or any type that serde can read; the entry's
+//!   `config` table becomes it. An error names the key and what was expected. `type Config = ()` takes no keys.
 //! - **Concurrency.** One value is opened for each entry of the configuration, and called from many threads at once.
 //!   A call may be dropped before it ends: its deadline passed, or the peer went away.
 //! - **tokio.** Every call runs inside a runtime of the plugin's own: timers, sockets and `spawn` work. A call must
@@ -82,15 +82,22 @@
 //! | [`Discovery`], [`Discovered`], [`Receiver`] | finding the server of an address |
 //! | [`Policy`], [`AccessRequest`], [`Decision`] | who may do what |
 //! | [`Store`] and its values | where calendars live |
+//! | [`config!`], [`Described`], [`Key`] | what the administrator may write |
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
 //! | [`Host`] | what the host offers |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`prelude`] | all of it in one `use` |
 //!
+//! The tutorial is in `README.md` beside this crate, what the binary interface promises in `ABI.md`.
+//!
 //! Nothing of the binary interface shows: `convoke-abi` holds it, and [`plugin!`] writes it down.
+
+// What `config!` writes names this crate, here as elsewhere.
+extern crate self as convoke_sdk;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod described;
 mod discovery;
 mod error;
 mod host;
@@ -110,6 +117,7 @@ pub use convoke_types::{
     InvalidId, InvalidRate, InvalidUrl, NoDomain, ObjectIndex, Rate, ReceiverUrl, TimeRange, Uid,
     UserId,
 };
+pub use described::{Described, Key};
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver};
 pub use error::{Error, ErrorKind, Result};
 pub use host::Host;

@@ -45,6 +45,11 @@ macro_rules! plugin {
             #[unsafe(no_mangle)]
             pub static CONVOKE_PLUGIN_ROOT: abi::root::Header = abi::root::header::<Library>();
 
+            const KINDS: &[(&::core::primitive::str, ::core::option::Option<&[$crate::Key]>)] =
+                &[$((::core::stringify!($kind), $crate::plugin!(@keys $kind $type))),+];
+            const SCHEMA: [::core::primitive::u8; guest::Schema::<0>::of(KINDS).size()] =
+                guest::Schema::of(KINDS).bytes();
+
             const PARTS: &[&str] = &[
                 "abi = ", abi::VERSION_TEXT,
                 "\nname = ", $name,
@@ -54,7 +59,7 @@ macro_rules! plugin {
                 "\nsdk = ", guest::VERSION,
                 "\nrustc = ", guest::RUSTC,
                 "\npanic = ", if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
-                "\nschema = ",
+                "\nschema = ", guest::text(&SCHEMA),
                 "\n",
             ];
 
@@ -65,6 +70,15 @@ macro_rules! plugin {
                 abi::manifest::bytes(PARTS);
         };
     };
+    (@keys discovery $type:ty) => { $crate::plugin!(@keys <$type as $crate::Discovery>) };
+    (@keys policy $type:ty) => { $crate::plugin!(@keys <$type as $crate::Policy>) };
+    (@keys store $type:ty) => { $crate::plugin!(@keys <$type as $crate::Store>) };
+    (@keys <$type:ty as $trait:path>) => {{
+        #[allow(unused_imports)] // used where the configuration is not described
+        use guest::Undescribed as _;
+        guest::Describes::<<$type as $trait>::Config>::KEYS
+    }};
+    (@keys $kind:ident $type:ty) => { ::core::option::Option::None };
     (@open $root:ident discovery $type:ty) => {
         $root.open_discovery = abi::RSome(guest::open_discovery::<$type>);
     };

@@ -9,6 +9,41 @@ use std::future::Future;
 ///
 /// Every policy is asked about every recipient of every message. Any [`Decision::Deny`] wins; if nobody allows, it
 /// is denied; the strictest [`Grant`] of those given holds. A policy that fails or runs out of time denies.
+///
+/// Anybody can send any message: a policy that fails at an odd one is soon skipped, which denies everybody. It
+/// abstains from what it has nothing to say about.
+///
+/// ```
+/// use convoke_sdk::prelude::*;
+///
+/// /// Only domains that proved who they are by a signature may send invitations.
+/// struct Signed;
+///
+/// impl Policy for Signed {
+///     type Config = ();
+///
+///     async fn open(_: (), _host: Host) -> Result<Self> {
+///         Ok(Self)
+///     }
+///
+///     async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+///         let domain = request.originator.domain().ok();
+///         let signed = |proof: &Proof| match (proof, domain) {
+///             (Proof::Dkim(signer), Some(domain)) => domain.is_within(signer),
+///             (Proof::Submission(user), _) => user.same_user(&request.originator),
+///             _ => false,
+///         };
+///         Ok(match request.action {
+///             Action::Schedule if !request.proofs.iter().any(signed) => Decision::deny("it is not signed"),
+///             _ => Decision::Abstain, // the others decide
+///         })
+///     }
+/// }
+///
+/// convoke_sdk::plugin! { name: "signed", policy: Signed }
+/// # convoke_sdk::conformance! { policy: Signed, config: "", default: "deny" }
+/// # fn main() { it_keeps_what_a_policy_promises() }
+/// ```
 pub trait Policy: Sized + Send + Sync + 'static {
     /// What the administrator writes under `config` in this plugin's entry.
     type Config: DeserializeOwned;

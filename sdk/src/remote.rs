@@ -14,7 +14,7 @@ pub use convoke_abi::{
         Candidate, InvalidKey, Library, Mismatch, Reason, Refusal, Signed, Trust, TrustedKey,
         running_user,
     },
-    manifest::{Kind, Manifest},
+    manifest::{Kind, Manifest, is_name as is_plugin_name},
 };
 pub use services::{LogEvent, Services};
 
@@ -176,12 +176,12 @@ impl RemoteStore {
 
     /// See [`Store::users`](crate::Store::users).
     pub async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>> {
-        answer(self.0.users(page.write())).await
+        within(page, answer(self.0.users(page.write())).await?)
     }
 
     /// See [`Store::list`](crate::Store::list).
     pub async fn list(&self, user: &UserId, page: &Page) -> Result<Listing<ObjectSummary>> {
-        answer(self.0.list(text(user), page.write())).await
+        within(page, answer(self.0.list(text(user), page.write())).await?)
     }
 
     /// See [`Store::changes`](crate::Store::changes).
@@ -203,4 +203,15 @@ impl RemoteStore {
 
 fn text(id: &impl AsRef<str>) -> RStr<'_> {
     id.as_ref().into()
+}
+
+/// A page that is no longer than was asked for; else the plugin is at fault.
+fn within<T>(page: &Page, listing: Listing<T>) -> Result<Listing<T>> {
+    let (asked, came) = (page.limit as usize, listing.items.len());
+    if came <= asked {
+        return Ok(listing);
+    }
+    Err(Error::internal(format!(
+        "the plugin answers with {came} items where {asked} were asked for"
+    )))
 }

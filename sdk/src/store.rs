@@ -13,6 +13,70 @@ use std::future::Future;
 ///
 /// An object belongs to one calendar user and is named by its UID; two users may hold objects of the same UID, and
 /// never see each other's. What `put` has answered is on disk.
+///
+/// Two helpers do what every store must: [`Precondition::check`] and, for stores that look at every object,
+/// [`Busy::add`]. A whole one in memory is in `examples/store-memory`; this one shows the five methods that every store
+/// has:
+///
+/// ```
+/// use convoke_sdk::prelude::*;
+///
+/// /// People who are always free, and take no invitations.
+/// struct Hermits(Vec<CalendarAddress>);
+///
+/// convoke_sdk::config! {
+///     struct Config {
+///         /// Who they are.
+///         people: Vec<CalendarAddress>,
+///     }
+/// }
+///
+/// impl Hermits {
+///     /// Answers only for users that are there.
+///     fn known(&self, user: &UserId) -> Result<()> {
+///         match self.0.iter().any(|address| address.as_str() == user.as_str()) {
+///             true => Ok(()),
+///             false => Err(Error::not_found("there is no such hermit")),
+///         }
+///     }
+/// }
+///
+/// impl Store for Hermits {
+///     type Config = Config;
+///
+///     async fn open(config: Config, _host: Host) -> Result<Self> {
+///         Ok(Self(config.people))
+///     }
+///
+///     async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+///         let Some(hermit) = self.0.iter().find(|hermit| hermit.same_user(address)) else {
+///             return Ok(None);
+///         };
+///         Ok(Some(CalendarUser::new(UserId::new(hermit.as_str())?, hermit.clone())))
+///     }
+///
+///     async fn get(&self, user: &UserId, _uid: &Uid) -> Result<Option<StoredObject>> {
+///         self.known(user).map(|()| None)
+///     }
+///
+///     async fn put(&self, user: &UserId, _: NewObject, _: Precondition) -> Result<Etag> {
+///         self.known(user)?;
+///         Err(Error::denied("a hermit takes no invitations"))
+///     }
+///
+///     async fn remove(&self, user: &UserId, _: &Uid, _: Precondition) -> Result<()> {
+///         self.known(user)?;
+///         Err(Error::not_found("a hermit has no appointments"))
+///     }
+///
+///     async fn busy(&self, user: &UserId, _: TimeRange) -> Result<Busy> {
+///         self.known(user).map(|()| Busy::default())
+///     }
+/// }
+///
+/// convoke_sdk::plugin! { name: "hermits", store: Hermits }
+/// # fn main() {}
+/// ```
 pub trait Store: Sized + Send + Sync + 'static {
     /// What the administrator writes under `config` in this plugin's entry.
     type Config: DeserializeOwned;
@@ -188,6 +252,21 @@ impl NewUser {
     }
 }
 
+impl NewUser {
+    /// The calendar user that it becomes.
+    pub fn with_id(self, id: UserId) -> CalendarUser {
+        CalendarUser {
+            id,
+            address: self.address,
+            aliases: self.aliases,
+            name: self.name,
+            timezone: self.timezone,
+            kind: self.kind,
+            schedulable: true,
+        }
+    }
+}
+
 /// CUTYPE (RFC 5545 §3.2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -216,6 +295,13 @@ pub struct StoredObject {
     pub data: Vec<u8>,
 }
 
+impl StoredObject {
+    /// An object with its version.
+    pub const fn new(uid: Uid, etag: Etag, data: Vec<u8>) -> Self {
+        Self { uid, etag, data }
+    }
+}
+
 /// An object to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -239,6 +325,28 @@ pub enum Precondition {
     Matches(Etag),
 }
 
+impl Precondition {
+    /// `Conflict` unless it holds for an object that is there in version `there`, or is not there.
+    ///
+    /// ```
+    /// # use convoke_sdk::prelude::*;
+    /// let there = Etag::new("7")?;
+    /// assert!(Precondition::Absent.check(None).is_ok());
+    /// assert!(Precondition::Matches(there.clone()).check(Some(&there)).is_ok());
+    /// let conflict = Precondition::Absent.check(Some(&there)).unwrap_err();
+    /// assert_eq!(conflict.kind(), ErrorKind::Conflict);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn check(&self, there: Option<&Etag>) -> Result<()> {
+        match (self, there) {
+            (Self::Any, _) | (Self::Absent, None) => Ok(()),
+            (Self::Matches(wanted), Some(there)) if wanted == there => Ok(()),
+            (Self::Absent, Some(_)) => Err(Error::conflict("there is such an object already")),
+            (Self::Matches(_), _) => Err(Error::conflict("the object is in another version now")),
+        }
+    }
+}
+
 /// A store's part of a free-busy answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -247,6 +355,19 @@ pub struct Busy {
     pub spans: Vec<BusySpan>,
     /// Objects whose index is open in the range; the host expands them.
     pub objects: Vec<StoredObject>,
+}
+
+impl Busy {
+    /// Adds what `object` says about `range`: the spans of its index that overlap it, and the object itself if the
+    /// index is open there. For a store small enough to look at every object.
+    pub fn add(&mut self, object: &StoredObject, index: &ObjectIndex, range: TimeRange) {
+        let spans = index.spans.iter();
+        self.spans
+            .extend(spans.filter(|span| span.range.overlaps(&range)));
+        if index.is_open_in(range) {
+            self.objects.push(object.clone());
+        }
+    }
 }
 
 /// Where to go on, and how far.
@@ -272,6 +393,24 @@ pub struct Listing<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<Cursor>,
+}
+
+impl<T> Listing<T> {
+    /// Cuts a page out of `all`, which come with the text that orders them, in its order.
+    pub fn cut<'a>(all: impl IntoIterator<Item = (&'a str, T)>, page: &Page) -> Self {
+        let after = page.after.as_ref().map(|cursor| cursor.0.as_str());
+        let rest = all.into_iter().filter(|(key, _)| Some(*key) > after);
+        let limit = page.limit.max(1) as usize;
+        let (mut keys, mut items): (Vec<_>, Vec<_>) = rest.take(limit.saturating_add(1)).unzip();
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        items.truncate(limit);
+        let last = keys.last().filter(|_| more);
+        Self {
+            items,
+            next: last.map(|key| Cursor((*key).to_owned())),
+        }
+    }
 }
 
 /// One object in a listing.

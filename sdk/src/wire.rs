@@ -86,8 +86,24 @@ impl From<Failure> for Error {
             failure::UNSUPPORTED => ErrorKind::Unsupported,
             _ => ErrorKind::Internal,
         };
-        Self::new(kind, failure.message.into_string())
+        Self::new(kind, sentence(failure.message))
     }
+}
+
+/// The longest text for the log that is taken, in bytes.
+const MAX_SENTENCE: usize = 4096;
+
+/// A text for the log, cut if it is longer than any sentence.
+fn sentence(sent: RString) -> String {
+    let mut text = sent.into_string();
+    if text.len() > MAX_SENTENCE {
+        let end = (0..=MAX_SENTENCE)
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push('…');
+    }
+    text
 }
 
 impl Write for Timestamp {
@@ -177,5 +193,99 @@ impl<T: Write> Write for Option<T> {
 impl<Sent, T: Read<Sent>> Read<ROption<Sent>> for Option<T> {
     fn read(sent: ROption<Sent>) -> Result<Self, Garbage> {
         sent.into_option().map(T::read).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Decision, Discovered, Etag, Uid, UserId};
+    use convoke_abi::{discovery, policy};
+
+    fn receiver(url: &str) -> discovery::Receiver {
+        discovery::Receiver {
+            url: url.into(),
+            tls_name: ROption::RNone,
+            valid_for: ROption::RNone,
+            administered: false,
+            attributes: RVec::new(),
+        }
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_are_told_and_not_taken() {
+        let good = "https://cal.example.com/";
+        for (outcome, receivers, says) in [
+            (99, vec![], "outcome 99 is not known"),
+            (0, vec![receiver(good)], "outcome 0 is not known"),
+            (discovery::outcome::RECEIVERS, vec![], "none of them"),
+            (
+                discovery::outcome::RECEIVERS,
+                vec![receiver(good), receiver("http://cal.example.com/")],
+                "over https only",
+            ),
+            (
+                discovery::outcome::RECEIVERS,
+                vec![receiver("")],
+                "not an absolute URL",
+            ),
+        ] {
+            let sent = discovery::Discovered {
+                outcome,
+                receivers: receivers.into(),
+                attributes: RVec::new(),
+            };
+            let Err(Garbage(text)) = Discovered::read(sent) else {
+                panic!("{outcome} is taken");
+            };
+            assert!(text.contains(says), "{text}");
+        }
+        for wrong in [String::new(), "x".repeat(10_000_000), "a\nb".to_owned()] {
+            assert!(Uid::read(RString::from(wrong.as_str())).is_err());
+            assert!(Etag::read(RString::from(wrong.as_str())).is_err());
+            assert!(UserId::read(RString::from(wrong.as_str())).is_err());
+        }
+        let beyond = Instant {
+            seconds: i64::MAX,
+            nanoseconds: i32::MIN,
+        };
+        assert!(Timestamp::read(beyond).is_err());
+    }
+
+    #[test]
+    fn what_a_policy_says_in_no_known_way_denies() {
+        let said = |verdict, detail, reason: &str| {
+            let decision = policy::Decision {
+                verdict,
+                detail,
+                reason: reason.into(),
+                attributes: RVec::new(),
+            };
+            match Decision::read(decision) {
+                Ok(decision) => decision,
+                Err(Garbage(text)) => Decision::deny(text),
+            }
+        };
+        assert_eq!(
+            said(99, 0, ""),
+            Decision::deny("its verdict 99 is not known")
+        );
+        let long = said(policy::verdict::DENY, 0, &"ü".repeat(5_000_000));
+        let Decision::Deny(reason) = long else {
+            panic!("it is allowed");
+        };
+        assert!(reason.len() <= MAX_SENTENCE + 3);
+    }
+
+    #[test]
+    fn failures_of_no_known_kind_are_the_plugins_fault_and_their_texts_are_cut() {
+        let failure = Failure {
+            kind: 4711,
+            message: "x".repeat(10_000_000).into(),
+            attributes: RVec::new(),
+        };
+        let error = Error::from(failure);
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.message().len() <= MAX_SENTENCE + 3);
     }
 }

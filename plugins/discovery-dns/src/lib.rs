@@ -32,30 +32,35 @@ use records::{Servers, in_order};
 use resolver::Resolver;
 use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
-/// What the administrator writes under `config`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    nameservers: Vec<SocketAddr>,
-    tls_name: TlsName,
-    dnssec: Dnssec,
-    trust_anchor: Option<PathBuf>,
+convoke_sdk::config! {
+    /// What the administrator writes under `config`.
+    #[derive(Debug)]
+    pub struct Config {
+        /// Who is asked, by address and port; the system's name servers if there are none.
+        nameservers: Vec<SocketAddr> as "list of address:port" = [],
+        /// Whose name a receiver's certificate must carry: the `"target"` that DNS names, or the `"domain"` that was
+        /// asked for.
+        tls_name: TlsName as "\"target\" or \"domain\"" = "target",
+        /// `"prefer"`: forged answers are refused, unsigned ones taken; `"require"`: unsigned ones are refused too;
+        /// `"off"`: nothing is validated here.
+        dnssec: Dnssec as "\"off\", \"prefer\" or \"require\"" = "off",
+        /// A file of DNSKEY records that validation begins from; the root's if it is not named.
+        trust_anchor: Option<PathBuf>,
+    }
 }
 
 /// Whose name a receiver's certificate must carry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum TlsName {
-    #[default]
     Target,
     Domain,
 }
 
 /// What is asked of DNSSEC (RFC 4035 §4.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Dnssec {
-    #[default]
     Off,
     Prefer,
     Require,

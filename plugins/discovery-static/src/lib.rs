@@ -16,12 +16,16 @@ use convoke_sdk::prelude::*;
 use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use std::fmt;
 
-/// What the administrator writes under `config`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    domains: BTreeMap<String, Answer>,
-    addresses: BTreeMap<String, Answer>,
+convoke_sdk::config! {
+    /// What the administrator writes under `config`.
+    #[derive(Debug)]
+    pub struct Config {
+        /// What is known of a domain: its receivers, the first that answers is used, or `"none"` if it has none.
+        /// `*.` before a domain stands for all below it, `*` alone for every domain.
+        domains: BTreeMap<String, Answer> as "table of https URL, list of them, or \"none\", by domain" = {},
+        /// The same of single addresses, which go before their domain.
+        addresses: BTreeMap<String, Answer> as "table of https URL, list of them, or \"none\", by address" = {},
+    }
 }
 
 /// The receivers of the configuration, ready to be looked up.

@@ -3,11 +3,14 @@ use convoke_sdk::prelude::*;
 use serde::de::{self, Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use std::{fmt, marker::PhantomData};
 
-/// What the administrator writes under `config`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    rules: Vec<Written>,
+convoke_sdk::config! {
+    /// What the administrator writes under `config`.
+    #[derive(Debug)]
+    pub struct Config {
+        /// The rules, read from the top; the first that matches decides. Each has `allow` or `deny` (`"freebusy"`,
+        /// `"schedule"` or `"any"`), and may have `from`, `to`, `method`, `component`, `via` and `detail`.
+        rules: Vec<Written> as "list of rules",
+    }
 }
 
 impl Config {

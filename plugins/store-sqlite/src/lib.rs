@@ -37,12 +37,13 @@ use readers::Readers;
 use std::{path::PathBuf, sync::Arc};
 use writer::Writer;
 
-/// What the administrator writes under `config`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The database file; a relative path counts from the configuration file's folder.
-    pub path: PathBuf,
+convoke_sdk::config! {
+    /// What the administrator writes under `config`.
+    #[derive(Clone, Debug)]
+    pub struct Config {
+        /// The database file; a relative path counts from the configuration file's folder.
+        pub path: PathBuf,
+    }
 }
 
 /// An open database.

@@ -55,17 +55,17 @@ use std::{
 use tree::Folder;
 use watch::Watch;
 
-/// What the administrator writes under `config`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The folder that holds a folder a user; a relative path counts from the configuration file's folder.
-    pub path: PathBuf,
-    /// The calendar that new objects go to.
-    pub calendar: Option<String>,
-    /// Users by the names of their folders, for folders that are not named like the address.
-    #[serde(default)]
-    pub users: BTreeMap<String, Profile>,
+convoke_sdk::config! {
+    /// What the administrator writes under `config`.
+    #[derive(Clone, Debug)]
+    pub struct Config {
+        /// The folder that holds a folder a user; a relative path counts from the configuration file's folder.
+        pub path: PathBuf,
+        /// The calendar that new objects go to.
+        pub calendar: Option<String>,
+        /// Users by the names of their folders, for folders that are not named like the address.
+        pub users: BTreeMap<String, Profile> as "table of users by folder" = {},
+    }
 }
 
 /// An open tree.

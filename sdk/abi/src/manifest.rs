@@ -14,7 +14,10 @@
 //! | `sdk` | the version of the SDK |
 //! | `rustc` | the compiler, as `rustc --version` says it |
 //! | `panic` | `unwind` or `abort` |
-//! | `schema` | the configuration's keys as JSON in one line; empty if it says nothing |
+//! | `schema` | the configuration's keys as JSON in one line, see below; empty if it says nothing |
+//!
+//! The schema is an object with a member for each kind: `null`, or a list of keys, each an object of `name`, `type`
+//! (a Rust type, or words), `required`, `default` (TOML, or `null`) and `doc`.
 
 use std::fmt;
 

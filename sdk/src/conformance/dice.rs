@@ -91,8 +91,10 @@ impl Dice {
         let component = self.word(&COMPONENTS);
         let (originator, recipient) = (self.address(around), self.address(around));
         let mut request = AccessRequest::new(method, component, originator, recipient);
-        if self.roll(8) == 0 {
-            request.action = Action::FreeBusy;
+        match self.roll(8) {
+            0 => request.action = Action::FreeBusy,
+            1 => request.action = Action::Send,
+            _ => {}
         }
         for _ in 0..self.roll(4) {
             let subject = self.address(around);

@@ -162,7 +162,7 @@ impl Read<SentDecision> for Decision {
                 rate: read_rate(&sent.attributes)?,
                 uninvited: read_uninvited(&sent.attributes),
             }),
-            verdict::DENY => Self::Deny(sent.reason.into_string()),
+            verdict::DENY => Self::Deny(super::sentence(sent.reason)),
             verdict::ABSTAIN => Self::Abstain,
             other => Self::Deny(format!("its verdict {other} is not known")),
         })

@@ -1,8 +1,8 @@
-use crate::world::{address, discovery, logged, open, store};
-use convoke::plugin::{PluginState, StoreHandle};
+use crate::world::{address, discovery, logged, open, policy, store};
+use convoke::plugin::{PluginState, StoreHandle, Verdict};
 use convoke_sdk::{
-    Error, ErrorKind, KeptMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, TimeRange,
-    Uid, UserId,
+    AccessRequest, Discovered, Error, ErrorKind, KeptMessage, NewObject, NewUser, ObjectIndex,
+    Page, Precondition, TimeRange, Uid, UserId,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -171,4 +171,73 @@ async fn a_plugin_that_answers_no_is_never_skipped_and_its_flood_is_cut() {
         longest.is_some_and(|length| (10_000..20_000).contains(&length)),
         "{longest:?}"
     );
+}
+
+#[tokio::test]
+async fn a_panic_in_a_strategy_or_a_policy_is_their_failure() {
+    let [fault, text] = ["fault = 'panic'", "the plugin panicked: out of cheese"];
+    let plugins = open(vec![discovery("test-faulty", fault)]).await.unwrap();
+    let found = plugins.discovery.discover(&address("a@b.example")).await;
+    assert!(found.unwrap_err().message().contains(text));
+    let mut entry = policy("test-faulty", fault);
+    entry.name = Some("panicking-policy".to_owned());
+    let plugins = open(vec![entry]).await.unwrap();
+    assert_eq!(plugins.policy.decide(&request()).await, Verdict::Deny);
+    let log = logged();
+    let told = |line: &str| line.contains("panicking-policy") && line.contains(text);
+    assert!(log.lines().any(told), "{log}");
+}
+
+fn request() -> AccessRequest {
+    let [from, to] = ["a@b.example", "c@d.example"].map(address);
+    AccessRequest::new("REQUEST", "VEVENT", from, to)
+}
+
+#[tokio::test]
+async fn a_call_that_sleeps_past_its_deadline_is_given_up_and_costs_the_others_nothing() {
+    let mut sleeps = store("test-faulty", "fault = 'sleep'");
+    sleeps.timeout = Some(Duration::from_millis(20));
+    sleeps.name = Some("sleeps".to_owned());
+    let good = discovery("test-sample", "");
+    let plugins = open(vec![sleeps, good]).await.unwrap();
+    let store = plugins.stores.by_name("sleeps").unwrap();
+    let late = find(store).await;
+    assert!(late.message().contains("no answer within 20ms"), "{late}");
+    let found = plugins.discovery.discover(&address("a@b.example")).await;
+    assert_eq!(found, Ok(Discovered::NotMine));
+}
+
+#[tokio::test]
+async fn threads_of_a_plugin_may_panic_and_go_on() {
+    let store = faulty("threads", "threads").await;
+    for _ in 0..3 {
+        assert_eq!(find(&store).await.kind(), ErrorKind::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn answers_of_any_size_are_taken_and_do_not_flood_the_log() {
+    let fault = "fault = 'huge'";
+    let mut named = policy("test-faulty", fault);
+    named.name = Some("huge-policy".to_owned());
+    let entries = vec![
+        discovery("test-faulty", fault),
+        named,
+        store("test-faulty", fault),
+    ];
+    let plugins = open(entries).await.unwrap();
+    let found = plugins.discovery.discover(&address("a@b.example")).await;
+    assert!(matches!(found, Ok(Discovered::Receivers(list)) if list.len() == 10_000));
+    assert_eq!(plugins.policy.decide(&request()).await, Verdict::Deny);
+    let huge = plugins.stores.iter().next().unwrap();
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let listed = huge.list(&UserId::new("u").unwrap(), &page).await;
+    let asked = listed.map(|listing| listing.items.len());
+    assert_eq!(asked.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(find(huge).await.kind(), ErrorKind::NotFound);
+    let longest = logged().lines().map(str::len).max();
+    assert!(longest.is_some_and(|length| length < 40_000), "{longest:?}");
 }

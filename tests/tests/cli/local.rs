@@ -392,3 +392,129 @@ fn help_teaches() {
         assert!(help.contains(word), "{help}");
     }
 }
+
+#[test]
+fn inspect_shows_what_a_plugin_can_be_told() {
+    let desk = Desk::new();
+    let file = plugin_file("store-vdir");
+    let file = text(&file);
+    let inspected = desk.run(&["plugin", "inspect", file, "--json"]).json();
+    let keys = inspected["config"]["store"].as_array().unwrap();
+    assert_eq!(
+        keys[0],
+        json!({
+            "name": "path", "type": "path", "required": true, "default": null,
+            "doc": "The folder that holds a folder a user; a relative path counts from the configuration file's folder.",
+        })
+    );
+    let said = desk.run(&["plugin", "inspect", file]).out;
+    for line in [
+        "config of the store:",
+        "  calendar  text                      optional  The calendar that new objects go to.",
+        "  users     table of users by folder  = {}      Users by the names",
+    ] {
+        assert!(said.contains(line), "{line} is not in:\n{said}");
+    }
+    // A plugin that describes nothing says so.
+    let said = desk.run(&["plugin", "inspect", text(&plugin_file("test-fixed"))]);
+    let end = "config of the discovery: it does not say\n";
+    assert!(said.out.ends_with(end), "{said:?}");
+}
+
+#[test]
+fn our_own_plugins_keep_their_promises_as_the_host_loads_them() {
+    let desk = Desk::new();
+    desk.write(
+        "strategy.toml",
+        "domains.'example.com' = 'https://cal.example.com/'",
+    );
+    let known = ["--known", "anna@example.com", "--unknown", "a@example.net"];
+    let about = ["--default", "abstain", "--about", "anna@example.com"];
+    for (plugin, config, more, laws) in [
+        ("discovery-static", "strategy.toml", &known[..], 10),
+        (
+            "policy-rules",
+            "rules = [{ allow = 'any', from = '*@example.com' }]",
+            &about,
+            9,
+        ),
+        ("store-sqlite", "path = 'calendars.db'", &[], 24),
+        ("store-vdir", "path = 'calendars'", &[], 24),
+    ] {
+        let file = plugin_file(plugin);
+        let command = ["plugin", "test", text(&file), "--json", "--config", config];
+        let tested = desk.run(&[&command[..], more].concat()).json();
+        assert_eq!(tested["name"], plugin);
+        let found = tested["kinds"][0]["laws"].as_array().unwrap();
+        assert_eq!(found.len(), laws, "{tested:#}");
+        assert!(
+            found.iter().all(|law| law["outcome"] != "broken"),
+            "{tested:#}"
+        );
+    }
+    assert!(
+        !desk.path("calendars").exists(),
+        "it works in a folder of its own"
+    );
+}
+
+#[test]
+fn a_plugin_that_breaks_its_promises_is_told_what_was_expected() {
+    let desk = Desk::new();
+    let faulty = plugin_file("test-faulty");
+    let command = [
+        "plugin",
+        "test",
+        text(&faulty),
+        "--config",
+        "fault = 'panic'",
+    ];
+    let said = desk.run(&[&command[..], &["--kind", "policy"]].concat());
+    assert_eq!(said.status, 1, "{said:?}");
+    let line = said
+        .out
+        .lines()
+        .find(|line| line.contains("no request makes it fail"));
+    let line = line.unwrap_or_else(|| panic!("{said:?}"));
+    for part in [
+        "BROKEN",
+        "expected a decision",
+        "the plugin panicked: out of cheese",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    let said = desk.run(&[&command[..], &["--kind", "policy", "--json"]].concat());
+    assert_eq!(said.json_whatever_came_of_it()["kept"], false);
+}
+
+#[test]
+fn a_test_that_cannot_be_begun_is_one_sentence() {
+    let desk = Desk::new();
+    let sqlite = plugin_file("store-sqlite");
+    let sqlite = text(&sqlite);
+    let inspect_me = text(&desk.write("notes.txt", "Dear diary,")).to_owned();
+    for (arguments, status, says) in [
+        (vec![inspect_me.as_str()], 1, "is not a library at all"),
+        (
+            vec![sqlite, "--config", "path = "],
+            2,
+            "--config is neither a file nor TOML",
+        ),
+        (
+            vec![sqlite, "--kind", "policy"],
+            1,
+            "offers store, not policy",
+        ),
+    ] {
+        let said = desk.run(&[&["plugin", "test"][..], &arguments].concat());
+        assert!(said.complaint(status).contains(says), "{said:?}");
+    }
+    let said = desk.run(&["plugin", "test", sqlite, "--config", "pth = 'x'"]);
+    assert_eq!(said.status, 1);
+    assert!(
+        said.out
+            .contains("BROKEN  a store opens: opening it failed"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("did you mean `path`?"), "{said:?}");
+}

@@ -123,7 +123,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         return completions.run();
     }
     let mut runtime = match command {
-        Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Demo(_) | Command::Plugin(_) => {
+            tokio::runtime::Builder::new_multi_thread()
+        }
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime

@@ -1,4 +1,8 @@
-//! `convoke plugin`: what is installed, and what a file is.
+//! `convoke plugin`: what is installed, what a file is, whether it keeps its promises, and a new one.
+
+mod keys;
+mod new;
+mod test;
 
 use super::{
     Global,
@@ -11,20 +15,25 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
+use keys::Keys;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   convoke plugin list --config convoke.toml
-  convoke plugin inspect /usr/lib/convoke/plugins/acme.so";
+  convoke plugin inspect /usr/lib/convoke/plugins/acme.so
+  convoke plugin test ./libacme.so --config acme.toml
+  convoke plugin new --kind discovery acme-finder";
 
-/// See which plugins there are, and what they are
+/// See which plugins there are and what they are, test them, begin one
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Plugin {
     List(List),
     Inspect(Inspect),
+    Test(test::Test),
+    New(new::New),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -64,6 +73,8 @@ impl Plugin {
         match self {
             Self::List(_) => list(global).await,
             Self::Inspect(inspect) => inspect.run(global),
+            Self::Test(test) => test.run(global).await,
+            Self::New(new) => new.run(global),
         }
     }
 }
@@ -238,6 +249,8 @@ struct Inspected<'a> {
     size: u64,
     sha256: String,
     signature: Signature,
+    /// The keys of each kind's configuration; `null` where the plugin does not say.
+    config: Keys,
     /// Why this host would not load it.
     refused: Option<String>,
 }
@@ -332,6 +345,7 @@ impl Inspect {
             size: candidate.size() as u64,
             sha256: candidate.sha256(),
             signature,
+            config: Keys::read(&manifest.schema),
             refused: refused.map(|refusal| refusal.to_string()),
         };
         if global.json {
@@ -368,6 +382,6 @@ impl Inspected<'_> {
             ("loads", loadable),
         ];
         let rows: Vec<_> = rows.map(|(key, value)| vec![key.to_owned(), value]).into();
-        output::table(&rows)
+        output::table(&rows) + &self.config.text()
     }
 }

@@ -272,11 +272,14 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     })
 }
 
-/// Two years, unless something sensible is written.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How far ahead busy time is indexed unless `[server] horizon` says otherwise: two years.
+pub const HORIZON: Duration = DAY.saturating_mul(2 * 366);
+
 fn horizon(written: Option<&Spanned<Span>>, at: &Locator) -> Result<Duration, ConfigError> {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
     let Some(written) = written else {
-        return Ok(DAY * 2 * 366);
+        return Ok(HORIZON);
     };
     let horizon = written.get_ref().0;
     if !(DAY..=DAY * 20 * 366).contains(&horizon) {

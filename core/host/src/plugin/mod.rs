@@ -12,6 +12,7 @@
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
 //! | [`info`] | what `plugin list` shows |
+//! | [`trial`] | does a library keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
 //! not answer denies; a discovery that does not answer never turns into a permanent refusal.
@@ -32,6 +33,7 @@ pub mod placed;
 pub mod policy;
 mod services;
 pub mod stores;
+pub mod trial;
 
 pub use discovery::DiscoveryChain;
 pub use entry::{

@@ -1,7 +1,7 @@
 //! A plugin that misbehaves in the way its configuration says.
 
 use convoke_sdk::{prelude::*, tracing};
-use std::io;
+use std::{io, time::Duration};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +19,12 @@ enum Fault {
     PanicInTask,
     PanicInDrop,
     Hang,
+    /// Answers, but much later.
+    Sleep,
+    /// Starts threads that panic, and threads that go on.
+    Threads,
+    /// Answers with more than anybody asked for.
+    Huge,
     Error,
     Flood,
     OpenPanic,
@@ -93,6 +99,21 @@ impl Faulty {
                 std::future::pending().await
             }
             Fault::Hang => std::future::pending().await,
+            Fault::Sleep => {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Err(Error::not_found("good morning"))
+            }
+            Fault::Threads => {
+                for number in 0..50 {
+                    std::thread::spawn(move || {
+                        tracing::warn!("thread {number}");
+                        assert!(number % 2 == 0, "a thread of mine");
+                        std::thread::sleep(Duration::from_secs(1));
+                    });
+                }
+                Err(Error::not_found("look elsewhere"))
+            }
+            Fault::Huge => Err(Error::not_found("x".repeat(10_000_000))),
             Fault::Error => Err(Error::unavailable("the database is locked")),
             Fault::Flood => {
                 tracing::warn!("{}", "flood ".repeat(200_000));
@@ -163,6 +184,10 @@ impl Discovery for Finder {
         if Faulty::knows(address) {
             return Ok(Discovered::NoService);
         }
+        if self.0.fault == Fault::Huge {
+            let url = ReceiverUrl::new("https://cal.example.com/")?;
+            return Ok(Discovered::Receivers(vec![Receiver::new(url); 10_000]));
+        }
         self.0.misbehave().await
     }
 }
@@ -177,6 +202,9 @@ impl Policy for Judge {
     }
 
     async fn authorize(&self, _request: &AccessRequest) -> Result<Decision> {
+        if self.0.fault == Fault::Huge {
+            return Ok(Decision::deny("x".repeat(10_000_000)));
+        }
         self.0.misbehave().await
     }
 }
@@ -226,6 +254,17 @@ impl Store for Keeper {
     }
 
     async fn list(&self, _: &UserId, _: Page) -> Result<Listing<ObjectSummary>> {
+        if self.0.fault == Fault::Huge {
+            let summary = ObjectSummary {
+                uid: Uid::new("u")?,
+                component: "x".repeat(1000),
+                etag: Etag::new("e")?,
+            };
+            return Ok(Listing {
+                items: vec![summary; 10_000],
+                next: Some(Cursor("x".repeat(10_000_000))),
+            });
+        }
         self.0.misbehave().await
     }
 

@@ -1,0 +1,162 @@
+//! `convoke plugin new`: a crate that builds and passes its tests at once.
+
+use super::{
+    Global,
+    output::{self, Failure},
+    test::kind,
+};
+use clap::Args;
+use convoke_sdk::remote::{Kind, is_plugin_name};
+use serde::Serialize;
+use std::{
+    env::consts::{DLL_PREFIX, DLL_SUFFIX},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke plugin new --kind discovery acme-finder
+  cd acme-finder && cargo test
+
+--sdk says where the SDK lies. Without it, it is the one that this host was built from, if that is still there, else
+the released one of the same version.";
+
+/// Make a crate for a plugin of your own
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct New {
+    /// What it does: discovery, policy or store
+    #[arg(long, value_parser = kind)]
+    kind: Kind,
+    /// What it is called: `a-z`, `0-9` and `-`; the folder that is made, too
+    name: String,
+    /// The folder of the crate `convoke-sdk`
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
+}
+
+/// `plugin new --json`.
+#[derive(Serialize)]
+struct Made<'a> {
+    name: &'a str,
+    kind: &'static str,
+    folder: &'a Path,
+    files: Vec<&'static str>,
+}
+
+const CARGO: &str = include_str!("template/Cargo.toml.txt");
+const README: &str = include_str!("template/README.md");
+const CI: &str = include_str!("template/ci.sh");
+const WORKFLOW: &str = include_str!("template/ci.yml");
+const DISCOVERY: &str = include_str!("template/discovery.rs");
+const POLICY: &str = include_str!("template/policy.rs");
+/// The example is as good a beginning as any.
+const STORE: &str = include_str!("../../../../../examples/store-memory/src/lib.rs");
+
+impl New {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        if !is_plugin_name(&self.name) {
+            return Err(Failure::usage(format!(
+                "`{}` cannot be a plugin's name: it is 1 to 64 of a-z, 0-9 and -, beginning with a letter",
+                self.name
+            )));
+        }
+        let folder = Path::new(&self.name);
+        if folder.exists() {
+            return Err(Failure::new(format!(
+                "{} is there already; choose another name, or remove it",
+                folder.display()
+            )));
+        }
+        let files = self.files()?;
+        let failed = |error: io::Error| {
+            Failure::new(format!(
+                "{} cannot be written: {error}; go to a folder that you may write to",
+                folder.display()
+            ))
+        };
+        for (name, text) in &files {
+            write(&folder.join(name), text).map_err(failed)?;
+        }
+        if global.json {
+            return output::print_json(&Made {
+                name: &self.name,
+                kind: self.kind.as_str(),
+                folder,
+                files: files.iter().map(|(name, _)| *name).collect(),
+            });
+        }
+        let text = format!(
+            "made {0}: src/lib.rs is where to begin\n\n  cd {0}\n  cargo test\n  cargo build --release\n",
+            self.name
+        );
+        output::print(text.as_bytes())
+    }
+
+    fn files(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let (source, config) = match self.kind {
+            Kind::Discovery => (
+                DISCOVERY.to_owned(),
+                "domains.\"example.com\" = \"https://cal.example.com/.well-known/ischedule\"",
+            ),
+            Kind::Policy => (POLICY.to_owned(), "friends = [\"example.com\"]"),
+            Kind::Store => (
+                STORE.replace("name: \"memory\"", "name: \"{{name}}\""),
+                "name = \"calendars\"",
+            ),
+        };
+        let library = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name.replace('-', "_"));
+        let sdk = self.sdk()?;
+        let fill = |text: &str| {
+            text.replace("{{name}}", &self.name)
+                .replace("{{kind}}", self.kind.as_str())
+                .replace("{{library}}", &library)
+                .replace("{{suffix}}", DLL_SUFFIX)
+                .replace("{{config}}", &format!("config.{config}"))
+                .replace("{{config_inline}}", config)
+                .replace("{{sdk}}", &sdk)
+        };
+        Ok(vec![
+            ("Cargo.toml", fill(CARGO)),
+            ("src/lib.rs", fill(&source)),
+            ("README.md", fill(README)),
+            ("ci", fill(CI)),
+            (".github/workflows/ci.yml", fill(WORKFLOW)),
+            (".gitignore", "/target\n".to_owned()),
+        ])
+    }
+
+    /// Where the SDK comes from, as it stands in Cargo.toml.
+    fn sdk(&self) -> Result<String, Failure> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
+        let path = match &self.sdk {
+            Some(path) if path.join("Cargo.toml").is_file() => path.clone(),
+            Some(path) => {
+                return Err(Failure::new(format!(
+                    "{} holds no Cargo.toml; --sdk is the folder of the crate convoke-sdk",
+                    path.display()
+                )));
+            }
+            None if here.join("Cargo.toml").is_file() => here,
+            None => return Ok(format!("version = \"{}\"", env!("CARGO_PKG_VERSION"))),
+        };
+        let path = path
+            .canonicalize()
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        Ok(format!("path = {:?}", path.display().to_string()))
+    }
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, text)?;
+    #[cfg(unix)]
+    if text.starts_with("#!") {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}

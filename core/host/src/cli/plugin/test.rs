@@ -1,0 +1,269 @@
+//! `convoke plugin test`: does a library keep what its kind promises?
+
+use super::{
+    Global,
+    output::{self, Failure},
+};
+use crate::{
+    config,
+    delivery::{self, Bounds},
+    plugin::{PluginEntry, Setup, trial},
+};
+use clap::Args;
+use convoke_calendar::tree::Limits;
+use convoke_sdk::{
+    CalendarAddress,
+    conformance::{DecisionKind, Expected, Law, Outcome, Samples},
+    remote::{Candidate, Kind},
+};
+use serde::Serialize;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  convoke plugin test libacme.so --config 'path = \"calendars.db\"'
+  convoke plugin test libacme.so --config acme.toml --known anna@example.com --unknown bo@example.net
+  convoke plugin test libacme.so --config 'rules = []' --default abstain --json
+
+The library is loaded as the host would load it, so what the host refuses fails here too. --config is what stands under
+`config` in the plugin's entry: TOML, or a file of it. Relative paths in it count from the file's folder; for TOML
+on the command line, from an empty folder that goes away afterwards.";
+
+/// Ask a plugin for everything that its kind promises
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Test {
+    /// The library
+    file: PathBuf,
+    /// Test it as this kind only, if it offers several
+    #[arg(long, value_parser = kind)]
+    kind: Option<Kind>,
+    /// Discovery: an address that it finds a receiver for
+    #[arg(long, value_name = "ADDR")]
+    known: Vec<CalendarAddress>,
+    /// Discovery: an address that it leaves to others
+    #[arg(long, value_name = "ADDR")]
+    unknown: Vec<CalendarAddress>,
+    /// Discovery: an address of which it knows that nobody serves it
+    #[arg(long, value_name = "ADDR")]
+    no_service: Vec<CalendarAddress>,
+    /// Policy: what a request gets that no rule is made for: allow, deny or abstain
+    #[arg(long, value_name = "DECISION")]
+    default: Option<DecisionKind>,
+    /// Policy: an address that its rules are about
+    #[arg(long, value_name = "ADDR")]
+    about: Vec<CalendarAddress>,
+    /// Store: a calendar user that it has, if it makes none; name two, ALL THEIR OBJECTS ARE REMOVED
+    #[arg(long, value_name = "ADDR")]
+    user: Vec<CalendarAddress>,
+}
+
+/// Reads a kind of plugin.
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    kind.ok_or_else(|| "it is `discovery`, `policy` or `store`".to_owned())
+}
+
+/// `plugin test --json`.
+#[derive(Serialize)]
+struct Tested<'a> {
+    file: &'a Path,
+    name: &'a str,
+    kept: bool,
+    kinds: Vec<TestedKind>,
+}
+
+#[derive(Serialize)]
+struct TestedKind {
+    kind: &'static str,
+    laws: Vec<TestedLaw>,
+}
+
+#[derive(Serialize)]
+struct TestedLaw {
+    law: &'static str,
+    /// `kept`, `broken`, `not-asked`.
+    outcome: &'static str,
+    /// What was expected and what came; why it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<Law> for TestedLaw {
+    fn from(law: Law) -> Self {
+        let (outcome, detail) = match law.outcome {
+            Outcome::Kept => ("kept", None),
+            Outcome::Broken(how) => ("broken", Some(how)),
+            Outcome::NotAsked(why) => ("not-asked", Some(why)),
+        };
+        Self {
+            law: law.name,
+            outcome,
+            detail,
+        }
+    }
+}
+
+impl Test {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let file = std::path::absolute(&self.file)
+            .map_err(|error| Failure::new(format!("{}: {error}", self.file.display())))?;
+        let candidate =
+            Candidate::look(&file).map_err(|refusal| Failure::new(refusal.to_string()))?;
+        let kinds = self.kinds(&candidate)?;
+        let mut tested = Vec::new();
+        for kind in kinds {
+            let scratch = tempfile::tempdir().map_err(|error| {
+                Failure::new(format!("the system gives no temporary folder: {error}"))
+            })?;
+            let (config, folder) = config(global, scratch.path())?;
+            let setup = Setup {
+                config_file: folder.join("convoke.toml"),
+                ..setup()
+            };
+            let entry = PluginEntry {
+                config,
+                ..PluginEntry::new(kind, file.to_string_lossy())
+            };
+            let report = trial::conformance(&setup, &entry, &self.known())
+                .await
+                .map_err(|error| Failure::new(error.to_string()))?;
+            tested.push(TestedKind {
+                kind: kind.as_str(),
+                laws: report.laws.into_iter().map(TestedLaw::from).collect(),
+            });
+        }
+        let broken = |kind: &TestedKind| kind.laws.iter().any(|law| law.outcome == "broken");
+        let tested = Tested {
+            file: &self.file,
+            name: &candidate.manifest.name,
+            kept: !tested.iter().any(broken),
+            kinds: tested,
+        };
+        if global.json {
+            output::print_json(&tested)?;
+        } else {
+            output::print(tested.text().as_bytes())?;
+        }
+        if tested.kept {
+            Ok(())
+        } else {
+            Err(Failure::told())
+        }
+    }
+
+    fn kinds(&self, candidate: &Candidate) -> Result<Vec<Kind>, Failure> {
+        let offered = &candidate.manifest.kinds;
+        match self.kind {
+            Some(kind) if offered.contains(&kind) => Ok(vec![kind]),
+            None if !offered.is_empty() => Ok(offered.clone()),
+            kind => {
+                let offers: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
+                Err(Failure::new(format!(
+                    "{} offers {}, not {}; leave out --kind, or name one that it offers",
+                    self.file.display(),
+                    if offers.is_empty() {
+                        "nothing that this host knows".to_owned()
+                    } else {
+                        offers.join(" and ")
+                    },
+                    kind.map_or("anything else", Kind::as_str)
+                )))
+            }
+        }
+    }
+
+    fn known(&self) -> trial::Known {
+        trial::Known {
+            samples: Samples {
+                known: self.known.clone(),
+                unknown: self.unknown.clone(),
+                no_service: self.no_service.clone(),
+            },
+            expected: Expected {
+                default: self.default,
+                addresses: self.about.clone(),
+            },
+            users: self.user.clone(),
+        }
+    }
+}
+
+/// A host that serves nobody.
+fn setup() -> Setup {
+    let bounds = Bounds {
+        limits: Limits {
+            bytes: usize::MAX,
+            ..Limits::default()
+        },
+        ahead: config::HORIZON,
+    };
+    Setup {
+        entries: Vec::new(),
+        plugin_directories: Vec::new(),
+        trusted_keys: Vec::new(),
+        config_file: PathBuf::new(),
+        domains: Vec::new(),
+        index: delivery::index_service(bounds),
+        program: PathBuf::new(), // no entry asks for a process of its own
+    }
+}
+
+/// The plugin's configuration, and the folder that relative paths in it count from.
+fn config(global: &Global, scratch: &Path) -> Result<(toml::Table, PathBuf), Failure> {
+    let Some(given) = &global.config else {
+        return Ok((toml::Table::new(), scratch.to_owned()));
+    };
+    let (text, folder) = if given.is_file() {
+        let text = fs::read_to_string(given)
+            .map_err(|error| Failure::new(format!("{}: {error}", given.display())))?;
+        let file = std::path::absolute(given).unwrap_or_else(|_| given.clone());
+        (text, file.parent().unwrap_or(scratch).to_owned())
+    } else {
+        (given.to_string_lossy().into_owned(), scratch.to_owned())
+    };
+    let table = text.parse().map_err(|error: toml::de::Error| {
+        Failure::usage(format!(
+            "--config is neither a file nor TOML such as 'path = \"calendars.db\"': {}",
+            error.message()
+        ))
+    })?;
+    Ok((table, folder))
+}
+
+impl Tested<'_> {
+    fn text(&self) -> String {
+        let mut rows = Vec::new();
+        for TestedKind { kind, laws } in &self.kinds {
+            for law in laws {
+                let outcome = match law.outcome {
+                    "broken" => "BROKEN",
+                    "not-asked" => "not asked",
+                    kept => kept,
+                };
+                let detail = law.detail.as_ref();
+                let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
+                rows.push(vec![
+                    (*kind).to_owned(),
+                    outcome.to_owned(),
+                    format!("{}{detail}", law.law),
+                ]);
+            }
+        }
+        let count = |outcome| {
+            let laws = self.kinds.iter().flat_map(|kind| &kind.laws);
+            laws.filter(|law| law.outcome == outcome).count()
+        };
+        format!(
+            "{}\n{}: {} kept, {} broken, {} not asked\n",
+            output::table(&rows),
+            self.name,
+            count("kept"),
+            count("broken"),
+            count("not-asked")
+        )
+    }
+}
