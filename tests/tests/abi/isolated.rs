@@ -73,21 +73,16 @@ async fn a_process_that_hangs_is_ended_and_one_that_is_slow_is_not() {
     let mut slow = faulty("hang", "waits");
     slow.timeout = Some(Duration::from_millis(50));
     let store = opened(slow).await;
-    for _ in 0..3 {
-        assert!(
-            fails(&store)
-                .await
-                .message()
-                .contains("no answer within 50ms")
-        );
+    // For longer than a process that blocks its threads is let live.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1500) {
+        let error = fails(&store).await;
+        assert!(error.message().contains("no answer within 50ms"), "{error}");
+        works(&store).await;
     }
-    works(&store).await;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert!(
-        !logged()
-            .lines()
-            .any(|line| line.contains("plugin=waits") && line.contains("was ended"))
-    );
+    let log = logged();
+    let mut lines = log.lines().filter(|line| line.contains("plugin=waits"));
+    assert!(!lines.any(|line| line.contains("was ended")), "{log}");
 }
 
 /// Waits until the log says that the process was ended and runs again; calls are answered then.

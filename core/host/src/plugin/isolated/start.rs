@@ -130,6 +130,10 @@ impl Running {
             _ = &mut self.listener => {}
             () = self.line.hangs() => {
                 self.kill().await;
+                // It closes the line, so that who waits for an answer is told; then nothing is left to listen to.
+                if tokio::time::timeout(FAREWELL, &mut self.listener).await.is_err() {
+                    self.listener.abort();
+                }
                 return "its process did not keep its deadlines and was ended".to_owned();
             }
         }
@@ -166,7 +170,6 @@ impl Running {
     async fn kill(&mut self) {
         // Fails only if it has ended.
         let _ = self.process.kill().await;
-        self.listener.abort();
     }
 }
 

@@ -6,8 +6,9 @@
 
 use crate::plugin::Connect;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, SeccompAction,
+    SeccompCmpArgLen::{self, Dword, Qword},
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 use std::{collections::BTreeMap, io};
 
@@ -242,9 +243,9 @@ fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfPro
     allow(libc::SYS_ioctl, each(1, &ASKED))?;
     allow(libc::SYS_prctl, each(0, &NAMED.map(number)))?;
     // Times of a file that is open, not of one by its path.
-    allow(libc::SYS_utimensat, vec![vec![is(1, 0)]])?;
+    allow(libc::SYS_utimensat, vec![vec![null(1)]])?;
     // Limits are asked for, not set.
-    allow(libc::SYS_prlimit64, vec![vec![is(2, 0)]])?;
+    allow(libc::SYS_prlimit64, vec![vec![null(2)]])?;
     let unix = number(libc::AF_UNIX);
     allow(libc::SYS_socketpair, vec![vec![is(0, unix)]])?;
     let [internet, internet6] = [libc::AF_INET, libc::AF_INET6].map(number);
@@ -276,27 +277,40 @@ fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfPro
 /// A condition on an argument: all of some bits have a value.
 struct Condition {
     argument: u8,
+    width: SeccompCmpArgLen,
     how: SeccompCmpOp,
     value: u64,
 }
 
 impl Condition {
     fn made(self) -> Result<SeccompCondition, seccompiler::BackendError> {
-        SeccompCondition::new(self.argument, Dword, self.how, self.value)
+        SeccompCondition::new(self.argument, self.width, self.how, self.value)
     }
 }
 
 const fn is(argument: u8, value: u64) -> Condition {
     Condition {
         argument,
+        width: Dword,
         how: SeccompCmpOp::Eq,
         value,
+    }
+}
+
+/// No pointer: all of its bits.
+const fn null(argument: u8) -> Condition {
+    Condition {
+        argument,
+        width: Qword,
+        how: SeccompCmpOp::Eq,
+        value: 0,
     }
 }
 
 const fn has(argument: u8, bits: u64, value: u64) -> Condition {
     Condition {
         argument,
+        width: Dword,
         how: SeccompCmpOp::MaskedEq(bits),
         value,
     }
