@@ -56,7 +56,7 @@ class CalDav(unittest.TestCase):
             server = kind(path(self.folder) / f"kit-{name}", self.authority)
             self.addCleanup(server.stop)
             config = server.folder / "config.toml"
-            config.write_text(server.config("kit.example"))
+            config.write_text("timeout = 60\n" + server.config("kit.example"))  # they share the machine
             kits[name] = subprocess.Popen([KIT, config, "bo@kit.example", "cleo@kit.example"], stdout=subprocess.PIPE, text=True)
         for name, kit in kits.items():
             report, _ = kit.communicate()
@@ -107,24 +107,7 @@ class CalDav(unittest.TestCase):
     def khal(self, server, name, *command):
         """Synchronises, runs khal on what is there, synchronises again; what khal printed."""
         self.synchronise(server, name)
-        base = path(self.folder)
-        calendar = self.calendar(name)
-        config = base / f"khal-{name}.conf"
-        config.write_text(f"""
-[calendars]
-[[mine]]
-path = {calendar}
-[locale]
-local_timezone = Europe/Berlin
-default_timezone = Europe/Berlin
-timeformat = %H:%M
-dateformat = %Y-%m-%d
-longdateformat = %Y-%m-%d
-datetimeformat = %Y-%m-%d %H:%M
-longdatetimeformat = %Y-%m-%d %H:%M
-[sqlite]
-path = {base}/khal-{name}.db
-""")
+        config = khal_config(path(self.folder) / f"khal-{name}.conf", self.calendar(name))
         command = command or ("list", "--format", "{title} {start-time}", "2027-01-04", "1d")
         done = subprocess.run([KHAL, "-c", config, *command], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -57,22 +57,7 @@ class TwoHosts(unittest.TestCase):
 
     def khal(self, *args):
         calendars = [file.parent for file in (self.meadow.folder / "calendars").rglob("*.ics")]
-        config = path(self.folder) / "khal.conf"
-        config.write_text(f"""
-[calendars]
-[[bo]]
-path = {calendars[0]}
-[locale]
-local_timezone = Europe/Berlin
-default_timezone = Europe/Berlin
-timeformat = %H:%M
-dateformat = %Y-%m-%d
-longdateformat = %Y-%m-%d
-datetimeformat = %Y-%m-%d %H:%M
-longdatetimeformat = %Y-%m-%d %H:%M
-[sqlite]
-path = {path(self.folder) / "khal.db"}
-""")
+        config = khal_config(path(self.folder) / "khal.conf", calendars[0])
         done = subprocess.run([KHAL, "-c", config, *args], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout

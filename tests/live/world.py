@@ -229,6 +229,26 @@ def unfolded(text):
     return text.replace("\r\n ", "").replace("\n ", "")
 
 
+def khal_config(file, calendar):
+    """Writes a configuration of khal for one calendar of somebody in Berlin."""
+    file.write_text(f"""
+[calendars]
+[[mine]]
+path = {calendar}
+[locale]
+local_timezone = Europe/Berlin
+default_timezone = Europe/Berlin
+timeformat = %H:%M
+dateformat = %Y-%m-%d
+longdateformat = %Y-%m-%d
+datetimeformat = %Y-%m-%d %H:%M
+longdatetimeformat = %Y-%m-%d %H:%M
+[sqlite]
+path = {file}.db
+""")
+    return file
+
+
 def folder():
     return tempfile.TemporaryDirectory(prefix="convoke-live-")
 

@@ -28,6 +28,7 @@
 //! | `sync` | keeps what is known of an account in step with the server |
 //! | `dav`, `xml`, `href` | what is asked, what is answered, where it lies |
 //! | `server` | HTTP: deadlines, retries, redirects, bounds |
+//! | `connect` | TLS, and which URLs may be used |
 //! | `login` | Basic and Digest |
 //!
 //! How it answers. What is known of a user's objects stands in a [mirror](convoke_sdk::mirror). Before a question about
@@ -50,6 +51,7 @@
 
 mod account;
 mod config;
+mod connect;
 mod dav;
 mod discovery;
 mod href;

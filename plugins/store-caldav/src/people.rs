@@ -3,9 +3,10 @@
 use crate::{
     account::{Account, Wishes},
     config::{Config, Profile},
+    connect::{Http, checked},
     discovery, href,
     login::Login,
-    server::{Http, Server, checked},
+    server::Server,
 };
 use convoke_sdk::{prelude::*, tracing};
 use std::{

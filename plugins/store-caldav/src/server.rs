@@ -5,6 +5,7 @@
 //! and nowhere else: a password goes to no server that the administrator did not name.
 
 use crate::{
+    connect::{Http, is_loopback},
     href::Href,
     login::{Login, Next, Wire},
 };
@@ -18,19 +19,13 @@ use http::{
     },
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use std::{
     fmt::Display,
     io::Read,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
-use url::{Host as UrlHost, Url};
+use url::Url;
 
 /// An answer larger than this is not read: 100,000 objects in a listing take 30 MB.
 const MOST_BYTES: usize = 64 << 20;
@@ -40,13 +35,6 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Redirects, and refusals of a password, of one request.
 const MOST_TURNS: u32 = 5;
-
-/// Connections to CalDAV servers, kept and used again.
-#[derive(Clone)]
-pub(crate) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    timeout: Duration,
-}
 
 /// One server, and whose calendars are asked for.
 #[derive(Clone)]
@@ -84,83 +72,6 @@ enum Trouble {
     /// It may work the next time.
     Passing(String),
     Lasting(Error),
-}
-
-impl Http {
-    /// `ca` holds further trust anchors, PEM; the system's hold anyway.
-    pub(crate) fn new(ca: Option<&Path>, timeout: Duration) -> Result<Self> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timeout));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls(ca)?)
-            .https_or_http() // `checked` lets http through where it may be
-            .enable_all_versions()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(8)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { client, timeout })
-    }
-}
-
-fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = ca {
-        let wrong = |error: &dyn Display| {
-            Error::invalid(format!(
-                "`config.ca`: {} holds no certificates in PEM: {error}",
-                file.display()
-            ))
-        };
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            roots.add(certificate).map_err(|error| wrong(&error))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::internal(format!("TLS cannot be set up: {error}")))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// A URL that the administrator wrote, if it may be used; `key` is where it stands.
-pub(crate) fn checked(key: &str, text: &str, plain_http: bool) -> Result<Url> {
-    let url = Url::parse(text)
-        .map_err(|error| Error::invalid(format!("{key}: `{text}` is no URL: {error}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::invalid(format!(
-            "{key} holds a user name or password; write them under `login`"
-        )));
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if plain_http || is_loopback(&url) => Ok(url),
-        "http" => Err(Error::invalid(format!(
-            "{key}: `{text}` would show passwords and calendars to everybody on the way; write https, or \
-             `config.plain_http = true` if the way is safe"
-        ))),
-        scheme => Err(Error::invalid(format!(
-            "{key}: expected an https URL, got one of `{scheme}`"
-        ))),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(UrlHost::Domain(name)) => name == "localhost",
-        Some(UrlHost::Ipv4(address)) => address.is_loopback(),
-        Some(UrlHost::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 impl Request {

@@ -10,7 +10,6 @@ use crate::{
     server::{Request, tag},
 };
 use convoke_sdk::{prelude::*, tracing};
-use http::header::CONTENT_TYPE;
 use std::{
     collections::{BTreeSet, HashMap},
     time::Instant,
@@ -309,7 +308,8 @@ impl Account {
             )));
         };
         let href = home.child(&format!("{segment}/"));
-        let request = Request::new("MKCALENDAR", &href).with(CONTENT_TYPE, "application/xml");
+        // Without a media type: Xandikos would want XML then.
+        let request = Request::new("MKCALENDAR", &href);
         let answer = self.server.send(&request).await?;
         // 405: somebody else made it just now.
         if !matches!(answer.status.as_u16(), 200 | 201 | 405) {

@@ -374,6 +374,104 @@ async fn busy_time_costs_one_request_while_nothing_changes() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_digest_never_sees_the_password_again() {
+    let world = World::new().await;
+    world.server.misbehave(|seen: &Seen| {
+        let authorization = seen.headers.get(header::AUTHORIZATION);
+        let text = authorization.map_or("", |it| it.to_str().unwrap());
+        if text.starts_with("Digest ") && text.contains("nonce=\"n1\"") {
+            return None;
+        }
+        let mut refusal = reply(401, "text/plain", "");
+        let challenge = "Digest realm=\"calendars\", nonce=\"n1\", qop=\"auth\"";
+        let challenge = challenge.parse().unwrap();
+        refusal
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+        Some(Fault::Answer(refusal))
+    });
+    world.busy().await.unwrap();
+    world.server.seen();
+    world.put("one", Precondition::Absent).await.unwrap();
+    for seen in world.server.seen() {
+        let authorization = seen.headers[header::AUTHORIZATION].to_str().unwrap();
+        assert!(authorization.starts_with("Digest "), "{seen:?}");
+    }
+}
+
+/// From the server's address to the principal, the home, and the addresses that the server knows.
+#[tokio::test]
+async fn a_user_is_found_by_what_the_server_says() {
+    let world = World::new().await;
+    world.server.misbehave(|seen: &Seen| {
+        let found = match &*seen.path {
+            "/.well-known/caldav" => {
+                let mut moved = reply(301, "text/plain", "");
+                moved.headers_mut().insert(header::LOCATION, "/dav/".parse().unwrap());
+                return Some(Fault::Answer(moved));
+            }
+            "/dav/" => "<D:current-user-principal><D:href>/principals/anna</D:href></D:current-user-principal>",
+            "/principals/anna" => {
+                "<C:calendar-home-set><D:href>/anna/</D:href></C:calendar-home-set><C:calendar-user-address-set>\
+                 <D:href>mailto:berg@example.org</D:href><D:href>mailto:bo@example.org</D:href><D:href>/principals/anna</D:href>\
+                 </C:calendar-user-address-set>"
+            }
+            _ => return None,
+        };
+        let answer = fake::multistatus(&fake::response(&seen.path, found));
+        Some(Fault::Answer(answer))
+    });
+    let config = format!(
+        "url = \"{0}/\"\nusers.\"anna@example.org\" = {{}}\nusers.\"bo@example.org\" = {{ home = \"{0}/bo/\" }}",
+        world.server.origin
+    );
+    let host = conformance::host(world.folder.path());
+    let store = CalDavStore::open(toml::from_str(&config).unwrap(), host)
+        .await
+        .unwrap();
+    for (address, wanted) in [
+        ("anna@example.org", Some("anna@example.org")),
+        ("Berg@example.org", Some("anna@example.org")),
+        // what the administrator wrote counts more than what the server says
+        ("bo@example.org", Some("bo@example.org")),
+        ("nobody@example.org", None),
+    ] {
+        let found = store
+            .find(&CalendarAddress::new(address).unwrap())
+            .await
+            .unwrap();
+        let id = found.as_ref().map(|user| user.id.as_str());
+        assert_eq!(id, wanted, "{address}");
+    }
+    world
+        .server
+        .write("/anna/work/one.ics", &object("one", 10).data);
+    let busy = store.busy(&anna(), TimeRange::ALL).await.unwrap();
+    assert_eq!(busy.spans.len(), 1);
+}
+
+#[tokio::test]
+async fn only_calendars_that_shall_count_make_busy() {
+    let world = World::new().await;
+    world.put("one", Precondition::Absent).await.unwrap();
+    for (busy, wanted) in [
+        ("", 1),
+        ("busy = [\"work\"]", 1),
+        ("busy = [\"private\"]", 0),
+    ] {
+        let config = format!("home = \"{}/{{user}}/\"\n{busy}", world.server.origin);
+        let host = conformance::host(world.folder.path());
+        let store = CalDavStore::open(toml::from_str(&config).unwrap(), host)
+            .await
+            .unwrap();
+        let found = store.busy(&anna(), TimeRange::ALL).await.unwrap();
+        assert_eq!(found.spans.len(), wanted, "{busy}");
+        let there = store.get(&anna(), &Uid::new("one").unwrap()).await.unwrap();
+        assert!(there.is_some(), "{busy}");
+    }
+}
+
+#[tokio::test]
 async fn a_configuration_that_cannot_work_says_what_to_write() {
     for (config, part) in [
         ("", "names no calendar users"),

@@ -240,13 +240,13 @@ impl Inside {
     }
 }
 
-fn response(path: &str, prop: &str) -> String {
+pub(super) fn response(path: &str, prop: &str) -> String {
     format!(
         "<D:response><D:href>{path}</D:href><D:propstat><D:prop>{prop}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
     )
 }
 
-fn multistatus(responses: &str) -> Reply {
+pub(super) fn multistatus(responses: &str) -> Reply {
     let body = format!(
         "<D:multistatus xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\">{responses}</D:multistatus>"
     );

@@ -1,0 +1,98 @@
+//! Connections: over TLS that is verified always; in the clear only where the administrator says so, or on loopback.
+
+use bytes::Bytes;
+use convoke_sdk::prelude::*;
+use http_body_util::Full;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
+use url::{Host as UrlHost, Url};
+
+/// Connections to CalDAV servers, kept and used again.
+#[derive(Clone)]
+pub(crate) struct Http {
+    pub(crate) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+}
+
+impl Http {
+    /// `ca` holds further trust anchors, PEM; the system's hold anyway.
+    pub(crate) fn new(ca: Option<&Path>, timeout: Duration) -> Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls(ca)?)
+            .https_or_http() // `checked` lets http through where it may be
+            .enable_all_versions()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(8)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { client, timeout })
+    }
+}
+
+fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(file) = ca {
+        let wrong = |error: &dyn Display| {
+            Error::invalid(format!(
+                "`config.ca`: {} holds no certificates in PEM: {error}",
+                file.display()
+            ))
+        };
+        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::internal(format!("TLS cannot be set up: {error}")))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A URL that the administrator wrote, if it may be used; `key` is where it stands.
+pub(crate) fn checked(key: &str, text: &str, plain_http: bool) -> Result<Url> {
+    let url = Url::parse(text)
+        .map_err(|error| Error::invalid(format!("{key}: `{text}` is no URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::invalid(format!(
+            "{key} holds a user name or password; write them under `login`"
+        )));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if plain_http || is_loopback(&url) => Ok(url),
+        "http" => Err(Error::invalid(format!(
+            "{key}: `{text}` would show passwords and calendars to everybody on the way; write https, or \
+             `config.plain_http = true` if the way is safe"
+        ))),
+        scheme => Err(Error::invalid(format!(
+            "{key}: expected an https URL, got one of `{scheme}`"
+        ))),
+    }
+}
+
+/// Whether nobody else reads what is sent.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(UrlHost::Domain(name)) => name == "localhost",
+        Some(UrlHost::Ipv4(address)) => address.is_loopback(),
+        Some(UrlHost::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
