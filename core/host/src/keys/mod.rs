@@ -22,12 +22,13 @@ use crate::{
 };
 use convoke_ischedule::dkim::{KeyRecord, Lookup, Pending};
 use convoke_types::Domain;
+use exchange::Exchange;
 use moka::{Expiry, future::Cache};
 use std::{
     fmt::Display,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The longest document of key records that is read, in bytes.
@@ -42,7 +43,7 @@ const MAX_ANSWERS: u64 = 10_000;
 /// Finds the keys of peers. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
-    private_exchange: Option<PathBuf>,
+    private_exchange: Option<Arc<Exchange>>,
     dns: Dns,
     client: Client,
     known: Cache<Wanted, Remembered>,
@@ -112,7 +113,7 @@ impl Keys {
             .expire_after(Ends)
             .build();
         Self {
-            private_exchange,
+            private_exchange: private_exchange.map(|folder| Arc::new(Exchange::new(folder))),
             dns,
             client,
             known,
@@ -147,7 +148,7 @@ impl Keys {
     ) -> Result<Arc<[KeyRecord]>, Unavailable> {
         if lookup == Lookup::PrivateExchange {
             return match &self.private_exchange {
-                Some(folder) => Ok(exchange::find(folder, domain, selector).await?.into()),
+                Some(folder) => folder.find(domain, selector, SystemTime::now()).await,
                 None => Ok(Arc::default()),
             };
         }
