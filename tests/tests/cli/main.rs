@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it: the real program on a store of its own.
 
+mod copy;
 mod desk;
 mod import;
 mod local;

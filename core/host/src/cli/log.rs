@@ -5,9 +5,8 @@
 use std::io;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-/// Starts the log. A host tells what it does; other commands only what goes wrong.
-pub(super) fn start(is_host: bool) {
-    let default = if is_host { "info" } else { "error" };
+/// Starts the log; `default` is what is logged unless the environment says otherwise.
+pub(super) fn start(default: &str) {
     let filter = std::env::var("CONVOKE_LOG")
         .ok()
         .and_then(|filter| filter.parse::<EnvFilter>().ok())

@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `freebusy`, `send`, `reply`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -27,6 +27,7 @@ mod reload;
 pub(crate) mod reply;
 pub(crate) mod send;
 mod serve;
+mod store;
 mod submit;
 pub(crate) mod timeline;
 mod user;
@@ -82,6 +83,8 @@ enum Command {
     User(user::User),
     #[command(subcommand)]
     Calendar(calendar::Calendar),
+    #[command(subcommand)]
+    Store(store::Store),
     Freebusy(freebusy::Freebusy),
     Send(send::Send),
     Reply(reply::Reply),
@@ -118,7 +121,13 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
-    log::start(matches!(command, Command::Serve(_)));
+    log::start(match command {
+        // A host tells what it does.
+        Command::Serve(_) => "info",
+        // Who takes calendars out must hear of what a store could not read.
+        Command::Calendar(_) | Command::Store(_) => "warn",
+        _ => "error",
+    });
     if let Command::Completions(completions) = command {
         return completions.run();
     }
@@ -139,6 +148,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Check(check) => check.run(&global).await,
             Command::User(user) => user.run(&global).await,
             Command::Calendar(calendar) => calendar.run(&global).await,
+            Command::Store(store) => store.run(&global).await,
             Command::Freebusy(freebusy) => freebusy.run(&global).await,
             Command::Send(send) => send.run(&global).await,
             Command::Reply(reply) => reply.run(&global).await,

@@ -1,6 +1,7 @@
 //! What a command prints, and what it says when it fails.
 
 use crate::config::ConfigError;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::{
     fmt::{self, Write as _},
@@ -92,6 +93,27 @@ pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
+/// What others wrote may not steer the terminal.
+pub(super) fn tame(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// A bar on stderr while that is a terminal.
+pub(super) fn progress() -> ProgressBar {
+    let style = "{bar:40} {pos} of {len} objects, {per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}
+
+/// `1 object`, `2 objects`.
+pub(super) fn counted(objects: usize) -> String {
+    match objects {
+        1 => "1 object".to_owned(),
+        more => format!("{more} objects"),
+    }
+}
+
 /// Lines of cells, the columns aligned, two spaces between them.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -104,8 +126,7 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            // What others wrote may not steer the terminal.
-            let cell = cell.replace(char::is_control, " ");
+            let cell = tame(cell);
             // Writing to a String cannot fail.
             let _ = write!(line, "{cell:<width$}  ");
         }

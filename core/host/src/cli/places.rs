@@ -6,7 +6,7 @@ use crate::{
     plugin::{Plugins, StoreHandle},
     serve,
 };
-use convoke_sdk::{CalendarUser, Error};
+use convoke_sdk::{CalendarUser, Error, Page};
 use convoke_types::{CalendarAddress, Uid};
 use std::{
     path::{Path, PathBuf},
@@ -83,6 +83,24 @@ pub(super) async fn user_of<'a>(
         ))
     })?;
     Ok((store, user))
+}
+
+/// The calendar users of a store.
+pub(super) async fn people(store: &StoreHandle) -> Result<Vec<CalendarUser>, Failure> {
+    let mut people = Vec::new();
+    let mut page = Page {
+        after: None,
+        limit: 500,
+    };
+    loop {
+        let listing = store.users(&page).await;
+        let listing = listing.map_err(|error| failed(store, &error))?;
+        people.extend(listing.items);
+        match listing.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(people),
+        }
+    }
 }
 
 /// A store could not do it.

@@ -3,11 +3,10 @@
 use super::{
     Global,
     output::{self, Failure},
-    places::{failed, store_of, user_of},
+    places::{failed, people, store_of, user_of},
 };
-use crate::plugin::StoreHandle;
 use clap::{Args, Subcommand, ValueEnum};
-use convoke_sdk::{CalendarUser, NewUser, Page, UserKind};
+use convoke_sdk::{CalendarUser, NewUser, UserKind};
 use convoke_types::CalendarAddress;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -161,7 +160,7 @@ async fn list(global: &Global) -> Result<(), Failure> {
     let plugins = global.plugins().await?;
     let mut users = Vec::new();
     for store in plugins.stores.iter() {
-        users.extend(all(store).await?);
+        users.extend(people(store).await?);
     }
     if global.json {
         return output::print_json(&users.iter().map(Shown::from).collect::<Vec<_>>());
@@ -179,25 +178,6 @@ async fn list(global: &Global) -> Result<(), Failure> {
         })
         .collect();
     output::print(output::table(&rows).as_bytes())
-}
-
-async fn all(store: &StoreHandle) -> Result<Vec<CalendarUser>, Failure> {
-    let mut users = Vec::new();
-    let mut page = Page {
-        after: None,
-        limit: 500,
-    };
-    loop {
-        let listing = store
-            .users(&page)
-            .await
-            .map_err(|error| failed(store, &error))?;
-        users.extend(listing.items);
-        match listing.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(users),
-        }
-    }
 }
 
 /// `user list --json`.

@@ -7,7 +7,7 @@ use super::Shown;
 use crate::{
     cli::{
         Global,
-        output::{self, Failure},
+        output::{self, Failure, counted},
         places::user_of,
         send,
     },
@@ -19,7 +19,7 @@ use convoke_calendar::tree;
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::future;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -63,7 +63,7 @@ impl Import {
             waiting: Vec::with_capacity(TOGETHER),
             imported: 0,
             summaries: global.json.then(Vec::new),
-            progress: progress(),
+            progress: output::progress(),
         };
         let outcome = self.read_all(&mut importer).await;
         // What was read before something failed is kept.
@@ -217,19 +217,4 @@ impl Importer<'_> {
 
 fn wrong(file: &Path, uid: &Uid, error: &convoke_sdk::Error) -> Failure {
     Failure::new(format!("{}: {uid}: {error}", file.display()))
-}
-
-/// A bar on stderr while that is a terminal.
-fn progress() -> ProgressBar {
-    let style = "{bar:40} {pos} of {len} objects, {per_sec}, {eta} left";
-    let style =
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
-}
-
-fn counted(objects: usize) -> String {
-    match objects {
-        1 => "1 object".to_owned(),
-        more => format!("{more} objects"),
-    }
 }
