@@ -104,8 +104,8 @@ fn a_copy_that_was_killed_goes_on_where_it_stopped() {
     let arguments = [&COPY[..], &only].concat();
     let mut copy = desk.command(&arguments);
     let mut copy = copy.stdout(Stdio::null()).spawn().unwrap();
-    let stored = || walked(&desk.path("tree"));
-    while stored() < 2 && copy.try_wait().unwrap().is_none() {}
+    let arrived = || walked(&desk.path("tree"));
+    while arrived() < 2 && copy.try_wait().unwrap().is_none() {}
     copy.kill().unwrap();
     copy.wait().unwrap();
 
@@ -171,8 +171,8 @@ fn a_file_that_no_parser_likes_is_named_and_holds_up_no_other() {
     let desk = desk();
     let add = ["user", "add", "bo@example.org"];
     assert_eq!(desk.run(&[&add[..], &MOVED].concat()).status, 0);
-    let fine: String = (0..3).map(|number| meeting(number, "fine")).collect();
-    import(&desk, &MOVED, "bo@example.org", &fine);
+    let three: String = (0..3).map(|number| meeting(number, "fine")).collect();
+    import(&desk, &MOVED, "bo@example.org", &three);
     let file = find(&desk.path("tree"), "UID:meeting-1/");
     for broken in ["BEGIN:VCALENDAR\n", "\u{fffd}"] {
         fs::write(&file, broken).unwrap();
