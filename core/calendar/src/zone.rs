@@ -2,15 +2,20 @@
 //!
 //! A VTIMEZONE is turned into the transitions it describes (its rules are followed from 1900 to 2150) and loaded as a
 //! zone of the same kind as the IANA ones, so that look-ups cost the same. That is done when a time first needs it, and
-//! its work is counted: a calendar of thousands of zones costs what it uses. A TZID that nobody knows counts as the
-//! calendar user's own zone: a meeting at the wrong hour is found sooner than one that is missing.
+//! its work is counted: a calendar of thousands of zones costs what it uses.
+//!
+//! Programs stray: a TZID in other case than its VTIMEZONE has it, one that matches nothing beside the only VTIMEZONE
+//! there is, a VTIMEZONE without observances that names the zone in X-LIC-LOCATION. What is meant is clear, so it is
+//! taken. A TZID that nobody knows counts as the calendar user's own zone: a meeting at the wrong hour is found sooner
+//! than one that is missing.
 
+mod display;
 mod memory;
 mod observance;
 mod windows;
 
 use crate::{
-    rule::Work,
+    rule::{TooMuchWork, Work},
     tree::{Calendar, Component},
 };
 use jiff::tz::TimeZone;
@@ -59,9 +64,8 @@ impl<'c> Zones<'c> {
     pub(crate) fn of_all(calendars: impl IntoIterator<Item = &'c Calendar>, own: TimeZone) -> Self {
         let mut embedded = HashMap::new();
         for component in calendars.into_iter().flat_map(Calendar::zones) {
-            if let Some(id) = component.value("TZID") {
-                embedded.entry(id.trim()).or_insert(component);
-            }
+            let id = component.value("TZID").unwrap_or_default();
+            embedded.entry(id.trim()).or_insert(component);
         }
         let made = Made {
             zones: HashMap::new(),
@@ -90,19 +94,43 @@ impl<'c> Zones<'c> {
         if let Some(zone) = made.zones.get(id) {
             return Ok(zone.clone());
         }
-        let embedded = match self.embedded.get(id.trim()) {
-            Some(component) => memory::zone(component, &mut made.work)
-                .map_err(|_| ZoneError(id.chars().take(80).collect()))?,
-            None => None,
-        };
-        let zone = embedded.or_else(|| by_name(id));
+        let zone = self
+            .find(id.trim(), &mut made.work)
+            .map_err(|_| ZoneError(id.chars().take(80).collect()))?;
         made.zones.insert(id.to_owned(), zone.clone());
         Ok(zone)
+    }
+
+    fn find(&self, id: &str, work: &mut Work) -> Result<Option<TimeZone>, TooMuchWork> {
+        let described = self.described(id);
+        if let Some(component) = described
+            && let Some(zone) = memory::zone(component, work)?
+        {
+            return Ok(Some(zone));
+        }
+        let place = described.and_then(|component| component.value("X-LIC-LOCATION"));
+        if let Some(zone) = by_name(id).or_else(|| by_name(place?)) {
+            return Ok(Some(zone));
+        }
+        let mut all = self.embedded.values();
+        match (all.next(), all.next()) {
+            (Some(only), None) => memory::zone(only, work),
+            _ => Ok(None),
+        }
+    }
+
+    fn described(&self, id: &str) -> Option<&'c Component> {
+        let exact = self.embedded.get(id);
+        exact.copied().or_else(|| {
+            let mut all = self.embedded.iter();
+            let in_other_case = all.find(|(known, _)| known.eq_ignore_ascii_case(id));
+            in_other_case.map(|(_, component)| *component)
+        })
     }
 }
 
 /// A zone by a name that is known everywhere: of IANA, perhaps behind a prefix such as
-/// `/freeassociation.sourceforge.net/`, or of Windows.
+/// `/freeassociation.sourceforge.net/`, of Windows, or as menus of programs show it.
 pub fn by_name(id: &str) -> Option<TimeZone> {
     let id = id.trim().trim_matches('"');
     if let Some(iana) = windows::iana(id) {
@@ -113,12 +141,50 @@ pub fn by_name(id: &str) -> Option<TimeZone> {
     let mut names: Vec<&str> = starts.take(3).map(|start| &id[start..]).collect();
     names.push(id);
     names.reverse();
-    names.iter().find_map(|name| TimeZone::get(name).ok())
+    let known = names.iter().find_map(|name| TimeZone::get(name).ok());
+    known.or_else(|| display::zone(id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Limits;
+
+    /// A zone an hour and a half ahead, and one two hours behind.
+    const AHEAD: &str = "TZOFFSETFROM:+0130\nTZOFFSETTO:+0130";
+    const BEHIND: &str = "TZOFFSETFROM:-0200\nTZOFFSETTO:-0200";
+
+    fn described(head: &str, offsets: &str) -> String {
+        format!(
+            "BEGIN:VTIMEZONE\n{head}BEGIN:STANDARD\nDTSTART:19700101T000000\n{offsets}\nEND:STANDARD\n\
+             END:VTIMEZONE\n"
+        )
+    }
+
+    #[test]
+    fn what_a_straying_program_means_is_found() {
+        let odd = described("TZID:Odd One\n", AHEAD);
+        let two = odd.clone() + &described("TZID:Other\n", BEHIND);
+        let empty = "BEGIN:VTIMEZONE\nTZID:Odd One\nX-LIC-LOCATION:Asia/Kolkata\nEND:VTIMEZONE\n";
+        for (inside, id, expected) in [
+            (odd.as_str(), "Odd One", Some(5400)),
+            (&odd, "ODD one", Some(5400)),
+            (&odd, "Something else", Some(5400)),
+            (&described("", AHEAD), "Something", Some(5400)),
+            (&odd, "Etc/GMT-3", Some(10_800)), // a name that is known means that
+            (&two, "Something else", None),
+            (&two, "other", Some(-7200)),
+            (empty, "Odd One", Some(19_800)),
+            ("", "Odd One", None),
+        ] {
+            let text = format!("BEGIN:VCALENDAR\n{inside}END:VCALENDAR\n");
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            let zones = Zones::of(&calendar, TimeZone::UTC);
+            let zone = zones.known(id).unwrap();
+            let offset = zone.map(|zone| zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds());
+            assert_eq!(offset, expected, "{id} in {inside}");
+        }
+    }
 
     #[test]
     fn zones_are_known_by_many_names() {

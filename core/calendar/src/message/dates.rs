@@ -30,7 +30,8 @@ pub(super) fn check(component: &Component, kind: Kind, zones: &Zones) -> Result<
         }
     }
     for property in component.all("RRULE") {
-        Rule::parse(&property.value).map_err(|error| Problem::Rule(kind, error))?;
+        let rule = Rule::parse(&property.value).and_then(|rule| rule.check());
+        rule.map_err(|error| Problem::Rule(kind, error))?;
     }
     check_start(component, kind)?;
     check_length(component, kind)?;

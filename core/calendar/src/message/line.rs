@@ -64,7 +64,8 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         }
         Problem::Needs(_, name, _) => fault()?.property(name, |_| true)?,
         Problem::Rule(_, error) => {
-            let is_wrong = |it: &Property| Rule::parse(&it.value).as_ref() == Err(error);
+            let read = |it: &Property| Rule::parse(&it.value).and_then(|rule| rule.check());
+            let is_wrong = |it: &Property| read(it).as_ref() == Err(error);
             fault()?.property("RRULE", is_wrong)?
         }
         Problem::Differs(kind, name) => {

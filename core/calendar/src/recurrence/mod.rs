@@ -14,7 +14,9 @@
 //! from just before the range that is asked for. DTSTART is the first instance whether the rule would give it or not,
 //! and COUNT counts it. What overrides an instance counts even where the rule has no such instance.
 //!
-//! Not done: RSCALE (RFC 7529) is refused, EXRULE (obsolete) is ignored.
+//! EXRULE, which RFC 5545 dropped, takes away what it gives, as old calendars mean it.
+//!
+//! Not done: RSCALE (RFC 7529) is refused.
 
 mod count;
 mod series;

@@ -30,6 +30,8 @@ pub(super) struct Main<'a> {
     pub(super) dates: BTreeMap<Timestamp, Timestamp>,
     /// EXDATE.
     pub(super) excluded: BTreeSet<Timestamp>,
+    /// EXRULE of RFC 2445, which old calendars still hold.
+    pub(super) excluding: Vec<Ruled>,
 }
 
 /// A rule on the wall of its series.
@@ -79,18 +81,26 @@ impl<'a> Series<'a> {
             overrides: BTreeMap::new(),
             futures: BTreeMap::new(),
         };
+        let main = components
+            .iter()
+            .find(|it| it.get("RECURRENCE-ID").is_none());
+        if let Some(main) = main {
+            series.main = Some(Main::of(Timed::of(main, zones)?, zones)?);
+        }
         for &component in components {
-            let timed = Timed::of(component, zones)?;
             let Some(id) = component.get("RECURRENCE-ID") else {
-                if series.main.is_none() {
-                    series.main = Some(Main::of(timed, zones)?);
-                }
                 continue;
             };
+            let timed = Timed::of(component, zones)?;
             let is_future = id
                 .param("RANGE")
                 .is_some_and(|range| range.eq_ignore_ascii_case("THISANDFUTURE"));
-            let id = When::of(id)?.instant(zones)?;
+            let id = When::of(id)?;
+            let id = match &series.main {
+                Some(main) => main.alike(id),
+                None => id,
+            };
+            let id = id.instant(zones)?;
             let (start, end) = timed.at(timed.start.wall);
             series.overrides.insert(
                 id,
@@ -142,9 +152,14 @@ impl<'a> Main<'a> {
             rules: Vec::new(),
             dates: BTreeMap::from([(start, end)]),
             excluded: BTreeSet::new(),
+            excluding: Vec::new(),
         };
         for property in component.all("RRULE") {
             main.rules.push(main.ruled(property)?);
+        }
+        for property in component.all("EXRULE") {
+            // Nobody writes it any more: one that cannot be read is not worth losing the object for.
+            main.excluding.extend(main.ruled(property));
         }
         for property in component.all("RDATE") {
             for value in values(property) {

@@ -110,6 +110,41 @@ fn instances_are_found() {
 }
 
 #[test]
+fn rules_that_rfc_5545_forbids_mean_what_they_say() {
+    for (event, from, to, expected) in [
+        // EXRULE of old calendars takes away, RDATE too
+        (
+            "DTSTART;TZID=Europe/Berlin:20270322T100000|RRULE:FREQ=DAILY;COUNT=9|EXRULE:FREQ=DAILY;INTERVAL=2\
+             |RDATE;TZID=Europe/Berlin:20270501T100000,20270502T100000",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec![
+                "2027-03-23T09:00:00Z",
+                "2027-03-25T09:00:00Z",
+                "2027-03-27T09:00:00Z",
+                "2027-03-29T08:00:00Z",
+                "2027-05-02T08:00:00Z",
+            ],
+        ),
+        (
+            "DTSTART:20270104T100000Z|RRULE:FREQ=DAILY;COUNT=4|EXRULE:FREQ=DAILY;COUNT=2",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec!["2027-01-06T10:00:00Z", "2027-01-07T10:00:00Z"],
+        ),
+        // two ends
+        (
+            "DTSTART:20270104T100000Z|RRULE:FREQ=DAILY;COUNT=4;UNTIL=20270105",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec!["2027-01-04T10:00:00Z", "2027-01-05T10:00:00Z"],
+        ),
+    ] {
+        assert_eq!(starts(event, from, to), expected, "{event}");
+    }
+}
+
+#[test]
 fn overrides_move_single_instances_and_all_that_follow() {
     let series = "DTSTART:20270104T100000Z|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=5|END:VEVENT|BEGIN:VEVENT|UID:1|DURATION:PT1H";
     let (from, to) = ("2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z");
@@ -125,6 +160,19 @@ fn overrides_move_single_instances_and_all_that_follow() {
             "2027-01-07T10:00:00Z",
             "2027-01-08T10:00:00Z",
             "2027-12-24T10:00:00Z"
+        ]
+    );
+    // The instance of a timed series may be named by its day.
+    assert_eq!(
+        starts(
+            &format!("{series}|RECURRENCE-ID;VALUE=DATE:20270105|DTSTART:20270105T120000Z"),
+            from,
+            "2027-01-07T00:00:00Z"
+        ),
+        [
+            "2027-01-04T10:00:00Z",
+            "2027-01-05T12:00:00Z",
+            "2027-01-06T10:00:00Z"
         ]
     );
     assert_eq!(
@@ -152,6 +200,8 @@ fn hostile_rules_end() {
         "FREQ=SECONDLY",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31",
         "FREQ=MINUTELY;BYDAY=MO;BYHOUR=3;BYSECOND=0,1,2",
+        "FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;COUNT=100000000",
+        "FREQ=DAILY\nEXRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
     ] {
         let text = format!(
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:19000101T000000Z\nRRULE:{rule}\nEND:VEVENT\nEND:VCALENDAR\n"

@@ -38,7 +38,9 @@ impl<'a> Series<'a> {
             return Ok(());
         };
         for (&start, &end) in &main.dates {
-            if let Some(instance) = self.implied(main, start, Some(end)) {
+            if !main.given(&main.excluding, start, work)?
+                && let Some(instance) = self.implied(main, start, Some(end))
+            {
                 take(instance, work)?;
             }
         }
@@ -48,6 +50,7 @@ impl<'a> Series<'a> {
             self.follow(main, ruled, range, work, &mut |at, work| {
                 let is_new = given.as_mut().is_none_or(|given| given.insert(at));
                 if is_new
+                    && !main.given(&main.excluding, at, work)?
                     && !main.dates.contains_key(&at)
                     && let Some(instance) = self.implied(main, at, None)
                 {
@@ -85,28 +88,16 @@ impl<'a> Series<'a> {
 
     /// Whether the main component implies an instance that begins at `id`, overridden or not.
     pub(crate) fn has(&self, id: Timestamp, work: &mut Work) -> Result<bool, RecurrenceError> {
-        /// Wider than any gap in a day: a time in the gap is named by one outside of it.
-        const GAP: i64 = 3 * 3600;
         let Some(main) = &self.main else {
             return Ok(false);
         };
         if main.excluded.contains(&id) {
             return Ok(false);
         }
-        if main.dates.contains_key(&id) {
-            return Ok(true);
+        if main.given(&main.excluding, id, work)? {
+            return Ok(false);
         }
-        let zone = &main.timed.zone;
-        let wall = wall::seconds(id.to_zoned(zone.clone()).datetime());
-        for ruled in &main.rules {
-            let mut occurrences = main.occurrences(ruled, wall - GAP, work)?;
-            while let Some(time) = occurrences.next(wall + GAP, work)? {
-                if instant(wall::date_time(time), zone) == id {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        Ok(main.dates.contains_key(&id) || main.given(&main.rules, id, work)?)
     }
 
     /// How long before the range an instance may begin that reaches into it, and how long after it one that was moved
@@ -153,6 +144,28 @@ impl<'a> Series<'a> {
 }
 
 impl Main<'_> {
+    /// Whether one of the rules gives the instance that begins at `id`.
+    fn given(
+        &self,
+        rules: &[Ruled],
+        id: Timestamp,
+        work: &mut Work,
+    ) -> Result<bool, RecurrenceError> {
+        /// Wider than any gap in a day: a time in the gap is named by one outside of it.
+        const GAP: i64 = 3 * 3600;
+        let zone = &self.timed.zone;
+        let wall = wall::seconds(id.to_zoned(zone.clone()).datetime());
+        for ruled in rules {
+            let mut occurrences = self.occurrences(ruled, wall - GAP, work)?;
+            while let Some(time) = occurrences.next(wall + GAP, work)? {
+                if instant(wall::date_time(time), zone) == id {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// What a rule gives from some time on the wall on.
     pub(super) fn occurrences<'r>(
         &self,

@@ -11,7 +11,8 @@
 //! DTSTART, every step is counted against a budget, and nothing limits INTERVAL to 16 bits. The crate is the oracle
 //! in our tests.
 //!
-//! What a rule leaves open is as in DTSTART, also the weekday of a BYWEEKNO without BYDAY, as libical, lib-recur and
+//! A rule with both COUNT and UNTIL, which RFC 5545 forbids, ends with whichever comes first, as in all libraries that we
+//! know; [`Rule::check`] tells of it. What a rule leaves open is as in DTSTART, also the weekday of a BYWEEKNO without BYDAY, as libical, lib-recur and
 //! ical4j do; python-dateutil and the `rrule` crate take all seven days. Not
 //! done: RSCALE and SKIP of RFC 7529, which are refused ([`RuleError::is_unsupported`]).
 
@@ -25,6 +26,8 @@ mod tests;
 pub use error::RuleError;
 
 pub(crate) use expand::Occurrences;
+
+use error::Problem;
 
 use crate::time::When;
 
@@ -82,6 +85,14 @@ impl Rule {
     /// Reads the value of an RRULE.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
         parse::rule(text)
+    }
+
+    /// Whether it is as RFC 5545 §3.3.10 has it, besides being understood: COUNT and UNTIL exclude each other.
+    pub fn check(&self) -> Result<(), RuleError> {
+        match (self.count, &self.until) {
+            (Some(_), Some(_)) => Err(Problem::CountAndUntil.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it ends by itself: by COUNT or UNTIL.

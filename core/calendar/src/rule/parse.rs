@@ -128,9 +128,6 @@ impl Parts {
             by_second: self.by_second.unwrap_or_default(),
             by_set_pos: self.by_set_pos.unwrap_or_default(),
         };
-        if rule.count.is_some() && rule.until.is_some() {
-            return Err(Problem::CountAndUntil.into());
-        }
         let lists = [
             &rule.by_month,
             &rule.by_week_no,

@@ -37,7 +37,6 @@ fn wrong_rules_are_told_what_is_wrong() {
         ("FREQ=OFTEN", "FREQ is `OFTEN`, expected YEARLY"),
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL is `0`"),
         ("FREQ=DAILY;COUNT=-1", "COUNT is `-1`"),
-        ("FREQ=DAILY;COUNT=1;UNTIL=20270104", "exclude each other"),
         ("FREQ=DAILY;COUNT=1;COUNT=2", "COUNT stands twice"),
         ("FREQ=DAILY;UNTIL=never", "UNTIL is `never`"),
         ("FREQ=DAILY;BYMONTH=13", "BYMONTH is `13`"),
@@ -64,6 +63,23 @@ fn wrong_rules_are_told_what_is_wrong() {
         "FREQ=WEEKLY;BYDAY=+1MO,su",
     ] {
         Rule::parse(fine).unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+}
+
+#[test]
+fn a_rule_with_two_ends_has_the_first_of_them() {
+    for (rule, found) in [
+        ("FREQ=DAILY;COUNT=2;UNTIL=20270110T090000", 2),
+        ("FREQ=DAILY;COUNT=9;UNTIL=20270106T090000", 3),
+    ] {
+        let start = seconds("2027-01-04T09:00:00");
+        let last = seconds("2028-01-01T00:00:00");
+        assert_eq!(times(rule, start, start, last, 100).unwrap().len(), found);
+        let error = Rule::parse(rule).unwrap().check().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "RRULE: COUNT and UNTIL exclude each other"
+        );
     }
 }
 
