@@ -1,12 +1,17 @@
 //! REPLY: what an attendee's answer does to the organizer's copy (RFC 5546 §3.2.3, §3.4.3).
+//!
+//! An answer without RECURRENCE-ID is about the series. Instances that are written out have answers of their own: an
+//! attendee who means them too names them, or shows by the rule in its answer that it knows of no exception there, and
+//! then the open ones are answered.
 
 use super::delegation::{declined_for, delegate, delegates_to, reopen};
-use super::instance::{InstanceKey, Range};
+use super::instance::{InstanceKey, Range, recurs};
+use super::noted::{comment, progress, record, version_answered};
 use super::object::Object;
-use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
-use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
+use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
+use super::people::{PartStat, address_of, attendee, attendee_mut};
 use super::request::is_cancelled;
-use super::revision::{Revision, basic, sequence};
+use super::revision::{Revision, sequence};
 use super::series::Search;
 use crate::message::{Message, utc};
 use crate::tree::{Component, Property};
@@ -39,6 +44,7 @@ pub(super) fn apply<'c>(
 ) -> Result<Answered<'c>, RequestStatus> {
     let mut recording = Recording {
         stored,
+        message,
         replier,
         uninvited,
         search: Search::of(stored),
@@ -66,6 +72,7 @@ pub(super) fn apply<'c>(
 
 struct Recording<'s, 'c> {
     stored: &'s Object<'c>,
+    message: &'s Message,
     replier: &'s CalendarAddress,
     uninvited: Uninvited,
     search: Search<'s, 'c>,
@@ -96,27 +103,39 @@ impl Recording<'_, '_> {
         progress(&mut target, answer, replier);
         comment(&mut target, answer, replier);
         let object = &mut self.answered.object;
-        spread(object, key.as_ref(), answer, line, &self.named);
-        match key {
-            Some(key) => {
-                object.instances.insert(key, target);
+        let named = &self.named;
+        let Some(key) = key else {
+            object.master = Some(target);
+            if recurs(answer) {
+                let told = Object::from_message(self.message, &self.stored.zones);
+                let mut told = told.as_ref().map(Search::of);
+                spread(object, answer, line, |key, instance, line| {
+                    let is_open = PartStat::of(line) == PartStat::NeedsAction;
+                    let id = instance.get("RECURRENCE-ID");
+                    let id = id.filter(|_| is_open && !named.contains(key));
+                    id.zip(told.as_mut()).is_some_and(|(id, told)| told.has(id))
+                });
             }
-            None => object.master = Some(target),
+            return Ok(());
+        };
+        if Range::of(answer) == Range::ThisAndFuture {
+            spread(object, answer, line, |later, _, _| {
+                *later > key && !named.contains(later)
+            });
         }
+        object.instances.insert(key, target);
         Ok(())
     }
 }
 
-/// An answer to the whole, or to an instance and all after it, is also one to the instances written out that it is not
-/// silent about by its age: it stands where nothing was answered for the instance itself, or not since.
+/// An answer that covers more than it names also goes to the lines of instances written out, as far as they are
+/// `meant` and not newer than it.
 fn spread(
     object: &mut Object,
-    from: Option<&InstanceKey>,
     answer: &Component,
     said: &Property,
-    named: &HashSet<InstanceKey>,
+    mut meant: impl FnMut(&InstanceKey, &Component, &Property) -> bool,
 ) {
-    let answer_to_whole = from.is_none();
     let (Some(replier), Some(spoken)) = (address_of(said), answer.value("DTSTAMP").and_then(utc))
     else {
         return;
@@ -126,23 +145,18 @@ fn spread(
         partstat,
         PartStat::Accepted | PartStat::Declined | PartStat::Tentative
     );
-    if !is_answer || (!answer_to_whole && Range::of(answer) == Range::This) {
-        return;
-    }
-    for (key, instance) in &mut object.instances {
-        let later = from.is_none_or(|from| key > from);
-        if !later || named.contains(key) || is_cancelled(instance) {
-            continue;
-        }
+    let open = object.instances.iter_mut();
+    for (key, instance) in open.filter(|(_, instance)| is_answer && !is_cancelled(instance)) {
         let version = Revision::of(instance);
         let known = version.stamp.is_none_or(|stamp| stamp <= spoken)
             && sequence(answer).is_none_or(|about| about >= version.sequence);
-        let Some(line) = attendee_mut(instance, &replier).filter(|_| known) else {
-            continue;
-        };
-        let recorded = line.param(REPLY_DTSTAMP).and_then(utc);
-        let open = PartStat::of(line) == PartStat::NeedsAction;
-        if open || (!answer_to_whole && recorded.is_none_or(|at| at <= spoken)) {
+        let line = attendee(instance, &replier).filter(|_| known);
+        let recorded = line.and_then(|line| utc(line.param(REPLY_DTSTAMP)?));
+        let is_meant = line.is_some_and(|line| meant(key, instance, line));
+        if is_meant
+            && recorded.is_none_or(|at| at <= spoken)
+            && let Some(line) = attendee_mut(instance, &replier)
+        {
             line.set_param("PARTSTAT", partstat.as_str());
             line.remove_param("RSVP");
         }
@@ -245,124 +259,5 @@ impl Target {
         };
         let fresh = version_answered(answer, &self.component) >= recorded;
         fresh.then_some((self.key, self.component))
-    }
-}
-
-/// The version that an answer is about: none that is still to come, whatever it says. Else it would keep later answers
-/// of the same attendee from counting.
-fn version_answered(answer: &Component, about: &Component) -> Revision {
-    let said = Revision::against(answer, about);
-    Revision {
-        sequence: said.sequence.min(Revision::of(about).sequence),
-        ..said
-    }
-}
-
-/// The attendee's line as it stands after the answer.
-fn record(target: &mut Component, answer: &Component, said: &Property) {
-    let revision = version_answered(answer, target);
-    let Some(address) = address_of(said) else {
-        return;
-    };
-    let Some(line) = attendee_mut(target, &address) else {
-        return;
-    };
-    line.set_param("PARTSTAT", PartStat::of(said).as_str());
-    if PartStat::of(said) != PartStat::NeedsAction {
-        line.remove_param("RSVP"); // it has been answered
-    }
-    // RFC 5546 §3.2.2.3: a delegator may go on hearing of it. Else the ROLE is the organizer's.
-    if PartStat::of(said) == PartStat::Delegated
-        && let Some(role) = said
-            .param("ROLE")
-            .filter(|it| it.eq_ignore_ascii_case("NON-PARTICIPANT"))
-    {
-        line.set_param("ROLE", role);
-    }
-    // The attendee says who it is and who acts for it.
-    for name in ["DELEGATED-TO", "DELEGATED-FROM", "SENT-BY", "MEMBER"] {
-        line.remove_param(name);
-        let told = said
-            .params
-            .iter()
-            .find(|param| param.name.eq_ignore_ascii_case(name));
-        line.params.extend(told.cloned());
-    }
-    for name in ["CN", "CUTYPE"] {
-        if let (None, Some(value)) = (line.param(name), said.param(name)) {
-            line.set_param(name, value);
-        }
-    }
-    line.set_param(REPLY_SEQUENCE, revision.sequence.to_string());
-    if let Some(stamp) = revision.stamp {
-        line.set_param(REPLY_DTSTAMP, basic(stamp));
-    }
-    line.set_param("SCHEDULE-STATUS", delivery_status(answer));
-}
-
-/// RFC 6638 §4.2: the codes of the reply's REQUEST-STATUS, or 2.0.
-fn delivery_status(answer: &Component) -> String {
-    let codes: Vec<String> = answer
-        .all("REQUEST-STATUS")
-        .filter_map(|line| line.value.parse::<RequestStatus>().ok())
-        .map(|status| status.code())
-        .collect();
-    if codes.is_empty() {
-        RequestStatus::SUCCESS.code()
-    } else {
-        codes.join(",")
-    }
-}
-
-/// How far a to-do is. Where one attendee does it, that is how far it is; where several share it, each one's part is
-/// noted on its line, and the organizer tells the whole (RFC 5546 §4.5.6).
-fn progress(target: &mut Component, answer: &Component, replier: &CalendarAddress) {
-    const TOLD: [&str; 3] = ["PERCENT-COMPLETE", "COMPLETED", "STATUS"];
-    if !target.is("VTODO") {
-        return;
-    }
-    let organizer = target.get("ORGANIZER").and_then(address_of);
-    let others = target.all("ATTENDEE").any(|line| {
-        let is = |address: &CalendarAddress| is_attendee(line, address);
-        !is(replier) && !organizer.as_ref().is_some_and(is)
-    });
-    if others {
-        if let (Some(percent), Some(line)) = (
-            answer.value("PERCENT-COMPLETE"),
-            attendee_mut(target, replier),
-        ) {
-            line.set_param(REPLY_PERCENT, percent);
-        }
-        return;
-    }
-    for name in TOLD {
-        // An attendee does not cancel.
-        let told = answer
-            .get(name)
-            .filter(|it| !it.value.eq_ignore_ascii_case("CANCELLED"));
-        if let Some(told) = told {
-            target.set(told.clone());
-        }
-    }
-    let said = attendee(target, replier).map(PartStat::of);
-    let status = match said {
-        Some(PartStat::Completed) => "COMPLETED",
-        Some(PartStat::InProcess) => "IN-PROCESS",
-        _ => return,
-    };
-    if answer.get("STATUS").is_none() {
-        target.set(Property::new("STATUS", status));
-    }
-}
-
-/// What the attendee has to say, in the place of what it said before.
-fn comment(target: &mut Component, answer: &Component, replier: &CalendarAddress) {
-    let is_theirs =
-        |line: &Property| line.is("COMMENT") && line.param(COMMENT_FROM) == Some(replier.as_str());
-    target.properties.retain(|line| !is_theirs(line));
-    for said in answer.all("COMMENT") {
-        let mut said = said.clone();
-        said.set_param(COMMENT_FROM, replier.as_str());
-        target.push(said);
     }
 }

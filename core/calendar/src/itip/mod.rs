@@ -11,7 +11,7 @@
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
-//! | `request`, `cancel`, `add`, `answer`, `delegation`, `refresh` | the rules, a method each |
+//! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
@@ -28,6 +28,7 @@ mod cancel;
 mod delegation;
 mod edit;
 mod instance;
+mod noted;
 mod object;
 mod outgoing;
 mod own;

@@ -20,6 +20,19 @@ pub(super) enum Role<'a> {
 /// Properties that everybody sets for themselves: does it block my time, how do I file and paint it.
 const PERSONAL: [&str; 3] = ["TRANSP", "CATEGORIES", "COLOR"];
 
+/// The same in `X-` properties of calendar programs: travel time, snoozed alarms, how it shows, notes to oneself.
+const PERSONAL_X: [&str; 9] = [
+    "X-APPLE-TRAVEL-DURATION",
+    "X-APPLE-TRAVEL-RETURN-DURATION",
+    "X-APPLE-TRAVEL-START",
+    "X-APPLE-TRAVEL-ADVISORY-BEHAVIOR",
+    "X-MOZ-LASTACK",
+    "X-MOZ-SNOOZE-TIME",
+    "X-MICROSOFT-CDO-BUSYSTATUS",
+    "X-MICROSOFT-CDO-INTENDEDSTATUS",
+    "X-CALENDARSERVER-PRIVATE-COMMENT",
+];
+
 /// How far I am with a to-do (RFC 6638 §3.2.2.1).
 const PROGRESS: [&str; 3] = ["STATUS", "PERCENT-COMPLETE", "COMPLETED"];
 
@@ -81,7 +94,7 @@ pub(super) fn blend(
 
 /// Copies what is personal from one version of a component to the next.
 pub(super) fn keep_personal(before: &Component, component: &mut Component, role: Role) {
-    let mut names: Vec<&str> = PERSONAL.to_vec();
+    let mut names: Vec<&str> = PERSONAL.iter().chain(&PERSONAL_X).copied().collect();
     // Cancelled it is by the organizer, not by the owner.
     if before.is("VTODO") && !is_cancelled(before) && !is_cancelled(component) {
         names.extend(PROGRESS);
@@ -189,13 +202,15 @@ fn asks_anew(
     if PartStat::of(old) == PartStat::NeedsAction {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
-    let age = Revision::of(incoming).cmp(&Revision::of(before));
-    if age != Ordering::Greater {
-        return false;
+    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
+    match Revision::of(incoming).cmp(&Revision::of(before)) {
+        Ordering::Less => return false,
+        // Peers that neither count nor look at the clock (twice in a second) reschedule all the same.
+        Ordering::Equal => return was.is_moved_in(&is),
+        Ordering::Greater => {}
     }
     let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
     // RFC 5546 §3.2.2.1: rescheduled.
-    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
     (counted_up && was != is)
         // Peers that do not count reschedule all the same. What only went away did not move (RFC 5546 §4.5.3).
         || was.is_moved_in(&is)

@@ -1,9 +1,9 @@
 //! REQUEST: the organizer invites, updates or reschedules (RFC 5546 §3.2.2, §3.4.2).
 
 use super::instance::{InstanceKey, derive};
-use super::object::Object;
+use super::object::{Object, same_component};
 use super::own::{Role, blend, is_only_own, is_rescheduled, keep_personal, strip_local};
-use super::people::{by_person, person};
+use super::people::{Owner, PartStat, address_of, attendee_mut, by_person, person};
 use super::revision::Revision;
 use super::series::Search;
 use crate::message::Message;
@@ -115,7 +115,7 @@ pub(super) fn is_cancelled(component: &Component) -> bool {
 ///
 /// RFC 5546 §4.4.7: what was told about instances is lost unless the update tells it again. What is kept: instances
 /// newer than the update (messages may overtake each other), those that were called off while the series goes on at
-/// the same times, and those that the owner changed for itself.
+/// the same times, and what the owner changed for itself in one of them (an answer, an alarm).
 fn instances_under(
     merged: &Object,
     stored: &Object,
@@ -138,17 +138,39 @@ fn instances_under(
             continue;
         }
         let id = instance.get("RECURRENCE-ID").filter(|_| !rescheduled);
-        if is_cancelled(instance) && id.is_some_and(|id| search.has(id)) {
+        let Some(id) = id.filter(|id| search.has(id)) else {
+            continue;
+        };
+        if is_cancelled(instance) {
             kept.insert(key.clone(), instance.clone());
             continue;
         }
+        let series = derive(new, id, &stored.zones);
+        let rebased = match role {
+            Role::Attendee(owner) => {
+                let told = derive(update, id, &stored.zones);
+                rebased_for(owner, &told, &series, instance, &stored.zones)
+            }
+            Role::Organizer => rebased(&series, instance),
+        };
         let own =
             implied(stored, instance).is_some_and(|implied| is_only_own(instance, &implied, role));
-        if own && !rescheduled {
-            kept.insert(key.clone(), rebased(new, instance, role, &stored.zones));
+        let personal = matches!(role, Role::Attendee(_)) && is_apart(&rebased, &series);
+        if own || personal {
+            kept.insert(key.clone(), rebased);
         }
     }
     kept
+}
+
+/// Whether an instance is not what its series, as the owner keeps it, implies.
+fn is_apart(instance: &Component, implied: &Component) -> bool {
+    let [instance, implied] = [instance, implied].map(|it| {
+        let mut bare = it.clone();
+        strip_local(&mut bare);
+        bare
+    });
+    !same_component(&instance, &implied)
 }
 
 /// The instance as the stored series implies it.
@@ -156,24 +178,39 @@ fn implied(stored: &Object, instance: &Component) -> Option<Component> {
     stored.implied(instance.get("RECURRENCE-ID")?)
 }
 
-/// The owner's own changes to an instance, on a new version of the series.
-fn rebased(series: &Component, own: &Component, role: Role, zones: &Zones) -> Component {
-    let Some(id) = own.get("RECURRENCE-ID") else {
-        return own.clone();
+/// An attendee's own changes to an instance: on what the update told about it, beside what the `series` implies now.
+fn rebased_for(
+    owner: &Owner,
+    told: &Component,
+    series: &Component,
+    own: &Component,
+    zones: &Zones,
+) -> Component {
+    let mut instance = blend(told, Some(own), Role::Attendee(owner), zones);
+    let partstat = |it: &Component| owner.attendee(it).map(PartStat::of);
+    let answer = match (partstat(own), partstat(told)) {
+        // It was not answered by itself.
+        (Some(PartStat::NeedsAction), _) => partstat(series),
+        // What the organizer knows of the answer to the series says nothing about this instance; a question does.
+        (own, Some(told)) if told != PartStat::NeedsAction => own,
+        _ => None,
     };
-    let mut instance = derive(series, id, zones);
-    keep_personal(own, &mut instance, role);
+    let address = owner.attendee(&instance).and_then(address_of);
+    let line = address.and_then(|address| attendee_mut(&mut instance, &address));
+    if let (Some(answer), Some(line)) = (answer, line) {
+        line.set_param("PARTSTAT", answer.as_str());
+    }
+    instance
+}
+
+/// What the organizer keeps about an instance (answers, alarms), on what a new version of the series implies.
+fn rebased(plain: &Component, own: &Component) -> Component {
+    let mut instance = plain.clone();
+    keep_personal(own, &mut instance, Role::Organizer);
     let known = by_person(own);
-    for line in instance
-        .properties
-        .iter_mut()
-        .filter(|line| line.is("ATTENDEE"))
-    {
-        let answered = match role {
-            Role::Attendee(owner) => owner.is(line),
-            Role::Organizer => true,
-        };
-        if let Some(old) = known.get(&person(line)).filter(|_| answered) {
+    let lines = instance.properties.iter_mut();
+    for line in lines.filter(|line| line.is("ATTENDEE")) {
+        if let Some(old) = known.get(&person(line)) {
             (*old).clone_into(line);
         }
     }

@@ -1,7 +1,8 @@
 //! Which properties each method needs, allows and forbids (RFC 5546 §3.2 to §3.4) as one table.
 //!
 //! Where deployed peers stray without harm the table is wider than the RFC; each such row says so. Properties that
-//! the table does not name (`X-` and IANA ones) may stand anywhere, as often as they like.
+//! the table does not name (`X-` and IANA ones) may stand anywhere, as often as they like. The same line twice counts
+//! once.
 
 use super::{Kind, Method, error::Problem};
 use crate::tree::Component;
@@ -173,7 +174,7 @@ pub(super) fn check(component: &Component, method: Method, kind: Kind) -> Result
             (Presence::One | Presence::Some, 0) => {
                 return Err(Problem::Missing(method, kind, name));
             }
-            (Presence::One | Presence::Opt, 2..) => {
+            (Presence::One | Presence::Opt, 2..) if !says_one_thing(component, name) => {
                 return Err(Problem::Repeated(method, kind, name));
             }
             (Presence::None, 1..) => return Err(Problem::Forbidden(method, kind, name)),
@@ -198,6 +199,15 @@ const fn column(method: Method) -> Option<usize> {
         Method::Refresh => 4,
         Method::Counter => 5,
         Method::DeclineCounter => 6,
+    })
+}
+
+/// Whether a property that stands several times says the same each time.
+fn says_one_thing(component: &Component, name: &str) -> bool {
+    let mut lines = component.all(name);
+    let first = lines.next();
+    lines.all(|line| {
+        first.is_some_and(|first| first.value == line.value && first.params == line.params)
     })
 }
 

@@ -42,6 +42,17 @@ fn refused(message: Result<Message, super::MessageError>, code: &RequestStatus, 
 }
 
 #[test]
+fn the_same_line_twice_counts_once() {
+    let twice = |line: &str| with("REPLY", "VEVENT", line);
+    assert!(twice("UID:1\nDTSTAMP:20261201T100000Z").is_ok());
+    refused(
+        twice("DTSTAMP:20261201T100001Z"),
+        &RequestStatus::INVALID_COMPONENT,
+        "DTSTAMP stands more than once",
+    );
+}
+
+#[test]
 fn the_least_that_each_method_needs_is_taken() {
     let times = "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z";
     for (method, kind, more) in [

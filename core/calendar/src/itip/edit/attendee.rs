@@ -80,6 +80,10 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
         .filter_map(|component| {
             let line = owner.attendee(component)?;
             let known = old.and_then(|old| old.version_of(component));
+            // What does not take place needs no answer.
+            if known.as_ref().is_some_and(is_cancelled) || is_cancelled(component) {
+                return None;
+            }
             (forced || says_more(known.as_ref(), component, line, owner))
                 .then(|| answer_to(component, line.clone(), now))
         })
@@ -129,6 +133,9 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
                 instance = known;
             }
             let line = owner.attendee(&instance)?.clone();
+            if is_cancelled(&instance) || PartStat::of(&line) == PartStat::Declined {
+                return None; // nothing new
+            }
             Some(answer_as(&instance, &line, PartStat::Declined, now))
         })
         .collect()

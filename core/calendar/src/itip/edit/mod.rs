@@ -18,10 +18,11 @@ mod organizer;
 
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
-use super::people::{Owner, address_of};
+use super::people::{Owner, address_of, person};
 use super::receive::Change;
-use crate::tree::Calendar;
+use crate::tree::{Calendar, Component};
 use crate::zone::Zones;
+use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use std::rc::Rc;
 
@@ -37,7 +38,8 @@ pub struct Edited {
 
 /// Given an object before and after an edit by its owner, the messages to exactly those concerned.
 ///
-/// An object that invites nobody, or of which no valid message can be made, sends nothing.
+/// An object that invites nobody, or of which no valid message can be made (components of several UIDs or organizers),
+/// sends nothing. An organizer who makes its own meeting a private thing again, without ORGANIZER, calls it off.
 pub fn edit(
     before: Option<&Calendar>,
     after: Option<&Calendar>,
@@ -47,25 +49,56 @@ pub fn edit(
     let calendars = after.into_iter().chain(before);
     let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
     let [old, new] = [before, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
-    let leading = new.as_ref().or(old.as_ref()).and_then(Object::leading);
-    let organizer = leading
-        .and_then(|it| it.get("ORGANIZER"))
-        .and_then(address_of);
+    let [was_organizer, organizer] = [&old, &new].map(|it| it.as_ref().and_then(organizer));
+    let just_stored = Edited {
+        store: stored(before, after.cloned()),
+        outgoing: Vec::new(),
+    };
+    if new.as_ref().is_some_and(|new| !is_of_one_piece(new)) {
+        return just_stored;
+    }
+    let is_withdrawn = new.is_some() && organizer.is_none();
     let edit = Edit {
         old,
-        new,
-        zones: after.or(before),
+        new: new.filter(|_| !is_withdrawn),
+        zones: if is_withdrawn {
+            before
+        } else {
+            after.or(before)
+        },
         owner,
         now,
     };
-    match organizer {
-        Some(address) if owner.answers_to(&address) => organizer::edited(edit, before, &address),
-        Some(_) => attendee::edited(edit, before),
-        None => Edited {
-            store: stored(before, after.cloned()),
-            outgoing: Vec::new(),
-        },
+    match organizer.or(was_organizer) {
+        Some(address) if owner.answers_to(&address) => {
+            let edited = organizer::edited(edit, before, &address);
+            if is_withdrawn {
+                return Edited {
+                    outgoing: edited.outgoing,
+                    ..just_stored
+                };
+            }
+            edited
+        }
+        Some(_) if !is_withdrawn => attendee::edited(edit, before),
+        _ => just_stored,
     }
+}
+
+fn organizer(object: &Object) -> Option<CalendarAddress> {
+    let line = object.leading()?.get("ORGANIZER")?;
+    address_of(line)
+}
+
+/// RFC 5545 §3.8.4.7, RFC 6638 §3.2.4.2: one UID and one ORGANIZER.
+fn is_of_one_piece(object: &Object) -> bool {
+    let of = |component: &Component| {
+        let organizer = component.get("ORGANIZER").map(person);
+        (component.value("UID").map(str::to_owned), organizer)
+    };
+    let mut parts = object.components().map(of);
+    let first = parts.next();
+    parts.all(|part| first.as_ref() == Some(&part))
 }
 
 /// An edit taken apart.

@@ -250,7 +250,16 @@ impl Post<'_, '_> {
 
     /// That a part is called off, or that it goes on without the guest (RFC 5546 §3.2.5).
     fn notice(&self, old: &Object, part: &Part, called_off: bool) -> Option<Component> {
-        const TOLD: [&str; 5] = ["UID", "RECURRENCE-ID", "DTSTART", "SUMMARY", "ORGANIZER"];
+        const TOLD: [&str; 8] = [
+            "UID",
+            "RECURRENCE-ID",
+            "DTSTART",
+            "DTEND",
+            "DUE",
+            "DURATION",
+            "SUMMARY",
+            "ORGANIZER",
+        ];
         let was = match part {
             None => old.master.clone(),
             Some(key) => {

@@ -118,7 +118,7 @@ fn who_comes_is_invited_and_who_goes_is_uninvited() {
         CARL,
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
-         SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT",
+         DTEND:20270104T110000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT",
     );
 }
 
@@ -138,7 +138,7 @@ fn a_removed_meeting_is_cancelled_for_all() {
         "mailto:b@example.com mailto:c@example.com",
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270104T100000Z
-         SUMMARY:Plan\nORGANIZER:mailto:a@example.com\nSTATUS:CANCELLED
+         DTEND:20270104T110000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com\nSTATUS:CANCELLED
          ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com
          ATTENDEE:mailto:c@example.com\nEND:VEVENT",
     );
@@ -162,8 +162,8 @@ fn one_instance_may_have_other_guests() {
         CARL,
         "CANCEL",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:2\nDTSTART:20270111T100000Z
-         RECURRENCE-ID:20270111T100000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com
-         ATTENDEE:mailto:c@example.com\nEND:VEVENT",
+         DTEND:20270111T110000Z\nRECURRENCE-ID:20270111T100000Z\nSUMMARY:Plan
+         ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT",
     );
     let with_dora =
         format!("{without_carl}\nATTENDEE:mailto:c@example.com\nATTENDEE:mailto:d@example.com");
@@ -278,6 +278,50 @@ fn an_attendee_declines_what_it_removes() {
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270111T100000Z
          RECURRENCE-ID:20270111T100000Z\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com
          ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT",
+    );
+}
+
+#[test]
+fn what_is_cancelled_or_declined_already_needs_no_answer() {
+    let off = MEETING.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY");
+    let answered = off.replace("ACCEPTED:mailto:b", "DECLINED:mailto:b");
+    assert_eq!(letters(&edited(BOB, &off, &answered)), [""; 0]);
+    let exception = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+        RECURRENCE-ID:20270111T100000Z\nDTSTART:20270111T100000Z\nSUMMARY:Plan
+        ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT";
+    let left_out = MEETING.replace("SUMMARY", "EXDATE:20270111T100000Z\nSUMMARY");
+    let removed = edited(BOB, &format!("{MEETING}\n{exception}"), &left_out);
+    assert_eq!(letters(&removed), [""; 0]);
+}
+
+#[test]
+fn a_meeting_made_private_is_called_off() {
+    let plain =
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nDTSTART:20270104T100000Z\nEND:VEVENT";
+    let private = edited(ALICE, MEETING, plain);
+    assert_eq!(letters(&private), ["CANCEL b c"]);
+    assert_stored(&private, plain);
+    // Nobody but the organizer calls off.
+    assert_eq!(letters(&edited(BOB, MEETING, plain)), [""; 0]);
+}
+
+#[test]
+fn what_is_not_one_object_is_told_to_nobody() {
+    let exception = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nRECURRENCE-ID:20270111T100000Z
+        DTSTART:20270111T120000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT";
+    for odd in [
+        exception.replace("UID:1", "UID:2"),
+        exception.replace("ORGANIZER:mailto:a", "ORGANIZER:mailto:d"),
+    ] {
+        let odd = format!("{MEETING}\n{odd}");
+        let stored = edited(ALICE, "", &odd);
+        assert_eq!(letters(&stored), [""; 0]);
+        assert_stored(&stored, &odd);
+    }
+    let whole = format!("{MEETING}\n{exception}");
+    assert_eq!(
+        letters(&edited(ALICE, "", &whole)),
+        ["REQUEST b", "REQUEST c"]
     );
 }
 

@@ -305,6 +305,74 @@ fn what_the_user_changed_on_one_instance_survives_an_update_of_the_series() {
 }
 
 #[test]
+fn an_alarm_on_one_instance_survives_an_update_that_does_not_name_it() {
+    let changed = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T110000Z\nSEQUENCE:1
+        RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000
+        DTSTART;TZID=Europe/Berlin:20270111T100000\nDTEND;TZID=Europe/Berlin:20270111T110000
+        SUMMARY:Only this time\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com
+        BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-PT1H\nEND:VALARM\nEND:VEVENT";
+    let update = SERIES
+        .replace("20261201T100000Z", "20261205T100000Z")
+        .replace("Weekly", "Daily");
+    let rebased = changed
+        .replace("20261201T110000Z", "20261205T100000Z")
+        .replace("Only this time", "Daily")
+        .replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:"); // as to the series
+    apply("REQUEST", &update)
+        .to(&format!("{SERIES}\n{changed}"))
+        .gives(&format!("{update}\n{rebased}"))
+        // The organizer drops that instance.
+        .then(
+            "REQUEST",
+            &update
+                .replace("20261205", "20261206")
+                .replace("RRULE", "EXDATE;TZID=Europe/Berlin:20270111T100000\nRRULE"),
+        )
+        .gives(
+            &update
+                .replace("20261205", "20261206")
+                .replace("RRULE", "EXDATE;TZID=Europe/Berlin:20270111T100000\nRRULE"),
+        );
+}
+
+#[test]
+fn a_reschedule_in_the_same_second_asks_anew() {
+    let moved = |hour: &str, answer: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nDTSTART:20270104T{hour}0000Z
+             ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT={answer}:mailto:b@example.com\nEND:VEVENT"
+        )
+    };
+    apply("REQUEST", &moved("12", "NEEDS-ACTION"))
+        .to(&moved("10", "ACCEPTED"))
+        .gives(&moved("12", "NEEDS-ACTION"));
+    apply("REQUEST", &moved("10", "NEEDS-ACTION"))
+        .to(&moved("10", "ACCEPTED"))
+        .changes_nothing();
+}
+
+#[test]
+fn what_programs_note_for_their_user_is_the_users() {
+    let event = |stamp: &str, rest: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:{stamp}\nDTSTART:20270104T100000Z
+             ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\n{rest}\nEND:VEVENT"
+        )
+    };
+    let own = "X-APPLE-TRAVEL-DURATION;VALUE=DURATION:PT30M\nX-MICROSOFT-CDO-BUSYSTATUS:FREE";
+    let told = "X-APPLE-TRAVEL-DURATION;VALUE=DURATION:PT2H\nX-MICROSOFT-CDO-BUSYSTATUS:BUSY\nX-ALT-DESC:New";
+    apply("REQUEST", &event("20261202T100000Z", told))
+        .to(&event(
+            "20261201T100000Z",
+            &format!("{own}\nX-ALT-DESC:Old\nX-MINE:1"),
+        ))
+        .gives(&event(
+            "20261202T100000Z",
+            &format!("{own}\nX-ALT-DESC:New\nX-MINE:1"),
+        ));
+}
+
+#[test]
 fn a_delegate_is_invited_by_the_delegator() {
     let event = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nDTSTART:20270104T100000Z
         ORGANIZER:mailto:a@example.com
