@@ -123,7 +123,10 @@ async fn others_lose_nothing_when_a_process_ends_under_one_call() {
 #[tokio::test]
 async fn a_process_that_cannot_open_says_why() {
     for (fault, end) in [
-        ("open-error", "did not open: the database is locked"),
+        (
+            "open-error",
+            "did not open: the database is locked; its process reaches only what the entry's `allow` grants",
+        ),
         (
             "open-panic",
             "did not open: the plugin panicked: cannot even open",

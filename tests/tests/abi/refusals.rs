@@ -138,13 +138,23 @@ async fn a_damaged_or_foreign_build() {
         );
     }
 
-    let mut copy = Copy::new();
-    copy.data[18..20].copy_from_slice(&[0xf3, 0]); // e_machine: RISC-V
-    let sentence = refused_copy(&copy).await;
-    assert!(
-        sentence.contains("is built for riscv")
-            && sentence.contains("; install the plugin built for")
-    );
+    for (machine, name) in [
+        (0xf3_u16, "riscv"),
+        (183, "aarch64"),
+        (9999, "an unknown processor"),
+    ] {
+        if name == std::env::consts::ARCH {
+            continue;
+        }
+        let mut copy = Copy::new();
+        copy.data[18..20].copy_from_slice(&machine.to_ne_bytes()); // e_machine
+        let sentence = refused_copy(&copy).await;
+        assert!(
+            sentence.contains(&format!("is built for {name}"))
+                && sentence.contains("; install the plugin built for"),
+            "{sentence}"
+        );
+    }
 
     let sentence = refused_copy(&Copy::new().replace("CONVOKE-PLUGIN 0", "CONVOKE-PLUGIN x")).await;
     assert!(

@@ -151,7 +151,7 @@ impl Drop for Running {
     }
 }
 
-fn said(output: Output) -> Said {
+pub(crate) fn said(output: Output) -> Said {
     Said {
         status: output.status.code().expect("no signal ended it"),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -4,5 +4,6 @@ mod copy;
 mod desk;
 mod import;
 mod local;
+mod plugins;
 mod submission;
 mod trust;

@@ -35,6 +35,13 @@ fn processes(host: &Host) -> Vec<String> {
         .collect()
 }
 
+fn send(signal: &str, process: &str) {
+    let status = std::process::Command::new("kill")
+        .args(["-s", signal, process])
+        .status();
+    assert!(status.unwrap().success());
+}
+
 fn alive(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // One that nobody has waited for yet is dead too.
@@ -59,13 +66,27 @@ fn a_host_with_its_store_apart_schedules_and_outlives_it() {
     let [process] = killed.as_slice() else {
         panic!("{killed:?}");
     };
-    let status = std::process::Command::new("kill")
-        .args(["-s", "KILL", process])
-        .status();
-    assert!(status.unwrap().success());
+    send("KILL", process);
     host.wait_for("its process runs again");
     assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
     assert!(!alive(process));
+}
+
+/// As when systemd stops a service, or somebody presses Ctrl-C: every process is told.
+#[test]
+fn an_order_that_reaches_every_process_leaves_the_plugins_to_the_host() {
+    let mut host = apart();
+    let process = processes(&host).remove(0);
+    for order in ["HUP", "INT", "TERM"] {
+        send(order, &process);
+        assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+        assert!(alive(&process), "after SIG{order}");
+    }
+    host.signal("TERM");
+    assert!(host.wait().success());
+    let log = host.log();
+    assert!(!log.contains("its process"), "{log}");
+    wait_until("it ends with its host", || !alive(&process));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! A host that runs: what it is told anew, and what its plugins' processes do to it.
 
+mod faults;
 mod isolated;
 mod reload;

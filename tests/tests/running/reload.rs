@@ -178,6 +178,31 @@ fn a_new_version_of_a_plugin_is_taken() {
 }
 
 #[test]
+fn what_has_begun_is_finished_by_the_plugin_that_it_began_with() {
+    for isolation in ["in-process", "process"] {
+        let mut host = Setup::new().users(&[BO]).start();
+        let sign = host.folder().join("go on");
+        let waits = format!(
+            "plugin = \"test-faulty\"\nisolation = \"{isolation}\"\nconfig.fault = \"wait\"\nconfig.what = {sign:?}"
+        );
+        let before = fs::read_to_string(host.folder().join("convoke.toml")).unwrap();
+        host.configure(|setup| setup.table("[[store]]", &waits));
+        reloaded(&host);
+        let mut peer = host.connect();
+        let ask = Post::free_busy(ANNA, &[BO]);
+        thread::scope(|scope| {
+            let begun = scope.spawn(|| peer.ask(&ask.to_bytes()).codes());
+            host.wait_for("it waits");
+            fs::write(host.folder().join("convoke.toml"), &before).unwrap();
+            reloaded(&host);
+            assert_eq!(host.post(&ask).codes(), ["2.0"], "the new plugin answers");
+            fs::write(&sign, "").unwrap();
+            assert_eq!(begun.join().unwrap(), ["3.7"], "the old one found nobody");
+        });
+    }
+}
+
+#[test]
 fn listeners_come_and_go() {
     let mut host = Setup::new().users(&[BO]).start();
     let receiver = host.address("receiver");

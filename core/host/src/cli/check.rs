@@ -22,7 +22,7 @@ use std::{fmt::Display, io, net::TcpListener, path::Path};
 const EXAMPLES: &str = "\
 Examples:
   convoke check --config /etc/convoke/convoke.toml
-  convoke check --config new.toml && cp new.toml /etc/convoke/convoke.toml && kill -HUP $(pidof convoke)
+  convoke check --config new.toml && cp new.toml /etc/convoke/convoke.toml && convoke reload
 
 Each line is ok, warn or fail. Exit status 1 if one is fail.";
 
@@ -368,11 +368,17 @@ async fn plugins(config: &Config, findings: &mut Findings) {
         kind,
         file,
         version,
+        lacks,
         ..
     } in plugins.list()
     {
         let detail = format!("{version}, {}", file.display());
-        findings.add(Verdict::Ok, &format!("{kind} {name}"), detail);
+        let what = format!("{kind} {name}");
+        findings.add(Verdict::Ok, &what, detail);
+        for lack in lacks {
+            let detail = format!("its process is not wholly confined: {lack}");
+            findings.add(Verdict::Warn, &what, detail);
+        }
     }
     if !plugins.list().iter().any(|it| it.kind == Kind::Policy) {
         let text = "no [[policy]]: everything is denied";

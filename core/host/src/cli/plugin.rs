@@ -90,6 +90,9 @@ struct Shown {
     /// Where it runs, if the configuration names it: `in-process` or `process`.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<&'static str>,
+    /// What its process may do because this kernel cannot take it away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lacks: Vec<String>,
     state: &'static str,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,6 +167,7 @@ impl From<&PluginInfo> for Shown {
             version: info.version.clone(),
             abi: dotted(info.abi),
             isolation: Some(info.isolation),
+            lacks: info.lacks.clone(),
             state: info.state.as_str(),
             reason: None,
         }
@@ -179,6 +183,7 @@ impl Shown {
             version: String::new(),
             abi: String::new(),
             isolation: Some(entry.isolation.as_str()),
+            lacks: Vec::new(),
             state: "failed",
             reason: Some(reason),
         }
@@ -193,6 +198,7 @@ impl Shown {
                 version: candidate.manifest.version.clone(),
                 abi: dotted(candidate.manifest.abi),
                 isolation: None,
+                lacks: Vec::new(),
                 state: "unused",
                 reason: None,
             },
@@ -203,6 +209,7 @@ impl Shown {
                 version: String::new(),
                 abi: String::new(),
                 isolation: None,
+                lacks: Vec::new(),
                 state: "refused",
                 reason: Some(refusal.to_string()),
             },
@@ -220,6 +227,10 @@ impl Shown {
         } else {
             &self.name
         };
+        let file = || {
+            let lacks = self.lacks.iter().map(|lack| format!("; {lack}"));
+            format!("{}{}", self.file.display(), lacks.collect::<String>())
+        };
         vec![
             name.to_owned(),
             self.kinds.join(" "),
@@ -227,9 +238,7 @@ impl Shown {
             abi,
             self.isolation.unwrap_or("-").to_owned(),
             self.state.to_owned(),
-            self.reason
-                .clone()
-                .unwrap_or_else(|| self.file.display().to_string()),
+            self.reason.clone().unwrap_or_else(file),
         ]
     }
 }

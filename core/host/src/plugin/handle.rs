@@ -87,6 +87,7 @@ impl<R> Handle<R> {
             version: parts.version.clone(),
             abi: parts.abi,
             isolation: parts.isolation,
+            lacks: self.remote.lacks(),
             state: match (self.remote.down(), parts.breaker.skipped()) {
                 (Some((reason, left)), _) => PluginState::Skipped { reason, left },
                 (None, None) => PluginState::Ready,

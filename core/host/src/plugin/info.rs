@@ -24,6 +24,8 @@ pub struct PluginInfo {
     pub abi: (u32, u32),
     /// Where it runs: `in-process` or `process`.
     pub isolation: &'static str,
+    /// What is to be taken away from its process and this kernel cannot take away, in words.
+    pub lacks: Vec<String>,
     /// How it fares.
     pub state: PluginState,
 }

@@ -18,6 +18,14 @@ pub enum Placed<R> {
 }
 
 impl<R> Placed<R> {
+    /// What its entry takes away from it and this kernel does not, in words.
+    pub(super) fn lacks(&self) -> Vec<String> {
+        match self {
+            Self::Here(_) => Vec::new(),
+            Self::Apart(process) => process.lacks().to_vec(),
+        }
+    }
+
     /// Why its process is not there, and for how long it will not be; `None` if all is well.
     pub(super) fn down(&self) -> Option<(String, Duration)> {
         match self {

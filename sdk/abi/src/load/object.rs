@@ -52,7 +52,10 @@ fn same_machine(file: &File<'_>) -> Result<(), Reason> {
         return Ok(());
     }
     Err(Reason::OtherArchitecture {
-        found: format!("{found:?}").to_lowercase(),
+        found: match found {
+            Architecture::Unknown => "an unknown processor".to_owned(),
+            known => format!("{known:?}").to_lowercase(),
+        },
         expected: std::env::consts::ARCH,
     })
 }

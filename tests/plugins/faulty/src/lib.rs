@@ -1,7 +1,7 @@
 //! A plugin that misbehaves in the way its configuration says.
 
 use convoke_sdk::{prelude::*, tracing};
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +21,8 @@ enum Fault {
     Hang,
     /// Answers, but much later.
     Sleep,
+    /// Finds nobody, once there is a file called `what`.
+    Wait,
     /// Starts threads that panic, and threads that go on.
     Threads,
     /// Answers with more than anybody asked for.
@@ -220,6 +222,13 @@ impl Store for Keeper {
 
     async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
         if Faulty::knows(address) {
+            return Ok(None);
+        }
+        if self.0.fault == Fault::Wait {
+            tracing::info!("it waits");
+            while !Path::new(&self.0.what).exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             return Ok(None);
         }
         self.0.misbehave().await

@@ -57,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
+    outlive_orders()?;
     let (socket, memory) = ends()?;
     let mut read = BufReader::new(socket.try_clone()?);
     let Some(frame) = protocol::next_blocking(&mut read)? else {
@@ -100,6 +101,15 @@ fn serve() -> io::Result<()> {
     drop(plugin);
     runtime.shutdown_timeout(FAREWELL);
     Ok(())
+}
+
+/// Whoever ends the host may tell all of its processes at once, as systemd does, and a terminal at Ctrl-C. The host then
+/// finishes what has begun, for which it needs us; we end when it does. So such signals wait for ever.
+fn outlive_orders() -> io::Result<()> {
+    use nix::sys::signal::{SigSet, Signal};
+    let orders = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+    // Threads that are started later have the mask of this one.
+    Ok(SigSet::from_iter(orders).thread_block()?)
 }
 
 fn refusal(refused: NotOpened) -> ToHost {

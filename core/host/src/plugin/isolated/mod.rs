@@ -14,7 +14,8 @@
 //! that call, and not those of others.
 //!
 //! What must hold: nothing of a plugin's code runs before its process is confined; a process that blocks its threads
-//! beyond a deadline is ended; it dies with the host; it inherits no descriptor, no environment, and no more of the
+//! beyond a deadline is ended; it dies with the host, and not before, should somebody end all of a service's processes at
+//! once; it inherits no descriptor, no environment, and no more of the
 //! host's memory than the library's bytes.
 //!
 //! Not done: a process may read the names, sizes and times of files that it may not open, as Landlock does not hide
@@ -31,7 +32,7 @@ pub(super) use protocol::Call;
 
 use super::Confinement;
 use convoke_sdk::{
-    Error, Result,
+    Error, ErrorKind, Result,
     remote::{Kind, NotOpened, Sealed, Services},
 };
 use line::{Line, NoAnswer};
@@ -61,6 +62,8 @@ const STEADY: Duration = Duration::from_secs(60);
 pub struct Isolated {
     state: watch::Receiver<State>,
     deadline: Duration,
+    /// What this kernel does not take away from the process, in words.
+    lacks: Vec<String>,
     /// Calls under which a process ended are made again one at a time, so that the one that ends it takes no others
     /// along a second time.
     suspects: Mutex<()>,
@@ -107,7 +110,7 @@ impl Isolated {
             services: order.services,
         };
         let running = recipe.start().await.map_err(|failed| match failed {
-            Failed::NotOpened(refused) => refused,
+            Failed::NotOpened(refused) => with_hint(refused),
             Failed::Broken(reason) => NotOpened {
                 error: Error::unavailable(reason),
                 config_key: None,
@@ -116,12 +119,14 @@ impl Isolated {
         for lack in &running.lacks {
             tracing::warn!(plugin = %name, "its process is not wholly confined: {lack}");
         }
+        let lacks = running.lacks.clone();
         let (told, state) = watch::channel(State::Running(Arc::clone(&running.line)));
         let (held, dropped) = oneshot::channel();
         tokio::spawn(keep(name, recipe, running, told, dropped));
         Ok(Self {
             state,
             deadline: order.deadline,
+            lacks,
             suspects: Mutex::new(()),
             _held: held,
         })
@@ -178,6 +183,11 @@ impl Isolated {
             .unwrap_or_else(late)
     }
 
+    /// What this kernel does not take away from the process, in words.
+    pub(super) fn lacks(&self) -> &[String] {
+        &self.lacks
+    }
+
     /// Why there is no process now, and for how long there will be none; `None` if there is one.
     pub(super) fn down(&self) -> Option<(String, Duration)> {
         match &*self.state.borrow() {
@@ -187,6 +197,26 @@ impl Isolated {
                 until.saturating_duration_since(Instant::now()),
             )),
         }
+    }
+}
+
+/// What a plugin cannot reach, it may simply not have been granted.
+fn with_hint(refused: NotOpened) -> NotOpened {
+    let kind = refused.error.kind();
+    let reaches_out = matches!(
+        kind,
+        ErrorKind::Unavailable | ErrorKind::Denied | ErrorKind::NotFound
+    );
+    if refused.config_key.is_some() || !reaches_out {
+        return refused;
+    }
+    let text = format!(
+        "{}; its process reaches only what the entry's `allow` grants",
+        refused.error
+    );
+    NotOpened {
+        error: Error::new(kind, text),
+        ..refused
     }
 }
 
