@@ -260,8 +260,6 @@ def whole(chance):
     if chance.random() < 0.4:
         main += ["RDATE" + wall(zone, start_of(chance, "HOURLY", False)) for _ in range(2)]
     events = [main + extras]
-    # An override of an excluded instance counts with us and not with them; the RFC is silent.
-    near = [it for it in near if it not in excluded]
     if chance.random() < 0.6:
         for at in chance.sample(near, min(len(near), chance.randint(1, 3))):
             moved = at + dt.timedelta(minutes=chance.choice([0, 30, -45, 24 * 60, -600, 90 * 24 * 60]))

@@ -5,8 +5,8 @@
 //! its work is counted: a calendar of thousands of zones costs what it uses.
 //!
 //! Programs stray: a TZID in other case than its VTIMEZONE has it, one that matches nothing beside the only VTIMEZONE
-//! there is, a VTIMEZONE without observances that names the zone in X-LIC-LOCATION. What is meant is clear, so it is
-//! taken. A TZID that nobody knows counts as the calendar user's own zone: a meeting at the wrong hour is found sooner
+//! there is, a VTIMEZONE without observances that names the zone in X-LIC-LOCATION, one that tells of the changes of a
+//! few years only, as IANA knows them too. What is meant is clear, so it is taken. A TZID that nobody knows counts as the calendar user's own zone: a meeting at the wrong hour is found sooner
 //! than one that is missing.
 
 mod display;
@@ -103,13 +103,20 @@ impl<'c> Zones<'c> {
 
     fn find(&self, id: &str, work: &mut Work) -> Result<Option<TimeZone>, TooMuchWork> {
         let described = self.described(id);
-        if let Some(component) = described
-            && let Some(zone) = memory::zone(component, work)?
-        {
-            return Ok(Some(zone));
-        }
         let place = described.and_then(|component| component.value("X-LIC-LOCATION"));
-        if let Some(zone) = by_name(id).or_else(|| by_name(place?)) {
+        let named = || by_name(id).or_else(|| by_name(place?));
+        if let Some(component) = described {
+            if observance::has_ended(component)
+                && let Some(whole) = named()
+                && observance::is_of(component, &whole)
+            {
+                return Ok(Some(whole));
+            }
+            if let Some(zone) = memory::zone(component, work)? {
+                return Ok(Some(zone));
+            }
+        }
+        if let Some(zone) = named() {
             return Ok(Some(zone));
         }
         let mut all = self.embedded.values();
@@ -183,6 +190,39 @@ mod tests {
             let zone = zones.known(id).unwrap();
             let offset = zone.map(|zone| zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds());
             assert_eq!(offset, expected, "{id} in {inside}");
+        }
+    }
+
+    #[test]
+    fn changes_of_a_few_years_are_those_of_the_zone_that_is_named() {
+        let observance = |kind: &str, start: &str, from: &str, to: &str| {
+            format!(
+                "BEGIN:{kind}\nDTSTART:{start}\nTZOFFSETFROM:{from}\nTZOFFSETTO:{to}\nEND:{kind}\n"
+            )
+        };
+        let daylight = observance("DAYLIGHT", "20190331T020000", "+0100", "+0200");
+        let standard = observance("STANDARD", "20181028T030000", "+0200", "+0100");
+        let ahead = (daylight.clone() + &standard).replace("+0100", "+0130");
+        let own_rule = standard.replace("END:", "RRULE:FREQ=YEARLY;BYMONTH=6;BYDAY=-1SU\nEND:");
+        let winter: jiff::Timestamp = "2028-01-01T10:00:00Z".parse().unwrap();
+        for (id, inside, expected) in [
+            ("Europe/Berlin", daylight.clone() + &standard, 3600),
+            ("Elsewhere", daylight.clone() + &standard, 7200), // its last word
+            ("Asia/Kolkata", daylight.clone() + &standard, 7200), // it is not that of IANA
+            ("Europe/Berlin", ahead, 7200),
+            ("Europe/Berlin", daylight.clone(), 7200), // it knows no winter
+            (
+                "Europe/Lisbon",
+                own_rule.clone() + &daylight, // it goes on by rules of its own
+                3600,
+            ),
+        ] {
+            let text = format!(
+                "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:{id}\n{inside}END:VTIMEZONE\nEND:VCALENDAR\n"
+            );
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            let zone = Zones::of(&calendar, TimeZone::UTC).get(id).unwrap();
+            assert_eq!(zone.to_offset(winter).seconds(), expected, "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
 
 use super::instance::{InstanceKey, Range, derive, derive_after, in_form_of};
+use super::revision::Revision;
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
@@ -48,7 +49,11 @@ impl<'c> Object<'c> {
                 object.shell.root_mut().components.push(component);
             } else if component.get("RECURRENCE-ID").is_some() {
                 instances.push(component);
-            } else {
+            } else if object
+                .master
+                .as_ref()
+                .is_none_or(|known| Revision::of(known) <= Revision::of(&component))
+            {
                 object.master = Some(component);
             }
         }

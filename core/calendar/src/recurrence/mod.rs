@@ -12,7 +12,8 @@
 //!
 //! Always true: work is bounded by [`Limits::work`], and a rule without COUNT is not followed from its beginning but
 //! from just before the range that is asked for. DTSTART is the first instance whether the rule would give it or not,
-//! and COUNT counts it. What overrides an instance counts even where the rule has no such instance.
+//! and COUNT counts it. What overrides an instance counts even where the rule has no such instance, but not where EXDATE
+//! names it. Of two versions of a component the one with the greater SEQUENCE counts.
 //!
 //! EXRULE, which RFC 5545 dropped, takes away what it gives, as old calendars mean it.
 //!

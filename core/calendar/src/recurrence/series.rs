@@ -81,13 +81,14 @@ impl<'a> Series<'a> {
             overrides: BTreeMap::new(),
             futures: BTreeMap::new(),
         };
-        let main = components
-            .iter()
-            .find(|it| it.get("RECURRENCE-ID").is_none());
-        if let Some(main) = main {
+        // Two versions of the same may stand side by side where calendars were put together: the newer one counts.
+        let mut components = components.to_vec();
+        components.sort_by_key(|it| sequence(it));
+        let mut newest_first = components.iter().rev();
+        if let Some(main) = newest_first.find(|it| it.get("RECURRENCE-ID").is_none()) {
             series.main = Some(Main::of(Timed::of(main, zones)?, zones)?);
         }
-        for &component in components {
+        for component in components {
             let Some(id) = component.get("RECURRENCE-ID") else {
                 continue;
             };
@@ -154,7 +155,9 @@ impl<'a> Main<'a> {
             excluded: BTreeSet::new(),
             excluding: Vec::new(),
         };
-        for property in component.all("RRULE") {
+        // An empty one says nothing.
+        let rules = component.all("RRULE");
+        for property in rules.filter(|rule| !rule.value.trim().is_empty()) {
             main.rules.push(main.ruled(property)?);
         }
         for property in component.all("EXRULE") {
@@ -220,6 +223,11 @@ impl<'a> Main<'a> {
             _ => date,
         }
     }
+}
+
+fn sequence(component: &Component) -> u64 {
+    let number = component.value("SEQUENCE");
+    number.and_then(|it| it.trim().parse().ok()).unwrap_or(0)
 }
 
 /// UNTIL on the wall that the series is on; the last second that counts.

@@ -132,6 +132,25 @@ fn rules_that_rfc_5545_forbids_mean_what_they_say() {
             "2028-01-01T00:00:00Z",
             vec!["2027-01-06T10:00:00Z", "2027-01-07T10:00:00Z"],
         ),
+        // DTSTART is the first of one of the rules
+        (
+            "DTSTART:20270104T100000Z|RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=2|RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=2",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec![
+                "2027-01-04T10:00:00Z",
+                "2027-01-05T10:00:00Z",
+                "2027-01-11T10:00:00Z",
+                "2027-01-12T10:00:00Z",
+            ],
+        ),
+        // nothing
+        (
+            "DTSTART:20270104T100000Z|RRULE:",
+            "2027-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            vec!["2027-01-04T10:00:00Z"],
+        ),
         // two ends
         (
             "DTSTART:20270104T100000Z|RRULE:FREQ=DAILY;COUNT=4;UNTIL=20270105",
@@ -161,6 +180,31 @@ fn overrides_move_single_instances_and_all_that_follow() {
             "2027-01-08T10:00:00Z",
             "2027-12-24T10:00:00Z"
         ]
+    );
+    // Left out, and what was left behind.
+    assert_eq!(
+        starts(
+            &format!("{series}|RECURRENCE-ID:20270105T100000Z|DTSTART:20270105T120000Z")
+                .replace("COUNT=5", "COUNT=2|EXDATE:20270105T100000Z"),
+            from,
+            to
+        ),
+        ["2027-01-04T10:00:00Z"]
+    );
+    // The newer version of the whole, and of an instance.
+    let short = series.replace("COUNT=5", "COUNT=2");
+    let older = "END:VEVENT|BEGIN:VEVENT|UID:1|SEQUENCE:1";
+    assert_eq!(
+        starts(
+            &format!(
+                "SEQUENCE:2|{short}|RECURRENCE-ID:20270105T100000Z|DTSTART:20270105T120000Z|SEQUENCE:2\
+                 |{older}|RECURRENCE-ID:20270105T100000Z|DTSTART:20270105T130000Z\
+                 |{older}|DTSTART:20270204T100000Z"
+            ),
+            from,
+            to
+        ),
+        ["2027-01-04T10:00:00Z", "2027-01-05T12:00:00Z"]
     );
     // The instance of a timed series may be named by its day.
     assert_eq!(
@@ -250,7 +294,6 @@ fn finite_sets_are_counted_and_endless_ones_let_pass() {
 #[test]
 fn what_is_no_rule_is_refused() {
     for rule in [
-        "",
         "FREQ",
         "FREQ=NEVER",
         "FREQ=DAILY;COUNT=x",

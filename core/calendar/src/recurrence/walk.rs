@@ -31,8 +31,10 @@ impl<'a> Series<'a> {
             }
             Ok::<(), RecurrenceError>(())
         };
-        for instance in self.overrides.values() {
-            take(*instance, work)?;
+        for (id, instance) in &self.overrides {
+            if !self.is_left_out(*id) {
+                take(*instance, work)?;
+            }
         }
         let Some(main) = &self.main else {
             return Ok(());
@@ -98,6 +100,12 @@ impl<'a> Series<'a> {
             return Ok(false);
         }
         Ok(main.dates.contains_key(&id) || main.given(&main.rules, id, work)?)
+    }
+
+    /// Whether EXDATE names an instance: then it is gone, also if a component of its own was left behind.
+    fn is_left_out(&self, id: Timestamp) -> bool {
+        let main = self.main.as_ref();
+        main.is_some_and(|main| main.excluded.contains(&id))
     }
 
     /// How long before the range an instance may begin that reaches into it, and how long after it one that was moved
@@ -178,12 +186,15 @@ impl Main<'_> {
         if ruled.rule.count().is_none() {
             return Ok(occurrences);
         }
-        // RFC 5545 §3.3.10: DTSTART counts as the first, also where it does not match the rule.
-        let first = Occurrences::new(&ruled.rule, start, ruled.until, start).next(start, work)?;
-        Ok(match first {
-            Some(_) => occurrences,
-            None => occurrences.counting_start(),
-        })
+        // RFC 5545 §3.3.10: DTSTART counts as the first, also where it does not match the rule. Of several rules it may
+        // be the first of another one.
+        for ruled in &self.rules {
+            let mut first = Occurrences::new(&ruled.rule, start, ruled.until, start);
+            if first.next(start, work)?.is_some() {
+                return Ok(occurrences);
+            }
+        }
+        Ok(occurrences.counting_start())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     tree::{Component, Property},
     wall,
 };
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 /// Rules are followed between these years; afterwards the last offset holds.
 const FIRST_YEAR: i64 = 1900;
@@ -50,6 +50,32 @@ pub(super) fn zone(
     transitions.dedup_by_key(|transition| transition.at);
     let bytes = tzif(first_offset, &transitions).ok_or(TooMuchWork)?;
     Ok(TimeZone::tzif("VTIMEZONE", &bytes).ok())
+}
+
+/// Whether it tells of summer and winter time, but only for a while: all its changes are told one by one.
+pub(super) fn has_ended(component: &Component) -> bool {
+    let has = |name: &str| component.components.iter().any(|it| it.is(name));
+    let mut rules = component.components.iter().flat_map(|it| it.all("RRULE"));
+    let goes_on = |rule: &Property| !Rule::parse(&rule.value).is_ok_and(|rule| rule.is_finite());
+    has("DAYLIGHT") && has("STANDARD") && !rules.any(goes_on)
+}
+
+/// Whether a zone has the changes that a VTIMEZONE tells of one by one.
+pub(super) fn is_of(component: &Component, zone: &TimeZone) -> bool {
+    component.components.iter().all(|observance| {
+        let offset_of = |name| observance.get(name).and_then(offset);
+        let (Some(from), Some(to)) = (offset_of("TZOFFSETFROM"), offset_of("TZOFFSETTO")) else {
+            return false;
+        };
+        let dates = observance.all("RDATE");
+        let dates = dates.flat_map(|line| line.value.split(','));
+        let mut onsets = observance.value("DTSTART").into_iter().chain(dates);
+        onsets.all(|onset| {
+            let onset = basic_date_time(onset).map(wall::seconds);
+            let at = onset.and_then(|at| Timestamp::from_second(at - i64::from(from)).ok());
+            at.is_some_and(|at| zone.to_offset(at).seconds() == to)
+        })
+    })
 }
 
 /// When an observance begins, on the wall clock as it was before.
