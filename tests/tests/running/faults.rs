@@ -1,7 +1,12 @@
 //! Plugins that do all the wrong things at once, and a host that serves on.
 
 use convoke_tests::{Host, Post, Setup};
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 const ANNA: &str = "anna@example.com";
 const BO: &str = "bo@example.org";
@@ -88,5 +93,53 @@ fn whatever_its_plugins_do_the_host_serves_on() {
     assert!(
         longest < 40_000,
         "a line of {longest} bytes is in the host's log"
+    );
+}
+
+/// Somebody's plugin cannot stand one address, and somebody else asks for it again and again.
+#[test]
+fn a_plugin_that_crashes_under_load_costs_nobody_elses_answer() {
+    let store = "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"\ndomains = [\"example.org\"]\n\
+                 [[store]]\nplugin = \"test-faulty\"\nisolation = \"process\"\nname = \"brittle\"\n\
+                 domains = [\"brittle.example\"]\nconfig.fault = \"segfault\"";
+    let host = Setup::new()
+        .server_domains(&["example.org", "brittle.example"])
+        .table("[[store]]", store)
+        .users(&[BO])
+        .start();
+    let stop = AtomicBool::new(false);
+    let (crashed, answered) = (AtomicU32::new(0), AtomicU32::new(0));
+    // Nobody of that name is there, and the plugin says so.
+    let fine = Post::free_busy(ANNA, &["fine@brittle.example", BO]).to_bytes();
+    let poison = Post::free_busy(ANNA, &["poison@brittle.example"]).to_bytes();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut peer = host.connect();
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(peer.ask(&poison).codes(), ["5.1"]);
+                    crashed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut peer = host.connect();
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(peer.ask(&fine).codes(), ["3.7", "2.0"]);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let begun = Instant::now();
+        while crashed.load(Ordering::Relaxed) < 10 && begun.elapsed() < Duration::from_secs(60) {
+            thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let (crashed, answered) = (crashed.into_inner(), answered.into_inner());
+    assert!(
+        crashed >= 10 && answered > crashed,
+        "{crashed} crashed, {answered} answered"
     );
 }

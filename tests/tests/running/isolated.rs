@@ -2,7 +2,9 @@
 
 use convoke_tests::{Host, Post, Setup};
 use std::{
-    fs, thread,
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -70,6 +72,36 @@ fn a_host_with_its_store_apart_schedules_and_outlives_it() {
     host.wait_for("its process runs again");
     assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
     assert!(!alive(process));
+}
+
+#[test]
+fn no_invitation_is_lost_while_its_store_is_killed_again_and_again() {
+    let host = apart();
+    let stop = AtomicBool::new(false);
+    let delivered = thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut peer = host.connect();
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let post = Post::invitation(&format!("number-{number}"), ANNA, &[BO]);
+                assert_eq!(peer.ask(&post.to_bytes()).codes(), ["2.0"], "{number}");
+                number += 1;
+            }
+            number
+        });
+        for _ in 0..5 {
+            let process = processes(&host).remove(0);
+            send("KILL", &process);
+            wait_until("another one runs", || {
+                processes(&host).first().is_some_and(|it| *it != process)
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        load.join().unwrap()
+    });
+    for number in [0, delivered / 2, delivered - 1] {
+        assert!(host.stored(BO, &format!("number-{number}")).is_some());
+    }
 }
 
 /// As when systemd stops a service, or somebody presses Ctrl-C: every process is told.

@@ -3,7 +3,7 @@
 use super::{
     PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
-    placed::Placed,
+    placed::{Fault, Placed},
 };
 use convoke_sdk::{
     Error, ErrorKind, Result,
@@ -100,7 +100,7 @@ impl<R> Handle<R> {
     }
 
     /// Makes one call. What is the plugin's fault is logged, and counted by the breaker.
-    pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T, Fault>>) -> Result<T> {
         let Parts { name, breaker, .. } = &self.parts;
         let attempt = breaker.admit().map_err(|skipped| {
             Error::unavailable(format!(
@@ -110,11 +110,16 @@ impl<R> Handle<R> {
             ))
         })?;
         let answer = within(self.parts.deadline, call).await;
-        let fault = answer.as_ref().err().filter(|error| is_fault(error.kind()));
-        if let Some(fault) = fault {
-            warn!(plugin = %name, kind = ?fault.kind(), "{fault}");
+        let fault = answer.as_ref().err();
+        let fault = fault.filter(|fault| is_fault(fault.error.kind()));
+        if let Some(Fault { error, .. }) = fault {
+            warn!(plugin = %name, kind = ?error.kind(), "{error}");
         }
-        match attempt.settle(fault.map(Error::message)) {
+        let turn = match fault {
+            Some(fault) if fault.of_this_call_only => Turn::None,
+            fault => attempt.settle(fault.map(|fault| fault.error.message())),
+        };
+        match turn {
             Turn::None => {}
             Turn::Tripped(pause) => error!(
                 plugin = %name,
@@ -123,7 +128,9 @@ impl<R> Handle<R> {
             ),
             Turn::Recovered => info!(plugin = %name, "it answers again"),
         }
-        answer.map_err(|error| Error::new(error.kind(), format!("plugin `{name}`: {error}")))
+        answer.map_err(|Fault { error, .. }| {
+            Error::new(error.kind(), format!("plugin `{name}`: {error}"))
+        })
     }
 }
 
@@ -133,7 +140,10 @@ fn is_fault(kind: ErrorKind) -> bool {
 }
 
 /// Waits for a call until its deadline. A call that answers at once costs no timer.
-async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
     let mut call = pin!(call);
     if let Poll::Ready(answer) = futures::poll!(&mut call) {
         return answer;
@@ -141,8 +151,8 @@ async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T>>) ->
     tokio::time::timeout(deadline, call)
         .await
         .unwrap_or_else(|_| {
-            Err(Error::unavailable(format!(
+            Err(Fault::from(Error::unavailable(format!(
                 "no answer within {deadline:?}; raise the entry's `timeout` if it needs longer"
-            )))
+            ))))
         })
 }

@@ -65,6 +65,8 @@ pub(super) enum NoAnswer {
     Late,
     /// It cannot be sent.
     Unsendable(Error),
+    /// There is no process to send it to.
+    Nobody(Error),
 }
 
 impl Line {

@@ -10,8 +10,8 @@
 //!
 //! [`Isolated`] is a plugin whose process is started again whenever it ends: at once the first time, then after a
 //! pause that doubles. A call that comes meanwhile waits, if the pause is shorter than its deadline. A call that was on
-//! its way when the process ended is made once more if it changes nothing; so a process that ends under one call costs
-//! that call, and not those of others.
+//! its way when the process ended is made once more, with no other beside it, if that can do no harm; so a process that
+//! ends under one call costs that call, and not those of others, however often somebody makes it.
 //!
 //! What must hold: nothing of a plugin's code runs before its process is confined; a process that blocks its threads
 //! beyond a deadline is ended; it dies with the host, and not before, should somebody end all of a service's processes at
@@ -30,7 +30,7 @@ mod start;
 pub(crate) use child::main;
 pub(super) use protocol::Call;
 
-use super::Confinement;
+use super::{Confinement, placed::Fault};
 use convoke_sdk::{
     Error, ErrorKind, Result,
     remote::{Kind, NotOpened, Sealed, Services},
@@ -39,9 +39,18 @@ use line::{Line, NoAnswer};
 use protocol::Opening;
 use serde::de::DeserializeOwned;
 use start::{Failed, Recipe, Running};
-use std::{convert::Infallible, path::Path, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
-    sync::{Mutex, oneshot, watch},
+    sync::{RwLock, oneshot, watch},
     time::Instant,
 };
 
@@ -51,10 +60,17 @@ pub(crate) const COMMAND: &str = "plugin-process";
 const OPENING: Duration = Duration::from_secs(60);
 /// The pause before the second start in a row; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause for a process that answers before it ends again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause for a plugin that answers when it is not asked the wrong thing: short, as others wait for it.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause for one that does not even answer.
 const LONGEST_PAUSE_UNPROVEN: Duration = Duration::from_secs(60);
+/// Processes in a row that ended before they answered anything, after which a plugin counts as such: a few may have been
+/// asked nothing but the wrong thing.
+const SILENT: u32 = 8;
+/// How often a call is made again that could not be alone with the process.
+const AGAIN: usize = 3;
+/// For how long a call keeps others waiting to be alone with the process.
+const ALONE: Duration = Duration::from_secs(1);
 /// A process that lived so long starts anew with a clean slate.
 const STEADY: Duration = Duration::from_secs(60);
 
@@ -64,9 +80,11 @@ pub struct Isolated {
     deadline: Duration,
     /// What this kernel does not take away from the process, in words.
     lacks: Vec<String>,
-    /// Calls under which a process ended are made again one at a time, so that the one that ends it takes no others
-    /// along a second time.
-    suspects: Mutex<()>,
+    /// Held for reading by calls, and for writing by those under which a process ended: they are made again with no
+    /// other beside them, so that the one that ends it takes no others along a second time.
+    turns: RwLock<()>,
+    /// Whether any call was ever answered.
+    answers: AtomicBool,
     /// The keeper ends when this is gone.
     _held: oneshot::Sender<Infallible>,
 }
@@ -127,41 +145,79 @@ impl Isolated {
             state,
             deadline: order.deadline,
             lacks,
-            suspects: Mutex::new(()),
+            turns: RwLock::new(()),
+            answers: AtomicBool::new(false),
             _held: held,
         })
     }
 
     /// Makes a call; `T` is what the method answers.
-    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T> {
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, Fault> {
         let deadline = Instant::now() + self.deadline;
-        let mut alone = None;
-        loop {
-            let line = self.line(deadline).await?;
-            match line.call(call, deadline).await {
-                Ok(answer) => {
-                    return protocol::parse::<Result<T>>(&answer).unwrap_or_else(|error| {
-                        let text = format!("the plugin's answer cannot be read: {error}");
-                        Err(Error::internal(text))
-                    });
-                }
-                Err(NoAnswer::Ended) if call.changes_nothing() && alone.is_none() => {
-                    let turn = tokio::time::timeout_at(deadline, self.suspects.lock()).await;
-                    alone = Some(turn.map_err(|_| NoAnswer::Ended)?);
-                }
-                Err(NoAnswer::Late) => {
-                    return Err(Error::unavailable(format!(
-                        "no answer within {:?}; raise the entry's `timeout` if it needs longer",
-                        self.deadline
-                    )));
-                }
-                Err(none) => return Err(none.into()),
+        let mut answer = self.beside_others(call, deadline).await;
+        for _ in 0..AGAIN {
+            if !matches!(answer, Err(NoAnswer::Ended)) || !call.may_be_made_again() {
+                break;
+            }
+            let was_alone;
+            (answer, was_alone) = self.alone(call, deadline).await;
+            if was_alone {
+                break;
+            }
+        }
+        match answer {
+            Ok(answer) => {
+                self.answers.store(true, Ordering::Relaxed);
+                let read = protocol::parse::<Result<T>>(&answer).unwrap_or_else(|error| {
+                    let text = format!("the plugin's answer cannot be read: {error}");
+                    Err(Error::internal(text))
+                });
+                read.map_err(Fault::from)
+            }
+            Err(NoAnswer::Late) => Err(Fault::from(Error::unavailable(format!(
+                "no answer within {:?}; raise the entry's `timeout` if it needs longer",
+                self.deadline
+            )))),
+            Err(none) => {
+                let of_this_call_only =
+                    matches!(none, NoAnswer::Ended) && self.answers.load(Ordering::Relaxed);
+                let error = none.into();
+                Err(Fault {
+                    error,
+                    of_this_call_only,
+                })
             }
         }
     }
 
+    async fn beside_others(&self, call: &Call<'_>, deadline: Instant) -> Result<Vec<u8>, NoAnswer> {
+        let turn = tokio::time::timeout_at(deadline, self.turns.read()).await;
+        let _turn = turn.map_err(|_| NoAnswer::Late)?;
+        self.line(deadline).await?.call(call, deadline).await
+    }
+
+    /// Makes a call with no other beside it, as far as others are not slow and do not wait for it for long; whether it
+    /// was alone all the time.
+    async fn alone(&self, call: &Call<'_>, deadline: Instant) -> (Result<Vec<u8>, NoAnswer>, bool) {
+        // Who is too slow to let it be alone must not cost it its answer.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(turn) = tokio::time::timeout(left / 2, self.turns.write()).await else {
+            return (self.beside_others(call, deadline).await, false);
+        };
+        let line = match self.line(deadline).await {
+            Ok(line) => line,
+            Err(none) => return (Err(none), true),
+        };
+        let mut answer = pin!(line.call(call, deadline));
+        if let Ok(answer) = tokio::time::timeout(ALONE, &mut answer).await {
+            return (answer, true);
+        }
+        let _turn = turn.downgrade();
+        (answer.await, false)
+    }
+
     /// A line to the process, once there is one, if there will be before the deadline.
-    async fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
+    async fn line(&self, deadline: Instant) -> Result<Arc<Line>, NoAnswer> {
         let mut state = self.state.clone();
         let lasting = async {
             loop {
@@ -169,15 +225,17 @@ impl Isolated {
                     State::Running(line) if !line.is_closed() => return Ok(Arc::clone(line)),
                     State::Down { until, reason } if *until >= deadline => {
                         let pause = until.saturating_duration_since(Instant::now());
-                        return Err(starts_again(reason, pause));
+                        return Err(NoAnswer::Nobody(starts_again(reason, pause)));
                     }
                     State::Running(_) | State::Down { .. } => {}
                 }
-                let gone = |_| Error::unavailable("its process is not started any more");
+                let gone = "its process is not started any more";
+                let gone = |_| NoAnswer::Nobody(Error::unavailable(gone));
                 state.changed().await.map_err(gone)?;
             }
         };
-        let late = |_| Err(Error::unavailable("its process did not start in time"));
+        let late = "its process did not start in time";
+        let late = |_| Err(NoAnswer::Nobody(Error::unavailable(late)));
         tokio::time::timeout_at(deadline, lasting)
             .await
             .unwrap_or_else(late)
@@ -253,8 +311,7 @@ async fn keep(
                 started = tokio::time::timeout(OPENING, recipe.start()) => started,
                 _ = &mut dropped => return,
             };
-            pauses.proven = false;
-            match started {
+            let failed = match started {
                 Ok(Ok(process)) => {
                     tracing::info!(plugin = %name, "its process runs again");
                     // Fails only if nobody looks any more.
@@ -267,7 +324,9 @@ async fn keep(
                 }
                 Ok(Err(Failed::Broken(reason))) => reason,
                 Err(_) => "it does not open in time".to_owned(),
-            }
+            };
+            pauses.does_not_open();
+            failed
         };
         let pause = pauses.next();
         tracing::error!(plugin = %name, "{reason}; it is started again in {pause:?}");
@@ -286,21 +345,31 @@ async fn keep(
 #[derive(Default)]
 struct Pauses {
     ends: u32,
-    proven: bool,
+    /// Processes in a row that ended before they answered.
+    silent: u32,
 }
 
 impl Pauses {
     /// A process ended that lived so long.
     fn lived(&mut self, time: Duration, answered: bool) {
-        self.proven = answered;
+        self.silent = if answered {
+            0
+        } else {
+            self.silent.saturating_add(1)
+        };
         if time >= STEADY {
             self.ends = 0;
         }
     }
 
+    /// It was started, and did not open.
+    fn does_not_open(&mut self) {
+        self.silent = SILENT;
+    }
+
     fn next(&mut self) -> Duration {
         self.ends = self.ends.saturating_add(1);
-        let longest = if self.proven {
+        let longest = if self.silent < SILENT {
             LONGEST_PAUSE
         } else {
             LONGEST_PAUSE_UNPROVEN
@@ -318,13 +387,23 @@ mod tests {
 
     #[test]
     fn pauses_double_and_are_short_for_who_answers() {
+        let second = Duration::from_secs(1);
+        let next = |pauses: &mut Pauses, answered| {
+            pauses.lived(second, answered);
+            pauses.next()
+        };
         let mut pauses = Pauses::default();
-        let seconds = |pauses: &mut Pauses| pauses.next().as_secs_f64();
-        let of_one_that_never_answers: Vec<_> = (0..12).map(|_| seconds(&mut pauses)).collect();
-        assert_eq!(of_one_that_never_answers[..4], [0.0, 0.1, 0.2, 0.4]);
-        assert_eq!(of_one_that_never_answers[11].to_bits(), 60.0_f64.to_bits());
-        pauses.lived(Duration::from_secs(1), true);
-        assert_eq!(pauses.next(), LONGEST_PAUSE);
+        let of_one_that_never_answers: Vec<_> = (0..12).map(|_| next(&mut pauses, false)).collect();
+        let first = [0, 100, 200, 250].map(Duration::from_millis);
+        assert_eq!(of_one_that_never_answers[..4], first);
+        assert_eq!(of_one_that_never_answers[6], LONGEST_PAUSE);
+        assert!(of_one_that_never_answers[7] > LONGEST_PAUSE);
+        assert_eq!(of_one_that_never_answers[11], LONGEST_PAUSE_UNPROVEN);
+        assert_eq!(next(&mut pauses, true), LONGEST_PAUSE);
+        // Asked the wrong thing as soon as it had begun.
+        assert_eq!(next(&mut pauses, false), LONGEST_PAUSE);
+        pauses.does_not_open();
+        assert_eq!(pauses.next(), LONGEST_PAUSE_UNPROVEN);
         pauses.lived(STEADY, true);
         assert_eq!(pauses.next(), Duration::ZERO);
     }

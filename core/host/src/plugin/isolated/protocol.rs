@@ -110,9 +110,14 @@ pub(in super::super) enum Call<'a> {
 }
 
 impl Call<'_> {
-    /// Whether it changes nothing, so that it may be made again when the process ended under it.
-    pub(super) const fn changes_nothing(&self) -> bool {
+    /// Whether it may be made again when the process ended under it: it changes nothing, or changes what it finds in one
+    /// state only. If it was made all the same, it is then a conflict, and whoever put the object looks at it again.
+    pub(super) const fn may_be_made_again(&self) -> bool {
         match self {
+            Self::Put(_, _, when) => match when {
+                Cow::Borrowed(when) => !matches!(when, Precondition::Any),
+                Cow::Owned(when) => !matches!(when, Precondition::Any),
+            },
             Self::Discover(..)
             | Self::Authorize(..)
             | Self::Find(..)
@@ -121,8 +126,7 @@ impl Call<'_> {
             | Self::Users(..)
             | Self::List(..)
             | Self::Changes(..) => true,
-            Self::Put(..)
-            | Self::Remove(..)
+            Self::Remove(..)
             | Self::AddUser(..)
             | Self::RemoveUser(..)
             | Self::Keep(..)

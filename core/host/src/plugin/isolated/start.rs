@@ -249,7 +249,7 @@ impl From<NoAnswer> for Error {
         match none {
             NoAnswer::Ended => Self::unavailable("its process ended before it answered"),
             NoAnswer::Late => Self::unavailable("no answer in time"),
-            NoAnswer::Unsendable(error) => error,
+            NoAnswer::Unsendable(error) | NoAnswer::Nobody(error) => error,
         }
     }
 }
