@@ -31,7 +31,13 @@ CARRIED = """BEGIN:VTIMEZONE
 TZID:Carried
 BEGIN:DAYLIGHT
 DTSTART:19700426T020000
-RRULE:FREQ=YEARLY;BYMONTH=4;BYDAY=-1SU;UNTIL=20060430T000000Z
+RRULE:FREQ=YEARLY;BYMONTH=4;BYDAY=-1SU;UNTIL=19860427T070000Z
+TZOFFSETFROM:-0500
+TZOFFSETTO:-0400
+END:DAYLIGHT
+BEGIN:DAYLIGHT
+DTSTART:19870405T020000
+RRULE:FREQ=YEARLY;BYMONTH=4;BYDAY=1SU;UNTIL=20060402T070000Z
 TZOFFSETFROM:-0500
 TZOFFSETTO:-0400
 END:DAYLIGHT
@@ -248,6 +254,8 @@ def whole(chance):
     zone = chance.choice(ZONES)
     frequency = chance.choice(["MONTHLY", "WEEKLY", "DAILY"])
     start = start_of(chance, frequency, False)
+    if zone == "Carried" and start.hour == 2:
+        start += dt.timedelta(hours=2)  # some instance would meet a gap, see there_is
     repeat = f"FREQ={frequency};INTERVAL={chance.randint(1, 5)}"
     repeat += chance.choice(["", f";COUNT={chance.randint(2, 60)}"])
     walls = list(rrulestr(repeat, dtstart=start).xafter(start, count=80, inc=True))
@@ -258,11 +266,12 @@ def whole(chance):
     excluded = chance.sample(near, min(3, len(near))) if chance.random() < 0.5 else []
     main += ["EXDATE" + wall(zone, it) for it in excluded]
     if chance.random() < 0.4:
-        main += ["RDATE" + wall(zone, start_of(chance, "HOURLY", False)) for _ in range(2)]
+        main += ["RDATE" + wall(zone, there_is(zone, start_of(chance, "HOURLY", False))) for _ in range(2)]
     events = [main + extras]
     if chance.random() < 0.6:
         for at in chance.sample(near, min(len(near), chance.randint(1, 3))):
             moved = at + dt.timedelta(minutes=chance.choice([0, 30, -45, 24 * 60, -600, 90 * 24 * 60]))
+            moved = there_is(zone, moved)
             end = moved + length * chance.choice([1, 2])
             events.append(["RECURRENCE-ID" + wall(zone, at), *lasting(zone, moved, end), *status(chance)])
     text = calendar(*events)
@@ -275,6 +284,13 @@ def whole(chance):
         # RFC 5545 §3.8.5.3: with DTEND every instance lasts as long in exact time; the library takes wall-clock time.
         spans.append((kind, start, start + dt.timedelta(seconds=int(event["X-SECONDS"]))))
     return text, merged(spans)
+
+
+def there_is(zone, time):
+    """The time, or one two hours later if clocks jump over it: the library's own zones take it for the hour before, where
+    RFC 5545 §3.3.5 has the hour after."""
+    on_the_clock = time.replace(tzinfo=place(zone)).astimezone(UTC).astimezone(place(zone)).replace(tzinfo=None)
+    return time if on_the_clock == time else time + dt.timedelta(hours=2)
 
 
 def lasting(zone, start, end):
