@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`tree`] | [`Calendar`](tree::Calendar): components and properties, kept as they came |
 //! | [`time`], [`zone`] | dates, durations, periods; time zones, embedded or known by name |
-//! | [`recurrence`] | the instances of an object |
+//! | [`recurrence`], [`rule`] | the instances of an object; the rules that give them |
 //! | [`freebusy`], [`availability`] | when somebody is busy, asked and answered |
 //! | [`index`](mod@index) | what a store keeps beside an object |
 //! | [`message`] | scheduling messages, valid by RFC 5546 |

@@ -39,6 +39,10 @@ struct Parts {
 
 impl Parts {
     fn note(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        // RFC 5545 wants a value; some programs write the parts they do not use.
+        if value.is_empty() && name.starts_with("BY") {
+            return Ok(());
+        }
         match name {
             "FREQ" => once(&mut self.frequency, "FREQ", frequency(value)?),
             "INTERVAL" => {

@@ -59,6 +59,7 @@ fn wrong_rules_are_told_what_is_wrong() {
     }
     for fine in [
         "freq=daily;",
+        "FREQ=WEEKLY;BYDAY=;BYSETPOS=",
         "RSCALE=GREGORIAN;FREQ=DAILY;SKIP=OMIT",
         "FREQ=WEEKLY;BYDAY=+1MO,su",
     ] {

@@ -40,6 +40,27 @@ pub struct Edited {
 ///
 /// An object that invites nobody, or of which no valid message can be made (components of several UIDs or organizers),
 /// sends nothing. An organizer who makes its own meeting a private thing again, without ORGANIZER, calls it off.
+///
+/// ```
+/// use convoke_calendar::{itip::{Owner, edit}, message::Method, tree::{Calendar, Limits}};
+/// use convoke_types::CalendarAddress;
+/// use jiff::tz::TimeZone;
+///
+/// let before = "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\n\
+///     DTSTART:20270104T100000Z\nSUMMARY:Review\nORGANIZER:mailto:anna@example.com\n\
+///     ATTENDEE:mailto:bo@example.org\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let after = before.replace("T100000Z\nSUMMARY", "T120000Z\nSUMMARY");
+/// let read = |text: &str| Calendar::parse(text.as_bytes(), &Limits::default());
+/// let (before, after) = (read(before)?, read(&after)?);
+///
+/// let anna = [CalendarAddress::new("anna@example.com")?];
+/// let owner = Owner { addresses: &anna, timezone: TimeZone::UTC };
+/// let edited = edit(Some(&before), Some(&after), &owner, "2026-12-02T08:00:00Z".parse()?);
+/// let [letter] = edited.outgoing.as_slice() else { panic!("Bo hears of it") };
+/// assert_eq!(letter.message.method(), Method::Request);
+/// assert_eq!(letter.message.sequence(), 1); // another time: it counts up
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn edit(
     before: Option<&Calendar>,
     after: Option<&Calendar>,
