@@ -64,6 +64,13 @@ impl Peer {
         self.answer()
     }
 
+    /// The same from a server that may break off at any moment.
+    pub fn try_ask(&mut self, request: &[u8]) -> io::Result<Answer> {
+        self.stream.write_all(request)?;
+        self.stream.flush()?;
+        self.try_answer()
+    }
+
     /// Sends bytes.
     ///
     /// # Panics
@@ -82,13 +89,14 @@ impl Peer {
     ///
     /// If none comes, or it is no HTTP.
     pub fn answer(&mut self) -> Answer {
+        self.try_answer().expect("an answer comes in time")
+    }
+
+    fn try_answer(&mut self) -> io::Result<Answer> {
         let end = loop {
             match self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 Some(end) => break end + 4,
-                None => assert!(
-                    self.more().expect("an answer comes in time"),
-                    "closed without an answer"
-                ),
+                None => self.must_have_more("closed without an answer")?,
             }
         };
         let head: Vec<u8> = self.read.drain(..end).collect();
@@ -111,14 +119,19 @@ impl Peer {
             .filter(|_| answer.status != 304)
             .map_or(0, |length| length.parse().expect("a length is a number"));
         while self.read.len() < length {
-            assert!(
-                self.more().expect("the body comes in time"),
-                "closed within the body"
-            );
+            self.must_have_more("closed within the body")?;
         }
         answer.body =
             String::from_utf8(self.read.drain(..length).collect()).expect("the body is UTF-8");
-        answer
+        Ok(answer)
+    }
+
+    fn must_have_more(&mut self, otherwise: &str) -> io::Result<()> {
+        if self.more()? {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, otherwise))
+        }
     }
 
     /// Waits until the other side closes the connection; bytes that come before are dropped.
