@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::{fs, io, path::Path, time::Duration};
 
 /// How long a lock of another process is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `Cnvk`: tells our databases from those of other programs.
 const APPLICATION: i32 = 0x436e_766b;

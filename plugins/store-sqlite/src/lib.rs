@@ -32,8 +32,9 @@ mod trouble;
 mod users;
 mod writer;
 
-use convoke_sdk::prelude::*;
+use convoke_sdk::{jiff::SignedDuration, prelude::*};
 use readers::Readers;
+use rusqlite::Connection;
 use std::{path::PathBuf, sync::Arc};
 use writer::Writer;
 
@@ -51,6 +52,9 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
 }
+
+/// Busy time of so long is read without another thread.
+const SHORT: SignedDuration = SignedDuration::from_hours(62 * 24);
 
 /// A kept message more than this for one user is refused, so that nobody fills the disk with COUNTERs.
 const MOST_KEPT: i64 = 10_000;
@@ -71,13 +75,13 @@ impl Store for SqliteStore {
 
     async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
         let key = users::key(address);
-        self.readers.read(move |db| users::find(db, &key)).await
+        self.readers.look_up(move |db| users::find(db, &key)).await
     }
 
     async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
         let (user, uid) = (users::number(user)?, uid.clone());
         self.readers
-            .read(move |db| objects::get(db, user, &uid))
+            .look_up(move |db| objects::get(db, user, &uid))
             .await
     }
 
@@ -97,9 +101,14 @@ impl Store for SqliteStore {
 
     async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
         let user = users::number(user)?;
-        self.readers
-            .read(move |db| busy::busy(db, user, range))
-            .await
+        let work = move |db: &Connection| busy::busy(db, user, range);
+        // What is usually asked for is found at once; of a longer time there may be much.
+        let length = range.end().duration_since(range.start());
+        if length <= SHORT {
+            self.readers.look_up(work).await
+        } else {
+            self.readers.read(work).await
+        }
     }
 
     async fn add_user(&self, user: NewUser) -> Result<UserId> {

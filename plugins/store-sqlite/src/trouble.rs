@@ -43,6 +43,17 @@ impl From<convoke_sdk::InvalidAddress> for Trouble {
 }
 
 impl Trouble {
+    /// Whether somebody else holds a lock.
+    pub(crate) fn is_lock(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    }
+
     /// The error that the host hears, about the database at `path`.
     pub(crate) fn into_error(self, path: &Path) -> Error {
         let error = match self {
