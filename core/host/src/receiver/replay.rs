@@ -26,7 +26,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 /// Answers remembered at once.
 const MAX_ANSWERS: usize = 20_000;
 /// What they may hold together, in bytes, about.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// The answers to signed messages whose signatures still live.
 #[derive(Default)]
