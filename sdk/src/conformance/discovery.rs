@@ -144,16 +144,18 @@ impl<D: Discovery> Subject<D> {
             .collect()
     }
 
-    /// Breaks the law if one of the samples gets another answer.
+    /// Breaks the law if one of the samples, which the test names as `key`, gets another answer.
     async fn each(
         &self,
+        key: &str,
         samples: &[CalendarAddress],
         wanted: &str,
         is_right: impl Fn(&Discovered) -> bool,
     ) -> Verdict {
         if samples.is_empty() {
             return Err(Broken::NotAsked(format!(
-                "the test names no address that is {wanted}"
+                "the test names no address that is {wanted}; name one: `{key}: [\"…\"]`, or `--{} …`",
+                key.replace('_', "-")
             )));
         }
         for address in samples {
@@ -173,17 +175,30 @@ fn address(text: &str) -> CalendarAddress {
 async fn known<D: Discovery>(subject: Subject<D>) -> Verdict {
     let is_right =
         |answer: &Discovered| matches!(answer, Discovered::Receivers(list) if !list.is_empty());
-    (subject.each(&subject.samples.known, "known (Receivers)", is_right)).await
+    (subject.each(
+        "known",
+        &subject.samples.known,
+        "known (Receivers)",
+        is_right,
+    ))
+    .await
 }
 
 async fn unknown<D: Discovery>(subject: Subject<D>) -> Verdict {
     let is_right = |answer: &Discovered| *answer == Discovered::NotMine;
-    (subject.each(&subject.samples.unknown, "unknown (NotMine)", is_right)).await
+    (subject.each(
+        "unknown",
+        &subject.samples.unknown,
+        "unknown (NotMine)",
+        is_right,
+    ))
+    .await
 }
 
 async fn no_service<D: Discovery>(subject: Subject<D>) -> Verdict {
     let is_right = |answer: &Discovered| *answer == Discovered::NoService;
     (subject.each(
+        "no_service",
         &subject.samples.no_service,
         "without service (NoService)",
         is_right,

@@ -97,7 +97,7 @@ where
     report.push("a store that is opened again holds everything", reopened);
     let asked = |law: &Law| !matches!(law.outcome, Outcome::NotAsked(_));
     if !report.laws.iter().any(asked) {
-        let how = "it makes none, so expected two in the test (`users: [\"a@example.org\", \"b@example.org\"]`), got none";
+        let how = "it makes none, so expected two in the test (`users: [\"a@example.org\", \"b@example.org\"]`, or `--user` twice), got none";
         report.push(
             "a store has calendar users",
             Outcome::Broken(how.to_owned()),
