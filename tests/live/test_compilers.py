@@ -68,7 +68,7 @@ class Compilers(unittest.TestCase):
         for example, config, more in (
             ("discovery-fixed", KNOWN, ("--known", "anna@example.com", "--unknown", "bo@example.net")),
             ("policy-hours", "timezone = 'Europe/Vienna'", ()),
-            ("store-memory", "", ()),
+            ("store-memory", "max_bytes = 2_000_000", ()),
         ):
             library = self.plugin(rustc, example)
             inspected = json.loads(run(CONVOKE, "plugin", "inspect", library, "--json"))
