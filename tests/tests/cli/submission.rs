@@ -109,6 +109,57 @@ fn a_recipient_who_is_not_reached_fails_the_command() {
     );
 }
 
+/// What somebody's calendar holds of the meeting, unfolded.
+fn copy_of(desk: &Desk, who: &str) -> String {
+    let exported = desk.run(&["calendar", "export", "--user", who, "--uid", "review"]);
+    exported.out.replace("\r\n ", "")
+}
+
+#[test]
+fn an_object_is_stored_and_whom_its_change_concerns_is_told() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org", "cy@example.org"]);
+    let guest = |who: &str| format!("ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:{who}@example.org\n");
+    let alarm = "BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-PT5M\nEND:VALARM\n";
+    let object = |guests: &str| {
+        let object = event("review", &format!("{ORGANIZED}{guests}{alarm}"));
+        text(&desk.write("review.ics", &object)).to_owned()
+    };
+    let send = |file: &str| desk.run(&["send", file, "--as", "anna@example.org"]);
+
+    // Nobody there to tell: nothing has happened.
+    let first = object(&guest("bo"));
+    send(&first).complaint(1);
+    assert_eq!(copy_of(&desk, "anna@example.org"), "");
+
+    let _host = desk.serve();
+    assert_eq!(send(&first).out, "bo@example.org  2.0  Success\n");
+    assert!(copy_of(&desk, "anna@example.org").contains("ACTION:AUDIO"));
+    let bo = copy_of(&desk, "bo@example.org");
+    assert!(
+        bo.contains("SUMMARY:Review") && !bo.contains("VALARM"),
+        "{bo}"
+    );
+
+    assert_eq!(send(&first).out, "stored; it concerns nobody else\n");
+    let other = object(&guest("cy"));
+    assert_eq!(
+        send(&other).out,
+        "bo@example.org  2.0  Success\ncy@example.org  2.0  Success\n"
+    );
+    assert!(copy_of(&desk, "bo@example.org").contains("STATUS:CANCELLED"));
+    assert!(copy_of(&desk, "cy@example.org").contains("SUMMARY:Review"));
+    let to = [
+        "send",
+        &other,
+        "--as",
+        "anna@example.org",
+        "--to",
+        "bo@example.org",
+    ];
+    let complaint = desk.run(&to);
+    assert!(complaint.complaint(2).contains("--to is for messages"));
+}
+
 #[test]
 fn what_the_host_refuses_is_told_with_its_reason() {
     let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);

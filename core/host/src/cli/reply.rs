@@ -103,14 +103,14 @@ pub(crate) async fn compose(
     itip::reply(&existing, &owner, answer, Timestamp::now()).map_err(|error| unfit(&error))
 }
 
-fn addresses(user: &CalendarUser) -> Vec<CalendarAddress> {
+pub(super) fn addresses(user: &CalendarUser) -> Vec<CalendarAddress> {
     std::iter::once(&user.address)
         .chain(&user.aliases)
         .cloned()
         .collect()
 }
 
-fn timezone(user: &CalendarUser) -> TimeZone {
+pub(super) fn timezone(user: &CalendarUser) -> TimeZone {
     let named = user.timezone.as_deref();
     named
         .and_then(|name| TimeZone::get(name).ok())

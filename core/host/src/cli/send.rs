@@ -1,5 +1,7 @@
 //! `convoke send`, and the table of statuses that other commands show too.
 
+mod object;
+
 use super::{
     Global,
     output::{self, Failure},
@@ -24,15 +26,18 @@ Examples:
   convoke send invitation.ics --as anna@example.org
   convoke send cancel.ics --as anna@example.org --to bo@example.com --to cy@example.net
   my-calendar export-invitation | convoke send - --as anna@example.org --json
+  convoke send meeting.ics --as anna@example.org
   CONVOKE_PASSWORD=… convoke send invitation.ics --as anna@example.org --server https://cal.example.org:8444
 
-The file holds an iTIP message: a VCALENDAR with METHOD. Exit status 1 if it did not reach every recipient.";
+The file holds an iTIP message: a VCALENDAR with METHOD. Without METHOD it is the object itself as its owner wants it:
+it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee).
+Exit status 1 if it did not reach every recipient.";
 
-/// Hand in a scheduling message, and see what became of it for each recipient
+/// Hand in a scheduling message, or a changed object; see what became of it for each recipient
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Send {
-    /// An iCalendar file with METHOD; `-` is stdin
+    /// An iCalendar file; `-` is stdin
     file: PathBuf,
     /// Whom it is from: the ORGANIZER, or for a REPLY the ATTENDEE
     #[arg(long = "as", value_name = "ADDR")]
@@ -46,7 +51,12 @@ pub(super) struct Send {
 
 impl Send {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let message = read_message(&self.file)?;
+        let (calendar, octets) = read_calendar(&self.file)?;
+        if calendar.root().get("METHOD").is_none() {
+            return self.run_object(&calendar, global).await;
+        }
+        let message = Message::read(calendar);
+        let message = message.map_err(|error| wrong(&self.file, &error.in_source(&octets)))?;
         let recipients = if self.to.is_empty() {
             itip::addressees(&message, &self.from)
         } else {
@@ -62,14 +72,34 @@ impl Send {
         let response = submission.submit(&message, &self.from, &recipients).await?;
         show(&response.responses, global.json)
     }
+
+    async fn run_object(self, calendar: &Calendar, global: &Global) -> Result<(), Failure> {
+        let is_elsewhere = self.host.is_elsewhere();
+        if is_elsewhere || !self.to.is_empty() {
+            let what = if is_elsewhere { "--server" } else { "--to" };
+            return Err(Failure::usage(format!(
+                "{} has no METHOD, so that it is an object: {what} is for messages",
+                self.file.display()
+            )));
+        }
+        let submission = Submission::find(&self.host, global, &self.from)?;
+        let responses = object::send(calendar, &self.from, &submission, global).await?;
+        if responses.is_empty() && !global.json {
+            return output::print(b"stored; it concerns nobody else\n");
+        }
+        show(&responses, global.json)
+    }
 }
 
-fn read_message(file: &Path) -> Result<Message, Failure> {
-    let bytes = read(file)?;
-    let wrong =
-        |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
-    let calendar = Calendar::parse(&bytes, &Limits::default()).map_err(|error| wrong(&error))?;
-    Message::read(calendar).map_err(|error| wrong(&error.in_source(&bytes)))
+fn read_calendar(file: &Path) -> Result<(Calendar, Vec<u8>), Failure> {
+    let octets = read(file)?;
+    let calendar = Calendar::parse(&octets, &Limits::default());
+    let calendar = calendar.map_err(|error| wrong(file, &error))?;
+    Ok((calendar, octets))
+}
+
+fn wrong(file: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("{}: {error}", file.display()))
 }
 
 /// A file, or stdin for `-`.

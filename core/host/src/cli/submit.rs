@@ -43,6 +43,13 @@ pub(super) struct To {
     login: Option<String>,
 }
 
+impl To {
+    /// Whether it is a host whose stores are not at hand.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.server.is_some()
+    }
+}
+
 /// A host that takes messages.
 pub(crate) struct Submission {
     /// What messages call it.
