@@ -157,11 +157,14 @@ impl Keys {
             domain: domain.clone(),
             selector: selector.to_owned(),
         };
-        let remembered = self
+        if let Some(remembered) = self.known.get(&wanted).await {
+            return remembered.found;
+        }
+        // In a box: few messages come this far, and each in flight would carry the room for it.
+        let asked = self
             .known
-            .get_with_by_ref(&wanted, self.remembered(&wanted))
-            .await;
-        remembered.found
+            .get_with_by_ref(&wanted, self.remembered(&wanted));
+        Box::pin(asked).await.found
     }
 
     async fn remembered(&self, wanted: &Wanted) -> Remembered {

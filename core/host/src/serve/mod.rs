@@ -249,7 +249,8 @@ impl Handler for Current {
             let node = self.0.load_full();
             let response = match role {
                 Role::Receiver => receiver::handle(&node, arrival, request).await,
-                Role::Submission => submission::handle(&node, request).await,
+                // In a box: a receiver's requests would carry the room for it.
+                Role::Submission => Box::pin(submission::handle(&node, request)).await,
                 Role::Admin => admin::handle(&node, &request),
             };
             let metrics = &node.lasting.metrics;

@@ -91,19 +91,24 @@ impl Writer {
     }
 
     fn escaped(&mut self, text: &str, in_attribute: bool) {
-        for c in text.chars() {
-            match c {
-                '<' => self.out.push_str("&lt;"),
-                '>' => self.out.push_str("&gt;"),
-                '&' => self.out.push_str("&amp;"),
+        let mut written = 0;
+        for (at, c) in text.char_indices() {
+            let instead = match c {
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '&' => "&amp;",
                 // Unescaped, a reader turns CRLF into LF (XML 1.0 §2.11), and iCalendar lines end with CRLF.
-                '\r' => self.out.push_str("&#13;"),
-                '"' if in_attribute => self.out.push_str("&quot;"),
-                '\n' if in_attribute => self.out.push_str("&#10;"),
-                '\t' if in_attribute => self.out.push_str("&#9;"),
-                c if is_xml_char(c) => self.out.push(c),
-                _ => self.out.push(char::REPLACEMENT_CHARACTER),
-            }
+                '\r' => "&#13;",
+                '"' if in_attribute => "&quot;",
+                '\n' if in_attribute => "&#10;",
+                '\t' if in_attribute => "&#9;",
+                c if is_xml_char(c) => continue,
+                _ => "\u{fffd}",
+            };
+            self.out.push_str(&text[written..at]);
+            self.out.push_str(instead);
+            written = at + c.len_utf8();
         }
+        self.out.push_str(&text[written..]);
     }
 }
