@@ -32,6 +32,10 @@ pub struct Setup {
     domains: Vec<String>,
     /// Further lines of `[server]`.
     server: String,
+    /// Folders to make beside the configuration.
+    folders: Vec<String>,
+    /// What starts the program: a command that takes it with its arguments.
+    wrapper: Vec<String>,
 }
 
 impl Setup {
@@ -65,7 +69,23 @@ impl Setup {
             receiver: "",
             domains: vec!["example.org".to_owned()],
             server: String::new(),
+            folders: Vec::new(),
+            wrapper: Vec::new(),
         }
+    }
+
+    /// A folder beside the configuration.
+    #[must_use]
+    pub fn folder(mut self, name: &str) -> Self {
+        self.folders.push(name.to_owned());
+        self
+    }
+
+    /// Starts the program through another command, which becomes it (`exec`): `["env", "A=B"]`.
+    #[must_use]
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+        self
     }
 
     /// Calendar users of the first store: `anna@example.org`.
@@ -145,6 +165,9 @@ impl Setup {
             .write(folder.path(), "host");
         fs::write(folder.path().join("convoke.toml"), self.config())
             .expect("the folder can be written");
+        for name in &self.folders {
+            fs::create_dir(folder.path().join(name)).expect("the folder can be written");
+        }
         let host = Host {
             running: None,
             setup: self,
@@ -359,9 +382,19 @@ impl Host {
     ///
     /// If it does not start.
     pub fn start_again(&mut self) {
-        let mut child = Command::new(program())
+        let program = program();
+        let mut command = match self.setup.wrapper.split_first() {
+            None => Command::new(program),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        let mut child = command
             .args(["serve", "--while-stdin-open", "--config"])
             .arg(self.folder().join("convoke.toml"))
+            .current_dir(self.folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -175,7 +175,11 @@ fn what_cannot_be_done_is_one_sentence_with_a_remedy() {
             format!("reply --user {anna} --uid x accept"),
             "holds nothing of UID x",
         ),
-        (format!("send object.ics --as {anna}"), "METHOD"),
+        (format!("send broken.ics --as {anna}"), "broken.ics"),
+        (
+            format!("send object.ics --as {anna}"),
+            "no convoke is running; start it with `convoke serve --config /",
+        ),
         (
             format!("freebusy --as {anna} {bo}"),
             "no convoke is running; start it with `convoke serve --config /",

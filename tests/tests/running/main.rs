@@ -4,3 +4,4 @@ mod crash;
 mod faults;
 mod isolated;
 mod reload;
+mod trouble;
