@@ -1,8 +1,8 @@
 //! One user's objects: what changed on disk, get, put, remove.
 
 use crate::{
-    Shared, names, people,
-    tree::{Content, Folder, Stamp},
+    Shared, memory, names, people,
+    tree::{Content, Folder, PATIENCE, Stamp},
     watch::Changed,
 };
 use convoke_sdk::{
@@ -10,7 +10,10 @@ use convoke_sdk::{
     prelude::*,
     tracing,
 };
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 /// Where new objects go if nobody says otherwise.
 const CALENDAR: &str = "calendar";
@@ -21,6 +24,9 @@ const ATTEMPTS: u32 = 8;
 /// Messages kept for one user, at most: nobody shall fill the disk with COUNTERs.
 const MOST_KEPT: usize = 10_000;
 
+/// So much news is worth writing down for the next run, if it is a tenth of all.
+const WORTH_KEEPING: usize = 100;
+
 /// Where a file lies in its user's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
@@ -29,10 +35,10 @@ pub(crate) struct Place {
 }
 
 /// How a file was when it was last read.
-struct State {
-    stamp: Stamp,
+pub(crate) struct State {
+    pub(crate) stamp: Stamp,
     /// It may have been written again without a change of its stamp.
-    fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 /// The calendars of one user, as far as they are known.
@@ -45,6 +51,11 @@ pub(crate) struct Calendars {
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
     outdated: bool,
+    /// Whether what the last run knew was asked for.
+    recalled: bool,
+    /// How many files the next run will know of, and how many will have changed by then.
+    kept: usize,
+    news: usize,
 }
 
 impl Calendars {
@@ -94,7 +105,7 @@ impl Calendars {
         object: &NewObject,
         when: &Precondition,
     ) -> Result<Etag> {
-        let (folder, _lock) = shared.people.open_locked(self.user()?)?;
+        let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
         for _ in 0..ATTEMPTS {
             self.refresh(shared)?;
             let there = self.check(&object.index.uid, when)?;
@@ -112,6 +123,7 @@ impl Calendars {
                 if let Some(stamp) = dir.stamp(&place.name)? {
                     let state = State { stamp, fresh: true };
                     self.index.set(place, state, Some(known));
+                    self.news += 1;
                 }
                 return Ok(etag);
             }
@@ -120,7 +132,7 @@ impl Calendars {
     }
 
     pub(crate) fn remove(&mut self, shared: &Shared, uid: &Uid, when: &Precondition) -> Result<()> {
-        let (folder, _lock) = shared.people.open_locked(self.user()?)?;
+        let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
         for _ in 0..ATTEMPTS {
             self.refresh(shared)?;
             let Some(place) = self.check(uid, when)? else {
@@ -152,7 +164,7 @@ impl Calendars {
 
     /// Writes the message beside a file that says from whom it is. The same message again changes nothing.
     pub(crate) fn keep(&mut self, shared: &Shared, message: &KeptMessage) -> Result<()> {
-        let (folder, _lock) = shared.people.open_locked(self.user()?)?;
+        let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
         let inbox = folder.make_folder(people::CONTROL)?.make_folder("inbox")?;
         if inbox.entries()?.len() / 2 >= MOST_KEPT {
             return Err(Error::unavailable(format!(
@@ -323,6 +335,7 @@ impl Calendars {
     }
 
     fn look_at_all(&mut self, shared: &Shared, folder: &Folder, user: &str) -> Result<()> {
+        self.recall(folder)?;
         let calendars = calendars(folder)?;
         // First the watch, then the look: nothing falls between them.
         shared.watch.begin(user, folder, &calendars);
@@ -401,7 +414,38 @@ impl Calendars {
         }
         let state = State { stamp, fresh };
         self.index.set(place.clone(), state, object.ok());
+        self.news += 1;
         Ok(())
+    }
+
+    /// What the last run knew is known again, once.
+    fn recall(&mut self, folder: &Folder) -> Result<()> {
+        if !std::mem::replace(&mut self.recalled, true)
+            && let Some(control) = folder.folder(people::CONTROL)?
+        {
+            self.index = memory::recall(&control, self.person()?);
+            self.kept = self.index.places().count();
+        }
+        Ok(())
+    }
+
+    /// Writes down for the next run what took long to find out.
+    pub(crate) fn keep_in_mind(&mut self, shared: &Shared) {
+        if self.news < WORTH_KEEPING.max(self.kept / 10) {
+            return;
+        }
+        match self.try_to_keep_in_mind(shared) {
+            Ok(kept) => self.kept = kept,
+            Err(error) => tracing::info!("the next start will read every file again: {error}"),
+        }
+        self.news = 0;
+    }
+
+    fn try_to_keep_in_mind(&self, shared: &Shared) -> Result<usize> {
+        // Whoever writes now is not waited for: there will be another time.
+        let (folder, _lock) = shared.people.open_locked(self.user()?, Duration::ZERO)?;
+        let control = folder.make_folder(people::CONTROL)?;
+        memory::keep(&control, self.person()?, &self.index)
     }
 
     fn person(&self) -> Result<&CalendarUser> {

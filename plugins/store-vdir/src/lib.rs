@@ -15,6 +15,7 @@
 //!     .convoke.toml                      …or this file says it: address, aliases, name, timezone, kind, calendar
 //!     .convoke/lock                      held while Convoke writes here
 //!     .convoke/inbox/                    messages kept for the person to decide on
+//!     .convoke/index                     what was worked out of the files; may be thrown away
 //!     work/                              a calendar
 //!       1f0c-42@example.org.ics          an object
 //!   anna/                                a user by `config.users`
@@ -25,6 +26,7 @@
 //! | `tree` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
 //! | `people` | which folder is whose; making and removing users |
 //! | `calendars` | one user's objects: what changed on disk, get, put, remove |
+//! | `memory` | what was worked out of the files, kept for the next run |
 //! | `watch` | which files may have changed since they were last looked at |
 //! | `names` | file names that no UID can choose, and entity tags |
 //!
@@ -39,6 +41,7 @@
 //! look at it and our rename is overwritten.
 
 mod calendars;
+mod memory;
 mod names;
 mod people;
 mod tree;
@@ -197,7 +200,9 @@ impl VdirStore {
                 calendars
             });
             calendars.are_of(person, calendar.or_else(|| shared.calendar.clone()));
-            work(&mut calendars, &shared)
+            let done = work(&mut calendars, &shared);
+            calendars.keep_in_mind(&shared);
+            done
         })
         .await
     }

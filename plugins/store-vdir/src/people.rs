@@ -2,14 +2,14 @@
 
 use crate::{
     names,
-    tree::{Content, Folder, Lock, Stamp},
+    tree::{Content, Folder, Lock, PATIENCE, Stamp},
 };
 use convoke_sdk::prelude::*;
 use convoke_sdk::{serde::Serialize, tracing};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// In a user's folder: who it is.
@@ -132,10 +132,10 @@ impl People {
     }
 
     /// The user's folder for writing: no other process writes in it while the lock is held.
-    pub(crate) fn open_locked(&self, user: &str) -> Result<(Folder, Lock)> {
+    pub(crate) fn open_locked(&self, user: &str, patience: Duration) -> Result<(Folder, Lock)> {
         loop {
             let folder = self.open(user)?;
-            let lock = folder.make_folder(CONTROL)?.lock("lock")?;
+            let lock = folder.make_folder(CONTROL)?.lock("lock", patience)?;
             // It may have been removed, and another made, while we waited.
             if self.root.still_holds(user, &folder) {
                 return Ok((folder, lock));
@@ -162,7 +162,7 @@ impl People {
     }
 
     pub(crate) fn add(&self, user: &NewUser) -> Result<UserId> {
-        let _lock = self.root.lock(LOCK)?;
+        let _lock = self.root.lock(LOCK, PATIENCE)?;
         let mut known = self.known();
         self.look_at_all(&mut known)?;
         for address in [&user.address].into_iter().chain(&user.aliases) {
@@ -192,9 +192,9 @@ impl People {
 
     pub(crate) fn remove(&self, user: &UserId) -> Result<()> {
         let name = user.as_str();
-        let _lock = self.root.lock(LOCK)?;
+        let _lock = self.root.lock(LOCK, PATIENCE)?;
         self.by_folder(user)?;
-        let (_, lock) = self.open_locked(name)?;
+        let (_, lock) = self.open_locked(name, PATIENCE)?;
         // Out of sight at once, then piece by piece.
         let gone = format!(".convoke.removed-{}", names::hash([name.as_bytes()]));
         self.discard(&gone)?;

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// A tree, and what a person does in it with khal or an editor.
@@ -246,6 +247,85 @@ async fn khal_sees_calendars_and_nothing_else() {
         mode("anna@example.org/calendar/1f0c@example.org.ics"),
         0o600
     );
+}
+
+/// Opens the tree and looks up Anna; what she answers with, and how many files had to be read for it.
+async fn look_up(world: &World) -> (Vec<BusySpan>, usize) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (stand_in, count) = (conformance::host("/"), Arc::clone(&asked));
+    let host = Host::for_tests(world.folder.path(), move |user, data| {
+        count.fetch_add(1, Ordering::Relaxed);
+        stand_in.index_for(user.expect("a user's object"), data)
+    });
+    let store = VdirStore::open(world.config.clone(), host).await.unwrap();
+    let anna = user(&store, "anna@example.org").await;
+    let mut spans = store.busy(&anna, TimeRange::ALL).await.unwrap().spans;
+    spans.sort_unstable();
+    (spans, asked.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn what_one_run_found_out_the_next_one_knows() {
+    let world = World::new();
+    let path = |number: usize| format!("anna@example.org/home/{number}.ics");
+    let put = |number: usize, day| world.write(&path(number), &event(&number.to_string(), day));
+    for number in 0..300 {
+        put(number, 1 + u8::try_from(number % 28).unwrap());
+    }
+    let (before, read) = look_up(&world).await;
+    assert_eq!((before.len(), read), (300, 300));
+    assert_eq!(
+        look_up(&world).await,
+        (before.clone(), 0),
+        "nothing changed"
+    );
+
+    put(7, 30);
+    put(300, 31);
+    fs::remove_file(world.path(&path(0))).unwrap();
+    let (after, read) = look_up(&world).await;
+    assert_eq!(
+        (after.len(), read),
+        (300, 2),
+        "what changed meanwhile is read"
+    );
+    assert_ne!(after, before);
+
+    let profile = "timezone = 'Europe/Vienna'";
+    world.write("anna@example.org/.convoke.toml", profile);
+    let again = look_up(&world).await;
+    assert_eq!(
+        again,
+        (after.clone(), 300),
+        "her days begin at another hour"
+    );
+    assert_eq!(look_up(&world).await, (after.clone(), 0));
+
+    let index = world.path("anna@example.org/.convoke/index");
+    let whole = fs::read(&index).unwrap();
+    let broken = |at: usize| {
+        let mut octets = whole.clone();
+        octets[at] ^= 0x20;
+        octets
+    };
+    for (octets, what) in [
+        (Vec::new(), "empty"),
+        (b"Dear diary".to_vec(), "somebody else's"),
+        (whole[..whole.len() / 2].to_vec(), "half"),
+        (whole[..whole.len() - 1].to_vec(), "without its end"),
+        (broken(0), "another format"),
+        (broken(whole.len() / 2), "another octet"),
+        (broken(whole.len() - 1), "another sum"),
+        ([&whole[..60], &[0xff; 64]].concat(), "an entry of 4 GiB"),
+    ] {
+        fs::write(&index, octets).unwrap();
+        assert_eq!(look_up(&world).await, (after.clone(), 300), "{what}");
+        assert_eq!(
+            fs::read(&index).unwrap().len(),
+            whole.len(),
+            "{what}: made anew"
+        );
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Every folder is opened from its parent's descriptor without following symbolic links, so whoever may write in the
 //! tree cannot lead Convoke out of it, not even by exchanging a folder while it works.
 
-use convoke_sdk::prelude::*;
+use convoke_sdk::{prelude::*, serde::Serialize};
 use rustix::{
     fd::OwnedFd,
     fs::{self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat},
@@ -20,8 +20,8 @@ use std::{
 /// A file larger than this is no calendar object anybody made on purpose.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
 
-/// How long a lock of another process is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a lock of another process is waited for by what cannot be done without it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is written before it is renamed; one a folder is enough, as writers hold the user's lock.
 const UNFINISHED: &str = ".convoke.tmp";
@@ -34,7 +34,8 @@ pub(crate) struct Folder {
 }
 
 /// Tells two states of a file apart without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(crate = "convoke_sdk::serde")]
 pub(crate) struct Stamp {
     device: u64,
     inode: u64,
@@ -145,12 +146,8 @@ impl Folder {
     /// The file's content with its state before it was read; `None` if there is no regular file of that name. A
     /// file of more than [`MOST_BYTES`] is [`Content::Huge`].
     pub(crate) fn read(&self, name: &str) -> Result<Option<(Stamp, Content)>> {
-        // NONBLOCK: a FIFO must not make us wait for its writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match fs::openat(&self.descriptor, name, flags, Mode::empty()) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-            Err(errno) => return Err(self.trouble("open", name, errno)),
+        let Some(file) = self.open_file(name)? else {
+            return Ok(None);
         };
         let stat = fs::fstat(&file).map_err(|errno| self.trouble("look at", name, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -169,8 +166,28 @@ impl Folder {
         Ok(Some((Stamp::of(&stat), content)))
     }
 
+    /// What is called `name`, open for reading; `None` if there is no such thing, or it is a symbolic link.
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>> {
+        // NONBLOCK: a FIFO must not make us wait for its writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match fs::openat(&self.descriptor, name, flags, Mode::empty()) {
+            Ok(descriptor) => Ok(Some(File::from(descriptor))),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
+            Err(errno) => Err(self.trouble("open", name, errno)),
+        }
+    }
+
     /// Writes a file beside `name` and syncs it; [`Unfinished::replace`] or [`Unfinished::create`] gives it the name.
     pub(crate) fn prepare(&self, name: &str, bytes: &[u8]) -> Result<Unfinished<'_>> {
+        self.prepare_with(name, |file| file.write_all(bytes))
+    }
+
+    /// As [`Self::prepare`]; `write` writes what the file shall hold.
+    pub(crate) fn prepare_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<Unfinished<'_>> {
         let failed = |errno| self.trouble("write", name, errno);
         match fs::unlinkat(&self.descriptor, UNFINISHED, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -188,7 +205,7 @@ impl Folder {
         let mode = Mode::from_raw_mode(self.mode()? & 0o660);
         fs::fchmod(&descriptor, mode).map_err(failed)?;
         let mut file = File::from(descriptor);
-        file.write_all(bytes)
+        write(&mut file)
             .and_then(|()| file.sync_all())
             .map_err(|error| trouble("write", &self.path.join(name), &error))?;
         Ok(unfinished)
@@ -224,12 +241,12 @@ impl Folder {
     }
 
     /// Waits for the lock file `name`, which other processes take too.
-    pub(crate) fn lock(&self, name: &str) -> Result<Lock> {
+    pub(crate) fn lock(&self, name: &str, patience: Duration) -> Result<Lock> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(self.mode()? & 0o660);
         let file = fs::openat(&self.descriptor, name, flags, mode)
             .map_err(|errno| self.trouble("open", name, errno))?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         let mut pause = Duration::from_micros(100);
         loop {
             match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -240,8 +257,9 @@ impl Folder {
                 }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => {
                     return Err(Error::unavailable(format!(
-                        "{} is locked by another program for more than 5 seconds; end that program or wait",
-                        self.path.join(name).display()
+                        "{} is locked by another program for more than {} seconds; end that program or wait",
+                        self.path.join(name).display(),
+                        patience.as_secs()
                     )));
                 }
                 Err(errno) => return Err(self.trouble("lock", name, errno)),
@@ -358,4 +376,42 @@ pub(crate) fn trouble(verb: &str, path: &Path, error: &std::io::Error) -> Error 
         ),
         _ => format!("cannot {verb} {path}: {error}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_old_by_the_clock_is_known_by_its_stamp() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let second = 1_000_000_000_i128;
+        let now_nanos = 1_800_000_000 * second;
+        for (modified, changed, fresh, when) in [
+            (-second, -second, false, "a second ago"),
+            (-2 * second + 1, -second / 100, true, "touched 10 ms ago"),
+            (-second / 100, -second / 100, true, "10 ms ago"),
+            (
+                3600 * second,
+                -second,
+                true,
+                "a time given by hand, ahead of now",
+            ),
+            (
+                3600 * second,
+                3600 * second,
+                true,
+                "before the clock was set back",
+            ),
+        ] {
+            let stamp = Stamp {
+                device: 1,
+                inode: 2,
+                size: 3,
+                modified: now_nanos + modified + 1,
+                changed: now_nanos + changed + 1,
+            };
+            assert_eq!(stamp.is_fresh(now), fresh, "{when}");
+        }
+    }
 }

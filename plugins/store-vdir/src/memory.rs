@@ -1,0 +1,201 @@
+//! What was worked out of a user's files, kept on disk, so that the next start need not read them all again.
+//!
+//! `.convoke/index` in the user's folder may be thrown away at any time: it is made anew from the files. It is not
+//! believed if it is broken, of another version, or worked out for somebody else (another time zone, other addresses); and
+//! each entry only as long as its file's stamp is the one it was read under.
+//!
+//! ```text
+//! convoke-store-vdir 0.1.0 index\n
+//! length u32 · For          whom it was worked out for; all of it postcard
+//! length u32 · Entry        …
+//! 0 u32
+//! SHA-256 of all before     32 octets
+//! ```
+
+use crate::{
+    calendars::{Place, State},
+    tree::{Folder, Stamp},
+};
+use convoke_sdk::{
+    mirror::{Mirror, Object},
+    prelude::*,
+    serde::{Serialize, de::DeserializeOwned},
+};
+use sha2::{Digest, Sha256};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+
+/// The file's name in the folder that belongs to Convoke alone.
+const NAME: &str = "index";
+/// Another version may describe the same object otherwise.
+const MAGIC: &[u8] =
+    concat!("convoke-store-vdir ", env!("CARGO_PKG_VERSION"), " index\n").as_bytes();
+/// No entry is longer: an index has at most some ten thousand spans.
+const LONGEST: u32 = 16 << 20;
+
+/// What busy time depends on, beside the files.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+#[serde(crate = "convoke_sdk::serde")]
+struct For {
+    address: CalendarAddress,
+    aliases: Vec<CalendarAddress>,
+    timezone: Option<String>,
+}
+
+/// A file as it was when it was last read.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "convoke_sdk::serde")]
+struct Entry {
+    calendar: String,
+    name: String,
+    stamp: Stamp,
+    fresh: bool,
+    etag: Etag,
+    index: ObjectIndex,
+}
+
+impl From<&CalendarUser> for For {
+    fn from(user: &CalendarUser) -> Self {
+        Self {
+            address: user.address.clone(),
+            aliases: user.aliases.clone(),
+            timezone: user.timezone.clone(),
+        }
+    }
+}
+
+/// Writes down all that is known; how many files that are.
+pub(crate) fn keep(
+    control: &Folder,
+    user: &CalendarUser,
+    known: &Mirror<Place, State>,
+) -> Result<usize> {
+    let mut count = 0;
+    let unfinished = control.prepare_with(NAME, |file| {
+        let mut file = Hashing::new(BufWriter::new(file));
+        file.write_all(MAGIC)?;
+        write_part(&mut file, &For::from(user))?;
+        for place in known.places() {
+            if let Some(entry) = Entry::of(place, known) {
+                write_part(&mut file, &entry)?;
+                count += 1;
+            }
+        }
+        file.write_all(&0_u32.to_le_bytes())?;
+        let Hashing { mut inner, hasher } = file;
+        inner.write_all(&hasher.finalize())?;
+        inner.flush()
+    });
+    unfinished?.replace()?;
+    Ok(count)
+}
+
+/// What was written down for this user; nothing, if it cannot be believed.
+pub(crate) fn recall(control: &Folder, user: &CalendarUser) -> Mirror<Place, State> {
+    let file = control.open_file(NAME).ok().flatten();
+    let known = file.map(|file| read(BufReader::new(file), &For::from(user)));
+    known.and_then(io::Result::ok).unwrap_or_default()
+}
+
+fn read(file: impl Read, wanted: &For) -> io::Result<Mirror<Place, State>> {
+    let mut file = Hashing::new(file);
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact(&mut magic)?;
+    if magic != MAGIC || read_part::<For>(&mut file)?.as_ref() != Some(wanted) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut known = Mirror::default();
+    while let Some(entry) = read_part::<Entry>(&mut file)? {
+        entry.put_into(&mut known);
+    }
+    let Hashing { mut inner, hasher } = file;
+    let mut sum = [0; 32];
+    inner.read_exact(&mut sum)?;
+    if sum != *hasher.finalize() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(known)
+}
+
+impl Entry {
+    /// `None` of what is no calendar object: it shall be named in the log of the next run, too.
+    fn of(place: &Place, known: &Mirror<Place, State>) -> Option<Self> {
+        let known = known.known(place)?;
+        let object = known.object.as_ref()?;
+        Some(Self {
+            calendar: place.calendar.clone(),
+            name: place.name.clone(),
+            stamp: known.state.stamp,
+            fresh: known.state.fresh,
+            etag: object.etag.clone(),
+            index: object.index.clone(),
+        })
+    }
+
+    fn put_into(self, known: &mut Mirror<Place, State>) {
+        let Self {
+            calendar,
+            name,
+            stamp,
+            fresh,
+            etag,
+            index,
+        } = self;
+        let place = Place { calendar, name };
+        known.set(place, State { stamp, fresh }, Some(Object { etag, index }));
+    }
+}
+
+fn write_part(file: &mut impl Write, part: &impl Serialize) -> io::Result<()> {
+    let part = postcard::to_stdvec(part).map_err(io::Error::other)?;
+    let length = u32::try_from(part.len()).map_err(io::Error::other)?;
+    file.write_all(&length.to_le_bytes())?;
+    file.write_all(&part)
+}
+
+/// `None` where there is no further one.
+fn read_part<T: DeserializeOwned>(file: &mut impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    file.read_exact(&mut length)?;
+    let length = match u32::from_le_bytes(length) {
+        0 => return Ok(None),
+        length if length > LONGEST => return Err(io::ErrorKind::InvalidData.into()),
+        length => u64::from(length),
+    };
+    let mut part = Vec::new();
+    file.take(length).read_to_end(&mut part)?;
+    let part = postcard::from_bytes(&part).map_err(io::Error::other)?;
+    Ok(Some(part))
+}
+
+/// Hashes what passes through.
+struct Hashing<F> {
+    inner: F,
+    hasher: Sha256,
+}
+
+impl<F> Hashing<F> {
+    fn new(inner: F) -> Self {
+        let hasher = Sha256::new();
+        Self { inner, hasher }
+    }
+}
+
+impl<F: Write> Write for Hashing<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<F: Read> Read for Hashing<F> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(bytes)?;
+        self.hasher.update(&bytes[..read]);
+        Ok(read)
+    }
+}
