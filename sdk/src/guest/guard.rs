@@ -39,8 +39,10 @@ pin_project! {
     impl<I: Deref<Target = Instance>, F> PinnedDrop for Guarded<I, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What the author's values do when they are dropped may panic too; there is nobody left to tell.
-            let _ = inside(this.instance, || this.future.set(None));
+            if this.future.is_some() {
+                // What the author's values do when they are dropped may panic too; there is nobody left to tell.
+                let _ = inside(this.instance, || this.future.set(None));
+            }
         }
     }
 }
@@ -54,10 +56,17 @@ where
     type Output = RResult<T::Sent, Failure>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let polled = inside(this.instance, || match this.future.as_pin_mut() {
-            Some(future) => future.poll(context),
-            None => Poll::Pending,
+        let mut this = self.project();
+        let polled = inside(this.instance, || {
+            let Some(future) = this.future.as_mut().as_pin_mut() else {
+                return Poll::Pending;
+            };
+            let polled = future.poll(context);
+            if polled.is_ready() {
+                // At once, as the guard costs more than most futures' end.
+                this.future.set(None);
+            }
+            polled
         });
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
