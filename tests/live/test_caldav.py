@@ -68,7 +68,11 @@ class CalDav(unittest.TestCase):
     def test_invited_seen_answered_cancelled(self):
         for name in SERVERS:
             with self.subTest(name):
-                self.story(name)
+                try:
+                    self.story(name)
+                except AssertionError as error:
+                    error.add_note((self.hosts[name].folder / "log").read_text()[-5000:])
+                    raise
 
     def story(self, name):
         server, host = self.servers[name], self.hosts[name]
