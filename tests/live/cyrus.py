@@ -65,8 +65,9 @@ EVENTS {{ checkpoint cmd="ctl_cyrusdb -C {folder}/imapd.conf -c" period=30 }}
         as_cyrus = f"{BIN}/makedirs -C {folder}/imapd.conf"
         subprocess.run(["su", "-s", "/bin/sh", "cyrus", "-c", as_cyrus], capture_output=True)
         self.log = open(folder / "log", "wb")
+        # In a session of its own: a master that is stopped stops others of its session, too.
         self.master = subprocess.Popen([BIN / "master", "-p", folder / "master.pid", "-C", folder / "imapd.conf", "-M", folder / "cyrus.conf"],
-                                       stdout=self.log, stderr=self.log)
+                                       stdout=self.log, stderr=self.log, start_new_session=True)
         imap = self._patiently(lambda: imaplib.IMAP4("127.0.0.1", self.imap))
         imap.login("admin", "secret")
         for user in users:
