@@ -33,7 +33,11 @@ use convoke_abi::{
     store::StoreObject,
     values::{Call, Failure, failure},
 };
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+};
 
 /// A plugin did not open.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -109,12 +113,20 @@ fn not_opened(failure: Failure) -> NotOpened {
     }
 }
 
-/// Waits for a call and reads its answer.
-async fn answer<Sent, T: Read<Sent>>(call: Call<'_, Sent>) -> Result<T> {
-    match call.await {
-        RResult::ROk(sent) => T::read(sent).map_err(Garbage::blame_plugin),
-        RResult::RErr(failure) => Err(failure.into()),
-    }
+/// Waits for a call and reads its answer. Spelled out, as an `async fn` here moves each answer once more.
+fn answer<'a, Sent: 'a, T: Read<Sent>>(
+    mut call: Call<'a, Sent>,
+) -> impl Future<Output = Result<T>> + Send + 'a
+where
+    T: 'a,
+{
+    poll_fn(move |context| {
+        let answer = Pin::new(&mut call).poll(context);
+        answer.map(|answer| match answer {
+            RResult::ROk(sent) => T::read(sent).map_err(Garbage::blame_plugin),
+            RResult::RErr(failure) => Err(failure.into()),
+        })
+    })
 }
 
 impl RemoteDiscovery {

@@ -8,6 +8,9 @@ use std::{
 
 /// The largest library taken.
 const MAX: u64 = 1024 * 1024 * 1024;
+/// So large an allocation goes back to the system when it is freed (glibc keeps what was smaller in the process, four
+/// megabytes for good); what is not used of it takes no memory.
+const GIVEN_BACK: usize = 33 << 20;
 
 /// Whose files are run.
 #[derive(Clone, Debug)]
@@ -97,7 +100,8 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
     // What was opened counts, should it have been replaced since.
     let metadata = file.metadata().map_err(Reason::Unreadable)?;
     regular(&metadata)?;
-    let mut data = Vec::new();
+    let size = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut data = Vec::with_capacity(size.saturating_add(1).max(GIVEN_BACK));
     file.take(MAX + 1)
         .read_to_end(&mut data)
         .map_err(Reason::Unreadable)?;
