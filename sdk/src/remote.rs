@@ -114,12 +114,9 @@ fn not_opened(failure: Failure) -> NotOpened {
 }
 
 /// Waits for a call and reads its answer. Spelled out, as an `async fn` here moves each answer once more.
-fn answer<'a, Sent: 'a, T: Read<Sent>>(
+fn answer<'a, Sent: 'a, T: Read<Sent> + 'a>(
     mut call: Call<'a, Sent>,
-) -> impl Future<Output = Result<T>> + Send + 'a
-where
-    T: 'a,
-{
+) -> impl Future<Output = Result<T>> + Send + 'a {
     poll_fn(move |context| {
         let answer = Pin::new(&mut call).poll(context);
         answer.map(|answer| match answer {

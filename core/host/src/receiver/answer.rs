@@ -29,9 +29,14 @@ pub(crate) fn refuse_method() -> Response {
     )
 }
 
+/// The document that [`delivered`] sends, in no more memory than it needs.
+pub(crate) fn document(response: &ScheduleResponse) -> Bytes {
+    response.to_xml().into_bytes().into_boxed_slice().into()
+}
+
 /// The answer to a message that was fine as a whole.
-pub(crate) fn delivered(response: &ScheduleResponse) -> Response {
-    xml(StatusCode::OK, response.to_xml())
+pub(crate) fn delivered(document: Bytes) -> Response {
+    xml(StatusCode::OK, document)
 }
 
 /// The answer to a request refused as a whole.
@@ -65,8 +70,8 @@ pub(crate) fn key_document(text: String) -> Response {
     response
 }
 
-fn xml(status: StatusCode, document: String) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(document)));
+fn xml(status: StatusCode, document: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(document.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XML_TYPE));

@@ -1,7 +1,7 @@
 //! A scheduling message, from HTTP request to answer: the checks of spec §6 in their order.
 
 use super::{
-    answer::{delivered, empty, later, refused},
+    answer::{delivered, document, empty, later, refused},
     gate::{self, Later, Place},
     identify::identify,
     replay,
@@ -53,7 +53,7 @@ pub(super) async fn receive(
         Err(response) => return response,
     };
     match process(node, arrival, &posted).await {
-        Ok(response) => delivered(&response),
+        Ok(document) => delivered(document),
         Err(Stop::Refused(refusal)) => {
             tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "refused: {refusal}");
             refused(&refusal)
@@ -131,11 +131,7 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted<'
     })
 }
 
-async fn process(
-    node: &Arc<Node>,
-    arrival: &Arrival,
-    posted: &Posted<'_>,
-) -> Result<Arc<ScheduleResponse>, Stop> {
+async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &Posted<'_>) -> Result<Bytes, Stop> {
     let now = Timestamp::now();
     let Posted {
         headers,
@@ -173,9 +169,9 @@ async fn process(
         ScheduleResponse { responses }
     };
     Ok(match peer.signed() {
-        None => Arc::new(work.await),
+        None => document(&work.await),
         Some(signed) => {
-            let key = replay::Key::of(posted, signed);
+            let key = (replay::Key::of(posted, signed), message.kind());
             node.lasting.replays.answer(key, signed, now, work).await
         }
     })

@@ -4,12 +4,15 @@
 //! anything else is another message. A message without a signed Message-ID is known by its signature.
 //!
 //! Answers are remembered while the signature lives, an hour at most, and in bounded memory; when that is full, those
-//! that expire first are forgotten first. A message that arrives again while it is still being worked on waits for that
+//! that expire first are forgotten first. Look-ups of free-busy have a small share of it for themselves: they come by the
+//! thousand, do nothing, and must not push out what a delivery was answered with. A message that arrives again while it is still being worked on waits for that
 //! answer. An answer that tells a recipient to try later (5.1) is not remembered: trying again should help.
 //!
 //! Not here: memory over a restart. Applying an iTIP message twice changes nothing, so only the answer may differ.
 
-use super::post::Posted;
+use super::{answer::document, post::Posted};
+use bytes::Bytes;
+use convoke_calendar::message::Kind;
 use convoke_ischedule::{ScheduleResponse, dkim::Verified, headers::ISCHEDULE_MESSAGE_ID};
 use convoke_types::RequestStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -23,14 +26,24 @@ use tokio::sync::OnceCell;
 
 /// The longest that an answer is remembered.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
-/// Answers remembered at once.
-const MAX_ANSWERS: usize = 20_000;
-/// What they may hold together, in bytes, about.
-const MAX_BYTES: usize = 16 << 20;
+/// Bytes that answers to look-ups may hold together, about.
+const LOOK_UPS: usize = 2 << 20;
+/// Bytes that answers to deliveries may hold together, about.
+const DELIVERIES: usize = 14 << 20;
+/// What an answer takes beside its own bytes, about.
+const BESIDE: usize = size_of::<(Key, Entry, OnceCell<Bytes>)>() + 64;
 
 /// The answers to signed messages whose signatures still live.
-#[derive(Default)]
-pub struct Replays(Mutex<Remembered>);
+pub struct Replays {
+    look_ups: Memory,
+    deliveries: Memory,
+}
+
+struct Memory {
+    remembered: Mutex<Remembered>,
+    /// In bytes.
+    most: usize,
+}
 
 #[derive(Default)]
 struct Remembered {
@@ -38,11 +51,27 @@ struct Remembered {
     bytes: usize,
 }
 
+/// An answer as it is sent: a schedule-response document.
+type Answer = Arc<OnceCell<Bytes>>;
+
 #[derive(Clone)]
 struct Entry {
-    answer: Arc<OnceCell<Arc<ScheduleResponse>>>,
+    answer: Answer,
     until: Timestamp,
     bytes: usize,
+}
+
+impl Default for Replays {
+    fn default() -> Self {
+        let memory = |most| Memory {
+            remembered: Mutex::default(),
+            most,
+        };
+        Self {
+            look_ups: memory(LOOK_UPS),
+            deliveries: memory(DELIVERIES),
+        }
+    }
 }
 
 /// What makes two messages the same.
@@ -77,32 +106,41 @@ impl Replays {
     /// The answer to the message of `key`: the remembered one, or what `work` gives.
     pub(super) async fn answer(
         &self,
-        key: Key,
+        (key, kind): (Key, Kind),
         signed: &Verified,
         now: Timestamp,
         work: impl Future<Output = ScheduleResponse>,
-    ) -> Arc<ScheduleResponse> {
-        let cell = self.cell(key, signed.expires(), now);
-        let mut first = false;
+    ) -> Bytes {
+        let memory = match kind {
+            Kind::FreeBusy => &self.look_ups,
+            _ => &self.deliveries,
+        };
+        let cell = memory.cell(key, signed.expires(), now);
+        let mut settled = None;
         let work = async {
-            first = true;
-            Arc::new(work.await)
+            let response = work.await;
+            settled = Some(is_settled(&response));
+            document(&response)
         };
         let answer = cell.get_or_init(|| work).await.clone();
-        if first {
-            self.settle(key, &cell, &answer);
-        } else {
-            tracing::info!(domain = %signed.domain(), "a message came again and is answered as before");
+        match settled {
+            Some(settled) => memory.settle(key, &cell, answer.len(), settled),
+            None => {
+                tracing::info!(domain = %signed.domain(), "a message came again and is answered as before");
+            }
         }
         answer
     }
+}
 
-    fn cell(
-        &self,
-        key: Key,
-        expires: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Arc<OnceCell<Arc<ScheduleResponse>>> {
+/// Whether nobody shall try again later, which should help.
+fn is_settled(response: &ScheduleResponse) -> bool {
+    let later = &RequestStatus::SERVICE_UNAVAILABLE;
+    !(response.responses.iter()).any(|it| it.status.same_code(later))
+}
+
+impl Memory {
+    fn cell(&self, key: Key, expires: Option<Timestamp>, now: Timestamp) -> Answer {
         let mut remembered = self.lock();
         if let Some(entry) = remembered
             .answers
@@ -112,54 +150,43 @@ impl Replays {
             return entry.answer.clone();
         }
         let longest = now.saturating_add(LONGEST).unwrap_or(Timestamp::MAX);
-        let answer = Arc::<OnceCell<_>>::default();
-        remembered.insert(
-            key,
-            Entry {
-                answer: answer.clone(),
-                until: expires.map_or(longest, |expires| expires.min(longest)),
-                bytes: size_of::<Entry>(),
-            },
-            now,
-        );
+        let answer = Answer::default();
+        let entry = Entry {
+            answer: answer.clone(),
+            until: expires.map_or(longest, |expires| expires.min(longest)),
+            bytes: BESIDE,
+        };
+        if remembered.bytes >= self.most {
+            remembered.make_room(now, self.most / 2);
+        }
+        remembered.insert(key, entry);
         answer
     }
 
     /// Counts an answer's size, or forgets it if trying again should help.
-    fn settle(
-        &self,
-        key: Key,
-        cell: &Arc<OnceCell<Arc<ScheduleResponse>>>,
-        answer: &ScheduleResponse,
-    ) {
-        let bytes = size_of::<Entry>() + size_of_answer(answer);
-        let later = &RequestStatus::SERVICE_UNAVAILABLE;
-        let keep = bytes <= MAX_BYTES / 16
-            && !answer.responses.iter().any(|it| it.status.same_code(later));
+    fn settle(&self, key: Key, cell: &Answer, size: usize, settled: bool) {
         let mut remembered = self.lock();
         let ours = |entry: &&mut Entry| Arc::ptr_eq(&entry.answer, cell);
         let Some(entry) = remembered.answers.get_mut(&key).filter(ours) else {
             return;
         };
-        if keep {
-            let more = bytes - entry.bytes;
-            entry.bytes = bytes;
-            remembered.bytes += more;
+        if settled && size <= self.most / 16 {
+            entry.bytes += size;
+            remembered.bytes += size;
         } else {
             remembered.remove(&key);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Remembered {
-    fn insert(&mut self, key: Key, entry: Entry, now: Timestamp) {
-        if self.answers.len() >= MAX_ANSWERS || self.bytes >= MAX_BYTES {
-            self.make_room(now);
-        }
+    fn insert(&mut self, key: Key, entry: Entry) {
         self.remove(&key);
         self.bytes += entry.bytes;
         self.answers.insert(key, entry);
@@ -171,8 +198,8 @@ impl Remembered {
         }
     }
 
-    /// Drops what has expired; if that is not half of all, also what expires next.
-    fn make_room(&mut self, now: Timestamp) {
+    /// Drops what has expired; if what is left holds more than `most` bytes, also what expires next.
+    fn make_room(&mut self, now: Timestamp, most: usize) {
         let mut order: Vec<(Timestamp, Key)> = self
             .answers
             .iter()
@@ -180,20 +207,10 @@ impl Remembered {
             .collect();
         order.sort_unstable_by_key(|(until, _)| *until);
         for (until, key) in order {
-            let room = self.answers.len() <= MAX_ANSWERS / 2 && self.bytes <= MAX_BYTES / 2;
-            if room && now <= until {
+            if self.bytes <= most && now <= until {
                 break;
             }
             self.remove(&key);
         }
     }
-}
-
-fn size_of_answer(answer: &ScheduleResponse) -> usize {
-    let size = |it: &convoke_ischedule::RecipientResponse| {
-        let data = it.calendar_data.as_ref().map_or(0, |data| data.data.len());
-        let description = it.description.as_ref().map_or(0, String::len);
-        size_of_val(it) + it.recipient.len() + data + description
-    };
-    answer.responses.iter().map(size).sum()
 }

@@ -9,7 +9,7 @@ pub mod auth;
 use crate::{
     delivery::Envelope,
     receiver::{
-        answer::{delivered, empty, refuse_method, refused},
+        answer::{delivered, document, empty, refuse_method, refused},
         post::{self, deliver_all},
     },
     serve::Node,
@@ -50,7 +50,7 @@ pub async fn handle(node: &Arc<Node>, request: Request<Body>) -> Response {
         );
     };
     match submit(node, &submitter, request).await {
-        Ok(response) => delivered(&response),
+        Ok(response) => delivered(document(&response)),
         Err(response) => response,
     }
 }
