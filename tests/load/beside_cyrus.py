@@ -49,8 +49,9 @@ def main():
 
 def fill(cyrus, given):
     """Puts a calendar of so many events where free-busy looks."""
-    whole = subprocess.run([given.load, "calendar", "--events", str(given.events)], check=True, capture_output=True, text=True).stdout
+    whole = subprocess.run([given.load, "calendar", "--events", str(given.events)], check=True, capture_output=True).stdout.decode()
     begin, *events = whole.replace("END:VCALENDAR\r\n", "").split("BEGIN:VEVENT\r\n")
+    assert len(events) == given.events
     connection = http.client.HTTPConnection("127.0.0.1", cyrus.http)
     headers = {"Authorization": LOGIN, "Content-Type": "text/calendar"}
     for number, event in enumerate(events):
@@ -76,7 +77,7 @@ def measure(cyrus, given):
         done = subprocess.run([given.load, "run", url, *who, *how], capture_output=True, text=True)
         report = json.loads(done.stdout)
         p50, p99, p999 = (f"{report[key]:.2f} ms" for key in ("p50", "p99", "p999"))
-        print(f"| Cyrus | {given.events} | {name} | {report['rate']:.0f}/s | {p50} | {p99} | {p999} | {report['answers']} |", flush=True)
+        print(f"| Cyrus | {given.events} | {name} | {report['rate']:.0f}/s | {p50} | {p99} | {p999} | {' '.join(f'{code}: {count}' for code, count in report['answers'].items())} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -235,6 +235,21 @@ async fn files_are_out_of_reach_unless_they_are_granted() {
 }
 
 #[tokio::test]
+async fn no_more_than_512_files_are_open_at_once() {
+    let may = may_read(Path::new("/dev/null"));
+    let entry = isolated(store("test-faulty", "fault = 'hoard'"), may);
+    let store = opened(entry).await;
+    let error = fails(&store).await;
+    let Some((files, refused)) = error.message().split_once(" files: ") else {
+        panic!("{error}");
+    };
+    let files: usize = files.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((400..512).contains(&files), "{error}");
+    assert!(refused.contains("Too many open files"), "{error}");
+    works(&store).await; // the hoard went with the call
+}
+
+#[tokio::test]
 async fn sockets_are_out_of_reach_unless_they_are_granted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

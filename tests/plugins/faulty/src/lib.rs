@@ -46,6 +46,8 @@ enum Fault {
     Connect,
     Run,
     Signal,
+    /// Opens files without end; tells how far it came.
+    Hoard,
     /// Nothing: tells what it sees of its surroundings.
     Tell,
 }
@@ -148,6 +150,17 @@ impl Faulty {
                 let process = self.what.parse().map_err(|_| Error::invalid("no number"))?;
                 let process = nix::unistd::Pid::from_raw(process);
                 tried(nix::sys::signal::kill(process, None).map_err(io::Error::from))
+            }
+            Fault::Hoard => {
+                let opened = || std::fs::File::open("/dev/null");
+                let mut hoard = Vec::new();
+                let refused = loop {
+                    match opened() {
+                        Ok(file) => hoard.push(file),
+                        Err(error) => break error,
+                    }
+                };
+                Err(Error::denied(format!("{} files: {refused}", hoard.len())))
             }
             Fault::Tell => Err(Error::denied(surroundings())),
             _ => panic!("out of cheese"),
