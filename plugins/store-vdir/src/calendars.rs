@@ -56,6 +56,8 @@ pub(crate) struct Calendars {
     /// How many files the next run will know of, and how many will have changed by then.
     kept: usize,
     news: usize,
+    /// Whether it is time to write that down: after a look at everything, so at most once a minute where files are watched.
+    due: bool,
 }
 
 impl Calendars {
@@ -363,6 +365,7 @@ impl Calendars {
         for place in gone {
             self.index.forget(&place);
         }
+        self.due = true;
         Ok(())
     }
 
@@ -431,7 +434,8 @@ impl Calendars {
 
     /// Writes down for the next run what took long to find out.
     pub(crate) fn keep_in_mind(&mut self, shared: &Shared) {
-        if self.news < WORTH_KEEPING.max(self.kept / 10) {
+        let due = std::mem::take(&mut self.due);
+        if !due || self.news < WORTH_KEEPING.max(self.kept / 10) {
             return;
         }
         match self.try_to_keep_in_mind(shared) {
