@@ -51,10 +51,9 @@ pub(crate) struct Calendars {
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
     outdated: bool,
-    /// Whether what the last run knew was asked for.
-    recalled: bool,
-    /// How many files the next run will know of, and how many will have changed by then.
-    kept: usize,
+    /// How many files the next run will know of; `None`: what the last run knew was not asked for yet.
+    kept: Option<usize>,
+    /// How many of them have changed since.
     news: usize,
     /// Whether it is time to write that down: after a look at everything, so at most once a minute where files are watched.
     due: bool,
@@ -423,11 +422,11 @@ impl Calendars {
 
     /// What the last run knew is known again, once.
     fn recall(&mut self, folder: &Folder) -> Result<()> {
-        if !std::mem::replace(&mut self.recalled, true)
-            && let Some(control) = folder.folder(people::CONTROL)?
-        {
-            self.index = memory::recall(&control, self.person()?);
-            self.kept = self.index.places().count();
+        if self.kept.is_none() {
+            if let Some(control) = folder.folder(people::CONTROL)? {
+                self.index = memory::recall(&control, self.person()?);
+            }
+            self.kept = Some(self.index.places().count());
         }
         Ok(())
     }
@@ -435,11 +434,11 @@ impl Calendars {
     /// Writes down for the next run what took long to find out.
     pub(crate) fn keep_in_mind(&mut self, shared: &Shared) {
         let due = std::mem::take(&mut self.due);
-        if !due || self.news < WORTH_KEEPING.max(self.kept / 10) {
+        if !due || self.news < WORTH_KEEPING.max(self.kept.unwrap_or_default() / 10) {
             return;
         }
         match self.try_to_keep_in_mind(shared) {
-            Ok(kept) => self.kept = kept,
+            Ok(kept) => self.kept = Some(kept),
             Err(error) => tracing::info!("the next start will read every file again: {error}"),
         }
         self.news = 0;
