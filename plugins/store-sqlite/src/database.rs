@@ -2,7 +2,7 @@
 
 use crate::trouble::{Outcome, Trouble};
 use convoke_sdk::prelude::*;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use std::{fs, io, path::Path, time::Duration};
 
 /// How long a lock of another process is waited for.
@@ -71,6 +71,8 @@ fn connect(path: &Path) -> Outcome<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // Otherwise a plan may depend on the values that are asked for, and is made anew for each question.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

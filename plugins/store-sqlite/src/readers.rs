@@ -85,10 +85,11 @@ impl Readers {
         connection: Connection,
         work: impl FnOnce(&Connection) -> Outcome<T>,
     ) -> Outcome<T> {
-        let snapshot = connection.unchecked_transaction()?;
-        let read = work(&snapshot);
-        snapshot.finish()?;
+        // Prepared once, unlike those of rusqlite's transactions.
+        connection.prepare_cached("BEGIN")?.execute(())?;
+        let read = work(&connection);
         if !matches!(read, Err(Trouble::Sqlite(_))) {
+            connection.prepare_cached("COMMIT")?.execute(())?;
             self.idle().push(connection);
         }
         read

@@ -2,7 +2,7 @@
 
 use crate::trouble::Outcome;
 use convoke_sdk::prelude::*;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The address in one case, as the case of a `mailto:` local part does not tell two users apart.
 pub(crate) fn key(address: &CalendarAddress) -> String {
@@ -57,25 +57,26 @@ pub(crate) fn find(db: &Connection, key: &str) -> Outcome<Option<CalendarUser>> 
 }
 
 fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
-    let mut addresses = db
-        .prepare_cached("SELECT address FROM addresses WHERE user = ?1 ORDER BY position")?
-        .query_map([id], |row| row.get::<_, String>(0))?
-        .map(|text| Ok(CalendarAddress::new(&text?)?))
-        .collect::<Outcome<Vec<_>>>()?
-        .into_iter();
-    let main = addresses
-        .next()
-        .ok_or_else(|| Error::internal(format!("calendar user {id} has no address")))?;
-    let mut user = CalendarUser::new(UserId::new(id.to_string())?, main);
-    user.aliases = addresses.collect();
-    db.prepare_cached("SELECT name, timezone, kind, schedulable FROM users WHERE id = ?1")?
-        .query_row([id], |row| {
-            user.name = row.get(0)?;
-            user.timezone = row.get(1)?;
-            user.kind = kind(&row.get::<_, String>(2)?);
-            user.schedulable = row.get(3)?;
-            Ok(())
-        })?;
+    let mut statement = db.prepare_cached(
+        "SELECT address, name, timezone, kind, schedulable
+         FROM users JOIN addresses ON addresses.user = users.id WHERE users.id = ?1 ORDER BY position",
+    )?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Err(Error::internal(format!("calendar user {id} has no address")).into());
+    };
+    let address = |row: &Row<'_>| -> Outcome<_> {
+        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        Ok(CalendarAddress::new(text)?)
+    };
+    let mut user = CalendarUser::new(UserId::new(id.to_string())?, address(row)?);
+    user.name = row.get(1)?;
+    user.timezone = row.get(2)?;
+    user.kind = kind(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?);
+    user.schedulable = row.get(4)?;
+    while let Some(row) = rows.next()? {
+        user.aliases.push(address(row)?);
+    }
     Ok(user)
 }
 
