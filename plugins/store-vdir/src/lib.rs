@@ -106,6 +106,10 @@ impl Store for VdirStore {
     }
 
     async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+        // Handing work to another thread and back takes longer than what is usually to be done.
+        if let Some(found) = self.0.people.find_known(address) {
+            return Ok(Some(found));
+        }
         let (shared, address) = (Arc::clone(&self.0), address.clone());
         blocking(move || shared.people.find(&address)).await
     }
@@ -132,6 +136,9 @@ impl Store for VdirStore {
     }
 
     async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+        if let Some(busy) = self.0.busy_at_once(user, range) {
+            return Ok(busy);
+        }
         self.of(user, move |calendars, shared| calendars.busy(shared, range))
             .await
     }
@@ -209,6 +216,13 @@ impl VdirStore {
 }
 
 impl Shared {
+    /// `None` if something has to be read or waited for.
+    fn busy_at_once(&self, user: &UserId, range: TimeRange) -> Option<Busy> {
+        let calendars = Arc::clone(self.calendars().get(user.as_str())?);
+        let calendars = calendars.try_lock().ok()?;
+        calendars.busy_at_once(self, range)
+    }
+
     fn calendars(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Calendars>>>> {
         self.calendars
             .lock()

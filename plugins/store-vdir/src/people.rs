@@ -81,6 +81,14 @@ struct Profiled {
     person: Option<Person>,
 }
 
+impl Known {
+    /// What is known of the folder, if its profile is still the one with this stamp.
+    fn still(&self, name: &str, stamp: Option<Stamp>) -> Option<&Profiled> {
+        let before = self.folders.get(name)?;
+        (before.stamp == stamp && !before.fresh).then_some(before)
+    }
+}
+
 impl People {
     pub(crate) fn new(root: Folder, configured: BTreeMap<String, Profile>) -> Result<Self> {
         for (folder, profile) in &configured {
@@ -114,6 +122,27 @@ impl People {
             return Ok(None);
         };
         Ok(self.look_at(&mut known, &folder)?.map(|(person, _)| person))
+    }
+
+    /// The user that answers to the address, if that can be told without reading anything.
+    pub(crate) fn find_known(&self, address: &CalendarAddress) -> Option<CalendarUser> {
+        let known = self.known.try_lock().ok()?;
+        let (person, _) = self.unchanged(&known, known.by_key.get(&key(address))?)?;
+        person.answers_to(address).then(|| person.clone())
+    }
+
+    /// Whether the folder is still this user's, as far as that can be told without reading anything.
+    pub(crate) fn is_still(&self, user: &CalendarUser) -> bool {
+        self.known.try_lock().is_ok_and(|known| {
+            let person = self.unchanged(&known, user.id.as_str());
+            person.is_some_and(|(person, _)| person == user)
+        })
+    }
+
+    fn unchanged<'a>(&self, known: &'a Known, name: &str) -> Option<&'a Person> {
+        let folder = self.root.folder(name).ok()??;
+        let stamp = folder.stamp(PROFILE).ok()?;
+        known.still(name, stamp)?.person.as_ref()
     }
 
     /// The user that the host knows by this identifier, the name of its folder.
@@ -247,10 +276,7 @@ impl People {
             return Ok(None);
         };
         let stamp = folder.stamp(PROFILE)?;
-        if let Some(before) = known.folders.get(name)
-            && before.stamp == stamp
-            && !before.fresh
-        {
+        if let Some(before) = known.still(name, stamp) {
             return Ok(before.person.clone());
         }
         let profile = match folder.read(PROFILE)? {

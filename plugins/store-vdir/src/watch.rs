@@ -35,6 +35,10 @@ impl Watch {
         Changed::Everything
     }
 
+    pub(crate) fn is_quiet(&self, _user: &str) -> bool {
+        false
+    }
+
     pub(crate) fn begin(&self, _user: &str, _folder: &Folder, _calendars: &[String]) {}
 
     pub(crate) fn forget(&self, _user: &str) {}
@@ -137,6 +141,17 @@ mod linux {
                 }
                 _ => Changed::Everything,
             }
+        }
+
+        /// Whether there would be nothing to [`take`](Self::take).
+        pub(crate) fn is_quiet(&self, user: &str) -> bool {
+            self.watched().is_some_and(|mut watched| {
+                watched.drain();
+                watched.users.get(user).is_some_and(|user| {
+                    user.since.elapsed() < TRUST
+                        && matches!(&user.changed, Changed::Files(files) if files.is_empty())
+                })
+            })
         }
 
         /// From now on changes are noted; everything is about to be looked at.
