@@ -91,24 +91,34 @@ impl Writer {
     }
 
     fn escaped(&mut self, text: &str, in_attribute: bool) {
-        let mut written = 0;
-        for (at, c) in text.char_indices() {
-            let instead = match c {
-                '<' => "&lt;",
-                '>' => "&gt;",
-                '&' => "&amp;",
+        self.out.reserve(text.len());
+        let mut rest = text;
+        // Octet by octet: this goes through every answer, and most of it stands as it is.
+        while let Some(at) = rest.bytes().position(is_suspect) {
+            let (plain, from) = rest.split_at(at);
+            self.out.push_str(plain);
+            let mut characters = from.chars();
+            let c = characters.next().unwrap_or_default();
+            rest = characters.as_str();
+            match c {
+                '<' => self.out.push_str("&lt;"),
+                '>' => self.out.push_str("&gt;"),
+                '&' => self.out.push_str("&amp;"),
                 // Unescaped, a reader turns CRLF into LF (XML 1.0 §2.11), and iCalendar lines end with CRLF.
-                '\r' => "&#13;",
-                '"' if in_attribute => "&quot;",
-                '\n' if in_attribute => "&#10;",
-                '\t' if in_attribute => "&#9;",
-                c if is_xml_char(c) => continue,
-                _ => "\u{fffd}",
-            };
-            self.out.push_str(&text[written..at]);
-            self.out.push_str(instead);
-            written = at + c.len_utf8();
+                '\r' => self.out.push_str("&#13;"),
+                '"' if in_attribute => self.out.push_str("&quot;"),
+                '\n' if in_attribute => self.out.push_str("&#10;"),
+                '\t' if in_attribute => self.out.push_str("&#9;"),
+                c if is_xml_char(c) => self.out.push(c),
+                _ => self.out.push('\u{fffd}'),
+            }
         }
-        self.out.push_str(&text[written..]);
+        self.out.push_str(rest);
     }
+}
+
+/// Whether a character that begins with this octet of UTF-8 may have to be written otherwise. Of those beyond ASCII
+/// only U+FFFE and U+FFFF are no XML.
+const fn is_suspect(octet: u8) -> bool {
+    matches!(octet, 0..=0x1f | b'<' | b'>' | b'&' | b'"' | 0xef)
 }
