@@ -123,6 +123,7 @@ pub(crate) fn ceiling(instant: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database;
     use rusqlite::StatementStatus;
 
     #[test]
@@ -166,10 +167,32 @@ mod tests {
         assert!(steps[1] <= steps[0] * 11 / 10, "{steps:?}");
     }
 
+    #[test]
+    fn what_is_asked_for_does_not_change_how_it_is_looked_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database::open(&folder.path().join("calendars.db")).unwrap();
+        fill(&db, 100);
+        for hour in [1, 50, 90] {
+            let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+            let range = TimeRange::new(at(hour), at(hour + 5)).unwrap();
+            assert_eq!(busy(&db, 1, range).unwrap().spans.len(), 6);
+        }
+        for query in [SPANS, OPEN] {
+            let query = db.prepare_cached(query).unwrap();
+            assert_eq!(query.get_status(StatementStatus::RePrepare), 0);
+            assert_eq!(query.get_status(StatementStatus::Run), 3);
+        }
+    }
+
     /// One hour-long event after another, and a vacation as long as all of them.
     fn calendar(events: i64) -> Connection {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(include_str!("schema.sql")).unwrap();
+        fill(&db, events);
+        db
+    }
+
+    fn fill(db: &Connection, events: i64) {
         db.execute_batch(
             "INSERT INTO users (id, kind) VALUES (1, 'INDIVIDUAL');
              INSERT INTO objects (id, user, uid, component, change, etag, data)
@@ -183,7 +206,6 @@ mod tests {
         };
         let mut spans: Vec<_> = (0..events).map(|hour| span(hour, hour + 1)).collect();
         spans.push(span(0, events));
-        replace(&db, 1, 1, &spans).unwrap();
-        db
+        replace(db, 1, 1, &spans).unwrap();
     }
 }
