@@ -2,10 +2,9 @@ use super::*;
 use convoke_sdk::conformance;
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -513,21 +512,11 @@ async fn what_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let killed = "tests::writes_until_it_is_killed";
     for acknowledged in [1, 20, 200, 7] {
-        let mut child = Command::new(env::current_exe().unwrap())
+        let mut writing = Command::new(env::current_exe().unwrap());
+        writing
             .args(["--ignored", "--exact", "--nocapture", killed])
-            .env("CONVOKE_TEST_FOLDER", folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut printed = String::new();
-        while printed.matches("acknowledged").count() < acknowledged {
-            assert_ne!(output.read_line(&mut printed).unwrap(), 0, "{printed}");
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        output.read_to_string(&mut printed).unwrap();
+            .env("CONVOKE_TEST_FOLDER", folder.path());
+        let printed = conformance::crash::kill_after(acknowledged, &mut writing).unwrap();
         let host = conformance::host(folder.path());
         let store = VdirStore::open(World::new().config, host).await.unwrap();
         let told = conformance::crash::survived(&store, &printed)

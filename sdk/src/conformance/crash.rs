@@ -1,13 +1,14 @@
 //! Is what a store acknowledged still there after the process was killed?
 //!
 //! Two halves for two processes. The one that is going to be killed calls [`write_for_ever`] and prints a line for each
-//! write once the store has acknowledged it. The other one reads the lines, kills it, opens the store and calls
-//! [`survived`].
+//! write once the store has acknowledged it. The other one reads the lines and kills it ([`kill_after`]), opens the store
+//! and calls [`survived`].
 
 use super::objects::{Event, summary};
 use crate::prelude::*;
 use std::{
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Read, Write},
+    process::{Command, Stdio},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -57,6 +58,24 @@ async fn write<S: Store>(store: &S, user: &UserId, writer: usize, count: u64) ->
     let mut out = io::stdout().lock();
     out.write_all(line.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Starts the half that calls [`write_for_ever`], kills it once it has told of so many writes, and gives all it printed.
+pub fn kill_after(acknowledged: usize, writing: &mut Command) -> Result<String> {
+    let writing = writing.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = writing.spawn()?;
+    let output = (child.stdout.take()).ok_or_else(|| Error::internal("its output is not piped"))?;
+    let mut output = BufReader::new(output);
+    let mut printed = String::new();
+    while printed.matches(PREFIX).count() < acknowledged {
+        if output.read_line(&mut printed)? == 0 {
+            return Err(Error::internal(format!("it ended by itself: {printed}")));
+        }
+    }
+    child.kill()?;
+    child.wait()?;
+    output.read_to_string(&mut printed)?;
+    Ok(printed)
 }
 
 /// Whether every write that `printed` tells of is there, whole, in that version or a later one; how many it tells of.
