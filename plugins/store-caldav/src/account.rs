@@ -19,11 +19,18 @@ use http::{
     HeaderName,
     header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH},
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// How often something is tried again that another program gets in the way of.
 const ATTEMPTS: u32 = 8;
+
+/// After so many queries for a UID the whole account is read instead: a server may go through all of it for each query.
+const MOST_QUERIES: u32 = 16;
+
+/// Who writes need not look again for what was not there so short a time ago. Should it have come since, under another
+/// name than ours: a server may not take two objects of one UID (RFC 4791 §5.3.2.1), and when it refuses we look again.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 /// A calendar user, and what is known of its objects.
 pub(crate) struct Account {
@@ -52,6 +59,8 @@ pub(crate) struct State {
     pub(crate) calendars: Calendars,
     /// When the last complete look at the server began.
     pub(crate) seen: Option<Instant>,
+    /// Queries for a UID before the first.
+    queries: u32,
 }
 
 /// An object on the server.
@@ -101,7 +110,12 @@ impl Account {
         let uid = &object.index.uid;
         let mut state = self.state.lock().await;
         for attempt in 0..ATTEMPTS {
-            let there = self.locate(&mut state, uid).await?;
+            let just_now = state.seen.is_some_and(|seen| seen.elapsed() < JUST_NOW);
+            let there = if just_now {
+                known(&state, uid)
+            } else {
+                self.locate(&mut state, uid).await?
+            };
             check(uid, there.as_ref(), &when)?;
             let (href, request) = if let Some(There { href, etag }) = &there {
                 let request = Request::new("PUT", href).with_tag(IF_MATCH, etag);
@@ -221,9 +235,10 @@ impl Account {
         if let Some(there) = known(state, uid) {
             return Ok(Some(there));
         }
-        if state.seen.is_some() || !dav::is_askable(uid) {
+        if state.seen.is_some() || state.queries >= MOST_QUERIES || !dav::is_askable(uid) {
             self.refresh(state).await?;
         } else {
+            state.queries += 1;
             self.query(state, uid).await?;
         }
         Ok(known(state, uid))

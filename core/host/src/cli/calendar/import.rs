@@ -23,10 +23,17 @@ use indicatif::ProgressBar;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-/// Objects on their way at once.
-const TOGETHER: usize = 64;
+/// Objects on their way at once: to begin with…
+const TOGETHER: usize = 8;
+/// …and at most, for a store that takes them as fast as they come.
+const MOST_TOGETHER: usize = 64;
+
+/// How long those that go at once shall take. The last one waits for all others, and has to be there before the plugin's
+/// deadline.
+const BEAT: Duration = Duration::from_secs(1);
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -60,7 +67,8 @@ impl Import {
             store,
             user: &user,
             index: serve::setup(&config).index,
-            waiting: Vec::with_capacity(TOGETHER),
+            waiting: Vec::new(),
+            together: TOGETHER,
             imported: 0,
             summaries: global.json.then(Vec::new),
             progress: output::progress(),
@@ -162,6 +170,8 @@ struct Importer<'a> {
     index: IndexService,
     /// No two of one UID, so that the later file wins.
     waiting: Vec<(PathBuf, Uid, NewObject)>,
+    /// How many may wait before they go.
+    together: usize,
     imported: usize,
     summaries: Option<Vec<ObjectSummary>>,
     progress: ProgressBar,
@@ -171,7 +181,7 @@ impl Importer<'_> {
     async fn add(&mut self, file: &Path, uid: Uid, data: Vec<u8>) -> Result<(), Failure> {
         let index = (self.index)(Some(self.user), &data);
         let index = index.map_err(|error| wrong(file, &uid, &error))?;
-        if self.waiting.len() >= TOGETHER || self.waiting.iter().any(|(_, it, _)| *it == uid) {
+        if self.waiting.len() >= self.together || self.waiting.iter().any(|(_, it, _)| *it == uid) {
             self.put_all().await?;
         }
         let object = NewObject { data, index };
@@ -183,7 +193,9 @@ impl Importer<'_> {
         let (store, user) = (self.store, &self.user.id);
         let puts = self.waiting.iter();
         let puts = puts.map(|(_, _, object)| store.put(user, object, &Precondition::Any));
+        let begun = Instant::now();
         let etags = future::join_all(puts).await;
+        self.together = next(self.together, begun.elapsed());
         let mut outcome = Ok(());
         for ((file, uid, object), etag) in self.waiting.drain(..).zip(etags) {
             let etag = match etag {
@@ -215,6 +227,36 @@ impl Importer<'_> {
     }
 }
 
+/// How many go at once after so many took so long.
+fn next(together: usize, took: Duration) -> usize {
+    let next = match took {
+        _ if took < BEAT / 2 => together * 2,
+        _ if took > BEAT * 2 => together / 2,
+        _ => together,
+    };
+    next.clamp(1, MOST_TOGETHER)
+}
+
 fn wrong(file: &Path, uid: &Uid, error: &convoke_sdk::Error) -> Failure {
     Failure::new(format!("{}: {uid}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_store_gets_less_at_once() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            (8, second / 10, 16),
+            (64, second / 10, 64),
+            (8, second, 8),
+            (8, second * 3, 4),
+            (1, second * 9, 1),
+        ];
+        for (together, took, then) in cases {
+            assert_eq!(next(together, took), then, "{together} in {took:?}");
+        }
+    }
 }
