@@ -12,7 +12,6 @@ row to hold Convoke against is that of its CalDAV outbox, which reads calendars.
 import argparse
 import base64
 import http.client
-import json
 import os
 import pathlib
 import subprocess
@@ -23,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/live"))
 os.environ.setdefault("CONVOKE", "not run here")
 from cyrus import Cyrus  # noqa: E402
+from row import row  # noqa: E402
 from world import Authority  # noqa: E402
 
 LOAD = ROOT / "target/release/convoke-load"
@@ -73,11 +73,7 @@ def measure(cyrus, given):
         ("new REQUEST", receiver, stranger, "request"),
         ("update", receiver, stranger, "update"),
     ]:
-        how = ["--message", message, "--seconds", given.seconds, "--connections", given.connections, "--json"]
-        done = subprocess.run([given.load, "run", url, *who, *how], capture_output=True, text=True)
-        report = json.loads(done.stdout)
-        p50, p99, p999 = (f"{report[key]:.2f} ms" for key in ("p50", "p99", "p999"))
-        print(f"| Cyrus | {given.events} | {name} | {report['rate']:.0f}/s | {p50} | {p99} | {p999} | {' '.join(f'{code}: {count}' for code, count in report['answers'].items())} |", flush=True)
+        row(given.load, "Cyrus, plain", given.events, name, message, given, url, *who)
 
 
 if __name__ == "__main__":
