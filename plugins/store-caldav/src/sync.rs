@@ -11,7 +11,7 @@ use crate::{
 };
 use convoke_sdk::{prelude::*, tracing};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Instant,
 };
 
@@ -230,6 +230,7 @@ impl Account {
         let mut hrefs: Vec<&Href> = changed.keys().collect();
         hrefs.sort_unstable();
         for batch in hrefs.chunks(BATCH) {
+            let mut gone = HashSet::new();
             let body = dav::multiget(batch.iter().copied());
             let request = Request::xml("REPORT", calendar, "0", body);
             for resource in self.multistatus(&request).await?.resources {
@@ -239,13 +240,15 @@ impl Account {
                     (Some(etag), Some(data)) => {
                         self.learn(state, &resource.href, etag, &data)?;
                     }
+                    // Somebody was faster than this request.
                     _ if matches!(resource.status, 404 | 410) => {
                         state.mirror.forget(&resource.href);
+                        gone.insert(resource.href);
                     }
                     _ => {}
                 }
             }
-            for href in batch {
+            for href in batch.iter().filter(|it| !gone.contains(**it)) {
                 let etag = changed.get(*href).cloned().flatten();
                 let known = state.mirror.known(href).map(|it| &it.state);
                 if let Some(etag) = etag

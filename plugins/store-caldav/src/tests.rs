@@ -328,6 +328,26 @@ async fn what_nobody_can_read_is_skipped_and_left_alone() {
 }
 
 #[tokio::test]
+async fn what_goes_away_between_listing_and_reading_is_gone_until_it_comes_back() {
+    let world = World::new().await;
+    let path = "/anna/work/one.ics";
+    world.server.write(path, &object("one", 10).data);
+    world.server.misbehave(move |seen: &Seen| {
+        let gone = format!(
+            "<D:response><D:href>{path}</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>"
+        );
+        let is_read = seen.body.contains("calendar-multiget");
+        is_read.then(|| Fault::Answer(fake::multistatus(&gone)))
+    });
+    assert_eq!(world.busy().await.unwrap(), 0);
+    world.server.behave();
+    world
+        .server
+        .write("/anna/work/two.ics", &object("two", 11).data);
+    assert_eq!(world.busy().await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn what_another_program_does_is_seen_and_not_overwritten() {
     let world = World::new().await;
     let path = "/anna/work/by-hand.ics";
