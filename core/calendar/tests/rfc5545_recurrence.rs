@@ -313,12 +313,17 @@ fn starts(date: &str, rest: &str, end: civil::Date) -> Vec<civil::DateTime> {
     );
     let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
     let zone = TimeZone::get("America/New_York").unwrap();
-    let end = end.to_zoned(zone.clone()).unwrap().timestamp();
+    let end = end.to_zoned_datetime(zone.clone()).unwrap().timestamp();
     let range = TimeRange::new(Timestamp::UNIX_EPOCH, end).unwrap();
     let spans = busy(&calendar, None, range, &Limits::default()).unwrap();
     spans
         .iter()
-        .map(|span| span.range.start().to_zoned(zone.clone()).datetime())
+        .map(|span| {
+            span.range
+                .start()
+                .to_zoned_datetime(zone.clone())
+                .datetime()
+        })
         .collect()
 }
 

@@ -179,7 +179,7 @@ const UTC_DATE_TIME: &str = "%Y%m%dT%H%M%SZ";
 
 /// RFC 5545 §3.3.5, form 2.
 fn utc_date_time(instant: Timestamp) -> String {
-    strtime::format(UTC_DATE_TIME, &instant.to_zoned(TimeZone::UTC))
+    strtime::format(UTC_DATE_TIME, &instant.to_zoned_datetime(TimeZone::UTC))
         .expect("a time in UTC has every field of the format")
 }
 
@@ -188,7 +188,7 @@ fn read_utc_date_time(text: &str) -> Option<Timestamp> {
         .ok()?
         .to_datetime()
         .ok()?;
-    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    Some(time.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
 }
 
 #[cfg(test)]

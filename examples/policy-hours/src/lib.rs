@@ -29,7 +29,7 @@ struct Hours {
 impl Hours {
     /// The clock is an argument, so that it can be tested.
     fn is_open(&self, now: Timestamp) -> bool {
-        let now = now.to_zoned(self.timezone.clone());
+        let now = now.to_zoned_datetime(self.timezone.clone());
         let today = DAYS[now.weekday().to_monday_zero_offset() as usize];
         self.days.iter().any(|day| day == today)
             && self.opens <= now.time()

@@ -114,7 +114,7 @@ fn index(data: &[u8]) -> Result<ObjectIndex> {
     let time = |name| {
         let value = value(&text, name).ok_or_else(|| broken(name))?;
         let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &value);
-        let time = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC));
+        let time = time.and_then(|time| time.to_zoned_datetime(jiff::tz::TimeZone::UTC));
         time.map(|time| time.timestamp()).map_err(|_| broken(name))
     };
     let uid = Uid::new(value(&text, "UID").ok_or_else(|| broken("UID"))?)?;

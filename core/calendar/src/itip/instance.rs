@@ -128,7 +128,7 @@ pub(super) fn in_form_of(id: &Property, start: Option<&Property>, zones: &Zones)
         (false, false) => return id,
         (true, true) => match (zone(&id, zones), zone(start, zones)) {
             (Some(here), Some(there)) if !is_on_one_wall(&id, start) => {
-                instant(wall, &here).to_zoned(there).datetime()
+                instant(wall, &here).to_zoned_datetime(there).datetime()
             }
             _ => return id,
         },
@@ -175,7 +175,7 @@ fn by_exact_time(
     let at = |date: &Property| Some(instant(basic_date_time(&date.value)?, &zone(date, zones)?));
     let length = at(end)?.duration_since(at(start)?);
     let moved = at(id)?.checked_add(length).ok()?;
-    Some(moved.to_zoned(zone(end, zones)?).datetime())
+    Some(moved.to_zoned_datetime(zone(end, zones)?).datetime())
 }
 
 /// A wall-clock time in the form that a property is written in.

@@ -20,7 +20,7 @@ pub(crate) fn basic_date_time(value: &str) -> Option<civil::DateTime> {
 /// A UTC time. The RFC's own examples leave the `Z` out (RFC 5546 §4.7.1), so it may be missing.
 pub(crate) fn utc(value: &str) -> Option<Timestamp> {
     let wall = basic_date_time(value)?;
-    Some(TimeZone::UTC.to_zoned(wall).ok()?.timestamp())
+    Some(TimeZone::UTC.to_zoned_datetime(wall).ok()?.timestamp())
 }
 
 /// Exactly `N` numbers of two digits.

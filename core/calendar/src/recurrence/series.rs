@@ -113,7 +113,7 @@ impl<'a> Series<'a> {
                 },
             );
             if is_future {
-                let implied = id.to_zoned(timed.zone.clone()).datetime();
+                let implied = id.to_zoned_datetime(timed.zone.clone()).datetime();
                 let moves = timed.start.wall.duration_since(implied);
                 series.futures.insert(id, Future { timed, moves });
             }
@@ -204,7 +204,7 @@ impl<'a> Main<'a> {
         let start = self.alike(When::read(property, value)?).instant(zones)?;
         Ok(self
             .timed
-            .at(start.to_zoned(self.timed.zone.clone()).datetime()))
+            .at(start.to_zoned_datetime(self.timed.zone.clone()).datetime()))
     }
 
     /// A date that means an instance: some programs name an instance of a timed series by its day alone, or one of a
@@ -238,7 +238,7 @@ fn until_on_wall(until: &When, start: &When, zone: &TimeZone) -> civil::DateTime
         Clock::Date => until.wall.date().at(23, 59, 59, 0),
         Clock::Utc if start.clock != Clock::Floating => {
             let at = instant(until.wall, &TimeZone::UTC);
-            at.to_zoned(zone.clone()).datetime()
+            at.to_zoned_datetime(zone.clone()).datetime()
         }
         _ => until.wall,
     }

@@ -80,7 +80,8 @@ impl<'a> Series<'a> {
             .saturating_sub(before)
             .unwrap_or(Timestamp::MIN);
         let to = range.end().saturating_add(after).unwrap_or(Timestamp::MAX);
-        let [from, to] = [from, to].map(|at| wall::seconds(at.to_zoned(zone.clone()).datetime()));
+        let [from, to] =
+            [from, to].map(|at| wall::seconds(at.to_zoned_datetime(zone.clone()).datetime()));
         let mut occurrences = main.occurrences(ruled, from, work)?;
         while let Some(time) = occurrences.next(to, work)? {
             give(instant(wall::date_time(time), zone), work)?;
@@ -130,7 +131,7 @@ impl<'a> Series<'a> {
         if self.overrides.contains_key(&id) || main.excluded.contains(&id) {
             return None;
         }
-        let wall = |zone: &TimeZone| id.to_zoned(zone.clone()).datetime();
+        let wall = |zone: &TimeZone| id.to_zoned_datetime(zone.clone()).datetime();
         if let Some((_, future)) = self.futures.range(..id).next_back() {
             let moved = wall(&future.timed.zone).saturating_add(future.moves);
             let (start, end) = future.timed.at(moved);
@@ -162,7 +163,7 @@ impl Main<'_> {
         /// Wider than any gap in a day: a time in the gap is named by one outside of it.
         const GAP: i64 = 3 * 3600;
         let zone = &self.timed.zone;
-        let wall = wall::seconds(id.to_zoned(zone.clone()).datetime());
+        let wall = wall::seconds(id.to_zoned_datetime(zone.clone()).datetime());
         for ruled in rules {
             let mut occurrences = self.occurrences(ruled, wall - GAP, work)?;
             while let Some(time) = occurrences.next(wall + GAP, work)? {

@@ -8,7 +8,7 @@
 
 use convoke_types::{BusySpan, BusyType};
 use jiff::{
-    Timestamp, ToSpan, Zoned,
+    Timestamp, ToSpan, ZonedDateTime,
     civil::{Date, DateTime},
     tz::TimeZone,
 };
@@ -77,9 +77,9 @@ impl Timeline {
 
     /// The days that the range touches, in the zone.
     pub(super) fn days(&self) -> Vec<Date> {
-        let first = self.from.to_zoned(self.zone.clone()).date();
+        let first = self.from.to_zoned_datetime(self.zone.clone()).date();
         let last_instant = self.to.checked_sub(1.nanosecond()).unwrap_or(self.to);
-        let last = last_instant.to_zoned(self.zone.clone()).date();
+        let last = last_instant.to_zoned_datetime(self.zone.clone()).date();
         let mut days = vec![first];
         while let Some(next) = days.last().and_then(|day| day.tomorrow().ok())
             && next <= last
@@ -95,9 +95,9 @@ impl Timeline {
         if days.len() > 1 {
             return (0, 24);
         }
-        let hour = |time: &Zoned| usize::try_from(time.hour()).unwrap_or(0);
-        let from = self.from.to_zoned(self.zone.clone());
-        let to = self.to.to_zoned(self.zone.clone());
+        let hour = |time: &ZonedDateTime| usize::try_from(time.hour()).unwrap_or(0);
+        let from = self.from.to_zoned_datetime(self.zone.clone());
+        let to = self.to.to_zoned_datetime(self.zone.clone());
         let is_midnight = to.date() > from.date();
         let started = to.minute() > 0 || to.second() > 0;
         let end = if is_midnight {

@@ -33,7 +33,7 @@ impl When {
             Self::Local(time) => zone.to_timestamp(time).map_err(|_| WrongTime::Range),
             // Days are days of the calendar: `now+1d` is the same time tomorrow, also when the clock changes.
             Self::FromNow(span) => now
-                .to_zoned(zone.clone())
+                .to_zoned_datetime(zone.clone())
                 .checked_add(span)
                 .map(|time| time.timestamp())
                 .map_err(|_| WrongTime::Range),

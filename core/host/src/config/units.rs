@@ -107,7 +107,7 @@ fn duration(text: &str) -> Option<Duration> {
 
 fn instant(text: &str) -> Option<Timestamp> {
     let midnight = |date: Date| {
-        date.to_zoned(TimeZone::UTC)
+        date.to_zoned_datetime(TimeZone::UTC)
             .ok()
             .map(|zoned| zoned.timestamp())
     };
@@ -119,7 +119,7 @@ fn instant(text: &str) -> Option<Timestamp> {
     };
     text.parse::<Timestamp>()
         .ok()
-        .or_else(|| Some(basic()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
+        .or_else(|| Some(basic()?.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp()))
         .or_else(|| midnight(text.parse().ok()?))
 }
 

@@ -172,7 +172,10 @@ impl Event {
 
 /// The day of the story: the first working day after today.
 pub(super) fn story_day(now: Timestamp) -> Date {
-    let mut day = now.to_zoned(TimeZone::UTC).date().saturating_add(1.day());
+    let mut day = now
+        .to_zoned_datetime(TimeZone::UTC)
+        .date()
+        .saturating_add(1.day());
     while matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) {
         day = day.saturating_add(1.day());
     }

@@ -27,7 +27,7 @@ fn walls(start: &str, lines: &str, most: usize) -> Vec<DateTime> {
     .unwrap();
     let mut starts: Vec<DateTime> = found
         .iter()
-        .map(|instance| instance.start.to_zoned(zone.clone()).datetime())
+        .map(|instance| instance.start.to_zoned_datetime(zone.clone()).datetime())
         .collect();
     starts.sort();
     starts.truncate(most);
