@@ -1,10 +1,12 @@
 //! A certificate authority for one test.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, date_time_ymd,
 };
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -45,26 +47,77 @@ impl Authority {
     ///
     /// If a name cannot stand in a certificate.
     pub fn issue(&self, names: &[&str]) -> Credentials {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params =
-            CertificateParams::new(names).expect("the names are DNS names or addresses");
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        let key = KeyPair::generate().expect("a key can be made");
-        let certificate = params
-            .signed_by(&key, &self.0)
-            .expect("the authority signs");
-        Credentials {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        issue(&leaf(names), &self.0)
+    }
+
+    /// The same, but it ended long ago.
+    ///
+    /// # Panics
+    ///
+    /// If a name cannot stand in a certificate.
+    pub fn issue_expired(&self, names: &[&str]) -> Credentials {
+        let mut params = leaf(names);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        issue(&params, &self.0)
+    }
+}
+
+fn leaf(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("the names are DNS names or addresses");
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
+    params
+}
+
+fn issue(params: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Credentials {
+    let key = KeyPair::generate().expect("a key can be made");
+    let certificate = params.signed_by(&key, issuer).expect("the issuer signs");
+    Credentials {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
     }
 }
 
 impl Credentials {
-    /// Writes `NAME.pem` and `NAME.key`.
+    /// A certificate for these names that signs itself; an authority, as `openssl req -x509` makes it, or none.
+    ///
+    /// # Panics
+    ///
+    /// If a name cannot stand in a certificate.
+    pub fn self_signed(names: &[&str], authority: bool) -> Self {
+        let mut params = leaf(names);
+        if authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params.self_signed(&key).expect("the key signs");
+        Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// A certificate that the owner of these credentials makes for others, whether they are an authority or not. Its
+    /// chain holds theirs.
+    ///
+    /// # Panics
+    ///
+    /// If a name cannot stand in a certificate.
+    #[must_use]
+    pub fn forge(&self, names: &[&str]) -> Self {
+        let key = KeyPair::from_pem(&self.key).expect("the key is PEM");
+        let forged = issue(&leaf(names), &Issuer::new(leaf(&[]), key));
+        Self {
+            certificate: forged.certificate + &self.certificate,
+            key: forged.key,
+        }
+    }
+
+    /// Writes `NAME.pem` and `NAME.key`, the key for its owner only.
     ///
     /// # Panics
     ///
@@ -75,7 +128,18 @@ impl Credentials {
             folder.join(format!("{name}.key")),
         );
         fs::write(&files.0, &self.certificate).expect("the folder can be written");
-        fs::write(&files.1, &self.key).expect("the folder can be written");
+        write_private(&files.1, &self.key);
         files
     }
+}
+
+/// Writes a file that only its owner may read.
+///
+/// # Panics
+///
+/// If it cannot be written.
+pub fn write_private(file: &Path, text: &str) {
+    fs::write(file, text).expect("the folder can be written");
+    let mode = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(file, mode).expect("the file is ours");
 }

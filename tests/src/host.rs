@@ -28,7 +28,10 @@ pub struct Setup {
     users: Vec<String>,
     /// Tables of the configuration: (header, text).
     tables: Vec<(String, String)>,
-    receiver: &'static str,
+    /// Further keys of `tls` of the receiver.
+    receiver: String,
+    /// Files to write beside the configuration: (name, text).
+    files: Vec<(String, String)>,
     domains: Vec<String>,
     /// Further lines of `[server]`.
     server: String,
@@ -66,7 +69,8 @@ impl Setup {
                 .into_iter()
                 .map(|(header, text)| (header.to_owned(), text.to_owned()))
                 .collect(),
-            receiver: "",
+            receiver: String::new(),
+            files: Vec::new(),
             domains: vec!["example.org".to_owned()],
             server: String::new(),
             folders: Vec::new(),
@@ -128,8 +132,21 @@ impl Setup {
 
     /// The receiver takes client certificates of the test's authority as proof.
     #[must_use]
-    pub fn client_certificates(mut self) -> Self {
-        self.receiver = ", client_ca = \"ca.pem\"";
+    pub fn client_certificates(self) -> Self {
+        self.client_ca("\"ca.pem\"")
+    }
+
+    /// What the receiver takes for proof: the value of `client_ca`.
+    #[must_use]
+    pub fn client_ca(mut self, value: &str) -> Self {
+        self.receiver = format!(", client_ca = {value}");
+        self
+    }
+
+    /// A file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
         self
     }
 
@@ -165,6 +182,9 @@ impl Setup {
             .write(folder.path(), "host");
         fs::write(folder.path().join("convoke.toml"), self.config())
             .expect("the folder can be written");
+        for (name, text) in &self.files {
+            fs::write(folder.path().join(name), text).expect("the folder can be written");
+        }
         for name in &self.folders {
             fs::create_dir(folder.path().join(name)).expect("the folder can be written");
         }

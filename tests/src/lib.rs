@@ -16,7 +16,7 @@ mod peer;
 mod post;
 
 pub use answer::{Answer, Status};
-pub use authority::{Authority, Credentials};
+pub use authority::{Authority, Credentials, write_private};
 pub use dns::{Broken, NameServer};
 pub use host::{Host, Setup};
 pub use peer::{Peer, tls_config};

@@ -191,11 +191,11 @@ pub fn tls_config(authority: &str, client: Option<&Credentials>) -> ClientConfig
     match client {
         None => builder.with_no_client_auth(),
         Some(client) => {
-            let certificate =
-                CertificateDer::from_pem_slice(client.certificate.as_bytes()).expect("PEM");
+            let chain = CertificateDer::pem_slice_iter(client.certificate.as_bytes());
+            let chain = chain.collect::<Result<_, _>>().expect("PEM");
             let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes()).expect("PEM");
             builder
-                .with_client_auth_cert(vec![certificate], key)
+                .with_client_auth_cert(chain, key)
                 .expect("certificate and key fit")
         }
     }

@@ -29,3 +29,30 @@ pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
         validity.not_after.timestamp(),
     ))
 }
+
+/// Whether it may issue others (RFC 5280 §4.2.1.9): basicConstraints say CA:TRUE, and keyUsage does not say otherwise. A
+/// certificate of X.509 version 1 has neither and is none.
+pub(crate) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let Ok(Some(constraints)) = parsed.basic_constraints() else {
+        return false;
+    };
+    let may_sign = match parsed.key_usage() {
+        Ok(usage) => usage.is_none_or(|usage| usage.value.key_cert_sign()),
+        Err(_) => false,
+    };
+    constraints.value.ca && may_sign
+}
+
+/// Whom it is for, as people write it: `CN=Example, O=Example Ltd`.
+pub(crate) fn subject(certificate: &CertificateDer<'_>) -> String {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return "unreadable".to_owned();
+    };
+    match parsed.subject().to_string() {
+        subject if subject.is_empty() => format!("serial {}", parsed.raw_serial_as_string()),
+        subject => subject.chars().take(200).collect(),
+    }
+}

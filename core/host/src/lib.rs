@@ -16,6 +16,8 @@
 //! | [`keys`] | where the keys of signatures come from |
 //! | [`probe`] | somebody else's receiver, looked at |
 //! | [`throttle`] | who may ask again, and when |
+//! | [`registrable`] | which domains are public suffixes, and who speaks for whom |
+//! | [`trusted_certificates`] | certificates and authorities that the administrator listed |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
@@ -28,16 +30,17 @@ pub mod delivery;
 mod demo;
 pub mod dns;
 pub mod keys;
-mod listed;
 pub mod outgoing;
 pub mod plugin;
 pub mod probe;
 pub mod receiver;
+pub mod registrable;
 pub mod sender;
 pub mod serve;
 pub mod submission;
 pub mod throttle;
 pub mod transport;
+pub mod trusted_certificates;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

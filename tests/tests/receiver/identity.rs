@@ -23,13 +23,28 @@ fn a_client_certificate_speaks_for_its_domains_and_those_below() {
             ANNA,
             Some("originator-denied"),
         ),
-        (&["com"], ANNA, None),
+        (&["com"], ANNA, Some("verification-failed")),
+        (&["COM"], "anna@com", Some("verification-failed")),
+        (
+            &["github.io"],
+            "x@bank.github.io",
+            Some("verification-failed"),
+        ),
+        // Nobody's by the list, so perhaps somebody's own machine.
+        (
+            &["example"],
+            "pat@harbour.example",
+            Some("originator-denied"),
+        ),
+        (&["localhost"], "pat@localhost", None),
+        (&["localhost"], "pat@x.localhost", Some("originator-denied")),
         (&["evil.example", "example.com"], ANNA, None),
         (
             &["*.example.com"],
             "anna@lab.example.com",
             Some("verification-failed"),
         ),
+        (&["*.com"], ANNA, Some("verification-failed")),
         (&["127.0.0.1"], ANNA, Some("verification-failed")),
         (&["example.org"], CY, Some("originator-denied")),
     ] {
@@ -216,6 +231,23 @@ fn a_signature_is_believed_as_far_as_it_holds() {
             if refused.is_some() { 403 } else { 200 },
             "{what}"
         );
+    }
+    // Spec §9: nobody signs for a public suffix, whoever holds its key.
+    for (suffix, originator, refused) in [
+        ("com", ANNA, Some("verification-failed")),
+        ("co.uk", "pat@bank.co.uk", Some("verification-failed")),
+        (
+            "github.io",
+            "pat@bank.github.io",
+            Some("verification-failed"),
+        ),
+        ("xn--p1ai", "pat@bank.xn--p1ai", Some("verification-failed")),
+        ("example", "pat@harbour.example", Some("originator-denied")),
+    ] {
+        let post = Post::invitation("suffix", originator, &[BO]);
+        let answer = host.post(&signed(&exchange(&host, suffix), post));
+        assert_eq!(answer.error().as_deref(), refused, "{suffix}: {answer:?}");
+        assert_eq!(answer.status, 403, "{suffix}");
     }
     let ours = signed(
         &exchange(&host, "example.org"),

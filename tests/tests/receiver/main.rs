@@ -6,6 +6,7 @@
 //! | `checks` | what is refused, with which element, and in which order (§5, §6) |
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
 //! | `limits` | sizes and times; nothing is read that need not be (§9) |
+//! | `certificates` | what a listed certificate, or authority, vouches for (§6, §9) |
 //! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
 //! | `keys` | keys from DNS and web servers that are slow, huge, looping, down (§7) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
@@ -13,6 +14,7 @@
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
 mod capabilities;
+mod certificates;
 mod checks;
 mod delivery;
 mod identity;

@@ -9,7 +9,9 @@ use crate::{
     config::{Config, Listener, Role, Tls},
     keys::Keys,
     plugin::{PluginInfo, Plugins},
+    registrable::is_public_suffix,
     serve, transport,
+    trusted_certificates::{self, TrustedCertificates},
 };
 use clap::Args;
 use convoke_ischedule::dkim::{Lookup, Signer};
@@ -154,16 +156,16 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
             certificate(config, tls, &what, findings);
             findings.outcome(
                 &format!("{what}: tls"),
-                transport::server_config(tls).map(|_| {
-                    let peers = tls.client_ca.is_some();
-                    if peers {
-                        "peers may prove who they are by certificate"
-                    } else {
+                transport::server_tls(tls).map(|_| {
+                    if tls.client_ca.is_empty() {
                         "certificate and key fit"
+                    } else {
+                        "peers may prove who they are by certificate"
                     }
                     .to_owned()
                 }),
             );
+            client_authorities(tls, &what, findings);
         }
         None if listener.role == Role::Receiver => findings.add(
             Verdict::Warn,
@@ -273,15 +275,37 @@ fn certificate(config: &Config, tls: &Tls, what: &str, findings: &mut Findings) 
     findings.add(verdict, &what, detail);
 }
 
+/// Whom the certificates in `client_ca` vouch for.
+fn client_authorities(tls: &Tls, what: &str, findings: &mut Findings) {
+    let what = format!("{what}: client_ca");
+    // A file that cannot be read was told of with the rest of `tls`.
+    let trusted = TrustedCertificates::read_all(&tls.client_ca).unwrap_or_default();
+    for remark in trusted_certificates::remarks(&trusted, Timestamp::now().as_second()) {
+        let verdict = if remark.odd {
+            Verdict::Warn
+        } else {
+            Verdict::Ok
+        };
+        findings.add(verdict, &what, remark.text);
+    }
+}
+
 fn is_ours(name: &str, domains: &[Domain]) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
     Domain::new(name).is_ok_and(|name| domains.iter().any(|domain| name.is_within(domain)))
 }
 
 fn client(config: &Config, findings: &mut Findings) {
-    if let Some(ca) = &config.client.ca {
-        let read = transport::certificates(ca)
-            .map(|chain| format!("{}: {} trusted", ca.display(), chain.len()));
+    for ca in &config.client.ca {
+        let read = TrustedCertificates::read(ca).map(|it| {
+            let (file, count) = (it.file.display(), it.certificates.len());
+            let bound: Vec<_> = it.domains.iter().map(Domain::as_str).collect();
+            if bound.is_empty() {
+                format!("{file}: {count} trusted")
+            } else {
+                format!("{file}: {count} trusted for {}", bound.join(", "))
+            }
+        });
         findings.outcome("client: ca", read);
     }
     if let Some((certificate, key)) = &config.client.identity {
@@ -296,6 +320,13 @@ fn client(config: &Config, findings: &mut Findings) {
 async fn trust(config: &Config, findings: &mut Findings) {
     match &config.signing {
         Some(signing) => {
+            if is_public_suffix(&signing.domain) {
+                let text = format!(
+                    "{} is a public suffix: peers believe nobody who signs for it",
+                    signing.domain
+                );
+                findings.add(Verdict::Warn, "signing", text);
+            }
             let signer = serve::signer(signing);
             if let Ok(signer) = &signer {
                 published(config, signer, findings).await;

@@ -10,6 +10,7 @@ use crate::{
     outgoing::{self, Reach},
     serve::{self, ListenerNote},
     transport,
+    trusted_certificates::TrustedCertificates,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -321,10 +322,17 @@ fn no_token(state: &Path, address: SocketAddr, remedy: &str, error: &std::io::Er
 
 /// TLS to our own host: its very certificate is believed, by the first name in it.
 fn own_tls(tls: &Tls) -> Result<Way, Failure> {
-    let chain = transport::certificates(&tls.certificate)
+    let mut chain = transport::certificates(&tls.certificate)
         .map_err(|error| Failure::new(error.to_string()))?;
+    // Those behind it are authorities that vouch for many others.
+    chain.truncate(1);
     let name = chain.first().and_then(first_name);
-    Ok(Way::Https(client(chain)?, administered(name)))
+    let own = TrustedCertificates {
+        file: tls.certificate.clone(),
+        certificates: chain,
+        domains: Vec::new(),
+    };
+    Ok(Way::Https(client(vec![own])?, administered(name)))
 }
 
 fn first_name(certificate: &CertificateDer<'_>) -> Option<String> {
@@ -333,7 +341,7 @@ fn first_name(certificate: &CertificateDer<'_>) -> Option<String> {
         .find(|name| !name.starts_with('*'))
 }
 
-fn client(ca: Vec<CertificateDer<'static>>) -> Result<outgoing::Client, Failure> {
+fn client(ca: Vec<TrustedCertificates>) -> Result<outgoing::Client, Failure> {
     let settings = outgoing::Settings {
         ca,
         request_timeout: PATIENCE,

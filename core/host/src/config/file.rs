@@ -4,8 +4,11 @@ use super::units::{AtMost, DateTime, Size, Span};
 use crate::plugin;
 use convoke_types::Domain;
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use toml::Spanned;
 
 #[derive(Deserialize)]
@@ -91,7 +94,93 @@ impl Role {
 pub(super) struct Tls {
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
-    pub(super) client_ca: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) client_ca: Trusted,
+}
+
+/// Files of certificates that are believed: one, or a list.
+#[derive(Default)]
+pub(super) struct Trusted(pub(super) Vec<TrustedFile>);
+
+/// A file of certificates; `domains` binds them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrustedFile {
+    pub(super) file: PathBuf,
+    pub(super) domains: Option<Vec<Domain>>,
+}
+
+impl<'de> Deserialize<'de> for Trusted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TrustedVisitor)
+    }
+}
+
+struct TrustedVisitor;
+
+impl<'de> Visitor<'de> for TrustedVisitor {
+    type Value = Trusted;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a file, or a list of files and of tables such as { file = \"partner.pem\", domains = [\"example.com\"] }",
+        )
+    }
+
+    fn visit_str<E: Error>(self, file: &str) -> Result<Trusted, E> {
+        Ok(Trusted(vec![TrustedFile::unbound(file)]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Trusted, A::Error> {
+        let mut files = Vec::new();
+        while let Some(Member(file)) = list.next_element()? {
+            if file.domains.as_ref().is_some_and(Vec::is_empty) {
+                let text = "`domains` is empty; name the domains that the certificates are believed for, or leave it out";
+                return Err(A::Error::custom(text));
+            }
+            files.push(file);
+        }
+        if files.is_empty() {
+            return Err(A::Error::custom("the list is empty; name a file"));
+        }
+        Ok(Trusted(files))
+    }
+}
+
+impl TrustedFile {
+    fn unbound(file: &str) -> Self {
+        Self {
+            file: PathBuf::from(file),
+            domains: None,
+        }
+    }
+}
+
+/// One of the list: a file, or a table.
+struct Member(TrustedFile);
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a file, or { file = \"partner.pem\", domains = [\"example.com\"] }")
+    }
+
+    fn visit_str<E: Error>(self, file: &str) -> Result<Member, E> {
+        Ok(Member(TrustedFile::unbound(file)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
+        TrustedFile::deserialize(MapAccessDeserializer::new(map)).map(Member)
+    }
 }
 
 #[derive(Deserialize)]
@@ -141,7 +230,7 @@ impl Default for Verification {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Client {
-    pub(super) ca: Option<PathBuf>,
+    pub(super) ca: Trusted,
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     pub(super) allow_networks: Vec<IpNet>,
@@ -154,7 +243,7 @@ pub(super) struct Client {
 impl Default for Client {
     fn default() -> Self {
         Self {
-            ca: None,
+            ca: Trusted::default(),
             certificate: None,
             key: None,
             allow_networks: Vec::new(),

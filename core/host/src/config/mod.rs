@@ -96,8 +96,17 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PEM: its private key.
     pub key: PathBuf,
-    /// PEM: authorities whose client certificates prove a peer's domain.
-    pub client_ca: Option<PathBuf>,
+    /// PEM: certificates, and authorities, that prove a peer's domain; empty: nobody is asked for one.
+    pub client_ca: Vec<TrustedFile>,
+}
+
+/// A file of certificates that are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedFile {
+    /// PEM.
+    pub file: PathBuf,
+    /// The domains that they are believed for; empty: those in the certificates.
+    pub domains: Vec<Domain>,
 }
 
 /// `[signing]`.
@@ -125,8 +134,8 @@ pub struct Verification {
 /// `[client]`.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// PEM: trust anchors besides the system's.
-    pub ca: Option<PathBuf>,
+    /// PEM: certificates and authorities that are believed besides the system's trust anchors.
+    pub ca: Vec<TrustedFile>,
     /// What we show to servers that ask who we are: certificate chain and key, PEM.
     pub identity: Option<(PathBuf, PathBuf)>,
     /// What may be reached besides public addresses.
@@ -336,12 +345,20 @@ fn listeners(
             tls: tls.map(|tls| Tls {
                 certificate: at.folder().join(tls.certificate),
                 key: at.folder().join(tls.key),
-                client_ca: tls.client_ca.map(|ca| at.folder().join(ca)),
+                client_ca: trusted(tls.client_ca, at),
             }),
             users: users.map(|users| at.folder().join(users)),
         });
     }
     Ok(listeners)
+}
+
+fn trusted(written: file::Trusted, at: &Locator) -> Vec<TrustedFile> {
+    let file = |it: file::TrustedFile| TrustedFile {
+        file: at.folder().join(it.file),
+        domains: it.domains.unwrap_or_default(),
+    };
+    written.0.into_iter().map(file).collect()
 }
 
 fn client(written: Spanned<file::Client>, at: &Locator) -> Result<Client, ConfigError> {
@@ -355,7 +372,7 @@ fn client(written: Spanned<file::Client>, at: &Locator) -> Result<Client, Config
         _ => return Err(at.wrong(span, "`certificate` and `key` go together")),
     };
     Ok(Client {
-        ca: client.ca.map(|ca| at.folder().join(ca)),
+        ca: trusted(client.ca, at),
         identity,
         allow_networks: client.allow_networks,
         connect_timeout: client.connect_timeout.0,

@@ -147,6 +147,19 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
             &format!("{server}[[listener]]\nrole = \"admin\"\naddress = \"8443\"\n"),
             "5:11:",
         ),
+        (&format!("{server}[client]\nca = []\n"), "the list is empty"),
+        (
+            &format!("{server}[client]\nca = 7\n"),
+            "expected a file, or a list of files and of tables such as { file",
+        ),
+        (
+            &format!("{server}[client]\nca = [{{ file = \"a.pem\", domains = [] }}]\n"),
+            "`domains` is empty",
+        ),
+        (
+            &format!("{server}[client]\nca = [{{ file = \"a.pem\", domain = [\"a.b\"] }}]\n"),
+            "did you mean `domains`?",
+        ),
         (
             &format!("{server}[[polcy]]\nplugin = \"x\"\n"),
             "did you mean `policy`?",
@@ -176,6 +189,23 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
         );
         assert!(!error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn certificates_are_a_file_or_a_list_that_may_bind_them() {
+    let ca = |value: &str| {
+        let text = format!("[server]\ndomains = [\"example.org\"]\n[client]\nca = {value}\n");
+        let files = parse(&text).unwrap().client.ca.into_iter();
+        let told = |it: TrustedFile| format!("{} {:?}", it.file.display(), it.domains.len());
+        files.map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(ca("\"a.pem\""), ["/etc/convoke/a.pem 0"]);
+    assert_eq!(
+        ca(
+            "[\"a.pem\", { file = \"/b.pem\", domains = [\"Example.com\", \"b\"] }, { file = \"c.pem\" }]"
+        ),
+        ["/etc/convoke/a.pem 0", "/b.pem 2", "/etc/convoke/c.pem 0"]
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     connector::{Connector, Handshake},
     trust::{self, Identity},
 };
-use crate::dns::Dns;
+use crate::{dns::Dns, trusted_certificates::TrustedCertificates};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -15,7 +15,6 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use ipnet::IpNet;
-use rustls::pki_types::CertificateDer;
 use std::{
     collections::HashMap,
     error::Error as _,
@@ -27,8 +26,8 @@ use url::Url;
 
 /// How the host behaves as a client: the `[client]` table of the configuration.
 pub struct Settings {
-    /// Trust anchors besides the system's.
-    pub ca: Vec<CertificateDer<'static>>,
+    /// What is believed besides the system's trust anchors.
+    pub ca: Vec<TrustedCertificates>,
     /// What the host shows to servers that ask for a certificate.
     pub identity: Option<Identity>,
     /// Asked for the addresses of servers before the system is.

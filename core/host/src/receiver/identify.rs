@@ -11,7 +11,10 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::{gate::Later, post::Stop};
-use crate::keys::{Keys, Unavailable};
+use crate::{
+    keys::{Keys, Unavailable},
+    registrable::{is_public_suffix, speaks_for},
+};
 
 /// A peer that may speak for the Originator of a message. Only `identify` makes one.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct VerifiedPeer {
 }
 
 impl VerifiedPeer {
-    /// What it proved; empty where the configuration asks for no proof and none was given.
+    /// What it proved of the Originator; empty where the configuration asks for no proof and none was given.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
     }
@@ -53,6 +56,10 @@ pub(crate) async fn identify(
         Err(Unproven::Failed(failure)) if failure.is_unsigned() => None,
         // Spec §9: a signature that is there must hold, required or not.
         Err(Unproven::Failed(failure)) => return Err(Refusal::from(failure).into()),
+        Err(Unproven::PublicSuffix(domain)) => {
+            let text = format!("{domain} is a public suffix; nobody signs for it (d=)");
+            return Err(Refusal::new(ErrorElement::VerificationFailed, text).into());
+        }
         Err(Unproven::Unknown(error)) => return Err(Later::unavailable(error.to_string()).into()),
     };
     proofs.extend(signed.iter().map(|it| Proof::Dkim(it.domain().clone())));
@@ -66,8 +73,9 @@ pub(crate) async fn identify(
                 "{domain} is a domain of this server; nobody else speaks for it"
             )));
         }
-        let vouched = signed.as_ref().is_some_and(|it| it.covers(domain));
-        if !proofs.is_empty() && !vouched && !proofs.iter().any(|it| covers(it, domain)) {
+        let proven = !proofs.is_empty();
+        proofs.retain(|proof| covers(proof, signed.as_ref(), domain));
+        if proven && proofs.is_empty() {
             return Err(denied(format!(
                 "what the request proves does not cover the Originator's domain {domain}"
             )));
@@ -81,16 +89,21 @@ pub(crate) async fn identify(
 }
 
 /// Spec §6: the proven domain is the Originator's, or one above it. A signature says by itself how far it goes.
-fn covers(proof: &Proof, originator: &Domain) -> bool {
+fn covers(proof: &Proof, signed: Option<&Verified>, originator: &Domain) -> bool {
     match proof {
-        Proof::Mtls(domain) => originator.is_within(domain),
-        Proof::Dkim(_) | Proof::Submission(_) => false,
+        Proof::Mtls(domain) => speaks_for(domain, originator),
+        Proof::Dkim(domain) => {
+            speaks_for(domain, originator) && signed.is_some_and(|it| it.covers(originator))
+        }
+        Proof::Submission(_) => false,
     }
 }
 
 /// Why a request proves no signing domain.
 enum Unproven {
     Failed(Failure),
+    /// Nobody is the owner of all that lies below it.
+    PublicSuffix(Domain),
     Unknown(Unavailable),
 }
 
@@ -107,6 +120,9 @@ async fn signed_by(
     now: Timestamp,
 ) -> Result<Verified, Unproven> {
     let pending = Unverified { headers, body }.read(now)?;
+    if is_public_suffix(pending.domain()) {
+        return Err(Unproven::PublicSuffix(pending.domain().clone()));
+    }
     let records = keys.find(&pending).await.map_err(Unproven::Unknown)?;
     Ok(pending.verify(&records)?)
 }

@@ -3,9 +3,8 @@
 use super::{ListenerNote, ServeError, watch::Watched};
 use crate::{
     config::{Config, Limits, Listener},
-    transport::{self, Handler, Listening, TlsError},
+    transport::{self, Handler, Listening, ServerTls, TlsError},
 };
-use rustls::ServerConfig;
 use std::sync::Arc;
 
 /// The listeners that are served.
@@ -22,7 +21,7 @@ struct Open {
 struct Wanted {
     listener: Listener,
     watched: Watched,
-    tls: Option<ServerConfig>,
+    tls: Option<ServerTls>,
 }
 
 impl Wanted {
@@ -36,9 +35,9 @@ impl Wanted {
     }
 }
 
-fn tls(listener: &Listener) -> Result<Option<ServerConfig>, TlsError> {
+fn tls(listener: &Listener) -> Result<Option<ServerTls>, TlsError> {
     let tls = listener.tls.as_ref();
-    tls.map(transport::server_config).transpose()
+    tls.map(transport::server_tls).transpose()
 }
 
 impl Listeners {

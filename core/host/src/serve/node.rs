@@ -13,10 +13,12 @@ use crate::{
     submission::{self, auth::Users},
     throttle::Paces,
     transport::{certificates, private_key},
+    trusted_certificates::{self, TrustedCertificates},
 };
 use convoke_calendar::{itip::Outgoing, tree::Limits};
 use convoke_ischedule::{Recipient, dkim};
 use convoke_sdk::remote::Kind;
+use jiff::Timestamp;
 use std::{fs, sync::Arc};
 
 /// What answers requests: the configuration, and all that was opened for it.
@@ -80,7 +82,7 @@ impl Node {
             .and_then(|listener| listener.users.as_deref());
         let users = Users::new(token, users, &config.server.domains[0])?;
         let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
-        warn_of_oddities(&config, &plugins);
+        warn_of_oddities(&config, &plugins)?;
         Ok(Self {
             delivery: Delivery::new(config.clone(), plugins.clone(), lasting.clone()),
             sender: Sender::new(client.clone(), plugins.clone(), signer.clone()),
@@ -160,12 +162,7 @@ fn settings(config: &Config, dns: &Dns) -> Result<Settings, ServeError> {
         None => None,
     };
     Ok(Settings {
-        ca: client
-            .ca
-            .as_deref()
-            .map(certificates)
-            .transpose()?
-            .unwrap_or_default(),
+        ca: TrustedCertificates::read_all(&client.ca)?,
         identity,
         dns: (!config.nameservers.is_empty()).then(|| dns.clone()),
         allow_networks: client.allow_networks.clone(),
@@ -198,7 +195,7 @@ pub(crate) fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
 }
 
 /// What is allowed but seldom meant.
-fn warn_of_oddities(config: &Config, plugins: &Plugins) {
+fn warn_of_oddities(config: &Config, plugins: &Plugins) -> Result<(), ServeError> {
     if !config.verification.required {
         tracing::warn!(
             "VERIFICATION IS OFF: anybody may speak for any domain but ours; set `verification.required = true` \
@@ -225,4 +222,19 @@ fn warn_of_oddities(config: &Config, plugins: &Plugins) {
             );
         }
     }
+    warn_of_client_authorities(config)
+}
+
+/// An authority that is bound to no domains vouches for every peer, which is seldom meant where a partner's self-signed
+/// certificate is listed (`openssl req -x509` makes it an authority).
+fn warn_of_client_authorities(config: &Config) -> Result<(), ServeError> {
+    let listed = config.listeners.iter().filter_map(|it| it.tls.as_ref());
+    let listed: Vec<_> = listed.flat_map(|tls| tls.client_ca.clone()).collect();
+    let trusted = TrustedCertificates::read_all(&listed)?;
+    for remark in trusted_certificates::remarks(&trusted, Timestamp::now().as_second()) {
+        if remark.odd {
+            tracing::warn!(event = "client-authority", "client_ca: {}", remark.text);
+        }
+    }
+    Ok(())
 }

@@ -33,8 +33,8 @@ impl Watched {
     /// The files of a listener.
     pub(super) fn listener(tls: Option<&Tls>) -> Self {
         let files = tls.map(|tls| {
-            let authority = tls.client_ca.iter();
-            [&tls.certificate, &tls.key].into_iter().chain(authority)
+            let trusted = tls.client_ca.iter().map(|it| &it.file);
+            [&tls.certificate, &tls.key].into_iter().chain(trusted)
         });
         Self::new(files.into_iter().flatten().cloned().collect())
     }
@@ -43,7 +43,8 @@ impl Watched {
     pub(super) fn client(client: &Client) -> Self {
         let identity = client.identity.iter();
         let identity = identity.flat_map(|(certificate, key)| [certificate, key]);
-        Self::new(client.ca.iter().chain(identity).cloned().collect())
+        let trusted = client.ca.iter().map(|it| &it.file);
+        Self::new(trusted.chain(identity).cloned().collect())
     }
 
     /// Whether a file has changed since the last time, or since this was made.

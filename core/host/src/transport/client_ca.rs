@@ -1,10 +1,13 @@
-//! Which client certificates are believed: those of the authorities in `client_ca`, and those listed in it themselves.
+//! Which client certificates are believed, and which domains they prove: what `client_ca` lists (see
+//! `trusted_certificates`).
 
-use crate::listed::{check_dates, is_listed};
+use crate::trusted_certificates::{TrustedCertificates, check_dates, proven_names};
+use convoke_types::Domain;
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
     client::danger::HandshakeSignatureValid,
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, UnixTime},
     server::{
         WebPkiClientVerifier,
@@ -16,26 +19,91 @@ use std::sync::Arc;
 /// Asks for a client certificate, does without one, and refuses a wrong one.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    ordinary: Arc<dyn ClientCertVerifier>,
-    listed: Vec<CertificateDer<'static>>,
+    entries: Vec<Entry>,
+    provider: Arc<CryptoProvider>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    trusted: TrustedCertificates,
+    /// For what its authorities issued; `None` if it has none.
+    issued: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Entry {
+    fn new(trusted: TrustedCertificates, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        trusted
+            .add_to(&mut roots)
+            .map_err(|error| error.to_string())?;
+        if roots.is_empty() {
+            return Ok(Self {
+                trusted,
+                issued: None,
+            });
+        }
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|error| error.to_string())?;
+        Ok(Self {
+            trusted,
+            issued: Some(verifier),
+        })
+    }
+
+    fn verify(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.trusted.lists(certificate) {
+            return check_dates(certificate, now).map(|()| ClientCertVerified::assertion());
+        }
+        match &self.issued {
+            Some(issued) => issued.verify_client_cert(certificate, intermediates, now),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        }
+    }
 }
 
 impl Verifier {
     pub(super) fn new(
-        listed: Vec<CertificateDer<'static>>,
+        listed: Vec<TrustedCertificates>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        for certificate in &listed {
-            roots
-                .add(certificate.clone())
-                .map_err(|error| error.to_string())?;
+        let entries = listed.into_iter().map(|it| Entry::new(it, &provider));
+        Ok(Self {
+            entries: entries.collect::<Result<_, _>>()?,
+            provider,
+        })
+    }
+
+    /// The domains that a client's chain proves: the DNS names of its certificate, each as far as an entry that
+    /// believes the chain reaches.
+    ///
+    /// Looked at after the handshake, as that says only that some entry believes it; and a session that is resumed
+    /// was not looked at since it began.
+    pub(super) fn proven(&self, chain: &[CertificateDer<'_>]) -> Vec<Domain> {
+        let Some((certificate, intermediates)) = chain.split_first() else {
+            return Vec::new();
+        };
+        let names = proven_names(certificate);
+        let mut proven: Vec<Domain> = Vec::new();
+        for entry in &self.entries {
+            if names.is_empty() || proven == names {
+                break;
+            }
+            let verified = entry.verify(certificate, intermediates, UnixTime::now());
+            if verified.is_ok() {
+                let narrowed = names.iter().flat_map(|it| entry.trusted.narrow(it.clone()));
+                proven.extend(narrowed);
+                proven.sort_unstable();
+                proven.dedup();
+            }
         }
-        let ordinary = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-            .allow_unauthenticated()
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { ordinary, listed })
+        proven
     }
 }
 
@@ -59,11 +127,16 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if is_listed(certificate, &self.listed) {
-            return check_dates(certificate, now).map(|()| ClientCertVerified::assertion());
+        let mut problem = CertificateError::UnknownIssuer.into();
+        for entry in &self.entries {
+            match entry.verify(certificate, intermediates, now) {
+                Ok(verified) => return Ok(verified),
+                // That another file knows nothing of it does not tell what is wrong.
+                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
+                Err(error) => problem = error,
+            }
         }
-        self.ordinary
-            .verify_client_cert(certificate, intermediates, now)
+        Err(problem)
     }
 
     fn verify_tls12_signature(
@@ -72,8 +145,8 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ordinary
-            .verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -82,11 +155,12 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ordinary
-            .verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.ordinary.supported_verify_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }

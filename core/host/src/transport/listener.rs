@@ -1,6 +1,6 @@
 //! A listening socket and its connections.
 
-use super::{Arrival, Body, Response, linger::Lingering, tls};
+use super::{Arrival, Body, Response, ServerTls, linger::Lingering};
 use crate::config::{Limits, Listener, Role};
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -13,7 +13,6 @@ use hyper_util::{
         graceful::{GracefulShutdown, Watcher},
     },
 };
-use rustls::ServerConfig;
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin,
     sync::Arc, time::Duration,
@@ -77,15 +76,12 @@ impl Bound {
     /// Serves connections until told to stop, with TLS if there is a configuration for it.
     pub fn serve(
         self,
-        tls: Option<ServerConfig>,
+        tls: Option<ServerTls>,
         handler: Arc<dyn Handler>,
         limits: &Limits,
     ) -> Listening {
         let (stop, stopped) = watch::channel(false);
-        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(
-            tls.map(Arc::new),
-            limits,
-        )));
+        let settings = Arc::new(ArcSwap::from_pointee(Settings::new(tls, limits)));
         let server = Arc::new(Server {
             role: self.role,
             settings: settings.clone(),
@@ -105,8 +101,8 @@ impl Bound {
 
 impl Listening {
     /// Uses other certificates and limits from the next connection on; how many connections there may be stays.
-    pub fn use_settings(&self, tls: Option<ServerConfig>, limits: &Limits) {
-        let settings = Settings::new(tls.map(Arc::new), limits);
+    pub fn use_settings(&self, tls: Option<ServerTls>, limits: &Limits) {
+        let settings = Settings::new(tls, limits);
         self.settings.store(Arc::new(settings));
     }
 
@@ -137,7 +133,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 
 /// What a reload may change; a connection keeps what it began with.
 struct Settings {
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
     handshake_time: Duration,
     header_size: usize,
     header_fields: usize,
@@ -145,7 +141,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn new(tls: Option<Arc<ServerConfig>>, limits: &Limits) -> Self {
+    fn new(tls: Option<ServerTls>, limits: &Limits) -> Self {
         Self {
             tls,
             handshake_time: limits.handshake_time,
@@ -243,15 +239,14 @@ impl Server {
                 .serve(stream, settings, arrival, watcher, Version::Http1)
                 .await;
         };
-        let handshake = TlsAcceptor::from(tls).accept(stream);
+        let handshake = TlsAcceptor::from(tls.config.clone()).accept(stream);
         let stream = match tokio::time::timeout(settings.handshake_time, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(%address, "TLS handshake failed: {error}"),
             Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
         };
         let (_, session) = stream.get_ref();
-        let certificate = session.peer_certificates().and_then(<[_]>::first);
-        let client_domains = certificate.map(tls::domains).unwrap_or_default();
+        let client_domains = tls.proven(session);
         let version = if session.alpn_protocol() == Some(b"h2") {
             Version::Http2
         } else {

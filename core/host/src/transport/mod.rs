@@ -18,7 +18,7 @@ mod tls;
 
 pub(crate) use body::{BodyError, read_body};
 pub use listener::{Bound, Handler, Listening, bind};
-pub use tls::{TlsError, server_config};
+pub use tls::{ServerTls, TlsError, server_tls};
 pub(crate) use tls::{certificates, private_key};
 
 use bytes::Bytes;
@@ -37,6 +37,6 @@ pub type Response = http::Response<Full<Bytes>>;
 pub struct Arrival {
     /// Who connected.
     pub address: SocketAddr,
-    /// The domains that a verified client certificate names.
+    /// The domains that a client certificate proved.
     pub client_domains: Vec<Domain>,
 }

@@ -1,16 +1,17 @@
 //! Our certificates, and what client certificates prove.
 
 use super::client_ca;
+use crate::{config::TrustedFile, trusted_certificates::TrustedCertificates};
 use convoke_types::Domain;
 use rustls::{
-    ServerConfig,
+    ServerConfig, ServerConnection,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use x509_parser::extensions::GeneralName;
 
 /// The administrator's certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +61,26 @@ pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsErro
     })
 }
 
+/// What a listener needs for TLS.
+#[derive(Clone)]
+pub struct ServerTls {
+    pub(super) config: Arc<ServerConfig>,
+    clients: Option<Arc<client_ca::Verifier>>,
+}
+
+impl ServerTls {
+    /// The domains that a client proved in its handshake.
+    pub(super) fn proven(&self, session: &ServerConnection) -> Vec<Domain> {
+        match (&self.clients, session.peer_certificates()) {
+            (Some(clients), Some(chain)) => clients.proven(chain),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// TLS 1.2 or later with HTTP/2 and HTTP/1.1; client certificates are asked for if `client_ca` is set, and must then be
 /// right if they are there.
-pub fn server_config(tls: &crate::config::Tls) -> Result<ServerConfig, TlsError> {
+pub fn server_tls(tls: &crate::config::Tls) -> Result<ServerTls, TlsError> {
     let unusable = |reason: String| TlsError::Unusable {
         file: tls.certificate.clone(),
         reason,
@@ -71,41 +89,35 @@ pub fn server_config(tls: &crate::config::Tls) -> Result<ServerConfig, TlsError>
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(error.to_string()))?;
-    let builder = match &tls.client_ca {
+    let clients = clients(&tls.client_ca, provider)?;
+    let builder = match clients.clone() {
         None => builder.with_no_client_auth(),
-        Some(file) => {
-            let wrong = |reason: String| TlsError::File {
-                file: file.clone(),
-                what: "authority",
-                reason,
-            };
-            let verifier =
-                client_ca::Verifier::new(certificates(file)?, provider).map_err(wrong)?;
-            builder.with_client_cert_verifier(Arc::new(verifier))
-        }
+        Some(clients) => builder.with_client_cert_verifier(clients),
     };
     let mut config = builder
         .with_single_cert(certificates(&tls.certificate)?, private_key(&tls.key)?)
         .map_err(|error| unusable(error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(ServerTls {
+        config: Arc::new(config),
+        clients,
+    })
 }
 
-/// The domains that a verified client certificate names: its DNS subject alternative names, wildcards left out.
-pub(super) fn domains(certificate: &CertificateDer<'_>) -> Vec<Domain> {
-    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
-        return Vec::new();
+/// Who is believed to be a client; `None` if nobody is asked.
+fn clients(
+    listed: &[TrustedFile],
+    provider: Arc<CryptoProvider>,
+) -> Result<Option<Arc<client_ca::Verifier>>, TlsError> {
+    let Some(first) = listed.first() else {
+        return Ok(None);
     };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else {
-        return Vec::new();
+    let wrong = |reason: String| TlsError::File {
+        file: first.file.clone(),
+        what: "authority",
+        reason,
     };
-    let dns = names
-        .value
-        .general_names
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Domain::new(name).ok(),
-            _ => None,
-        });
-    dns.collect()
+    let trusted = TrustedCertificates::read_all(listed)?;
+    let verifier = client_ca::Verifier::new(trusted, provider).map_err(wrong)?;
+    Ok(Some(Arc::new(verifier)))
 }

@@ -1,0 +1,214 @@
+//! Certificates that the administrator listed: in `client_ca` of a listener, in `ca` of `[client]`.
+//!
+//! What a listed certificate may do follows from what it is:
+//!
+//! - An authority (basicConstraints with CA:TRUE) issues: what it signed is believed by the ordinary rules.
+//! - Any other is that very certificate, believed byte for byte, within its dates. It issues nothing.
+//!
+//! A self-signed certificate often calls itself an authority, which the ordinary rules refuse for a peer: that one, too,
+//! is believed byte for byte where it is shown itself. An entry with `domains` is believed for these domains alone,
+//! whatever the certificates say.
+//!
+//! Not done: a path length that an authority states for itself is not looked at, nor is revocation.
+
+use crate::{
+    certificate::{is_authority, names, subject, validity},
+    config::TrustedFile,
+    registrable::speaks_for,
+    transport::{TlsError, certificates},
+};
+use convoke_types::Domain;
+use rustls::{
+    CertificateError, Error, RootCertStore,
+    pki_types::{CertificateDer, UnixTime},
+};
+use std::path::PathBuf;
+
+/// The certificates of one file, and how far they are believed.
+#[derive(Clone, Debug)]
+pub struct TrustedCertificates {
+    /// The file.
+    pub file: PathBuf,
+    /// What is in it.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// The domains that they are believed for; empty: those in the certificates.
+    pub domains: Vec<Domain>,
+}
+
+impl TrustedCertificates {
+    /// Reads a file.
+    pub(crate) fn read(listed: &TrustedFile) -> Result<Self, TlsError> {
+        Ok(Self {
+            certificates: certificates(&listed.file)?,
+            file: listed.file.clone(),
+            domains: listed.domains.clone(),
+        })
+    }
+
+    /// Reads several files.
+    pub(crate) fn read_all(listed: &[TrustedFile]) -> Result<Vec<Self>, TlsError> {
+        listed.iter().map(Self::read).collect()
+    }
+
+    /// Whether they are believed for some domains only.
+    pub(crate) fn is_bound(&self) -> bool {
+        !self.domains.is_empty()
+    }
+
+    /// Whether `certificate` is one of them.
+    pub(crate) fn lists(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.certificates.iter().any(|one| one == certificate)
+    }
+
+    /// Those that issue.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.certificates.iter().filter(|one| is_authority(one))
+    }
+
+    /// Adds the authorities that are within their dates to `roots`.
+    pub(crate) fn add_to(&self, roots: &mut RootCertStore) -> Result<(), Error> {
+        for authority in self.authorities() {
+            if check_dates(authority, UnixTime::now()).is_ok() {
+                roots.add(authority.clone())?;
+            } else {
+                tracing::warn!(
+                    event = "authority-out-of-date",
+                    file = %self.file.display(),
+                    "the authority `{}` is not within its dates and vouches for nobody",
+                    subject(authority)
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether they are believed for a name of that domain.
+    pub(crate) fn reach(&self, domain: &Domain) -> bool {
+        !self.is_bound() || self.domains.iter().any(|bound| domain.is_within(bound))
+    }
+
+    /// What is left of speaking for `domain`: itself, or those of our domains that lie below it.
+    pub(crate) fn narrow(&self, domain: Domain) -> Vec<Domain> {
+        if self.reach(&domain) {
+            return vec![domain];
+        }
+        let below = self.domains.iter().filter(|it| speaks_for(&domain, it));
+        below.cloned().collect()
+    }
+
+    /// What the administrator should know of each certificate as one that clients show.
+    pub(crate) fn remarks(&self, now: i64) -> Vec<Remark> {
+        let remark = |certificate| self.remark(certificate, now);
+        self.certificates.iter().map(remark).collect()
+    }
+
+    fn remark(&self, certificate: &CertificateDer<'_>, now: i64) -> Remark {
+        let (file, who) = (self.file.display(), subject(certificate));
+        let dates = validity(certificate);
+        if dates.is_none_or(|(from, until)| now < from || until < now) {
+            return Remark::odd(format!(
+                "{file}: `{who}` is not within its dates and proves nothing; replace it"
+            ));
+        }
+        let bound = listing(&self.domains);
+        if is_authority(certificate) {
+            return if self.is_bound() {
+                Remark::fine(format!("{file}: the authority `{who}` vouches for {bound}"))
+            } else {
+                Remark::odd(format!(
+                    "{file}: the authority `{who}` vouches for every domain; write {{ file = {:?}, domains = [\"…\"] }} to bind it to its own",
+                    self.file.display().to_string()
+                ))
+            };
+        }
+        let speaks: Vec<Domain> = proven_names(certificate)
+            .into_iter()
+            .flat_map(|name| self.narrow(name))
+            .collect();
+        if speaks.is_empty() {
+            return Remark::odd(format!(
+                "{file}: the certificate `{who}` names no domain that it could speak for"
+            ));
+        }
+        let speaks = listing(&speaks);
+        Remark::fine(format!(
+            "{file}: the certificate `{who}` itself speaks for {speaks}"
+        ))
+    }
+}
+
+/// Something that the administrator should know of a listed certificate.
+pub(crate) struct Remark {
+    /// Whether it is worth a warning.
+    pub(crate) odd: bool,
+    /// In one sentence.
+    pub(crate) text: String,
+}
+
+impl Remark {
+    const fn odd(text: String) -> Self {
+        Self { odd: true, text }
+    }
+
+    const fn fine(text: String) -> Self {
+        Self { odd: false, text }
+    }
+}
+
+/// Remarks shown of one file; a system's bundle of authorities has hundreds.
+const MOST_REMARKS: usize = 10;
+
+/// What the administrator should know of the files of a `client_ca`: each thing once.
+pub(crate) fn remarks(entries: &[TrustedCertificates], now: i64) -> Vec<Remark> {
+    let mut all: Vec<Remark> = Vec::new();
+    for entry in entries {
+        let remarks = entry.remarks(now);
+        let more = remarks.len().saturating_sub(MOST_REMARKS);
+        for remark in remarks.into_iter().take(MOST_REMARKS) {
+            if !all.iter().any(|told| told.text == remark.text) {
+                all.push(remark);
+            }
+        }
+        if more > 0 {
+            let file = entry.file.display();
+            all.push(Remark::odd(format!(
+                "{file}: {more} more certificates; list those of your partners alone"
+            )));
+        }
+    }
+    all
+}
+
+fn listing(domains: &[Domain]) -> String {
+    let names: Vec<&str> = domains.iter().map(Domain::as_str).collect();
+    names.join(", ")
+}
+
+/// The domains that a certificate speaks for: its DNS names. Wildcards, addresses, URIs, the common name and public
+/// suffixes prove nothing.
+pub(crate) fn proven_names(certificate: &CertificateDer<'_>) -> Vec<Domain> {
+    let names = names(certificate).into_iter();
+    let mut domains: Vec<Domain> = names
+        .filter_map(|name| Domain::new(&name).ok())
+        .filter(|domain| speaks_for(domain, domain))
+        .collect();
+    domains.sort_unstable();
+    domains.dedup();
+    domains
+}
+
+/// Whether a certificate is within its dates.
+pub(crate) fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let wrong = |problem| Err(Error::InvalidCertificate(problem));
+    let Some((from, until)) = validity(certificate) else {
+        return wrong(CertificateError::BadEncoding);
+    };
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < from {
+        return wrong(CertificateError::NotValidYet);
+    }
+    if until < now {
+        return wrong(CertificateError::Expired);
+    }
+    Ok(())
+}
