@@ -10,7 +10,7 @@ mod message;
 pub use message::{answer, read_answer, request};
 
 use crate::{
-    itip::Owner,
+    itip::{Owner, PartStat},
     recurrence::{Instance, RecurrenceError, Series},
     rule::Work,
     time::{Period, values},
@@ -113,17 +113,12 @@ fn kind(event: &Component, owner: Option<&Owner>) -> Option<BusyType> {
     if says("TRANSP", "TRANSPARENT") || says("STATUS", "CANCELLED") {
         return None;
     }
-    let attendee = owner.and_then(|owner| owner.attendee(event));
-    let answered = |value: &str| {
-        attendee
-            .and_then(|line| line.param("PARTSTAT"))
-            .is_some_and(|it| it.eq_ignore_ascii_case(value))
-    };
+    let answer = owner.and_then(|owner| owner.partstat(event));
     // Who handed the invitation on does not attend (RFC 5546 §3.2.2.3).
-    if answered("DECLINED") || answered("DELEGATED") {
+    if matches!(answer, Some(PartStat::Declined | PartStat::Delegated)) {
         return None;
     }
-    let tentative = says("STATUS", "TENTATIVE") || answered("TENTATIVE");
+    let tentative = says("STATUS", "TENTATIVE") || answer == Some(PartStat::Tentative);
     Some(if tentative {
         BusyType::BusyTentative
     } else {

@@ -91,7 +91,7 @@ impl From<Domain> for String {
 
 /// A calendar user address (RFC 5545 §3.3.3): a URI, nearly always `mailto:`.
 ///
-/// Normalised on reading: the scheme and the domain are lower-case, a `mailto:` query and percent-encoding are
+/// Normalised on reading: the scheme, the domain and a `urn:uuid:` are lower-case, a `mailto:` query and percent-encoding are
 /// undone, a bare `user@host` is read as `mailto:user@host` (Cyrus sends those). The local part keeps its case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -217,10 +217,15 @@ fn other_uri(text: &str) -> Result<CalendarAddress, &'static str> {
     }
     let url = Url::parse(text).map_err(|_| "it is not an absolute URI")?;
     let domain = url.host_str().and_then(|host| Domain::new(host).ok());
-    Ok(CalendarAddress {
-        uri: url.into(),
-        domain,
-    })
+    let mut uri = String::from(url);
+    // RFC 8141 §3.1, RFC 9562 §4: neither `URN:UUID:` nor the digits of a UUID have a case.
+    if uri
+        .get(..9)
+        .is_some_and(|it| it.eq_ignore_ascii_case("urn:uuid:"))
+    {
+        uri.make_ascii_lowercase();
+    }
+    Ok(CalendarAddress { uri, domain })
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -372,6 +377,7 @@ mod tests {
                 "https://cal.example.org/principals/anna",
             ),
             ("urn:uuid:1f0c", "urn:uuid:1f0c"),
+            ("URN:UUID:1F0C", "urn:uuid:1f0c"),
         ] {
             assert_eq!(CalendarAddress::new(text).unwrap().as_str(), uri);
         }

@@ -2,6 +2,7 @@
 
 mod copy;
 mod desk;
+mod guests;
 mod import;
 mod local;
 mod plugins;

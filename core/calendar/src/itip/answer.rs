@@ -9,7 +9,7 @@ use super::instance::{InstanceKey, Range, recurs};
 use super::noted::{comment, progress, record, version_answered};
 use super::object::Object;
 use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
-use super::people::{PartStat, address_of, attendee, attendee_mut};
+use super::people::{PartStat, address_of, attendee, attendees_mut};
 use super::request::is_cancelled;
 use super::revision::{Revision, sequence};
 use super::series::Search;
@@ -153,10 +153,10 @@ fn spread(
         let line = attendee(instance, &replier).filter(|_| known);
         let recorded = line.and_then(|line| utc(line.param(REPLY_DTSTAMP)?));
         let is_meant = line.is_some_and(|line| meant(key, instance, line));
-        if is_meant
-            && recorded.is_none_or(|at| at <= spoken)
-            && let Some(line) = attendee_mut(instance, &replier)
-        {
+        if !is_meant || recorded.is_some_and(|at| at > spoken) {
+            continue;
+        }
+        for line in attendees_mut(instance, &replier) {
             line.set_param("PARTSTAT", partstat.as_str());
             line.remove_param("RSVP");
         }

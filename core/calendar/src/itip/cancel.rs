@@ -6,7 +6,7 @@
 use super::instance::{InstanceKey, Range, recurs};
 use super::object::{Object, retain_dates};
 use super::own::{COMMENT_FROM, Role};
-use super::people::person;
+use super::people::{Owner, person};
 use super::request::is_cancelled;
 use super::revision::Revision;
 use super::series::Search;
@@ -49,21 +49,30 @@ enum Scope {
 }
 
 impl Scope {
-    fn of(notice: &Component, role: Role) -> Self {
+    fn of(notice: &Component, role: Role, target: &Component) -> Self {
         let attendees: Vec<Property> = notice.all("ATTENDEE").cloned().collect();
         // RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited.
-        let concerns_owner = match role {
+        let is_owners_end = match role {
             Role::Attendee(owner) => {
-                attendees.is_empty() || attendees.iter().any(|line| owner.is(line))
+                attendees.is_empty()
+                    || (attendees.iter().any(|line| owner.is(line))
+                        && !stays(owner, &attendees, target))
             }
             Role::Organizer => attendees.is_empty(),
         };
-        if is_cancelled(notice) || concerns_owner {
+        if is_cancelled(notice) || is_owners_end {
             Self::All
         } else {
             Self::Without(attendees)
         }
     }
+}
+
+/// Whether one who is uninvited at some addresses is still invited at another of its own.
+fn stays(owner: &Owner, uninvited: &[Property], target: &Component) -> bool {
+    let gone: HashSet<String> = uninvited.iter().map(person).collect();
+    let mut lines = owner.attendees(target);
+    lines.any(|line| !gone.contains(&person(line)))
 }
 
 fn whole(object: &mut Object, notice: &Component, role: Role) {
@@ -73,17 +82,16 @@ fn whole(object: &mut Object, notice: &Component, role: Role) {
     if !is_news(notice, leading) {
         return;
     }
-    match Scope::of(notice, role) {
-        Scope::All => {
-            for component in object.components_mut() {
-                call_off(component, notice);
-            }
-        }
-        Scope::Without(attendees) => {
-            for component in object.components_mut() {
-                uninvite(component, &attendees, notice);
-            }
-        }
+    for component in object.components_mut() {
+        part(component, notice, role);
+    }
+}
+
+/// What a CANCEL does to one component of the copy.
+fn part(component: &mut Component, notice: &Component, role: Role) {
+    match Scope::of(notice, role, component) {
+        Scope::All => call_off(component, notice),
+        Scope::Without(attendees) => uninvite(component, &attendees, notice, role),
     }
 }
 
@@ -108,10 +116,7 @@ fn instance(
         }
         _ => return, // older than what is known, or about an instance that was never here
     };
-    match Scope::of(notice, role) {
-        Scope::All => call_off(&mut target, notice),
-        Scope::Without(attendees) => uninvite(&mut target, &attendees, notice),
-    }
+    part(&mut target, notice, role);
     object.instances.insert(key, target);
 }
 
@@ -130,11 +135,11 @@ fn future(
     if !is_news(notice, master) {
         return;
     }
-    if let Scope::Without(attendees) = Scope::of(notice, role) {
+    if let Scope::Without(attendees) = Scope::of(notice, role, master) {
         // Whoever else is dropped from some instances on is shown on the whole as before: instances that are not
         // written out have no attendees of their own.
         for (_, later) in object.instances.range_mut(key..) {
-            uninvite(later, &attendees, notice);
+            uninvite(later, &attendees, notice, role);
         }
         return;
     }
@@ -203,12 +208,21 @@ fn call_off(component: &mut Component, notice: &Component) {
     take_version(component, notice);
 }
 
-fn uninvite(component: &mut Component, attendees: &[Property], notice: &Component) {
+fn uninvite(component: &mut Component, attendees: &[Property], notice: &Component, role: Role) {
     let gone: HashSet<String> = attendees.iter().map(person).collect();
     component
         .properties
         .retain(|line| !line.is("ATTENDEE") || !gone.contains(&person(line)));
-    take_version(component, notice);
+    match role {
+        // To the organizer each address is a guest of its own: the SEQUENCE of this notice is not that of the meeting
+        // which goes on for the other address, and would make its updates look old.
+        Role::Attendee(owner) if attendees.iter().any(|line| owner.is(line)) => {
+            let known = Revision::of(component);
+            let stamp = known.stamp.max(Revision::of(notice).stamp);
+            Revision { stamp, ..known }.write(component);
+        }
+        _ => take_version(component, notice),
+    }
 }
 
 /// The version of the CANCEL, and why.

@@ -1,7 +1,7 @@
 //! Delegation as an organizer's copy shows it (RFC 5546 §3.2.2.3, §4.2.5 to §4.2.7).
 
 use super::own::strip_local;
-use super::people::{PartStat, address_of, attendee, attendee_mut};
+use super::people::{PartStat, address_of, attendee, attendees_mut};
 use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
 
@@ -70,7 +70,7 @@ pub(super) fn declined_for(said: &Property, target: &Component) -> Option<Calend
 
 /// RFC 5546 §4.2.7: the delegator is asked again.
 pub(super) fn reopen(target: &mut Component, delegator: &CalendarAddress) {
-    if let Some(line) = attendee_mut(target, delegator) {
+    for line in attendees_mut(target, delegator) {
         line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
         line.set_param("RSVP", "TRUE");
         line.remove_param("DELEGATED-TO");

@@ -12,6 +12,7 @@
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
+//! | `redact` | what never leaves its owner's calendar |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
@@ -34,6 +35,7 @@ mod outgoing;
 mod own;
 mod people;
 mod receive;
+mod redact;
 mod refresh;
 mod reply;
 mod request;

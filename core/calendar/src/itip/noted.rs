@@ -1,7 +1,7 @@
 //! What is noted of an answer on the organizer's copy: the attendee's line, how far it is with a to-do, what it says.
 
 use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
-use super::people::{PartStat, address_of, attendee, attendee_mut, is_attendee};
+use super::people::{PartStat, address_of, attendee, attendees_mut, is_attendee};
 use super::revision::{Revision, basic};
 use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -16,15 +16,18 @@ pub(super) fn version_answered(answer: &Component, about: &Component) -> Revisio
     }
 }
 
-/// The attendee's line as it stands after the answer.
+/// The attendee's line, each time it stands on the list, as it is after the answer.
 pub(super) fn record(target: &mut Component, answer: &Component, said: &Property) {
     let revision = version_answered(answer, target);
     let Some(address) = address_of(said) else {
         return;
     };
-    let Some(line) = attendee_mut(target, &address) else {
-        return;
-    };
+    for line in attendees_mut(target, &address) {
+        record_on(line, revision, answer, said);
+    }
+}
+
+fn record_on(line: &mut Property, revision: Revision, answer: &Component, said: &Property) {
     line.set_param("PARTSTAT", PartStat::of(said).as_str());
     if PartStat::of(said) != PartStat::NeedsAction {
         line.remove_param("RSVP"); // it has been answered
@@ -85,11 +88,10 @@ pub(super) fn progress(target: &mut Component, answer: &Component, replier: &Cal
         !is(replier) && !organizer.as_ref().is_some_and(is)
     });
     if others {
-        if let (Some(percent), Some(line)) = (
-            answer.value("PERCENT-COMPLETE"),
-            attendee_mut(target, replier),
-        ) {
-            line.set_param(REPLY_PERCENT, percent);
+        if let Some(percent) = answer.value("PERCENT-COMPLETE") {
+            for line in attendees_mut(target, replier) {
+                line.set_param(REPLY_PERCENT, percent);
+            }
         }
         return;
     }

@@ -1,8 +1,8 @@
 //! Messages that go out.
 
 use super::object::Object;
-use super::own::{strip_local, strip_private};
 use super::people::attendee;
+use super::redact::{redact, redact_calendar};
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
@@ -21,14 +21,17 @@ pub struct Outgoing {
     pub recipients: Vec<CalendarAddress>,
 }
 
-/// A submitted message as it may leave the server: without what is of the sender's own copy, which is what RFC 6638
-/// §7 keeps out of messages (SCHEDULE-AGENT, SCHEDULE-STATUS, SCHEDULE-FORCE-SEND) and what was noted on attendees.
+/// A submitted message as it may leave the server: without what is of the sender's own copy, see `redact`.
 ///
 /// Ask [`addressees`](fn@super::addressees) before, as it heeds SCHEDULE-AGENT.
 #[must_use]
 pub fn for_sending(message: &Message) -> Message {
     let mut message = message.clone();
-    message.components_mut().for_each(strip_local);
+    let method = message.method();
+    for component in message.components_mut() {
+        redact(component, method);
+    }
+    redact_calendar(message.root_mut());
     message
 }
 
@@ -38,9 +41,12 @@ const PRODUCT: &str = "-//Convoke//Convoke//EN";
 /// A message about components, with the time zones that they name.
 pub(super) fn compose(
     method: Method,
-    components: Vec<Component>,
+    mut components: Vec<Component>,
     zones: &Calendar,
 ) -> Result<Message, MessageError> {
+    for component in &mut components {
+        redact(component, method);
+    }
     let mut calendar = Calendar::new();
     let root = calendar.root_mut();
     root.push(Property::new("VERSION", "2.0"));
@@ -80,7 +86,7 @@ pub(super) fn latest_for(
 /// A stored component as it goes into a message.
 pub(super) fn for_message(component: &Component, now: Timestamp) -> Component {
     let mut component = component.clone();
-    strip_private(&mut component);
+    component.remove("REQUEST-STATUS");
     component.set(Property::new("DTSTAMP", basic(now)));
     component
 }

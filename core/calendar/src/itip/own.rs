@@ -1,9 +1,11 @@
-//! What in an object belongs to the calendar user whose copy it is, and what never leaves that copy.
+//! What in an object belongs to the calendar user whose copy it is. What of it never leaves is [`redact`](super::redact)'s.
 
 use super::people::{Owner, PartStat, address_of, by_person, person};
+use super::redact::{is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::Revision;
 use super::schedule::Schedule;
+use crate::message::Method;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use std::cmp::Ordering;
@@ -34,7 +36,7 @@ const PERSONAL_X: [&str; 9] = [
 ];
 
 /// How far I am with a to-do (RFC 6638 §3.2.2.1).
-const PROGRESS: [&str; 3] = ["STATUS", "PERCENT-COMPLETE", "COMPLETED"];
+pub(super) const PROGRESS: [&str; 3] = ["STATUS", "PERCENT-COMPLETE", "COMPLETED"];
 
 /// Parameters about transport that belong to one server's copy (RFC 6638 §7); none goes into a message.
 const SCHEDULING: [&str; 3] = ["SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"];
@@ -64,13 +66,6 @@ pub(super) fn strip_local(component: &mut Component) {
     }
 }
 
-/// Takes out of a component what its owner keeps to itself, for a message about it.
-pub(super) fn strip_private(component: &mut Component) {
-    strip_local(component);
-    component.components.retain(|inner| !inner.is("VALARM"));
-    component.remove("REQUEST-STATUS");
-}
-
 /// A component of a message as the owner keeps it: the organizer's wins, the owner's own stays as it was in `before`.
 pub(super) fn blend(
     incoming: &Component,
@@ -83,10 +78,16 @@ pub(super) fn blend(
     strip_local(&mut component);
     if let Some(before) = before {
         keep_personal(before, &mut component, role);
+        if !is_other_work(before, incoming, zones) {
+            keep_progress(before, &mut component, role);
+        }
         keep_transport(before, &mut component);
         match role {
             Role::Attendee(owner) => keep_answer(owner, before, incoming, &mut component, zones),
-            Role::Organizer => keep_answers(before, incoming, &mut component, zones),
+            Role::Organizer => {
+                restore(before, &mut component);
+                keep_answers(before, incoming, &mut component, zones);
+            }
         }
     }
     component
@@ -94,29 +95,21 @@ pub(super) fn blend(
 
 /// Copies what is personal from one version of a component to the next.
 pub(super) fn keep_personal(before: &Component, component: &mut Component, role: Role) {
-    let mut names: Vec<&str> = PERSONAL.iter().chain(&PERSONAL_X).copied().collect();
-    // Cancelled it is by the organizer, not by the owner.
-    if before.is("VTODO") && !is_cancelled(before) && !is_cancelled(component) {
-        names.extend(PROGRESS);
+    for name in PERSONAL.iter().chain(&PERSONAL_X) {
+        keep(name, before, component, role);
     }
-    for name in names {
-        // The organizer's own message holds the organizer's own wishes; an attendee's stay over it.
-        let replace = match role {
-            Role::Attendee(_) => before.get(name).is_some(),
-            Role::Organizer => component.get(name).is_none(),
-        };
-        if replace {
-            component.remove(name);
-            component.properties.extend(before.all(name).cloned());
-        }
-    }
-    let unknown: Vec<Property> = before
-        .properties
-        .iter()
-        .filter(|line| is_private(line) && component.get(&line.name).is_none())
-        .cloned()
-        .collect();
+    // What programs keep for themselves, in properties and in components of their own.
+    let unknown = before.properties.iter().filter(|line| {
+        is_extension(&line.name) && !is_shared(&line.name) && component.get(&line.name).is_none()
+    });
+    let unknown: Vec<Property> = unknown.cloned().collect();
     component.properties.extend(unknown);
+    let inner = before.components.iter().filter(|inner| {
+        let known = |it: &Component| it.is(&inner.name);
+        is_extension(&inner.name) && !component.components.iter().any(known)
+    });
+    let inner: Vec<Component> = inner.cloned().collect();
+    component.components.extend(inner);
     let has_alarms = component.components.iter().any(|inner| inner.is("VALARM"));
     if matches!(role, Role::Attendee(_)) || !has_alarms {
         component.components.retain(|inner| !inner.is("VALARM"));
@@ -125,10 +118,26 @@ pub(super) fn keep_personal(before: &Component, component: &mut Component, role:
     }
 }
 
-fn is_private(line: &Property) -> bool {
-    line.name
-        .get(..2)
-        .is_some_and(|start| start.eq_ignore_ascii_case("X-"))
+/// How far its owner is with a to-do; it holds as long as it is the same to-do, at the same time.
+pub(super) fn keep_progress(before: &Component, component: &mut Component, role: Role) {
+    // Cancelled it is by the organizer, not by the owner.
+    if before.is("VTODO") && !is_cancelled(before) && !is_cancelled(component) {
+        for name in PROGRESS {
+            keep(name, before, component, role);
+        }
+    }
+}
+
+fn keep(name: &str, before: &Component, component: &mut Component, role: Role) {
+    // The organizer's own message holds the organizer's own wishes; an attendee's stay over it.
+    let replace = match role {
+        Role::Attendee(_) => before.get(name).is_some(),
+        Role::Organizer => component.get(name).is_none(),
+    };
+    if replace {
+        component.remove(name);
+        component.properties.extend(before.all(name).cloned());
+    }
 }
 
 /// SCHEDULE-AGENT and SCHEDULE-STATUS are the copy's own (RFC 6638 §7).
@@ -153,7 +162,7 @@ fn keep_transport(before: &Component, component: &mut Component) {
     }
 }
 
-/// The owner's own answer: it stands until the organizer asks anew.
+/// The owner's own answers, at each of its addresses: they stand until the organizer asks anew.
 fn keep_answer(
     owner: &Owner,
     before: &Component,
@@ -161,32 +170,22 @@ fn keep_answer(
     component: &mut Component,
     zones: &Zones,
 ) {
-    let Some(old) = owner.attendee(before).cloned() else {
-        return;
-    };
-    let Some(line) = component
-        .properties
-        .iter_mut()
-        .find(|it| it.is("ATTENDEE") && owner.is(it))
-    else {
-        return;
-    };
-    if asks_anew(&old, line, before, incoming, zones) {
-        return;
-    }
-    for name in ["PARTSTAT", "DELEGATED-TO"] {
-        match old
-            .params
-            .iter()
-            .find(|param| param.name.eq_ignore_ascii_case(name))
-        {
-            Some(param) => {
-                line.remove_param(name);
-                line.params.push(param.clone());
-            }
-            None => {
-                line.remove_param(name);
-            }
+    let known = by_person(before);
+    for line in &mut component.properties {
+        if !(line.is("ATTENDEE") && owner.is(line)) {
+            continue;
+        }
+        let Some(old) = known.get(&person(line)) else {
+            continue; // invited at one more address
+        };
+        if asks_anew(old, line, before, incoming, zones) {
+            continue;
+        }
+        for name in ["PARTSTAT", "DELEGATED-TO"] {
+            line.remove_param(name);
+            let answer = old.params.iter();
+            let answer = answer.filter(|param| param.name.eq_ignore_ascii_case(name));
+            line.params.extend(answer.cloned());
         }
     }
 }
@@ -202,22 +201,40 @@ fn asks_anew(
     if PartStat::of(old) == PartStat::NeedsAction {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
-    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
+    let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
     match Revision::of(incoming).cmp(&Revision::of(before)) {
         Ordering::Less => return false,
-        // Peers that neither count nor look at the clock (twice in a second) reschedule all the same.
-        Ordering::Equal => return was.is_moved_in(&is),
+        Ordering::Equal => return is_moved(before, incoming, zones),
         Ordering::Greater => {}
     }
-    let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
     // RFC 5546 §3.2.2.1: rescheduled.
-    (counted_up && was != is)
-        // Peers that do not count reschedule all the same. What only went away did not move (RFC 5546 §4.5.3).
-        || was.is_moved_in(&is)
+    is_moved(before, incoming, zones)
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more.
         || (counted_up && line.param("PARTSTAT").is_some())
         // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
         || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
+}
+
+/// Whether a version that is not older is at other times: what was answered was about the old ones.
+fn is_moved(before: &Component, incoming: &Component, zones: &Zones) -> bool {
+    let [known, told] = [before, incoming].map(Revision::of);
+    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
+    // Peers that neither count nor look at the clock (twice in a second) reschedule all the same. What only went away did
+    // not move (RFC 5546 §4.5.3).
+    told >= known && ((told.sequence > known.sequence && was != is) || was.is_moved_in(&is))
+}
+
+/// Whether a version of a to-do that is not older is at other times, so that what was done was for the old ones.
+///
+/// What only comes (a DUE where there was none) gives more time for the same work: the example of RFC 5546 §4.5.6.
+fn is_other_work(before: &Component, incoming: &Component, zones: &Zones) -> bool {
+    if !before.is("VTODO") {
+        return false;
+    }
+    let [known, told] = [before, incoming].map(Revision::of);
+    let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
+    let repeats_now = told.sequence > known.sequence && was.recurs() != is.recurs();
+    told >= known && (repeats_now || was.is_moved_in(&is))
 }
 
 /// Whether a later version of a component is at other times.
@@ -243,8 +260,10 @@ fn keep_answers(
         let Some(old) = known.get(&person(line)) else {
             continue;
         };
-        // Even then an answer to the old version must be told from one to the new.
-        for name in RECORDS {
+        // Even then an answer to the old version must be told from one to the new. How far somebody was with a to-do is
+        // no such thing.
+        let records = RECORDS.iter();
+        for name in records.filter(|name| !asks_anew || **name != REPLY_PERCENT) {
             if let Some(value) = old.param(name) {
                 line.set_param(name, value);
             }
@@ -275,14 +294,14 @@ fn bare(component: &Component, role: Role) -> Component {
         "REQUEST-STATUS",
     ];
     let mut bare = component.clone();
-    strip_private(&mut bare);
+    redact(&mut bare, Method::Request);
     let is_todo = component.is("VTODO");
     bare.properties.retain(|line| {
         let named = |names: &[&str]| names.iter().any(|name| line.is(name));
         !(named(&PERSONAL)
             || named(&BOOKKEEPING)
             || (is_todo && named(&PROGRESS))
-            || is_private(line)
+            || (is_extension(&line.name) && named(&PERSONAL_X))
             || matches!(role, Role::Attendee(owner) if line.is("ATTENDEE") && owner.is(line)))
     });
     for line in &mut bare.properties {

@@ -1,4 +1,14 @@
 //! Calendar users in an object: whose copy it is, who attends, and how they answered.
+//!
+//! A list may name one person several times: by the main address and by an alias, or twice by one address. Every question
+//! about "her line" is answered here:
+//!
+//! | question | answer |
+//! | --- | --- |
+//! | is she invited? | as long as one of her lines is on the list |
+//! | how has she answered? | as the line that takes most of her time says ([`Owner::partstat`]) |
+//! | which line does an answer mark? | that of the address which answers, each time it stands there ([`attendees_mut`]) |
+//! | for which lines does she answer? | for each of her addresses on the list, by a REPLY from that address ([`Owner::lines`]) |
 
 use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
@@ -23,7 +33,14 @@ impl Owner<'_> {
 
     /// Whether an ATTENDEE or ORGANIZER line is this user's.
     pub(crate) fn is(&self, line: &Property) -> bool {
-        address_of(line).is_some_and(|address| self.answers_to(&address))
+        self.address_on(line).is_some()
+    }
+
+    /// Which of this user's addresses an ATTENDEE or ORGANIZER line names.
+    pub(super) fn address_on(&self, line: &Property) -> Option<CalendarAddress> {
+        let named = [address_of(line), mailbox_of(line)];
+        let mut named = named.into_iter().flatten();
+        named.find(|address| self.answers_to(address))
     }
 
     /// Whether this user is the ORGANIZER of a component.
@@ -31,12 +48,59 @@ impl Owner<'_> {
         component.get("ORGANIZER").is_some_and(|line| self.is(line))
     }
 
-    /// This user's ATTENDEE line.
-    pub(crate) fn attendee<'c>(&self, component: &'c Component) -> Option<&'c Property> {
+    /// This user's ATTENDEE lines, as they stand.
+    pub(crate) fn attendees<'c>(
+        &self,
+        component: &'c Component,
+    ) -> impl Iterator<Item = &'c Property> {
         component
             .properties
             .iter()
-            .find(|line| line.is("ATTENDEE") && self.is(line))
+            .filter(|line| line.is("ATTENDEE") && self.is(line))
+    }
+
+    /// The ATTENDEE line that speaks for this user: the one that takes most of its time, of equal ones the first.
+    pub(crate) fn attendee<'c>(&self, component: &'c Component) -> Option<&'c Property> {
+        self.attendees(component).reduce(louder)
+    }
+
+    /// How this user has answered; `None` if it is not on the list.
+    ///
+    /// Who declines by one address and accepts by another comes.
+    pub(crate) fn partstat(&self, component: &Component) -> Option<PartStat> {
+        self.attendee(component).map(PartStat::of)
+    }
+
+    /// One line for each of this user's addresses on the list: the one that speaks for that address.
+    pub(super) fn all_lines<'c>(&self, component: &'c Component) -> Vec<&'c Property> {
+        let mut lines: Vec<(String, &Property)> = Vec::new();
+        for line in self.attendees(component) {
+            let name = person(line);
+            match lines.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = louder(known, line),
+                None => lines.push((name, line)),
+            }
+        }
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// The same for an answer from each: who has handed the invitation on at one address answers by the others.
+    pub(super) fn lines<'c>(&self, component: &'c Component) -> Vec<&'c Property> {
+        let mut lines = self.all_lines(component);
+        let is_open = |line: &&Property| PartStat::of(line) != PartStat::Delegated;
+        if lines.iter().any(is_open) {
+            lines.retain(is_open);
+        }
+        lines
+    }
+}
+
+/// Of two lines of one person the one that takes more of its time.
+fn louder<'c>(one: &'c Property, other: &'c Property) -> &'c Property {
+    if PartStat::of(other).weight() > PartStat::of(one).weight() {
+        other
+    } else {
+        one
     }
 }
 
@@ -89,6 +153,17 @@ impl PartStat {
         known.unwrap_or(Self::NeedsAction)
     }
 
+    /// How much of its attendee's time it takes, against other answers of the same one.
+    const fn weight(self) -> u8 {
+        match self {
+            Self::Accepted | Self::Completed | Self::InProcess => 4,
+            Self::Tentative => 3,
+            Self::NeedsAction => 2,
+            Self::Delegated => 1,
+            Self::Declined => 0,
+        }
+    }
+
     /// What an ATTENDEE line says.
     pub(crate) fn of(line: &Property) -> Self {
         line.param("PARTSTAT")
@@ -107,31 +182,40 @@ pub(super) fn address_of(line: &Property) -> Option<CalendarAddress> {
     CalendarAddress::new(&line.value).ok()
 }
 
-/// The ATTENDEE line of a calendar user.
+/// The ATTENDEE line of an address; the one that speaks, if it stands there several times.
 pub(super) fn attendee<'c>(
     component: &'c Component,
     address: &CalendarAddress,
 ) -> Option<&'c Property> {
-    component
-        .properties
-        .iter()
-        .find(|line| is_attendee(line, address))
+    let lines = component.properties.iter();
+    lines
+        .filter(|line| is_attendee(line, address))
+        .reduce(louder)
 }
 
-/// The ATTENDEE line of a calendar user, to change it.
-pub(super) fn attendee_mut<'c>(
+/// The ATTENDEE lines of an address, to change all of them.
+pub(super) fn attendees_mut<'c>(
     component: &'c mut Component,
     address: &CalendarAddress,
-) -> Option<&'c mut Property> {
-    component
-        .properties
-        .iter_mut()
-        .find(|line| is_attendee(line, address))
+) -> impl Iterator<Item = &'c mut Property> {
+    let lines = component.properties.iter_mut();
+    lines.filter(move |line| is_attendee(line, address))
 }
 
 /// Whether a line is the ATTENDEE line of a calendar user.
 pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
-    line.is("ATTENDEE") && address_of(line).is_some_and(|it| it.same_user(address))
+    let is = |it: CalendarAddress| it.same_user(address);
+    line.is("ATTENDEE") && (address_of(line).is_some_and(is) || mailbox_of(line).is_some_and(is))
+}
+
+/// The mailbox beside an ATTENDEE that is named by what only its own server understands, such as `urn:uuid:` (EMAIL,
+/// RFC 7986 §6.2). Not of an ORGANIZER: whoever writes that line would choose whose meeting it is.
+fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
+    let scheme = line.value.trim_start().get(..7);
+    if !line.is("ATTENDEE") || scheme.is_some_and(|it| it.eq_ignore_ascii_case("mailto:")) {
+        return None;
+    }
+    CalendarAddress::new(line.param("EMAIL")?).ok()
 }
 
 /// What two lines of the same calendar user have in common.
@@ -143,10 +227,12 @@ pub(super) fn person(line: &Property) -> String {
     name.to_ascii_lowercase()
 }
 
-/// The ATTENDEE lines of a component by person, for lists that are long.
+/// The ATTENDEE lines of a component by person, for lists that are long; the one that speaks, where there are several.
 pub(super) fn by_person(component: &Component) -> HashMap<String, &Property> {
-    component
-        .all("ATTENDEE")
-        .map(|line| (person(line), line))
-        .collect()
+    let mut known: HashMap<String, &Property> = HashMap::new();
+    for line in component.all("ATTENDEE") {
+        let speaks = known.entry(person(line)).or_insert(line);
+        *speaks = louder(speaks, line);
+    }
+    known
 }

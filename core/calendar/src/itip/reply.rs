@@ -2,13 +2,13 @@
 
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
-use super::own::strip_local;
 use super::people::{Owner, PartStat, address_of};
 use super::request::is_cancelled;
 use super::revision::basic;
 use crate::message::{MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
+use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use std::rc::Rc;
 
@@ -41,13 +41,14 @@ pub enum ReplyError {
 
 /// The owner's answer to an invitation: to the whole and to every instance that it is invited to.
 ///
-/// Its own copy changes when the message is handed to [`sent`](fn@super::sent).
+/// One REPLY for each of the owner's addresses on the list, as to the organizer each is a guest of its own (RFC 5546
+/// §3.2.3: a REPLY is one attendee's). The own copy changes when they are handed to [`sent`](fn@super::sent).
 pub fn reply(
     existing: &Calendar,
     owner: &Owner,
     answer: PartStat,
     now: Timestamp,
-) -> Result<Outgoing, ReplyError> {
+) -> Result<Vec<Outgoing>, ReplyError> {
     let zones = Rc::new(Zones::of(existing, owner.timezone.clone()));
     let object = Object::of(existing, &zones).ok_or(ReplyError::NotSchedulable)?;
     let leading = object.leading().ok_or(ReplyError::NotSchedulable)?;
@@ -59,42 +60,65 @@ pub fn reply(
     }
     let invited: Vec<(&Component, &Property)> = object
         .components()
-        .filter_map(|component| Some((component, owner.attendee(component)?)))
+        .flat_map(|component| {
+            let lines = owner.lines(component).into_iter();
+            lines.map(move |line| (component, line))
+        })
         .collect();
-    let (_, own) = *invited.first().ok_or(ReplyError::NotInvited)?;
-    let originator = address_of(own).ok_or(ReplyError::NotInvited)?;
-    let components: Vec<Component> = invited
-        .iter()
-        .filter(|(component, _)| !is_cancelled(component))
+    if invited.is_empty() {
+        return Err(ReplyError::NotInvited);
+    }
+    let open = invited.iter();
+    let open = open.filter(|(component, _)| !is_cancelled(component));
+    let answers: Vec<Component> = open
         .map(|(component, line)| {
             let mut line = (*line).clone();
             line.set_param("PARTSTAT", answer.as_str());
             answer_to(component, line, now)
         })
         .collect();
-    if components.is_empty() {
+    if answers.is_empty() {
         return Err(ReplyError::Cancelled);
     }
-    send(existing, leading, components, originator)
+    send(existing, leading, answers, owner)
 }
 
-/// A REPLY of these components to the organizer.
+/// The answers as messages to the organizer: a REPLY from each address that answers.
 pub(super) fn send(
     existing: &Calendar,
     leading: &Component,
-    components: Vec<Component>,
-    originator: convoke_types::CalendarAddress,
-) -> Result<Outgoing, ReplyError> {
+    answers: Vec<Component>,
+    owner: &Owner,
+) -> Result<Vec<Outgoing>, ReplyError> {
     let organizer = leading
         .get("ORGANIZER")
         .and_then(address_of)
         .ok_or(ReplyError::NoOrganizer)?;
-    let message = compose(Method::Reply, components, existing).map_err(ReplyError::Odd)?;
-    Ok(Outgoing {
-        message,
-        originator,
-        recipients: vec![organizer],
-    })
+    let mut from: Vec<(CalendarAddress, Vec<Component>)> = Vec::new();
+    for mut answer in answers {
+        let line = answer.get_mut("ATTENDEE").ok_or(ReplyError::NotInvited)?;
+        let address = owner.address_on(line).ok_or(ReplyError::NotInvited)?;
+        if address_of(line)
+            .as_ref()
+            .is_none_or(|named| !owner.answers_to(named))
+        {
+            // Who answers must be the Originator (spec §5).
+            address.as_str().clone_into(&mut line.value);
+        }
+        match from.iter_mut().find(|(known, _)| known.same_user(&address)) {
+            Some((_, answers)) => answers.push(answer),
+            None => from.push((address, vec![answer])),
+        }
+    }
+    let messages = from.into_iter().map(|(originator, components)| {
+        let message = compose(Method::Reply, components, existing).map_err(ReplyError::Odd)?;
+        Ok(Outgoing {
+            message,
+            originator,
+            recipients: vec![organizer.clone()],
+        })
+    });
+    messages.collect()
 }
 
 fn is_answer(answer: PartStat, component: &Component) -> bool {
@@ -140,6 +164,5 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
             _ => {}
         }
     }
-    strip_local(&mut said);
     said
 }

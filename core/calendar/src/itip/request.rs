@@ -2,8 +2,10 @@
 
 use super::instance::{InstanceKey, derive};
 use super::object::{Object, same_component};
-use super::own::{Role, blend, is_only_own, is_rescheduled, keep_personal, strip_local};
-use super::people::{Owner, PartStat, address_of, attendee_mut, by_person, person};
+use super::own::{
+    Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
+};
+use super::people::{Owner, PartStat, by_person, person};
 use super::revision::Revision;
 use super::series::Search;
 use crate::message::Message;
@@ -187,18 +189,23 @@ fn rebased_for(
     zones: &Zones,
 ) -> Component {
     let mut instance = blend(told, Some(own), Role::Attendee(owner), zones);
-    let partstat = |it: &Component| owner.attendee(it).map(PartStat::of);
-    let answer = match (partstat(own), partstat(told)) {
-        // It was not answered by itself.
-        (Some(PartStat::NeedsAction), _) => partstat(series),
-        // What the organizer knows of the answer to the series says nothing about this instance; a question does.
-        (own, Some(told)) if told != PartStat::NeedsAction => own,
-        _ => None,
-    };
-    let address = owner.attendee(&instance).and_then(address_of);
-    let line = address.and_then(|address| attendee_mut(&mut instance, &address));
-    if let (Some(answer), Some(line)) = (answer, line) {
-        line.set_param("PARTSTAT", answer.as_str());
+    let answers = [own, told, series].map(by_person);
+    let partstat = |of: usize, name: &str| answers[of].get(name).map(|line| PartStat::of(line));
+    for line in &mut instance.properties {
+        if !(line.is("ATTENDEE") && owner.is(line)) {
+            continue;
+        }
+        let name = person(line);
+        let answer = match (partstat(0, &name), partstat(1, &name)) {
+            // It was not answered by itself.
+            (Some(PartStat::NeedsAction), _) => partstat(2, &name),
+            // What the organizer knows of the answer to the series says nothing about this instance; a question does.
+            (own, Some(told)) if told != PartStat::NeedsAction => own,
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            line.set_param("PARTSTAT", answer.as_str());
+        }
     }
     instance
 }
@@ -207,6 +214,7 @@ fn rebased_for(
 fn rebased(plain: &Component, own: &Component) -> Component {
     let mut instance = plain.clone();
     keep_personal(own, &mut instance, Role::Organizer);
+    keep_progress(own, &mut instance, Role::Organizer);
     let known = by_person(own);
     let lines = instance.properties.iter_mut();
     for line in lines.filter(|line| line.is("ATTENDEE")) {

@@ -42,6 +42,11 @@ impl Schedule {
         }
     }
 
+    /// Whether it stands for a series.
+    pub(super) fn recurs(&self) -> bool {
+        !(self.rules.is_empty() && self.added.is_empty())
+    }
+
     /// Whether something that both versions state is at another time; what only one of them states did not move.
     pub(super) fn is_moved_in(&self, later: &Self) -> bool {
         fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {

@@ -4,7 +4,7 @@ use super::address::delegates_of;
 use super::instance::{InstanceKey, recurs};
 use super::object::Object;
 use super::own::Role;
-use super::people::{Owner, address_of, attendee};
+use super::people::{Owner, address_of, attendee, person};
 use super::receive::{Change, change};
 use super::{
     add::{self, Added},
@@ -60,17 +60,21 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
 /// The attendee's copy after its answer.
 fn answered<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for answer in message.components() {
-        let Some(said) = owner.attendee(answer) else {
-            continue;
-        };
         let Some((key, mut component)) = target(&stored, answer) else {
             continue;
         };
-        say(&mut component, said, owner);
+        let mut answers = false;
+        for said in owner.attendees(answer) {
+            answers = true;
+            say(&mut component, said, owner);
+            delegates(&mut component, answer, said);
+        }
+        if !answers {
+            continue;
+        }
         if component.is("VTODO") {
             progress(&mut component, answer);
         }
-        delegates(&mut component, answer, said);
         match key {
             Some(key) => {
                 stored.instances.insert(key, component);
@@ -92,14 +96,24 @@ fn target(stored: &Object, answer: &Component) -> Option<(Option<InstanceKey>, C
     Some((Some(key), known.or_else(implied)?))
 }
 
-/// How the owner answers, on its line.
+/// How the owner answers, on the line of the address that answers; on its others, if that one is not on the list.
 fn say(component: &mut Component, said: &Property, owner: &Owner) {
-    let mut lines = component.properties.iter_mut();
-    let own = lines.find(|line| line.is("ATTENDEE") && owner.is(line));
-    let Some(line) = own else {
+    let name = person(said);
+    let is_listed = owner.attendees(component).any(|line| person(line) == name);
+    let mut is_said = false;
+    for line in &mut component.properties {
+        if line.is("ATTENDEE") && owner.is(line) && (!is_listed || person(line) == name) {
+            write_answer(line, said);
+            is_said = true;
+        }
+    }
+    if !is_said {
         // RFC 5546 §3.2.2.6: who was forwarded an invitation answers though it is not on the list.
-        return component.push(said.clone());
-    };
+        component.push(said.clone());
+    }
+}
+
+fn write_answer(line: &mut Property, said: &Property) {
     for name in ["PARTSTAT", "DELEGATED-TO", "SENT-BY"] {
         line.remove_param(name);
         let told = said
@@ -141,15 +155,12 @@ fn delegates(component: &mut Component, message: &Component, said: &Property) {
 /// The delegator's copy after it handed the invitation on (RFC 5546 §3.2.2.3).
 fn handed_on<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for told in message.components() {
-        let Some(said) = owner.attendee(told) else {
+        let delegates_it = |line: &Property| {
+            address_of(line).is_some_and(|address| !delegates_of(message, &address).is_empty())
+        };
+        let Some(said) = owner.attendees(told).find(|line| delegates_it(line)) else {
             continue;
         };
-        let Some(address) = address_of(said) else {
-            continue;
-        };
-        if delegates_of(message, &address).is_empty() {
-            continue;
-        }
         let Some((key, mut component)) = target(&stored, told) else {
             continue;
         };

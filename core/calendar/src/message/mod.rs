@@ -168,6 +168,11 @@ impl Message {
         of_kind(&self.calendar, self.kind)
     }
 
+    /// The VCALENDAR, to change what is not checked.
+    pub(crate) fn root_mut(&mut self) -> &mut Component {
+        self.calendar.root_mut()
+    }
+
     /// The components that it is about, to change what is not checked.
     pub(crate) fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let kind = self.kind.as_str();

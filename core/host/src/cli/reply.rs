@@ -13,6 +13,7 @@ use convoke_calendar::{
     itip::{self, Outgoing, Owner, PartStat},
     tree::{Calendar, Limits},
 };
+use convoke_ischedule::RecipientResponse;
 use convoke_sdk::CalendarUser;
 use convoke_types::{CalendarAddress, Uid};
 use jiff::{Timestamp, tz::TimeZone};
@@ -63,26 +64,35 @@ impl Reply {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let plugins = global.plugins().await?;
         let outgoing = compose(&plugins, &self.user, &self.uid, self.answer.into()).await?;
-        let submission = Submission::find(&self.host, global, &outgoing.originator)?;
-        let Outgoing {
-            message,
-            originator,
-            recipients,
-        } = outgoing;
-        let response = submission
-            .submit(&message, &originator, &recipients)
-            .await?;
-        send::show(&response.responses, global.json)
+        let submission = Submission::find(&self.host, global, &self.user)?;
+        let mut responses: Vec<RecipientResponse> = Vec::new();
+        for answer in &outgoing {
+            let told = submission.submit(&answer.message, &answer.originator, &answer.recipients);
+            merge(&mut responses, told.await?.responses);
+        }
+        send::show(&responses, global.json)
     }
 }
 
-/// The answer as a message, made of the user's own copy.
+/// Who answers by several addresses is told once what became of it: what failed, if anything did.
+fn merge(responses: &mut Vec<RecipientResponse>, more: Vec<RecipientResponse>) {
+    for response in more {
+        let mut known = responses.iter_mut();
+        match known.find(|known| known.recipient == response.recipient) {
+            Some(known) if known.status.is_failure() => {}
+            Some(known) => *known = response,
+            None => responses.push(response),
+        }
+    }
+}
+
+/// The answer as messages, made of the user's own copy: one from each of its addresses that is invited.
 pub(crate) async fn compose(
     plugins: &Plugins,
     address: &CalendarAddress,
     uid: &Uid,
     answer: PartStat,
-) -> Result<Outgoing, Failure> {
+) -> Result<Vec<Outgoing>, Failure> {
     let (store, user) = user_of(plugins, address).await?;
     let stored = store
         .get(&user.id, uid)

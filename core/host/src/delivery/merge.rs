@@ -37,7 +37,9 @@ pub(super) async fn receive(
             .unwrap_or(RequestStatus::SERVICE_UNAVAILABLE)
             .into());
     }
-    let addresses = home.addresses();
+    let mut addresses = home.addresses();
+    // Where the message names nobody, the user speaks as whom it was sent to.
+    addresses.sort_by_key(|address| !address.same_user(recipient));
     let owner = Owner {
         addresses: &addresses,
         timezone: home.timezone(),

@@ -253,7 +253,10 @@ Their administrators have exchanged the public halves of the signing keys, and n
             .await
             .map_err(failure)?;
         let bo = address(&BO)?;
-        let answer = reply::compose(&plugins, &bo, &self.uid, itip::PartStat::Accepted).await?;
+        let answers = reply::compose(&plugins, &bo, &self.uid, itip::PartStat::Accepted).await?;
+        let answer = answers
+            .first()
+            .ok_or_else(|| failure("bo is not invited"))?;
         let response = self
             .meadow
             .submit(&answer.message, &answer.originator, &answer.recipients)

@@ -4,7 +4,7 @@ use super::{Edit, Edited, stored};
 use crate::itip::address::is_served;
 use crate::itip::instance::{InstanceKey, derive};
 use crate::itip::object::Object;
-use crate::itip::people::{Owner, PartStat, address_of};
+use crate::itip::people::{Owner, PartStat, person};
 use crate::itip::reply::{answer_to, send};
 use crate::itip::request::is_cancelled;
 use crate::tree::{Calendar, Component, Property};
@@ -29,12 +29,8 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Edited {
         let leading = object.leading()?;
         // RFC 6638 §7.1: the client does it, or nobody.
         let served = leading.get("ORGANIZER").is_some_and(is_served);
-        let own = object
-            .components()
-            .find_map(|component| owner.attendee(component));
-        let originator = own.and_then(address_of)?;
         let answers = if served { answers } else { Vec::new() };
-        send(zones, leading, answers, originator).ok()
+        send(zones, leading, answers, owner).ok()
     });
     for component in new.iter_mut().flat_map(Object::components_mut) {
         for line in &mut component.properties {
@@ -44,7 +40,7 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Edited {
     let after = new.map(Object::into_calendar);
     Edited {
         store: stored(before, after),
-        outgoing: outgoing.into_iter().collect(),
+        outgoing: outgoing.unwrap_or_default(),
     }
 }
 
@@ -52,10 +48,10 @@ fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
     let open = old
         .components()
         .filter(|component| !is_cancelled(component));
-    open.filter_map(|component| {
-        let line = owner.attendee(component)?;
-        let news = PartStat::of(line) != PartStat::Declined;
-        news.then(|| answer_as(component, line, PartStat::Declined, now))
+    open.flat_map(|component| {
+        let lines = owner.lines(component).into_iter();
+        let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
+        news.map(|line| answer_as(component, line, PartStat::Declined, now))
     })
     .collect()
 }
@@ -75,44 +71,52 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
             let force = line.param("SCHEDULE-FORCE-SEND");
             force.is_some_and(|method| method.eq_ignore_ascii_case("REPLY"))
         });
-    let mut answers: Vec<Component> = new
-        .components()
-        .filter_map(|component| {
-            let line = owner.attendee(component)?;
-            let known = old.and_then(|old| old.version_of(component));
-            // What does not take place needs no answer.
-            if known.as_ref().is_some_and(is_cancelled) || is_cancelled(component) {
-                return None;
+    let mut answers = Vec::new();
+    for component in new.components() {
+        let known = old.and_then(|old| old.version_of(component));
+        // What does not take place needs no answer.
+        if known.as_ref().is_some_and(is_cancelled) || is_cancelled(component) {
+            continue;
+        }
+        let lines = owner.all_lines(component);
+        let works = known
+            .as_ref()
+            .is_some_and(|known| progress(known) != progress(component));
+        for (at, line) in lines.into_iter().enumerate() {
+            // How far a to-do is, one REPLY tells.
+            if forced || says_more(known.as_ref(), line, owner) || (works && at == 0) {
+                answers.push(answer_to(component, line.clone(), now));
             }
-            (forced || says_more(known.as_ref(), component, line, owner))
-                .then(|| answer_to(component, line.clone(), now))
-        })
-        .collect();
+        }
+    }
     answers.extend(left_out(old, new, owner, now));
     answers
 }
 
-fn says_more(
-    known: Option<&Component>,
-    component: &Component,
-    line: &Property,
-    owner: &Owner,
-) -> bool {
-    let Some(known) = known else {
+/// Whether a line says another thing than it did.
+fn says_more(known: Option<&Component>, line: &Property, owner: &Owner) -> bool {
+    let old = known.and_then(|known| {
+        let name = person(line);
+        let lines = owner.all_lines(known);
+        lines.into_iter().find(|old| person(old) == name)
+    });
+    let Some(old) = old else {
         return PartStat::of(line) != PartStat::NeedsAction;
     };
-    let old = owner.attendee(known);
     let answer = |line: &Property| {
         (
             PartStat::of(line),
             line.param("DELEGATED-TO").map(str::to_owned),
         )
     };
-    let progress = |component: &Component| {
-        ["PERCENT-COMPLETE", "COMPLETED"].map(|name| component.value(name).map(str::to_owned))
-    };
-    old.map(answer) != Some(answer(line))
-        || (component.is("VTODO") && progress(known) != progress(component))
+    answer(old) != answer(line)
+}
+
+/// How far a to-do is.
+fn progress(component: &Component) -> Option<[Option<&str>; 2]> {
+    component
+        .is("VTODO")
+        .then(|| ["PERCENT-COMPLETE", "COMPLETED"].map(|name| component.value(name)))
 }
 
 /// RFC 6638 §3.2.2.3: an EXDATE declines its instance.
@@ -126,19 +130,20 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
         .collect();
     let added = exceptions(after);
     let added = added.iter().filter(|date| !known.contains(&new.key(date)));
-    added
-        .filter_map(|date| {
-            let mut instance = derive(after, date, &new.zones);
-            if let Some(known) = old.and_then(|old| old.version_of(&instance)) {
-                instance = known;
-            }
-            let line = owner.attendee(&instance)?.clone();
-            if is_cancelled(&instance) || PartStat::of(&line) == PartStat::Declined {
-                return None; // nothing new
-            }
-            Some(answer_as(&instance, &line, PartStat::Declined, now))
-        })
-        .collect()
+    let mut answers = Vec::new();
+    for date in added {
+        let mut instance = derive(after, date, &new.zones);
+        if let Some(known) = old.and_then(|old| old.version_of(&instance)) {
+            instance = known;
+        }
+        if is_cancelled(&instance) {
+            continue; // nothing new
+        }
+        let lines = owner.lines(&instance).into_iter();
+        let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
+        answers.extend(news.map(|line| answer_as(&instance, line, PartStat::Declined, now)));
+    }
+    answers
 }
 
 /// The dates that a series leaves out, one a property.

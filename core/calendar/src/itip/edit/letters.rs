@@ -2,7 +2,6 @@
 
 use super::guests::Part;
 use crate::itip::outgoing::{Outgoing, compose};
-use crate::itip::own::strip_local;
 use crate::message::Method;
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
@@ -52,8 +51,7 @@ impl Letters {
     pub(super) fn outgoing(self, zones: &Calendar, organizer: &CalendarAddress) -> Vec<Outgoing> {
         let mut letters = self.letters;
         letters.sort_by_key(|letter| letter.method != Method::Cancel);
-        let outgoing = letters.into_iter().filter_map(|mut letter| {
-            letter.components.iter_mut().for_each(strip_local);
+        let outgoing = letters.into_iter().filter_map(|letter| {
             let message = compose(letter.method, letter.components, zones).ok()?;
             Some(Outgoing {
                 message,

@@ -4,8 +4,9 @@ use super::guests::Part;
 use crate::itip::address::is_served;
 use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
-use crate::itip::own::{Role, is_only_own, is_rescheduled};
+use crate::itip::own::{PROGRESS, REPLY_PERCENT, Role, is_only_own, is_rescheduled};
 use crate::itip::people::{PartStat, is_attendee};
+use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::schedule::left_out;
 use crate::time::values;
@@ -160,13 +161,26 @@ pub(super) fn count_up(
         .write(component);
         // One more date asks nobody anew about those that were answered.
         if due && news.added.is_none() && is_rescheduled(&known, component, &zones) {
-            ask_anew(component, organizer);
+            let was_at_it = ask_anew(component, organizer);
+            if was_at_it && component.is("VTODO") && !is_cancelled(component) {
+                forget_progress(&known, component);
+            }
         }
     }
 }
 
-/// RFC 6638 §3.2.8: what was answered was about other times.
-fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) {
+/// How far somebody was with a to-do was about other times too, unless the edit tells it anew.
+fn forget_progress(known: &Component, component: &mut Component) {
+    for name in PROGRESS {
+        if known.value(name) == component.value(name) {
+            component.remove(name);
+        }
+    }
+}
+
+/// RFC 6638 §3.2.8: what was answered was about other times. Tells whether somebody was at work on it.
+fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) -> bool {
+    let mut was_at_it = false;
     for line in component
         .properties
         .iter_mut()
@@ -174,7 +188,13 @@ fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) {
     {
         let own = organizer.iter().any(|address| is_attendee(line, address));
         if !own && is_served(line) && PartStat::of(line) != PartStat::Delegated {
+            was_at_it |= matches!(
+                PartStat::of(line),
+                PartStat::Completed | PartStat::InProcess
+            );
             line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
+            line.remove_param(REPLY_PERCENT);
         }
     }
+    was_at_it
 }

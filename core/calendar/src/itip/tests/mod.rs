@@ -7,6 +7,8 @@ mod answers;
 mod cancel;
 mod counter;
 mod edits;
+mod persons;
+mod private;
 mod properties;
 mod reply;
 mod request;

@@ -92,8 +92,8 @@ fn an_answer_says_who_how_and_to_what() {
         &owner(&carl),
         PartStat::Declined,
         now(),
-    )
-    .unwrap();
+    );
+    let [outgoing] = <[_; 1]>::try_from(outgoing.unwrap()).unwrap();
     let said = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
         SUMMARY:Plan\nORGANIZER:mailto:a@example.com
         ATTENDEE;PARTSTAT=DECLINED:mailto:c@example.com\nEND:VEVENT
@@ -141,6 +141,8 @@ fn what_is_of_one_copy_does_not_leave_it() {
     let clean = SERIES
         .replace(";SCHEDULE-STATUS=1.2", "")
         .replace(";X-CONVOKE-REPLY-SEQUENCE=1", "");
+    let (clean, _alarm) = clean.split_once("BEGIN:VALARM").unwrap();
+    let clean = format!("{clean}END:VEVENT");
     let expected = calendar(&format!("METHOD:REQUEST\n{clean}"));
     assert_same(for_sending(&message).calendar(), &expected);
 }

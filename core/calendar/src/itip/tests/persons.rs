@@ -1,0 +1,270 @@
+//! One person on a list several times: by the main address and by an alias, or twice by one address.
+
+use super::{ALICE, address, assert_same, calendar, now, owner};
+use crate::freebusy;
+use crate::itip::{Change, Outgoing, Owner, PartStat, Receiving, edit, receive, reply, sent};
+use crate::message::Message;
+use crate::tree::{Calendar, Limits};
+use convoke_types::{CalendarAddress, TimeRange};
+
+const MAIN: &str = "mailto:b@example.com";
+const ALIAS: &str = "mailto:bo.berg@example.com";
+
+fn hers() -> Vec<CalendarAddress> {
+    [MAIN, ALIAS, "urn:uuid:1f0c"].map(address).to_vec()
+}
+
+/// A meeting that invites by these lines.
+fn meeting(lines: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z\nDTEND:20270104T110000Z
+         RRULE:FREQ=WEEKLY;COUNT=3\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com\n{lines}\nEND:VEVENT"
+    )
+}
+
+fn both() -> String {
+    meeting(&format!("ATTENDEE:{MAIN}\nATTENDEE:{ALIAS}"))
+}
+
+fn arrives(method: &str, components: &str, existing: &Calendar) -> Calendar {
+    let message = Message::read(calendar(&format!("METHOD:{method}\n{components}"))).unwrap();
+    let (addresses, originator) = if message.method().is_from_organizer() {
+        (hers(), address(ALICE))
+    } else {
+        (vec![address(ALICE)], message.attendees()[0].clone())
+    };
+    let at = Receiving {
+        owner: &owner(&addresses),
+        originator: &originator,
+        now: now(),
+        accept_uninvited: false,
+    };
+    match receive(&message, Some(existing), &at).change {
+        Change::Store(stored) => stored,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn uninvites(who: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nORGANIZER:mailto:a@example.com
+         ATTENDEE:{who}\nEND:VEVENT"
+    )
+}
+
+#[test]
+fn who_is_uninvited_at_one_address_stays_invited_at_the_other() {
+    for (gone, stays) in [(MAIN, ALIAS), (ALIAS, MAIN)] {
+        let stored = arrives("CANCEL", &uninvites(gone), &calendar(&both()));
+        let expected = meeting(&format!("ATTENDEE:{stays}")).replace("20261201T", "20261202T");
+        assert_same(&stored, &calendar(&expected));
+        // The organizer's next update, which counts from the meeting and not from that notice, is news.
+        let update = expected
+            .replace("20261202T", "20261203T")
+            .replace("Plan", "Plan B");
+        let stored = arrives("REQUEST", &update, &stored);
+        assert_same(&stored, &calendar(&update));
+        // Without the other one she is out.
+        let notice = uninvites(stays).replace("20261202T", "20261204T");
+        let stored = arrives("CANCEL", &notice, &stored);
+        let mut events = stored.main_components();
+        assert_eq!(events.next().unwrap().value("STATUS"), Some("CANCELLED"));
+    }
+}
+
+#[test]
+fn an_instance_to_which_only_one_address_is_invited_goes_with_that() {
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\nRECURRENCE-ID:20270111T100000Z
+        DTSTART:20270111T120000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:bo.berg@example.com\nEND:VEVENT";
+    let existing = format!("{}\n{instance}", both());
+    let stored = arrives("CANCEL", &uninvites(ALIAS), &calendar(&existing));
+    let status: Vec<_> = stored
+        .main_components()
+        .map(|event| event.value("STATUS"))
+        .collect();
+    assert_eq!(status, [None, Some("CANCELLED")]);
+}
+
+#[test]
+fn the_line_that_takes_most_time_tells_whether_she_is_busy() {
+    let range = TimeRange::new(
+        "2027-01-04T00:00:00Z".parse().unwrap(),
+        "2027-01-05T00:00:00Z".parse().unwrap(),
+    )
+    .unwrap();
+    for (main, alias, busy) in [
+        ("DECLINED", "ACCEPTED", "BUSY"),
+        ("ACCEPTED", "DECLINED", "BUSY"),
+        ("TENTATIVE", "ACCEPTED", "BUSY"),
+        ("NEEDS-ACTION", "TENTATIVE", "BUSY-TENTATIVE"),
+        ("DECLINED", "TENTATIVE", "BUSY-TENTATIVE"),
+        ("DELEGATED", "DECLINED", ""),
+        ("DECLINED", "DECLINED", ""),
+        ("DELEGATED", "ACCEPTED", "BUSY"),
+    ] {
+        let text = meeting(&format!(
+            "ATTENDEE;PARTSTAT={main}:{MAIN}\nATTENDEE;PARTSTAT={alias}:{ALIAS}"
+        ));
+        let addresses = hers();
+        let spans = freebusy::busy(
+            &calendar(&text),
+            Some(&owner(&addresses)),
+            range,
+            &Limits::default(),
+        );
+        let kinds: Vec<_> = spans.unwrap().iter().map(|it| it.kind.as_str()).collect();
+        assert_eq!(kinds.join(" "), busy, "{main} and {alias}");
+    }
+}
+
+/// (method, originator, ATTENDEE lines) of what goes out.
+fn told(outgoing: &[Outgoing]) -> Vec<String> {
+    let told = outgoing.iter().map(|it| {
+        let components = it.message.calendar().main_components();
+        let lines: Vec<String> = components
+            .flat_map(|component| component.all("ATTENDEE"))
+            .map(|line| format!("{} {}", line.param("PARTSTAT").unwrap_or("-"), line.value))
+            .collect();
+        format!(
+            "{} by {}: {}",
+            it.message.method(),
+            it.originator,
+            lines.join(", ")
+        )
+    });
+    told.collect()
+}
+
+/// The own copy after all that was sent.
+fn followed(outgoing: &[Outgoing], existing: &str, owner: &Owner) -> Calendar {
+    let mut stored = calendar(existing);
+    for it in outgoing {
+        if let Change::Store(next) = sent(&it.message, Some(&stored), owner) {
+            stored = next;
+        }
+    }
+    stored
+}
+
+#[test]
+fn she_answers_at_each_address() {
+    let addresses = hers();
+    let owner = owner(&addresses);
+    let outgoing = reply(&calendar(&both()), &owner, PartStat::Accepted, now()).unwrap();
+    assert_eq!(
+        told(&outgoing),
+        [
+            format!("REPLY by {MAIN}: ACCEPTED {MAIN}"),
+            format!("REPLY by {ALIAS}: ACCEPTED {ALIAS}")
+        ]
+    );
+    let accepted = both().replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:");
+    assert_same(&followed(&outgoing, &both(), &owner), &calendar(&accepted));
+    // Who has handed it on at one address answers by the other.
+    let delegated = both().replace(
+        &format!("ATTENDEE:{MAIN}"),
+        &format!("ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"{ALIAS}\":{MAIN}"),
+    );
+    let outgoing = reply(&calendar(&delegated), &owner, PartStat::Accepted, now()).unwrap();
+    assert_eq!(
+        told(&outgoing),
+        [format!("REPLY by {ALIAS}: ACCEPTED {ALIAS}")]
+    );
+    // By her mailbox, where the line names her by what only its own server knows.
+    let elsewhere = meeting("ATTENDEE;EMAIL=b@example.com:urn:uuid:ffff");
+    let outgoing = reply(&calendar(&elsewhere), &owner, PartStat::Accepted, now()).unwrap();
+    assert_eq!(
+        told(&outgoing),
+        [format!("REPLY by {MAIN}: ACCEPTED {MAIN}")]
+    );
+    // And by an alias that is not a mailbox.
+    let principal = meeting("ATTENDEE:URN:UUID:1F0C");
+    let outgoing = reply(&calendar(&principal), &owner, PartStat::Declined, now()).unwrap();
+    assert_eq!(outgoing[0].originator, address("urn:uuid:1f0c"));
+}
+
+#[test]
+fn an_answer_marks_the_line_of_the_address_that_answers() {
+    let answer = format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
+         ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=DECLINED:{ALIAS}\nEND:VEVENT"
+    );
+    let lines = |calendar: &Calendar| -> Vec<String> {
+        let event = calendar.main_components().next().unwrap();
+        let lines = event.all("ATTENDEE");
+        lines
+            .map(|line| format!("{} {}", line.param("PARTSTAT").unwrap_or("-"), line.value))
+            .collect()
+    };
+    let expected = [format!("- {MAIN}"), format!("DECLINED {ALIAS}")];
+    // In her own copy,
+    let addresses = hers();
+    let message = Message::read(calendar(&format!("METHOD:REPLY\n{answer}"))).unwrap();
+    let Change::Store(own) = sent(&message, Some(&calendar(&both())), &owner(&addresses)) else {
+        panic!("the copy follows")
+    };
+    assert_eq!(lines(&own), expected);
+    // in the organizer's,
+    let stored = arrives("REPLY", &answer, &calendar(&both()));
+    assert_eq!(lines(&stored), expected);
+    // and there as often as the address stands there.
+    let twice = meeting(&format!(
+        "ATTENDEE:{MAIN}\nATTENDEE:{ALIAS}\nATTENDEE;CN=Bo:mailto:BO.Berg@Example.com"
+    ));
+    let stored = arrives("REPLY", &answer, &calendar(&twice));
+    assert_eq!(
+        lines(&stored)[1..],
+        [
+            format!("DECLINED {ALIAS}"),
+            "DECLINED mailto:BO.Berg@Example.com".to_owned()
+        ]
+    );
+}
+
+#[test]
+fn an_update_leaves_each_answer_where_it_is() {
+    let answered = meeting(&format!(
+        "ATTENDEE;PARTSTAT=DECLINED:{MAIN}\nATTENDEE;PARTSTAT=ACCEPTED:{ALIAS}"
+    ));
+    let update = both()
+        .replace("20261201T", "20261202T")
+        .replace("Plan", "Plan B");
+    let stored = arrives("REQUEST", &update, &calendar(&answered));
+    let expected = answered
+        .replace("20261201T", "20261202T")
+        .replace("Plan", "Plan B");
+    assert_same(&stored, &calendar(&expected));
+    // Moved, both are asked anew.
+    let moved = update.replace("T100000Z\nDTEND", "T103000Z\nDTEND");
+    let stored = arrives("REQUEST", &moved, &calendar(&answered));
+    assert_same(&stored, &calendar(&moved));
+}
+
+#[test]
+fn an_edit_tells_of_the_lines_that_it_changed() {
+    let addresses = hers();
+    let owner = owner(&addresses);
+    let answered = both().replace(
+        &format!("ATTENDEE:{ALIAS}"),
+        &format!("ATTENDEE;PARTSTAT=TENTATIVE:{ALIAS}"),
+    );
+    let edited = edit(
+        Some(&calendar(&both())),
+        Some(&calendar(&answered)),
+        &owner,
+        now(),
+    );
+    assert_eq!(
+        told(&edited.outgoing),
+        [format!("REPLY by {ALIAS}: TENTATIVE {ALIAS}")]
+    );
+    // Who throws it away declines for both.
+    let edited = edit(Some(&calendar(&answered)), None, &owner, now());
+    assert_eq!(
+        told(&edited.outgoing),
+        [
+            format!("REPLY by {MAIN}: DECLINED {MAIN}"),
+            format!("REPLY by {ALIAS}: DECLINED {ALIAS}")
+        ]
+    );
+}
