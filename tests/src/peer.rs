@@ -46,8 +46,26 @@ impl Peer {
     ///
     /// If nobody listens or the handshake fails.
     pub fn tls(address: SocketAddr, authority: &str, client: Option<&Credentials>) -> Self {
+        Self::speaking(b"http/1.1", address, authority, client)
+    }
+
+    /// Connects with TLS, agreed on HTTP/2; what is sent and read are raw bytes.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens or the handshake fails.
+    pub fn http2(address: SocketAddr, authority: &str) -> Self {
+        Self::speaking(b"h2", address, authority, None)
+    }
+
+    fn speaking(
+        protocol: &[u8],
+        address: SocketAddr,
+        authority: &str,
+        client: Option<&Credentials>,
+    ) -> Self {
         let mut config = tls_config(authority, client);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         let name = ServerName::try_from("localhost").expect("a literal name");
         let session = ClientConnection::new(Arc::new(config), name).expect("a valid name");
         let mut stream = StreamOwned::new(session, connect(address));
@@ -131,6 +149,36 @@ impl Peer {
             Ok(())
         } else {
             Err(io::Error::new(io::ErrorKind::UnexpectedEof, otherwise))
+        }
+    }
+
+    /// Sends the same bytes again and again until the other side closes the connection.
+    ///
+    /// # Panics
+    ///
+    /// If it stays open.
+    pub fn send_until_closed(&mut self, bytes: &[u8]) {
+        while self.stream.write_all(bytes).is_ok() && self.stream.flush().is_ok() {
+            match self.more() {
+                Ok(true) => self.read.clear(),
+                Err(error) if is_timeout(&error) => panic!("the connection stays open"),
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+
+    /// All that comes until the other side closes the connection.
+    ///
+    /// # Panics
+    ///
+    /// If it stays open.
+    pub fn read_until_closed(&mut self) -> Vec<u8> {
+        loop {
+            match self.more() {
+                Ok(true) => {}
+                Err(error) if is_timeout(&error) => panic!("the connection stays open"),
+                Ok(false) | Err(_) => return std::mem::take(&mut self.read),
+            }
         }
     }
 

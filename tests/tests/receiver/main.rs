@@ -7,19 +7,25 @@
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
 //! | `limits` | sizes and times; nothing is read that need not be (§9) |
 //! | `certificates` | what a listed certificate, or authority, vouches for (§6, §9) |
+//! | `memory` | what is announced costs nothing; who is slow loses to others |
+//! | `http2` | the same limits on HTTP/2; GOAWAY; `100 Continue` |
+//! | `answers` | what every answer carries, and when it ends the connection |
 //! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
 //! | `keys` | keys from DNS and web servers that are slow, huge, looping, down (§7) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
 //! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
+mod answers;
 mod capabilities;
 mod certificates;
 mod checks;
 mod delivery;
+mod http2;
 mod identity;
 mod keys;
 mod limits;
+mod memory;
 mod pace;
 mod process;
 mod recipients;

@@ -10,7 +10,8 @@ use crate::{
     keys::Keys,
     plugin::{PluginInfo, Plugins},
     registrable::is_public_suffix,
-    serve, transport,
+    serve,
+    transport::{self, Descriptors},
     trusted_certificates::{self, TrustedCertificates},
 };
 use clap::Args;
@@ -121,9 +122,21 @@ async fn look(config: &Config, findings: &mut Findings) {
     for listener in &config.listeners {
         look_at_listener(config, listener, findings);
     }
+    descriptors(config, findings);
     client(config, findings);
     trust(config, findings).await;
     plugins(config, findings).await;
+}
+
+fn descriptors(config: &Config, findings: &mut Findings) {
+    let descriptors = Descriptors::of(config.listeners.len(), &config.limits);
+    let (verdict, detail) = if descriptors.suffice() {
+        let detail = format!("{} are needed and allowed", descriptors.needed);
+        (Verdict::Ok, detail)
+    } else {
+        (Verdict::Warn, descriptors.lack())
+    };
+    findings.add(verdict, "open files", detail);
 }
 
 fn state(state: &Path, findings: &mut Findings) {

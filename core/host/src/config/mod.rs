@@ -167,18 +167,24 @@ pub struct Limits {
     pub attachments: Vec<Attachment>,
     /// Connections at once on a listener; 10,000.
     pub connections: usize,
+    /// Connections at once from one address (IPv6: one /64) to a listener; 100.
+    pub connections_per_address: PerAddress,
     /// For the TLS handshake; 10 s.
     pub handshake_time: Duration,
     /// For the header of a request; 10 s.
     pub header_time: Duration,
-    /// For the body of a request; 30 s.
+    /// For the body of a request, and for each 64 KiB of an answer; 30 s.
     pub body_time: Duration,
+    /// From one request to the next; as long as `header_time`.
+    pub idle_time: Duration,
     /// Bytes of a header; 64 KiB.
     pub header_size: usize,
     /// Fields of a header; 1000.
     pub header_fields: usize,
-    /// Bytes of all bodies that are being read or worked on; 256 MiB.
+    /// Bytes of all headers and bodies that are being read or worked on; 256 MiB.
     pub body_memory: usize,
+    /// Bytes of all answers that are not taken yet; 128 MiB.
+    pub answer_memory: usize,
     /// Messages worked on at once; 256. More wait for their turn, for a while.
     pub requests: usize,
     /// Requests of one client address (IPv6: one /64) to the receiver; 60,000 a minute.
@@ -186,6 +192,26 @@ pub struct Limits {
     /// Messages of one proven domain; 60,000 a minute.
     pub requests_per_domain: Pace,
 }
+
+/// How many an address may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerAddress {
+    /// So many.
+    pub most: usize,
+    /// Whether connections from this machine count too, as for [`Pace`].
+    pub loopback: bool,
+}
+
+impl PerAddress {
+    fn new(written: Option<usize>) -> Self {
+        Self {
+            most: written.unwrap_or(CONNECTIONS_PER_ADDRESS),
+            loopback: written.is_some(),
+        }
+    }
+}
+
+const CONNECTIONS_PER_ADDRESS: usize = 100;
 
 /// How often a peer may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -394,6 +420,10 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         let text = "`requests` must be at least 1, and `body_memory` as large as `content_length`";
         return Err(at.wrong(written.span(), text));
     }
+    if limits.connections == 0 || limits.connections_per_address == Some(0) {
+        let text = "`connections` and `connections_per_address` must be at least 1";
+        return Err(at.wrong(written.span(), text));
+    }
     if limits.recipients == 0 || limits.content_length.0 == 0 {
         let text = "`recipients` and `content_length` must be at least 1";
         return Err(at.wrong(written.span(), text));
@@ -406,12 +436,15 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         max_date_time: limits.max_date_time.0,
         attachments: limits.attachments.clone(),
         connections: limits.connections,
+        connections_per_address: PerAddress::new(limits.connections_per_address),
         handshake_time: limits.handshake_time.0,
         header_time: limits.header_time.0,
         body_time: limits.body_time.0,
+        idle_time: limits.idle_time.unwrap_or(limits.header_time).0,
         header_size: limits.header_size.0,
         header_fields: limits.header_fields,
         body_memory: limits.body_memory.0,
+        answer_memory: limits.answer_memory.0,
         requests: limits.requests,
         requests_per_address: Pace::new(limits.requests_per_address),
         requests_per_domain: Pace::new(limits.requests_per_domain),

@@ -1,7 +1,10 @@
 //! Responses.
 
 use super::gate::Later;
-use crate::transport::Response;
+use crate::{
+    serve::Node,
+    transport::{Arrival, Response, counted},
+};
 use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
 use http::{HeaderValue, StatusCode, header};
@@ -34,9 +37,16 @@ pub(crate) fn document(response: &ScheduleResponse) -> Bytes {
     response.to_xml().into_bytes().into_boxed_slice().into()
 }
 
-/// The answer to a message that was fine as a whole.
-pub(crate) fn delivered(document: Bytes) -> Response {
-    xml(StatusCode::OK, document)
+/// The answer to a message that was fine as a whole; it takes memory until its peer has taken it.
+pub(crate) async fn delivered(node: &Node, arrival: &Arrival, document: Bytes) -> Response {
+    let mut holding = node.gate.answers.hold(arrival.address.ip());
+    match holding.grow(document.len()).await {
+        Ok(()) => counted(xml(StatusCode::OK, Bytes::new()), document, holding),
+        Err(short) => {
+            tracing::warn!(event = "no-memory", peer = %arrival.address, "no memory for an answer of {} bytes", document.len());
+            later(&short.into())
+        }
+    }
 }
 
 /// The answer to a request refused as a whole.

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use convoke_ischedule::{
     Capabilities, ErrorElement, Refusal, VERSION, XML_TYPE,
     capabilities::{Attachments, Supported},
-    headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
+    headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION, NO_CACHE},
 };
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
@@ -117,12 +117,13 @@ impl Published {
         })
     }
 
-    /// Puts the two headers on a response that all of ours carry.
-    pub(super) fn stamp(&self, mut response: Response) -> Response {
-        let headers = response.headers_mut();
-        headers.insert(ISCHEDULE_VERSION, HeaderValue::from_static(VERSION));
-        headers.insert(ISCHEDULE_CAPABILITIES, self.serial.clone());
-        response
+    /// What every answer of the receiver carries (spec §4, §5), unless it says itself how long it may be kept.
+    pub(crate) fn fields(&self) -> HeaderMap {
+        HeaderMap::from_iter([
+            (ISCHEDULE_VERSION, HeaderValue::from_static(VERSION)),
+            (ISCHEDULE_CAPABILITIES, self.serial.clone()),
+            (header::CACHE_CONTROL, NO_CACHE),
+        ])
     }
 }
 

@@ -1,25 +1,23 @@
 //! How much is worked on at once, and how often one peer may come.
 //!
 //! Messages beyond what is worked on at once wait for their turn, in order and for a while; then the peer is told to
-//! come later. So is a peer that comes too often. Nothing of such a message was looked at, so that nothing is lost by
+//! come later. So is a peer that comes too often, and one whose message or answer finds no memory. Nothing of such a message was looked at, so that nothing is lost by
 //! sending it again.
 
 use crate::{
     config::{Limits, Pace},
     throttle::{Paces, TooOften, network},
-    transport::Arrival,
+    transport::{Arrival, Memory, Short},
 };
 use convoke_types::Domain;
 use http::StatusCode;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long a message waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// When a peer that was turned away should be back.
 const BACK_IN: Duration = Duration::from_secs(2);
-/// Memory is counted in pieces of so many bytes, so that it fits the semaphore's 32 bits.
-const PIECE: usize = 1 << 10;
 
 /// A message that is not looked at now; it may be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +28,12 @@ pub(crate) struct Later {
     pub(crate) after: Duration,
     /// Why, for the administrator of the peer.
     pub(crate) reason: String,
+}
+
+impl From<Short> for Later {
+    fn from(Short: Short) -> Self {
+        Self::unavailable("there is no memory left for this")
+    }
 }
 
 impl Later {
@@ -61,7 +65,10 @@ impl Later {
 #[derive(Debug)]
 pub struct Gate {
     work: Semaphore,
-    memory: Semaphore,
+    /// For headers and bodies of messages, until they are answered.
+    pub(crate) bodies: Arc<Memory>,
+    /// For answers, until their peers have taken them.
+    pub(crate) answers: Arc<Memory>,
 }
 
 /// A message's place; it is given back when dropped.
@@ -75,14 +82,12 @@ impl Gate {
     pub fn new(limits: &Limits) -> Self {
         Self {
             work: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
-            memory: Semaphore::new((limits.body_memory / PIECE).min(Semaphore::MAX_PERMITS)),
+            bodies: Memory::new(
+                limits.body_memory,
+                limits.content_length + limits.header_size,
+            ),
+            answers: Memory::new(limits.answer_memory, 0),
         }
-    }
-
-    /// A place for a body of at most so many bytes, before it is read.
-    pub(crate) async fn body(&self, bytes: usize) -> Result<Place<'_>, Later> {
-        let pieces = u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX);
-        wait(self.memory.acquire_many(pieces)).await
     }
 
     /// A turn to be worked on.

@@ -9,7 +9,8 @@
 //! | [`replay`] | the same message again gets the same answer again |
 //! | `answer` | responses, and the one place where a refusal becomes one |
 //!
-//! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities`; a message is delivered to our own
+//! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities` (`Published::fields`, which the
+//! listener puts on those that never come here, too); a message is delivered to our own
 //! calendar users or to nobody, never relayed.
 
 pub(crate) mod answer;
@@ -41,7 +42,7 @@ const DOMAIN_KEY: &str = "/.well-known/domainkey/";
 pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>) -> Response {
     let path = request.uri().path();
     let limits = &node.config.limits;
-    let response = if let Err(wait) = gate::admit_address(&node.lasting.paces, limits, arrival) {
+    if let Err(wait) = gate::admit_address(&node.lasting.paces, limits, arrival) {
         later(&wait)
     } else if path == WELL_KNOWN || path == SHORT {
         match *request.method() {
@@ -55,8 +56,7 @@ pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>)
             Some(document) if *request.method() == Method::GET => key_document(document),
             _ => empty(StatusCode::NOT_FOUND, &[]),
         }
-    };
-    node.published.stamp(response)
+    }
 }
 
 /// The record of our key, if `path` asks for it and the configuration publishes it there.

@@ -2,15 +2,16 @@
 
 use super::{
     answer::{delivered, document, empty, later, refused},
-    gate::{self, Later, Place},
+    gate::{self, Later},
     identify::identify,
     replay,
 };
 use crate::{
     config::Attachment,
     delivery::{Delivered, Envelope},
+    registrable::registrable,
     serve::Node,
-    transport::{Arrival, Body, BodyError, Response, read_body},
+    transport::{Arrival, Body, BodyError, Holding, Response, read_body},
 };
 use bytes::Bytes;
 use convoke_calendar::{
@@ -31,7 +32,7 @@ use std::sync::Arc;
 const PARALLEL: usize = 16;
 
 /// A message whose form is right: header, body, and that the two fit.
-pub(crate) struct Posted<'a> {
+pub(crate) struct Posted {
     /// What the header says.
     pub(crate) headers: RequestHeaders,
     /// The header itself.
@@ -39,7 +40,7 @@ pub(crate) struct Posted<'a> {
     /// The body as it came.
     pub(crate) body: Bytes,
     /// What it takes of the memory for bodies.
-    _place: Place<'a>,
+    holding: Holding,
 }
 
 /// Answers a POST of a remote peer.
@@ -48,12 +49,12 @@ pub(super) async fn receive(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Response {
-    let posted = match read(node, request).await {
+    let mut posted = match read(node, arrival, request).await {
         Ok(posted) => posted,
         Err(response) => return response,
     };
-    match process(node, arrival, &posted).await {
-        Ok(document) => delivered(document),
+    match process(node, arrival, &mut posted).await {
+        Ok(document) => delivered(node, arrival, document).await,
         Err(Stop::Refused(refusal)) => {
             tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "refused: {refusal}");
             refused(&refusal)
@@ -86,7 +87,11 @@ impl From<Later> for Stop {
 }
 
 /// Size limit, header, body: everything that can be said before the body is understood.
-pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted<'_>, Response> {
+pub(crate) async fn read(
+    node: &Node,
+    arrival: &Arrival,
+    request: Request<Body>,
+) -> Result<Posted, Response> {
     let most = node.config.limits.content_length;
     let too_long = || {
         let text = format!("the message is longer than {most} bytes");
@@ -94,8 +99,7 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted<'
     };
     let (parts, body) = request.into_parts();
     // Before the body is asked for: a sender that waits for `100 Continue` is spared sending it.
-    let announced = hyper::body::Body::size_hint(&body);
-    if announced.lower() > most as u64 {
+    if body.announced().is_some_and(|length| length > most as u64) {
         return Err(too_long());
     }
     let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refused(&refusal))?;
@@ -106,56 +110,55 @@ pub(crate) async fn read(node: &Node, request: Request<Body>) -> Result<Posted<'
         );
         return Err(refused(&Refusal::new(ErrorElement::MaxRecipients, text)));
     }
-    let size = announced.upper().map_or(most, |upper| {
-        usize::try_from(upper).unwrap_or(most).min(most)
-    });
-    let place = node.gate.body(size).await.map_err(|wait| later(&wait))?;
-    let body = match read_body(body, most, node.config.limits.body_time).await {
+    let mut holding = node.gate.bodies.hold(arrival.address.ip());
+    let fields = (parts.headers.iter()).map(|(name, value)| name.as_str().len() + value.len());
+    (holding.grow(fields.sum()).await).map_err(|short| later(&short.into()))?;
+    let time = node.config.limits.body_time;
+    let body = match read_body(body, most, time, &mut holding).await {
         Ok(body) => body,
         Err(BodyError::TooLong) => return Err(too_long()),
-        Err(BodyError::TooSlow) => {
-            return Err(empty(
-                StatusCode::REQUEST_TIMEOUT,
-                &[("connection", "close")],
-            ));
+        Err(BodyError::TooSlow) => return Err(empty(StatusCode::REQUEST_TIMEOUT, &[])),
+        Err(BodyError::Broken) => return Err(empty(StatusCode::BAD_REQUEST, &[])),
+        Err(BodyError::NoMemory) => {
+            let text = "there was no memory left for the message, or it came too slowly to keep it";
+            tracing::info!(event = "no-memory", peer = %arrival.address, "{text}");
+            return Err(later(&Later::unavailable(text)));
         }
-        Err(BodyError::Broken) => {
-            return Err(empty(StatusCode::BAD_REQUEST, &[("connection", "close")]));
+        Err(BodyError::Ending) => {
+            return Err(later(&Later::unavailable("this server is being restarted")));
         }
     };
     Ok(Posted {
         headers,
         fields: parts.headers,
         body,
-        _place: place,
+        holding,
     })
 }
 
-async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &Posted<'_>) -> Result<Bytes, Stop> {
+async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Result<Bytes, Stop> {
     let now = Timestamp::now();
-    let Posted {
-        headers,
-        fields,
-        body,
-        ..
-    } = posted;
     let peer = identify(
         &node.config,
         &node.keys,
         arrival,
-        fields,
-        body,
-        &headers.originator,
+        &posted.fields,
+        &posted.body,
+        &posted.headers.originator,
         now,
     )
     .await?;
     // Only now: nobody else waits while a stranger's name servers take their time.
     let _turn = node.gate.turn().await?;
-    if let Ok(domain) = headers.originator.domain()
+    if let Ok(domain) = posted.headers.originator.domain()
         && !peer.proofs().is_empty()
     {
         gate::admit_domain(&node.lasting.paces, &node.config.limits, arrival, domain)?;
+        let proven = registrable(domain);
+        (posted.holding.belongs_to(&proven).await).map_err(Later::from)?;
     }
+    let posted = &*posted;
+    let Posted { headers, body, .. } = posted;
     let message = parse(node, posted)?;
     let envelope = Envelope {
         message: &message,
@@ -178,7 +181,7 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &Posted<'_>) -> Re
 }
 
 /// The body as a message that fits its header and our capabilities.
-pub(crate) fn parse(node: &Node, posted: &Posted<'_>) -> Result<Message, Refusal> {
+pub(crate) fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     let RequestHeaders {
         originator,
         recipients,

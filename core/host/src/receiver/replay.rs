@@ -79,7 +79,7 @@ impl Default for Replays {
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    pub(super) fn of(posted: &Posted<'_>, signed: &Verified) -> Self {
+    pub(super) fn of(posted: &Posted, signed: &Verified) -> Self {
         let headers = &posted.headers;
         let mut digest = Sha256::new();
         // Each part with its length, so that none can run into the next.

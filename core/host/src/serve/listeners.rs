@@ -3,7 +3,7 @@
 use super::{ListenerNote, ServeError, watch::Watched};
 use crate::{
     config::{Config, Limits, Listener},
-    transport::{self, Handler, Listening, ServerTls, TlsError},
+    transport::{self, Descriptors, Handler, Listening, ServerTls, TlsError},
 };
 use std::sync::Arc;
 
@@ -65,6 +65,7 @@ impl Listeners {
             }
         }
         // From here on nothing fails.
+        let connections = allow_connections(config);
         for (place, open) in std::mem::take(&mut self.0).into_iter().enumerate() {
             match kept.iter().position(|(kept, _)| *kept == place) {
                 Some(position) => self.keep(open, kept.swap_remove(position).1, &config.limits),
@@ -74,7 +75,7 @@ impl Listeners {
         for (socket, wanted) in bound {
             tracing::info!(role = socket.role.as_str(), address = %socket.address, "listening");
             self.0.push(Open {
-                listening: socket.serve(wanted.tls, handler.clone(), &config.limits),
+                listening: socket.serve(wanted.tls, handler.clone(), &config.limits, connections),
                 listener: wanted.listener,
                 watched: wanted.watched,
             });
@@ -117,6 +118,23 @@ impl Listeners {
         let all = self.0.into_iter().map(|open| open.listening.stop());
         futures::future::join_all(all).await;
     }
+}
+
+/// How many connections each listener may have, with the descriptors that the system lets us have.
+fn allow_connections(config: &Config) -> usize {
+    let listeners = config.listeners.len();
+    let descriptors = Descriptors::of(listeners, &config.limits);
+    transport::raise(descriptors);
+    let connections = descriptors.connections(listeners, &config.limits);
+    if !descriptors.suffice() {
+        tracing::warn!(
+            event = "descriptor-limit",
+            connections,
+            "each listener has fewer connections than configured: {}",
+            descriptors.lack()
+        );
+    }
+    connections
 }
 
 async fn bind(listener: &Listener) -> Result<transport::Bound, ServeError> {

@@ -38,7 +38,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use control::Control;
-use http::Request;
+use http::{HeaderMap, Request};
 use listeners::Listeners;
 use std::{
     future::Future,
@@ -250,7 +250,7 @@ impl Handler for Current {
             let response = match role {
                 Role::Receiver => receiver::handle(&node, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
-                Role::Submission => Box::pin(submission::handle(&node, request)).await,
+                Role::Submission => Box::pin(submission::handle(&node, arrival, request)).await,
                 Role::Admin => admin::handle(&node, &request),
             };
             let metrics = &node.lasting.metrics;
@@ -260,6 +260,13 @@ impl Handler for Current {
             }
             response
         })
+    }
+
+    fn fields(&self, role: Role) -> HeaderMap {
+        match role {
+            Role::Receiver => self.0.load().published.fields(),
+            Role::Submission | Role::Admin => HeaderMap::new(),
+        }
     }
 
     fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin> {

@@ -13,7 +13,7 @@ use crate::{
         post::{self, deliver_all},
     },
     serve::Node,
-    transport::{Body, Response},
+    transport::{Arrival, Body, Response},
 };
 use auth::Submitter;
 use convoke_calendar::{
@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Answers one request.
-pub async fn handle(node: &Arc<Node>, request: Request<Body>) -> Response {
+pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>) -> Response {
     if request.uri().path() != WELL_KNOWN {
         return empty(StatusCode::NOT_FOUND, &[]);
     }
@@ -49,8 +49,8 @@ pub async fn handle(node: &Arc<Node>, request: Request<Body>) -> Response {
             )],
         );
     };
-    match submit(node, &submitter, request).await {
-        Ok(response) => delivered(document(&response)),
+    match submit(node, &submitter, arrival, request).await {
+        Ok(response) => delivered(node, arrival, document(&response)).await,
         Err(response) => response,
     }
 }
@@ -58,9 +58,10 @@ pub async fn handle(node: &Arc<Node>, request: Request<Body>) -> Response {
 async fn submit(
     node: &Arc<Node>,
     submitter: &Submitter,
+    arrival: &Arrival,
     request: Request<Body>,
 ) -> Result<ScheduleResponse, Response> {
-    let posted = post::read(node, request).await?;
+    let posted = post::read(node, arrival, request).await?;
     let originator = &posted.headers.originator;
     if !may_act_as(node, submitter, originator).await {
         let text = format!("{submitter} may not act as {originator}");

@@ -1,9 +1,25 @@
-//! A request's body, bounded.
+//! A request's body: counted as it arrives, bounded in size and time.
 
-use super::Body;
+use super::memory::{Holding, Short};
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use std::time::Duration;
+use h2::RecvStream;
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+
+/// How long bodies may go on arriving once the listener was told to end.
+const LAST_BODIES: Duration = Duration::from_secs(5);
+/// Room for the beginning of a body.
+const FIRST: usize = 16 << 10;
+/// An unread body that is no longer, and is there already, is thrown away, so that the connection stays usable.
+const DRAINED: usize = 64 << 10;
+/// How long it may take to find it there.
+const DRAIN_TIME: Duration = Duration::from_millis(50);
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +30,237 @@ pub(crate) enum BodyError {
     TooSlow,
     /// The connection broke off, or the transfer coding is wrong.
     Broken,
+    /// There was no memory for it, or others needed the memory that it held while it was waited for.
+    NoMemory,
+    /// The listener ends.
+    Ending,
 }
 
-/// Reads a body of at most `most` bytes within `time`.
-pub(crate) async fn read_body(body: Body, most: usize, time: Duration) -> Result<Bytes, BodyError> {
-    match tokio::time::timeout(time, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
-        Ok(Err(_)) => Err(BodyError::Broken),
-        Err(_) => Err(BodyError::TooSlow),
+/// The body of a request, not read yet.
+#[derive(Debug)]
+pub struct Body {
+    source: Option<Source>,
+    announced: Option<u64>,
+    /// Where an unread body goes.
+    rest: Rest,
+    ended: bool,
+    stop: watch::Receiver<bool>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Http1 {
+        incoming: Incoming,
+        /// The peer sends nothing before it is asked to.
+        waits: bool,
+    },
+    Http2 {
+        stream: RecvStream,
+        /// What the flow control is not told yet.
+        unreleased: usize,
+        /// Told when the body is wanted, if the peer waits for `100 Continue`.
+        wanted: Option<Arc<Notify>>,
+    },
+    /// It broke off, or came too slowly, or was too long: what comes next on the connection means nothing.
+    Failed,
+}
+
+/// What was left of a body when its request was answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rest(Arc<Mutex<Option<Source>>>);
+
+/// RFC 9110 §10.1.1: the peer sends the body when it is told to, or not at all.
+fn expects_continue(headers: &HeaderMap) -> bool {
+    let expect = headers.get(header::EXPECT);
+    expect.is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+impl Body {
+    /// The body of an HTTP/1.1 request. hyper asks for it (`100 Continue`) when it is first read.
+    pub(super) fn http1(
+        incoming: Incoming,
+        headers: &HeaderMap,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, Rest) {
+        let rest = Rest::default();
+        let hint = hyper::body::Body::size_hint(&incoming);
+        let body = Self {
+            announced: hint.exact(),
+            ended: hyper::body::Body::is_end_stream(&incoming),
+            source: Some(Source::Http1 {
+                waits: expects_continue(headers),
+                incoming,
+            }),
+            rest: rest.clone(),
+            stop,
+        };
+        (body, rest)
     }
+
+    /// The body of an HTTP/2 request, and what tells when the peer shall be asked for it, if it waits for that.
+    pub(super) fn http2(
+        stream: RecvStream,
+        headers: &HeaderMap,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, Option<Arc<Notify>>) {
+        let length = headers.get(header::CONTENT_LENGTH);
+        let announced = length.and_then(|it| it.to_str().ok()?.parse().ok());
+        let ended = stream.is_end_stream();
+        let wanted = (!ended && expects_continue(headers)).then(Arc::<Notify>::default);
+        let body = Self {
+            announced: if ended { Some(0) } else { announced },
+            ended,
+            source: Some(Source::Http2 {
+                stream,
+                unreleased: 0,
+                wanted: wanted.clone(),
+            }),
+            rest: Rest::default(),
+            stop,
+        };
+        (body, wanted)
+    }
+
+    /// How long the peer says it is.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// The next bytes; `None` at the end.
+    async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
+        if self.ended {
+            return None;
+        }
+        let chunk = match &mut self.source {
+            Some(source) => source.chunk().await,
+            None => None,
+        };
+        self.ended = chunk.is_none();
+        if matches!(chunk, Some(Err(_))) {
+            self.source = None;
+        }
+        chunk
+    }
+}
+
+impl Source {
+    async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
+        match self {
+            Self::Http1 { incoming, waits } => loop {
+                *waits = false;
+                match incoming.frame().await?.map(hyper::body::Frame::into_data) {
+                    Ok(Ok(data)) => return Some(Ok(data)),
+                    Ok(Err(_trailers)) => {}
+                    Err(_) => return Some(Err(BodyError::Broken)),
+                }
+            },
+            Self::Http2 {
+                stream,
+                unreleased,
+                wanted,
+            } => {
+                if let Some(wanted) = wanted.take() {
+                    wanted.notify_one();
+                }
+                // Only now: the peer may send more when there was memory for what it had sent.
+                let _ = stream.flow_control().release_capacity(*unreleased);
+                let chunk = stream.data().await?;
+                *unreleased = chunk.as_ref().map_or(0, Bytes::len);
+                Some(chunk.map_err(|_| BodyError::Broken))
+            }
+            Self::Failed => Some(Err(BodyError::Broken)),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.rest.put(self.source.take());
+        }
+    }
+}
+
+impl Rest {
+    fn put(&self, source: Option<Source>) {
+        let source = source.unwrap_or(Source::Failed);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    /// Whether the next request can follow: the body was read, or what is left of it is short and there already.
+    pub(super) async fn drained(self) -> bool {
+        let rest = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match rest {
+            None => true,
+            Some(Source::Http1 { waits: true, .. } | Source::Failed) => false,
+            Some(mut source) => {
+                let drain = async {
+                    let mut left = DRAINED;
+                    while let Some(chunk) = source.chunk().await {
+                        match chunk.ok().and_then(|it| left.checked_sub(it.len())) {
+                            Some(less) => left = less,
+                            None => return false,
+                        }
+                    }
+                    true
+                };
+                (tokio::time::timeout(DRAIN_TIME, drain).await).unwrap_or(false)
+            }
+        }
+    }
+}
+
+/// Reads a body of at most `most` bytes within `time`, in memory that `holding` takes as the bytes arrive.
+pub(crate) async fn read_body(
+    mut body: Body,
+    most: usize,
+    time: Duration,
+    holding: &mut Holding,
+) -> Result<Bytes, BodyError> {
+    holding.await_peer();
+    let (mut stop, eviction) = (body.stop.clone(), holding.eviction());
+    let ending = async {
+        // Without a listener nobody waits for its end.
+        if stop.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(LAST_BODIES).await;
+    };
+    let read = tokio::select! {
+        read = tokio::time::timeout(time, fill(&mut body, most, holding)) => {
+            read.unwrap_or(Err(BodyError::TooSlow))
+        }
+        () = eviction.evicted() => Err(BodyError::NoMemory),
+        () = ending => Err(BodyError::Ending),
+    };
+    if read.is_err() {
+        body.source = None;
+    }
+    holding.settle();
+    read
+}
+
+async fn fill(body: &mut Body, most: usize, holding: &mut Holding) -> Result<Bytes, BodyError> {
+    let announced = body.announced.and_then(|it| usize::try_from(it).ok());
+    let largest = announced.unwrap_or(most).min(most);
+    let mut read = Vec::new();
+    while let Some(chunk) = body.chunk().await {
+        let chunk = chunk?;
+        let length = read.len() + chunk.len();
+        if length > most {
+            return Err(BodyError::TooLong);
+        }
+        if length > read.capacity() {
+            let room = length.max(FIRST.max(2 * read.capacity()).min(largest));
+            let more = room - read.capacity();
+            holding
+                .grow(more)
+                .await
+                .map_err(|Short| BodyError::NoMemory)?;
+            read.reserve_exact(room - read.len());
+        }
+        read.extend_from_slice(&chunk);
+        holding.progress(chunk.len());
+    }
+    Ok(Bytes::from(read))
 }

@@ -1,21 +1,18 @@
 //! A listening socket and its connections.
 
-use super::{Arrival, Body, Response, ServerTls, linger::Lingering};
+use super::{
+    Arrival, Body, Response, ServerTls, addresses::Addresses, answer::complete, http1, http2,
+    linger::Lingering, target,
+};
 use crate::config::{Limits, Listener, Role};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http_body_util::Full;
 use std::{
-    convert::Infallible, future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin,
-    sync::Arc, time::Duration,
+    future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc,
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,7 +21,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// How long connections may go on after the listener was told to end.
+/// How long requests that have begun may go on after the listener was told to end. Bodies, answers and connections without
+/// requests have less (`body`, `activity`).
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// Answers requests.
@@ -36,6 +34,9 @@ pub trait Handler: Send + Sync + 'static {
         arrival: &'a Arrival,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+    /// The fields that every answer of a listener of `role` carries, unless it says otherwise.
+    fn fields(&self, role: Role) -> HeaderMap;
 
     /// Told of every connection to a listener of `role`, until the guard that it gives is dropped.
     fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin>;
@@ -73,22 +74,23 @@ pub async fn bind(listener: &Listener) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// Serves connections until told to stop, with TLS if there is a configuration for it.
+    /// Serves connections until told to stop, as many as `connections` at once, with TLS if there is a configuration for it.
     pub fn serve(
         self,
         tls: Option<ServerTls>,
         handler: Arc<dyn Handler>,
         limits: &Limits,
+        connections: usize,
     ) -> Listening {
-        let (stop, stopped) = watch::channel(false);
+        let stop = watch::Sender::new(false);
         let settings = Arc::new(ArcSwap::from_pointee(Settings::new(tls, limits)));
         let server = Arc::new(Server {
             role: self.role,
             settings: settings.clone(),
             handler,
         });
-        let connections = Arc::new(Semaphore::new(limits.connections));
-        let task = tokio::spawn(accept(self.socket, server, connections, stopped));
+        let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        let task = tokio::spawn(accept(self.socket, server, connections, stop.clone()));
         Listening {
             role: self.role,
             address: self.address,
@@ -108,60 +110,37 @@ impl Listening {
 
     /// Takes no more connections, lets requests that have begun end, and returns when they have.
     pub async fn stop(self) {
-        let _ = self.stop.send(true);
+        self.stop.send_replace(true);
         let _ = self.task.await;
     }
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .max_headers(limits.header_fields)
-        .max_buf_size(limits.header_size.max(8 << 10));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.header_size).unwrap_or(u32::MAX))
-        .max_concurrent_streams(100)
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(10));
-    builder
-}
-
 /// What a reload may change; a connection keeps what it began with.
-struct Settings {
+pub(super) struct Settings {
     tls: Option<ServerTls>,
-    handshake_time: Duration,
-    header_size: usize,
-    header_fields: usize,
-    builder: auto::Builder<TokioExecutor>,
+    pub(super) limits: Limits,
 }
 
 impl Settings {
     fn new(tls: Option<ServerTls>, limits: &Limits) -> Self {
         Self {
             tls,
-            handshake_time: limits.handshake_time,
-            header_size: limits.header_size,
-            header_fields: limits.header_fields,
-            builder: builder(limits),
+            limits: limits.clone(),
         }
     }
 
-    /// hyper's own bounds are those of its buffers, and let pass somewhat more.
+    /// The bounds of hyper and h2 are those of their buffers, and let pass somewhat more.
     fn allow_header(&self, headers: &HeaderMap) -> bool {
         let field = |(name, value): (&HeaderName, &HeaderValue)| {
             name.as_str().len() + value.len() + ": \r\n".len()
         };
-        headers.len() <= self.header_fields
-            && headers.iter().map(field).sum::<usize>() <= self.header_size
+        headers.len() <= self.limits.header_fields
+            && headers.iter().map(field).sum::<usize>() <= self.limits.header_size
     }
 }
 
-struct Server {
+/// What answers the requests of a listener.
+pub(super) struct Server {
     role: Role,
     settings: Arc<ArcSwap<Settings>>,
     handler: Arc<dyn Handler>,
@@ -171,24 +150,30 @@ async fn accept(
     socket: TcpListener,
     server: Arc<Server>,
     connections: Arc<Semaphore>,
-    mut stopped: watch::Receiver<bool>,
+    stop: watch::Sender<bool>,
 ) {
-    let graceful = GracefulShutdown::new();
+    let addresses = Arc::new(Addresses::default());
+    let mut stop_receiver = stop.subscribe();
     loop {
         let accepted = tokio::select! {
             accepted = next(&socket, &connections) => accepted,
-            _ = stopped.changed() => break,
+            () = stopped(&mut stop_receiver) => break,
         };
         match accepted {
             Ok((stream, address, permit)) => {
-                let (server, watcher) = (server.clone(), graceful.watcher());
+                let limit = server.settings.load().limits.connections_per_address;
+                let Some(counted) = addresses.enter(address.ip(), limit) else {
+                    continue;
+                };
                 let connected = server.handler.connected(server.role);
-                let stream = Lingering::new(stream, (permit, connected));
-                tokio::spawn(server.connection(stream, address, watcher));
+                let stream = Lingering::new(stream, (permit, counted, connected));
+                let stop = stop.subscribe();
+                tokio::spawn(server.clone().connection(stream, address, stop));
             }
             Err(error) => {
                 // Out of descriptors, mostly: a pause lets connections end.
                 tracing::warn!(
+                    event = "accept-failed",
                     role = server.role.as_str(),
                     "a connection could not be accepted: {error}"
                 );
@@ -196,16 +181,23 @@ async fn accept(
             }
         }
     }
-    drop(socket);
-    if tokio::time::timeout(LAST_WORDS, graceful.shutdown())
+    drop((socket, stop_receiver));
+    // Each connection holds a receiver.
+    if tokio::time::timeout(LAST_WORDS, stop.closed())
         .await
         .is_err()
     {
         tracing::warn!(
+            event = "connections-cut-off",
             role = server.role.as_str(),
-            "some connections did not end in time and are cut off"
+            "some requests did not end in time and are cut off"
         );
     }
+}
+
+/// Returns when the listener was told to end, or is gone.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
 async fn next(
@@ -227,7 +219,7 @@ impl Server {
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         address: SocketAddr,
-        watcher: Watcher,
+        mut stop: watch::Receiver<bool>,
     ) {
         let settings = self.settings.load_full();
         let Some(tls) = settings.tls.clone() else {
@@ -235,65 +227,63 @@ impl Server {
                 address,
                 client_domains: Vec::new(),
             });
-            return self
-                .serve(stream, settings, arrival, watcher, Version::Http1)
-                .await;
+            return http1::serve(self, settings, arrival, stream, stop).await;
         };
         let handshake = TlsAcceptor::from(tls.config.clone()).accept(stream);
-        let stream = match tokio::time::timeout(settings.handshake_time, handshake).await {
+        let handshake = tokio::time::timeout(settings.limits.handshake_time, handshake);
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            // Nothing has begun that could be finished.
+            () = stopped(&mut stop) => return,
+        };
+        let stream = match shaken {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(%address, "TLS handshake failed: {error}"),
             Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
         };
         let (_, session) = stream.get_ref();
         let client_domains = tls.proven(session);
-        let version = if session.alpn_protocol() == Some(b"h2") {
-            Version::Http2
-        } else {
-            Version::Http1
-        };
+        // What ALPN agreed on: nothing is guessed from the first bytes.
+        let http2 = session.alpn_protocol() == Some(b"h2");
         let arrival = Arc::new(Arrival {
             address,
             client_domains,
         });
-        self.serve(stream, settings, arrival, watcher, version)
-            .await;
-    }
-
-    async fn serve(
-        self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        settings: Arc<Settings>,
-        arrival: Arc<Arrival>,
-        watcher: Watcher,
-        version: Version,
-    ) {
-        let (builder, address) = (settings.builder.clone(), arrival.address);
-        let service = service_fn(move |request: Request<Body>| {
-            let (server, arrival) = (self.clone(), arrival.clone());
-            let allowed = settings.allow_header(request.headers());
-            async move {
-                if !allowed {
-                    return Ok(only(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
-                }
-                Ok::<_, Infallible>(server.respond(&arrival, request).await)
-            }
-        });
-        let builder = match version {
-            Version::Http1 => builder.http1_only(),
-            Version::Http2 => builder.http2_only(),
-        };
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%address, "connection ended: {error}");
+        if http2 {
+            http2::serve(self, settings, arrival, stream, stop).await;
+        } else {
+            http1::serve(self, settings, arrival, stream, stop).await;
         }
     }
 
-    async fn respond(&self, arrival: &Arrival, request: Request<Body>) -> Response {
+    /// The answer to a request, complete.
+    pub(super) async fn respond(
+        &self,
+        settings: &Settings,
+        arrival: &Arrival,
+        request: Request<Body>,
+    ) -> Response {
+        let mut response = if !settings.allow_header(request.headers()) {
+            only(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else if let Err(problem) = target::check(&request) {
+            bad_request(problem)
+        } else {
+            self.handled(arrival, request).await
+        };
+        complete(&mut response, self.fields());
+        response
+    }
+
+    /// The fields that every answer carries.
+    pub(super) fn fields(&self) -> HeaderMap {
+        self.handler.fields(self.role)
+    }
+
+    async fn handled(&self, arrival: &Arrival, request: Request<Body>) -> Response {
         let answer = self.handler.handle(self.role, arrival, request);
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| {
-            tracing::error!(address = %arrival.address, "a request made us panic; please report the text above");
+            tracing::error!(event = "handler-panicked", address = %arrival.address, "a request made us panic; please report the text above");
             only(StatusCode::INTERNAL_SERVER_ERROR)
         })
     }
@@ -305,9 +295,10 @@ fn only(status: StatusCode) -> Response {
     response
 }
 
-/// Which HTTP a connection speaks: what ALPN agreed on, so that nothing is guessed from its first bytes.
-#[derive(Clone, Copy)]
-enum Version {
-    Http1,
-    Http2,
+fn bad_request(problem: &str) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{problem}\r\n"))));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let plain = HeaderValue::from_static("text/plain; charset=us-ascii");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
 }

@@ -3,21 +3,41 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `listener` | accepts connections, few enough at once, and ends when told to |
+//! | `addresses`, `descriptors` | how many connections one address may have, and how many the system allows |
+//! | `http1`, `http2` | a connection from its first request to its last |
+//! | `activity`, `frames` | when a peer has kept a connection waiting for too long |
+//! | `target` | whom a request is for |
 //! | `tls`, `client_ca` | certificates, client certificates, what they prove |
+//! | `memory` | the memory that peers make us hold, and who loses it when it is short |
 //! | `body` | a body, bounded in size and time |
+//! | `answer`, `stamp` | what every answer carries, also those that hyper writes by itself |
 //! | `linger` | closing so that the last answer arrives |
 //!
-//! Always true: a handshake, a header and a body each end in time and size, or the connection does; a request that has
-//! begun is finished before the listener stops; a panic in a handler is one answer, not the host.
+//! Always true: a handshake, a header, a body and the taking of an answer each end in time and size, or the connection
+//! does; a request that has begun is finished before the listener stops; a panic in a handler is one answer, not the host.
 
+mod activity;
+mod addresses;
+mod answer;
 mod body;
 mod client_ca;
+mod descriptors;
+mod frames;
+mod http1;
+mod http2;
 mod linger;
 mod listener;
+mod memory;
+mod stamp;
+mod target;
 mod tls;
 
+pub(crate) use answer::counted;
+pub use body::Body;
 pub(crate) use body::{BodyError, read_body};
+pub(crate) use descriptors::{Descriptors, raise};
 pub use listener::{Bound, Handler, Listening, bind};
+pub(crate) use memory::{Holding, Memory, Short};
 pub use tls::{ServerTls, TlsError, server_tls};
 pub(crate) use tls::{certificates, private_key};
 
@@ -25,9 +45,6 @@ use bytes::Bytes;
 use convoke_types::Domain;
 use http_body_util::Full;
 use std::net::SocketAddr;
-
-/// The body of a request, not read yet.
-pub type Body = hyper::body::Incoming;
 
 /// A response, whole.
 pub type Response = http::Response<Full<Bytes>>;

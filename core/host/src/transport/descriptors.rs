@@ -1,0 +1,88 @@
+//! How many files and sockets the system lets us have open (`RLIMIT_NOFILE`).
+
+use crate::config::Limits;
+
+/// For everything but connections: stores, plugins, look-ups, connections to other servers.
+const RESERVE: u64 = 512;
+/// Connections of a listener that are possible in any case.
+const LEAST: usize = 16;
+
+/// What the connections of a configuration need, and what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Descriptors {
+    /// For all connections of all listeners, and everything else.
+    pub(crate) needed: u64,
+    /// The most that the system lets us have.
+    pub(crate) allowed: u64,
+}
+
+impl Descriptors {
+    /// What `listeners` listeners need with these limits.
+    pub(crate) fn of(listeners: usize, limits: &Limits) -> Self {
+        Self {
+            needed: (listeners as u64)
+                .saturating_mul(limits.connections as u64)
+                .saturating_add(RESERVE),
+            allowed: hard_limit(),
+        }
+    }
+
+    /// Whether there are as many as needed.
+    pub(crate) fn suffice(self) -> bool {
+        self.needed <= self.allowed
+    }
+
+    /// How many connections a listener can have, so that enough is left for everything else.
+    pub(crate) fn connections(self, listeners: usize, limits: &Limits) -> usize {
+        if self.suffice() {
+            return limits.connections;
+        }
+        let share = self.allowed.saturating_sub(RESERVE) / (listeners.max(1) as u64);
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        share.max(LEAST).min(limits.connections)
+    }
+
+    /// For the administrator.
+    pub(crate) fn lack(self) -> String {
+        let Self { needed, allowed } = self;
+        format!(
+            "{needed} open files are needed for `limits.connections` on every listener, and {allowed} are allowed: \
+             raise the hard limit (LimitNOFILE= of the service, `ulimit -Hn`), or lower `limits.connections`"
+        )
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn hard_limit() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hard_limit() -> u64 {
+    u64::MAX
+}
+
+/// Raises the limit to what is needed, as far as we may.
+#[cfg(target_os = "linux")]
+pub(crate) fn raise(descriptors: Descriptors) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = descriptors.needed.min(descriptors.allowed);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            ..limit
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(
+                event = "descriptor-limit",
+                "the limit of open files could not be raised to {wanted}: {error}"
+            );
+        }
+    }
+}
+
+/// Raises the limit to what is needed, as far as we may.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn raise(_descriptors: Descriptors) {}
