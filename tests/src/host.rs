@@ -37,6 +37,8 @@ pub struct Setup {
     server: String,
     /// Folders to make beside the configuration.
     folders: Vec<String>,
+    /// Lines of the submission listener's htpasswd file.
+    logins: String,
     /// What starts the program: a command that takes it with its arguments.
     wrapper: Vec<String>,
 }
@@ -74,8 +76,16 @@ impl Setup {
             domains: vec!["example.org".to_owned()],
             server: String::new(),
             folders: Vec::new(),
+            logins: String::new(),
             wrapper: Vec::new(),
         }
+    }
+
+    /// Who may hand in messages with a password: the text of an htpasswd file.
+    #[must_use]
+    pub fn logins(mut self, htpasswd: &str) -> Self {
+        htpasswd.clone_into(&mut self.logins);
+        self
     }
 
     /// A folder beside the configuration.
@@ -154,7 +164,7 @@ impl Setup {
         let mut config = format!(
             "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n{}\n\
              [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"host.pem\", key = \"host.key\"{} }}\n\
-             [[listener]]\nrole = \"submission\"\naddress = \"127.0.0.1:0\"\n\
+             [[listener]]\nrole = \"submission\"\naddress = \"127.0.0.1:0\"\nusers = \"users.htpasswd\"\n\
              [[listener]]\nrole = \"admin\"\naddress = \"127.0.0.1:0\"\n",
             self.domains,
             plugin_directory().display(),
@@ -185,6 +195,8 @@ impl Setup {
         for (name, text) in &self.files {
             fs::write(folder.path().join(name), text).expect("the folder can be written");
         }
+        fs::write(folder.path().join("users.htpasswd"), &self.logins)
+            .expect("the folder can be written");
         for name in &self.folders {
             fs::create_dir(folder.path().join(name)).expect("the folder can be written");
         }

@@ -7,6 +7,7 @@
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
 //! | `limits` | sizes and times; nothing is read that need not be (§9) |
 //! | `certificates` | what a listed certificate, or authority, vouches for (§6, §9) |
+//! | `login` | who hands in messages proves who they are; guessing is slow |
 //! | `memory` | what is announced costs nothing; who is slow loses to others |
 //! | `http2` | the same limits on HTTP/2; GOAWAY; `100 Continue` |
 //! | `answers` | what every answer carries, and when it ends the connection |
@@ -25,6 +26,7 @@ mod http2;
 mod identity;
 mod keys;
 mod limits;
+mod login;
 mod memory;
 mod pace;
 mod process;

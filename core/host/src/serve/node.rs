@@ -10,7 +10,7 @@ use crate::{
     plugin::{Plugins, Setup, own_program},
     receiver::{Published, gate::Gate, replay::Replays},
     sender::Sender,
-    submission::{self, auth::Users},
+    submission::{self, attempts::Attempts, auth::Users},
     throttle::Paces,
     transport::{certificates, private_key},
     trusted_certificates::{self, TrustedCertificates},
@@ -58,6 +58,8 @@ pub struct Lasting {
     pub replays: Replays,
     /// How often peers came.
     pub paces: Paces,
+    /// Attempts to log in.
+    pub(crate) attempts: Arc<Attempts>,
 }
 
 impl Node {
@@ -80,7 +82,12 @@ impl Node {
         let users = config
             .listener(Role::Submission)
             .and_then(|listener| listener.users.as_deref());
-        let users = Users::new(token, users, &config.server.domains[0])?;
+        let users = Users::new(
+            token,
+            users,
+            &config.server.domains[0],
+            lasting.attempts.clone(),
+        )?;
         let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
         warn_of_oddities(&config, &plugins)?;
         Ok(Self {

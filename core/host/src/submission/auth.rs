@@ -1,5 +1,10 @@
 //! Who hands in a message: HTTP Basic against an htpasswd file, or the token of this host.
 
+use super::{
+    attempts::Attempts,
+    passwords::{Classes, Hash},
+};
+use crate::receiver::gate::Later;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_types::{CalendarAddress, Domain};
 use http::{HeaderMap, header};
@@ -7,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     fmt, fs, io,
+    net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -53,25 +59,49 @@ pub enum UsersError {
     },
 }
 
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Nobody said who they are, or they did not prove it.
+    Unauthorized,
+    /// They were not asked for a proof: too many attempts failed, or are being made.
+    Later(Later),
+}
+
+impl From<Later> for Denied {
+    fn from(later: Later) -> Self {
+        Self::Later(later)
+    }
+}
+
 /// Who may hand in messages.
 pub struct Users {
     token: String,
-    hashes: HashMap<CalendarAddress, String>,
+    /// By [`key`].
+    hashes: HashMap<String, Hash>,
+    /// Keys by what stands before the `@`; `None` where several users share it.
+    local_parts: HashMap<String, Option<String>>,
+    classes: Arc<Classes>,
     /// Passwords that were right a short while ago, by a digest: hashes are slow on purpose.
     recent: Mutex<HashMap<[u8; 32], Instant>>,
+    attempts: Arc<Attempts>,
 }
 
 const RECENT: Duration = Duration::from_secs(300);
 const MAX_RECENT: usize = 10_000;
-
-/// The hash that is tried for a login that does not exist, so that it takes as long as one that does.
-const NOBODY: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8.z8Vb1xPqO1m1mBqjRZ0eqs8ZQe4K";
+/// A login that is shown in the log is cut off here, in characters.
+const SHOWN: usize = 100;
 
 impl Users {
     /// The users of an htpasswd file, if there is one, and whoever knows the token.
     ///
-    /// A login without `@` is one of `domain`.
-    pub fn new(token: String, file: Option<&Path>, domain: &Domain) -> Result<Self, UsersError> {
+    /// A login without `@` is one of `domain`. `attempts` go on over a reload.
+    pub(crate) fn new(
+        token: String,
+        file: Option<&Path>,
+        domain: &Domain,
+        attempts: Arc<Attempts>,
+    ) -> Result<Self, UsersError> {
         let hashes = match file {
             None => HashMap::new(),
             Some(path) => {
@@ -83,62 +113,103 @@ impl Users {
                 read(&text, &file, domain)?
             }
         };
-        Ok(Self {
+        Ok(Self::with(token, hashes, attempts))
+    }
+
+    fn with(
+        token: String,
+        hashes: HashMap<CalendarAddress, Hash>,
+        attempts: Arc<Attempts>,
+    ) -> Self {
+        let mut local_parts = HashMap::new();
+        for address in hashes.keys() {
+            if let Some(local) = address.local_part() {
+                local_parts
+                    .entry(local.to_owned())
+                    .and_modify(|taken| *taken = None)
+                    .or_insert_with(|| Some(address.to_string()));
+            }
+        }
+        Self {
             token,
-            hashes,
+            classes: Arc::new(Classes::of(hashes.values())),
+            hashes: (hashes.into_iter())
+                .map(|(address, hash)| (key(&address), hash))
+                .collect(),
+            local_parts,
             recent: Mutex::default(),
-        })
+            attempts,
+        }
     }
 
-    /// Who the request says it is from, if it proves that.
-    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Option<Submitter> {
-        let field = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, credentials) = field.split_once(' ')?;
+    /// Who the request from `address` says it is from, if it proves that.
+    pub(crate) async fn identify(
+        &self,
+        headers: &HeaderMap,
+        address: IpAddr,
+    ) -> Result<Submitter, Denied> {
+        let Some(field) = headers.get(header::AUTHORIZATION) else {
+            // Nobody has tried anything yet.
+            return Err(Denied::Unauthorized);
+        };
+        let (scheme, credentials) = (field.to_str().ok())
+            .and_then(|field| field.split_once(' '))
+            .unwrap_or_default();
         if scheme.eq_ignore_ascii_case("bearer") {
-            let same = Sha256::digest(credentials.trim()) == Sha256::digest(&self.token);
-            return same.then_some(Submitter::Local);
+            if Sha256::digest(credentials.trim()) == Sha256::digest(&self.token) {
+                return Ok(Submitter::Local);
+            }
+        } else if scheme.eq_ignore_ascii_case("basic")
+            && let Some((login, password)) = decoded(credentials)
+        {
+            return self.log_in(&login, &password, address).await;
         }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-        let (login, password) = decoded.split_once(':')?;
-        let address = CalendarAddress::new(login)
-            .ok()
-            .or_else(|| self.by_local_part(login))?;
-        self.check(&address, password)
-            .await
-            .then_some(Submitter::User(address))
+        // It says nothing about any user, so it may be answered at once.
+        self.attempts.check_login(address, "")?;
+        self.attempts.failed(address);
+        tell(address, scheme);
+        Err(Denied::Unauthorized)
     }
 
-    fn by_local_part(&self, login: &str) -> Option<CalendarAddress> {
-        let mut found = self
-            .hashes
-            .keys()
-            .filter(|address| address.local_part() == Some(login));
-        found.next().filter(|_| found.next().is_none()).cloned()
+    async fn log_in(
+        &self,
+        login: &str,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Submitter, Denied> {
+        let user = self.address(login);
+        let key = user.as_ref().map(key).unwrap_or_default();
+        // Before anything is looked up, so that nothing is learned while one has to wait.
+        self.attempts.check_login(address, &key)?;
+        let own = self.hashes.get(&key).cloned();
+        let digest = (own.as_ref()).map(|own| digest(&self.token, own.text(), password));
+        if digest.is_some_and(|digest| self.is_recent(&digest))
+            && let Some(user) = user
+        {
+            return Ok(Submitter::User(user));
+        }
+        let attempt = self.attempts.begin(address, &key).await?;
+        let (classes, password) = (self.classes.clone(), password.to_owned());
+        let verified =
+            tokio::task::spawn_blocking(move || classes.verify(own.as_ref(), &password)).await;
+        match (user, digest) {
+            (Some(user), Some(digest)) if verified.unwrap_or(false) => {
+                self.remember(digest);
+                attempt.succeeded(&key);
+                Ok(Submitter::User(user))
+            }
+            _ => {
+                attempt.failed();
+                tell(address, login);
+                Err(Denied::Unauthorized)
+            }
+        }
     }
 
-    async fn check(self: &Arc<Self>, address: &CalendarAddress, password: &str) -> bool {
-        let known = self
-            .hashes
-            .iter()
-            .find(|(user, _)| user.same_user(address))
-            .map(|(_, hash)| hash);
-        let hash = known.map_or(NOBODY, String::as_str);
-        let digest = digest(hash, password);
-        if known.is_some() && self.is_recent(&digest) {
-            return true;
-        }
-        let (hash, password) = (hash.to_owned(), password.to_owned());
-        let right = tokio::task::spawn_blocking(move || verify(&hash, &password))
-            .await
-            .unwrap_or(false);
-        let right = right && known.is_some();
-        if right {
-            self.remember(digest);
-        }
-        right
+    /// Whom a login names, whether there is such a user or not.
+    fn address(&self, login: &str) -> Option<CalendarAddress> {
+        let named = CalendarAddress::new(login).ok();
+        named.or_else(|| self.local_parts.get(login)?.as_ref()?.parse().ok())
     }
 
     fn is_recent(&self, digest: &[u8; 32]) -> bool {
@@ -157,20 +228,48 @@ impl Users {
     }
 }
 
-fn digest(hash: &str, password: &str) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(hash)
-        .chain_update([0])
-        .chain_update(password)
-        .finalize()
-        .into()
+/// For fail2ban and the like. The login comes last and in quotes: nothing in it can look like an address of ours.
+fn tell(address: IpAddr, login: &str) {
+    let login: String = login.chars().take(SHOWN).collect();
+    tracing::warn!(
+        event = "login-failed",
+        address = %address.to_canonical(),
+        ?login,
+        "somebody could not log in"
+    );
+}
+
+/// What is the same for one user, however it is written.
+fn key(address: &CalendarAddress) -> String {
+    if address.local_part().is_some() {
+        address.as_str().to_ascii_lowercase()
+    } else {
+        address.as_str().to_owned()
+    }
+}
+
+fn decoded(credentials: &str) -> Option<(String, String)> {
+    let decoded = STANDARD.decode(credentials.trim()).ok()?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (login, password) = decoded.split_once(':')?;
+    Some((login.to_owned(), password.to_owned()))
+}
+
+/// With a secret, so that the memory of this process is no shorter way to the password than the file.
+fn digest(secret: &str, hash: &str, password: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in [secret, hash, password] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
 }
 
 fn read(
     text: &str,
     file: &str,
     domain: &Domain,
-) -> Result<HashMap<CalendarAddress, String>, UsersError> {
+) -> Result<HashMap<CalendarAddress, Hash>, UsersError> {
     let mut hashes = HashMap::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -191,32 +290,11 @@ fn read(
             format!("{login}@{domain}")
         };
         let address = CalendarAddress::new(&login).map_err(|error| wrong(error.to_string()))?;
-        if !is_bcrypt(hash) && !hash.starts_with("$argon2") {
-            let text =
-                "the password is neither bcrypt nor argon2; make the line anew with `htpasswd -B`";
-            return Err(wrong(text.to_owned()));
-        }
-        hashes.insert(address, hash.to_owned());
+        let hash = Hash::read(hash)
+            .map_err(|what| wrong(format!("{what}; make the line anew with `htpasswd -B`")))?;
+        hashes.insert(address, hash);
     }
     Ok(hashes)
-}
-
-fn is_bcrypt(hash: &str) -> bool {
-    ["$2a$", "$2b$", "$2x$", "$2y$"]
-        .iter()
-        .any(|prefix| hash.starts_with(prefix))
-}
-
-fn verify(hash: &str, password: &str) -> bool {
-    use argon2::{Argon2, PasswordHash, PasswordVerifier};
-    if is_bcrypt(hash) {
-        return bcrypt::verify(password, hash).unwrap_or(false);
-    }
-    PasswordHash::new(hash).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
-    })
 }
 
 #[cfg(test)]
@@ -225,12 +303,10 @@ mod tests {
 
     fn users(text: &str) -> Arc<Users> {
         let hashes = read(text, "users", &"example.org".parse().unwrap()).unwrap();
-        Arc::new(Users {
-            token: "secret".to_owned(),
-            hashes,
-            recent: Mutex::default(),
-        })
+        Arc::new(Users::with("secret".to_owned(), hashes, Arc::default()))
     }
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn basic(login: &str, password: &str) -> HeaderMap {
         let value = format!("Basic {}", STANDARD.encode(format!("{login}:{password}")));
@@ -250,7 +326,7 @@ mod tests {
             ("bo@example.org", "right", None),
             ("", "", None),
         ] {
-            let submitter = users.identify(&basic(login, password)).await;
+            let submitter = users.identify(&basic(login, password), HERE).await.ok();
             assert_eq!(submitter.as_ref(), expected, "{login} {password}");
         }
     }
@@ -265,11 +341,39 @@ mod tests {
             )])
         };
         assert_eq!(
-            users.identify(&bearer("secret")).await,
-            Some(Submitter::Local)
+            users.identify(&bearer("secret"), HERE).await,
+            Ok(Submitter::Local)
         );
-        assert_eq!(users.identify(&bearer("secre")).await, None);
-        assert_eq!(users.identify(&HeaderMap::new()).await, None);
+        for wrong in [bearer("secre"), HeaderMap::new()] {
+            let denied = users.identify(&wrong, HERE).await;
+            assert_eq!(denied, Err(Denied::Unauthorized));
+        }
+    }
+
+    /// What is remembered makes nobody's guesses cheaper, and guesses nobody's log-in slower.
+    #[tokio::test]
+    async fn guesses_are_slowed_and_those_who_know_are_not() {
+        let hash = bcrypt::hash("right", 4).unwrap();
+        let users = users(&format!("anna:{hash}\nbo:{hash}\n"));
+        let log_in = |login: &'static str, password: &'static str| {
+            let (users, headers) = (users.clone(), basic(login, password));
+            async move { users.identify(&headers, HERE).await }
+        };
+        assert!(log_in("anna", "right").await.is_ok());
+        for _ in 0..5 {
+            let denied = log_in("nobody", "wrong").await;
+            assert_eq!(denied, Err(Denied::Unauthorized));
+        }
+        for (login, password) in [("nobody", "wrong"), ("bo", "right"), ("", "")] {
+            let denied = log_in(login, password).await;
+            assert!(matches!(denied, Err(Denied::Later(_))), "{denied:?}");
+        }
+        assert!(log_in("anna", "right").await.is_ok());
+        let token = HeaderMap::from_iter([(
+            header::AUTHORIZATION,
+            http::HeaderValue::from_static("Bearer secret"),
+        )]);
+        assert!(users.identify(&token, HERE).await.is_ok());
     }
 
     #[test]

@@ -1,21 +1,23 @@
 //! The submission listener: users and services of ours hand in messages.
 //!
-//! The same POST as between servers, but the peer logs in ([`auth`]) instead of signing. Recipients of our own domains
+//! The same POST as between servers, but the peer logs in ([`auth`]; guessing is slow, see `attempts`) instead of signing. Recipients of our own domains
 //! are delivered to at once; the others go out through the sender. The originator's own copy follows before anything
 //! leaves, so that an answer that comes back at once finds it.
 
+pub(crate) mod attempts;
 pub mod auth;
+mod passwords;
 
 use crate::{
     delivery::Envelope,
     receiver::{
-        answer::{delivered, document, empty, refuse_method, refused},
+        answer::{delivered, document, empty, later, refuse_method, refused},
         post::{self, deliver_all},
     },
     serve::Node,
     transport::{Arrival, Body, Response},
 };
-use auth::Submitter;
+use auth::{Denied, Submitter};
 use convoke_calendar::{
     itip,
     message::{Kind, Message},
@@ -40,14 +42,19 @@ pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>)
     if *request.method() != Method::POST {
         return refuse_method();
     }
-    let Some(submitter) = node.users.identify(request.headers()).await else {
-        return empty(
-            StatusCode::UNAUTHORIZED,
-            &[(
-                "www-authenticate",
-                "Basic realm=\"Convoke\", charset=\"UTF-8\"",
-            )],
-        );
+    let address = arrival.address.ip();
+    let submitter = match node.users.identify(request.headers(), address).await {
+        Ok(submitter) => submitter,
+        Err(Denied::Later(wait)) => return later(&wait),
+        Err(Denied::Unauthorized) => {
+            return empty(
+                StatusCode::UNAUTHORIZED,
+                &[(
+                    "www-authenticate",
+                    "Basic realm=\"Convoke\", charset=\"UTF-8\"",
+                )],
+            );
+        }
     };
     match submit(node, &submitter, arrival, request).await {
         Ok(response) => delivered(node, arrival, document(&response)).await,

@@ -1,0 +1,278 @@
+//! Guessing is slow and cheap to bear: one attempt at a time for each address, few at once in all, and after some failures
+//! an address must wait, longer each time.
+//!
+//! Who logged in from an address before is counted apart, so that somebody else's guesses (behind one proxy, say) do not
+//! keep them out.
+
+use crate::{receiver::gate::Later, throttle::network};
+use http::StatusCode;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedMutexGuard, Semaphore, SemaphorePermit},
+    time::{Instant, timeout},
+};
+
+/// So many failures are free: people mistype.
+const FREE: u32 = 5;
+/// After them an address waits this long, then twice as long, and so on.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Of this machine: a proxy may stand there, with everybody behind it.
+const LONGEST_LOCAL_WAIT: Duration = Duration::from_secs(10);
+/// Without a failure for so long an address starts anew.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
+/// How long an attempt waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Addresses, and logins of addresses, remembered at once.
+const REMEMBERED: usize = 10_000;
+
+/// Attempts to log in.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    seen: Mutex<HashMap<Source, Seen>>,
+    verifying: Semaphore,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        // Half of the processors: verifying is slow on purpose, and others have work, too.
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            seen: Mutex::default(),
+            verifying: Semaphore::new((processors / 2).max(1)),
+        }
+    }
+}
+
+/// Who is counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Source {
+    Address(IpAddr),
+    /// A login that succeeded from there.
+    Known(IpAddr, String),
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    failures: u32,
+    last: Option<Instant>,
+    until: Option<Instant>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// An attempt whose turn it is. No other one from the same source is made meanwhile.
+pub(super) struct Attempt<'a> {
+    attempts: &'a Attempts,
+    address: IpAddr,
+    source: Source,
+    _turn: OwnedMutexGuard<()>,
+    _verifying: SemaphorePermit<'a>,
+}
+
+impl Attempts {
+    /// Waits for the turn of an attempt to log in as `login`; says when to come back if there were too many.
+    pub(super) async fn begin(&self, address: IpAddr, login: &str) -> Result<Attempt<'_>, Later> {
+        let address = network(address);
+        let source = self.source(address, login);
+        self.check(&source)?;
+        let wait = async {
+            let turn = self.turn(&source).lock_owned().await;
+            // What failed meanwhile counts.
+            self.check(&source)?;
+            let verifying = self.verifying.acquire().await;
+            Ok::<_, Later>((turn, verifying.expect("the semaphore is never closed")))
+        };
+        let busy = |_| Later::unavailable("too many log in at once");
+        let (turn, verifying) = timeout(PATIENCE, wait).await.map_err(busy)??;
+        Ok(Attempt {
+            attempts: self,
+            address,
+            source,
+            _turn: turn,
+            _verifying: verifying,
+        })
+    }
+
+    /// Whether an attempt as `login` would have to wait.
+    pub(super) fn check_login(&self, address: IpAddr, login: &str) -> Result<(), Later> {
+        let address = network(address);
+        self.check(&self.source(address, login))
+    }
+
+    /// Counts a failure that cost nothing, such as a wrong token.
+    pub(super) fn failed(&self, address: IpAddr) {
+        let address = network(address);
+        self.seen().fail(&Source::Address(address), address);
+    }
+
+    fn source(&self, address: IpAddr, login: &str) -> Source {
+        let known = Source::Known(address, login.to_owned());
+        if self.seen().0.contains_key(&known) {
+            known
+        } else {
+            Source::Address(address)
+        }
+    }
+
+    fn check(&self, source: &Source) -> Result<(), Later> {
+        let now = Instant::now();
+        match self.seen().0.get(source).and_then(|seen| seen.until) {
+            Some(until) if now < until => Err(Later {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                after: until - now,
+                reason: "too many attempts to log in failed".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn turn(&self, source: &Source) -> Arc<tokio::sync::Mutex<()>> {
+        self.seen().entry(source).turn.clone()
+    }
+
+    fn seen(&self) -> All<'_> {
+        All(self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Attempt<'_> {
+    /// It was right: from now on this login is counted apart from others of its address.
+    pub(super) fn succeeded(self, login: &str) {
+        let known = Source::Known(self.address, login.to_owned());
+        let mut seen = self.attempts.seen();
+        seen.entry(&known).last = Some(Instant::now());
+    }
+
+    pub(super) fn failed(self) {
+        self.attempts.seen().fail(&self.source, self.address);
+    }
+}
+
+struct All<'a>(MutexGuard<'a, HashMap<Source, Seen>>);
+
+impl All<'_> {
+    fn entry(&mut self, source: &Source) -> &mut Seen {
+        if self.0.len() >= REMEMBERED && !self.0.contains_key(source) {
+            self.make_room();
+        }
+        self.0.entry(source.clone()).or_default()
+    }
+
+    fn fail(&mut self, source: &Source, address: IpAddr) {
+        let longest = if address.is_loopback() {
+            LONGEST_LOCAL_WAIT
+        } else {
+            LONGEST_WAIT
+        };
+        let now = Instant::now();
+        let seen = self.entry(source);
+        if seen.last.is_some_and(|last| now - last >= FORGOTTEN) {
+            seen.failures = 0;
+        }
+        seen.failures = seen.failures.saturating_add(1);
+        seen.last = Some(now);
+        if let Some(more) = seen.failures.checked_sub(FREE) {
+            let wait = FIRST_WAIT.saturating_mul(1 << more.min(20)).min(longest);
+            seen.until = Some(now + wait);
+        }
+    }
+
+    /// Forgets what is old; if that is not enough, whoever failed least.
+    fn make_room(&mut self) {
+        let now = Instant::now();
+        let kept = |seen: &Seen| seen.last.is_some_and(|last| now - last < FORGOTTEN);
+        self.0
+            .retain(|_, seen| kept(seen) || Arc::strong_count(&seen.turn) > 1);
+        if self.0.len() < REMEMBERED {
+            return;
+        }
+        let mut order: Vec<(u32, Option<Instant>, Source)> = (self.0.iter())
+            .map(|(source, seen)| (seen.failures, seen.last, source.clone()))
+            .collect();
+        order.sort_unstable_by_key(|(failures, last, _)| (*failures, *last));
+        for (_, _, source) in order.into_iter().take(REMEMBERED / 4) {
+            self.0.remove(&source);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    async fn fail(attempts: &Attempts, address: IpAddr, times: u32) {
+        for _ in 0..times {
+            let attempt = loop {
+                match attempts.begin(address, "anna").await {
+                    Ok(attempt) => break attempt,
+                    Err(later) => tokio::time::sleep(later.after).await,
+                }
+            };
+            attempt.failed();
+        }
+    }
+
+    fn wait(attempts: &Attempts, address: IpAddr, login: &str) -> Option<u64> {
+        let checked = attempts.check_login(address, login);
+        checked.err().map(|later| later.seconds())
+    }
+
+    /// Virtual time.
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_and_end() {
+        let attempts = Attempts::default();
+        fail(&attempts, FAR, FREE - 1).await;
+        assert_eq!(wait(&attempts, FAR, "anna"), None);
+        for expected in [1, 2, 4, 8] {
+            fail(&attempts, FAR, 1).await;
+            assert_eq!(wait(&attempts, FAR, "anna"), Some(expected));
+            assert_eq!(wait(&attempts, FAR, "bo"), Some(expected));
+            assert_eq!(wait(&attempts, OTHER, "anna"), None);
+        }
+        fail(&attempts, FAR, 20).await;
+        assert_eq!(wait(&attempts, FAR, "anna"), Some(300));
+        tokio::time::sleep(FORGOTTEN).await;
+        fail(&attempts, FAR, 1).await;
+        assert_eq!(wait(&attempts, FAR, "anna"), None);
+        fail(&attempts, HERE, 20).await;
+        assert_eq!(wait(&attempts, HERE, "anna"), Some(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_logged_in_before_is_counted_apart() {
+        let attempts = Attempts::default();
+        let bo = attempts.begin(HERE, "bo").await.ok().unwrap();
+        bo.succeeded("bo");
+        fail(&attempts, HERE, FREE).await;
+        assert!(wait(&attempts, HERE, "anna").is_some());
+        assert_eq!(wait(&attempts, HERE, "bo"), None);
+        for _ in 0..FREE {
+            attempts.begin(HERE, "bo").await.ok().unwrap().failed();
+        }
+        assert!(wait(&attempts, HERE, "bo").is_some(), "but not for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded() {
+        let attempts = Attempts::default();
+        fail(&attempts, FAR, FREE).await;
+        for n in 0..30_000_u32 {
+            attempts.failed(IpAddr::V4((0x0a00_0000 + n).into()));
+        }
+        assert!(attempts.seen().0.len() <= REMEMBERED);
+        assert!(
+            wait(&attempts, FAR, "anna").is_some(),
+            "who failed most stays"
+        );
+    }
+}
