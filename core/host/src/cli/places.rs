@@ -70,19 +70,25 @@ pub(super) async fn user_of<'a>(
     plugins: &'a Plugins,
     address: &CalendarAddress,
 ) -> Result<(&'a Arc<StoreHandle>, CalendarUser), Failure> {
+    let unavailable = |error: &Error| match plugins.stores.for_address(address) {
+        Some(store) => failed(store, error),
+        None => Failure::new(format!("a store cannot be asked: {error}")),
+    };
+    let found = plugins.stores.find(address).await;
+    if let Some(found) = found.map_err(|error| unavailable(&error))? {
+        return Ok(found);
+    }
+    let human = address.human();
+    if address.local_part().is_none() {
+        return Err(Failure::new(format!(
+            "{human} is an address of no calendar user; give it to one with `convoke user add ADDR --alias {human}`"
+        )));
+    }
     let store = store_of(plugins, address)?;
-    let found = store
-        .find(address)
-        .await
-        .map_err(|error| failed(store, &error))?;
-    let user = found.ok_or_else(|| {
-        let address = address.human();
-        Failure::new(format!(
-            "{address} is no calendar user of the store `{}`; make it with `convoke user add {address}`",
-            store.name()
-        ))
-    })?;
-    Ok((store, user))
+    Err(Failure::new(format!(
+        "{human} is no calendar user of the store `{}`; make it with `convoke user add {human}`",
+        store.name()
+    )))
 }
 
 /// The calendar users of a store.

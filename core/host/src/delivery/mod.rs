@@ -160,10 +160,7 @@ impl Delivery {
     }
 
     async fn outcome(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Outcome {
-        if !recipient
-            .domain()
-            .is_ok_and(|domain| self.config.is_ours(domain))
-        {
+        if may_be_ours(&self.config, recipient) == Some(false) {
             return RequestStatus::INVALID_CALENDAR_USER.into();
         }
         let Verdict::Allow(allowance) = self
@@ -220,14 +217,19 @@ impl Delivery {
 
     /// The calendar user that an address means; `None` if there is none here.
     pub async fn home(&self, address: &CalendarAddress) -> Result<Option<Home>, Error> {
-        let Some(store) = self.plugins.stores.for_address(address) else {
-            return Ok(None);
-        };
-        let user = store.find(address).await?;
-        Ok(user.map(|user| Home {
+        let found = self.plugins.stores.find(address).await?;
+        Ok(found.map(|(store, user)| Home {
             store: store.clone(),
             user,
         }))
+    }
+
+    /// Whether an address is of one of our users, as its domain tells, or for an alias that is no mailbox, a store.
+    pub async fn is_ours(&self, address: &CalendarAddress) -> Result<bool, Error> {
+        if may_be_ours(&self.config, address) == Some(true) {
+            return Ok(true);
+        }
+        Ok(address.local_part().is_none() && self.home(address).await?.is_some())
     }
 
     /// Keeps the originator's own copy in step with a message it has just sent.
@@ -241,6 +243,12 @@ impl Delivery {
             None => Ok(()),
         }
     }
+}
+
+/// Whether an address is in our domains; `None` for what only a store can tell, as it is no mailbox.
+fn may_be_ours(config: &Config, address: &CalendarAddress) -> Option<bool> {
+    let ours = address.domain().is_ok_and(|domain| config.is_ours(domain));
+    (ours || address.local_part().is_some()).then_some(ours)
 }
 
 fn access_request(envelope: &Envelope<'_>, recipient: &CalendarAddress) -> AccessRequest {

@@ -37,6 +37,31 @@ impl Stores {
         self.stores.get(*place)
     }
 
+    /// The calendar user whose address this is, and the store that has it.
+    ///
+    /// A mailbox is looked for in the store that serves its domain. What an alias may be besides (`urn:uuid:…`, the URL
+    /// of a principal) says nothing of where it lies: it is looked for in every store, until one has it.
+    pub async fn find(
+        &self,
+        address: &CalendarAddress,
+    ) -> Result<Option<(&Arc<StoreHandle>, CalendarUser)>> {
+        let serving = self.for_address(address);
+        let is_mailbox = address.local_part().is_some();
+        let others = self.stores.iter().filter(|store| {
+            let asked = serving.is_some_and(|serving| Arc::ptr_eq(serving, store));
+            !is_mailbox && !asked
+        });
+        let mut failure = None;
+        for store in serving.into_iter().chain(others) {
+            match store.find(address).await {
+                Ok(Some(user)) => return Ok(Some((store, user))),
+                Ok(None) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
     /// The store that the administrator calls `name`.
     pub fn by_name(&self, name: &str) -> Option<&Arc<StoreHandle>> {
         self.stores.iter().find(|store| store.name() == name)

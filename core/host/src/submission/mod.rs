@@ -25,7 +25,7 @@ use convoke_calendar::{
 use convoke_ischedule::{
     ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse, WELL_KNOWN,
 };
-use convoke_sdk::Proof;
+use convoke_sdk::{Error, Proof};
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{Method, Request, StatusCode};
 use jiff::Timestamp;
@@ -83,20 +83,21 @@ async fn submit(
 
 /// A user is its own address and every alias of it; a service on this host is any of our users.
 async fn may_act_as(node: &Node, submitter: &Submitter, originator: &CalendarAddress) -> bool {
-    let ours = originator
-        .domain()
-        .is_ok_and(|domain| node.config.is_ours(domain));
-    match submitter {
-        Submitter::Local => ours,
-        Submitter::User(address) if address.same_user(originator) => ours,
-        Submitter::User(address) => match node.delivery.home(address).await {
-            Ok(home) => ours && home.is_some_and(|home| home.user.answers_to(originator)),
-            Err(error) => {
-                tracing::warn!(user = %address, "its aliases cannot be looked up: {error}");
-                false
-            }
-        },
-    }
+    let may = async {
+        Ok(node.delivery.is_ours(originator).await?
+            && match submitter {
+                Submitter::Local => true,
+                Submitter::User(address) if address.same_user(originator) => true,
+                Submitter::User(address) => {
+                    let home = node.delivery.home(address).await?;
+                    home.is_some_and(|home| home.user.answers_to(originator))
+                }
+            })
+    };
+    may.await.unwrap_or_else(|error: Error| {
+        tracing::warn!(event = "originator-unknown", %submitter, %originator, "its addresses cannot be looked up: {error}");
+        false
+    })
 }
 
 /// Sends a message of one of our users to everybody it is for; one response each, in their order.
@@ -119,13 +120,15 @@ pub(crate) async fn dispatch(
     }
     let message = &itip::for_sending(message);
     let data = message.calendar().write();
-    let is_local = |it: &Recipient| {
-        it.address
-            .domain()
-            .is_ok_and(|domain| node.config.is_ours(domain))
-    };
-    let (local, remote): (Vec<Recipient>, Vec<Recipient>) =
-        recipients.iter().cloned().partition(is_local);
+    let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
+    for recipient in recipients {
+        // A store that cannot be asked answers for itself when it is delivered to.
+        let ours = node.delivery.is_ours(&recipient.address).await;
+        let ours = ours.unwrap_or(true);
+        is_local.push(ours);
+        let side = if ours { &mut local } else { &mut remote };
+        side.push(recipient.clone());
+    }
     let proofs = [Proof::Submission(originator.clone())];
     let envelope = Envelope {
         message,
@@ -140,14 +143,8 @@ pub(crate) async fn dispatch(
     );
     node.lasting.metrics.sent(message, &there);
     let (mut here, mut there) = (here.into_iter(), there.into_iter());
-    recipients
-        .iter()
-        .filter_map(|recipient| {
-            if is_local(recipient) {
-                here.next()
-            } else {
-                there.next()
-            }
-        })
+    let sides = is_local.into_iter();
+    sides
+        .filter_map(|ours| if ours { here.next() } else { there.next() })
         .collect()
 }
