@@ -1,7 +1,7 @@
 //! Guests with several addresses, and what of a meeting they get to see.
 
-use crate::desk::{Desk, event, text};
-use std::fs;
+use crate::desk::{Desk, event, said, text};
+use std::{fs, process::Stdio};
 
 const STORES: [&str; 2] = [
     "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"",
@@ -113,5 +113,175 @@ fn what_is_annas_own_stays_annas() {
                 "{store}: {line}: {his}"
             );
         }
+    }
+}
+
+#[test]
+fn what_is_written_leniently_reaches_the_guests() {
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        for (lines, arrives) in [
+            (
+                "RRULE:FREQ=DAILY;COUNT=3;UNTIL=20270201T000000Z\n",
+                "RRULE:FREQ=DAILY;COUNT=3\r\n",
+            ),
+            ("DESCRIPTION:One\nDESCRIPTION:Two\n", "DESCRIPTION:One\r\n"),
+            ("DURATION:PT2H\n", "DTEND:20270104T110000Z\r\n"),
+            ("RRULE:\n", "SUMMARY:Empty\r\n"),
+        ] {
+            let said = send(&desk, &format!("SUMMARY:Empty\n{lines}{BO}"));
+            assert_eq!(said, "bo@example.org  2.0  Success\n", "{store}: {lines}");
+            let copy = copy_of(&desk, "bo@example.org");
+            assert!(copy.contains(arrives), "{store}: {copy}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_message_is_not_stored_either() {
+    let guest = format!("SUMMARY:Review\n{BO}");
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        for (lines, error) in [
+            (
+                format!("{guest}UID:other\n"),
+                "line 13: VEVENT: UID stands more than once",
+            ),
+            (
+                format!(
+                    "{guest}END:VEVENT\nBEGIN:VEVENT\nUID:other\nDTSTAMP:20261101T000000Z\n\
+                     DTSTART:20270104T100000Z\n"
+                ),
+                "line 15: VEVENT: all components of a message must have the same UID",
+            ),
+            (
+                format!("{guest}RRULE:FREQ=SOMETIMES\n"),
+                "line 13: VEVENT: RRULE: FREQ is `SOMETIMES`",
+            ),
+        ] {
+            let file = meeting(&desk, &lines);
+            let said = desk.run(&["send", &file, "--as", "anna@example.org"]);
+            let complaint = said.complaint(1);
+            assert!(complaint.contains(error), "{store}: {complaint}");
+            assert_eq!(copy_of(&desk, "anna@example.org"), "", "{store}");
+        }
+        // Guests whom nobody invites.
+        let lines = format!("DTSTART:20270104T100000Z\n{BO}");
+        let file = desk.write("alone.ics", &event("alone", &lines));
+        let said = desk.run(&["send", text(&file), "--as", "anna@example.org"]);
+        let complaint = said.complaint(1);
+        assert!(
+            complaint.contains("line 4: VEVENT: ORGANIZER is missing"),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn who_was_not_reached_is_told_by_the_same_object() {
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        let file = meeting(
+            &desk,
+            &format!("SUMMARY:Review\n{BO}ATTENDEE:mailto:cy@example.org\n"),
+        );
+        let send = || desk.run(&["send", &file, "--as", "anna@example.org"]);
+        let first = send();
+        assert_eq!(first.status, 1, "{first:?}");
+        assert_eq!(
+            first.out,
+            "bo@example.org  2.0  Success\ncy@example.org  3.7  Invalid calendar user\n"
+        );
+        assert!(
+            first
+                .err
+                .contains("to tell those who were not reached, send"),
+            "{first:?}"
+        );
+        let anna = copy_of(&desk, "anna@example.org");
+        assert!(anna.contains("SCHEDULE-STATUS=3.7"), "{store}: {anna}");
+
+        assert_eq!(desk.run(&["user", "add", "cy@example.org"]).status, 0);
+        let second = send();
+        assert_eq!(
+            second.out, "cy@example.org  2.0  Success\n",
+            "{store}: {second:?}"
+        );
+        assert_eq!(send().out, "stored; it concerns nobody else\n");
+    }
+}
+
+#[test]
+fn whoever_writes_at_the_same_time_keeps_nobody_from_it() {
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        let files: Vec<_> = (0..6)
+            .map(|n| {
+                let file = meeting(&desk, &format!("SUMMARY:Version {n}\n{BO}"));
+                let own = desk.path(&format!("{n}.ics"));
+                fs::rename(file, &own).unwrap();
+                own
+            })
+            .collect();
+        let running: Vec<_> = files
+            .iter()
+            .map(|file| {
+                let mut command = desk.command(&["send", text(file), "--as", "anna@example.org"]);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                command.spawn().unwrap()
+            })
+            .collect();
+        for child in running {
+            let said = said(child.wait_with_output().unwrap());
+            assert_eq!(said.status, 0, "{store}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn an_alias_that_is_no_mailbox_is_found() {
+    const UUID: &str = "urn:uuid:6B29FC40-CA47-1067-B31D-00DD010662DA";
+    const PRINCIPAL: &str = "https://cal.example.net/principals/bo";
+    for store in STORES {
+        for alias in [UUID, PRINCIPAL] {
+            let desk = desk(store);
+            let _host = desk.serve();
+            let sent = send(&desk, &format!("SUMMARY:Review\nATTENDEE:{alias}\n"));
+            assert!(sent.contains("2.0  Success"), "{store}: {sent}");
+            let copy = copy_of(&desk, alias);
+            assert!(copy.contains("SUMMARY:Review"), "{store}: {copy}");
+            assert_eq!(copy, copy_of(&desk, "bo@example.org"));
+
+            let day = [
+                "--from",
+                "2027-01-04T06:00:00Z",
+                "--to",
+                "2027-01-04T18:00:00Z",
+            ];
+            let ask = ["freebusy", "--json", "--as", "anna@example.org", alias];
+            let busy = desk.run(&[&ask[..], &day[..]].concat()).json();
+            assert_eq!(busy[0]["busy"][0]["type"], "BUSY", "{store}: {busy}");
+
+            let said = desk.run(&["reply", "--user", alias, "--uid", "review", "decline"]);
+            assert_eq!(
+                said.out, "anna@example.org  2.0  Success\n",
+                "{store}: {said:?}"
+            );
+            let anna = copy_of(&desk, "anna@example.org");
+            assert!(anna.contains("PARTSTAT=DECLINED"), "{store}: {anna}");
+            let busy = desk.run(&[&ask[..], &day[..]].concat()).json();
+            assert_eq!(busy[0]["busy"].as_array().map(Vec::len), Some(0), "{busy}");
+        }
+        let desk = desk(store);
+        let said = desk.run(&["reply", "--user", "urn:uuid:0", "--uid", "review", "accept"]);
+        let complaint = said.complaint(1);
+        assert!(
+            complaint.contains("an address of no calendar user"),
+            "{complaint}"
+        );
     }
 }

@@ -12,7 +12,7 @@
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
 //! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
-//! | `redact` | what never leaves its owner's calendar |
+//! | `redact`, `mend` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
@@ -29,6 +29,7 @@ mod cancel;
 mod delegation;
 mod edit;
 mod instance;
+mod mend;
 mod noted;
 mod object;
 mod outgoing;
@@ -47,7 +48,7 @@ mod series;
 mod tests;
 
 pub use address::addressees;
-pub use edit::{Edited, edit};
+pub use edit::{Edited, edit, note_delivery};
 pub(crate) use instance::InstanceKey;
 pub use outgoing::{Outgoing, for_sending};
 pub use people::{Owner, PartStat};

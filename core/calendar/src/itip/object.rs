@@ -138,6 +138,14 @@ impl<'c> Object<'c> {
             .is_some_and(|component| component.is(kind.as_str()))
     }
 
+    /// The kind of its components.
+    pub(super) fn kind(&self) -> Kind {
+        match self.leading() {
+            Some(leading) if leading.is("VTODO") => Kind::Todo,
+            _ => Kind::Event,
+        }
+    }
+
     /// Every component: the whole first.
     pub(super) fn components(&self) -> impl Iterator<Item = &Component> {
         self.master.iter().chain(self.instances.values())

@@ -1,13 +1,15 @@
 //! Messages that go out.
 
+use super::mend::mend;
 use super::object::Object;
 use super::people::attendee;
 use super::redact::{redact, redact_calendar};
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
+use crate::zone::Zones;
 use convoke_types::CalendarAddress;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashSet;
 
 /// A message to be sent, and to whom.
@@ -38,15 +40,19 @@ pub fn for_sending(message: &Message) -> Message {
 /// What a message made here says it comes from.
 const PRODUCT: &str = "-//Convoke//Convoke//EN";
 
-/// A message about components, with the time zones that they name.
+/// A message about components, with the time zones that they name. Whatever we send is made here: it holds nothing
+/// private, and it is valid as the messages of others must be.
 pub(super) fn compose(
     method: Method,
     mut components: Vec<Component>,
     zones: &Calendar,
 ) -> Result<Message, MessageError> {
+    let known = Zones::of(zones, TimeZone::UTC);
     for component in &mut components {
         redact(component, method);
+        mend(component, method, &known);
     }
+    drop(known);
     let mut calendar = Calendar::new();
     let root = calendar.root_mut();
     root.push(Property::new("VERSION", "2.0"));

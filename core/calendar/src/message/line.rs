@@ -28,7 +28,11 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         component: calendar.root(),
         numbers: &Numbers::of(octets)?,
     };
-    let fault = || source.at_fault(rules?, &calendar, problem);
+    // An object has no METHOD; a message that was to be made of it had.
+    let fault = || match rules {
+        Some(rules) => source.at_fault(rules, &calendar, problem),
+        None => source.suspect(problem),
+    };
     Some(match problem {
         Problem::Version(None)
         | Problem::NoMethod
@@ -135,6 +139,31 @@ impl<'a> Numbered<'a> {
     fn property(self, name: &str, is_it: impl Fn(&Property) -> bool) -> Option<usize> {
         let found = self.properties(name).find(|(property, _)| is_it(property));
         found.map(|(_, line)| line)
+    }
+
+    /// The component of an object of which a message with `problem` was made.
+    fn suspect(self, problem: &Problem) -> Option<Self> {
+        let has = |it: &Self, name: &str| it.component.get(name).is_some();
+        let (Problem::Missing(_, kind, _)
+        | Problem::Repeated(_, kind, _)
+        | Problem::Forbidden(_, kind, _)
+        | Problem::Both(kind, ..)
+        | Problem::Needs(kind, ..)
+        | Problem::Rule(kind, _)) = problem
+        else {
+            return None;
+        };
+        self.of_kind(*kind).find(|it| match problem {
+            Problem::Missing(_, _, name) => !has(it, name),
+            Problem::Repeated(_, _, name) => it.component.all(name).count() > 1,
+            Problem::Forbidden(_, _, name) | Problem::Needs(_, name, _) => has(it, name),
+            Problem::Both(_, one, other) => has(it, one) && has(it, other),
+            Problem::Rule(_, error) => it.component.all("RRULE").any(|rule| {
+                let read = Rule::parse(&rule.value).and_then(|rule| rule.check());
+                read.as_ref() == Err(error)
+            }),
+            _ => false,
+        })
     }
 
     /// The component in which the rules for a single one find `problem`.

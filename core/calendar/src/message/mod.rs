@@ -32,6 +32,7 @@ pub use method::{Kind, Method};
 
 pub(crate) use error::{Problem, excerpt};
 pub(crate) use stamp::{basic_date_time, utc};
+pub(crate) use table::single;
 
 use crate::itip::InstanceKey;
 use crate::tree::{Calendar, Component};

@@ -189,6 +189,21 @@ pub(super) fn check(component: &Component, method: Method, kind: Kind) -> Result
     Ok(())
 }
 
+/// The properties that may stand once at most in a message.
+pub(crate) fn single(method: Method, kind: Kind) -> impl Iterator<Item = &'static str> {
+    let rows = match kind {
+        Kind::Event => EVENT,
+        Kind::Todo => TODO,
+        Kind::FreeBusy => FREE_BUSY,
+        _ => &[],
+    };
+    let column = column(method);
+    let rows = rows.iter().filter(move |(_, presences)| {
+        column.is_some_and(|column| matches!(presences[column], Presence::One | Presence::Opt))
+    });
+    rows.map(|&(name, _)| name)
+}
+
 const fn column(method: Method) -> Option<usize> {
     Some(match method {
         Method::Publish => return None,

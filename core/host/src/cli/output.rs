@@ -75,6 +75,12 @@ pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Says on stderr what can be done about what failed.
+pub(super) fn advise(text: &str) {
+    // Nothing is left to do if stderr is closed.
+    let _ = writeln!(io::stderr(), "convoke: {text}");
+}
+
 /// Writes a JSON value and a line end to stdout.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_vec_pretty(value)

@@ -15,6 +15,7 @@ use convoke_calendar::{
 };
 use convoke_ischedule::RecipientResponse;
 use convoke_types::CalendarAddress;
+use object::Unsent;
 use serde::Serialize;
 use std::{
     io::Read,
@@ -30,7 +31,8 @@ Examples:
   CONVOKE_PASSWORD=… convoke send invitation.ics --as anna@example.org --server https://cal.example.org:8444
 
 The file holds an iTIP message: a VCALENDAR with METHOD. Without METHOD it is the object itself as its owner wants it:
-it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee).
+it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee). Whom it
+did not reach is told when the same object is sent again.
 Exit status 1 if it did not reach every recipient.";
 
 /// Hand in a scheduling message, or a changed object; see what became of it for each recipient
@@ -53,7 +55,7 @@ impl Send {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let (calendar, octets) = read_calendar(&self.file)?;
         if calendar.root().get("METHOD").is_none() {
-            return self.run_object(&calendar, global).await;
+            return self.run_object(&calendar, &octets, global).await;
         }
         let message = Message::read(calendar);
         let message = message.map_err(|error| wrong(&self.file, &error.in_source(&octets)))?;
@@ -73,7 +75,12 @@ impl Send {
         show(&response.responses, global.json)
     }
 
-    async fn run_object(self, calendar: &Calendar, global: &Global) -> Result<(), Failure> {
+    async fn run_object(
+        self,
+        calendar: &Calendar,
+        octets: &[u8],
+        global: &Global,
+    ) -> Result<(), Failure> {
         let is_elsewhere = self.host.is_elsewhere();
         if is_elsewhere || !self.to.is_empty() {
             let what = if is_elsewhere { "--server" } else { "--to" };
@@ -83,11 +90,36 @@ impl Send {
             )));
         }
         let submission = Submission::find(&self.host, global, &self.from)?;
-        let responses = object::send(calendar, &self.from, &submission, global).await?;
-        if responses.is_empty() && !global.json {
+        let told = object::send(calendar, &self.from, &submission, global).await;
+        let told = told.map_err(|unsent| match unsent {
+            Unsent::Invalid(error) => Failure::new(format!(
+                "{}: {}; nothing is stored, and nobody is told",
+                self.file.display(),
+                error.in_source(octets)
+            )),
+            Unsent::Failed(failure) => failure,
+        })?;
+        if told.responses.is_empty() && !global.json {
             return output::print(b"stored; it concerns nobody else\n");
         }
-        show(&responses, global.json)
+        let shown = show(&told.responses, global.json);
+        if let Some(failure) = &told.unnoted {
+            output::advise(&format!(
+                "who was not reached could not be noted: {failure}"
+            ));
+        } else if told.again {
+            output::advise(&format!(
+                "it is stored; to tell those who were not reached, send {} again",
+                self.file.display()
+            ));
+        }
+        if told.gone {
+            output::advise(
+                "it is stored; who is off the list and was not reached can be told by a message \
+                 with METHOD:CANCEL: `convoke send cancel.ics --to ADDR`",
+            );
+        }
+        shown
     }
 }
 

@@ -1,16 +1,17 @@
 //! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
 
-use super::{Edit, Edited, stored};
+use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::itip::address::is_served;
 use crate::itip::instance::{InstanceKey, derive};
 use crate::itip::object::Object;
 use crate::itip::people::{Owner, PartStat, person};
-use crate::itip::reply::{answer_to, send};
+use crate::itip::reply::{ReplyError, answer_to, send};
 use crate::itip::request::is_cancelled;
+use crate::message::MessageError;
 use crate::tree::{Calendar, Component, Property};
 use jiff::Timestamp;
 
-pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Edited {
+pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, MessageError> {
     let Edit {
         old,
         mut new,
@@ -25,23 +26,30 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Edited {
         (None, None) => Vec::new(),
     };
     let object = new.as_ref().or(old.as_ref());
-    let outgoing = object.zip(zones).and_then(|(object, zones)| {
-        let leading = object.leading()?;
-        // RFC 6638 §7.1: the client does it, or nobody.
-        let served = leading.get("ORGANIZER").is_some_and(is_served);
-        let answers = if served { answers } else { Vec::new() };
-        send(zones, leading, answers, owner).ok()
-    });
+    let leading = object.and_then(Object::leading);
+    // RFC 6638 §7.1: the client does it, or nobody.
+    let served = leading.filter(|it| it.get("ORGANIZER").is_some_and(is_served));
+    let outgoing = match (served, zones) {
+        (Some(leading), Some(zones)) => match send(zones, leading, answers, owner) {
+            Ok(outgoing) => outgoing,
+            Err(ReplyError::Odd(error)) => return Err(error),
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
     for component in new.iter_mut().flat_map(Object::components_mut) {
         for line in &mut component.properties {
             line.remove_param("SCHEDULE-FORCE-SEND");
+            if line.is("ORGANIZER") && is_owed(line) {
+                line.remove_param("SCHEDULE-STATUS");
+            }
         }
     }
     let after = new.map(Object::into_calendar);
-    Edited {
+    Ok(Edited {
         store: stored(before, after),
-        outgoing: outgoing.unwrap_or_default(),
-    }
+        outgoing,
+    })
 }
 
 fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
@@ -71,6 +79,10 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
             let force = line.param("SCHEDULE-FORCE-SEND");
             force.is_some_and(|method| method.eq_ignore_ascii_case("REPLY"))
         });
+    let leading = old.and_then(Object::leading);
+    // The organizer, who did not get the last answer, gets this one.
+    let owed = leading.is_some_and(|it| it.get("ORGANIZER").is_some_and(is_owed));
+    let forced = forced || owed;
     let mut answers = Vec::new();
     for component in new.components() {
         let known = old.and_then(|old| old.version_of(component));

@@ -1,5 +1,6 @@
 //! Who is invited to what.
 
+use super::delivery::is_owed;
 use crate::itip::address::is_served;
 use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
@@ -52,6 +53,11 @@ impl<'o> Guests<'o> {
             line.param("SCHEDULE-FORCE-SEND")
                 .is_some_and(|method| method.eq_ignore_ascii_case("REQUEST"))
         })
+    }
+
+    /// Whether the last message to a guest did not arrive.
+    pub(super) fn is_owed(&self, guest: &CalendarAddress) -> bool {
+        self.lines(guest).iter().any(|(_, line)| is_owed(line))
     }
 
     fn lines(&self, guest: &CalendarAddress) -> &[(Part, &'o Property)] {

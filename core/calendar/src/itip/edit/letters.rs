@@ -2,7 +2,7 @@
 
 use super::guests::Part;
 use crate::itip::outgoing::{Outgoing, compose};
-use crate::message::Method;
+use crate::message::{MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
 use std::collections::HashMap;
@@ -47,13 +47,16 @@ impl Letters {
     }
 
     /// The messages, what is called off first: who stays in one instance of a series that it leaves is told of it after.
-    /// One that would not be valid is not sent.
-    pub(super) fn outgoing(self, zones: &Calendar, organizer: &CalendarAddress) -> Vec<Outgoing> {
+    pub(super) fn outgoing(
+        self,
+        zones: &Calendar,
+        organizer: &CalendarAddress,
+    ) -> Result<Vec<Outgoing>, MessageError> {
         let mut letters = self.letters;
         letters.sort_by_key(|letter| letter.method != Method::Cancel);
-        let outgoing = letters.into_iter().filter_map(|letter| {
-            let message = compose(letter.method, letter.components, zones).ok()?;
-            Some(Outgoing {
+        let outgoing = letters.into_iter().map(|letter| {
+            let message = compose(letter.method, letter.components, zones)?;
+            Ok(Outgoing {
                 message,
                 originator: organizer.clone(),
                 recipients: letter.guests,

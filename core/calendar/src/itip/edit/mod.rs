@@ -6,21 +6,27 @@
 //! | `news` | what changed for others, and the versions after the edit |
 //! | `guests`, `letters` | who is invited to what; who is told the same |
 //! | `attendee` | REPLY to the organizer |
+//! | `delivery` | whom the messages of the last edit did not reach |
 //!
 //! Not done: an attendee who changes what is the organizer's is not stopped here (RFC 6638 §3.2.4.4 lets a server
 //! refuse the edit).
 
 mod attendee;
+mod delivery;
 mod guests;
 mod letters;
 mod news;
 mod organizer;
 
+pub use delivery::note_delivery;
+
+use super::address::is_served;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::people::{Owner, address_of, person};
 use super::receive::Change;
-use crate::tree::{Calendar, Component};
+use crate::message::{Kind, MessageError, Method, Problem, excerpt};
+use crate::tree::Calendar;
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
@@ -38,8 +44,13 @@ pub struct Edited {
 
 /// Given an object before and after an edit by its owner, the messages to exactly those concerned.
 ///
-/// An object that invites nobody, or of which no valid message can be made (components of several UIDs or organizers),
-/// sends nothing. An organizer who makes its own meeting a private thing again, without ORGANIZER, calls it off.
+/// An object that invites nobody sends nothing. An organizer who makes its own meeting a private thing again, without
+/// ORGANIZER, calls it off. What was written leniently goes out as RFC 5545 has it.
+///
+/// # Errors
+///
+/// Others are to be told, but no valid message can be made of the object (it holds several UIDs, or guests and no
+/// ORGANIZER, or a time that nobody can read). Nothing is to be stored then, as nobody would hear of it.
 ///
 /// ```
 /// use convoke_calendar::{itip::{Owner, edit}, message::Method, tree::{Calendar, Limits}};
@@ -55,7 +66,7 @@ pub struct Edited {
 ///
 /// let anna = [CalendarAddress::new("anna@example.com")?];
 /// let owner = Owner { addresses: &anna, timezone: TimeZone::UTC };
-/// let edited = edit(Some(&before), Some(&after), &owner, "2026-12-02T08:00:00Z".parse()?);
+/// let edited = edit(Some(&before), Some(&after), &owner, "2026-12-02T08:00:00Z".parse()?)?;
 /// let [letter] = edited.outgoing.as_slice() else { panic!("Bo hears of it") };
 /// assert_eq!(letter.message.method(), Method::Request);
 /// assert_eq!(letter.message.sequence(), 1); // another time: it counts up
@@ -66,7 +77,7 @@ pub fn edit(
     after: Option<&Calendar>,
     owner: &Owner,
     now: Timestamp,
-) -> Edited {
+) -> Result<Edited, MessageError> {
     let calendars = after.into_iter().chain(before);
     let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
     let [old, new] = [before, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
@@ -75,8 +86,11 @@ pub fn edit(
         store: stored(before, after.cloned()),
         outgoing: Vec::new(),
     };
-    if new.as_ref().is_some_and(|new| !is_of_one_piece(new)) {
-        return just_stored;
+    if let (Some(after), Some(new)) = (after, &new) {
+        check_one_piece(after, new)?;
+        if organizer.is_none() && was_organizer.is_none() {
+            check_private(new, owner)?;
+        }
     }
     let is_withdrawn = new.is_some() && organizer.is_none();
     let edit = Edit {
@@ -92,17 +106,17 @@ pub fn edit(
     };
     match organizer.or(was_organizer) {
         Some(address) if owner.answers_to(&address) => {
-            let edited = organizer::edited(edit, before, &address);
+            let edited = organizer::edited(edit, before, &address)?;
             if is_withdrawn {
-                return Edited {
+                return Ok(Edited {
                     outgoing: edited.outgoing,
                     ..just_stored
-                };
+                });
             }
-            edited
+            Ok(edited)
         }
         Some(_) if !is_withdrawn => attendee::edited(edit, before),
-        _ => just_stored,
+        _ => Ok(just_stored),
     }
 }
 
@@ -111,15 +125,42 @@ fn organizer(object: &Object) -> Option<CalendarAddress> {
     address_of(line)
 }
 
-/// RFC 5545 §3.8.4.7, RFC 6638 §3.2.4.2: one UID and one ORGANIZER.
-fn is_of_one_piece(object: &Object) -> bool {
-    let of = |component: &Component| {
-        let organizer = component.get("ORGANIZER").map(person);
-        (component.value("UID").map(str::to_owned), organizer)
+/// RFC 4791 §4.1, RFC 6638 §3.2.4.2: one UID and one ORGANIZER.
+fn check_one_piece(calendar: &Calendar, object: &Object) -> Result<(), MessageError> {
+    let kinds = calendar.main_components();
+    let mut parts = kinds.filter_map(|it| Some((Kind::parse(&it.name)?, it.value("UID"))));
+    let (_, uid) = parts.next().unwrap_or((object.kind(), None));
+    if let Some((kind, _)) = parts.find(|(_, other)| *other != uid) {
+        return Err(Problem::Differs(kind, "UID").into());
+    }
+    let mut organizers = object
+        .components()
+        .map(|it| it.get("ORGANIZER").map(person));
+    let organizer = organizers.next();
+    if organizers.any(|other| organizer.as_ref() != Some(&other)) {
+        return Err(Problem::Differs(object.kind(), "ORGANIZER").into());
+    }
+    Ok(())
+}
+
+/// Guests whom nobody invites would hear nothing.
+fn check_private(object: &Object, owner: &Owner) -> Result<(), MessageError> {
+    let lines = object.components().flat_map(|it| it.all("ATTENDEE"));
+    let mut guests = lines.filter(|line| is_served(line) && !owner.is(line));
+    let Some(leading) = object.leading().filter(|_| guests.next().is_some()) else {
+        return Ok(());
     };
-    let mut parts = object.components().map(of);
-    let first = parts.next();
-    parts.all(|part| first.as_ref() == Some(&part))
+    let kind = object.kind();
+    Err(match leading.get("ORGANIZER") {
+        Some(line) => Problem::Value {
+            component: kind,
+            property: "ORGANIZER",
+            value: excerpt(&line.value),
+            expected: "a calendar user address such as mailto:anna@example.org",
+        },
+        None => Problem::Missing(Method::Request, kind, "ORGANIZER"),
+    }
+    .into())
 }
 
 /// An edit taken apart.

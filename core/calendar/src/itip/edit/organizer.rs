@@ -3,20 +3,24 @@
 use super::guests::{Guests, Part, everybody};
 use super::letters::{Letters, name_guest};
 use super::news::{News, count_up};
-use super::{Edit, Edited, stored};
+use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::outgoing::for_message;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::{Revision, basic};
 use crate::itip::series::Search;
-use crate::message::Method;
+use crate::message::{MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-pub(super) fn edited(edit: Edit, before: Option<&Calendar>, organizer: &CalendarAddress) -> Edited {
+pub(super) fn edited(
+    edit: Edit,
+    before: Option<&Calendar>,
+    organizer: &CalendarAddress,
+) -> Result<Edited, MessageError> {
     let Edit {
         old,
         mut new,
@@ -25,10 +29,10 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>, organizer: &Calendar
         now,
     } = edit;
     let (Some(zones), true) = (zones, old.is_some() || new.is_some()) else {
-        return Edited {
+        return Ok(Edited {
             store: stored(before, None),
             outgoing: Vec::new(),
-        };
+        });
     };
     let news = News::between(old.as_ref(), new.as_ref());
     let guests = everybody(old.as_ref(), new.as_ref(), owner.addresses);
@@ -62,20 +66,23 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>, organizer: &Calendar
         post.uninvite(&mut letters, guest);
         post.invite(&mut letters, guest);
     }
-    let outgoing = letters.outgoing(zones, organizer);
+    let outgoing = letters.outgoing(zones, organizer)?;
     let after = new.map(|mut object| {
         for component in object.components_mut() {
             for line in &mut component.properties {
                 // RFC 6638 §7.2: done is done.
                 line.remove_param("SCHEDULE-FORCE-SEND");
+                if is_owed(line) {
+                    line.remove_param("SCHEDULE-STATUS");
+                }
             }
         }
         object.into_calendar()
     });
-    Edited {
+    Ok(Edited {
         store: stored(before, after),
         outgoing,
-    }
+    })
 }
 
 /// Who leaves a series but stays in some of its instances gets a CANCEL and then those: they must be newer than it.
@@ -136,7 +143,8 @@ impl Post<'_, '_> {
     /// series, where one date more is all that is new.
     fn invite(&self, letters: &mut Letters, guest: &CalendarAddress) {
         let (had, has) = (self.before_edit.parts(guest), self.after_edit.parts(guest));
-        let forced = self.after_edit.is_forced(guest);
+        // Who was not reached with the last version is told of this one, whatever changed.
+        let forced = self.after_edit.is_forced(guest) || self.before_edit.is_owed(guest);
         let is_new = has
             .iter()
             .any(|part| !had.contains(part) && !had.contains(&None));

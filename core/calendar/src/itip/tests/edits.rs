@@ -27,6 +27,7 @@ fn edited(who: &str, before: &str, after: &str) -> Edited {
         &owner(&[address(who)]),
         now(),
     )
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[track_caller]
@@ -306,17 +307,20 @@ fn a_meeting_made_private_is_called_off() {
 }
 
 #[test]
-fn what_is_not_one_object_is_told_to_nobody() {
+fn what_is_not_one_object_is_not_taken() {
     let exception = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nRECURRENCE-ID:20270111T100000Z
         DTSTART:20270111T120000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT";
-    for odd in [
-        exception.replace("UID:1", "UID:2"),
-        exception.replace("ORGANIZER:mailto:a", "ORGANIZER:mailto:d"),
+    for (odd, name) in [
+        (exception.replace("UID:1", "UID:2"), "UID"),
+        (
+            exception.replace("ORGANIZER:mailto:a", "ORGANIZER:mailto:d"),
+            "ORGANIZER",
+        ),
     ] {
-        let odd = format!("{MEETING}\n{odd}");
-        let stored = edited(ALICE, "", &odd);
-        assert_eq!(letters(&stored), [""; 0]);
-        assert_stored(&stored, &odd);
+        let odd = calendar(&format!("{MEETING}\n{odd}"));
+        let error = edit(None, Some(&odd), &owner(&[address(ALICE)]), now()).unwrap_err();
+        let says = format!("VEVENT: all components of a message must have the same {name}");
+        assert_eq!(error.to_string(), says);
     }
     let whole = format!("{MEETING}\n{exception}");
     assert_eq!(

@@ -7,6 +7,7 @@ mod answers;
 mod cancel;
 mod counter;
 mod edits;
+mod mended;
 mod persons;
 mod private;
 mod properties;

@@ -253,13 +253,14 @@ fn an_edit_tells_of_the_lines_that_it_changed() {
         Some(&calendar(&answered)),
         &owner,
         now(),
-    );
+    )
+    .unwrap();
     assert_eq!(
         told(&edited.outgoing),
         [format!("REPLY by {ALIAS}: TENTATIVE {ALIAS}")]
     );
     // Who throws it away declines for both.
-    let edited = edit(Some(&calendar(&answered)), None, &owner, now());
+    let edited = edit(Some(&calendar(&answered)), None, &owner, now()).unwrap();
     assert_eq!(
         told(&edited.outgoing),
         [

@@ -82,7 +82,8 @@ fn a_new_meeting_takes_nothing_private_along() {
         Some(&calendar(&whole(&full))),
         &owner(&[address(ALICE)]),
         now(),
-    );
+    )
+    .unwrap();
     let clean = with_instance(SHARED, "");
     let [told] = edited.outgoing.as_slice() else {
         panic!("{:?}", edited.outgoing)
@@ -152,7 +153,8 @@ fn what_does_not_leave_is_no_news_and_what_is_shared_is() {
             Some(&after),
             &owner(&[address(ALICE)]),
             now(),
-        );
+        )
+        .unwrap();
         edited.outgoing.len()
     };
     let plain = meeting("", "");
@@ -243,7 +245,8 @@ fn an_organizer_who_moves_a_to_do_asks_anew() {
         Some(&after),
         &owner(&[address(ALICE)]),
         now(),
-    );
+    )
+    .unwrap();
     let asked = todo("DUE:20270109T100000Z", "20270101T000000Z", 2, OPEN);
     assert_same(
         edited.outgoing[0].message.calendar(),

@@ -1,0 +1,199 @@
+//! What is read leniently goes out as RFC 5545 has it; what cannot is an error that names the line.
+
+use super::{ALICE, address, assert_same, calendar, now, owner};
+use crate::itip::{Change, edit, note_delivery};
+use crate::message::{Message, MessageError, Method};
+use convoke_types::RequestStatus;
+
+fn meeting(lines: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\n{lines}\nORGANIZER:mailto:a@example.com
+         ATTENDEE:mailto:b@example.com\nEND:VEVENT"
+    )
+}
+
+/// The first message about a new meeting.
+fn told(lines: &str) -> Result<Message, MessageError> {
+    let edited = edit(
+        None,
+        Some(&calendar(&meeting(lines))),
+        &owner(&[address(ALICE)]),
+        now(),
+    )?;
+    let [told] = <[_; 1]>::try_from(edited.outgoing).unwrap();
+    Ok(told.message)
+}
+
+#[test]
+fn what_is_read_leniently_is_written_rightly() {
+    let weekly = "DTSTART;TZID=Europe/Berlin:20270104T100000\nRRULE:FREQ=WEEKLY";
+    for (written, sent) in [
+        // Of COUNT and UNTIL the one that comes first.
+        (
+            format!("{weekly};COUNT=3;UNTIL=20270201T230000Z"),
+            format!("{weekly};COUNT=3"),
+        ),
+        (
+            format!("{weekly};COUNT=9;UNTIL=20270111T090000Z"),
+            format!("{weekly};UNTIL=20270111T090000Z"),
+        ),
+        (
+            format!("{weekly};UNTIL=20270111;COUNT=9"),
+            format!("{weekly};UNTIL=20270111T225959Z"),
+        ),
+        (
+            format!("{weekly};BYDAY=;UNTIL=20270111T100000"),
+            format!("{weekly};UNTIL=20270111T090000Z"),
+        ),
+        (
+            format!("{weekly}\nEXDATE;VALUE=DATE:20270111,20270118"),
+            format!(
+                "{weekly}\nEXDATE;TZID=Europe/Berlin:20270111T100000\nEXDATE;TZID=Europe/Berlin:20270118T100000"
+            ),
+        ),
+        (
+            "DTSTART:20270104\nDTEND:20270105\nRRULE:FREQ=DAILY;UNTIL=20270106T000000Z".to_owned(),
+            "DTSTART;VALUE=DATE:20270104\nDTEND;VALUE=DATE:20270105\nRRULE:FREQ=DAILY;UNTIL=20270106"
+                .to_owned(),
+        ),
+        (
+            "DTSTART:20270104T100000\nRRULE:FREQ=DAILY;UNTIL=20270106".to_owned(),
+            "DTSTART:20270104T100000\nRRULE:FREQ=DAILY;UNTIL=20270106T235959".to_owned(),
+        ),
+        (
+            "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nDURATION:PT2H".to_owned(),
+            "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z".to_owned(),
+        ),
+        (
+            "DTSTART:20270104T100000Z\nRRULE:\nEXDATE:\nDURATION:".to_owned(),
+            "DTSTART:20270104T100000Z".to_owned(),
+        ),
+        (
+            "DTSTART:20270104T100000Z\nDESCRIPTION:One\nDESCRIPTION:Two\nUID:1".to_owned(),
+            "DTSTART:20270104T100000Z\nDESCRIPTION:One".to_owned(),
+        ),
+    ] {
+        let message = told(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+        let expected = meeting(&sent);
+        // The zone of the times comes along or not; it is not what this is about.
+        let mut plain = message.into_calendar();
+        let root = plain.root_mut();
+        root.components.retain(|inner| !inner.is("VTIMEZONE"));
+        assert_same(&plain, &calendar(&format!("METHOD:REQUEST\n{expected}")));
+    }
+}
+
+#[test]
+fn what_is_no_message_names_the_line() {
+    // The first line given is the sixth of the file.
+    let other =
+        "END:VEVENT\nBEGIN:VEVENT\nUID:2\nDTSTAMP:20270101T000000Z\nDTSTART:20270104T100000Z";
+    for (lines, error) in [
+        (
+            "DTSTART:20270104T100000Z\nUID:2",
+            "line 7: VEVENT: UID stands more than once",
+        ),
+        (
+            "DTSTART:20270104T100000Z\nDTSTART:20270105T100000Z",
+            "line 7: VEVENT: DTSTART stands more than once",
+        ),
+        (
+            "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY",
+            "line 8: VEVENT: RRULE stands more than once",
+        ),
+        (
+            "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;COUNT=x",
+            "line 7: VEVENT: RRULE: COUNT is `x`",
+        ),
+        ("SUMMARY:Plan", "line 3: VEVENT: DTSTART is missing"),
+        ("DTSTART:20270104T250000Z", "line 6: VEVENT: DTSTART is"),
+        (
+            "DTSTART:20270104T100000Z\nDUE:20270104T100000Z",
+            "line 7: VEVENT: DUE may not be in a REQUEST",
+        ),
+        (
+            other,
+            "line 8: VEVENT: all components of a message must have the same UID",
+        ),
+    ] {
+        let text = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\n{}\nEND:VCALENDAR\n",
+            meeting(lines)
+        );
+        let text = text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+        let found = told(lines).unwrap_err().in_source(text.as_bytes());
+        assert!(found.to_string().starts_with(error), "{found}: {text}");
+    }
+}
+
+#[test]
+fn guests_without_an_organizer_are_no_secret() {
+    for (organizer, error) in [
+        ("", "VEVENT: ORGANIZER is missing"),
+        ("ORGANIZER:Anna Berg\n", "VEVENT: ORGANIZER is `Anna Berg`"),
+    ] {
+        let object = meeting("DTSTART:20270104T100000Z")
+            .replace("ORGANIZER:mailto:a@example.com\n", organizer);
+        let edited = edit(
+            None,
+            Some(&calendar(&object)),
+            &owner(&[address(ALICE)]),
+            now(),
+        );
+        let found = edited.unwrap_err().to_string();
+        assert!(found.starts_with(error), "{found}");
+    }
+    // Nobody is invited: a note to oneself.
+    let object = meeting("DTSTART:20270104T100000Z")
+        .replace("ORGANIZER:mailto:a@example.com\n", "")
+        .replace("mailto:b@", "mailto:a@");
+    let edited = edit(
+        None,
+        Some(&calendar(&object)),
+        &owner(&[address(ALICE)]),
+        now(),
+    );
+    assert!(edited.unwrap().outgoing.is_empty());
+}
+
+#[test]
+fn who_was_not_reached_is_told_with_the_next_edit() {
+    let alices = [address(ALICE)];
+    let object = meeting("DTSTART:20270104T100000Z")
+        .replace("END:VEVENT", "ATTENDEE:mailto:c@example.com\nEND:VEVENT");
+    let send = |before: Option<&str>| {
+        let before = before.map(calendar);
+        let edited = edit(
+            before.as_ref(),
+            Some(&calendar(&object)),
+            &owner(&alices),
+            now(),
+        );
+        edited.unwrap()
+    };
+    let first = send(None);
+    assert_eq!(first.outgoing[0].recipients.len(), 2);
+    assert!(send(Some(&object)).outgoing.is_empty());
+    let statuses = [
+        (address("mailto:b@example.com"), RequestStatus::SUCCESS),
+        (
+            address("mailto:C@example.com"),
+            RequestStatus::SERVICE_UNAVAILABLE,
+        ),
+    ];
+    let noted = note_delivery(&calendar(&object), Method::Request, &statuses);
+    let expected = object.replace(
+        "ATTENDEE:mailto:c@",
+        "ATTENDEE;SCHEDULE-STATUS=5.1:mailto:c@",
+    );
+    assert_same(&noted, &calendar(&expected));
+    let second = send(Some(&expected));
+    assert_eq!(
+        second.outgoing[0].recipients,
+        [address("mailto:c@example.com")]
+    );
+    let Change::Store(stored) = second.store else {
+        panic!("the status is spent")
+    };
+    assert_same(&stored, &calendar(&object));
+}
