@@ -190,7 +190,7 @@ impl Decision {
 pub struct Grant {
     /// How much of the busy time is shown.
     pub detail: Detail,
-    /// How often the originator's domain may make use of it; the host counts.
+    /// How often whoever proved to speak for the originator may make use of it; the host counts.
     pub rate: Option<RateLimit>,
     /// What becomes of an answer (REPLY) from somebody whom the organizer has not invited (RFC 5546 §3.2.2.6). Where no
     /// policy says anything, it is refused.
@@ -211,7 +211,7 @@ pub enum Uninvited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimit {
-    /// So many recipients in so long, for all users of one domain together.
+    /// So many recipients in so long, for all users of one registrable domain together (whatever its sub-domains).
     pub rate: Rate,
     /// What is counted together, a number of the policy's choice: the number of a rule.
     pub bucket: u32,

@@ -4,19 +4,28 @@
 //! which nothing is known. hickory-resolver does the work: it tries several servers, falls to TCP, and keeps answers
 //! as long as their TTL says.
 
+use arc_swap::ArcSwap;
 use hickory_resolver::{
     Resolver, TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
     lookup::Lookup,
     net::{DnsError as NetDnsError, NetError, runtime::TokioRuntimeProvider},
-    proto::rr::{Name, RData, RecordType},
+    proto::{
+        rr::{Name, RData, RecordType},
+        serialize::binary::BinEncodable,
+    },
 };
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+/// Addresses of a host that are used.
+const MOST_ADDRESSES: usize = 16;
 /// Aliases that are followed.
 const MOST_ALIASES: usize = 8;
 /// For one try of one server.
@@ -26,9 +35,44 @@ const LONGEST_NO: Duration = Duration::from_secs(60);
 /// Nothing is believed longer.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// The resolver keeps whole answers, junk that nobody asked for included, and counts them, not their bytes. When those
+/// that it was given may hold so much, it is exchanged for a new one.
+const MOST_KEPT: usize = 8 << 20;
+/// How much larger an answer may be in memory than on the wire: a TXT record of many strings without a letter, about.
+const UNPACKED: usize = 32;
+/// What an answer takes at least in memory, about.
+const LEAST_KEPT: usize = 2 << 10;
+
 /// Asks name servers. Cheap to clone.
 #[derive(Clone)]
-pub struct Dns(Result<Arc<TokioResolver>, DnsError>);
+pub struct Dns(Arc<Shared>);
+
+struct Shared {
+    servers: Vec<SocketAddr>,
+    resolver: ArcSwap<Result<TokioResolver, DnsError>>,
+    /// Bytes that the resolver may keep by now, about.
+    kept: AtomicUsize,
+}
+
+impl Shared {
+    fn new(servers: &[SocketAddr]) -> Self {
+        Self {
+            servers: servers.to_vec(),
+            resolver: ArcSwap::from_pointee(open(servers)),
+            kept: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts an answer of the resolver.
+    fn count(&self, bytes: usize) {
+        let answer = LEAST_KEPT + bytes.saturating_mul(UNPACKED);
+        let before = self.kept.fetch_add(answer, Ordering::Relaxed);
+        if before + answer > MOST_KEPT {
+            self.kept.store(0, Ordering::Relaxed);
+            self.resolver.store(Arc::new(open(&self.servers)));
+        }
+    }
+}
 
 /// What name servers say, and for how long it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +109,7 @@ impl Dns {
     ///
     /// That the system has no usable ones is told by every question, as a host without DNS may do without it.
     pub fn new(servers: &[SocketAddr]) -> Self {
-        Self(resolver(servers).map(Arc::new).map_err(|error| DnsError {
-            query: "name servers".to_owned(),
-            reason: error.to_string(),
-        }))
+        Self(Arc::new(Shared::new(servers)))
     }
 
     /// The TXT records of a name, the strings of each joined.
@@ -112,10 +153,21 @@ impl Dns {
         };
         let mut name = Name::from_ascii(host).map_err(|error| wrong(&error))?;
         name.set_fqdn(true);
-        match self.resolver()?.lookup_ip(name).await {
-            Ok(found) => Ok(found.iter().collect()),
-            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
-            Err(error) => Err(wrong(&error)),
+        let resolver = self.0.resolver.load_full();
+        let resolver = resolver.as_ref().as_ref().map_err(Clone::clone)?;
+        match resolver.lookup_ip(name).await {
+            Ok(found) => {
+                self.0.count(size(found.as_lookup()));
+                Ok(found.iter().take(MOST_ADDRESSES).collect())
+            }
+            Err(error) => {
+                self.0.count(size_of_none(&error));
+                if error.is_no_records_found() {
+                    Ok(Vec::new())
+                } else {
+                    Err(wrong(&error))
+                }
+            }
         }
     }
 
@@ -131,14 +183,15 @@ impl Dns {
         };
         let mut query = Name::from_ascii(name).map_err(|error| wrong(&error))?;
         query.set_fqdn(true);
-        let resolver = self.resolver()?;
-        let mut asked = resolver.lookup(query.clone(), kind).await;
+        let resolver = self.0.resolver.load_full();
+        let resolver = resolver.as_ref().as_ref().map_err(Clone::clone)?;
+        let mut asked = self.lookup(resolver, &query, kind).await;
         for _ in 0..MOST_ALIASES {
-            let Some(alias) = lost_alias(resolver, &query, &asked).await else {
+            let Some(alias) = self.lost_alias(resolver, &query, &asked).await else {
                 break;
             };
             query = alias;
-            asked = resolver.lookup(query.clone(), kind).await;
+            asked = self.lookup(resolver, &query, kind).await;
         }
         match asked {
             Ok(found) => Ok(Found {
@@ -162,33 +215,73 @@ impl Dns {
         }
     }
 
-    fn resolver(&self) -> Result<&TokioResolver, DnsError> {
-        self.0.as_deref().map_err(Clone::clone)
+    async fn lookup(
+        &self,
+        resolver: &TokioResolver,
+        name: &Name,
+        kind: RecordType,
+    ) -> Result<Lookup, NetError> {
+        let asked = resolver.lookup(name.clone(), kind).await;
+        self.0.count(match &asked {
+            Ok(found) => size(found),
+            Err(error) => size_of_none(error),
+        });
+        asked
+    }
+
+    /// The resolver takes the target of an SRV record for an alias to follow (hickory-resolver 0.26), so that it finds
+    /// none behind a real alias. That it ended elsewhere than at the name asked for gives it away.
+    async fn lost_alias(
+        &self,
+        resolver: &TokioResolver,
+        name: &Name,
+        asked: &Result<Lookup, NetError>,
+    ) -> Option<Name> {
+        let Err(NetError::Dns(NetDnsError::NoRecordsFound(none))) = asked else {
+            return None;
+        };
+        if none.query.name() == name {
+            return None;
+        }
+        let alias = self.lookup(resolver, name, RecordType::CNAME).await;
+        let alias = alias.ok()?;
+        alias
+            .answers()
+            .iter()
+            .find_map(|record| match &record.data {
+                RData::CNAME(alias) => Some(alias.0.clone()),
+                _ => None,
+            })
     }
 }
 
-/// The resolver takes the target of an SRV record for an alias to follow (hickory-resolver 0.26), so that it finds none
-/// behind a real alias. That it ended elsewhere than at the name asked for gives it away.
-async fn lost_alias(
-    resolver: &TokioResolver,
-    name: &Name,
-    asked: &Result<Lookup, NetError>,
-) -> Option<Name> {
-    let Err(NetError::Dns(NetDnsError::NoRecordsFound(none))) = asked else {
-        return None;
+/// The bytes of an answer on the wire; what cannot be written is as long as can be.
+fn size(found: &Lookup) -> usize {
+    found
+        .message()
+        .to_vec()
+        .map_or(usize::from(u16::MAX), |bytes| bytes.len())
+}
+
+/// The bytes of what came with a "no".
+fn size_of_none(error: &NetError) -> usize {
+    let NetError::Dns(NetDnsError::NoRecordsFound(none)) = error else {
+        return 0;
     };
-    if none.query.name() == name {
-        return None;
-    }
-    let alias = resolver.lookup(name.clone(), RecordType::CNAME).await;
-    let alias = alias.ok()?;
-    alias
-        .answers()
-        .iter()
-        .find_map(|record| match &record.data {
-            RData::CNAME(alias) => Some(alias.0.clone()),
-            _ => None,
-        })
+    let records = none.authorities.iter().flat_map(|records| records.iter());
+    let nameservers = none.ns.iter().flat_map(|ns| ns.iter());
+    let glue = nameservers.flat_map(|ns| std::iter::once(&ns.ns).chain(ns.glue.iter()));
+    records
+        .map(|it| it.to_bytes().map_or(0, |bytes| bytes.len()))
+        .chain(glue.map(|it| it.to_bytes().map_or(0, |bytes| bytes.len())))
+        .sum()
+}
+
+fn open(servers: &[SocketAddr]) -> Result<TokioResolver, DnsError> {
+    resolver(servers).map_err(|error| DnsError {
+        query: "name servers".to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
@@ -202,7 +295,7 @@ fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
     let options = builder.options_mut();
     options.timeout = TIMEOUT;
     options.attempts = 2;
-    options.cache_size = 1024;
+    options.cache_size = 512;
     options.positive_max_ttl = Some(LONGEST);
     options.negative_max_ttl = Some(LONGEST_NO);
     // A server that fails may answer by TCP, and another may know.

@@ -3,10 +3,13 @@
 //! [`Throttles`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
 //! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
 
+use crate::registrable::registrable;
+use convoke_sdk::Proof;
 use convoke_types::{Domain, Rate};
 use governor::{Quota, RateLimiter, clock::Clock, state::keyed::DefaultKeyedStateStore};
 use std::{
     collections::HashMap,
+    fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     sync::{
@@ -35,8 +38,8 @@ type Keyed<K> = RateLimiter<
 pub struct Paces {
     /// Requests of addresses, as [`network`] gives them.
     pub addresses: Throttles<IpAddr>,
-    /// Messages of proven domains.
-    pub domains: Throttles<Domain>,
+    /// Messages of peers.
+    pub peers: Throttles<Peer>,
     /// What policies allow only so often.
     pub allowances: Throttles<Allowed>,
 }
@@ -48,8 +51,41 @@ pub struct Allowed {
     pub policy: String,
     /// The policy's own number for it.
     pub bucket: u32,
-    /// The originator's domain; `None` for originators without one.
-    pub domain: Option<Domain>,
+    /// Who makes use of it.
+    pub peer: Peer,
+}
+
+/// Who is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Whoever registered this domain: sub-domains cost nothing, so they all count as one.
+    Domain(Domain),
+    /// Whoever is behind this address, as [`network`] gives it.
+    Network(IpAddr),
+}
+
+impl Peer {
+    /// By what it proved of the Originator; by where it comes from if that is nothing, as anybody may then name any
+    /// Originator.
+    pub fn new(proofs: &[Proof], address: IpAddr) -> Self {
+        let domain = proofs.iter().find_map(|proof| match proof {
+            Proof::Dkim(domain) | Proof::Mtls(domain) => Some(domain),
+            Proof::Submission(user) => user.domain().ok(),
+        });
+        match domain {
+            Some(domain) => Self::Domain(registrable(domain)),
+            None => Self::Network(network(address)),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => domain.fmt(f),
+            Self::Network(address) => address.fmt(f),
+        }
+    }
 }
 
 /// Counts what each key does against one rate.
@@ -179,6 +215,33 @@ mod tests {
         assert_eq!(throttles.admit(slow, &"a"), Ok(()));
         assert!(throttles.admit(slow, &"a").is_err());
         assert_eq!(throttles.admit(fast, &"a"), Ok(()));
+    }
+
+    #[test]
+    fn sub_domains_are_one_peer() {
+        let domain = |text: &str| text.parse::<Domain>().unwrap();
+        let user = "mailto:anna@lab.example.org".parse().unwrap();
+        let address = "::ffff:192.0.2.1".parse().unwrap();
+        for (proofs, counted) in [
+            (
+                vec![Proof::Dkim(domain("a.lab.example.com"))],
+                "example.com",
+            ),
+            (
+                vec![Proof::Mtls(domain("s1.example.co.uk"))],
+                "example.co.uk",
+            ),
+            (
+                vec![Proof::Mtls(domain("x.anna.github.io"))],
+                "anna.github.io",
+            ),
+            (vec![Proof::Mtls(domain("localhost"))], "localhost"),
+            (vec![Proof::Submission(user)], "example.org"),
+            (vec![], "192.0.2.1"),
+        ] {
+            let peer = Peer::new(&proofs, address);
+            assert_eq!(peer.to_string(), counted, "{proofs:?}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use private::{KeyKind, PrivateKey, PrivateKeyError, txt_strings, zone_text};
 pub use sign::{SignError, Signer};
 pub use signature::{Algorithm, Lookup, Signature, SignatureError};
 pub use tags::{TagError, TagList};
-pub use verify::{Failure, Pending, Unverified, Verified};
+pub use verify::{Failure, Lifetime, Pending, Timestamped, Unverified, Verified};
 
 use http::{HeaderName, header};
 

@@ -4,8 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use convoke_ischedule::{
     ContentType, ErrorElement, Recipient, Refusal, RequestHeaders,
     dkim::{
-        DKIM_SIGNATURE, Failure, KeyKind, KeyRecord, Lookup, PrivateKey, PrivateKeyError,
-        SignError, Signer, Unverified, Verified, txt_strings, zone_text,
+        DKIM_SIGNATURE, Failure, KeyKind, KeyRecord, Lifetime, Lookup, PrivateKey, PrivateKeyError,
+        SignError, Signer, Timestamped, Unverified, Verified, txt_strings, zone_text,
     },
     headers::RECIPIENT,
 };
@@ -457,4 +457,65 @@ fn changed_tag(text: &str, at: usize, bit: u32) -> Option<String> {
     bytes[at] ^= 1 << bit;
     let visible = (0x21..0x7f).contains(&bytes[at]);
     String::from_utf8(bytes).ok().filter(|_| visible)
+}
+
+/// Spec §9: a signature lives at most so long from `t=` on, whatever `x=` says.
+#[test]
+fn a_signature_lives_no_longer_than_the_receiver_says() {
+    let (hour, day) = (
+        SignedDuration::from_hours(1),
+        SignedDuration::from_hours(24),
+    );
+    let lifetime = Lifetime {
+        max_age: hour,
+        timestamp: Timestamped::Required,
+    };
+    let long = signer(include_str!("data/keys/openssl-ed25519.pem")).lifetime(day);
+    let second = SignedDuration::from_secs(1);
+    for (signer, at, dies) in [
+        (&*ED25519, now(), Ok(now() + Signer::LIFETIME)),
+        (&long, now(), Ok(now() + hour)),
+        (&long, now() + hour, Ok(now() + hour)),
+        (&long, now() + hour + second, Err(Failure::TooOld(now()))),
+    ] {
+        let headers = signed(signer, 1);
+        let request = Unverified {
+            headers: &headers,
+            body: BODY,
+        };
+        let pending = request.read(at).unwrap().within(lifetime, at);
+        let verified = pending.and_then(|it| it.verify(&[signer.key().record()]));
+        assert_eq!(verified.map(|it| it.expires().unwrap()), dies);
+    }
+}
+
+#[test]
+fn a_signature_without_a_time_is_taken_only_where_that_is_allowed() {
+    let vectors: Vec<Vector> =
+        serde_json::from_str(include_str!("data/more-dkim-vectors.json")).unwrap();
+    let vector = vectors.iter().find(|it| it.name == "plain").unwrap();
+    let mut headers = HeaderMap::new();
+    for (name, value) in &vector.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let body = STANDARD.decode(&vector.body).unwrap();
+    let within = |timestamp| {
+        let lifetime = Lifetime {
+            max_age: SignedDuration::from_hours(1),
+            timestamp,
+        };
+        let request = Unverified {
+            headers: &headers,
+            body: &body,
+        };
+        let key = KeyRecord::read(&vector.key_record).unwrap();
+        let pending = request.read(now()).unwrap().within(lifetime, now())?;
+        pending.verify(&[key])
+    };
+    assert_eq!(within(Timestamped::Optional).unwrap().expires(), None);
+    assert_eq!(
+        within(Timestamped::Required).unwrap_err(),
+        Failure::NoTimestamp
+    );
 }

@@ -98,7 +98,7 @@ fn exchanged(required: bool) -> (Host, Signer) {
 }
 
 /// Puts a new key of `domain` where the host looks.
-fn exchange(host: &Host, domain: &str) -> Signer {
+pub(super) fn exchange(host: &Host, domain: &str) -> Signer {
     let key = PrivateKey::generate(KeyKind::Ed25519).unwrap();
     let folder = host.folder().join("keys").join(domain);
     fs::create_dir_all(&folder).unwrap();
@@ -318,6 +318,89 @@ fn a_replayed_message_is_answered_as_before_and_not_delivered_again() {
             ["2.0"],
             "{what}"
         );
+    }
+}
+
+/// Spec §9: what the signature tolerates makes no other message of it.
+#[test]
+fn a_replay_is_known_whatever_the_signature_lets_pass() {
+    let (host, signer) = exchanged(true);
+    let posts = [
+        Post::reply("changed", ANNA, BO, "ACCEPTED").also("iSchedule-Message-ID", "1@example.com"),
+        Post::reply("changed", ANNA, BO, "ACCEPTED").edited("080000Z", "081500Z"),
+    ]
+    .map(|post| signed(&signer, post));
+    let first = posts.each_ref().map(|post| host.post(post));
+    for answer in &first {
+        assert!(
+            !answer.codes()[0].starts_with('2'),
+            "nobody was invited yet"
+        );
+    }
+    assert_eq!(
+        host.submit(&Post::invitation("changed", BO, &[ANNA]))
+            .status,
+        200
+    );
+    for (post, first) in posts.iter().zip(&first) {
+        let longer = |more: &str| {
+            post.clone()
+                .with_body(&[post.body(), more.as_bytes()].concat())
+        };
+        let (name, value) = post.headers()[0].clone();
+        let mut turned = post.clone();
+        for (name, value) in post.headers().iter().rev() {
+            turned = turned.with(name, value);
+        }
+        for (what, again) in [
+            ("the same", post.clone()),
+            ("a line end more", longer("\r\n")),
+            ("five line ends more", longer(&"\r\n".repeat(5))),
+            ("fields in another order", turned),
+            ("an unsigned field", post.clone().also("X-Other", "1")),
+            (
+                "spaces",
+                post.clone()
+                    .with("Originator", "  mailto:anna@example.com "),
+            ),
+            (
+                "the first field last",
+                post.clone().with(&name, "").also(&name, &value),
+            ),
+        ] {
+            assert_eq!(host.post(&again).body, first.body, "{what}");
+        }
+    }
+    let stored = host.stored(BO, "changed").unwrap();
+    assert!(stored.contains("PARTSTAT=NEEDS-ACTION"), "{stored}");
+}
+
+/// Spec §9: a signature lives at most `max_age` from `t=` on, and must say when it was made unless that is optional.
+#[test]
+fn a_signature_lives_only_so_long() {
+    let start = |more: &str| {
+        let text = format!("required = true\nprivate_exchange = \"keys\"\n{more}");
+        let host = example_org().table("[verification]", &text).start();
+        let signer = exchange(&host, "example.com").lifetime(SignedDuration::from_hours(24 * 365));
+        (host, signer)
+    };
+    let now = Timestamp::now();
+    let ago = |minutes| now - SignedDuration::from_mins(minutes);
+    let post = || Post::free_busy(ANNA, &[BO]);
+    for (more, minutes, taken) in [
+        ("", 1, true),
+        ("", 59, true),
+        ("", 61, false),
+        ("max_age = \"10m\"", 9, true),
+        ("max_age = \"10m\"", 11, false),
+        ("max_age = \"3h\"\ntimestamp = \"optional\"", 170, true),
+        ("max_age = \"3h\"\ntimestamp = \"optional\"", 190, false),
+    ] {
+        let (host, signer) = start(more);
+        let answer = host.post(&signed_at(&signer, post(), ago(minutes)));
+        let refused = answer.error();
+        let expected = (!taken).then_some("verification-failed");
+        assert_eq!(refused.as_deref(), expected, "{more} {minutes}: {answer:?}");
     }
 }
 

@@ -83,6 +83,17 @@ fn a_long_key_comes_by_tcp() {
 }
 
 #[test]
+fn a_huge_record_is_no_key() {
+    let (names, signer) = (NameServer::new().truncating(), signer(&[Lookup::DnsTxt]));
+    let notes = |bytes: usize| format!("{}; n={}", record(&signer), "x".repeat(bytes));
+    let parts = format!("{}; h=sha256{}", record(&signer), ":x".repeat(1000));
+    names.txt(TXT, &notes(32 << 10)).txt(TXT, &parts);
+    is_refused(&ask(&host(&names).start(), &signer));
+    names.txt(TXT, &notes(3 << 10));
+    is_accepted(&ask(&host(&names).start(), &signer));
+}
+
+#[test]
 fn a_short_ttl_is_kept_to() {
     let (names, first, second) = (
         NameServer::new().ttl(0),

@@ -1,4 +1,7 @@
-use super::{ANNA, BO, CY, example_org};
+use super::{
+    ANNA, BO, CY, example_org,
+    identity::{exchange, signed},
+};
 use convoke_tests::{Answer, Post};
 
 /// 429, and when to come back.
@@ -46,20 +49,70 @@ fn a_domain_comes_only_so_often_from_wherever() {
     assert_eq!(ask(&net, "dan@example.net").codes(), ["2.0"]);
 }
 
+/// Spec §9: counted is what was proven, folded to what can be registered; without any proof, where it comes from.
+#[test]
+fn sub_domains_are_counted_as_one() {
+    let free_busy = "[{ allow = \"freebusy\", rate = \"2/h\" }]";
+    for (limits, rules) in [
+        ("requests_per_domain = \"2/h\"", "[{ allow = \"any\" }]"),
+        ("requests_per_domain = \"off\"", free_busy),
+    ] {
+        let host = example_org()
+            .table("[limits]", limits)
+            .rules(rules)
+            .client_certificates()
+            .table(
+                "[verification]",
+                "required = false\nprivate_exchange = \"keys\"",
+            )
+            .start();
+        let taken = |answer: &Answer| answer.status == 200 && answer.codes() == ["2.0"];
+        let names: Vec<String> = (0..10).map(|n| format!("s{n}.example.com")).collect();
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        let many = host.authority().issue(&all);
+        let mut came = Vec::new();
+        for name in &names {
+            let post = Post::free_busy(&format!("anna@{name}"), &[BO]);
+            let one = host.authority().issue(&[name]);
+            for client in [&many, &one] {
+                came.push(taken(&host.connect_as(client).ask(&post.to_bytes())));
+            }
+            let signer = exchange(&host, name);
+            came.push(taken(&host.post(&signed(&signer, post))));
+        }
+        assert_eq!(came.iter().filter(|taken| **taken).count(), 2, "{limits}");
+        assert!(came[0] && came[1], "{limits}");
+
+        // Strangers to each other below a public suffix are counted apart.
+        for name in ["anna.github.io", "bert.github.io", "example.co.uk"] {
+            let post = Post::free_busy(&format!("x@{name}"), &[BO]);
+            let signer = exchange(&host, name);
+            assert!(taken(&host.post(&signed(&signer, post))), "{name}");
+        }
+        // Whoever proves nothing may name any Originator.
+        let unproven = |n: u8| Post::free_busy(&format!("x@d{n}.example"), &[BO]);
+        let came = (0..10).filter(|n| taken(&host.post(&unproven(*n))));
+        assert_eq!(came.count(), 2, "{limits}");
+    }
+}
+
 #[test]
 fn a_rule_allows_only_so_often() {
     let host = example_org()
+        .client_certificates()
         .rules("[{ allow = \"freebusy\", rate = \"3/h\" }, { allow = \"any\" }]")
         .start();
-    let both = Post::free_busy(ANNA, &[BO, CY]);
-    assert_eq!(host.post(&both).codes(), ["2.0", "2.0"]);
-    let codes = host.post(&both).codes();
+    let [com, net] = ["example.com", "example.net"].map(|domain| host.authority().issue(&[domain]));
+    let ask = |client, post: Post| host.connect_as(client).ask(&post.to_bytes()).codes();
+    let both = || Post::free_busy(ANNA, &[BO, CY]);
+    assert_eq!(ask(&com, both()), ["2.0", "2.0"]);
+    let codes = ask(&com, both());
     assert_eq!(codes, ["2.0", "5.1"], "the third recipient is the last");
     // Of another domain, or by another rule.
     let other = Post::free_busy("dan@example.net", &[BO]);
-    assert_eq!(host.post(&other).codes(), ["2.0"]);
+    assert_eq!(ask(&net, other), ["2.0"]);
     let invitation = Post::invitation("paced", ANNA, &[BO]);
-    assert_eq!(host.post(&invitation).codes(), ["2.0"]);
+    assert_eq!(ask(&com, invitation), ["2.0"]);
 }
 
 #[test]

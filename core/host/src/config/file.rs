@@ -216,6 +216,16 @@ fn default_lookup() -> Vec<Lookup> {
 pub(super) struct Verification {
     pub(super) required: bool,
     pub(super) private_exchange: Option<PathBuf>,
+    pub(super) max_age: Span,
+    pub(super) timestamp: Timestamped,
+}
+
+/// Whether signatures must say when they were made.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Timestamped {
+    Required,
+    Optional,
 }
 
 impl Default for Verification {
@@ -223,6 +233,8 @@ impl Default for Verification {
         Self {
             required: true,
             private_exchange: None,
+            max_age: Span(Duration::from_secs(3600)),
+            timestamp: Timestamped::Required,
         }
     }
 }

@@ -21,12 +21,13 @@ pub(crate) use error::line_and_column;
 pub use file::{Attachment, Lookup, Role};
 
 use crate::plugin::{Confinement, Isolation, PluginEntry, Position};
+use convoke_ischedule::dkim::{Lifetime, Timestamped};
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
 use file::File;
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
@@ -129,6 +130,8 @@ pub struct Verification {
     pub required: bool,
     /// The folder of keys that administrators exchanged.
     pub private_exchange: Option<PathBuf>,
+    /// `max_age` and `timestamp`: how long a signature lives.
+    pub lifetime: Lifetime,
 }
 
 /// `[client]`.
@@ -296,10 +299,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             key: path(signing.key),
             lookup: signing.lookup,
         }),
-        verification: Verification {
-            required: file.verification.required,
-            private_exchange: file.verification.private_exchange.map(path),
-        },
+        verification: verification(file.verification, at),
         client,
         nameservers: file.dns.nameservers,
         limits: limits(&file.limits, at)?,
@@ -377,6 +377,19 @@ fn listeners(
         });
     }
     Ok(listeners)
+}
+
+fn verification(written: file::Verification, at: &Locator) -> Verification {
+    let timestamp = match written.timestamp {
+        file::Timestamped::Required => Timestamped::Required,
+        file::Timestamped::Optional => Timestamped::Optional,
+    };
+    let max_age = SignedDuration::try_from(written.max_age.0).unwrap_or(SignedDuration::MAX);
+    Verification {
+        required: written.required,
+        private_exchange: written.private_exchange.map(|it| at.folder().join(it)),
+        lifetime: Lifetime { max_age, timestamp },
+    }
 }
 
 fn trusted(written: file::Trusted, at: &Locator) -> Vec<TrustedFile> {

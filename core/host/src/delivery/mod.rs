@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     plugin::{Allowance, Plugins, StoreHandle, Verdict},
     serve::Lasting,
-    throttle::{Allowed, TooOften},
+    throttle::{Allowed, Peer, TooOften},
 };
 use convoke_calendar::{
     itip::Outgoing,
@@ -50,6 +50,8 @@ pub struct Envelope<'a> {
     pub originator: &'a CalendarAddress,
     /// What the peer proved.
     pub proofs: &'a [Proof],
+    /// As whom it is counted.
+    pub peer: &'a Peer,
     /// Now.
     pub now: Timestamp,
 }
@@ -171,7 +173,7 @@ impl Delivery {
         else {
             return RequestStatus::NO_AUTHORITY.into();
         };
-        if let Err(TooOften(after)) = self.hold(&allowance, envelope.originator) {
+        if let Err(TooOften(after)) = self.hold(&allowance, envelope.peer) {
             tracing::info!(originator = %envelope.originator, %recipient, "too often, by {}s", after.as_secs());
             let text = format!("Too often; try again in {} seconds", after.as_secs() + 1);
             return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
@@ -202,12 +204,12 @@ impl Delivery {
     }
 
     /// Counts one more use of what the policies allow only so often.
-    fn hold(&self, allowance: &Allowance, originator: &CalendarAddress) -> Result<(), TooOften> {
+    fn hold(&self, allowance: &Allowance, peer: &Peer) -> Result<(), TooOften> {
         for (policy, limit) in &allowance.rates {
             let allowed = Allowed {
                 policy: policy.clone(),
                 bucket: limit.bucket,
-                domain: originator.domain().ok().cloned(),
+                peer: peer.clone(),
             };
             let allowances = &self.lasting.paces.allowances;
             allowances.admit(limit.rate, &allowed)?;

@@ -18,8 +18,10 @@ use std::{
 
 /// A file that changed more recently is read each time: it could change again within one tick of the file system's clock.
 const QUIET: Duration = Duration::from_secs(2);
-/// Files remembered at once.
-const MOST_KNOWN: usize = 1000;
+/// Bytes that remembered files may hold together, about; beyond, all are read anew.
+const MOST_BYTES: usize = 4 << 20;
+/// What a file takes beside its records, about.
+const BESIDE: usize = 512;
 
 /// The folder of exchanged keys.
 pub(super) struct Exchange {
@@ -28,7 +30,26 @@ pub(super) struct Exchange {
 }
 
 /// What each file held when it was last read.
-type Known = HashMap<PathBuf, (Stamp, Arc<[KeyRecord]>)>;
+#[derive(Default)]
+struct Known {
+    files: HashMap<PathBuf, (Stamp, Arc<[KeyRecord]>)>,
+    bytes: usize,
+}
+
+impl Known {
+    fn recall(&self, file: &Path, stamp: Stamp) -> Option<Arc<[KeyRecord]>> {
+        let (known, records) = self.files.get(file)?;
+        (*known == stamp).then(|| records.clone())
+    }
+
+    fn remember(&mut self, file: PathBuf, stamp: Stamp, records: Arc<[KeyRecord]>) {
+        if self.bytes > MOST_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += BESIDE + records.iter().map(KeyRecord::memory).sum::<usize>();
+        self.files.insert(file, (stamp, records));
+    }
+}
 
 /// What differs if a file was written, replaced or touched.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,8 +117,8 @@ impl Exchange {
             return Err(ErrorKind::NotFound.into());
         }
         let stamp = Stamp::of(&about);
-        if let Some((_, known)) = self.known().get(file).filter(|(it, _)| *it == stamp) {
-            return Ok(known.clone());
+        if let Some(records) = self.known().recall(file, stamp) {
+            return Ok(records);
         }
         let longest = super::LONGEST_DOCUMENT as u64;
         if about.len() > longest {
@@ -106,11 +127,8 @@ impl Exchange {
         let text = tokio::fs::read_to_string(file).await?;
         let records: Arc<[_]> = records(&file.display(), text.lines()).into();
         if stamp.is_quiet(now) {
-            let mut known = self.known();
-            if known.len() >= MOST_KNOWN {
-                known.clear();
-            }
-            known.insert(file.to_owned(), (stamp, records.clone()));
+            self.known()
+                .remember(file.to_owned(), stamp, records.clone());
         }
         Ok(records)
     }

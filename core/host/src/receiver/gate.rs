@@ -6,10 +6,9 @@
 
 use crate::{
     config::{Limits, Pace},
-    throttle::{Paces, TooOften, network},
+    throttle::{Paces, Peer, TooOften, network},
     transport::{Arrival, Memory, Short},
 };
-use convoke_types::Domain;
 use http::StatusCode;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -119,16 +118,16 @@ pub(super) fn admit_address(
         .map_err(|often| Later::too_often(&peer.to_string(), often))
 }
 
-/// Counts a message of a domain that proved who it is.
-pub(super) fn admit_domain(
+/// Counts a message of a peer that proved who it is, or was asked for no proof.
+pub(super) fn admit_peer(
     paces: &Paces,
     limits: &Limits,
     arrival: &Arrival,
-    domain: &Domain,
+    peer: &Peer,
 ) -> Result<(), Later> {
-    let admit = |rate| paces.domains.admit(rate, domain);
+    let admit = |rate| paces.peers.admit(rate, peer);
     held(limits.requests_per_domain, arrival, admit)
-        .map_err(|often| Later::too_often(domain.as_str(), often))
+        .map_err(|often| Later::too_often(&peer.to_string(), often))
 }
 
 fn held(

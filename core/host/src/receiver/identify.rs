@@ -3,7 +3,7 @@
 use crate::{config::Config, transport::Arrival};
 use convoke_ischedule::{
     ErrorElement, Refusal,
-    dkim::{Failure, Unverified, Verified},
+    dkim::{Failure, Lifetime, Unverified, Verified},
 };
 use convoke_sdk::Proof;
 use convoke_types::{CalendarAddress, Domain};
@@ -14,6 +14,7 @@ use super::{gate::Later, post::Stop};
 use crate::{
     keys::{Keys, Unavailable},
     registrable::{is_public_suffix, speaks_for},
+    throttle::Peer,
 };
 
 /// A peer that may speak for the Originator of a message. Only `identify` makes one.
@@ -21,12 +22,18 @@ use crate::{
 pub struct VerifiedPeer {
     proofs: Vec<Proof>,
     signed: Option<Verified>,
+    counted: Peer,
 }
 
 impl VerifiedPeer {
     /// What it proved of the Originator; empty where the configuration asks for no proof and none was given.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// As whom it is counted.
+    pub const fn counted(&self) -> &Peer {
+        &self.counted
     }
 
     /// Its signature, if it signed the message.
@@ -51,7 +58,8 @@ pub(crate) async fn identify(
         .cloned()
         .map(Proof::Mtls)
         .collect();
-    let signed = match signed_by(keys, headers, body, now).await {
+    let lifetime = config.verification.lifetime;
+    let signed = match signed_by(keys, lifetime, headers, body, now).await {
         Ok(signed) => Some(signed),
         Err(Unproven::Failed(failure)) if failure.is_unsigned() => None,
         // Spec §9: a signature that is there must hold, required or not.
@@ -85,7 +93,11 @@ pub(crate) async fn identify(
             "{originator} has no domain that could be proven"
         )));
     }
-    Ok(VerifiedPeer { proofs, signed })
+    Ok(VerifiedPeer {
+        counted: Peer::new(&proofs, arrival.address.ip()),
+        proofs,
+        signed,
+    })
 }
 
 /// Spec §6: the proven domain is the Originator's, or one above it. A signature says by itself how far it goes.
@@ -115,14 +127,18 @@ impl From<Failure> for Unproven {
 
 async fn signed_by(
     keys: &Keys,
+    lifetime: Lifetime,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
 ) -> Result<Verified, Unproven> {
     let pending = Unverified { headers, body }.read(now)?;
+    let pending = pending.within(lifetime, now)?;
     if is_public_suffix(pending.domain()) {
         return Err(Unproven::PublicSuffix(pending.domain().clone()));
     }
-    let records = keys.find(&pending).await.map_err(Unproven::Unknown)?;
-    Ok(pending.verify(&records)?)
+    let found = keys.find(&pending).await.map_err(Unproven::Unknown)?;
+    let verified = pending.verify(&found.records)?;
+    keys.used(found).await;
+    Ok(verified)
 }

@@ -4,13 +4,13 @@ use super::{
     answer::{delivered, document, empty, later, refused},
     gate::{self, Later},
     identify::identify,
-    replay,
+    replay::{Key, Repeatable},
 };
 use crate::{
     config::Attachment,
     delivery::{Delivered, Envelope},
-    registrable::registrable,
     serve::Node,
+    throttle::Peer,
     transport::{Arrival, Body, BodyError, Holding, Response, read_body},
 };
 use bytes::Bytes;
@@ -150,12 +150,10 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
     .await?;
     // Only now: nobody else waits while a stranger's name servers take their time.
     let _turn = node.gate.turn().await?;
-    if let Ok(domain) = posted.headers.originator.domain()
-        && !peer.proofs().is_empty()
-    {
-        gate::admit_domain(&node.lasting.paces, &node.config.limits, arrival, domain)?;
-        let proven = registrable(domain);
-        (posted.holding.belongs_to(&proven).await).map_err(Later::from)?;
+    let limits = &node.config.limits;
+    gate::admit_peer(&node.lasting.paces, limits, arrival, peer.counted())?;
+    if let Peer::Domain(proven) = peer.counted() {
+        (posted.holding.belongs_to(proven).await).map_err(Later::from)?;
     }
     let posted = &*posted;
     let Posted { headers, body, .. } = posted;
@@ -165,6 +163,7 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
         data: body,
         originator: &headers.originator,
         proofs: peer.proofs(),
+        peer: peer.counted(),
         now,
     };
     let work = async {
@@ -174,8 +173,17 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
     Ok(match peer.signed() {
         None => document(&work.await),
         Some(signed) => {
-            let key = (replay::Key::of(posted, signed), message.kind());
-            node.lasting.replays.answer(key, signed, now, work).await
+            let repeatable = Repeatable {
+                key: Key::of(&posted.headers, signed),
+                kind: message.kind(),
+                peer: peer.counted(),
+                // What nothing ends is remembered as long as what ends.
+                until: signed.expires().unwrap_or_else(|| {
+                    let longest = now.saturating_add(node.config.verification.lifetime.max_age);
+                    longest.unwrap_or(Timestamp::MAX)
+                }),
+            };
+            node.lasting.replays.answer(repeatable, now, work).await
         }
     })
 }

@@ -1,21 +1,27 @@
 //! The same signed message again: the first answer again, and nothing delivered twice (spec §9).
 //!
-//! What is the same: signing domain, Message-ID, Originator, Recipients, Content-Type and body. The Message-ID over
-//! anything else is another message. A message without a signed Message-ID is known by its signature.
+//! What is the same: signing domain, Message-ID, Recipients and the body as the signature covers it (`bh=`), so that
+//! nothing that a signature tolerates (a line end more, fields in another order) makes another message of it. The
+//! Message-ID over anything else is another message. A message without a signed Message-ID is known by its signature.
 //!
-//! Answers are remembered while the signature lives, an hour at most, and in bounded memory; when that is full, those
-//! that expire first are forgotten first. Look-ups of free-busy have a small share of it for themselves: they come by the
-//! thousand, do nothing, and must not push out what a delivery was answered with. A message that arrives again while it is still being worked on waits for that
-//! answer. An answer that tells a recipient to try later (5.1) is not remembered: trying again should help.
+//! Answers are remembered until the signature dies, and in bounded memory. When that is full, those are forgotten first
+//! that expire first, of the peers that have more than their share: who sends much pushes out nobody else's. Look-ups of
+//! free-busy have a small share of it for themselves: they come by the thousand, do nothing, and must not push out what a
+//! delivery was answered with. A message that arrives again while it is still being worked on waits for that answer. Only
+//! a final answer is remembered, not one that tells a recipient to try later (5.1): trying again should help.
 //!
-//! Not here: memory over a restart. Applying an iTIP message twice changes nothing, so only the answer may differ.
+//! Not here yet: memory over a restart. [`Replays`] is what a plugin of kind `state` will stand behind: `Key` is the key,
+//! the document the value, `until` its expiry.
 
-use super::{answer::document, post::Posted};
+use super::answer::document;
+use crate::throttle::Peer;
 use bytes::Bytes;
 use convoke_calendar::message::Kind;
-use convoke_ischedule::{ScheduleResponse, dkim::Verified, headers::ISCHEDULE_MESSAGE_ID};
+use convoke_ischedule::{
+    RequestHeaders, ScheduleResponse, dkim::Verified, headers::ISCHEDULE_MESSAGE_ID,
+};
 use convoke_types::RequestStatus;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -24,8 +30,6 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-/// The longest that an answer is remembered.
-const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 /// Bytes that answers to look-ups may hold together, about.
 const LOOK_UPS: usize = 2 << 20;
 /// Bytes that answers to deliveries may hold together, about.
@@ -57,8 +61,19 @@ type Answer = Arc<OnceCell<Bytes>>;
 #[derive(Clone)]
 struct Entry {
     answer: Answer,
+    peer: Peer,
     until: Timestamp,
     bytes: usize,
+}
+
+/// A message that may come again.
+pub(super) struct Repeatable<'a> {
+    pub(super) key: Key,
+    pub(super) kind: Kind,
+    /// Who sent it.
+    pub(super) peer: &'a Peer,
+    /// When its signature dies.
+    pub(super) until: Timestamp,
 }
 
 impl Default for Replays {
@@ -79,8 +94,7 @@ impl Default for Replays {
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    pub(super) fn of(posted: &Posted, signed: &Verified) -> Self {
-        let headers = &posted.headers;
+    pub(super) fn of(headers: &RequestHeaders, signed: &Verified) -> Self {
         let mut digest = Sha256::new();
         // Each part with its length, so that none can run into the next.
         let mut add = |part: &[u8]| {
@@ -89,33 +103,36 @@ impl Key {
         };
         add(signed.domain().as_str().as_bytes());
         match headers.message_id.as_deref() {
-            Some(id) if signed.signs(&ISCHEDULE_MESSAGE_ID) => add(id.as_bytes()),
-            _ => add(&signed.signature().bytes),
+            Some(id) if signed.signs(&ISCHEDULE_MESSAGE_ID) => {
+                add(b"id");
+                add(id.as_bytes());
+            }
+            _ => {
+                add(b"signature");
+                add(&signed.signature().bytes);
+            }
         }
-        add(headers.originator.as_str().as_bytes());
-        add(headers.content.to_string().as_bytes());
         for recipient in &headers.recipients {
             add(recipient.as_sent.as_bytes());
         }
-        add(&posted.body);
+        add(&signed.signature().body);
         Self(digest.finalize().into())
     }
 }
 
 impl Replays {
-    /// The answer to the message of `key`: the remembered one, or what `work` gives.
+    /// The answer to a message: the remembered one, or what `work` gives.
     pub(super) async fn answer(
         &self,
-        (key, kind): (Key, Kind),
-        signed: &Verified,
+        message: Repeatable<'_>,
         now: Timestamp,
         work: impl Future<Output = ScheduleResponse>,
     ) -> Bytes {
-        let memory = match kind {
+        let memory = match message.kind {
             Kind::FreeBusy => &self.look_ups,
             _ => &self.deliveries,
         };
-        let cell = memory.cell(key, signed.expires(), now);
+        let cell = memory.cell(&message, now);
         let mut settled = None;
         let work = async {
             let response = work.await;
@@ -124,9 +141,9 @@ impl Replays {
         };
         let answer = cell.get_or_init(|| work).await.clone();
         match settled {
-            Some(settled) => memory.settle(key, &cell, answer.len(), settled),
+            Some(settled) => memory.settle(message.key, &cell, answer.len(), settled),
             None => {
-                tracing::info!(domain = %signed.domain(), "a message came again and is answered as before");
+                tracing::info!(event = "message-repeated", peer = %message.peer, "a message came again and is answered as before");
             }
         }
         answer
@@ -140,26 +157,23 @@ fn is_settled(response: &ScheduleResponse) -> bool {
 }
 
 impl Memory {
-    fn cell(&self, key: Key, expires: Option<Timestamp>, now: Timestamp) -> Answer {
+    fn cell(&self, message: &Repeatable<'_>, now: Timestamp) -> Answer {
         let mut remembered = self.lock();
-        if let Some(entry) = remembered
-            .answers
-            .get(&key)
-            .filter(|entry| now <= entry.until)
-        {
+        let known = remembered.answers.get(&message.key);
+        if let Some(entry) = known.filter(|entry| now <= entry.until) {
             return entry.answer.clone();
         }
-        let longest = now.saturating_add(LONGEST).unwrap_or(Timestamp::MAX);
         let answer = Answer::default();
         let entry = Entry {
             answer: answer.clone(),
-            until: expires.map_or(longest, |expires| expires.min(longest)),
+            peer: message.peer.clone(),
+            until: message.until,
             bytes: BESIDE,
         };
         if remembered.bytes >= self.most {
             remembered.make_room(now, self.most / 2);
         }
-        remembered.insert(key, entry);
+        remembered.insert(message.key, entry);
         answer
     }
 
@@ -198,19 +212,96 @@ impl Remembered {
         }
     }
 
-    /// Drops what has expired; if what is left holds more than `most` bytes, also what expires next.
+    /// Drops what has expired. If what is left holds more than `most` bytes, each peer's share is an equal part of them,
+    /// and whoever has more loses what expires next.
     fn make_room(&mut self, now: Timestamp, most: usize) {
-        let mut order: Vec<(Timestamp, Key)> = self
-            .answers
-            .iter()
-            .map(|(key, entry)| (entry.until, *key))
-            .collect();
+        let mut order: Vec<(Timestamp, Key)> = Vec::with_capacity(self.answers.len());
+        let mut held: HashMap<Peer, usize> = HashMap::new();
+        for (key, entry) in &self.answers {
+            order.push((entry.until, *key));
+            if now <= entry.until {
+                *held.entry(entry.peer.clone()).or_default() += entry.bytes;
+            }
+        }
+        let share = most / held.len().max(1);
         order.sort_unstable_by_key(|(until, _)| *until);
         for (until, key) in order {
-            if self.bytes <= most && now <= until {
-                break;
+            if now <= until {
+                if self.bytes <= most {
+                    break;
+                }
+                let entry = &self.answers[&key];
+                let Some(held) = held.get_mut(&entry.peer).filter(|held| **held > share) else {
+                    continue;
+                };
+                *held -= entry.bytes;
             }
             self.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn peer(name: &str) -> Peer {
+        Peer::Domain(name.parse().unwrap())
+    }
+
+    fn entry(peer: &Peer, until: i64) -> Entry {
+        Entry {
+            answer: Answer::default(),
+            peer: peer.clone(),
+            until: at(until),
+            bytes: 100,
+        }
+    }
+
+    fn key(number: u8, of: u8) -> Key {
+        let mut key = [of; 32];
+        key[0] = number;
+        Key(key)
+    }
+
+    #[test]
+    fn who_sends_much_pushes_out_nobody_else() {
+        let (busy, quiet) = (peer("busy.example"), peer("quiet.example"));
+        let mut remembered = Remembered::default();
+        for n in 0..100 {
+            remembered.insert(key(n, 1), entry(&busy, 5000 + i64::from(n)));
+        }
+        // These expire before all of the other's.
+        for n in 0..10 {
+            remembered.insert(key(n, 2), entry(&quiet, 2000));
+        }
+        remembered.insert(key(0, 3), entry(&quiet, 999));
+        assert_eq!(remembered.bytes, 11_100);
+        remembered.make_room(at(1000), 5000);
+        assert!(remembered.bytes <= 5000);
+        let left = |of: u8| -> Vec<u8> {
+            let there = |n: &u8| remembered.answers.contains_key(&key(*n, of));
+            (0..100).filter(there).collect()
+        };
+        assert_eq!((left(2).len(), left(3).len()), (10, 0));
+        // The busy one keeps what lives longest.
+        assert_eq!(left(1), (60..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn many_peers_are_bounded_too() {
+        let mut remembered = Remembered::default();
+        for n in 0..200 {
+            let peer = peer(&format!("p{n}.example"));
+            for m in 0..3 {
+                remembered.insert(key(n, m), entry(&peer, 5000));
+            }
+        }
+        remembered.make_room(at(1000), 20_000);
+        assert!(remembered.bytes <= 20_000, "{}", remembered.bytes);
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         post::{self, deliver_all},
     },
     serve::Node,
+    throttle::Peer,
     transport::{Arrival, Body, Response},
 };
 use auth::{Denied, Submitter};
@@ -29,7 +30,7 @@ use convoke_sdk::{Error, Proof};
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{Method, Request, StatusCode};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{net::Ipv6Addr, sync::Arc};
 
 /// Answers one request.
 pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>) -> Response {
@@ -130,11 +131,13 @@ pub(crate) async fn dispatch(
         side.push(recipient.clone());
     }
     let proofs = [Proof::Submission(originator.clone())];
+    let peer = Peer::new(&proofs, Ipv6Addr::LOCALHOST.into());
     let envelope = Envelope {
         message,
         data: &data,
         originator,
         proofs: &proofs,
+        peer: &peer,
         now: Timestamp::now(),
     };
     let (here, there) = futures::join!(

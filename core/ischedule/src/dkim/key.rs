@@ -41,6 +41,12 @@ pub enum PublicKey {
 /// A domain publishes something that is not a usable key record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
+    /// Longer than [`KeyRecord::MAX`].
+    #[error("the key record is longer than {} bytes", KeyRecord::MAX)]
+    TooLong,
+    /// A list with more than [`KeyRecord::MAX_PARTS`] parts.
+    #[error("the key record's `{0}=` has more than {most} parts", most = KeyRecord::MAX_PARTS)]
+    TooManyParts(&'static str),
     /// Not a tag list.
     #[error("the key record is not a tag list: {0}")]
     Tags(#[from] TagError),
@@ -58,6 +64,10 @@ pub enum KeyError {
 impl KeyRecord {
     /// The service name that must be allowed.
     pub const SERVICE: &str = "ischedule";
+    /// The longest record read, in bytes; an RSA key of 8192 bits needs 1400.
+    pub const MAX: usize = 4 << 10;
+    /// The most parts of a list (`h=`, `s=`, `t=`).
+    pub const MAX_PARTS: usize = 20;
     /// The most records read of one document.
     pub const MAX_RECORDS: usize = 20;
 
@@ -74,21 +84,20 @@ impl KeyRecord {
 
     /// Reads one record: the joined strings of a TXT record, or a line of a document.
     pub fn read(text: &str) -> Result<Self, KeyError> {
+        if text.len() > Self::MAX {
+            return Err(KeyError::TooLong);
+        }
         let tags = TagList::read(text)?;
         if let Some(version) = tags.get("v")
             && (version != "DKIM1" || tags.first() != "v")
         {
             return Err(KeyError::Version);
         }
-        let list = |name| {
-            let parts = tags.list(name)?;
-            Some(parts.iter().map(|p| p.to_ascii_lowercase()).collect())
-        };
-        let flags: Vec<String> = list("t").unwrap_or_default();
+        let flags = list(&tags, "t")?.unwrap_or_default();
         Ok(Self {
             key: public_key(&tags)?,
-            hashes: list("h"),
-            services: list("s"),
+            hashes: list(&tags, "h")?,
+            services: list(&tags, "s")?,
             testing: flags.iter().any(|flag| flag == "y"),
             strict: flags.iter().any(|flag| flag == "s"),
         })
@@ -103,6 +112,19 @@ impl KeyRecord {
             .take(Self::MAX_RECORDS)
             .map(Self::read)
             .collect()
+    }
+
+    /// How many bytes of memory it takes, about.
+    pub fn memory(&self) -> usize {
+        /// Of a string, beside its letters.
+        const STRING: usize = size_of::<String>() + 16;
+        let lists = [&self.hashes, &self.services].into_iter().flatten();
+        let texts: usize = lists.flatten().map(|text| STRING + text.len()).sum();
+        let key = match &self.key {
+            PublicKey::Rsa { der, .. } => der.len(),
+            PublicKey::Revoked | PublicKey::Ed25519(_) => 0,
+        };
+        size_of::<Self>() + texts + key
     }
 
     /// Whether the record lets its key be used for iSchedule.
@@ -155,6 +177,20 @@ impl PublicKey {
             bits: bytes.len() * 8 - unused,
             der: key.as_der().ok()?.as_ref().to_vec(),
         })
+    }
+}
+
+/// The parts of a list, in lower case; `None` if the tag is not there.
+fn list(tags: &TagList, name: &'static str) -> Result<Option<Vec<String>>, KeyError> {
+    let Some(value) = tags.squeezed(name) else {
+        return Ok(None);
+    };
+    let value = value.to_ascii_lowercase();
+    let mut parts = value.split(':').map(str::to_owned);
+    let list: Vec<String> = parts.by_ref().take(KeyRecord::MAX_PARTS).collect();
+    match parts.next() {
+        Some(_) => Err(KeyError::TooManyParts(name)),
+        None => Ok(Some(list)),
     }
 }
 

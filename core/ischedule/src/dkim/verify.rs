@@ -19,6 +19,24 @@ pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The shortest RSA key that is believed (RFC 8301 §3.2), in bits.
 pub const MIN_RSA_BITS: usize = 1024;
 
+/// How long signatures live, however long they say themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// From `t=` on.
+    pub max_age: SignedDuration,
+    /// Whether a signature may leave out when it was made.
+    pub timestamp: Timestamped,
+}
+
+/// Whether `t=` must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timestamped {
+    /// It must.
+    Required,
+    /// A signature without it lives until `x=`, or for ever.
+    Optional,
+}
+
 /// A request as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Unverified<'a> {
@@ -33,6 +51,7 @@ pub struct Unverified<'a> {
 pub struct Pending {
     signature: Signature,
     signed: Vec<u8>,
+    dies: Option<Timestamp>,
 }
 
 /// A domain has signed the request. Only [`Pending::verify`] makes one.
@@ -40,6 +59,7 @@ pub struct Pending {
 pub struct Verified {
     signature: Signature,
     strict: bool,
+    dies: Option<Timestamp>,
 }
 
 /// A peer's signature is missing or does not hold.
@@ -69,6 +89,12 @@ pub enum Failure {
     /// `x=` has passed.
     #[error("the signature expired at {0}")]
     Expired(Timestamp),
+    /// `t=` is missing.
+    #[error("the signature does not say when it was made (t=)")]
+    NoTimestamp,
+    /// `t=` is long ago.
+    #[error("the signature was made at {0}, which is longer ago than signatures live here")]
+    TooOld(Timestamp),
     /// No key record was found.
     #[error("no key record was found for the signature")]
     NoKey,
@@ -141,6 +167,7 @@ impl Unverified<'_> {
         }
         Ok(Pending {
             signed: signed_bytes(self.headers, &signature.headers, text),
+            dies: signature.expires,
             signature,
         })
     }
@@ -175,6 +202,25 @@ pub(super) fn signed_bytes(headers: &HeaderMap, names: &[HeaderName], signature:
 }
 
 impl Pending {
+    /// Lets the signature live no longer than `lifetime` says, from `t=` on (spec §9).
+    pub fn within(self, lifetime: Lifetime, now: Timestamp) -> Result<Self, Failure> {
+        let Some(signed_at) = self.signature.signed_at else {
+            return match lifetime.timestamp {
+                Timestamped::Required => Err(Failure::NoTimestamp),
+                Timestamped::Optional => Ok(self),
+            };
+        };
+        let longest = signed_at.saturating_add(lifetime.max_age);
+        let longest = longest.unwrap_or(Timestamp::MAX);
+        if now > longest {
+            return Err(Failure::TooOld(signed_at));
+        }
+        Ok(Self {
+            dies: Some(self.dies.map_or(longest, |expires| expires.min(longest))),
+            ..self
+        })
+    }
+
     /// The domain whose key is needed.
     pub fn domain(&self) -> &Domain {
         &self.signature.domain
@@ -205,6 +251,7 @@ impl Pending {
                     return Ok(Verified {
                         signature: self.signature.clone(),
                         strict: record.strict,
+                        dies: self.dies,
                     });
                 }
                 Err(Failure::BadSignature) if record.testing => {
@@ -261,9 +308,9 @@ impl Verified {
         &self.signature.domain
     }
 
-    /// Until when the signature lives; `None` if it says nothing.
+    /// Until when the signature lives, by `x=` and by [`Pending::within`]; `None` if nothing ends it.
     pub fn expires(&self) -> Option<Timestamp> {
-        self.signature.expires
+        self.dies
     }
 
     /// Whether the signature covers the field: then it reached us as the signer sent it.

@@ -54,6 +54,27 @@ fn what_is_no_record_is_refused() {
 }
 
 #[test]
+fn a_record_is_small_whatever_it_says() {
+    let record = |more: &str| format!("v=DKIM1; k=ed25519; {more}p={ED25519}");
+    let fill = KeyRecord::MAX - record("n=; ").len();
+    assert!(KeyRecord::read(&record(&format!("n={}; ", "x".repeat(fill)))).is_ok());
+    let longer = record(&format!("n={}; ", "x".repeat(fill + 1)));
+    assert_eq!(KeyRecord::read(&longer), Err(KeyError::TooLong));
+    for tag in ["h", "s", "t"] {
+        let most = record(&format!(
+            "{tag}={}; ",
+            ["x"; KeyRecord::MAX_PARTS].join(":")
+        ));
+        assert!(KeyRecord::read(&most).unwrap().memory() < 3 << 10);
+        let more = record(&format!(
+            "{tag}={}; ",
+            ["x"; KeyRecord::MAX_PARTS + 1].join(":")
+        ));
+        assert_eq!(KeyRecord::read(&more), Err(KeyError::TooManyParts(tag)));
+    }
+}
+
+#[test]
 fn a_document_holds_a_record_a_line() {
     let text = format!("# our keys\r\n\r\nv=DKIM1; p=\nnonsense\nv=DKIM1; k=ed25519; p={ED25519}");
     let read = KeyRecord::read_document(&text);
