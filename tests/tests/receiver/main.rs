@@ -2,6 +2,7 @@
 //!
 //! | module | what is held against the specification |
 //! | --- | --- |
+//! | `aliases` | people with several addresses |
 //! | `capabilities` | GET, OPTIONS, other methods and paths; the serial number (§4) |
 //! | `checks` | what is refused, with which element, and in which order (§5, §6) |
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
@@ -17,6 +18,7 @@
 //! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
+mod aliases;
 mod answers;
 mod capabilities;
 mod certificates;

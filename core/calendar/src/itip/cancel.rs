@@ -51,16 +51,19 @@ enum Scope {
 impl Scope {
     fn of(notice: &Component, role: Role, target: &Component) -> Self {
         let attendees: Vec<Property> = notice.all("ATTENDEE").cloned().collect();
-        // RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited.
-        let is_owners_end = match role {
-            Role::Attendee(owner) => {
-                attendees.is_empty()
-                    || (attendees.iter().any(|line| owner.is(line))
-                        && !stays(owner, &attendees, target))
-            }
-            Role::Organizer => attendees.is_empty(),
+        let is_off = is_cancelled(notice) || attendees.is_empty();
+        // RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited. Exchange and
+        // Google write it to those whom they uninvite, too: who is named, and is still invited at another address, stays.
+        // If all is off, that address is told as well.
+        let (is_named, stays) = match role {
+            Role::Attendee(owner) => (
+                attendees.iter().any(|line| owner.is(line)),
+                stays(owner, &attendees, target),
+            ),
+            Role::Organizer => (false, false),
         };
-        if is_cancelled(notice) || is_owners_end {
+        let is_owners_end = if is_named { !stays } else { is_off };
+        if is_owners_end {
             Self::All
         } else {
             Self::Without(attendees)

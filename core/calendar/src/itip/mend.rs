@@ -25,12 +25,32 @@ use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use convoke_types::TimeRange;
 use jiff::tz::TimeZone;
+use std::collections::HashSet;
 
 /// How many steps it may take to find out how a rule ends.
 const STEPS: usize = 100_000;
 
-/// Writes a component as RFC 5545 has it.
-pub(super) fn mend(component: &mut Component, method: Method, zones: &Zones) {
+/// Writes the components of an object as RFC 5545 has them.
+pub(super) fn mend<'c>(
+    components: impl Iterator<Item = &'c mut Component>,
+    method: Method,
+    zones: &Zones,
+) {
+    let mut components: Vec<&mut Component> = components.collect();
+    let is_whole = |it: &&&mut Component| it.get("RECURRENCE-ID").is_none();
+    let whole = components.iter().find(is_whole);
+    let series = whole.and_then(|it| it.get("DTSTART")).cloned();
+    for component in &mut components {
+        component_of(component, series.as_ref(), method, zones);
+    }
+}
+
+fn component_of(
+    component: &mut Component,
+    series: Option<&Property>,
+    method: Method,
+    zones: &Zones,
+) {
     const TIMES: [&str; 7] = [
         "DTEND", "DUE", "DURATION", "RRULE", "EXRULE", "RDATE", "EXDATE",
     ];
@@ -43,8 +63,11 @@ pub(super) fn mend(component: &mut Component, method: Method, zones: &Zones) {
     }
     let start = component.get("DTSTART").cloned();
     if let Some(start) = &start {
-        alike(component, start, zones);
+        alike(component, &["RDATE", "EXDATE"], start, zones);
         rules(component, start, zones);
+    }
+    if let Some(series) = series {
+        alike(component, &["RECURRENCE-ID"], series, zones);
     }
     for line in &mut component.properties {
         if DATES.iter().any(|name| line.is(name)) {
@@ -66,7 +89,11 @@ const DATES: [&str; 6] = [
 fn once(component: &mut Component, method: Method) {
     // To take one of two of these would be to guess which meeting is meant.
     const ESSENTIAL: [&str; 5] = ["UID", "RECURRENCE-ID", "DTSTART", "ORGANIZER", "RRULE"];
-    let Some(kind) = Kind::parse(&component.name) else {
+    let mut seen = HashSet::new();
+    let lines = component.properties.iter();
+    let mut lines = lines.filter(|line| !line.is("ATTENDEE"));
+    let is_fine = lines.all(|line| seen.insert(line.name.to_ascii_uppercase()));
+    let Some(kind) = Kind::parse(&component.name).filter(|_| !is_fine) else {
         return;
     };
     for name in single(method, kind) {
@@ -85,13 +112,11 @@ fn once(component: &mut Component, method: Method) {
     }
 }
 
-/// Names of instances of the type of DTSTART (RFC 5545 §3.8.4.4, §3.8.5.1, §3.8.5.2).
-fn alike(component: &mut Component, start: &Property, zones: &Zones) {
+/// Names of instances of the type of the DTSTART of their series (RFC 5545 §3.8.4.4, §3.8.5.1, §3.8.5.2).
+fn alike(component: &mut Component, names: &[&str], start: &Property, zones: &Zones) {
     let mut properties = Vec::with_capacity(component.properties.len());
     for line in std::mem::take(&mut component.properties) {
-        let names_instances = ["RECURRENCE-ID", "RDATE", "EXDATE"]
-            .iter()
-            .any(|name| line.is(name));
+        let names_instances = names.iter().any(|name| line.is(name));
         let is_other = |value: &str| {
             let value = Property::new("", value);
             is_time(&value) != is_time(start) && !value.value.contains('/')

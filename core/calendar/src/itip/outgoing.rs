@@ -50,8 +50,8 @@ pub(super) fn compose(
     let known = Zones::of(zones, TimeZone::UTC);
     for component in &mut components {
         redact(component, method);
-        mend(component, method, &known);
     }
+    mend(components.iter_mut(), method, &known);
     drop(known);
     let mut calendar = Calendar::new();
     let root = calendar.root_mut();

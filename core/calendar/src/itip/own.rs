@@ -170,12 +170,13 @@ fn keep_answer(
     component: &mut Component,
     zones: &Zones,
 ) {
-    let known = by_person(before);
+    let known = owner.all_lines(before);
     for line in &mut component.properties {
-        if !(line.is("ATTENDEE") && owner.is(line)) {
+        if known.is_empty() || !(line.is("ATTENDEE") && owner.is(line)) {
             continue;
         }
-        let Some(old) = known.get(&person(line)) else {
+        let name = person(line);
+        let Some(old) = known.iter().find(|old| person(old) == name) else {
             continue; // invited at one more address
         };
         if asks_anew(old, line, before, incoming, zones) {

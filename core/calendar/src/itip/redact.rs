@@ -94,20 +94,21 @@ pub(super) fn redact_calendar(root: &mut Component) {
 
 /// The organizer's own copy follows what it has sent: what was held back there stays here.
 pub(super) fn restore(before: &Component, component: &mut Component) {
+    // What we noted ourselves is looked after elsewhere.
+    let is_private = |name: &str| !is_shared_parameter(name) && !name.starts_with("X-CONVOKE-");
     let key = |line: &Property| (line.name.to_ascii_uppercase(), line.value.clone());
-    let known: HashMap<_, &Property> = before.properties.iter().map(|it| (key(it), it)).collect();
+    let known = before.properties.iter();
+    let known = known.filter(|line| line.params.iter().any(|it| is_private(&it.name)));
+    let known: HashMap<_, &Property> = known.map(|line| (key(line), line)).collect();
     for line in &mut component.properties {
+        if known.is_empty() {
+            break;
+        }
         let Some(old) = known.get(&key(line)) else {
             continue;
         };
-        for param in old
-            .params
-            .iter()
-            .filter(|it| !is_shared_parameter(&it.name))
-        {
-            // What we noted ourselves is looked after elsewhere.
-            let is_ours = param.name.starts_with("X-CONVOKE-");
-            if !is_ours && line.param(&param.name).is_none() {
+        for param in old.params.iter().filter(|it| is_private(&it.name)) {
+            if line.param(&param.name).is_none() {
                 line.params.push(param.clone());
             }
         }

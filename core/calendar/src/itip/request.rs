@@ -189,8 +189,12 @@ fn rebased_for(
     zones: &Zones,
 ) -> Component {
     let mut instance = blend(told, Some(own), Role::Attendee(owner), zones);
-    let answers = [own, told, series].map(by_person);
-    let partstat = |of: usize, name: &str| answers[of].get(name).map(|line| PartStat::of(line));
+    let answers = [own, told, series].map(|it| owner.all_lines(it));
+    let partstat = |of: usize, name: &str| {
+        let mut lines = answers[of].iter();
+        let line = lines.find(|line| person(line) == name);
+        line.map(|line| PartStat::of(line))
+    };
     for line in &mut instance.properties {
         if !(line.is("ATTENDEE") && owner.is(line)) {
             continue;

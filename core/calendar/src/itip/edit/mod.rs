@@ -26,7 +26,7 @@ use super::outgoing::Outgoing;
 use super::people::{Owner, address_of, person};
 use super::receive::Change;
 use crate::message::{Kind, MessageError, Method, Problem, excerpt};
-use crate::tree::Calendar;
+use crate::tree::{Calendar, Property};
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
@@ -88,9 +88,7 @@ pub fn edit(
     };
     if let (Some(after), Some(new)) = (after, &new) {
         check_one_piece(after, new)?;
-        if organizer.is_none() && was_organizer.is_none() {
-            check_private(new, owner)?;
-        }
+        check_guests(new, owner, was_organizer.is_some())?;
     }
     let is_withdrawn = new.is_some() && organizer.is_none();
     let edit = Edit {
@@ -143,24 +141,33 @@ fn check_one_piece(calendar: &Calendar, object: &Object) -> Result<(), MessageEr
     Ok(())
 }
 
-/// Guests whom nobody invites would hear nothing.
-fn check_private(object: &Object, owner: &Owner) -> Result<(), MessageError> {
+/// Guests whom nobody can invite would hear nothing: they need an organizer, and one at least an address.
+fn check_guests(object: &Object, owner: &Owner, was_invited: bool) -> Result<(), MessageError> {
     let lines = object.components().flat_map(|it| it.all("ATTENDEE"));
-    let mut guests = lines.filter(|line| is_served(line) && !owner.is(line));
-    let Some(leading) = object.leading().filter(|_| guests.next().is_some()) else {
+    let guests = lines.filter(|line| is_served(line) && !owner.is(line));
+    let guests: Vec<&Property> = guests.collect();
+    let (Some(leading), Some(first)) = (object.leading(), guests.first()) else {
         return Ok(());
     };
     let kind = object.kind();
-    Err(match leading.get("ORGANIZER") {
-        Some(line) => Problem::Value {
+    let no_address = |property: &'static str, line: &Property| {
+        let expected = "a calendar user address such as mailto:anna@example.org";
+        let value = excerpt(&line.value);
+        MessageError::from(Problem::Value {
             component: kind,
-            property: "ORGANIZER",
-            value: excerpt(&line.value),
-            expected: "a calendar user address such as mailto:anna@example.org",
-        },
-        None => Problem::Missing(Method::Request, kind, "ORGANIZER"),
+            property,
+            value,
+            expected,
+        })
+    };
+    match leading.get("ORGANIZER") {
+        None if !was_invited => Err(Problem::Missing(Method::Request, kind, "ORGANIZER").into()),
+        Some(line) if address_of(line).is_none() => Err(no_address("ORGANIZER", line)),
+        Some(line) if owner.is(line) && guests.iter().all(|it| address_of(it).is_none()) => {
+            Err(no_address("ATTENDEE", first))
+        }
+        _ => Ok(()),
     }
-    .into())
 }
 
 /// An edit taken apart.

@@ -5,6 +5,7 @@ use super::letters::{Letters, name_guest};
 use super::news::{News, count_up};
 use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::itip::instance::InstanceKey;
+use crate::itip::mend::mend;
 use crate::itip::object::Object;
 use crate::itip::outgoing::for_message;
 use crate::itip::request::is_cancelled;
@@ -22,7 +23,7 @@ pub(super) fn edited(
     organizer: &CalendarAddress,
 ) -> Result<Edited, MessageError> {
     let Edit {
-        old,
+        mut old,
         mut new,
         zones,
         owner,
@@ -34,7 +35,16 @@ pub(super) fn edited(
             outgoing: Vec::new(),
         });
     };
+    // What is only written otherwise is no news, and what is sent is what is kept.
+    let written = new.clone();
+    for object in old.iter_mut().chain(&mut new) {
+        let zones = object.zones.clone();
+        mend(object.components_mut(), Method::Request, &zones);
+    }
     let news = News::between(old.as_ref(), new.as_ref());
+    if news.changed.is_empty() {
+        new = written;
+    }
     let guests = everybody(old.as_ref(), new.as_ref(), owner.addresses);
     let before_edit = Guests::of(old.as_ref());
     if let Some(new) = &mut new {

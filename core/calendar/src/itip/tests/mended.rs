@@ -1,7 +1,7 @@
 //! What is read leniently goes out as RFC 5545 has it; what cannot is an error that names the line.
 
 use super::{ALICE, address, assert_same, calendar, now, owner};
-use crate::itip::{Change, edit, note_delivery};
+use crate::itip::{Change, edit, note_delivery, sent};
 use crate::message::{Message, MessageError, Method};
 use convoke_types::RequestStatus;
 
@@ -84,6 +84,48 @@ fn what_is_read_leniently_is_written_rightly() {
 }
 
 #[test]
+fn an_instance_named_by_its_day_is_named_by_its_time() {
+    let series = meeting("DTSTART:20270104T100000Z\nRRULE:FREQ=WEEKLY");
+    let instance = |id: &str| meeting(&format!("RECURRENCE-ID{id}\nDTSTART:20270111T120000Z"));
+    let written = format!("{series}\n{}", instance(":20270111"));
+    let rightly = format!("{series}\n{}", instance(":20270111T100000Z"));
+    let edited = edit(
+        None,
+        Some(&calendar(&written)),
+        &owner(&[address(ALICE)]),
+        now(),
+    );
+    assert_same(
+        edited.unwrap().outgoing[0].message.calendar(),
+        &calendar(&format!("METHOD:REQUEST\n{rightly}")),
+    );
+}
+
+#[test]
+fn the_same_object_again_is_no_news() {
+    let alices = [address(ALICE)];
+    let lenient = meeting(
+        "DTSTART;TZID=Europe/Berlin:20270104T100000\nDTEND;TZID=Europe/Berlin:20270104T110000\nDURATION:PT2H
+         RRULE:FREQ=WEEKLY;COUNT=3;UNTIL=20270301\nEXDATE;VALUE=DATE:20270111\nDESCRIPTION:One\nDESCRIPTION:Two",
+    );
+    let lenient = calendar(&lenient);
+    let first = edit(None, Some(&lenient), &owner(&alices), now()).unwrap();
+    let Change::Store(mut stored) = first.store else {
+        panic!("it is stored")
+    };
+    // The own copy follows what was sent, and is what was sent already.
+    for told in &first.outgoing {
+        if let Change::Store(followed) = sent(&told.message, Some(&stored), &owner(&alices)) {
+            stored = followed;
+        }
+    }
+    let again = edit(Some(&stored), Some(&lenient), &owner(&alices), now()).unwrap();
+    assert!(again.outgoing.is_empty(), "{:?}", again.outgoing);
+    let again = edit(Some(&lenient), Some(&lenient), &owner(&alices), now()).unwrap();
+    assert!(again.outgoing.is_empty() && again.store == Change::None);
+}
+
+#[test]
 fn what_is_no_message_names_the_line() {
     // The first line given is the sixth of the file.
     let other =
@@ -143,6 +185,19 @@ fn guests_without_an_organizer_are_no_secret() {
         let found = edited.unwrap_err().to_string();
         assert!(found.starts_with(error), "{found}");
     }
+    // Nobody of them can be reached.
+    let object = meeting("DTSTART:20270104T100000Z").replace("mailto:b@example.com", "Bo Berg");
+    let edited = edit(
+        None,
+        Some(&calendar(&object)),
+        &owner(&[address(ALICE)]),
+        now(),
+    );
+    let found = edited.unwrap_err().to_string();
+    assert!(
+        found.starts_with("VEVENT: ATTENDEE is `Bo Berg`"),
+        "{found}"
+    );
     // Nobody is invited: a note to oneself.
     let object = meeting("DTSTART:20270104T100000Z")
         .replace("ORGANIZER:mailto:a@example.com\n", "")

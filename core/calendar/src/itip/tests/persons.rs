@@ -64,6 +64,10 @@ fn who_is_uninvited_at_one_address_stays_invited_at_the_other() {
             .replace("Plan", "Plan B");
         let stored = arrives("REQUEST", &update, &stored);
         assert_same(&stored, &calendar(&update));
+        // As Exchange and Google say it.
+        let notice = uninvites(gone).replace("SEQUENCE:2", "SEQUENCE:2\nSTATUS:CANCELLED");
+        let stored_too = arrives("CANCEL", &notice, &calendar(&both()));
+        assert_same(&stored_too, &calendar(&expected));
         // Without the other one she is out.
         let notice = uninvites(stays).replace("20261202T", "20261204T");
         let stored = arrives("CANCEL", &notice, &stored);
