@@ -6,20 +6,49 @@
 //!
 //! Programs stray: a TZID in other case than its VTIMEZONE has it, one that matches nothing beside the only VTIMEZONE
 //! there is, a VTIMEZONE without observances that names the zone in X-LIC-LOCATION, one that tells of the changes of a
-//! few years only, as IANA knows them too. What is meant is clear, so it is taken. A TZID that nobody knows counts as the calendar user's own zone: a meeting at the wrong hour is found sooner
-//! than one that is missing.
+//! few years only, as IANA knows them too. What is meant is clear, so it is taken. A TZID that nobody knows counts as the
+//! calendar user's own zone: a meeting at the wrong hour is found sooner than one that is missing.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `names` | which VTIMEZONE a TZID means |
+//! | `observance`, `memory` | a VTIMEZONE as a zone; those made lately |
+//! | `windows`, `display` | names of Windows, names in menus |
+//! | `vtimezone`, `yearly` | a zone as a VTIMEZONE |
+//! | `span`, `agree` | the times in a zone; whether they are the same in another |
+//! | `table` | zones of several calendars side by side |
+//! | `written` | what a message needs, so that others read the same times |
 
+mod agree;
 mod display;
 mod memory;
+mod names;
 mod observance;
+mod span;
+mod table;
+mod vtimezone;
 mod windows;
+mod written;
+mod yearly;
+
+pub use table::ZoneTable;
+pub(crate) use table::{Given, named, pins, rename};
+pub use vtimezone::vtimezone;
+pub(crate) use {
+    names::{Descriptions, key, name_of},
+    span::used,
+    written::{complete, self_contained},
+};
 
 use crate::{
     rule::{TooMuchWork, Work},
     tree::{Calendar, Component},
 };
 use jiff::tz::TimeZone;
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeSet, HashMap},
+};
 
 /// The zones that a calendar's TZIDs name.
 ///
@@ -35,15 +64,31 @@ use std::{cell::RefCell, collections::HashMap};
 /// ```
 #[derive(Debug)]
 pub struct Zones<'c> {
-    embedded: HashMap<&'c str, &'c Component>,
+    calendars: Vec<&'c Calendar>,
+    descriptions: Descriptions<'c, &'c Component>,
+    /// Whether there is only one VTIMEZONE, and no time names it.
+    is_nameless: OnceCell<bool>,
+    given: Vec<Given>,
     own: TimeZone,
     made: RefCell<Made>,
 }
 
 #[derive(Debug)]
 struct Made {
-    zones: HashMap<String, Option<TimeZone>>,
+    /// Of each TZID its zone, and the place of the VTIMEZONE that describes it.
+    zones: HashMap<String, Option<(TimeZone, Option<usize>)>>,
     work: Work,
+}
+
+/// What a TZID means.
+#[derive(Clone, Debug)]
+pub(crate) enum Meaning<'c> {
+    /// What a VTIMEZONE says.
+    Described(&'c Component, TimeZone),
+    /// What everybody knows by this name.
+    Named(TimeZone),
+    /// Nobody knows it.
+    Unknown,
 }
 
 /// Steps that the rules of all VTIMEZONEs of a calendar may take; a usual one takes 20,000.
@@ -62,20 +107,37 @@ impl<'c> Zones<'c> {
 
     /// The zones of several calendars, of which the first that describes a TZID counts.
     pub(crate) fn of_all(calendars: impl IntoIterator<Item = &'c Calendar>, own: TimeZone) -> Self {
-        let mut embedded = HashMap::new();
-        for component in calendars.into_iter().flat_map(Calendar::zones) {
-            let id = component.value("TZID").unwrap_or_default();
-            embedded.entry(id.trim()).or_insert(component);
-        }
+        let calendars: Vec<_> = calendars.into_iter().collect();
+        let described = calendars.iter().flat_map(|calendar| calendar.zones());
+        let described = described.map(|zone| (name_of(zone), zone));
         let made = Made {
             zones: HashMap::new(),
             work: Work::of(WORK),
         };
         Self {
-            embedded,
+            descriptions: Descriptions::of(described),
+            calendars,
+            is_nameless: OnceCell::new(),
+            given: Vec::new(),
             own,
             made: RefCell::new(made),
         }
+    }
+
+    /// The same of calendars in which some zones got other names.
+    pub(crate) fn with_given(mut self, given: Vec<Given>) -> Self {
+        self.given = given;
+        self
+    }
+
+    /// Whether they are of more than one calendar.
+    pub(crate) const fn are_of_several(&self) -> bool {
+        self.calendars.len() > 1
+    }
+
+    /// The names that zones got.
+    pub(crate) fn given(&self) -> &[Given] {
+        &self.given
     }
 
     /// The zone in which the calendar user's days begin.
@@ -90,50 +152,101 @@ impl<'c> Zones<'c> {
 
     /// The zone of a TZID, if it is described or known by name.
     pub(crate) fn known(&self, id: &str) -> Result<Option<TimeZone>, ZoneError> {
-        let mut made = self.made.borrow_mut();
-        if let Some(zone) = made.zones.get(id) {
-            return Ok(zone.clone());
-        }
-        let zone = self
-            .find(id.trim(), &mut made.work)
-            .map_err(|_| ZoneError(id.chars().take(80).collect()))?;
-        made.zones.insert(id.to_owned(), zone.clone());
-        Ok(zone)
+        Ok(match self.meaning(id)? {
+            Meaning::Described(_, zone) | Meaning::Named(zone) => Some(zone),
+            Meaning::Unknown => None,
+        })
     }
 
-    fn find(&self, id: &str, work: &mut Work) -> Result<Option<TimeZone>, TooMuchWork> {
-        let described = self.described(id);
-        let place = described.and_then(|component| component.value("X-LIC-LOCATION"));
-        let named = || by_name(id).or_else(|| by_name(place?));
+    /// What a TZID means.
+    pub(crate) fn meaning(&self, id: &str) -> Result<Meaning<'c>, ZoneError> {
+        Ok(match self.find(id)? {
+            Some((zone, Some(place))) => Meaning::Described(self.descriptions.at(place), zone),
+            Some((zone, None)) => Meaning::Named(zone),
+            None => Meaning::Unknown,
+        })
+    }
+
+    /// The VTIMEZONE that stands for a TZID, whether it says enough or not.
+    pub(crate) fn description(&self, id: &str) -> Option<&'c Component> {
+        self.descriptions
+            .get(id)
+            .or_else(|| match self.meaning(id) {
+                Ok(Meaning::Described(component, _)) => Some(component),
+                _ => None,
+            })
+    }
+
+    fn find(&self, id: &str) -> Result<Option<(TimeZone, Option<usize>)>, ZoneError> {
+        let mut made = self.made.borrow_mut();
+        if let Some(known) = made.zones.get(id) {
+            return Ok(known.clone());
+        }
+        let found = self
+            .make(id.trim(), &mut made.work)
+            .map_err(|_| ZoneError(id.chars().take(80).collect()))?;
+        made.zones.insert(id.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn make(
+        &self,
+        id: &str,
+        work: &mut Work,
+    ) -> Result<Option<(TimeZone, Option<usize>)>, TooMuchWork> {
+        let place = self.descriptions.place(id);
+        let described = place.map(|place| self.descriptions.at(place));
+        let location = described.and_then(|component| component.value("X-LIC-LOCATION"));
+        let named = || by_name(id).or_else(|| by_name(location?));
         if let Some(component) = described {
             if observance::has_ended(component)
                 && let Some(whole) = named()
                 && observance::is_of(component, &whole)
             {
-                return Ok(Some(whole));
+                return Ok(Some((whole, None)));
             }
             if let Some(zone) = memory::zone(component, work)? {
-                return Ok(Some(zone));
+                return Ok(Some((zone, place)));
             }
         }
         if let Some(zone) = named() {
-            return Ok(Some(zone));
+            return Ok(Some((zone, None)));
         }
-        let mut all = self.embedded.values();
-        match (all.next(), all.next()) {
-            (Some(only), None) => memory::zone(only, work),
-            _ => Ok(None),
-        }
+        let only = self.descriptions.only().filter(|_| self.is_nameless());
+        let zone = only.map(|only| memory::zone(only, work)).transpose()?;
+        Ok(zone.flatten().map(|zone| (zone, Some(0))))
     }
 
-    fn described(&self, id: &str) -> Option<&'c Component> {
-        let exact = self.embedded.get(id);
-        exact.copied().or_else(|| {
-            let mut all = self.embedded.iter();
-            let in_other_case = all.find(|(known, _)| known.eq_ignore_ascii_case(id));
-            in_other_case.map(|(_, component)| *component)
+    /// Whether no time names the only VTIMEZONE: then it is that of a TZID that matches nothing.
+    fn is_nameless(&self) -> bool {
+        *self.is_nameless.get_or_init(|| {
+            let components = self.calendars.iter();
+            let components = components.flat_map(|calendar| calendar.main_components());
+            let used = used(components);
+            used.keys().all(|id| self.descriptions.get(id).is_none())
         })
     }
+}
+
+/// The TZIDs of a calendar that are neither described in it nor known by name: their times are read in the zone of whose
+/// calendar it is.
+///
+/// ```
+/// use convoke_calendar::{tree::{Calendar, Limits}, zone::unknown_names};
+///
+/// let octets = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;TZID=Head office:20270104T100000\n\
+///     DTEND;TZID=Europe/Berlin:20270104T110000\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let calendar = Calendar::parse(octets, &Limits::default())?;
+/// assert!(unknown_names(&calendar).iter().eq(["Head office"]));
+/// # Ok::<(), convoke_calendar::tree::ParseError>(())
+/// ```
+pub fn unknown_names(calendar: &Calendar) -> BTreeSet<String> {
+    let zones = Zones::of(calendar, TimeZone::UTC);
+    let used = used(calendar.main_components());
+    let unknown = used
+        .keys()
+        .filter(|id| matches!(zones.meaning(id), Ok(Meaning::Unknown)));
+    unknown.map(|id| id.trim().to_owned()).collect()
 }
 
 /// A zone by a name that is known everywhere: of IANA, perhaps behind a prefix such as
@@ -143,9 +256,10 @@ pub fn by_name(id: &str) -> Option<TimeZone> {
     if let Some(iana) = windows::iana(id) {
         return TimeZone::get(iana).ok();
     }
-    // Names of IANA have three parts at most: America/Argentina/Ushuaia.
+    // Names of IANA have three parts at most: America/Argentina/Ushuaia. Where places are listed, all of it is the name.
     let starts = id.rmatch_indices('/').map(|(slash, _)| slash + 1);
-    let mut names: Vec<&str> = starts.take(3).map(|start| &id[start..]).collect();
+    let parts = if id.contains(',') { 0 } else { 3 };
+    let mut names: Vec<&str> = starts.take(parts).map(|start| &id[start..]).collect();
     names.push(id);
     names.reverse();
     let known = names.iter().find_map(|name| TimeZone::get(name).ok());
@@ -177,6 +291,31 @@ mod tests {
             (odd.as_str(), "Odd One", Some(5400)),
             (&odd, "ODD one", Some(5400)),
             (&odd, "Something else", Some(5400)),
+            (
+                "BEGIN:VEVENT\nDTSTART;TZID=Odd One:20270104T100000\nEND:VEVENT\n",
+                "Odd One",
+                None,
+            ),
+            (
+                &(odd.clone() + "BEGIN:VEVENT\nDTSTART;TZID=Odd One:20270104T100000\nEND:VEVENT\n"),
+                "Something else",
+                None,
+            ),
+            (
+                &(odd.clone() + "BEGIN:VEVENT\nDTSTART;TZID=Other:20270104T100000\nEND:VEVENT\n"),
+                "Other",
+                Some(5400),
+            ),
+            (
+                &described("TZID:Office\\, north\n", AHEAD),
+                "Office, north",
+                Some(5400),
+            ),
+            (
+                &(described("TZID:Office\\; north\n", AHEAD) + &described("TZID:B\n", BEHIND)),
+                " office; north",
+                Some(5400),
+            ),
             (&described("", AHEAD), "Something", Some(5400)),
             (&odd, "Etc/GMT-3", Some(10_800)), // a name that is known means that
             (&two, "Something else", None),
@@ -240,6 +379,9 @@ mod tests {
             ),
             ("W. Europe Standard Time", Some("Europe/Berlin")),
             ("Eastern Standard Time", Some("America/New_York")),
+            ("w. europe standard time", Some("Europe/Berlin")),
+            ("Office, north", None),
+            ("Office, Asia/Tokyo", None),
             ("Nowhere/At_All", None),
             ("", None),
         ] {

@@ -8,3 +8,4 @@ mod local;
 mod plugins;
 mod submission;
 mod trust;
+mod zones;

@@ -20,7 +20,6 @@ pub(super) enum Added<'c> {
 
 pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Added<'c> {
     let mut object = stored.clone();
-    object.adopt_zones(message.calendar());
     for added in message.components() {
         match add(&object, added, role) {
             Added::Taken(next) => object = *next,

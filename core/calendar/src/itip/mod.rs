@@ -14,6 +14,7 @@
 //! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
 //! | `redact`, `mend` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
+//! | `side_by_side` | the zones of a message and of what is stored |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
 //! ATTENDEEs changes that attendee's line. A message that arrives twice changes nothing the second time. What belongs
@@ -44,6 +45,7 @@ mod revision;
 mod schedule;
 mod sent;
 mod series;
+mod side_by_side;
 #[cfg(test)]
 mod tests;
 

@@ -2,11 +2,12 @@
 
 use super::instance::{InstanceKey, Range, derive, derive_after, in_form_of};
 use super::revision::Revision;
+use super::side_by_side::adopt;
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// One object: components of one kind and UID.
@@ -174,24 +175,10 @@ impl<'c> Object<'c> {
         series.saturating_mul(self.instances.len().saturating_add(more))
     }
 
-    /// Takes over the time zones of another calendar, which its components need.
-    pub(super) fn adopt_zones(&mut self, from: &Calendar) {
-        let id = |zone: &Component| zone.value("TZID").map(str::to_owned);
-        let root = self.shell.root_mut();
-        let known = root.components.iter().enumerate();
-        let known = known.filter(|(_, it)| it.is("VTIMEZONE"));
-        let known: HashMap<Option<String>, usize> = known.map(|(at, it)| (id(it), at)).collect();
-        for zone in from.zones() {
-            match known.get(&id(zone)) {
-                Some(&at) => zone.clone_into(&mut root.components[at]),
-                None => root.components.push(zone.clone()),
-            }
-        }
-    }
-
-    /// Puts the object together again.
+    /// Puts the object together again, with the zones that it uses.
     pub(super) fn into_calendar(self) -> Calendar {
         let Self {
+            zones,
             mut shell,
             master,
             instances,
@@ -201,6 +188,9 @@ impl<'c> Object<'c> {
             .root_mut()
             .components
             .extend(master.into_iter().chain(instances.into_values()));
+        if zones.are_of_several() {
+            adopt(&mut shell, &zones);
+        }
         shell
     }
 }

@@ -7,10 +7,9 @@ use super::redact::{redact, redact_calendar};
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};
 use crate::tree::{Calendar, Component, Property};
-use crate::zone::Zones;
+use crate::zone::{Zones, complete, self_contained};
 use convoke_types::CalendarAddress;
 use jiff::{Timestamp, tz::TimeZone};
-use std::collections::HashSet;
 
 /// A message to be sent, and to whom.
 #[derive(Clone, Debug)]
@@ -25,14 +24,18 @@ pub struct Outgoing {
 
 /// A submitted message as it may leave the server: without what is of the sender's own copy, see `redact`.
 ///
+/// It has a VTIMEZONE for each zone that is known (RFC 5546 §3.2.2), made where the sender's copy names it only.
+///
 /// Ask [`addressees`](fn@super::addressees) before, as it heeds SCHEDULE-AGENT.
 #[must_use]
 pub fn for_sending(message: &Message) -> Message {
+    let zones = Zones::of(message.calendar(), TimeZone::UTC);
     let mut message = message.clone();
     let method = message.method();
     for component in message.components_mut() {
         redact(component, method);
     }
+    complete(&mut message.root_mut().components, &zones);
     redact_calendar(message.root_mut());
     message
 }
@@ -45,34 +48,20 @@ const PRODUCT: &str = "-//Convoke//Convoke//EN";
 pub(super) fn compose(
     method: Method,
     mut components: Vec<Component>,
-    zones: &Calendar,
+    zones: &Zones,
 ) -> Result<Message, MessageError> {
-    let known = Zones::of(zones, TimeZone::UTC);
     for component in &mut components {
         redact(component, method);
     }
-    mend(components.iter_mut(), method, &known);
-    drop(known);
+    mend(components.iter_mut(), method, zones);
     let mut calendar = Calendar::new();
     let root = calendar.root_mut();
     root.push(Property::new("VERSION", "2.0"));
     root.push(Property::new("PRODID", PRODUCT));
     root.push(Property::new("METHOD", method.as_str()));
-    let named = named(&components);
-    let zones = zones.zones();
-    let zones = zones.filter(|zone| zone.value("TZID").is_some_and(|id| named.contains(id)));
-    root.components.extend(zones.cloned());
+    root.components = self_contained(&mut components, zones);
     root.components.extend(components);
     Message::read(calendar)
-}
-
-/// The time zones that components name.
-fn named(components: &[Component]) -> HashSet<String> {
-    let lines = components.iter().flat_map(|it| &it.properties);
-    lines
-        .filter_map(|line| line.param("TZID"))
-        .map(str::to_owned)
-        .collect()
 }
 
 /// The latest version of an object for one attendee: what it is invited to, nothing else.

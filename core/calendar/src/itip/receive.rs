@@ -6,6 +6,7 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee};
+use super::side_by_side::{SideBySide, anchored, drop_unused};
 use super::{
     add::{self, Added},
     cancel, refresh, request,
@@ -82,11 +83,13 @@ impl Received {
 
 /// The change from one version of an object to the next.
 pub(super) fn change(before: Option<&Calendar>, object: Object) -> Change {
-    let after = object.into_calendar();
+    let mut after = object.into_calendar();
     match before {
-        Some(before) if same(before, &after) => Change::None,
-        _ => Change::Store(after),
+        Some(before) if same(before, &after) => return Change::None,
+        Some(before) => drop_unused(&mut after, before),
+        None => {}
     }
+    Change::Store(after)
 }
 
 /// The most bytes of instances, written out from a series, that one message may lead to: small messages about many
@@ -104,8 +107,9 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
     if let Err(error) = message.check_originator(at.originator) {
         return Received::refused(error.status());
     }
-    let calendars = std::iter::once(message.calendar()).chain(existing);
-    let zones = Rc::new(Zones::of_all(calendars, at.owner.timezone.clone()));
+    let both = SideBySide::of(message, existing, &at.owner.timezone);
+    let (message, existing) = (both.message(), both.existing());
+    let zones = both.zones(at.owner.timezone.clone());
     let stored = match existing.map(|it| Object::of(it, &zones)) {
         Some(None) => {
             return Received::refused(foreign("the UID is that of another kind of object"));
@@ -123,6 +127,8 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         let text = "the series is too large for so many instances";
         return Received::refused(RequestStatus::TOO_LARGE.with_text(text));
     }
+    let anchored = stored.as_ref().map(|stored| anchored(message, stored));
+    let message = anchored.as_deref().unwrap_or(message);
     match (message.method(), stored) {
         (Method::Request, None) => invitation(message, at, &zones),
         // Spec §9: CANCEL of something unknown is 2.0.
@@ -257,8 +263,7 @@ fn from_attendee(
         // RFC 5546 §6.1.6: only who is invited is told.
         _ if !invited => Received::refused(foreign("the Originator is not invited")),
         Method::Refresh => {
-            let zones = existing.cloned().unwrap_or_default();
-            let latest = refresh::latest(stored, &zones, &sender, at.now);
+            let latest = refresh::latest(stored, &sender, at.now);
             Received {
                 outgoing: latest.into_iter().collect(),
                 ..Received::acknowledged()
@@ -286,10 +291,9 @@ fn answer(
     };
     match answer::apply(stored, message, replier, uninvited) {
         Ok(answered) => {
-            let zones = existing.cloned().unwrap_or_default();
             let outgoing = answered.tell.iter();
             let outgoing = outgoing
-                .filter_map(|who| refresh::latest(&answered.object, &zones, who, at.now))
+                .filter_map(|who| refresh::latest(&answered.object, who, at.now))
                 .collect();
             Received {
                 outgoing,

@@ -6,17 +6,13 @@ use super::people::attendee;
 use super::request::is_cancelled;
 use super::revision::basic;
 use crate::message::{Message, Method};
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Component, Property};
+use crate::zone::Zones;
 use convoke_types::CalendarAddress;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 /// The latest version for one attendee; `None` if it is not invited.
-pub(super) fn latest(
-    object: &Object,
-    zones: &Calendar,
-    asker: &CalendarAddress,
-    now: Timestamp,
-) -> Option<Outgoing> {
+pub(super) fn latest(object: &Object, asker: &CalendarAddress, now: Timestamp) -> Option<Outgoing> {
     let mut components = latest_for(object, asker, now);
     // RFC 5546 §3.4.6: a cancelled one is answered with a CANCEL.
     let method = match object.leading() {
@@ -27,7 +23,7 @@ pub(super) fn latest(
         components.truncate(1);
     }
     let organizer = CalendarAddress::new(object.leading()?.value("ORGANIZER")?).ok()?;
-    let message = compose(method, components, zones).ok()?;
+    let message = compose(method, components, &object.zones).ok()?;
     Some(Outgoing {
         message,
         originator: organizer,
@@ -46,7 +42,8 @@ pub(super) fn ask(message: &Message, asker: &CalendarAddress, now: Timestamp) ->
     question.push(Property::new("DTSTAMP", basic(now)));
     question.push(Property::new("ORGANIZER", organizer.as_str()));
     question.push(Property::new("ATTENDEE", line));
-    let message = compose(Method::Refresh, vec![question], message.calendar()).ok()?;
+    let zones = Zones::of(message.calendar(), TimeZone::UTC);
+    let message = compose(Method::Refresh, vec![question], &zones).ok()?;
     Some(Outgoing {
         message,
         originator: asker.clone(),

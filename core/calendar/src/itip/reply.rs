@@ -80,12 +80,12 @@ pub fn reply(
     if answers.is_empty() {
         return Err(ReplyError::Cancelled);
     }
-    send(existing, leading, answers, owner)
+    send(&zones, leading, answers, owner)
 }
 
 /// The answers as messages to the organizer: a REPLY from each address that answers.
 pub(super) fn send(
-    existing: &Calendar,
+    zones: &Zones,
     leading: &Component,
     answers: Vec<Component>,
     owner: &Owner,
@@ -111,7 +111,7 @@ pub(super) fn send(
         }
     }
     let messages = from.into_iter().map(|(originator, components)| {
-        let message = compose(Method::Reply, components, existing).map_err(ReplyError::Odd)?;
+        let message = compose(Method::Reply, components, zones).map_err(ReplyError::Odd)?;
         Ok(Outgoing {
             message,
             originator,

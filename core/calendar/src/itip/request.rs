@@ -35,7 +35,6 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         (stored, incoming.named_as_in(stored))
     };
     let mut merged = stored.clone();
-    merged.adopt_zones(message.calendar());
     if let Some(master) = newer_master(stored, &incoming) {
         merged.master = Some(blend(master, stored.master.as_ref(), role, &stored.zones));
         merged.instances = instances_under(&merged, stored, &incoming, role);
@@ -74,6 +73,13 @@ fn is_stale_with(stored: &Object, incoming: &Object, instance: &Component) -> bo
     stored.master.as_ref().is_some_and(|series| {
         incoming.master.is_some() && Revision::of(instance) <= Revision::of(series)
     })
+}
+
+/// Whether a message brings a newer version of the whole.
+pub(super) fn renews_series(stored: &Object, message: &Message) -> bool {
+    let is_whole = |it: &&Component| it.get("RECURRENCE-ID").is_none();
+    let whole = message.components().find(is_whole);
+    whole.is_some_and(|whole| is_news(whole, stored.master.as_ref(), None))
 }
 
 fn newer_master<'a>(stored: &Object, incoming: &'a Object) -> Option<&'a Component> {

@@ -6,15 +6,14 @@ use super::object::Object;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee, person};
 use super::receive::{Change, change};
+use super::side_by_side::{SideBySide, anchored};
 use super::{
     add::{self, Added},
     cancel, request,
 };
 use crate::message::{Message, Method};
 use crate::tree::{Calendar, Component, Property};
-use crate::zone::Zones;
 use convoke_types::CalendarAddress;
-use std::rc::Rc;
 
 /// Keeps the originator's own copy in step with what it has just sent.
 ///
@@ -23,11 +22,14 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
     let organizes = message
         .organizer()
         .is_some_and(|organizer| owner.answers_to(organizer));
-    let calendars = std::iter::once(message.calendar()).chain(existing);
-    let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
+    let both = SideBySide::of(message, existing, &owner.timezone);
+    let (message, existing) = (both.message(), both.existing());
+    let zones = both.zones(owner.timezone.clone());
     let stored = existing
         .and_then(|it| Object::of(it, &zones))
         .filter(|object| object.is_kind(message.kind()));
+    let anchored = stored.as_ref().map(|stored| anchored(message, stored));
+    let message = anchored.as_deref().unwrap_or(message);
     match (message.method(), stored) {
         (Method::Request, None) if organizes && existing.is_none() => {
             request::begin(message, &zones).map_or(Change::None, |object| change(None, object))

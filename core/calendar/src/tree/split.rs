@@ -1,8 +1,10 @@
 //! One object for each UID: what an import makes of a file.
 
 use super::{Component, Limits, ParseError, parse};
+use crate::zone::{Descriptions, by_name, name_of, used};
 use std::{
-    collections::{BTreeSet, HashMap},
+    borrow::Cow,
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
 };
 
@@ -22,13 +24,14 @@ pub(super) fn by_uid(mut root: Component) -> Vec<Component> {
         .into_iter()
         .partition(is_object);
     root.components = others;
+    let zones = ZonesOfFile::of(&root, used(&objects).into_keys());
     let mut groups = Groups::default();
     for object in objects {
         groups.of(object.value("UID")).push(object);
     }
     let groups = groups.groups.into_iter().enumerate();
     groups
-        .map(|(number, group)| object(&root, group, number == 0))
+        .map(|(number, group)| object(&root, &zones, group, number == 0))
         .collect()
 }
 
@@ -37,7 +40,7 @@ pub(super) fn by_uid(mut root: Component) -> Vec<Component> {
 pub(super) struct Pieces<'a> {
     octets: &'a [u8],
     /// VCALENDARs without their objects.
-    roots: Vec<Component>,
+    roots: Vec<(Component, ZonesOfFile)>,
     objects: std::vec::IntoIter<Piece>,
 }
 
@@ -52,17 +55,28 @@ struct Piece {
 impl<'a> Pieces<'a> {
     pub(super) fn of(octets: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
         let mut groups: Vec<Groups<Range<usize>>> = Vec::new();
-        let mut roots = parse::all(octets, limits, |calendar, component, octets| {
+        let mut names: Vec<HashSet<String>> = Vec::new();
+        let roots = parse::all(octets, limits, |calendar, component, octets| {
             groups.resize_with(groups.len().max(calendar + 1), Groups::default);
+            names.resize_with(groups.len(), HashSet::new);
             if !is_object(&component) {
                 return Some(component);
+            }
+            for id in used([&component]).into_keys() {
+                if !names[calendar].contains(id) {
+                    names[calendar].insert(id.to_owned());
+                }
             }
             groups[calendar].of(component.value("UID")).push(octets);
             None
         })?;
-        for root in &mut roots {
+        names.resize_with(roots.len(), HashSet::new);
+        let roots = roots.into_iter().zip(names).map(|(mut root, names)| {
             root.remove("METHOD");
-        }
+            let zones = ZonesOfFile::of(&root, names.iter().map(String::as_str));
+            (root, zones)
+        });
+        let roots = roots.collect();
         let pieces = groups.into_iter().enumerate().flat_map(|(root, groups)| {
             let groups = groups.groups.into_iter().enumerate();
             groups.map(move |(number, components)| Piece {
@@ -91,7 +105,8 @@ impl Iterator for Pieces<'_> {
         let piece = self.objects.next()?;
         let read = |range: &Range<usize>| parse::piece(&self.octets[range.clone()]);
         let components = piece.components.iter().filter_map(read).collect();
-        Some(object(&self.roots[piece.root], components, piece.is_first))
+        let (root, zones) = &self.roots[piece.root];
+        Some(object(root, zones, components, piece.is_first))
     }
 }
 
@@ -130,34 +145,52 @@ fn is_object(component: &Component) -> bool {
         && (component.get("UID").is_some() || OBJECTS.iter().any(|name| component.is(name)))
 }
 
-/// The components as a calendar with what they need of `root`; the first also gets what belongs to none.
-fn object(root: &Component, components: Vec<Component>, is_first: bool) -> Component {
-    let mut used = BTreeSet::new();
-    for component in &components {
-        note_zones(component, &mut used);
+/// The VTIMEZONEs of a VCALENDAR by their places among its components.
+#[derive(Debug)]
+struct ZonesOfFile {
+    descriptions: Descriptions<'static, usize>,
+    /// The only one, if no time in the file names it: then it is that of a TZID that matches nothing.
+    nameless: Option<usize>,
+}
+
+impl ZonesOfFile {
+    fn of<'n>(root: &Component, mut names: impl Iterator<Item = &'n str>) -> Self {
+        let zones = root.components.iter().enumerate();
+        let zones = zones.filter(|(_, it)| it.is("VTIMEZONE"));
+        let zones = zones.map(|(at, it)| (Cow::Owned(name_of(it).into_owned()), at));
+        let descriptions = Descriptions::of(zones);
+        let only = descriptions.only();
+        let nameless = only.filter(|_| names.all(|id| descriptions.get(id).is_none()));
+        Self {
+            descriptions,
+            nameless,
+        }
     }
-    let (zones, others): (Vec<_>, Vec<_>) =
-        root.components.iter().partition(|it| it.is("VTIMEZONE"));
-    let is_used = |zone: &&&Component| zone.value("TZID").is_some_and(|id| used.remove(id));
+
+    /// Where the one stands that a TZID means.
+    fn find(&self, id: &str) -> Option<usize> {
+        let described = self.descriptions.get(id);
+        described.or_else(|| self.nameless.filter(|_| by_name(id).is_none()))
+    }
+}
+
+/// The components as a calendar with what they need of `root`; the first also gets what belongs to none.
+fn object(
+    root: &Component,
+    zones: &ZonesOfFile,
+    components: Vec<Component>,
+    is_first: bool,
+) -> Component {
+    let needed = used(&components).into_keys();
+    let needed: BTreeSet<usize> = needed.filter_map(|id| zones.find(id)).collect();
     let mut calendar = Component::new(root.name.clone());
     calendar.properties.clone_from(&root.properties);
-    let zones = zones.iter().filter(is_used).map(|zone| (*zone).clone());
+    let zones = needed.iter().map(|at| root.components[*at].clone());
     calendar.components.extend(zones);
     calendar.components.extend(components);
     if is_first {
-        calendar.components.extend(others.into_iter().cloned());
+        let others = root.components.iter().filter(|it| !it.is("VTIMEZONE"));
+        calendar.components.extend(others.cloned());
     }
     calendar
-}
-
-fn note_zones<'a>(component: &'a Component, used: &mut BTreeSet<&'a str>) {
-    used.extend(
-        component
-            .properties
-            .iter()
-            .filter_map(|it| it.param("TZID")),
-    );
-    for inner in &component.components {
-        note_zones(inner, used);
-    }
 }

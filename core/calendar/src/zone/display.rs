@@ -1,7 +1,8 @@
 //! Zones as people read them in a menu: `(UTC+01:00) Amsterdam, Berlin, Bern`, `GMT-0500`, `Eastern Time (US & Canada)`.
 //!
 //! Outlook and Exchange write these as TZIDs, now and then without a VTIMEZONE. Places and names are looked up first, as
-//! they know of summer time; where they say nothing, the offset alone counts.
+//! they know of summer time; where they say nothing, the offset alone counts. Without an offset a list means a zone only
+//! if all of it says so.
 
 use super::windows;
 use jiff::tz::{Offset, TimeZone};
@@ -21,15 +22,62 @@ pub(super) fn zone(name: &str) -> Option<TimeZone> {
         None => (None, name),
     };
     let places = || {
-        let places = rest.split([',', ';', ':', '/']).take(MOST_PLACES);
-        places.filter_map(|place| of_place(place.trim(), offset))
+        let places = rest.split([',', ';', ':', '/']).map(str::trim);
+        places.filter(|place| !place.is_empty()).take(MOST_PLACES)
     };
-    // One word alone may mean anything.
-    let lists_places = offset.is_some() || rest.contains(',');
     of_windows(rest)
-        .or_else(|| places().next().filter(|_| lists_places))
+        .or_else(|| match offset {
+            Some(told) => places().find_map(|place| of_place(place, told)),
+            None => of_cities(places()),
+        })
         .or_else(|| offset.map(TimeZone::fixed))
 }
+
+/// `Amsterdam, Berlin, Bern, Rome`: cities, and of one time. `Office, north` is a name of somebody's own, though Australia
+/// has a North.
+fn of_cities<'n>(places: impl Iterator<Item = &'n str>) -> Option<TimeZone> {
+    let places: Vec<_> = places.collect();
+    let known = places.iter().filter_map(|place| city(place));
+    let known: Vec<TimeZone> = known.collect();
+    let are_most = known.len() >= 2 && known.len() * 2 > places.len();
+    let first = known.first()?;
+    let told = standard(first)?;
+    (are_most && known.iter().all(|zone| is_standard(zone, told))).then(|| first.clone())
+}
+
+/// The zone that is named after a city, not after a part of a country.
+fn city(place: &str) -> Option<TimeZone> {
+    const CONTINENTS: [&str; 8] = [
+        "Africa/",
+        "America/",
+        "Antarctica/",
+        "Asia/",
+        "Atlantic/",
+        "Europe/",
+        "Indian/",
+        "Pacific/",
+    ];
+    let names = names(place)?;
+    let name = names.iter().find(|name| {
+        let is_city = CONTINENTS.iter().any(|it| name.starts_with(it));
+        is_city || (name.starts_with("Australia/") && !IN_AUSTRALIA.contains(&name.as_str()))
+    });
+    TimeZone::get(name?).ok()
+}
+
+/// Parts of Australia that have a zone, but no clock in a tower.
+const IN_AUSTRALIA: [&str; 10] = [
+    "Australia/ACT",
+    "Australia/Canberra",
+    "Australia/LHI",
+    "Australia/NSW",
+    "Australia/North",
+    "Australia/Queensland",
+    "Australia/South",
+    "Australia/Tasmania",
+    "Australia/Victoria",
+    "Australia/West",
+];
 
 /// `Eastern Time (US & Canada)` is what Windows calls `Eastern Standard Time`.
 fn of_windows(name: &str) -> Option<TimeZone> {
@@ -39,19 +87,28 @@ fn of_windows(name: &str) -> Option<TimeZone> {
 }
 
 /// The zone of IANA that is named after a place, if its offset without summer time is as told.
-fn of_place(place: &str, offset: Option<Offset>) -> Option<TimeZone> {
-    let places = PLACES.get(&place.to_ascii_lowercase().replace(' ', "_"))?;
-    let zones = places.iter().filter_map(|name| TimeZone::get(name).ok());
-    let mut fitting = zones.filter(|zone| offset.is_none_or(|told| is_standard(zone, told)));
+fn of_place(place: &str, told: Offset) -> Option<TimeZone> {
+    let zones = names(place)?
+        .iter()
+        .filter_map(|name| TimeZone::get(name).ok());
+    let mut fitting = zones.filter(|zone| is_standard(zone, told));
     fitting.next()
+}
+
+fn names(place: &str) -> Option<&'static Vec<String>> {
+    PLACES.get(&place.to_ascii_lowercase().replace(' ', "_"))
 }
 
 /// Whether it is the lesser one of the zone's offsets, in winter and in summer.
 fn is_standard(zone: &TimeZone, told: Offset) -> bool {
+    standard(zone) == Some(told)
+}
+
+fn standard(zone: &TimeZone) -> Option<Offset> {
     const SEASONS: [i64; 2] = [1_704_067_200, 1_719_792_000]; // 2024-01-01, 2024-07-01
     let at = |second| jiff::Timestamp::from_second(second).ok();
     let offsets = SEASONS.into_iter().filter_map(at);
-    offsets.map(|at| zone.to_offset(at)).min() == Some(told)
+    offsets.map(|at| zone.to_offset(at)).min()
 }
 
 /// Last parts of the names of IANA, in small letters.
@@ -134,6 +191,12 @@ mod tests {
             ("(GMT+0530) Chennai, Kolkata, Mumbai", Some("Asia/Kolkata")),
             ("Pacific Time (US & Canada)", Some("America/Los_Angeles")),
             ("Amsterdam, Berlin, Bern, Rome", Some("Europe/Amsterdam")),
+            ("Office, north", None),
+            ("North, south, east, west", None),
+            ("Berlin, office", None),
+            ("Berlin, Tokyo", None),
+            ("Office, Europe/Berlin", None),
+            ("Europe/Berlin, office", None),
             ("Berlin at night", None),
             ("Customized Time Zone", None),
             ("UTCetera+01:00", None),

@@ -3,7 +3,13 @@
 /// The IANA name of a Windows zone.
 pub(super) fn iana(windows: &str) -> Option<&'static str> {
     let found = ZONES.binary_search_by(|(name, _)| name.cmp(&windows));
-    found.ok().map(|place| ZONES[place].1)
+    let found = found.ok().map(|place| &ZONES[place]);
+    let in_other_case = || {
+        ZONES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(windows))
+    };
+    found.or_else(in_other_case).map(|(_, iana)| *iana)
 }
 
 /// Sorted by the Windows name.

@@ -81,6 +81,12 @@ pub(super) fn advise(text: &str) {
     let _ = writeln!(io::stderr(), "convoke: {text}");
 }
 
+/// Says on stderr what a person should know though nothing failed.
+pub(super) fn warn(text: &str) {
+    // Nothing is left to do if stderr is closed.
+    let _ = writeln!(io::stderr(), "convoke: {}", tame(text));
+}
+
 /// Writes a JSON value and a line end to stdout.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_vec_pretty(value)

@@ -6,6 +6,7 @@ use convoke_calendar::{
     index,
     itip::Owner,
     tree::{Calendar, Limits},
+    zone::unknown_names,
 };
 use convoke_sdk::{CalendarUser, Error};
 use convoke_types::{ObjectIndex, TimeRange};
@@ -44,11 +45,27 @@ pub(super) fn index(
         .map_err(|error| Error::invalid(error.to_string()))
 }
 
+/// A time in a zone that nobody knows is read in the zone of whose calendar it is.
+fn log_unknown_zones(calendar: &Calendar, user: Option<&CalendarUser>) {
+    for tzid in unknown_names(calendar) {
+        let uid = calendar.main_components().find_map(|it| it.value("UID"));
+        let user = user.map(|user| user.address.as_str());
+        tracing::info!(
+            event = "unknown-time-zone",
+            user,
+            uid,
+            tzid,
+            "an object names a time zone that it does not describe and nobody knows; the user's own is taken"
+        );
+    }
+}
+
 /// What answers a plugin that asks for an index ([`Host::index`](convoke_sdk::Host::index)).
 pub fn index_service(bounds: Bounds) -> IndexService {
     Arc::new(move |user: Option<&CalendarUser>, data: &[u8]| {
         let calendar = Calendar::parse(data, &bounds.limits)
             .map_err(|error| Error::invalid(error.to_string()))?;
+        log_unknown_zones(&calendar, user);
         let Some(user) = user else {
             return index(&calendar, None, &bounds);
         };

@@ -18,6 +18,7 @@ use convoke_calendar::{
     message::{Kind, Message},
     recurrence::RecurrenceError,
     tree::Calendar,
+    zone::unknown_names,
 };
 use convoke_ischedule::{
     ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders, ScheduleResponse,
@@ -299,6 +300,9 @@ pub(crate) async fn deliver_all(
     envelope: &Envelope<'_>,
     recipients: &[Recipient],
 ) -> Vec<RecipientResponse> {
+    if !recipients.is_empty() {
+        log_unknown_zones(envelope);
+    }
     let deliveries: Vec<BoxFuture<Delivered>> = recipients
         .iter()
         .map(|recipient| deliver_one(node, envelope, recipient).boxed())
@@ -313,6 +317,19 @@ pub(crate) async fn deliver_all(
         node.send_in_background(message);
     }
     responses
+}
+
+/// A time in a zone that nobody knows is read in each recipient's own zone.
+fn log_unknown_zones(envelope: &Envelope<'_>) {
+    for tzid in unknown_names(envelope.message.calendar()) {
+        tracing::warn!(
+            event = "unknown-time-zone",
+            originator = %envelope.originator,
+            uid = %envelope.message.uid(),
+            tzid,
+            "a message names a time zone that it does not describe and nobody knows; the recipient's own is taken"
+        );
+    }
 }
 
 async fn deliver_one(node: &Node, envelope: &Envelope<'_>, recipient: &Recipient) -> Delivered {

@@ -29,13 +29,13 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, Me
     let leading = object.and_then(Object::leading);
     // RFC 6638 §7.1: the client does it, or nobody.
     let served = leading.filter(|it| it.get("ORGANIZER").is_some_and(is_served));
-    let outgoing = match (served, zones) {
-        (Some(leading), Some(zones)) => match send(zones, leading, answers, owner) {
+    let outgoing = match served {
+        Some(leading) => match send(&zones, leading, answers, owner) {
             Ok(outgoing) => outgoing,
             Err(ReplyError::Odd(error)) => return Err(error),
             Err(_) => Vec::new(),
         },
-        _ => Vec::new(),
+        None => Vec::new(),
     };
     for component in new.iter_mut().flat_map(Object::components_mut) {
         for line in &mut component.properties {

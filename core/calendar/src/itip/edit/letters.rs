@@ -3,7 +3,8 @@
 use super::guests::Part;
 use crate::itip::outgoing::{Outgoing, compose};
 use crate::message::{MessageError, Method};
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Component, Property};
+use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use std::collections::HashMap;
 
@@ -49,7 +50,7 @@ impl Letters {
     /// The messages, what is called off first: who stays in one instance of a series that it leaves is told of it after.
     pub(super) fn outgoing(
         self,
-        zones: &Calendar,
+        zones: &Zones,
         organizer: &CalendarAddress,
     ) -> Result<Vec<Outgoing>, MessageError> {
         let mut letters = self.letters;

@@ -25,11 +25,13 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::people::{Owner, address_of, person};
 use super::receive::Change;
+use super::side_by_side::beside;
 use crate::message::{Kind, MessageError, Method, Problem, excerpt};
 use crate::tree::{Calendar, Property};
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What an edit leads to.
@@ -78,9 +80,14 @@ pub fn edit(
     owner: &Owner,
     now: Timestamp,
 ) -> Result<Edited, MessageError> {
-    let calendars = after.into_iter().chain(before);
+    let was = match (after, before) {
+        (Some(after), Some(before)) => Some(beside(after, before)),
+        (_, before) => before.map(Cow::Borrowed),
+    };
+    let was = was.as_deref();
+    let calendars = after.into_iter().chain(was);
     let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
-    let [old, new] = [before, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
+    let [old, new] = [was, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
     let [was_organizer, organizer] = [&old, &new].map(|it| it.as_ref().and_then(organizer));
     let just_stored = Edited {
         store: stored(before, after.cloned()),
@@ -94,11 +101,7 @@ pub fn edit(
     let edit = Edit {
         old,
         new: new.filter(|_| !is_withdrawn),
-        zones: if is_withdrawn {
-            before
-        } else {
-            after.or(before)
-        },
+        zones,
         owner,
         now,
     };
@@ -174,8 +177,8 @@ fn check_guests(object: &Object, owner: &Owner, was_invited: bool) -> Result<(),
 struct Edit<'a> {
     old: Option<Object<'a>>,
     new: Option<Object<'a>>,
-    /// Where the time zones are.
-    zones: Option<&'a Calendar>,
+    /// In which the times of both are read.
+    zones: Rc<Zones<'a>>,
     owner: &'a Owner<'a>,
     now: Timestamp,
 }

@@ -29,12 +29,12 @@ pub(super) fn edited(
         owner,
         now,
     } = edit;
-    let (Some(zones), true) = (zones, old.is_some() || new.is_some()) else {
+    if old.is_none() && new.is_none() {
         return Ok(Edited {
             store: stored(before, None),
             outgoing: Vec::new(),
         });
-    };
+    }
     // What is only written otherwise is no news, and what is sent is what is kept.
     let written = new.clone();
     for object in old.iter_mut().chain(&mut new) {
@@ -76,7 +76,7 @@ pub(super) fn edited(
         post.uninvite(&mut letters, guest);
         post.invite(&mut letters, guest);
     }
-    let outgoing = letters.outgoing(zones, organizer)?;
+    let outgoing = letters.outgoing(&zones, organizer)?;
     let after = new.map(|mut object| {
         for component in object.components_mut() {
             for line in &mut component.properties {

@@ -1,6 +1,8 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
-use super::apply;
+use super::{Change, address, apply, assert_same, calendar, now, owner};
+use crate::itip::{PartStat, edit, for_sending, reply, sent};
+use crate::message::Message;
 
 /// One and a half hours ahead of UTC, in summer two and a half: a zone that nobody knows by its name.
 const ODD: &str = "
@@ -120,4 +122,381 @@ fn an_instance_of_whole_days_may_be_named_by_a_time() {
              DTEND;VALUE=DATE:20270330\nORGANIZER:mailto:a@example.com
              ATTENDEE:mailto:b@example.com\nEND:VEVENT"
         ));
+}
+
+/// Berlin as it is, as a program tells it that knows the winter only, and in words of its own.
+const BERLIN: &str = "
+    BEGIN:VTIMEZONE
+    TZID:Europe/Berlin
+    BEGIN:STANDARD
+    DTSTART:19961027T030000
+    TZOFFSETFROM:+0200
+    TZOFFSETTO:+0100
+    RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU
+    END:STANDARD
+    BEGIN:DAYLIGHT
+    DTSTART:19810329T020000
+    TZOFFSETFROM:+0100
+    TZOFFSETTO:+0200
+    RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU
+    END:DAYLIGHT
+    END:VTIMEZONE";
+const WINTER: &str = "
+    BEGIN:VTIMEZONE
+    TZID:Europe/Berlin
+    BEGIN:STANDARD
+    DTSTART:19700101T000000
+    TZOFFSETFROM:+0100
+    TZOFFSETTO:+0100
+    END:STANDARD
+    END:VTIMEZONE";
+const SINCE_1970: &str = "
+    BEGIN:VTIMEZONE
+    TZID:Europe/Berlin
+    X-LIC-LOCATION:Europe/Berlin
+    BEGIN:DAYLIGHT
+    TZNAME:CEST
+    DTSTART:19700329T020000
+    TZOFFSETFROM:+0100
+    TZOFFSETTO:+0200
+    RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3
+    END:DAYLIGHT
+    BEGIN:STANDARD
+    TZNAME:CET
+    DTSTART:19701025T030000
+    TZOFFSETFROM:+0200
+    TZOFFSETTO:+0100
+    RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
+    END:STANDARD
+    END:VTIMEZONE";
+
+fn moved(id: &str, start: &str, end: &str, version: u8) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:2026120{version}T100000Z\nSEQUENCE:{version}
+         RECURRENCE-ID{id}\nDTSTART{start}\nDTEND{end}
+         ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT"
+    )
+}
+
+fn second(zone: &str) -> String {
+    zone.replace("TZID:Europe/Berlin", "TZID:Europe/Berlin 2")
+}
+
+#[test]
+fn a_message_about_an_instance_changes_the_zone_of_that_only() {
+    let berlin = ";TZID=Europe/Berlin";
+    let message = moved(
+        &format!("{berlin}:20270705T100000"),
+        &format!("{berlin}:20270705T120000"),
+        &format!("{berlin}:20270705T130000"),
+        2,
+    );
+    let stored = format!("{BERLIN}\n{}", series("Europe/Berlin"));
+    let expected = message
+        .replace("DTSTART;TZID=Europe/Berlin", "DTSTART;TZID=Europe/Berlin 2")
+        .replace("DTEND;TZID=Europe/Berlin", "DTEND;TZID=Europe/Berlin 2");
+    let both = format!(
+        "{BERLIN}\n{}\n{}\n{expected}",
+        second(WINTER),
+        series("Europe/Berlin")
+    );
+    let next = apply("REQUEST", &format!("{WINTER}\n{message}"))
+        .to(&stored)
+        .gives(&both);
+
+    // The same rules again, at another time: the same name.
+    let again = message
+        .replace("0705T12", "0705T14")
+        .replace("0705T13", "0705T15");
+    let again = again
+        .replace("1202T10", "1203T10")
+        .replace("SEQUENCE:2", "SEQUENCE:3");
+    let expected = expected
+        .replace("0705T12", "0705T14")
+        .replace("0705T13", "0705T15");
+    let expected = expected
+        .replace("1202T10", "1203T10")
+        .replace("SEQUENCE:2", "SEQUENCE:3");
+    let both = format!(
+        "{BERLIN}\n{}\n{}\n{expected}",
+        second(WINTER),
+        series("Europe/Berlin")
+    );
+    let next = next
+        .then("REQUEST", &format!("{WINTER}\n{again}"))
+        .gives(&both);
+
+    // What is older changes no zone, whatever it brings.
+    let ahead = WINTER.replace("+0100", "+0900");
+    next.clone()
+        .then("REQUEST", &format!("{ahead}\n{message}"))
+        .changes_nothing();
+
+    // Called off by the zone of that instance's series, or by that of the message.
+    let notice = notice(";TZID=Europe/Berlin:20270712T100000").replace("SEQUENCE:2", "SEQUENCE:3");
+    let off = cancelled("Europe/Berlin", "20270712").replace("SEQUENCE:2", "SEQUENCE:3");
+    next.clone()
+        .then("CANCEL", &format!("{WINTER}\n{notice}"))
+        .gives(&format!("{both}\n{off}"));
+
+    // Back in the zone of the series, as another program tells it: nobody needs the other zone any more.
+    let back = again
+        .replace("1203T10", "1204T10")
+        .replace("SEQUENCE:3", "SEQUENCE:4");
+    let next = next
+        .then("REQUEST", &format!("{SINCE_1970}\n{back}"))
+        .gives(&format!("{BERLIN}\n{}\n{back}", series("Europe/Berlin")));
+
+    // A new version of the whole brings its own.
+    let whole = series("Europe/Berlin")
+        .replace("SEQUENCE:1", "SEQUENCE:7")
+        .replace("1201T10", "1207T10");
+    next.then("REQUEST", &format!("{WINTER}\n{whole}"))
+        .gives(&format!("{WINTER}\n{whole}"));
+}
+
+#[test]
+fn what_is_not_used_is_not_taken_over() {
+    let stored = format!("{BERLIN}\n{}", series("Europe/Berlin"));
+    let utc = moved(
+        ":20270705T080000Z",
+        ":20270705T100000Z",
+        ":20270705T110000Z",
+        2,
+    );
+    apply("REQUEST", &format!("{WINTER}\n{ODD}\n{utc}"))
+        .to(&stored)
+        .gives(&format!("{stored}\n{utc}"));
+    let added = utc.replace("RECURRENCE-ID:20270705T080000Z\n", "");
+    let received = apply("ADD", &format!("{WINTER}\n{ODD}\n{added}"))
+        .to(&stored)
+        .received();
+    let Change::Store(calendar) = received.change else {
+        panic!("{}", received.status)
+    };
+    assert_eq!(calendar.zones().count(), 1);
+}
+
+#[test]
+fn an_added_date_keeps_its_zone() {
+    let stored = format!("{BERLIN}\n{}", series("Europe/Berlin"));
+    let added = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2
+        DTSTART;TZID=Europe/Berlin:20270707T100000\nDTEND;TZID=Europe/Berlin:20270707T110000
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let received = apply("ADD", &format!("{WINTER}\n{added}"))
+        .to(&stored)
+        .received();
+    let Change::Store(calendar) = received.change else {
+        panic!("{}", received.status)
+    };
+    let text = String::from_utf8(calendar.write()).unwrap();
+    for line in [
+        "RDATE;TZID=Europe/Berlin 2:20270707T100000",
+        "TZID:Europe/Berlin 2",
+        "DTSTART;TZID=Europe/Berlin:20270322T100000",
+    ] {
+        assert!(
+            text.contains(&format!("\r\n{line}\r\n")),
+            "{line} in\n{text}"
+        );
+    }
+}
+
+#[test]
+fn a_zone_that_is_only_named_stays_what_everybody_knows() {
+    let message = moved(
+        ":20270705T080000Z",
+        ";TZID=Europe/Berlin:20270705T120000",
+        ";TZID=Europe/Berlin:20270705T130000",
+        2,
+    );
+    let renamed = message.replace("TZID=Europe/Berlin", "TZID=Europe/Berlin 2");
+    apply("REQUEST", &format!("{WINTER}\n{message}"))
+        .to(&series("Europe/Berlin"))
+        .gives(&format!(
+            "{}\n{}\n{renamed}",
+            second(WINTER),
+            series("Europe/Berlin")
+        ));
+    // The same rules in other words describe it.
+    apply("REQUEST", &format!("{SINCE_1970}\n{message}"))
+        .to(&series("Europe/Berlin"))
+        .gives(&format!(
+            "{SINCE_1970}\n{}\n{message}",
+            series("Europe/Berlin")
+        ));
+}
+
+#[test]
+fn an_answer_changes_no_zone() {
+    let stored = format!("{BERLIN}\n{}", series("Europe/Berlin"));
+    let reply = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
+        RECURRENCE-ID;TZID=Europe/Berlin:20270705T100000
+        ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT";
+    let received = apply("REPLY", &format!("{WINTER}\n{reply}"))
+        .to(&stored)
+        .received();
+    let Change::Store(calendar) = received.change else {
+        panic!("{}", received.status)
+    };
+    let text = String::from_utf8(calendar.write()).unwrap();
+    assert_eq!(calendar.zones().count(), 1, "{text}");
+    assert!(
+        text.contains("RECURRENCE-ID;TZID=Europe/Berlin:20270705T100000"),
+        "{text}"
+    );
+    assert!(
+        text.contains("DTSTART;TZID=Europe/Berlin:20270705T100000"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_message_goes_out_with_the_zones_that_it_names() {
+    let request = |zone: &str| {
+        let text = format!("METHOD:REQUEST\n{}", series(zone));
+        Message::read(calendar(&text)).unwrap()
+    };
+    let sent = for_sending(&request("Europe/Berlin"));
+    assert_same(
+        sent.calendar(),
+        &calendar(&format!(
+            "METHOD:REQUEST\n{}\n{}",
+            SINCE_1970
+                .replace("BYDAY=-1SU;BYMONTH=3", "BYMONTH=3;BYDAY=-1SU")
+                .replace("BYDAY=-1SU;BYMONTH=10", "BYMONTH=10;BYDAY=-1SU"),
+            series("Europe/Berlin")
+        )),
+    );
+    // Under the name that the times have.
+    for (zone, rules) in [
+        ("W. Europe Standard Time", 2),
+        ("\"(UTC+01:00) Amsterdam, Berlin, Bern, Rome\"", 2),
+        ("Asia/Kolkata", 1),
+        ("UTC", 1),
+        ("\"GMT+5:30\"", 1),
+    ] {
+        let sent = for_sending(&request(zone));
+        let zones: Vec<_> = sent.calendar().zones().collect();
+        let name = zone.trim_matches('"');
+        assert_eq!(zones.len(), 1, "{zone}");
+        assert_eq!(zones[0].get("TZID").unwrap().to_text(), name);
+        assert_eq!(zones[0].components.len(), rules, "{zone}");
+    }
+    // Nobody knows it.
+    let sent = for_sending(&request("Harbour"));
+    assert_eq!(sent.calendar().zones().count(), 0);
+    // What is described stays, and times name it letter by letter.
+    let odd = Message::read(calendar(&format!(
+        "METHOD:REQUEST\n{ODD}\n{}",
+        series("ODD")
+    )))
+    .unwrap();
+    assert_same(
+        for_sending(&odd).calendar(),
+        &calendar(&format!("METHOD:REQUEST\n{ODD}\n{}", series("Odd"))),
+    );
+    // A description without rules is none.
+    let empty = "BEGIN:VTIMEZONE\nTZID:Europe/Berlin\nEND:VTIMEZONE";
+    let text = format!("METHOD:REQUEST\n{empty}\n{}", series("Europe/Berlin"));
+    let sent = for_sending(&Message::read(calendar(&text)).unwrap());
+    let zones: Vec<_> = sent.calendar().zones().collect();
+    assert_eq!((zones.len(), zones[0].components.len()), (1, 2));
+}
+
+#[test]
+fn every_message_that_is_made_here_describes_its_zones() {
+    let stored = calendar(&series("Europe/Berlin"));
+    let addresses = [address("b@example.com")];
+    let answer = reply(&stored, &owner(&addresses), PartStat::Accepted, now()).unwrap();
+    assert_eq!(answer[0].message.calendar().zones().count(), 1);
+
+    let organizer = [address("a@example.com")];
+    let edits = [
+        (None, Some(stored.clone())),
+        (Some(stored.clone()), None),
+        (
+            Some(stored.clone()),
+            Some(calendar(
+                &series("Europe/Berlin")
+                    .replace("T10", "T12")
+                    .replace("T11", "T13"),
+            )),
+        ),
+        (
+            Some(stored.clone()),
+            Some(calendar(&series("Europe/Berlin").replace(
+                "ORGANIZER",
+                "RDATE;TZID=Asia/Tokyo:20270601T100000\nORGANIZER",
+            ))),
+        ),
+    ];
+    for ((before, after), expected) in edits.into_iter().zip([1, 1, 1, 1]) {
+        let edited = edit(before.as_ref(), after.as_ref(), &owner(&organizer), now()).unwrap();
+        let [letter] = &edited.outgoing[..] else {
+            panic!("{} letters", edited.outgoing.len())
+        };
+        let message = letter.message.calendar();
+        assert_eq!(message.zones().count(), expected, "{message:?}");
+        if let Change::Store(stored) = edited.store {
+            assert_eq!(
+                stored.zones().count(),
+                0,
+                "the own copy stays as it was written"
+            );
+        }
+    }
+    let refresh = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let received = apply("REFRESH", refresh)
+        .to(&series("Europe/Berlin"))
+        .received();
+    assert_eq!(received.outgoing[0].message.calendar().zones().count(), 1);
+}
+
+#[test]
+fn an_edit_of_the_zone_alone_is_told() {
+    let [before, after] =
+        [BERLIN, WINTER].map(|zone| calendar(&format!("{zone}\n{}", series("Europe/Berlin"))));
+    let organizer = [address("a@example.com")];
+    let edited = edit(Some(&before), Some(&after), &owner(&organizer), now()).unwrap();
+    let [letter] = &edited.outgoing[..] else {
+        panic!("{} letters", edited.outgoing.len())
+    };
+    assert_eq!(letter.message.sequence(), 2);
+    let zones: Vec<_> = letter.message.calendar().zones().collect();
+    assert_eq!(zones.len(), 1);
+    assert_eq!(zones[0].components.len(), 1);
+    // Another program tells the same zone in other words.
+    let after = calendar(&format!("{SINCE_1970}\n{}", series("Europe/Berlin")));
+    let edited = edit(Some(&before), Some(&after), &owner(&organizer), now()).unwrap();
+    assert!(edited.outgoing.is_empty());
+}
+
+#[test]
+fn the_organizers_own_copy_keeps_its_zones() {
+    let organizer = [address("a@example.com")];
+    let stored = calendar(&format!("{BERLIN}\n{}", series("Europe/Berlin")));
+    let instance = moved(
+        ";TZID=Europe/Berlin:20270705T100000",
+        ";TZID=Europe/Berlin:20270705T120000",
+        ";TZID=Europe/Berlin:20270705T130000",
+        2,
+    );
+    let message =
+        Message::read(calendar(&format!("METHOD:REQUEST\n{WINTER}\n{instance}"))).unwrap();
+    let Change::Store(kept) = sent(&message, Some(&stored), &owner(&organizer)) else {
+        panic!("nothing is kept")
+    };
+    let expected = instance
+        .replace("DTSTART;TZID=Europe/Berlin", "DTSTART;TZID=Europe/Berlin 2")
+        .replace("DTEND;TZID=Europe/Berlin", "DTEND;TZID=Europe/Berlin 2");
+    assert_same(
+        &kept,
+        &calendar(&format!(
+            "{BERLIN}\n{}\n{}\n{expected}",
+            second(WINTER),
+            series("Europe/Berlin")
+        )),
+    );
 }

@@ -9,10 +9,9 @@ use crate::cli::{
     places::{failed, none_of, user_of},
 };
 use clap::Args;
-use convoke_calendar::tree;
+use convoke_calendar::{tree, zone::ZoneTable};
 use convoke_types::{CalendarAddress, Uid};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::BTreeSet;
 
 /// Objects on their way at once.
 const TOGETHER: usize = 64;
@@ -74,10 +73,11 @@ impl Export {
     }
 }
 
-/// Many objects as one VCALENDAR; each time zone stands in it once, before what needs it.
+/// Many objects as one VCALENDAR; each time zone stands in it once, before what needs it. Of different ones of one name
+/// all but the first get another.
 #[derive(Default)]
 struct Whole {
-    zones: BTreeSet<String>,
+    zones: ZoneTable,
 }
 
 impl Whole {
@@ -90,11 +90,7 @@ impl Whole {
         let calendar = tree::Calendar::parse(data, &limits).map_err(|error| {
             Failure::new(format!("the stored object {uid} cannot be read: {error}"))
         })?;
-        let is_new = |component: &&tree::Component| {
-            let id = component.value("TZID").unwrap_or_default();
-            !component.is("VTIMEZONE") || self.zones.insert(id.to_owned())
-        };
-        let components = calendar.root().components.iter().filter(is_new);
-        Ok(components.flat_map(tree::Component::write).collect())
+        let components = self.zones.add(calendar);
+        Ok(components.iter().flat_map(tree::Component::write).collect())
     }
 }

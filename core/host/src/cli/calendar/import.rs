@@ -15,12 +15,13 @@ use crate::{
     serve,
 };
 use clap::Args;
-use convoke_calendar::tree;
+use convoke_calendar::{tree, zone::unknown_names};
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::future;
 use indicatif::ProgressBar;
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -72,11 +73,13 @@ impl Import {
             imported: 0,
             summaries: global.json.then(Vec::new),
             progress: output::progress(),
+            unknown_zones: BTreeSet::new(),
         };
         let outcome = self.read_all(&mut importer).await;
         // What was read before something failed is kept.
         let outcome = outcome.and(importer.put_all().await);
         importer.progress.finish_and_clear();
+        importer.say_unknown_zones();
         outcome.map_err(|failure| importer.after_all(&failure))?;
         let count = importer.imported;
         if count == 0 {
@@ -103,6 +106,7 @@ impl Import {
             for object in objects {
                 let uid = uid(&object).map_err(wrong)?;
                 if self.uid.as_ref().is_none_or(|wanted| *wanted == uid) {
+                    importer.unknown_zones.extend(unknown_names(&object));
                     importer.add(&file, uid, object.write()).await?;
                 }
             }
@@ -175,6 +179,8 @@ struct Importer<'a> {
     imported: usize,
     summaries: Option<Vec<ObjectSummary>>,
     progress: ProgressBar,
+    /// TZIDs that nobody knows.
+    unknown_zones: BTreeSet<String>,
 }
 
 impl Importer<'_> {
@@ -216,6 +222,16 @@ impl Importer<'_> {
             }
         }
         outcome
+    }
+
+    /// What will be read otherwise than it was meant, perhaps.
+    fn say_unknown_zones(&self) {
+        let own = self.user.timezone.as_deref().unwrap_or("UTC");
+        for name in &self.unknown_zones {
+            output::warn(&format!(
+                "no VTIMEZONE describes the time zone `{name}` and nobody knows it: its times are read in the user's own, {own}"
+            ));
+        }
     }
 
     /// What failed, and what is in the store all the same.

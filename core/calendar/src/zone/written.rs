@@ -1,0 +1,58 @@
+//! What goes out says itself what its times mean (RFC 5546 §3.2.2: a VTIMEZONE for each TZID).
+
+use super::{
+    Meaning, Zones,
+    names::{key, name_of},
+    span::used,
+    table::{named, rename},
+    vtimezone::vtimezone,
+};
+use crate::tree::Component;
+use std::collections::HashMap;
+
+/// The VTIMEZONEs that components need, one for each zone that their times are in: as `zones` describe it, else made of
+/// what is known by its name. A TZID that is not written as the VTIMEZONE has it becomes so, as others may compare
+/// letter by letter. A zone that nobody knows has none.
+pub(crate) fn self_contained(components: &mut [Component], zones: &Zones) -> Vec<Component> {
+    let mut names = HashMap::new();
+    let mut written: Vec<Component> = Vec::new();
+    let mut described: Vec<&Component> = Vec::new();
+    for (id, span) in used(&*components) {
+        let name = match zones.meaning(id) {
+            Ok(Meaning::Described(component, _)) => {
+                let name = name_of(component).into_owned();
+                if !described.iter().any(|it| std::ptr::eq(*it, component)) {
+                    described.push(component);
+                    written.push(named(component, &name));
+                }
+                name
+            }
+            Ok(Meaning::Named(zone)) => {
+                let name = id.trim().to_owned();
+                let Some(span) = span else { continue };
+                written.push(vtimezone(&name, &zone, span.begin(), span.end()));
+                name
+            }
+            Ok(Meaning::Unknown) | Err(_) => continue,
+        };
+        if name != id {
+            names.insert(id.to_owned(), name);
+        }
+    }
+    for component in components {
+        rename(component, &names);
+    }
+    written
+}
+
+/// A calendar's components with the VTIMEZONEs that its times need.
+pub(crate) fn complete(components: &mut Vec<Component>, zones: &Zones) {
+    let written = self_contained(components, zones);
+    let is_there = |zone: &Component| components.contains(zone);
+    if written.iter().all(is_there) {
+        return;
+    }
+    let keys: Vec<String> = written.iter().map(|zone| key(&name_of(zone))).collect();
+    components.retain(|it| !it.is("VTIMEZONE") || !keys.contains(&key(&name_of(it))));
+    components.splice(0..0, written);
+}
