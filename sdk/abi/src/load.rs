@@ -145,7 +145,7 @@ impl Candidate {
         if let Some(root) = loaded.get(&digest) {
             return Ok(*root);
         }
-        let root = open(Image::new(&self.file, &self.data)?)?;
+        let root = open(&Image::new(&self.file, &self.data)?)?;
         loaded.insert(digest, root);
         Ok(root)
     }
@@ -186,7 +186,7 @@ impl Sealed {
 
     /// Loads it, for good, and compares layouts.
     pub fn load(self) -> Result<Library, Refusal> {
-        match open(self.image) {
+        match open(&self.image) {
             Ok(root) => Ok(Library {
                 root,
                 file: self.file,
@@ -208,9 +208,7 @@ pub struct Library {
     pub manifest: Manifest,
 }
 
-fn open(image: Image) -> Result<root::PluginRoot_Ref, Reason> {
-    // Never dropped: the loader knows a library by its path, and a later image at the same one would be taken for it.
-    let image = ManuallyDrop::new(image);
+fn open(image: &Image) -> Result<root::PluginRoot_Ref, Reason> {
     // SAFETY: loading runs the library's initialisers. The administrator chose the file, these are its bytes as they
     // were checked, and it was made by `plugin!`, which adds none.
     let library =
@@ -223,6 +221,6 @@ fn open(image: Image) -> Result<root::PluginRoot_Ref, Reason> {
     let header = *header.map_err(|_| Reason::NoRoot)?;
     let header = header
         .upgrade()
-        .map_err(|error| Reason::Layout(Mismatch::read(error.to_string())))?;
+        .map_err(|error| layout::foreign(error.to_string()))?;
     layout::checked(header)
 }

@@ -8,15 +8,21 @@ use abi_stable::{
 
 /// The library's root module, if its layout fits.
 pub(super) fn checked(header: &'static Header) -> Result<PluginRoot_Ref, Reason> {
+    let silent = "it does not say how its types are laid out";
     let theirs = header
         .layout()
-        .ok_or_else(|| "it does not say how its types are laid out".to_owned())
-        .map_err(|text| Reason::Layout(Mismatch::read(text)))?;
+        .ok_or_else(|| Reason::Layout(Mismatch::new(silent, silent.to_owned())))?;
     compatible(<PluginRoot_Ref as StableAbi>::LAYOUT, theirs).map_err(Reason::Layout)?;
     // SAFETY: one of the two layouts begins with the other; the fields and methods that are missing from theirs read
     // as missing, as the tables carry their own length.
     let root = unsafe { header.init_root_module_with_unchecked_layout() };
-    root.map_err(|error| Reason::Layout(Mismatch::read(error.to_string())))
+    root.map_err(|error| foreign(error.to_string()))
+}
+
+/// A library whose root module is of another make; `all` is what `abi_stable` says, a page of it.
+pub(super) fn foreign(all: String) -> Reason {
+    let last = "its root module was not made by `convoke_sdk::plugin!`";
+    Reason::Layout(Mismatch::new(last, all))
 }
 
 /// Whether one grew out of the other; else the last mismatch.
@@ -30,7 +36,17 @@ fn compatible(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<
     check_layout_compatibility(theirs, ours).map_err(|_| Mismatch::read(newer.to_string()))
 }
 
+/// How many characters of a mismatch are shown.
+const SHOWN: usize = 160;
+
 impl Mismatch {
+    fn new(last: &str, all: String) -> Self {
+        Self {
+            last: last.to_owned(),
+            all,
+        }
+    }
+
     /// Finds the last of the mismatches in a dump.
     pub(super) fn read(all: String) -> Self {
         let last = all.rsplit("\nError:").next().unwrap_or(&all);
@@ -38,10 +54,8 @@ impl Mismatch {
         let words = words
             .replace(" Expected: ", ": expected ")
             .replace(" Found: ", ", found ");
-        Self {
-            last: words.chars().take(300).collect(),
-            all,
-        }
+        let shown: String = words.chars().take(SHOWN).collect();
+        Self::new(&shown, all)
     }
 }
 
@@ -97,6 +111,6 @@ mod tests {
         assert_eq!(compatible(new, old), Ok(()));
         let mismatch = compatible(old, other).unwrap_err().to_string();
         assert!(mismatch.contains("expected u16, found u32"), "{mismatch}");
-        assert!(mismatch.len() < 301 && !mismatch.contains('\n'));
+        assert!(mismatch.len() <= SHOWN && !mismatch.contains('\n'));
     }
 }
