@@ -79,7 +79,7 @@ where
 /// Runs the author's code: in the library's runtime, with `instance` as the one that logs, and with a panic made an
 /// error.
 pub(super) fn inside<T>(instance: &Instance, run: impl FnOnce() -> T) -> Result<T> {
-    let _runtime = instance.runtime().enter();
+    let _runtime = instance.enter();
     let _scope = log::scope(instance.id());
     caught(run)
 }

@@ -11,6 +11,8 @@ use std::{
 
 const ANNA: &str = "anna@example.com";
 const BO: &str = "bo@example.org";
+/// Descriptors that each version keeps for good where its tokio was built to take signals, as in a workspace with a host.
+const SIGNALS: usize = 2;
 const ANY: &str = "plugin = \"policy-rules\"\nconfig.rules = [{ allow = \"any\" }]";
 
 /// What `convoke reload` says, and whether it succeeds.
@@ -175,6 +177,55 @@ fn a_new_version_of_a_plugin_is_taken() {
     host.configure(|setup| setup.table("[[policy]]", ANY));
     reloaded(&host);
     assert_eq!(codes(&host), ["2.0"]);
+}
+
+/// Each version of a plugin that was ever loaded stays, as code; what it ran with does not.
+#[test]
+fn versions_of_a_plugin_leave_no_threads_and_no_descriptors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("acme.so");
+    let version = |number: u8| {
+        // What stands behind the last section is nothing to the loader.
+        let library = [fs::read(plugin_file("policy-rules")).unwrap(), vec![number]].concat();
+        let new = file.with_extension("new");
+        fs::write(&new, library).unwrap();
+        fs::rename(new, &file).unwrap();
+    };
+    version(0);
+    let path = file.display();
+    let policy = format!("plugin = \"{path}\"\nconfig.rules = [{{ allow = \"any\" }}]");
+    let host = Setup::new()
+        .users(&[BO])
+        .table("[[policy]]", &policy)
+        .start();
+    let count = |what: &str| {
+        let folder = format!("/proc/{}/{what}", host.id());
+        fs::read_dir(folder).unwrap().count()
+    };
+    let codes = || host.post(&Post::free_busy(ANNA, &[BO])).codes();
+    assert_eq!(codes(), ["2.0"]);
+    version(1);
+    reloaded(&host);
+    let before = (count("task"), count("fd"));
+    for number in 2..12 {
+        version(number);
+        reloaded(&host);
+        assert_eq!(codes(), ["2.0"]);
+    }
+    // The plugin's tokio shares the pair of sockets by which signals come among all that use one build of it.
+    let allowed = (before.0 + 3, before.1 + 10 * SIGNALS + 3);
+    let begun = std::time::Instant::now();
+    loop {
+        let now = (count("task"), count("fd"));
+        if now.0 <= allowed.0 && now.1 <= allowed.1 {
+            break;
+        }
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(20),
+            "{before:?} threads and descriptors have become {now:?}"
+        );
+        thread::yield_now();
+    }
 }
 
 #[test]
