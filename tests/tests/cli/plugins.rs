@@ -55,3 +55,46 @@ fn what_an_old_kernel_cannot_take_away_is_said() {
         assert!(check.lines().any(warned), "{check}");
     }
 }
+
+/// Each grant that covers something of the host's is told, by whatever path it does.
+#[test]
+fn check_warns_of_grants_that_cover_what_is_the_hosts() {
+    let desk = Desk::new();
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    for folder in ["calendars", "elsewhere"] {
+        std::fs::create_dir(desk.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink(desk.path("."), desk.path("elsewhere/link")).unwrap();
+    for (allow, covered) in [
+        ("allow.write = [\"calendars\"]", None),
+        ("allow.write = [\".\"]", Some("the configuration")),
+        ("allow.write = [\"calendars/..\"]", Some("the state folder")),
+        ("allow.write = [\"elsewhere/link\"]", Some("the users file")),
+        (
+            "allow.write = [\"convoke.toml\"]",
+            Some("the configuration"),
+        ),
+        ("allow.write = [\"/\"]", Some("the plugin folder")),
+        ("allow.read = [\"users.htpasswd\"]", Some("the users file")),
+        ("allow.read = [\"convoke.toml\"]", None),
+    ] {
+        let store = format!(
+            "plugin = \"store-sqlite\"\nisolation = \"process\"\n{allow}\nconfig.path = \"calendars/c.db\""
+        );
+        let config = config.replace(
+            "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"",
+            &store,
+        );
+        desk.write("convoke.toml", &config);
+        let said = desk.run(&["check"]).out;
+        // Where the test's folder is kept in memory, that is told too.
+        let warns = |line: &&str| {
+            line.starts_with("warn") && line.contains(" grants ") && !line.contains("tmpfs")
+        };
+        let mut warnings = said.lines().filter(warns);
+        match covered {
+            Some(what) => assert!(warnings.any(|it| it.contains(what)), "{allow}: {said}"),
+            None => assert_eq!(warnings.next(), None, "{allow}"),
+        }
+    }
+}

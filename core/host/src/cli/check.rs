@@ -1,5 +1,7 @@
 //! `convoke check`: everything that `serve` would do, short of listening.
 
+mod grants;
+
 use super::{
     Global,
     output::{self, Failure},
@@ -398,6 +400,9 @@ async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
 }
 
 async fn plugins(config: &Config, findings: &mut Findings) {
+    for (plugin, warning) in grants::warnings(config) {
+        findings.add(Verdict::Warn, &plugin, warning);
+    }
     let plugins = match Plugins::open(&serve::setup(config)).await {
         Ok(plugins) => plugins,
         Err(errors) => {
