@@ -8,9 +8,10 @@ use std::future::Future;
 /// An authorization policy.
 ///
 /// Every policy is asked about every recipient of every message. Any [`Decision::Deny`] wins; if nobody allows, it
-/// is denied; the strictest [`Grant`] of those given holds. A policy that fails or runs out of time denies.
+/// is denied; the strictest [`Grant`] of those given holds. A policy that fails or runs out of time neither allows nor
+/// denies: unless another one denies, the sender is told to try later.
 ///
-/// Anybody can send any message: a policy that fails at an odd one is soon skipped, which denies everybody. It
+/// Anybody can send any message: a policy that fails at odd ones is soon skipped for whoever sends them. It
 /// abstains from what it has nothing to say about.
 ///
 /// ```

@@ -221,8 +221,7 @@ fn short(request: &AccessRequest) -> String {
     text.chars().take(400).collect()
 }
 
-/// Anybody can send any message: a policy that fails at one would be skipped after a few of them, which denies
-/// everybody.
+/// Anybody can send any message: a policy that fails at some would be skipped after a few of them, for whoever sends them.
 async fn never_fails<P: Policy>(subject: Subject<P>) -> Verdict {
     let begun = Instant::now();
     for request in subject.requests(1000) {

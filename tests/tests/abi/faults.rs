@@ -156,6 +156,17 @@ async fn a_plugin_that_keeps_failing_is_skipped_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_panics_at_one_thing_is_asked_about_others() {
+    let store = faulty("panic", "panics-at-one").await;
+    for _ in 0..20 {
+        find(&store).await;
+    }
+    let skipped = find(&store).await;
+    assert!(skipped.message().contains("is skipped"), "{skipped}");
+    assert_eq!(store.find(&address("fine@example.org")).await, Ok(None));
+}
+
+#[tokio::test]
 async fn a_plugin_that_answers_no_is_never_skipped_and_its_flood_is_cut() {
     let store = faulty("flood", "floods").await;
     for _ in 0..20 {
@@ -182,7 +193,8 @@ async fn a_panic_in_a_strategy_or_a_policy_is_their_failure() {
     let mut entry = policy("test-faulty", fault);
     entry.name = Some("panicking-policy".to_owned());
     let plugins = open(vec![entry]).await.unwrap();
-    assert_eq!(plugins.policy.decide(&request()).await, Verdict::Deny);
+    let verdict = plugins.policy.decide(&request()).await;
+    assert_eq!(verdict, Verdict::Unavailable);
     let log = logged();
     let told = |line: &str| line.contains("panicking-policy") && line.contains(text);
     assert!(log.lines().any(told), "{log}");

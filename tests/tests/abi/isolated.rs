@@ -120,6 +120,119 @@ async fn others_lose_nothing_when_a_process_ends_under_one_call() {
     }
 }
 
+/// More calls hang than the process has threads, and others are answered long before the deadline of any of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_block_or_hang_are_no_loss_to_others() {
+    for fault in ["block", "hang"] {
+        let mut entry = faulty(fault, "occupied");
+        entry.timeout = Some(Duration::from_secs(300));
+        let store = opened(entry).await;
+        let hanging: Vec<_> = (0..40)
+            .map(|_| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { fails(&store).await })
+            })
+            .collect();
+        for _ in 0..20 {
+            works(&store).await;
+        }
+        assert!(hanging.iter().all(|call| !call.is_finished()));
+        hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+#[tokio::test]
+async fn whoever_ends_a_process_again_and_again_keeps_nobody_waiting() {
+    let store = opened(faulty("segfault", "brittle")).await;
+    for _ in 0..10 {
+        fails(&store).await;
+    }
+    works(&store).await;
+    let log = logged();
+    let mut ends = log
+        .lines()
+        .filter(|line| line.contains("plugin=brittle") && line.contains("it is started again in"));
+    // Whoever has done so once is asked apart from then on.
+    assert_eq!(ends.clone().count(), 1, "{log}");
+    assert!(ends.all(|line| line.contains("again in 0ns")), "{log}");
+    let skipped = fails(&store).await;
+    assert!(skipped.message().contains("is skipped"), "{skipped}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_says_what_is_no_message_is_ended_at_once() {
+    let mut entry = faulty("garbage", "babbles");
+    entry.timeout = Some(Duration::from_secs(300));
+    let store = opened(entry).await;
+    let error = fails(&store).await;
+    assert!(
+        error.message().contains("its process ended before"),
+        "{error}"
+    );
+    works(&store).await;
+    let log = logged();
+    let mut lines = log.lines().filter(|line| line.contains("plugin=babbles"));
+    assert!(
+        lines.any(|line| line.contains("what is no message")),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_with_too_many_threads_is_ended() {
+    let mut entry = faulty("crowd", "crowded-process");
+    entry.timeout = Some(Duration::from_secs(300));
+    let store = opened(entry).await;
+    fails(&store).await;
+    works(&store).await;
+    let log = logged();
+    let mut lines = log.lines();
+    let told = |line: &str| line.contains("crowded-process") && line.contains("more than 768");
+    assert!(lines.any(told), "{log}");
+}
+
+#[tokio::test]
+async fn calls_that_reach_beyond_the_process_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (call, fine) in [
+        ("open", true),
+        ("fchmod", true),
+        ("mkdir", true),
+        ("getfl", true),
+        ("private", true),
+        ("shared-file", true),
+        ("chmod", false),
+        ("fchmod-setuid", false),
+        ("fchmod-setgid", false),
+        ("open-setuid", false),
+        ("open-setgid", false),
+        ("mkdir-setgid", false),
+        ("mknod-setuid", false),
+        ("setown", false),
+        ("setown-ex", false),
+        ("setsig", false),
+        ("async", false),
+        ("lease", false),
+        ("pipe-size", false),
+        ("shared", false),
+        ("grows", false),
+        ("zeroes", false),
+        ("memfd", false),
+        ("shmget", false),
+        ("msgget", false),
+        ("semget", false),
+    ] {
+        let what = format!("{call}:{}", folder.path().display());
+        let answer = tries("call", &what, may_write(folder.path())).await;
+        assert_eq!(answer.is_none(), fine, "{call}: {answer:?}");
+        assert!(fine || denied(answer), "{call}");
+    }
+    // As on a kernel that does not have it, so that programs take the older call, whose arguments are seen.
+    let what = format!("openat2:{}", folder.path().display());
+    let answer = tries("call", &what, may_write(folder.path())).await;
+    assert!(answer.is_some_and(|text| text.contains("not implemented")));
+}
+
 #[tokio::test]
 async fn a_process_that_cannot_open_says_why() {
     for (fault, end) in [

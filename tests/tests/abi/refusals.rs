@@ -178,6 +178,21 @@ async fn a_build_that_does_not_fit() {
 }
 
 #[tokio::test]
+async fn a_root_module_of_another_make() {
+    let sentence = refused_copy(
+        &Copy::new().replace("abi stable library for Rust", "one that nobody has heard o"),
+    )
+    .await;
+    assert!(
+        sentence.ends_with(
+            "acme.so: does not fit this host's plugin ABI 1.0 (its root module was not made by \
+             `convoke_sdk::plugin!`); build it again with a released SDK"
+        ),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_others_could_change() {
     let copy = Copy::new();
     let file = copy.write();

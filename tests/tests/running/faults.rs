@@ -143,3 +143,35 @@ fn a_plugin_that_crashes_under_load_costs_nobody_elses_answer() {
         "{crashed} crashed, {answered} answered"
     );
 }
+
+/// A policy that cannot be asked neither allows nor denies; whose messages it cannot stand says nothing of others'.
+#[test]
+fn a_policy_that_cannot_be_asked_is_tried_later() {
+    for (isolation, fault) in [
+        ("in-process", "panic"),
+        ("in-process", "hang"),
+        ("in-process", "error"),
+        ("process", "panic"),
+        ("process", "hang"),
+        ("process", "block"),
+        ("process", "segfault"),
+        ("process", "garbage"),
+    ] {
+        let policy = format!(
+            "plugin = \"test-faulty\"\nisolation = \"{isolation}\"\ntimeout = \"300ms\"\nconfig.fault = \"{fault}\""
+        );
+        let host = Setup::new()
+            .users(&["fine@example.org", BO])
+            .table("[[policy]]", &policy)
+            .start();
+        let asked = |from: &str, to: &str| host.post(&Post::free_busy(from, &[to])).codes();
+        for round in 0..8 {
+            let codes = asked("mallory@evil.example", BO);
+            assert_eq!(codes, ["5.1"], "{isolation} {fault}, round {round}");
+        }
+        for from in [ANNA, "mallory@evil.example"] {
+            let codes = asked(from, "fine@example.org");
+            assert_eq!(codes, ["2.0"], "{isolation} {fault}, {from}");
+        }
+    }
+}

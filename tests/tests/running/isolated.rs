@@ -138,3 +138,23 @@ fn no_process_outlives_its_host_or_its_configuration() {
         !second.iter().any(|it| alive(it))
     });
 }
+
+#[test]
+fn plugins_are_closed_before_their_host_ends_and_what_they_say_arrives() {
+    for isolation in ["in-process", "process"] {
+        let slow = format!(
+            "plugin = \"test-faulty\"\nisolation = \"{isolation}\"\nconfig.fault = \"close\""
+        );
+        let mut host = Setup::new().table("[[discovery]]", &slow).start();
+        // An old configuration's, too.
+        host.signal("HUP");
+        host.wait_for("read again");
+        host.wait_for("closed at leisure");
+        host.signal("TERM");
+        assert!(host.wait().success());
+        let log = host.log();
+        let closed = log.matches("closed at leisure").count();
+        assert_eq!(closed, 2, "{isolation}: {log}");
+        assert!(log.trim_end().ends_with("ended"), "{isolation}: {log}");
+    }
+}

@@ -142,7 +142,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::new(format!("the system gives no threads: {error}")))?;
     runtime.block_on(async {
-        match command {
+        let done = match command {
             Command::Demo(demo) => demo.run().await,
             Command::Serve(serve) => serve.run(&global).await,
             Command::Check(check) => check.run(&global).await,
@@ -159,7 +159,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Reload(_) => reload::Reload::run(&global),
             // Done before there were threads.
             Command::PluginProcess(_) => Ok(()),
-        }
+        };
+        crate::plugin::isolated::all_closed().await;
+        done
     })
 }
 

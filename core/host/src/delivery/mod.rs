@@ -17,7 +17,7 @@ pub(crate) use status::status_of;
 
 use crate::{
     config::Config,
-    plugin::{Allowance, Plugins, StoreHandle, Verdict},
+    plugin::{Allowance, Plugins, StoreHandle, Verdict, origin::Origin},
     serve::Lasting,
     throttle::{Allowed, Peer, TooOften},
 };
@@ -142,7 +142,8 @@ impl Delivery {
 
     /// Delivers a message to one recipient. Never fails: a failure is a status.
     pub async fn deliver(&self, envelope: &Envelope<'_>, recipient: &Recipient) -> Delivered {
-        let outcome = self.outcome(envelope, &recipient.address).await;
+        let origin = Origin::of(envelope.originator, envelope.proofs);
+        let outcome = origin.ask(self.outcome(envelope, &recipient.address)).await;
         tracing::info!(
             originator = %envelope.originator,
             recipient = %recipient.address,
@@ -165,13 +166,12 @@ impl Delivery {
         if may_be_ours(&self.config, recipient) == Some(false) {
             return RequestStatus::INVALID_CALENDAR_USER.into();
         }
-        let Verdict::Allow(allowance) = self
-            .plugins
-            .policy
-            .decide(&access_request(envelope, recipient))
-            .await
-        else {
-            return RequestStatus::NO_AUTHORITY.into();
+        let request = access_request(envelope, recipient);
+        let allowance = match self.plugins.policy.decide(&request).await {
+            Verdict::Allow(allowance) => allowance,
+            Verdict::Deny => return RequestStatus::NO_AUTHORITY.into(),
+            // Spec §9: a policy that cannot be asked is 5.1.
+            Verdict::Unavailable => return RequestStatus::SERVICE_UNAVAILABLE.into(),
         };
         if let Err(TooOften(after)) = self.hold(&allowance, envelope.peer) {
             tracing::info!(originator = %envelope.originator, %recipient, "too often, by {}s", after.as_secs());
@@ -240,10 +240,14 @@ impl Delivery {
         message: &Message,
         originator: &CalendarAddress,
     ) -> Result<(), Error> {
-        match self.home(originator).await? {
-            Some(home) => merge::sent(&home, message, &self.bounds()).await,
-            None => Ok(()),
-        }
+        let proofs = [Proof::Submission(originator.clone())];
+        let kept = async {
+            match self.home(originator).await? {
+                Some(home) => merge::sent(&home, message, &self.bounds()).await,
+                None => Ok(()),
+            }
+        };
+        Origin::of(originator, &proofs).ask(kept).await
     }
 }
 

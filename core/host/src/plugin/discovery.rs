@@ -1,7 +1,7 @@
 //! The chain of discovery strategies.
 
 use super::{Handle, PluginInfo};
-use convoke_sdk::{CalendarAddress, Discovered, Error, Result, remote::RemoteDiscovery};
+use convoke_sdk::{CalendarAddress, Discovered, Domain, Error, Result, remote::RemoteDiscovery};
 use std::time::Duration;
 
 /// The deadline of a look-up, if its entry says nothing.
@@ -21,8 +21,11 @@ impl DiscoveryChain {
     /// it is worth trying later, and never a permanent refusal.
     pub async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
         let mut failed: Option<Error> = None;
+        // What breaks at one address of a domain breaks at the next.
+        let subject = address.domain().map_or("", Domain::as_str);
         for strategy in &self.0 {
-            match strategy.call(strategy.remote.discover(address)).await {
+            let call = strategy.remote.discover(address);
+            match strategy.call(subject, call).await {
                 Ok(Discovered::NotMine) => {}
                 Ok(known) => return Ok(known),
                 Err(error) => {

@@ -3,7 +3,8 @@
 use super::{
     PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
-    placed::{Fault, Placed},
+    origin::Origin,
+    placed::Placed,
 };
 use convoke_sdk::{
     Error, ErrorKind, Result,
@@ -99,10 +100,14 @@ impl<R> Handle<R> {
         }
     }
 
-    /// Makes one call. What is the plugin's fault is logged, and counted by the breaker.
-    pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T, Fault>>) -> Result<T> {
+    /// Makes one call about `subject`. What is the plugin's fault is logged, and counted by the breaker.
+    pub(super) async fn call<T>(
+        &self,
+        subject: &str,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let Parts { name, breaker, .. } = &self.parts;
-        let attempt = breaker.admit().map_err(|skipped| {
+        let attempt = breaker.admit(subject).map_err(|skipped| {
             Error::unavailable(format!(
                 "plugin `{name}` is skipped for another {} s: {}",
                 skipped.left.as_secs().max(1),
@@ -111,26 +116,25 @@ impl<R> Handle<R> {
         })?;
         let answer = within(self.parts.deadline, call).await;
         let fault = answer.as_ref().err();
-        let fault = fault.filter(|fault| is_fault(fault.error.kind()));
-        if let Some(Fault { error, .. }) = fault {
-            warn!(plugin = %name, kind = ?error.kind(), "{error}");
+        let fault = fault.filter(|error| is_fault(error.kind()));
+        if let Some(error) = fault {
+            warn!(event = "plugin-failed", plugin = %name, kind = ?error.kind(), "{error}");
         }
-        let turn = match fault {
-            Some(fault) if fault.of_this_call_only => Turn::None,
-            fault => attempt.settle(fault.map(|fault| fault.error.message())),
-        };
-        match turn {
+        match attempt.settle(fault.map(Error::message)) {
             Turn::None => {}
             Turn::Tripped(pause) => error!(
+                event = "plugin-skipped",
                 plugin = %name,
-                "it keeps failing and is skipped for {} s; see what it says above",
+                origin = Origin::current().as_ref().map(Origin::as_str),
+                subject,
+                "it keeps failing for this origin and is skipped for {} s; see what it says above",
                 pause.as_secs()
             ),
-            Turn::Recovered => info!(plugin = %name, "it answers again"),
+            Turn::Recovered => {
+                info!(event = "plugin-recovered", plugin = %name, "it answers again");
+            }
         }
-        answer.map_err(|Fault { error, .. }| {
-            Error::new(error.kind(), format!("plugin `{name}`: {error}"))
-        })
+        answer.map_err(|error| Error::new(error.kind(), format!("plugin `{name}`: {error}")))
     }
 }
 
@@ -140,10 +144,7 @@ fn is_fault(kind: ErrorKind) -> bool {
 }
 
 /// Waits for a call until its deadline. A call that answers at once costs no timer.
-async fn within<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
     let mut call = pin!(call);
     if let Poll::Ready(answer) = futures::poll!(&mut call) {
         return answer;
@@ -151,8 +152,8 @@ async fn within<T>(
     tokio::time::timeout(deadline, call)
         .await
         .unwrap_or_else(|_| {
-            Err(Fault::from(Error::unavailable(format!(
+            Err(Error::unavailable(format!(
                 "no answer within {deadline:?}; raise the entry's `timeout` if it needs longer"
-            ))))
+            )))
         })
 }

@@ -9,13 +9,14 @@
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
 //! | [`placed`] | where it runs: in the host's process, or in one of its own |
 //! | [`isolated`] | a plugin in a process of its own |
-//! | [`breaker`] | a plugin that keeps failing is skipped for a while |
+//! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
+//! | `origin` | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
 //! | [`info`] | what `plugin list` shows |
 //! | [`trial`] | does a library keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
-//! not answer denies; a discovery that does not answer never turns into a permanent refusal.
+//! not answer neither allows nor denies for good; a discovery that does not answer never turns into a permanent refusal.
 //!
 //! A plugin that blocks a thread, corrupts memory or ends its process harms the host, unless its entry says
 //! `isolation = "process"`.
@@ -29,6 +30,7 @@ pub mod handle;
 pub mod info;
 pub mod isolated;
 mod locate;
+pub(crate) mod origin;
 pub mod placed;
 pub mod policy;
 mod services;
@@ -43,7 +45,7 @@ pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::Handle;
 pub use info::{Installed, PluginInfo, PluginState, installed};
 pub use placed::Placed;
-pub use policy::{Allowance, PolicyChain, Verdict};
+pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
@@ -241,7 +243,8 @@ impl Opening<'_> {
                     deadline: parts.deadline(),
                     services,
                 };
-                Isolated::open(order).await.map(Placed::Apart)
+                let opened = Isolated::open(order).await;
+                opened.map(Box::new).map(Placed::Apart)
             }
         };
         match placed {

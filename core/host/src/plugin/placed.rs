@@ -3,35 +3,18 @@
 use super::isolated::{Call, Isolated};
 use convoke_sdk::{
     AccessRequest, Busy, CalendarAddress, CalendarUser, Changes, Cursor, Decision, Delivery,
-    Discovered, Error, Etag, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page,
-    Precondition, Result, StoredObject, TimeRange, Uid, UserId,
+    Discovered, Etag, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page, Precondition,
+    Result, StoredObject, TimeRange, Uid, UserId,
     remote::{RemoteDiscovery, RemotePolicy, RemoteStore},
 };
 use std::{borrow::Cow::Borrowed, time::Duration};
-
-/// How a call failed.
-pub(super) struct Fault {
-    pub(super) error: Error,
-    /// Whether it says nothing about how other calls would fare: the process of a plugin that answers others ended
-    /// under this one.
-    pub(super) of_this_call_only: bool,
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self {
-            error,
-            of_this_call_only: false,
-        }
-    }
-}
 
 /// A plugin in the host's process, or in one of its own.
 pub enum Placed<R> {
     /// In the host's.
     Here(R),
     /// In its own.
-    Apart(Isolated),
+    Apart(Box<Isolated>),
 }
 
 impl<R> Placed<R> {
@@ -58,9 +41,9 @@ macro_rules! methods {
         $name:ident($($argument:ident: $type:ty),*) -> $answer:ty = $call:expr;
     )*) => {
         impl Placed<$remote> {
-            $(pub(super) async fn $name(&self, $($argument: $type),*) -> Result<$answer, Fault> {
+            $(pub(super) async fn $name(&self, $($argument: $type),*) -> Result<$answer> {
                 match self {
-                    Self::Here(remote) => Ok(remote.$name($($argument),*).await?),
+                    Self::Here(remote) => remote.$name($($argument),*).await,
                     Self::Apart(process) => process.call(&$call).await,
                 }
             })*

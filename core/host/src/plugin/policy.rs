@@ -18,6 +18,17 @@ pub enum Verdict {
     Allow(Allowance),
     /// No; why is in the log.
     Deny,
+    /// None of them denies, and one could not be asked; why is in the log. Neither a yes nor a no: later may help.
+    Unavailable,
+}
+
+/// Why one of our own users may not send to a receiver elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// A policy denies it; why.
+    Denied(String),
+    /// A policy cannot be asked now; why.
+    Unavailable(String),
 }
 
 /// What the policies allow.
@@ -34,42 +45,41 @@ impl PolicyChain {
         Self(policies)
     }
 
-    /// Asks every policy. Any denial wins, one that fails or runs out of time denies, and so does nobody's allowing.
+    /// Asks every policy. Any denial wins, and so does nobody's allowing; one that fails or runs out of time allows
+    /// nothing and denies nothing: it may be asked later.
     pub async fn decide(&self, request: &AccessRequest) -> Verdict {
-        let asked = self.0.iter().map(async |policy| {
-            let decision = policy.call(policy.remote.authorize(request)).await;
-            (policy.name(), decision)
-        });
-        let decisions = futures::future::join_all(asked).await;
-        match combined(decisions) {
-            Ok(allowance) => Verdict::Allow(allowance),
-            Err(reason) => {
-                info!(
-                    originator = %request.originator,
-                    recipient = %request.recipient,
-                    method = %request.method,
-                    component = %request.component,
-                    "denied: {reason}"
-                );
-                Verdict::Deny
-            }
-        }
+        let objection = match combined(self.ask(request).await) {
+            Ok(allowance) => return Verdict::Allow(allowance),
+            Err(objection) => objection,
+        };
+        let (verdict, event, reason) = match &objection {
+            Objection::Denied(reason) => (Verdict::Deny, "policy-denied", reason),
+            Objection::Unavailable(reason) => (Verdict::Unavailable, "policy-unavailable", reason),
+        };
+        info!(
+            event,
+            originator = %request.originator,
+            recipient = %request.recipient,
+            method = %request.method,
+            component = %request.component,
+            "{}: {reason}",
+            if verdict == Verdict::Deny { "denied" } else { "not decided" }
+        );
+        verdict
     }
 
-    /// Why one of our own users may not send to a receiver elsewhere; `None` if no policy forbids it. One that fails
-    /// forbids.
-    pub async fn forbids(&self, request: &AccessRequest) -> Option<String> {
+    async fn ask(&self, request: &AccessRequest) -> Vec<(&str, Result<Decision, Error>)> {
         let asked = self.0.iter().map(async |policy| {
-            match policy.call(policy.remote.authorize(request)).await {
-                Ok(Decision::Deny(reason)) => {
-                    Some(format!("policy `{}` says: {reason}", policy.name()))
-                }
-                Ok(Decision::Allow(_) | Decision::Abstain) => None,
-                Err(error) => Some(format!("{error}, and a policy that fails denies")),
-            }
+            let call = policy.remote.authorize(request);
+            let decision = policy.call(request.recipient.as_str(), call).await;
+            (policy.name(), decision)
         });
-        let reasons = futures::future::join_all(asked).await;
-        reasons.into_iter().flatten().next()
+        futures::future::join_all(asked).await
+    }
+
+    /// Why one of our own users may not send to a receiver elsewhere; `None` if no policy objects.
+    pub async fn forbids(&self, request: &AccessRequest) -> Option<Objection> {
+        objection(&self.ask(request).await)
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {
@@ -78,23 +88,41 @@ impl PolicyChain {
 }
 
 /// The strictest grant, or why not.
-fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance, String> {
+fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance, Objection> {
+    if let Some(objection) = objection(&decisions) {
+        return Err(objection);
+    }
     let mut granted: Option<Grant> = None;
     let mut rates = Vec::new();
     for (name, decision) in decisions {
-        match decision {
-            Ok(Decision::Allow(grant)) => {
-                granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
-                rates.extend(grant.rate.map(|rate| (name.to_owned(), rate)));
-            }
-            Ok(Decision::Abstain) => {}
-            Ok(Decision::Deny(reason)) => return Err(format!("policy `{name}` says: {reason}")),
-            // The error names the plugin.
-            Err(error) => return Err(format!("{error}, and a policy that fails denies")),
+        if let Ok(Decision::Allow(grant)) = decision {
+            granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
+            rates.extend(grant.rate.map(|rate| (name.to_owned(), rate)));
         }
     }
-    let grant = granted.ok_or_else(|| "no policy allows it".to_owned())?;
+    let nobody = || Objection::Denied("no policy allows it".to_owned());
+    let grant = granted.ok_or_else(nobody)?;
     Ok(Allowance { grant, rates })
+}
+
+/// A denial; else a policy that could not be asked.
+fn objection(decisions: &[(&str, Result<Decision, Error>)]) -> Option<Objection> {
+    let denied = decisions
+        .iter()
+        .find_map(|(name, decision)| match decision {
+            Ok(Decision::Deny(reason)) => Some(format!("policy `{name}` says: {reason}")),
+            _ => None,
+        });
+    let failed = decisions.iter().find_map(|(_, decision)| {
+        // The error names the plugin.
+        let error = decision.as_ref().err()?;
+        Some(format!(
+            "{error}, and a policy that fails may be asked later"
+        ))
+    });
+    denied
+        .map(Objection::Denied)
+        .or_else(|| failed.map(Objection::Unavailable))
 }
 
 #[cfg(test)]
@@ -112,16 +140,24 @@ mod tests {
         let deny = || Ok(Decision::deny("closed"));
         let fail = || Err(Error::internal("broken"));
         for (decisions, expected) in [
-            (vec![], None),
-            (vec![abstain()], None),
-            (vec![allow(), abstain()], Some(Grant::default())),
-            (vec![strict(), allow()], Some(busy)),
-            (vec![allow(), strict()], Some(busy)),
-            (vec![allow(), deny()], None),
-            (vec![allow(), fail()], None),
+            (vec![], Err("denied")),
+            (vec![abstain()], Err("denied")),
+            (vec![allow(), abstain()], Ok(Grant::default())),
+            (vec![strict(), allow()], Ok(busy)),
+            (vec![allow(), strict()], Ok(busy)),
+            (vec![allow(), deny()], Err("denied")),
+            (vec![allow(), fail()], Err("unavailable")),
+            (vec![fail(), abstain()], Err("unavailable")),
+            (vec![fail(), deny()], Err("denied")),
         ] {
             let named = decisions.into_iter().map(|d| ("p", d)).collect();
-            assert_eq!(combined(named).ok().map(|it| it.grant), expected);
+            let said = combined(named)
+                .map(|it| it.grant)
+                .map_err(|objection| match objection {
+                    Objection::Denied(_) => "denied",
+                    Objection::Unavailable(_) => "unavailable",
+                });
+            assert_eq!(said, expected);
         }
     }
 

@@ -118,12 +118,14 @@ impl StoreHandle {
 
     /// See [`Store::find`](convoke_sdk::Store::find).
     pub async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
-        self.handle.call(self.handle.remote.find(address)).await
+        let call = self.handle.remote.find(address);
+        self.handle.call(address.as_str(), call).await
     }
 
     /// See [`Store::get`](convoke_sdk::Store::get).
     pub async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
-        self.handle.call(self.handle.remote.get(user, uid)).await
+        let call = self.handle.remote.get(user, uid);
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::put`](convoke_sdk::Store::put).
@@ -134,57 +136,61 @@ impl StoreHandle {
         when: &Precondition,
     ) -> Result<Etag> {
         let call = self.handle.remote.put(user, object, when);
-        self.handle.call(call).await
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::remove`](convoke_sdk::Store::remove).
     pub async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition) -> Result<()> {
         let call = self.handle.remote.remove(user, uid, when);
-        self.handle.call(call).await
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::busy`](convoke_sdk::Store::busy).
     pub async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
-        self.handle.call(self.handle.remote.busy(user, range)).await
+        let call = self.handle.remote.busy(user, range);
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::add_user`](convoke_sdk::Store::add_user).
     pub async fn add_user(&self, user: &NewUser) -> Result<UserId> {
-        self.handle.call(self.handle.remote.add_user(user)).await
+        let call = self.handle.remote.add_user(user);
+        self.handle.call(user.address.as_str(), call).await
     }
 
     /// See [`Store::remove_user`](convoke_sdk::Store::remove_user).
     pub async fn remove_user(&self, user: &UserId) -> Result<()> {
-        self.handle.call(self.handle.remote.remove_user(user)).await
+        let call = self.handle.remote.remove_user(user);
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::users`](convoke_sdk::Store::users).
     pub async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>> {
-        self.handle.call(self.handle.remote.users(page)).await
+        let call = self.handle.remote.users(page);
+        self.handle.call("", call).await
     }
 
     /// See [`Store::list`](convoke_sdk::Store::list).
     pub async fn list(&self, user: &UserId, page: &Page) -> Result<Listing<ObjectSummary>> {
-        self.handle.call(self.handle.remote.list(user, page)).await
+        let call = self.handle.remote.list(user, page);
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::changes`](convoke_sdk::Store::changes).
     pub async fn changes(&self, user: &UserId, since: Option<&Cursor>) -> Result<Changes> {
         let call = self.handle.remote.changes(user, since);
-        self.handle.call(call).await
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::keep`](convoke_sdk::Store::keep).
     pub async fn keep(&self, user: &UserId, message: &KeptMessage) -> Result<()> {
-        self.handle
-            .call(self.handle.remote.keep(user, message))
-            .await
+        let call = self.handle.remote.keep(user, message);
+        self.handle.call(user.as_ref(), call).await
     }
 
     /// See [`Store::deliver`](convoke_sdk::Store::deliver).
     pub async fn deliver(&self, user: &UserId, message: &KeptMessage) -> Result<Delivery> {
         let call = self.handle.remote.deliver(user, message);
-        self.handle.call(call).await
+        self.handle.call(user.as_ref(), call).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a recipient's messages go.
 
-use crate::plugin::{DiscoveryChain, Plugins};
+use crate::plugin::{DiscoveryChain, Objection, Plugins, origin::Origin};
 use convoke_calendar::message::Message;
 use convoke_sdk::{AccessRequest, Discovered, Proof, Receiver};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -25,7 +25,12 @@ pub(super) async fn permitted(
     originator: &CalendarAddress,
     recipient: &CalendarAddress,
 ) -> Route {
-    let route = find(&plugins.discovery, recipient).await;
+    let proofs = vec![Proof::Submission(originator.clone())];
+    let origin = Origin::of(originator, &proofs);
+    let route = origin
+        .clone()
+        .ask(find(&plugins.discovery, recipient))
+        .await;
     let Route::Receivers(receivers) = &route else {
         return route;
     };
@@ -39,16 +44,26 @@ pub(super) async fn permitted(
         originator.clone(),
         recipient.clone(),
     );
-    request.proofs = vec![Proof::Submission(originator.clone())];
-    match plugins.policy.forbids(&request.to_receiver(first)).await {
-        None => route,
-        Some(reason) => {
-            tracing::info!(%originator, %recipient, receiver = %first.url, "not sent: {reason}");
-            Route::Nowhere {
-                status: RequestStatus::NO_AUTHORITY,
-                reason: "a policy of this server forbids to send there".to_owned(),
-            }
-        }
+    request.proofs = proofs;
+    let request = request.to_receiver(first);
+    let (status, told, reason) = match origin.ask(plugins.policy.forbids(&request)).await {
+        None => return route,
+        Some(Objection::Denied(reason)) => (
+            RequestStatus::NO_AUTHORITY,
+            "a policy of this server forbids to send there",
+            reason,
+        ),
+        // Spec §9: a policy that cannot be asked is 5.1.
+        Some(Objection::Unavailable(reason)) => (
+            RequestStatus::SERVICE_UNAVAILABLE,
+            "a policy of this server cannot be asked; try later",
+            reason,
+        ),
+    };
+    tracing::info!(event = "not-sent-by-policy", %originator, %recipient, receiver = %first.url, "not sent: {reason}");
+    Route::Nowhere {
+        status,
+        reason: told.to_owned(),
     }
 }
 

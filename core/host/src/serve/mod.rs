@@ -32,7 +32,7 @@ pub(crate) use node::{outside, signer};
 use crate::{
     config::{Config, ConfigError, Role},
     outgoing::ClientError,
-    plugin::PluginErrors,
+    plugin::{self, PluginErrors},
     receiver, submission,
     transport::{Arrival, Body, Handler, Response, TlsError},
 };
@@ -47,7 +47,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -168,6 +168,25 @@ pub struct Host {
     watched_client: Watched,
 }
 
+/// How long plugins in our own process may take to close when the host ends; those in a process of their own have as long.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Drops what holds plugins, as closing them may take a while, on a thread of its own: neither those that answer requests
+/// nor the end of the host wait for it longer than they want to.
+fn closed(held: impl Send + 'static) -> impl Future<Output = ()> {
+    let (done, closed) = tokio::sync::oneshot::channel::<()>();
+    let closing = std::thread::Builder::new().name("convoke-closing".to_owned());
+    // Without a thread it is dropped here and now.
+    let _ = closing.spawn(move || {
+        drop(held);
+        drop(done);
+    });
+    async {
+        // Always an error, as nothing is ever sent.
+        let _ = closed.await;
+    }
+}
+
 /// The node that answers now.
 struct Current(ArcSwap<Node>);
 
@@ -200,8 +219,8 @@ impl Host {
         self.listen(&node).await?;
         self.watched_client = watched_client;
         let old = self.current.0.swap(node);
-        // Closing plugins may take a while, and a thread that answers requests is not to wait for it.
-        tokio::task::spawn_blocking(move || drop(old));
+        // Nobody waits for it.
+        drop(closed(old));
         Ok(())
     }
 
@@ -214,10 +233,20 @@ impl Host {
         }
     }
 
-    /// Finishes what has begun, then ends.
+    /// Finishes what has begun, closes the plugins, then ends.
     pub async fn stop(self) {
         self.listeners.stop().await;
         files::forget_listeners(&self.current.0.load().config.server.state);
+        if tokio::time::timeout(CLOSING, closed(self.current))
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                event = "plugins-not-closed",
+                "plugins did not close in {CLOSING:?}; the host ends without them"
+            );
+        }
+        plugin::isolated::all_closed().await;
     }
 
     /// Listens where the configuration of `node` says, and notes where for the command line.

@@ -1,5 +1,7 @@
 //! A plugin that misbehaves in the way its configuration says.
 
+mod calls;
+
 use convoke_sdk::{prelude::*, tracing};
 use std::{io, path::Path, time::Duration};
 
@@ -32,7 +34,17 @@ enum Fault {
     OpenPanic,
     OpenError,
     OpenHang,
+    /// Takes its time to close, and says when it has.
+    Close,
     // What only a process of its own contains.
+    /// Keeps its thread, and no processor.
+    Block,
+    /// Says to the host what is no message.
+    Garbage,
+    /// Starts threads without end.
+    Crowd,
+    /// Makes the system call called `what`.
+    Call,
     Segfault,
     Abort,
     Exit,
@@ -128,6 +140,19 @@ impl Faulty {
                 nix::sys::signal::raise(nix::sys::signal::SIGSEGV).map_err(io::Error::from)?;
             },
             Fault::Abort => std::process::abort(),
+            Fault::Block => {
+                std::thread::sleep(Duration::from_secs(3600));
+                Err(Error::not_found("good morning"))
+            }
+            Fault::Garbage => {
+                calls::garbage();
+                std::future::pending().await
+            }
+            Fault::Crowd => {
+                calls::crowd();
+                std::future::pending().await
+            }
+            Fault::Call => tried(calls::make(&self.what)),
             Fault::Exit => std::process::exit(3),
             Fault::Loop => loop {
                 std::hint::spin_loop();
@@ -186,6 +211,15 @@ fn surroundings() -> String {
     format!("{variables:?} {arguments:?} {open:?}")
 }
 
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        if self.fault == Fault::Close {
+            std::thread::sleep(Duration::from_millis(300));
+            tracing::warn!("closed at leisure");
+        }
+    }
+}
+
 struct Finder(Faulty);
 
 impl Discovery for Finder {
@@ -216,7 +250,10 @@ impl Policy for Judge {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn authorize(&self, _request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+        if Faulty::knows(&request.recipient) {
+            return Ok(Decision::allow());
+        }
         if self.0.fault == Fault::Huge {
             return Ok(Decision::deny("x".repeat(10_000_000)));
         }

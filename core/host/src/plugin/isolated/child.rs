@@ -1,7 +1,10 @@
 //! What the process of a plugin does: it confines itself, opens the plugin, and answers until its host is gone.
 //!
 //! The thread it begins with reads the line, and nothing else: calls are polled by a runtime beside it, so that an
-//! index which the plugin waits for arrives however many calls block their threads.
+//! index which the plugin waits for arrives however many calls block their threads. Another thread tells the host which
+//! calls do (`pulse`).
+
+mod pulse;
 
 use super::{
     confine, line,
@@ -14,6 +17,7 @@ use convoke_sdk::{
         Services,
     },
 };
+use pulse::Calls;
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -32,14 +36,15 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    runtime::{Builder, Runtime},
-    task::AbortHandle,
-};
+use tokio::runtime::{Builder, Runtime};
 use tracing::Level;
 
-/// How long calls and the plugin's own tasks may take to end.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long calls and the plugin's own tasks may take to end; the host waits a little longer.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// The most threads for calls. A call that blocks its thread leaves the others to other calls.
+const MOST_THREADS: u64 = 16;
+/// A thread for each so many bytes of memory.
+const MEMORY_OF_A_THREAD: u64 = 16 << 20;
 
 /// Is the process of a plugin until its host is gone. To be called before the process has a second thread.
 pub(crate) fn main() -> ExitCode {
@@ -67,14 +72,16 @@ fn serve() -> io::Result<()> {
         return Err(io::Error::other("the host did not say what to be"));
     };
     let host = Arc::new(HostSide::new(&opening, socket));
-    let prepared = prepare(&opening, memory);
+    let threads = threads(opening.confinement.memory);
+    let prepared = prepare(&opening, memory, threads);
     let (library, lacks) = match prepared {
         Ok(prepared) => prepared,
         Err(refused) => return host.say(&refusal(refused)),
     };
     let runtime = Builder::new_multi_thread()
         .enable_all()
-        .worker_threads(threads())
+        .worker_threads(threads)
+        .thread_stack_size(confine::STACK)
         .thread_name("convoke-calls")
         .build()?;
     let services: Arc<dyn Services> = host.clone();
@@ -97,7 +104,9 @@ fn serve() -> io::Result<()> {
         // If the host is gone, the loop ends too.
         let _ = teller.say(&message);
     });
-    answer(read, &host, &runtime, &plugin)?;
+    let calls = Calls::new(threads);
+    answer(read, &host, &runtime, &plugin, &calls)?;
+    calls.abort();
     drop(plugin);
     runtime.shutdown_timeout(FAREWELL);
     Ok(())
@@ -146,21 +155,27 @@ fn ends() -> io::Result<(UnixStream, OwnedFd)> {
 }
 
 /// Confines the process, then loads the library: in this order, as loading runs code.
-fn prepare(opening: &Opening, memory: OwnedFd) -> Result<(Library, Vec<String>), NotOpened> {
+fn prepare(
+    opening: &Opening,
+    memory: OwnedFd,
+    threads: usize,
+) -> Result<(Library, Vec<String>), NotOpened> {
     let refused = |error: String| NotOpened {
         error: Error::invalid(error),
         config_key: None,
     };
     let library = Sealed::received(opening.file.clone(), memory);
     let library = library.map_err(|refusal| refused(refusal.to_string()))?;
-    let lacks = confine::confine(&opening.confinement)?;
+    let lacks = confine::confine(&opening.confinement, threads)?;
     let library = library.load();
     let library = library.map_err(|refusal| refused(refusal.to_string()))?;
     Ok((library, lacks))
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8))
+/// How many threads poll calls: far more than there are processors, as some may be blocked.
+fn threads(memory: u64) -> usize {
+    let threads = (memory / MEMORY_OF_A_THREAD).clamp(2, MOST_THREADS);
+    usize::try_from(threads).unwrap_or(2)
 }
 
 enum Plugin {
@@ -235,8 +250,6 @@ fn packed<T: Serialize>(answer: &Result<T>) -> Vec<u8> {
 
 /// The plugin, once it has opened.
 type Opened = Mutex<Option<Arc<Plugin>>>;
-/// The calls that are polled.
-type Calls = Arc<Mutex<HashMap<u64, AbortHandle>>>;
 
 /// Reads the line until it ends.
 fn answer(
@@ -244,8 +257,9 @@ fn answer(
     host: &Arc<HostSide>,
     runtime: &Runtime,
     plugin: &Opened,
+    calls: &Arc<Calls>,
 ) -> io::Result<()> {
-    let calls = Calls::default();
+    let pulses = pulse::teller(Arc::clone(host), Arc::clone(calls))?;
     while let Some(frame) = protocol::next_blocking(&mut read)? {
         match protocol::parse(&frame)? {
             ToChild::Call { id, call } => {
@@ -254,34 +268,36 @@ fn answer(
                     return Err(io::Error::other("the host calls before it has opened"));
                 };
                 let call = call.into_owned();
-                let (answering, host) = (Arc::clone(&calls), Arc::clone(host));
-                let mut running = calls.lock().unwrap_or_else(PoisonError::into_inner);
-                let task = runtime.spawn(async move {
-                    let mut given_up = GivenUp {
-                        id,
-                        host: Some(&host),
-                    };
-                    let answer = plugin.answer(&call).await;
-                    given_up.host = None;
-                    host.answer(id, answer);
-                    let mut running = answering.lock().unwrap_or_else(PoisonError::into_inner);
-                    running.remove(&id);
+                let (answering, host) = (Arc::clone(calls), Arc::clone(host));
+                calls.begin(id, |polls| {
+                    runtime.spawn(async move {
+                        let mut given_up = GivenUp {
+                            id,
+                            host: Some(&host),
+                        };
+                        let answer = polls.follow(plugin.answer(&call)).await;
+                        // Before it is told: who is told may tell us to close.
+                        drop(plugin);
+                        answering.end(id);
+                        given_up.host = None;
+                        host.answer(id, answer);
+                    })
                 });
-                running.insert(id, task.abort_handle());
             }
-            ToChild::Cancel { id } => {
-                let mut running = calls.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(call) = running.remove(&id) {
-                    call.abort();
-                }
+            ToChild::Cancel { id } => calls.cancel(id),
+            ToChild::Ping { id } => {
+                // If it is still telling an earlier one, the host does not listen.
+                let _ = pulses.try_send(id);
+                let host = Arc::clone(host);
+                runtime.spawn(async move {
+                    // If the host is gone, nobody waits.
+                    let _ = host.say(&ToHost::Pong { id });
+                });
             }
             ToChild::Index { id, index } => host.indexed(id, index),
+            ToChild::Close => return Ok(()),
             ToChild::Open(_) => return Err(io::Error::other("the host opens it twice")),
         }
-    }
-    let mut running = calls.lock().unwrap_or_else(PoisonError::into_inner);
-    for (_, call) in running.drain() {
-        call.abort();
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! | what | how | without it |
 //! | --- | --- | --- |
 //! | memory, descriptors, core dumps | limits of the process | refused |
+//! | threads | counted from outside, see `alive`: no limit of a process counts them | |
 //! | what a host run by root may do | capabilities are dropped | refused |
 //! | files, TCP ports, signals | Landlock | said in the log |
 //! | sockets, programs, other system calls | a seccomp filter | said in the log |
@@ -17,18 +18,25 @@ mod files;
 use super::Confinement;
 use convoke_sdk::{Error, Result, remote::NotOpened};
 use rustix::{
-    process::{Resource, Rlimit, setrlimit},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CapabilitySet, CapabilitySets, set_capabilities},
 };
 
+/// The stack of a thread for calls, in bytes.
+pub(super) const STACK: usize = 2 << 20;
+/// How far the stack of the first thread may grow, in bytes: whatever the host's may.
+const FIRST_STACK: u64 = 8 << 20;
 /// How many files, sockets and the like it may have open.
 const DESCRIPTORS: u64 = 512;
 /// Address space beside its memory: code, stacks' guards, what the C library sets aside and does not use.
 const ADDRESSES: u64 = 2 << 30;
 
-/// Confines this process; answers what this kernel cannot take away, in words.
-pub(super) fn confine(to: &Confinement) -> Result<Vec<String>, NotOpened> {
-    limits(to.memory).map_err(|error| not_confined(&error))?;
+/// Confines this process, which is to have so many threads for calls; answers what this kernel cannot take away, in
+/// words.
+pub(super) fn confine(to: &Confinement, threads: usize) -> Result<Vec<String>, NotOpened> {
+    // Their stacks are ours.
+    let stacks = threads.saturating_mul(STACK) as u64;
+    limits(to.memory.saturating_add(stacks)).map_err(|error| not_confined(&error))?;
     let none = CapabilitySet::empty();
     let nothing = CapabilitySets {
         effective: none,
@@ -50,12 +58,16 @@ fn not_confined(error: &std::io::Error) -> NotOpened {
 
 fn limits(memory: u64) -> std::io::Result<()> {
     for (resource, most) in [
-        // What is written to and not shared; the rest is bounded by the address space.
+        // What is written to and not shared. Memory that is shared without a file, and such that grows like a stack, is
+        // not counted here, so it is taken away (`calls`).
         (Resource::Data, memory),
+        (Resource::Stack, FIRST_STACK),
         (Resource::As, memory.saturating_add(ADDRESSES)),
         (Resource::Nofile, DESCRIPTORS),
         (Resource::Core, 0),
     ] {
+        // A limit that is lower already cannot be raised.
+        let most = getrlimit(resource).maximum.map_or(most, |it| it.min(most));
         let limit = Rlimit {
             current: Some(most),
             maximum: Some(most),

@@ -1,12 +1,16 @@
 //! The host's end of the line to one running process.
 
-use super::protocol::{self, Call, Event, ToChild, ToHost};
+use super::{
+    protocol::{self, Call, Event, Pulse, ToChild, ToHost},
+    slots::Slots,
+};
 use convoke_sdk::{
     Error, Result,
     remote::{LogEvent, NotOpened, Services},
 };
 use std::{
     collections::HashMap,
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -22,14 +26,16 @@ use tokio::{
 use tracing::Level;
 
 /// Calls on their way at once; more wait.
-const CALLS: usize = 256;
+const CALLS: usize = 512;
+/// Calls of one origin on their way at once.
+const CALLS_OF_AN_ORIGIN: usize = 64;
 /// Frames that wait for the process to take them.
 const OUTBOX: usize = 64;
 /// Indexes that are made for one process at once.
 const INDEXES: usize = 4;
-/// How long a process may take to give up a call whose deadline has passed. One that takes longer blocks its threads.
+/// How long a process may take to give up a call whose deadline has passed. One that takes longer blocks a thread.
 const GRACE: Duration = Duration::from_secs(1);
-/// Deadlines missed with no answer between them after which a process is ended.
+/// Deadlines missed with no answer between them after which a process is replaced.
 const MISSES: u32 = 10;
 /// Events of one process that are logged in a second.
 const EVENTS: u32 = 500;
@@ -39,34 +45,73 @@ const MAX_EVENT: usize = 64 * 1024;
 
 /// What [`ToHost::Opened`] says.
 pub(super) type Opened = (Result<(), NotOpened>, Vec<String>);
+type Reply = Result<Vec<u8>, NoAnswer>;
 
 /// A line to a process; closed when it ends.
 pub(super) struct Line {
     outbox: mpsc::Sender<Vec<u8>>,
     waiting: Mutex<Waiting>,
-    slots: Semaphore,
+    slots: Slots,
     misses: AtomicU32,
-    answered: AtomicBool,
-    hangs: Notify,
+    asked: AtomicBool,
+    /// Whether we do not listen now, as the process asked for more than we can do at once.
+    deaf: AtomicBool,
+    pulse: Mutex<Pulse>,
+    trouble: Mutex<Option<Trouble>>,
+    troubled: Notify,
+    settled: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     next: u64,
-    calls: HashMap<u64, oneshot::Sender<Vec<u8>>>,
+    calls: HashMap<u64, Waiter>,
+    pings: HashMap<u64, oneshot::Sender<()>>,
     closed: bool,
+    /// Calls block all threads; another process takes new ones.
+    blocked: bool,
+}
+
+struct Waiter {
+    reply: oneshot::Sender<Reply>,
+    /// When the process must have given it up.
+    latest: Instant,
+    /// Nobody waits any more, but the process has not yet given it up.
+    abandoned: bool,
+}
+
+/// What is wrong with a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Calls are not given up. It is to be replaced, and ended when the others are answered.
+    Stuck,
+    /// It is to be ended; why.
+    Lost(String),
 }
 
 /// Why a call has no answer.
 pub(super) enum NoAnswer {
     /// The process ended under it.
-    Ended,
+    Ended(Cause),
+    /// It kept the thread that it was given for too long.
+    Blocked,
     /// Its deadline passed.
     Late,
     /// It cannot be sent.
     Unsendable(Error),
     /// There is no process to send it to.
     Nobody(Error),
+}
+
+/// What a process ended by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// By any of the calls that were on their way.
+    Unknown,
+    /// By other calls than this.
+    AnotherCall,
+    /// By other calls than this, with which it had not even begun.
+    NotBegun,
 }
 
 impl Line {
@@ -77,10 +122,14 @@ impl Line {
         Arc::new(Self {
             outbox,
             waiting: Mutex::default(),
-            slots: Semaphore::new(CALLS),
+            slots: Slots::new(CALLS, CALLS_OF_AN_ORIGIN),
             misses: AtomicU32::new(0),
-            answered: AtomicBool::new(false),
-            hangs: Notify::new(),
+            asked: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
+            pulse: Mutex::default(),
+            trouble: Mutex::default(),
+            troubled: Notify::new(),
+            settled: Notify::new(),
         })
     }
 
@@ -89,14 +138,129 @@ impl Line {
         self.waiting().closed
     }
 
-    /// Whether it ever answered.
-    pub(super) fn has_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
+    /// Whether it takes calls: it has not ended, and has a thread left for them.
+    pub(super) fn is_open(&self) -> bool {
+        let waiting = self.waiting();
+        // A process that ends takes no more frames before it says no more.
+        !waiting.closed && !waiting.blocked && !self.outbox.is_closed()
     }
 
-    /// Returns when the process does not keep its deadlines and is to be ended.
-    pub(super) async fn hangs(&self) {
-        self.hangs.notified().await;
+    /// Whether it was ever asked anything.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Whether calls are on their way, be it that nobody waits for them.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.waiting().calls.is_empty()
+    }
+
+    /// Whether we do not listen to it now.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
+    /// Returns when something is wrong with the process.
+    pub(super) async fn trouble(&self) -> Trouble {
+        loop {
+            let troubled = self.troubled.notified();
+            if let Some(trouble) = self.known_trouble() {
+                return trouble;
+            }
+            troubled.await;
+        }
+    }
+
+    fn known_trouble(&self) -> Option<Trouble> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone()
+    }
+
+    /// Says what is wrong; the worst stays.
+    pub(super) fn is_in_trouble(&self, what: Trouble) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*trouble, Some(Trouble::Lost(_))) {
+            *trouble = Some(what);
+        }
+        self.troubled.notify_one();
+    }
+
+    /// Looks for calls that the process has not given up in time.
+    pub(super) fn look_for_stuck_calls(&self) {
+        let now = Instant::now();
+        let stuck = self.waiting().calls.values().any(|it| it.latest <= now);
+        if stuck || self.misses.load(Ordering::Relaxed) >= MISSES {
+            self.is_in_trouble(Trouble::Stuck);
+        }
+    }
+
+    /// Returns when nobody waits for an answer any more.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let settled = self.settled.notified();
+            let busy = self.waiting().calls.values().any(|it| !it.abandoned);
+            if !busy {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// Asks the process whether it lives: `true` once a thread for calls has answered, `false` if it has ended.
+    pub(super) fn ping(&self) -> (u64, impl Future<Output = bool> + use<>) {
+        let (pong, answered) = oneshot::channel();
+        let id = {
+            let mut waiting = self.waiting();
+            waiting.next += 1;
+            let id = waiting.next;
+            if !waiting.closed {
+                waiting.pings.insert(id, pong);
+            }
+            id
+        };
+        if let Ok(frame) = protocol::frame(&ToChild::Ping { id }) {
+            let outbox = self.outbox.clone();
+            // A process that takes no messages does not live.
+            tokio::spawn(async move { outbox.send(frame).await });
+        }
+        (id, async { answered.await.is_ok() })
+    }
+
+    /// What its calls did when it answered ping `id`; `None` if it did not.
+    pub(super) fn pulse(&self, id: u64) -> Option<Pulse> {
+        let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        (pulse.id >= id).then(|| pulse.clone())
+    }
+
+    /// Calls block all threads: lets the others go, to be made again elsewhere.
+    pub(super) fn release_all_but(&self, pulse: &Pulse) {
+        let mut waiting = self.waiting();
+        waiting.blocked = true;
+        let others: Vec<u64> = (waiting.calls.keys().copied())
+            .filter(|id| !pulse.blocking.contains(id))
+            .collect();
+        for id in others {
+            let cause = if pulse.not_begun.contains(&id) {
+                Cause::NotBegun
+            } else {
+                Cause::AnotherCall
+            };
+            let waiter = waiting.calls.remove(&id);
+            // Fails if nobody waits any more.
+            let _ = waiter.map(|it| it.reply.send(Err(NoAnswer::Ended(cause))));
+        }
+        drop(waiting);
+        self.settled.notify_waiters();
+    }
+
+    /// Tells whoever still waits that the call kept its thread for too long.
+    pub(super) fn condemn(&self) {
+        let calls = std::mem::take(&mut self.waiting().calls);
+        for waiter in calls.into_values() {
+            // Fails if nobody waits any more.
+            let _ = waiter.reply.send(Err(NoAnswer::Blocked));
+        }
+        self.settled.notify_waiters();
     }
 
     /// Sends a message that no call waits for.
@@ -114,95 +278,87 @@ impl Line {
         deadline: Instant,
     ) -> Result<Vec<u8>, NoAnswer> {
         let sent = tokio::time::timeout_at(deadline, async {
-            let slot = self.slots.acquire().await.map_err(|_| NoAnswer::Ended)?;
-            let (place, answer) = self.place()?;
+            let slot = self.slots.take().await;
+            let (place, answer) = self.place(deadline)?;
             let message = ToChild::Call {
                 id: place.id,
                 call: std::borrow::Cow::Borrowed(call),
             };
             let frame = protocol::frame(&message).map_err(NoAnswer::Unsendable)?;
             let sent = self.outbox.send(frame).await;
-            sent.map_err(|_| NoAnswer::Ended)?;
+            sent.map_err(|_| NoAnswer::Ended(Cause::NotBegun))?;
             Ok((slot, place, answer))
         });
         let (_slot, place, mut answer) = match sent.await {
             Ok(sent) => sent?,
             Err(_) => return Err(NoAnswer::Late),
         };
-        let answered = tokio::time::timeout_at(deadline, &mut answer).await;
-        let Ok(answered) = answered else {
-            self.missed(place, answer);
-            return Err(NoAnswer::Late);
-        };
-        answered.map_err(|_| NoAnswer::Ended)
+        match tokio::time::timeout_at(deadline, &mut answer).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(NoAnswer::Ended(Cause::Unknown)),
+            Err(_) => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+                let blocks = pulse.blocking.contains(&place.id);
+                Err(if blocks {
+                    NoAnswer::Blocked
+                } else {
+                    NoAnswer::Late
+                })
+            }
+        }
     }
 
     /// A number for a call, and where its answer will come.
-    fn place(&self) -> Result<(Place<'_>, oneshot::Receiver<Vec<u8>>), NoAnswer> {
-        let (answer, answered) = oneshot::channel();
+    fn place(&self, deadline: Instant) -> Result<(Place<'_>, oneshot::Receiver<Reply>), NoAnswer> {
+        let (reply, answered) = oneshot::channel();
         let mut waiting = self.waiting();
-        if waiting.closed {
-            return Err(NoAnswer::Ended);
+        if waiting.closed || waiting.blocked {
+            return Err(NoAnswer::Ended(Cause::NotBegun));
         }
         waiting.next += 1;
         let id = waiting.next;
-        waiting.calls.insert(id, answer);
+        let waiter = Waiter {
+            reply,
+            latest: deadline + GRACE,
+            abandoned: false,
+        };
+        waiting.calls.insert(id, waiter);
+        self.asked.store(true, Ordering::Relaxed);
         Ok((Place { line: self, id }, answered))
     }
 
-    /// A deadline has passed: the process must give the call up, which it can if it does not block its threads.
-    fn missed(self: &Arc<Self>, place: Place<'_>, gone: oneshot::Receiver<Vec<u8>>) {
-        let id = place.id;
-        // The place is kept: what comes for it shows that the process still lives.
-        std::mem::forget(place);
-        let told = self.cancel(id);
-        let misses = self.misses.fetch_add(1, Ordering::Relaxed) + 1;
-        if !told || misses >= MISSES {
-            self.hangs.notify_one();
-            return;
-        }
-        let line = Arc::clone(self);
-        tokio::spawn(async move {
-            if tokio::time::timeout(GRACE, gone).await.is_err() {
-                line.hangs.notify_one();
-            }
-        });
-    }
-
-    /// Tells the process that nobody waits for a call; `false` if it takes no messages.
-    fn cancel(&self, id: u64) -> bool {
-        let frame = protocol::frame(&ToChild::Cancel { id });
-        frame.is_ok_and(|frame| self.outbox.try_send(frame).is_ok())
-    }
-
     fn settle(&self, id: u64, answer: Option<Vec<u8>>) {
-        let place = self.waiting().calls.remove(&id);
-        if let (Some(place), Some(answer)) = (place, answer) {
+        let waiter = self.waiting().calls.remove(&id);
+        if let (Some(waiter), Some(answer)) = (waiter, answer) {
             // Fails if nobody waits any more.
-            let _ = place.send(answer);
+            let _ = waiter.reply.send(Ok(answer));
         }
+        self.settled.notify_waiters();
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens until the process ends, answers what it asks, and closes the line.
+    /// Listens until the process ends, answers what it asks, and closes the line. An error: what it says is no message.
     pub(super) async fn listen(
         self: Arc<Self>,
         read: OwnedReadHalf,
         services: Arc<dyn Services>,
         opened: oneshot::Sender<Opened>,
-    ) {
-        // What is no message is as good as an end.
-        let _ = self.hear(read, services, opened).await;
-        let calls = {
+    ) -> io::Result<()> {
+        let heard = self.hear(read, services, opened).await;
+        let waiting = {
             let mut waiting = self.waiting();
+            let left = std::mem::take(&mut *waiting);
             waiting.closed = true;
-            std::mem::take(&mut waiting.calls)
+            left
         };
         // Whoever waits for one of these learns that there is no answer.
-        drop(calls);
+        drop(waiting);
+        self.settled.notify_waiters();
+        heard
     }
 
     async fn hear(
@@ -210,7 +366,7 @@ impl Line {
         read: OwnedReadHalf,
         services: Arc<dyn Services>,
         opened: oneshot::Sender<Opened>,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let mut read = tokio::io::BufReader::new(read);
         let mut opened = Some(opened);
         let indexes = Arc::new(Semaphore::new(INDEXES));
@@ -219,22 +375,31 @@ impl Line {
             match protocol::parse(&frame)? {
                 ToHost::Answer { id, answer } => {
                     self.misses.store(0, Ordering::Relaxed);
-                    self.answered.store(true, Ordering::Relaxed);
                     self.settle(id, Some(answer));
                 }
                 ToHost::Gone { id } => self.settle(id, None),
+                ToHost::Pong { id } => {
+                    let ping = self.waiting().pings.remove(&id);
+                    // Fails if nobody waits any more.
+                    let _ = ping.map(|ping| ping.send(()));
+                }
+                ToHost::Pulse(pulse) => {
+                    *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
+                }
                 ToHost::Log(event) => log.take(&event),
                 ToHost::Opened {
                     opened: result,
                     lacks,
                 } => {
-                    if let Some(opened) = opened.take() {
-                        // Fails if the host gave up opening it.
-                        let _ = opened.send((result, lacks));
-                    }
+                    let twice = || io::Error::new(io::ErrorKind::InvalidData, "it opens twice");
+                    let opened = opened.take().ok_or_else(twice)?;
+                    // Fails if the host gave up opening it.
+                    let _ = opened.send((result, lacks));
                 }
                 ToHost::Index { id, user, data } => {
+                    self.deaf.store(true, Ordering::Relaxed);
                     let permit = Arc::clone(&indexes).acquire_owned().await;
+                    self.deaf.store(false, Ordering::Relaxed);
                     let (line, services) = (Arc::clone(self), Arc::clone(&services));
                     tokio::spawn(async move {
                         let _permit = permit;
@@ -253,7 +418,8 @@ impl Line {
     }
 }
 
-/// A call's place among those that wait; given up when the caller goes away.
+/// A call's place among those that wait. When the caller goes away before the answer has come, the process is told to
+/// give the call up; what comes then shows that it did.
 struct Place<'a> {
     line: &'a Line,
     id: u64,
@@ -261,10 +427,17 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let waits = self.line.waiting().calls.remove(&self.id).is_some();
-        if waits {
-            self.line.cancel(self.id);
+        let mut waiting = self.line.waiting();
+        let Some(waiter) = waiting.calls.get_mut(&self.id) else {
+            return;
+        };
+        waiter.abandoned = true;
+        drop(waiting);
+        if let Ok(frame) = protocol::frame(&ToChild::Cancel { id: self.id }) {
+            // If the process takes no messages, it is ended for that.
+            let _ = self.line.outbox.try_send(frame);
         }
+        self.line.settled.notify_waiters();
     }
 }
 

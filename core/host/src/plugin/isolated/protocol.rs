@@ -30,6 +30,10 @@ pub(super) enum ToChild<'a> {
     Call { id: u64, call: Cow<'a, Call<'a>> },
     /// Nobody waits for the answer any more.
     Cancel { id: u64 },
+    /// Does it live? Asked of the process, not of the plugin.
+    Ping { id: u64 },
+    /// Close the plugin and end.
+    Close,
     /// The answer to [`ToHost::Index`].
     Index { id: u64, index: Result<ObjectIndex> },
 }
@@ -50,6 +54,10 @@ pub(super) enum ToHost {
     },
     /// A call was given up.
     Gone { id: u64 },
+    /// To a ping, by the runtime that polls calls: it has a thread left.
+    Pong { id: u64 },
+    /// To a ping, by a thread that does nothing else.
+    Pulse(Pulse),
     /// The plugin asks for the index of an object.
     Index {
         id: u64,
@@ -59,6 +67,19 @@ pub(super) enum ToHost {
     },
     /// The plugin says something.
     Log(Event),
+}
+
+/// What the calls in a process do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Pulse {
+    /// The number of the ping.
+    pub(super) id: u64,
+    /// Calls that have kept a thread for long.
+    pub(super) blocking: Vec<u64>,
+    /// Calls that no thread has begun with.
+    pub(super) not_begun: Vec<u64>,
+    /// How many threads there are for calls.
+    pub(super) threads: u32,
 }
 
 /// An event of the plugin's log.
@@ -110,14 +131,35 @@ pub(in super::super) enum Call<'a> {
 }
 
 impl Call<'_> {
-    /// Whether it may be made again when the process ended under it: it changes nothing, or changes what it finds in one
-    /// state only. If it was made all the same, it is then a conflict, and whoever put the object looks at it again.
-    pub(super) const fn may_be_made_again(&self) -> bool {
+    /// What it asks about: an address, a calendar user.
+    pub(super) fn subject(&self) -> &str {
         match self {
-            Self::Put(_, _, when) => match when {
-                Cow::Borrowed(when) => !matches!(when, Precondition::Any),
-                Cow::Owned(when) => !matches!(when, Precondition::Any),
-            },
+            Self::Discover(address) | Self::Find(address) => address.as_str(),
+            Self::Authorize(request) => request.recipient.as_str(),
+            Self::AddUser(user) => user.address.as_str(),
+            Self::Users(_) => "",
+            Self::Get(user, _)
+            | Self::Put(user, ..)
+            | Self::Remove(user, ..)
+            | Self::Busy(user, _)
+            | Self::RemoveUser(user)
+            | Self::List(user, _)
+            | Self::Changes(user, _)
+            | Self::Keep(user, _)
+            | Self::Deliver(user, _) => user.as_str(),
+        }
+    }
+
+    /// Whether it may be made again when the process ended under it.
+    ///
+    /// It may if it changes nothing, or changes what it finds in one state only: if the first `put` was made all the
+    /// same, the second is a conflict, and whoever put the object reads it again and finds its change there. A message
+    /// that is kept or handed over for the second time is no worse than what is done otherwise: the sender is told 5.1,
+    /// and sends it again. What is put whatever is there, removed, or made or removed of users, is not made again: it
+    /// could undo what somebody else did meanwhile, or fail as it was done.
+    pub(super) fn may_be_made_again(&self) -> bool {
+        match self {
+            Self::Put(_, _, when) => !matches!(**when, Precondition::Any),
             Self::Discover(..)
             | Self::Authorize(..)
             | Self::Find(..)
@@ -125,12 +167,10 @@ impl Call<'_> {
             | Self::Busy(..)
             | Self::Users(..)
             | Self::List(..)
-            | Self::Changes(..) => true,
-            Self::Remove(..)
-            | Self::AddUser(..)
-            | Self::RemoveUser(..)
+            | Self::Changes(..)
             | Self::Keep(..)
-            | Self::Deliver(..) => false,
+            | Self::Deliver(..) => true,
+            Self::Remove(..) | Self::AddUser(..) | Self::RemoveUser(..) => false,
         }
     }
 }

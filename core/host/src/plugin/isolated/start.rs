@@ -5,8 +5,8 @@
 //! log as standard error; and no environment but what makes it frugal.
 
 use super::{
-    COMMAND,
-    line::{Line, Log, NoAnswer, Opened},
+    COMMAND, alive,
+    line::{Line, Log, NoAnswer, Opened, Trouble},
     protocol::{Event, Opening, ToChild},
 };
 use convoke_sdk::{
@@ -32,8 +32,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// How long a process may take to end when it is told to.
+/// How long a process may take to close its plugin and end when it is told to.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a process may take to end once it has closed its line, and its last words to arrive.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+/// How long a thread for calls may take to answer the first ping.
+const FIRST_PONG: Duration = Duration::from_secs(10);
 /// The longest line of standard error that is logged, in bytes.
 const MAX_LINE: u64 = 4096;
 
@@ -43,6 +47,8 @@ pub(super) struct Recipe {
     pub(super) library: Sealed,
     pub(super) opening: Opening,
     pub(super) services: Arc<dyn Services>,
+    /// Of each call.
+    pub(super) deadline: Duration,
 }
 
 /// A process whose plugin has opened.
@@ -51,7 +57,18 @@ pub(super) struct Running {
     /// What the kernel does not take away, in words.
     pub(super) lacks: Vec<String>,
     process: Child,
-    listener: JoinHandle<()>,
+    /// Ends with the line.
+    listener: JoinHandle<io::Result<()>>,
+    /// Ends with standard error.
+    follower: Option<JoinHandle<()>>,
+}
+
+/// How a process ends.
+pub(super) enum End {
+    /// It has ended, in words.
+    Ended(String),
+    /// Calls are stuck in it: it is to be replaced, and ended when the others are answered.
+    Stuck,
 }
 
 /// Why there is no process.
@@ -71,15 +88,15 @@ impl Recipe {
         let (read, write) = socket.into_split();
         let line = Line::new(write);
         let (opened, opening) = oneshot::channel();
-        if let Some(stderr) = process.stderr.take() {
-            tokio::spawn(follow(stderr, Arc::clone(&self.services)));
-        }
+        let follower = (process.stderr.take())
+            .map(|stderr| tokio::spawn(follow(stderr, Arc::clone(&self.services))));
         let listener = tokio::spawn(listen(&line, read, &self.services, opened));
         let mut running = Running {
             line,
             lacks: Vec::new(),
             process,
             listener,
+            follower,
         };
         let open = ToChild::Open(Cow::Borrowed(&self.opening));
         let sent = running.line.send(&open).await;
@@ -87,10 +104,10 @@ impl Recipe {
         match opening.await {
             Ok((Ok(()), lacks)) => {
                 running.lacks = lacks;
-                Ok(running)
+                running.prove_itself(self.deadline).await
             }
             Ok((Err(refused), _)) => Err(Failed::NotOpened(refused)),
-            Err(_) => Err(Failed::Broken(running.ended().await)),
+            Err(_) => Err(Failed::Broken(running.end().await)),
         }
     }
 
@@ -118,26 +135,65 @@ fn listen(
     read: OwnedReadHalf,
     services: &Arc<dyn Services>,
     opened: oneshot::Sender<Opened>,
-) -> impl Future<Output = ()> + use<> {
+) -> impl Future<Output = io::Result<()>> + use<> {
     Arc::clone(line).listen(read, Arc::clone(services), opened)
 }
 
 impl Running {
-    /// Waits until the process has ended, and says how; or ends it if it hangs.
-    pub(super) async fn ended(&mut self) -> String {
-        tokio::select! {
-            // Fails only if it panicked, and then nobody listens either.
-            _ = &mut self.listener => {}
-            () = self.line.hangs() => {
-                self.kill().await;
-                // It closes the line, so that who waits for an answer is told; then nothing is left to listen to.
-                if tokio::time::timeout(FAREWELL, &mut self.listener).await.is_err() {
-                    self.listener.abort();
+    /// Asks the process a harmless question, so that nobody's call is the first.
+    async fn prove_itself(mut self, deadline: Duration) -> Result<Self, Failed> {
+        let (_, pong) = self.line.ping();
+        match tokio::time::timeout(FIRST_PONG, pong).await {
+            Ok(true) => {
+                if let Some(pid) = self.process.id() {
+                    tokio::spawn(alive::watch(Arc::clone(&self.line), pid, deadline));
                 }
-                return "its process did not keep its deadlines and was ended".to_owned();
+                Ok(self)
+            }
+            Ok(false) => Err(Failed::Broken(self.end().await)),
+            Err(_) => {
+                self.kill().await;
+                let text = "its process opened, but does not answer a ping";
+                Err(Failed::Broken(text.to_owned()))
             }
         }
-        match tokio::time::timeout(FAREWELL, self.process.wait()).await {
+    }
+
+    /// Waits until the process has ended, or is to be.
+    pub(super) async fn ended(&mut self) -> End {
+        let trouble = tokio::select! {
+            heard = &mut self.listener => return End::Ended(self.manner(heard.ok()).await),
+            trouble = self.line.trouble() => trouble,
+        };
+        match trouble {
+            Trouble::Stuck => End::Stuck,
+            Trouble::Lost(why) => {
+                self.kill().await;
+                End::Ended(why)
+            }
+        }
+    }
+
+    /// As [`ended`](Self::ended), of one that nobody calls.
+    async fn end(&mut self) -> String {
+        match self.ended().await {
+            End::Ended(reason) => reason,
+            End::Stuck => {
+                self.kill().await;
+                NOT_IN_TIME.to_owned()
+            }
+        }
+    }
+
+    /// Sees that a process that has closed its line ends; answers how.
+    async fn manner(&mut self, heard: Option<io::Result<()>>) -> String {
+        if let Some(Err(nonsense)) = heard
+            && nonsense.kind() == io::ErrorKind::InvalidData
+        {
+            self.kill().await;
+            return format!("its process said what is no message ({nonsense}) and was ended");
+        }
+        match tokio::time::timeout(LAST_BREATH, self.process.wait()).await {
             Ok(Ok(status)) => format!("its process {}", manner(status)),
             Ok(Err(error)) => format!("its process cannot be waited for: {error}"),
             Err(_) => {
@@ -147,31 +203,49 @@ impl Running {
         }
     }
 
-    /// Tells the process to close the plugin and end, and waits until it has.
-    pub(super) async fn close(self) {
-        let Self {
-            line,
-            mut process,
-            listener,
-            ..
-        } = self;
-        // With the last sender gone the process reads the end of the line. The listener holds one too.
-        listener.abort();
-        drop((line, listener));
-        if tokio::time::timeout(FAREWELL, process.wait())
-            .await
-            .is_err()
-        {
-            // Fails only if it has ended meanwhile.
-            let _ = process.kill().await;
+    /// Waits for the answers that are still waited for, as long as they may take, and ends the process.
+    pub(super) async fn finish(mut self, longest: Duration) -> &'static str {
+        tokio::select! {
+            // Whatever it was: it ends now.
+            _ = tokio::time::timeout(longest, self.line.quiet()) => {}
+            _ = &mut self.listener => {}
         }
+        self.kill().await;
+        NOT_IN_TIME
     }
 
-    async fn kill(&mut self) {
+    /// Tells the process to close the plugin and end, and waits until it has, and what it said meanwhile has arrived.
+    pub(super) async fn close(mut self) {
+        let closed = tokio::time::timeout(FAREWELL, async {
+            // Fails only if the process has ended.
+            let _ = self.line.send(&ToChild::Close).await;
+            self.process.wait().await
+        });
+        if closed.await.is_err() {
+            tracing::warn!(
+                event = "plugin-not-closed",
+                "the process of a plugin did not close in {FAREWELL:?} and was ended"
+            );
+            self.kill().await;
+        }
+        let last_words = async {
+            let _ = (&mut self.listener).await;
+            if let Some(follower) = self.follower.take() {
+                let _ = follower.await;
+            }
+        };
+        // Somebody else may hold the other ends.
+        let _ = tokio::time::timeout(LAST_BREATH, last_words).await;
+    }
+
+    pub(super) async fn kill(&mut self) {
         // Fails only if it has ended.
         let _ = self.process.kill().await;
     }
 }
+
+/// What is said of a process that was ended, as calls were stuck in it.
+pub(super) const NOT_IN_TIME: &str = "its process did not keep its deadlines and was ended";
 
 /// How a process ended, in words.
 fn manner(status: ExitStatus) -> String {
@@ -247,7 +321,8 @@ async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) {
 impl From<NoAnswer> for Error {
     fn from(none: NoAnswer) -> Self {
         match none {
-            NoAnswer::Ended => Self::unavailable("its process ended before it answered"),
+            NoAnswer::Ended(_) => Self::unavailable("its process ended before it answered"),
+            NoAnswer::Blocked => Self::unavailable("it blocks the thread that it was given"),
             NoAnswer::Late => Self::unavailable("no answer in time"),
             NoAnswer::Unsendable(error) | NoAnswer::Nobody(error) => error,
         }

@@ -1,8 +1,10 @@
 //! System calls, by a seccomp filter: what is not listed here fails with EPERM.
 //!
 //! The list is what Rust, tokio, the C library and an embedded database need for files, threads, timers and the sockets
-//! they are granted. Not on it: other programs and processes, mounts, keys, BPF, `io_uring`, `memfd`, tracing, clocks,
-//! anything that changes limits, owners or the modes of files by path.
+//! they are granted. Not on it: other programs and processes, mounts, keys, BPF, `io_uring`, `memfd`, System V's shared
+//! memory, tracing, clocks, anything that changes limits, owners or the modes of files by path. Of what is on it, taken
+//! away by arguments: files that run as their owner or group, signals sent by the kernel on somebody's behalf, and memory
+//! that no limit counts.
 
 use crate::plugin::Connect;
 use seccompiler::{
@@ -18,13 +20,12 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_brk,
     libc::SYS_madvise,
     libc::SYS_mincore,
-    libc::SYS_mmap,
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_msync,
     libc::SYS_munmap,
-    // threads, signals to itself, the end. `clone3` is answered by `unknown`.
-    libc::SYS_clone3,
+    // threads, signals to itself, the end
+    libc::SYS_clone3, // answered by `unknown`
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
@@ -80,8 +81,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_faccessat2,
     libc::SYS_fadvise64,
     libc::SYS_fallocate,
-    libc::SYS_fchmod,
-    libc::SYS_fcntl,
     libc::SYS_fdatasync,
     libc::SYS_flock,
     libc::SYS_fstat,
@@ -95,10 +94,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_inotify_rm_watch,
     libc::SYS_linkat,
     libc::SYS_lseek,
-    libc::SYS_mkdirat,
     libc::SYS_newfstatat,
-    libc::SYS_openat,
-    libc::SYS_openat2,
+    libc::SYS_openat2, // answered by `unknown`
     libc::SYS_pread64,
     libc::SYS_preadv,
     libc::SYS_preadv2,
@@ -150,8 +147,6 @@ const OLDER: &[libc::c_long] = &[
     libc::SYS_getdents,
     libc::SYS_link,
     libc::SYS_lstat,
-    libc::SYS_mkdir,
-    libc::SYS_open,
     libc::SYS_pipe,
     libc::SYS_poll,
     libc::SYS_readlink,
@@ -177,6 +172,27 @@ const ASKED: [libc::Ioctl; 5] = [
     libc::FIONBIO,
     libc::FIOCLEX,
 ];
+/// What `fcntl` may do besides setting flags: not whom signals go to, not the size of pipes, no leases. `F_SETFL` is
+/// looked at by itself.
+const CONTROLLED: [libc::c_int; 13] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_GETLK,
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_OFD_GETLK,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
+    libc::F_GETPIPE_SZ,
+    libc::F_GET_SEALS,
+];
+/// Mode bits that make others run a file as its owner or group.
+const SET_ID: u64 = 0o6000;
+/// What makes a file, so that there is a mode: without it, that argument may hold anything.
+const MAKES_FILES: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
 /// What `prctl` may do: names for threads and for memory.
 const NAMED: [libc::c_int; 3] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
 
@@ -210,10 +226,11 @@ pub(super) fn confine(connect: &Connect) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// `clone3` hides what it makes from a filter, so it is unknown here: the C library then takes `clone`, whose flags are
-/// seen.
+/// `clone3` and `openat2` hide what they make from a filter, so they are unknown here: programs then take `clone` and
+/// `openat`, whose flags are seen.
 fn unknown(machine: TargetArch) -> seccompiler::Result<BpfProgram> {
-    let rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let hidden = [libc::SYS_clone3, libc::SYS_openat2];
+    let rules = hidden.into_iter().map(|call| (call, Vec::new())).collect();
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
@@ -235,6 +252,10 @@ fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfPro
         rules.insert(call, any?);
         Ok(())
     };
+    for (call, arguments) in files() {
+        allow(call, arguments)?;
+    }
+    allow(libc::SYS_mmap, mappings())?;
     let itself = u64::from(std::process::id());
     allow(libc::SYS_tgkill, vec![vec![is(0, itself)]])?;
     let thread = number(libc::CLONE_THREAD);
@@ -272,6 +293,45 @@ fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfPro
         machine,
     )?;
     Ok(filter.try_into()?)
+}
+
+/// Calls that make files or change how they behave, with what their arguments may be.
+fn files() -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
+    let plain = |mode| vec![vec![has(mode, SET_ID, 0)]];
+    // Without a new file, or with a mode that is harmless.
+    let opened = |flags, mode| {
+        vec![
+            vec![has(flags, number(MAKES_FILES), 0)],
+            vec![has(mode, SET_ID, 0)],
+        ]
+    };
+    let mut controlled: Vec<_> = CONTROLLED
+        .iter()
+        .map(|command| vec![is(1, number(*command))])
+        .collect();
+    // Not to be told of input by signals.
+    controlled.push(vec![
+        is(1, number(libc::F_SETFL)),
+        has(2, number(libc::O_ASYNC), 0),
+    ]);
+    vec![
+        (libc::SYS_fchmod, plain(1)),
+        (libc::SYS_mkdirat, plain(2)),
+        (libc::SYS_openat, opened(2, 3)),
+        (libc::SYS_fcntl, controlled),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_mkdir, plain(1)),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, opened(1, 2)),
+    ]
+}
+
+/// What `mmap` may make: memory of its own, which a limit counts, or a view of a file. Memory that is shared without a
+/// file, that grows like a stack, or that is huge is counted by no limit.
+fn mappings() -> Vec<Vec<Condition>> {
+    let uncounted = number(libc::MAP_GROWSDOWN | libc::MAP_HUGETLB);
+    let without = |flag| vec![has(3, uncounted | number(flag), 0)];
+    vec![without(libc::MAP_SHARED), without(libc::MAP_ANONYMOUS)]
 }
 
 /// A condition on an argument: all of some bits have a value.

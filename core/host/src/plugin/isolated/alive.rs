@@ -1,0 +1,98 @@
+//! Whether a process lives: asked of the process itself, by a ping, and never judged by the calls of others.
+//!
+//! A call that blocks its thread leaves the other threads to other calls. When none is left, the ping is not answered,
+//! and the pulse says which calls block them: the others are asked again on another process, beside which this one
+//! finishes. So it is with a call that is not given up in time. A process that does not even have a pulse is ended.
+
+use super::line::{Line, Trouble};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// How often a process with calls on their way is looked at.
+const BUSY: Duration = Duration::from_millis(250);
+/// How often one without is.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long calls may block all threads: a third of their deadline, but no longer than this.
+const BLOCKED: Duration = Duration::from_secs(3);
+/// How long a process may take to answer at all; a machine may be busy.
+const SILENT: Duration = Duration::from_secs(4);
+/// The most threads: those for calls, the plugin's own, and all that a plugin's tokio makes for what blocks.
+const THREADS: u32 = 768;
+
+/// Looks at the process `pid` at the other end of `line`, as long as it is there; `deadline` is that of its calls.
+pub(super) async fn watch(line: Arc<Line>, pid: u32, deadline: Duration) {
+    let patience = (deadline / 3).min(BLOCKED);
+    loop {
+        sleep(if line.is_busy() { BUSY } else { IDLE }).await;
+        if line.is_closed() {
+            return;
+        }
+        if let Some(threads) = threads(pid).filter(|threads| *threads > THREADS) {
+            let text =
+                format!("its process had {threads} threads, more than {THREADS}, and was ended");
+            line.is_in_trouble(Trouble::Lost(text));
+            return;
+        }
+        line.look_for_stuck_calls();
+        if line.is_busy()
+            && let Some(trouble) = examine(&line, patience).await
+        {
+            line.is_in_trouble(trouble);
+        }
+    }
+}
+
+/// Pings; answers what is wrong, if so.
+async fn examine(line: &Line, patience: Duration) -> Option<Trouble> {
+    let (id, pong) = line.ping();
+    tokio::pin!(pong);
+    let mut waited = Duration::ZERO;
+    loop {
+        // The line may close meanwhile: others see to that.
+        if timeout(BUSY, &mut pong).await.is_ok() {
+            return None;
+        }
+        line.look_for_stuck_calls();
+        // What it has said may wait for us.
+        if !line.is_deaf() {
+            waited += BUSY;
+        }
+        let pulse = line.pulse(id);
+        if let Some(pulse) = &pulse {
+            let all = pulse.blocking.len() >= pulse.threads as usize;
+            if (all && waited >= patience) || waited >= SILENT {
+                line.release_all_but(pulse);
+                return Some(Trouble::Stuck);
+            }
+        } else if waited >= SILENT {
+            let why = "its process did not answer a ping and was ended";
+            return Some(Trouble::Lost(why.to_owned()));
+        }
+        if waited >= patience {
+            // What calls do now, not what they did then.
+            drop(line.ping());
+        }
+    }
+}
+
+/// How many threads a process has.
+fn threads(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything, but after its end come numbers.
+    let (_, numbers) = stat.rsplit_once(')')?;
+    numbers.split_whitespace().nth(17)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn threads_are_counted() {
+        let before = super::threads(std::process::id()).unwrap();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || ended.recv());
+        let now = super::threads(std::process::id()).unwrap();
+        assert!(before >= 1 && now >= 2, "{before}, {now}");
+        drop(end);
+        let _ = thread.join().unwrap();
+    }
+}

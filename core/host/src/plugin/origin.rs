@@ -1,0 +1,80 @@
+//! On whose behalf plugins are asked.
+//!
+//! Anybody may send what a plugin cannot stand. So failures, and places in the queue of a plugin's process, are counted
+//! by origin: whoever breaks a plugin again and again is kept away from it, and nobody else is.
+
+use convoke_sdk::{CalendarAddress, Proof};
+use std::{future::Future, sync::Arc};
+
+tokio::task_local! {
+    static CURRENT: Origin;
+}
+
+/// Who caused a call: the registrable domain of a peer, or one of our own people.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin(Arc<str>);
+
+impl Origin {
+    /// The origin of a message. What the peer proved covers its originator, so the originator's domain is what was
+    /// proven; of those who hand in messages here, each user is an origin of its own.
+    pub(crate) fn of(originator: &CalendarAddress, proofs: &[Proof]) -> Self {
+        let submitted = |proof: &Proof| matches!(proof, Proof::Submission(_));
+        if proofs.iter().any(submitted) {
+            return Self(originator.as_str().into());
+        }
+        match originator.domain() {
+            // Sub-domains cost nothing.
+            Ok(domain) => Self(
+                psl::domain_str(domain.as_str())
+                    .unwrap_or(domain.as_str())
+                    .into(),
+            ),
+            Err(_) => Self(originator.as_str().into()),
+        }
+    }
+
+    /// The origin of the calls that the current task makes; `None` for the host's own.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Who it is, for people.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Makes the calls of `work` on behalf of this origin.
+    pub(crate) fn ask<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        CURRENT.scope(self, work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sub_domains_are_one_origin_and_our_own_people_are_many() {
+        let origin = |address: &str, submitted: bool| {
+            let address: CalendarAddress = address.parse().unwrap();
+            let proof = submitted.then(|| Proof::Submission(address.clone()));
+            Origin::of(&address, proof.as_slice())
+        };
+        for (address, submitted, expected) in [
+            ("mailto:a@example.com", false, "example.com"),
+            ("mailto:b@x.y.example.com", false, "example.com"),
+            ("mailto:b@x.example.co.uk", false, "example.co.uk"),
+            ("mailto:a@example.org", true, "mailto:a@example.org"),
+        ] {
+            assert_eq!(origin(address, submitted).as_str(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_have_the_origin_of_the_task_around_them() {
+        assert_eq!(Origin::current(), None);
+        let origin = Origin("example.com".into());
+        let seen = origin.clone().ask(async { Origin::current() }).await;
+        assert_eq!(seen, Some(origin));
+    }
+}
