@@ -126,7 +126,7 @@ pub use policy::{
 };
 pub use store::{
     Busy, CalendarUser, Changes, Cursor, Delivery, KeptMessage, Listing, NewObject, NewUser,
-    ObjectSummary, Page, Precondition, Store, StoredObject, UserKind,
+    ObjectSummary, Page, Precondition, Room, Store, StoredObject, UserKind,
 };
 
 pub use {jiff, serde, tracing};

@@ -193,6 +193,8 @@ pub struct Grant {
     pub detail: Detail,
     /// How often whoever proved to speak for the originator may make use of it; the host counts.
     pub rate: Option<RateLimit>,
+    /// How much one sender may send to one recipient of it; the host counts, by the sender's address.
+    pub quota: Option<RateLimit>,
     /// What becomes of an answer (REPLY) from somebody whom the organizer has not invited (RFC 5546 §3.2.2.6). Where no
     /// policy says anything, it is refused.
     pub uninvited: Option<Uninvited>,
@@ -208,11 +210,12 @@ pub enum Uninvited {
     Refuse,
 }
 
-/// How often a domain may be allowed something.
+/// How often a domain, or one of its users for one recipient, may be allowed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimit {
-    /// So many recipients in so long, for all users of one registrable domain together (whatever its sub-domains).
+    /// So many recipients in so long, for all users of one registrable domain together (whatever its sub-domains); as a quota,
+    /// so many messages.
     pub rate: Rate,
     /// What is counted together, a number of the policy's choice: the number of a rule.
     pub bucket: u32,
@@ -236,6 +239,7 @@ impl Grant {
         Self {
             detail: self.detail.max(other.detail),
             rate: self.rate.or(other.rate),
+            quota: self.quota.or(other.quota),
             uninvited: self.uninvited.max(other.uninvited),
         }
     }

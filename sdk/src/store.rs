@@ -1,6 +1,7 @@
 //! Stores: where calendars live.
 
 use crate::{CalendarAddress, Error, Host, Result};
+use convoke_abi::store::message;
 use convoke_types::{BusySpan, Etag, ObjectIndex, TimeRange, Uid, UserId};
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -163,7 +164,9 @@ pub trait Store: Sized + Send + Sync + 'static {
         std::future::ready(Err(Error::unsupported("this store does not track changes")))
     }
 
-    /// Keeps a message for the person to decide on (a COUNTER, for example).
+    /// Keeps a message for the person to decide on (a COUNTER, for example), in the place of an earlier one of the same
+    /// originator, UID, [instance](KeptMessage::instance) and method. `Conflict` if it takes more
+    /// [room](KeptMessage::room) than there is; then nothing changes.
     fn keep(&self, user: &UserId, message: KeptMessage) -> impl Future<Output = Result<()>> + Send {
         let _ = (user, message);
         std::future::ready(Err(Error::unsupported("this store keeps no messages")))
@@ -452,6 +455,57 @@ pub struct KeptMessage {
     /// iCalendar with METHOD.
     #[cfg_attr(feature = "host", serde(with = "serde_bytes"))]
     pub data: Vec<u8>,
+    /// Further facts by name, for what has no field yet.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// How much may be kept for a calendar user, in bytes of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub total: u64,
+    /// From the originator of the message at hand.
+    pub of_sender: u64,
+}
+
+impl KeptMessage {
+    /// The same message, about these instances of its object: a text that is the same for the same ones.
+    #[must_use]
+    pub fn about(self, instance: &str) -> Self {
+        self.with(message::INSTANCE, instance)
+    }
+
+    /// The same message, for which there is so much room.
+    #[must_use]
+    pub fn within(self, room: Room) -> Self {
+        self.with(message::ROOM, &room.total.to_string())
+            .with(message::ROOM_OF_SENDER, &room.of_sender.to_string())
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.attributes.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Which instances of its object it is about, as a text that can be compared; empty for the whole.
+    pub fn instance(&self) -> &str {
+        self.attribute(message::INSTANCE).unwrap_or_default()
+    }
+
+    /// How much may be kept, this message included; `None` if the host does not say.
+    pub fn room(&self) -> Option<Room> {
+        Some(Room {
+            total: self.attribute(message::ROOM)?.parse().ok()?,
+            of_sender: self.attribute(message::ROOM_OF_SENDER)?.parse().ok()?,
+        })
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        attributes
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
+    }
 }
 
 /// What became of a message handed to a store whole.

@@ -25,13 +25,22 @@ pub fn unavailable(
     range: TimeRange,
     limits: &Limits,
 ) -> Result<Vec<BusySpan>, RecurrenceError> {
+    unavailable_within(calendars, owner, range, &mut Work::of(limits.work))
+}
+
+/// The same, out of a budget that serves other questions too.
+pub fn unavailable_within(
+    calendars: &[Calendar],
+    owner: Option<&Owner>,
+    range: TimeRange,
+    work: &mut Work,
+) -> Result<Vec<BusySpan>, RecurrenceError> {
     let mut layers = Vec::new();
-    let mut work = Work::of(limits.work);
     for calendar in calendars {
         let zones = Zones::of(calendar, own_zone(owner));
         let components = calendar.root().components.iter();
         for component in components.filter(|it| it.is("VAVAILABILITY")) {
-            layers.extend(Layer::of(component, &zones, range, &mut work)?);
+            layers.extend(Layer::of(component, &zones, range, work)?);
         }
     }
     // RFC 7953 §4: of one priority, the type that wins is painted last.

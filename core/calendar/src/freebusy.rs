@@ -6,22 +6,23 @@
 //! time is spoken for until the owner decides. A to-do takes no time; a VFREEBUSY that is stored takes what it states.
 
 mod message;
+mod table;
 
 pub use message::{answer, read_answer, request};
 
+pub(crate) use table::Table;
+
 use crate::{
     itip::{Owner, PartStat},
-    recurrence::{Instance, RecurrenceError, Series},
+    recurrence::RecurrenceError,
     rule::Work,
     time::{Period, values},
     tree::{Calendar, Component, Limits, Property},
     zone::Zones,
 };
-use convoke_types::{BusySpan, BusyType, TimeRange, merge};
-use jiff::tz::TimeZone;
-
-/// The most spans of one object; more are refused, as nobody can be busy so often.
-const MAX_SPANS: usize = 200_000;
+use convoke_types::{BusySpan, BusyType, TimeRange};
+use jiff::{SignedDuration, tz::TimeZone};
+use table::Spans;
 
 /// When a calendar object makes its owner busy in `range`: clipped, sorted, merged within a type.
 ///
@@ -33,24 +34,83 @@ pub fn busy(
     range: TimeRange,
     limits: &Limits,
 ) -> Result<Vec<BusySpan>, RecurrenceError> {
-    let zones = Zones::of(calendar, own_zone(owner));
-    let events = of_kind(calendar, "VEVENT");
-    let mut work = Work::of(limits.work);
+    Table::of(calendar, owner)?.spans(range, &mut Work::of(limits.work))
+}
+
+/// When several objects of one calendar user take time in `range`, as [`busy`] tells of one; one budget serves all.
+///
+/// Nobody is called free who may not be: where the work runs out, the rest of the range counts as BUSY for the object
+/// at hand and for those behind it, from when they begin.
+pub fn taken(
+    objects: &[Calendar],
+    owner: Option<&Owner>,
+    range: TimeRange,
+    work: &mut Work,
+) -> Taken {
+    let mut taken = Taken::default();
     let mut spans = Spans::within(range);
-    // What takes no time is not expanded, whatever its rule.
-    if of_kind(calendar, "VEVENT").any(|event| kind(event, owner).is_some()) {
-        for series in Series::all(events, &zones)? {
-            series.walk(range, &mut work, &mut |instance| {
-                spans.add(span(&instance, owner));
-            })?;
+    let mut costly = Vec::new();
+    // Half of the work is shared out first, so that one object that takes more than there is costs the others nothing.
+    let share = match objects.len() {
+        0 | 1 => 0,
+        several => work.left() / 2 / several,
+    };
+    for (place, object) in objects.iter().enumerate() {
+        match Table::of(object, owner) {
+            Ok(table) => {
+                if !table.add_to(&mut spans, &mut work.share(share)) {
+                    costly.push((place, table));
+                }
+            }
+            Err(error) => taken.left_out.push((place, error)),
         }
     }
-    for component in of_kind(calendar, "VFREEBUSY") {
-        for span in stated(component, &zones)? {
-            spans.add(Some(span));
+    for (place, table) in costly {
+        if !table.add_all_to(&mut spans, work) {
+            taken.cut_short.push(place);
         }
     }
-    spans.merged()
+    taken.spans = spans.merged();
+    taken
+}
+
+/// Busy time of several objects, and what there is to say about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Clipped, sorted, merged within a type.
+    pub spans: Vec<BusySpan>,
+    /// Objects, by their place, that take more work than was left: they count as BUSY where nobody looked.
+    pub cut_short: Vec<usize>,
+    /// Objects, by their place, whose times cannot be understood: they take no time.
+    pub left_out: Vec<(usize, RecurrenceError)>,
+}
+
+/// At most so many spans, sorted and merged within a type: where there are more, those of a type that lie close together
+/// become one, which takes the time between them. Nobody is called free who is not.
+pub fn coarser(mut spans: Vec<BusySpan>, most: usize) -> Vec<BusySpan> {
+    let mut gap = SignedDuration::from_mins(1);
+    while spans.len() > most.max(3) {
+        let mut last: [Option<usize>; 3] = [None; 3];
+        let mut joined: Vec<BusySpan> = Vec::with_capacity(spans.len());
+        for span in spans {
+            let last = &mut last[span.kind as usize];
+            let near =
+                last.filter(|&at| span.range.start().duration_since(joined[at].range.end()) < gap);
+            let whole = near.and_then(|at| {
+                let end = joined[at].range.end().max(span.range.end());
+                Some((at, TimeRange::new(joined[at].range.start(), end).ok()?))
+            });
+            if let Some((at, range)) = whole {
+                joined[at].range = range;
+            } else {
+                *last = Some(joined.len());
+                joined.push(span);
+            }
+        }
+        spans = joined;
+        gap = gap.saturating_mul(2);
+    }
+    spans
 }
 
 fn of_kind<'c>(calendar: &'c Calendar, kind: &'static str) -> impl Iterator<Item = &'c Component> {
@@ -58,49 +118,9 @@ fn of_kind<'c>(calendar: &'c Calendar, kind: &'static str) -> impl Iterator<Item
     components.filter(move |component| component.is(kind))
 }
 
-/// Busy time as it is found; merged now and then, so that a minutely meeting of a minute takes little memory.
-struct Spans {
-    range: TimeRange,
-    spans: Vec<BusySpan>,
-    merge_at: usize,
-}
-
-impl Spans {
-    const fn within(range: TimeRange) -> Self {
-        Self {
-            range,
-            spans: Vec::new(),
-            merge_at: 4096,
-        }
-    }
-
-    fn add(&mut self, span: Option<BusySpan>) {
-        self.spans.extend(span);
-        if self.spans.len() >= self.merge_at {
-            self.spans = merge(std::mem::take(&mut self.spans), self.range);
-            self.merge_at = 2 * self.spans.len().max(2048);
-        }
-    }
-
-    fn merged(self) -> Result<Vec<BusySpan>, RecurrenceError> {
-        let spans = merge(self.spans, self.range);
-        if spans.len() > MAX_SPANS {
-            return Err(RecurrenceError::TooMany(MAX_SPANS));
-        }
-        Ok(spans)
-    }
-}
-
 /// The zone of dates and floating times.
 pub(crate) fn own_zone(owner: Option<&Owner>) -> TimeZone {
     owner.map_or(TimeZone::UTC, |owner| owner.timezone.clone())
-}
-
-/// The time that an instance takes, if any.
-pub(crate) fn span(instance: &Instance, owner: Option<&Owner>) -> Option<BusySpan> {
-    let kind = kind(instance.component, owner)?;
-    let range = TimeRange::new(instance.start, instance.end).ok()?;
-    Some(BusySpan { range, kind })
 }
 
 fn kind(event: &Component, owner: Option<&Owner>) -> Option<BusyType> {

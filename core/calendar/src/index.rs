@@ -5,11 +5,11 @@
 //! everywhere and has no spans: it only makes sense together with the others.
 
 use crate::{
-    freebusy::{busy, own_zone},
+    freebusy::Table,
     itip::Owner,
-    recurrence::{RecurrenceError, Series},
+    recurrence::RecurrenceError,
+    rule::Work,
     tree::{Calendar, Limits, Property},
-    zone::Zones,
 };
 use convoke_types::{ObjectIndex, TimeRange, Uid};
 use jiff::Timestamp;
@@ -34,9 +34,14 @@ pub enum IndexError {
 /// The most spans kept of one object; with more the object itself is the shorter answer.
 const MAX_SPANS: usize = 10_000;
 
+/// Steps that the index of one object may take: enough for what comes every hour over three years. What is rarer asked
+/// for than it takes to work out is worked out when it is asked for.
+const WORK: usize = 200_000;
+
 /// Describes one object of `owner`; what repeats is expanded within `horizon`.
 ///
-/// What ends is told whole, wherever it lies, if that is at most 10,000 spans.
+/// What ends is told whole, wherever it lies, if that is at most 10,000 spans. What takes much work (an event of every
+/// minute) is not told at all but open everywhere, so that it costs only whoever asks for its time.
 ///
 /// ```
 /// use convoke_calendar::{index::index, tree::{Calendar, Limits}};
@@ -73,37 +78,29 @@ pub fn index(
     if index.component == "VAVAILABILITY" {
         return Ok(open_everywhere(index));
     }
-    let zones = Zones::of(calendar, own_zone(owner));
-    let events = calendar.main_components().filter(|it| it.is("VEVENT"));
-    let series = Series::all(events, &zones)?;
-    if !series.iter().any(Series::is_endless) {
-        match busy(calendar, owner, TimeRange::ALL, limits) {
+    let table = Table::of(calendar, owner)?;
+    let work = || Work::of(limits.work.min(WORK));
+    if !table.is_endless() {
+        match table.spans(TimeRange::ALL, &mut work()) {
             Ok(spans) if spans.len() <= MAX_SPANS => return Ok(ObjectIndex { spans, ..index }),
             Ok(_) | Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let spans = match busy(calendar, owner, horizon, limits) {
+    let spans = match table.spans(horizon, &mut work()) {
         Ok(spans) if spans.len() <= MAX_SPANS => spans,
-        Ok(_) | Err(RecurrenceError::TooMany(_)) => return Ok(open_everywhere(index)),
+        Ok(_) | Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => {
+            return Ok(open_everywhere(index));
+        }
         Err(error) => return Err(error.into()),
     };
-    let begins = series.iter().map(|series| begins(series, horizon));
-    let begins = begins.min().unwrap_or(horizon.start());
+    let begins = table.begins().unwrap_or(horizon.start());
     Ok(ObjectIndex {
         spans,
         open_before: (begins < horizon.start()).then_some(horizon.start()),
         open_after: Some(horizon.end()),
         ..index
     })
-}
-
-/// Nothing that a series takes lies before.
-fn begins(series: &Series, horizon: TimeRange) -> Timestamp {
-    // Dates and overrides may lie anywhere; a series without a main component has only those.
-    let implied = series.begins().unwrap_or(Timestamp::MIN);
-    let apart = series.earliest_apart().unwrap_or(horizon.start());
-    implied.min(apart)
 }
 
 /// The store always hands the object back.

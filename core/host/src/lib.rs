@@ -18,6 +18,7 @@
 //! | [`throttle`] | who may ask again, and when |
 //! | [`registrable`] | which domains are public suffixes, and who speaks for whom |
 //! | [`trusted_certificates`] | certificates and authorities that the administrator listed |
+//! | [`labour`] | what takes long, off the threads that answer everybody |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
@@ -30,6 +31,7 @@ pub mod delivery;
 mod demo;
 pub mod dns;
 pub mod keys;
+pub mod labour;
 pub mod outgoing;
 pub mod plugin;
 pub mod probe;

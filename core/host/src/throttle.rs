@@ -5,8 +5,9 @@
 
 use crate::registrable::registrable;
 use convoke_sdk::Proof;
-use convoke_types::{Domain, Rate};
+use convoke_types::{CalendarAddress, Domain, Rate};
 use governor::{Quota, RateLimiter, clock::Clock, state::keyed::DefaultKeyedStateStore};
+use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     fmt,
@@ -42,6 +43,32 @@ pub struct Paces {
     pub peers: Throttles<Peer>,
     /// What policies allow only so often.
     pub allowances: Throttles<Allowed>,
+    /// What policies allow one sender to send to one recipient.
+    pub quotas: Throttles<Pair>,
+}
+
+/// A sender and a recipient under one rule, as a digest: there may be many, and addresses are as long as strangers like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pair([u8; 16]);
+
+impl Pair {
+    /// What `policy` counts together in `bucket` of what `originator` sends to `recipient`.
+    pub fn new(
+        (policy, bucket): (&str, u32),
+        originator: &CalendarAddress,
+        recipient: &CalendarAddress,
+    ) -> Self {
+        let mut digest = Sha256::new();
+        let user = |address: &CalendarAddress| address.as_str().to_ascii_lowercase();
+        for part in [policy, &user(originator), &user(recipient)] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.update(bucket.to_be_bytes());
+        let mut pair = [0; 16];
+        pair.copy_from_slice(&digest.finalize()[..16]);
+        Self(pair)
+    }
 }
 
 /// What is counted together of what a policy allows.

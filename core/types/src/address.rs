@@ -175,6 +175,24 @@ impl CalendarAddress {
         self.uri.strip_prefix("mailto:").unwrap_or(&self.uri)
     }
 
+    /// Whether a text, as it stands in a calendar, is an address of the same calendar user.
+    ///
+    /// As [`same_user`](Self::same_user) of what [`new`](Self::new) reads, but most texts need not be read for it.
+    ///
+    /// ```
+    /// let bo = convoke_types::CalendarAddress::new("mailto:bo@example.org")?;
+    /// assert!(bo.is_written_as("MAILTO:Bo@Example.org") && bo.is_written_as("mailto:b%6f@example.org"));
+    /// assert!(!bo.is_written_as("mailto:bob@example.org") && !bo.is_written_as("Bo"));
+    /// # Ok::<(), convoke_types::InvalidAddress>(())
+    /// ```
+    pub fn is_written_as(&self, text: &str) -> bool {
+        let text = text.trim();
+        if is_plain(text) {
+            return self.uri.eq_ignore_ascii_case(text);
+        }
+        Self::new(text).is_ok_and(|address| self.same_user(&address))
+    }
+
     /// Whether both name the same calendar user as people see it: like `==`, but the case of a `mailto:` local
     /// part does not count.
     pub fn same_user(&self, other: &Self) -> bool {
@@ -184,6 +202,16 @@ impl CalendarAddress {
             self == other
         }
     }
+}
+
+/// Whether a text is a `mailto:` address that reading it would change in nothing but case, or refuse.
+fn is_plain(text: &str) -> bool {
+    let scheme = text.get(.."mailto:".len());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+        && !text.ends_with('.')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'?' | b'#'))
 }
 
 fn split_scheme(text: &str) -> Option<(&str, &str)> {

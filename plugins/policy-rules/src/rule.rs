@@ -39,6 +39,7 @@ struct Written {
     via: Option<OneOf<Via>>,
     detail: Option<Shown>,
     rate: Option<Rate>,
+    quota: Option<Rate>,
     uninvited: Option<Guests>,
     dnssec: Option<OneOf<Validated>>,
 }
@@ -55,10 +56,12 @@ impl Written {
                     Guests::Accept => Uninvited::Accept,
                     Guests::Refuse => Uninvited::Refuse,
                 });
-                grant.rate = self.rate.map(|rate| RateLimit {
+                let limit = |rate| RateLimit {
                     rate,
                     bucket: number,
-                });
+                };
+                grant.rate = self.rate.map(limit);
+                grant.quota = self.quota.map(limit);
                 (about, Decision::Allow(grant))
             }
             (None, Some(_)) if self.detail.is_some() => {
@@ -66,6 +69,9 @@ impl Written {
             }
             (None, Some(_)) if self.rate.is_some() => {
                 return Err("denies, so `rate` has nothing to limit: remove it or write `allow`");
+            }
+            (None, Some(_)) if self.quota.is_some() => {
+                return Err("denies, so `quota` has nothing to limit: remove it or write `allow`");
             }
             (None, Some(_)) if self.uninvited.is_some() => {
                 return Err("denies, so `uninvited` says nothing: remove it or write `allow`");

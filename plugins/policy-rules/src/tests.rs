@@ -39,6 +39,11 @@ async fn decide(rules: &str, asked: &str) -> String {
         }) => {
             format!("allow {} of rule {}", limit.rate, limit.bucket)
         }
+        Decision::Allow(Grant {
+            quota: Some(limit), ..
+        }) => {
+            format!("allow {} each of rule {}", limit.rate, limit.bucket)
+        }
         Decision::Allow(_) => "allow".to_owned(),
         Decision::Deny(reason) => reason,
         Decision::Abstain => "abstain".to_owned(),
@@ -144,6 +149,11 @@ async fn the_first_rule_that_matches_decides() {
             "allow 10/min of rule 2",
         ),
         (
+            r#"{ allow = "any", quota = "100/day" }"#,
+            LOOK,
+            "allow 100/d each of rule 1",
+        ),
+        (
             r#"{ deny = "any", from = "*@example.com" }, { allow = "any" }"#,
             LOOK,
             "rule 1 denies it",
@@ -222,7 +232,12 @@ async fn a_wrong_rule_is_named_by_its_number() {
             r#"{ deny = "any", rate = "1/s" }"#,
             "rule 1 (counting from 1) denies",
         ),
+        (
+            r#"{ deny = "any", quota = "1/day" }"#,
+            "`quota` has nothing to limit",
+        ),
         (r#"{ allow = "any", rate = "often" }"#, "such as `10/min`"),
+        (r#"{ allow = "any", quota = "1/year" }"#, "such as `10/min`"),
         (r#"{ allow = "all" }"#, "unknown variant `all`"),
         (r#"{ allow = "any", form = "*" }"#, "unknown field `form`"),
         (r#"{ allow = "any", from = [] }"#, "at least one"),

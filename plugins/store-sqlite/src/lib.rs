@@ -12,7 +12,7 @@
 //! | `database` | opens the file, brings its tables up to date |
 //! | `writer` | one thread writes; what waits together is committed together |
 //! | `readers` | reading connections, each call on one snapshot |
-//! | `users`, `objects`, `busy` | the SQL |
+//! | `users`, `objects`, `busy`, `inbox` | the SQL |
 //! | `trouble` | what SQLite reports, as a sentence for the administrator |
 //!
 //! What must hold:
@@ -26,6 +26,7 @@
 
 mod busy;
 mod database;
+mod inbox;
 mod objects;
 mod readers;
 mod trouble;
@@ -55,9 +56,6 @@ pub struct SqliteStore {
 
 /// Busy time of so long is read without another thread.
 const SHORT: SignedDuration = SignedDuration::from_hours(62 * 24);
-
-/// A kept message more than this for one user is refused, so that nobody fills the disk with COUNTERs.
-const MOST_KEPT: i64 = 10_000;
 
 impl Store for SqliteStore {
     type Config = Config;
@@ -141,7 +139,7 @@ impl Store for SqliteStore {
     async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
         let user = users::number(user)?;
         self.writer
-            .write(move |db| users::keep(db, user, &message, MOST_KEPT))
+            .write(move |db| inbox::keep(db, user, &message))
             .await
     }
 }

@@ -1,4 +1,4 @@
-//! Calendar users, their addresses, and the messages kept for them.
+//! Calendar users and their addresses.
 
 use crate::trouble::Outcome;
 use convoke_sdk::prelude::*;
@@ -143,32 +143,6 @@ pub(crate) fn remove(db: &Connection, user: i64) -> Outcome<()> {
     if removed == 0 {
         return Err(unknown(user).into());
     }
-    Ok(())
-}
-
-pub(crate) fn keep(db: &Connection, user: i64, message: &KeptMessage, most: i64) -> Outcome<()> {
-    must_exist(db, user)?;
-    let kept: i64 = db
-        .prepare_cached("SELECT count(*) FROM kept WHERE user = ?1")?
-        .query_row([user], |row| row.get(0))?;
-    if kept >= most {
-        return Err(Error::unavailable(format!(
-            "{most} messages are kept for {} already; somebody has to decide on them",
-            message.recipient.human()
-        ))
-        .into());
-    }
-    db.prepare_cached(
-        "INSERT INTO kept (user, originator, recipient, method, uid, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        user,
-        message.originator.as_str(),
-        message.recipient.as_str(),
-        message.method,
-        message.uid.as_str(),
-        message.data,
-    ])?;
     Ok(())
 }
 

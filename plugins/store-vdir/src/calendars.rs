@@ -1,7 +1,7 @@
 //! One user's objects: what changed on disk, get, put, remove.
 
 use crate::{
-    Shared, memory, names, people,
+    Shared, inbox, memory, names, people,
     tree::{Content, Folder, PATIENCE, Stamp},
     watch::Changed,
 };
@@ -20,9 +20,6 @@ const CALENDAR: &str = "calendar";
 
 /// How often something is tried again that another program gets in the way of.
 const ATTEMPTS: u32 = 8;
-
-/// Messages kept for one user, at most: nobody shall fill the disk with COUNTERs.
-const MOST_KEPT: usize = 10_000;
 
 /// So much news is worth writing down for the next run, if it is a tenth of all.
 const WORTH_KEEPING: usize = 100;
@@ -176,36 +173,9 @@ impl Calendars {
         self.index.changes(since)
     }
 
-    /// Writes the message beside a file that says from whom it is. The same message again changes nothing.
+    /// Keeps a message for the person to decide on.
     pub(crate) fn keep(&mut self, shared: &Shared, message: &KeptMessage) -> Result<()> {
-        let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
-        let inbox = folder.make_folder(people::CONTROL)?.make_folder("inbox")?;
-        if inbox.entries()?.len() / 2 >= MOST_KEPT {
-            return Err(Error::unavailable(format!(
-                "{} holds {MOST_KEPT} messages already; somebody has to decide on them",
-                inbox.path().display()
-            )));
-        }
-        let stem = names::hash([
-            message.originator.as_str().as_bytes(),
-            message.method.as_bytes(),
-            &message.data,
-        ]);
-        let envelope = [
-            ("originator", message.originator.as_str()),
-            ("recipient", message.recipient.as_str()),
-            ("method", &message.method),
-            ("uid", message.uid.as_str()),
-        ];
-        let envelope = toml::to_string(&BTreeMap::from(envelope))
-            .map_err(|error| Error::internal(format!("an envelope cannot be written: {error}")))?;
-        for (name, bytes) in [
-            (format!("{stem}.toml"), envelope.as_bytes()),
-            (format!("{stem}.ics"), &message.data),
-        ] {
-            inbox.prepare(&name, bytes)?.replace()?;
-        }
-        Ok(())
+        inbox::keep(shared, self.user()?, message)
     }
 
     /// Where the object is; fails if the precondition does not hold.

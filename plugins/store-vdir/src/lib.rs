@@ -26,6 +26,7 @@
 //! | `tree` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
 //! | `people` | which folder is whose; making and removing users |
 //! | `calendars` | one user's objects: what changed on disk, get, put, remove |
+//! | `inbox` | messages kept for the person to decide on |
 //! | `memory` | what was worked out of the files, kept for the next run |
 //! | `watch` | which files may have changed since they were last looked at |
 //! | `names` | file names that no UID can choose, and entity tags |
@@ -41,6 +42,7 @@
 //! look at it and our rename is overwritten.
 
 mod calendars;
+mod inbox;
 mod memory;
 mod names;
 mod people;

@@ -221,6 +221,7 @@ async fn khal_sees_calendars_and_nothing_else() {
         method: "COUNTER".to_owned(),
         uid: uid("1f0c@example.org"),
         data: event("1f0c@example.org", 2).into_bytes(),
+        attributes: Vec::new(),
     };
     store.keep(&anna, message.clone()).await.unwrap();
     store.keep(&anna, message).await.unwrap();

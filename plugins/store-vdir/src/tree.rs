@@ -345,6 +345,11 @@ impl Stamp {
         }
     }
 
+    /// How many bytes the file holds.
+    pub(crate) fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or_default()
+    }
+
     /// Whether another write might leave the same stamp: file times advance with the kernel's tick, so a file
     /// written just before it was read may have been written again since.
     pub(crate) fn is_fresh(&self, read: SystemTime) -> bool {

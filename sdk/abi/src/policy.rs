@@ -84,7 +84,7 @@ pub struct Decision {
     pub detail: u32,
     /// With [`verdict::DENY`]: why, for the log.
     pub reason: RString,
-    /// Further facts: [`rate`].
+    /// Further facts: [`rate`], [`quota`], [`uninvited`].
     pub attributes: Attributes,
 }
 
@@ -112,6 +112,14 @@ pub mod rate {
     pub const RATE: &str = "rate";
     /// Attribute: what is counted together, a decimal number of the policy's choice; 0 without it.
     pub const BUCKET: &str = "rate-bucket";
+}
+
+/// Attributes of an allowance that holds only so often for one sender and one recipient. Since 1.0.
+pub mod quota {
+    /// Attribute: how often, for each pair of sender and recipient: `100/d`.
+    pub const QUOTA: &str = "quota";
+    /// Attribute: what is counted together, a decimal number of the policy's choice; 0 without it.
+    pub const BUCKET: &str = "quota-bucket";
 }
 
 /// Attributes of an allowance: whether an answer of somebody who was not invited is taken. Since 1.0; without it, the

@@ -252,6 +252,16 @@ pub struct Changes {
     pub attributes: Attributes,
 }
 
+/// Attributes of a message that is to be kept. Since 1.0.
+pub mod message {
+    /// Attribute: which instances it is about, a text to compare; empty, or none, for the whole.
+    pub const INSTANCE: &str = "instance";
+    /// Attribute: how many bytes may be kept for the user, this message included.
+    pub const ROOM: &str = "room";
+    /// Attribute: how many of them from this originator.
+    pub const ROOM_OF_SENDER: &str = "room-of-sender";
+}
+
 /// A scheduling message. Since 1.0.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
@@ -266,6 +276,6 @@ pub struct Message<'a> {
     pub uid: RStr<'a>,
     /// iCalendar.
     pub data: RSlice<'a, u8>,
-    /// Further facts.
+    /// Further facts: [`message`].
     pub attributes: Attributes,
 }

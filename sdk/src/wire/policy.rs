@@ -7,7 +7,7 @@ use convoke_abi::{
     RString, RVec,
     policy::{
         AccessRequest as SentRequest, Decision as SentDecision, Proof as SentProof, action, detail,
-        proof, rate, uninvited, verdict,
+        proof, quota, rate, uninvited, verdict,
     },
     values::Attributes,
 };
@@ -112,7 +112,12 @@ impl Write for Decision {
 }
 
 fn write_grant(grant: &Grant) -> Attributes {
-    let mut facts = grant.rate.map_or_else(RVec::new, write_rate);
+    let mut facts = RVec::new();
+    for (limit, names) in [(grant.rate, RATE), (grant.quota, QUOTA)] {
+        if let Some(limit) = limit {
+            facts.extend(write_limit(limit, names));
+        }
+    }
     if let Some(says) = grant.uninvited {
         let word = match says {
             Uninvited::Accept => uninvited::ACCEPT,
@@ -123,10 +128,15 @@ fn write_grant(grant: &Grant) -> Attributes {
     facts
 }
 
-fn write_rate(limit: RateLimit) -> Attributes {
+/// The attributes of a limit: how often, and what is counted together.
+type LimitNames = (&'static str, &'static str);
+const RATE: LimitNames = (rate::RATE, rate::BUCKET);
+const QUOTA: LimitNames = (quota::QUOTA, quota::BUCKET);
+
+fn write_limit(limit: RateLimit, (rate, bucket): LimitNames) -> Attributes {
     attributes([
-        (rate::RATE, limit.rate.to_string().as_str()),
-        (rate::BUCKET, limit.bucket.to_string().as_str()),
+        (rate, limit.rate.to_string().as_str()),
+        (bucket, limit.bucket.to_string().as_str()),
     ])
 }
 
@@ -139,12 +149,15 @@ fn read_uninvited(facts: &Attributes) -> Option<Uninvited> {
     })
 }
 
-fn read_rate(facts: &Attributes) -> Result<Option<RateLimit>, Garbage> {
+fn read_limit(
+    facts: &Attributes,
+    (rate, bucket): LimitNames,
+) -> Result<Option<RateLimit>, Garbage> {
     let find = |name| facts.iter().find(|fact| fact.name == name);
-    let Some(written) = find(rate::RATE) else {
+    let Some(written) = find(rate) else {
         return Ok(None);
     };
-    let bucket = find(rate::BUCKET).map(|fact| fact.value.parse::<u32>());
+    let bucket = find(bucket).map(|fact| fact.value.parse::<u32>());
     Ok(Some(RateLimit {
         rate: written.value.parse()?,
         bucket: bucket.transpose()?.unwrap_or(0),
@@ -159,7 +172,8 @@ impl Read<SentDecision> for Decision {
                     detail::FULL => Detail::Full,
                     _ => Detail::Busy,
                 },
-                rate: read_rate(&sent.attributes)?,
+                rate: read_limit(&sent.attributes, RATE)?,
+                quota: read_limit(&sent.attributes, QUOTA)?,
                 uninvited: read_uninvited(&sent.attributes),
             }),
             verdict::DENY => Self::Deny(super::sentence(sent.reason)),
@@ -179,12 +193,22 @@ mod tests {
             rate: "10/min".parse().unwrap(),
             bucket: 3,
         };
-        for rate in [None, Some(rate)] {
+        let quota = RateLimit {
+            rate: "100/d".parse().unwrap(),
+            bucket: 4,
+        };
+        for (rate, quota) in [
+            (None, None),
+            (Some(rate), None),
+            (None, Some(quota)),
+            (Some(rate), Some(quota)),
+        ] {
             for uninvited in [None, Some(Uninvited::Accept), Some(Uninvited::Refuse)] {
                 for detail in [Detail::Full, Detail::Busy] {
                     let grant = Grant {
                         detail,
                         rate,
+                        quota,
                         uninvited,
                     };
                     let sent = Decision::Allow(grant).write();

@@ -1,4 +1,4 @@
-use super::{Garbage, Read, Write, read_all, read_text, write_all, write_text};
+use super::{Garbage, Read, Write, attributes, read_all, read_text, write_all, write_text};
 use crate::{
     Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Etag,
     KeptMessage, Listing, NewObject, NewUser, ObjectIndex, ObjectSummary, Page, Precondition,
@@ -412,7 +412,7 @@ impl<'a> Write for &'a KeptMessage {
             method: self.method.as_str().into(),
             uid: self.uid.as_str().into(),
             data: self.data.as_slice().into(),
-            attributes: RVec::new(),
+            attributes: attributes(self.attributes.iter().map(|(n, v)| (&**n, &**v))),
         }
     }
 }
@@ -425,6 +425,9 @@ impl Read<store::Message<'_>> for KeptMessage {
             method: sent.method.to_string(),
             uid: Uid::read(sent.uid)?,
             data: sent.data.as_slice().to_vec(),
+            attributes: (sent.attributes.into_iter())
+                .map(|fact| (fact.name.into_string(), fact.value.into_string()))
+                .collect(),
         })
     }
 }

@@ -265,6 +265,7 @@ async fn a_plugin_asks_the_host_for_an_index() {
         method: "REQUEST".to_owned(),
         uid: Uid::new("u").unwrap(),
         data: b"BEGIN:VCALENDAR".to_vec(),
+        attributes: Vec::new(),
     };
     let taken = store.deliver(&user, &message).await;
     assert_eq!(taken, Ok(Delivery::Taken("2.0;one".to_owned())));

@@ -37,6 +37,7 @@ async fn a_panic_in_any_method_becomes_internal_with_its_text() {
         method: "REQUEST".to_owned(),
         uid: uid.clone(),
         data: Vec::new(),
+        attributes: Vec::new(),
     };
     let page = Page {
         after: None,

@@ -15,6 +15,7 @@
 //! | `identity` | client certificates, signatures, replays (§6, §7, §9) |
 //! | `keys` | keys from DNS and web servers that are slow, huge, looping, down (§7) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
+//! | `work` | what asks for more work than others may pay for (§9) |
 //! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
@@ -33,6 +34,7 @@ mod memory;
 mod pace;
 mod process;
 mod recipients;
+mod work;
 
 use convoke_tests::Setup;
 

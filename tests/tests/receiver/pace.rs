@@ -116,6 +116,25 @@ fn a_rule_allows_only_so_often() {
 }
 
 #[test]
+fn a_rule_gives_each_sender_a_quota_for_each_recipient() {
+    let host = example_org()
+        .rules("[{ allow = \"schedule\", quota = \"2/day\" }, { allow = \"any\" }]")
+        .start();
+    let invite = |number: u32, from: &str, to: &[&str]| {
+        host.post(&Post::invitation(&format!("quota-{number}"), from, to))
+    };
+    assert_eq!(invite(1, ANNA, &[BO]).codes(), ["2.0"]);
+    assert_eq!(invite(2, ANNA, &[BO, CY]).codes(), ["2.0", "2.0"]);
+    let answer = invite(3, "Anna@example.com", &[BO, CY]);
+    assert_eq!(answer.codes(), ["5.1", "2.0"], "in any case of letters");
+    assert!(answer.body.contains("quota of this sender"), "{answer:?}");
+    assert_eq!(host.stored(BO, "quota-3"), None);
+    // Somebody else of the same domain, and another rule.
+    assert_eq!(invite(4, "dan@example.com", &[BO]).codes(), ["2.0"]);
+    assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+}
+
+#[test]
 fn a_pace_goes_on_over_a_reload_and_can_be_lifted() {
     let post = Post::free_busy(ANNA, &[BO]);
     for (limits, status) in [

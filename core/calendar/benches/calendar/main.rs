@@ -1,5 +1,6 @@
 //! How fast the crate is: `cargo bench -p convoke-calendar`. Figures of one machine stand in README.md.
 
+mod crowd;
 mod samples;
 mod scheduling;
 mod tree;

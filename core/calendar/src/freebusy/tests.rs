@@ -25,6 +25,33 @@ fn busy_of(event: &str) -> Vec<String> {
 }
 
 #[test]
+fn close_periods_become_one_where_there_are_too_many() {
+    let at = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
+    let span = |from, to, kind| BusySpan {
+        range: TimeRange::new(at(from), at(to)).unwrap(),
+        kind,
+    };
+    let busy = |from, to| span(from, to, BusyType::Busy);
+    let spans = vec![
+        busy(0, 1),
+        span(1, 3, BusyType::BusyTentative),
+        busy(2, 3),
+        busy(60, 61),
+        busy(62, 63),
+        busy(1000, 1001),
+    ];
+    assert_eq!(coarser(spans.clone(), 6), spans);
+    let joined = [
+        busy(0, 3),
+        span(1, 3, BusyType::BusyTentative),
+        busy(60, 63),
+        busy(1000, 1001),
+    ];
+    assert_eq!(coarser(spans.clone(), 4), joined);
+    assert_eq!(coarser(spans, 3).len(), 3);
+}
+
+#[test]
 fn what_an_event_takes_is_told() {
     let ten = "2027-01-04T10:00:00Z 2027-01-04T11:00:00Z";
     let event = "DTSTART:20270104T100000Z|DTEND:20270104T110000Z";

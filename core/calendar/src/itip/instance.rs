@@ -5,6 +5,7 @@ use crate::time::instant;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use jiff::{Timestamp, civil, tz::TimeZone};
+use std::fmt;
 
 /// Names one instance of an object: its RECURRENCE-ID by meaning, so that the same instant in UTC and in a zone is
 /// one instance.
@@ -16,6 +17,17 @@ pub(crate) enum InstanceKey {
     Wall(civil::DateTime, String),
     /// Not a date at all; stored objects may hold anything.
     Odd(String),
+}
+
+impl fmt::Display for InstanceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Date(date) => write!(f, "{date}"),
+            Self::Instant(at) => write!(f, "{at}"),
+            Self::Wall(wall, zone) => write!(f, "{wall} {zone}"),
+            Self::Odd(text) => f.write_str(text),
+        }
+    }
 }
 
 impl InstanceKey {
@@ -186,6 +198,16 @@ fn written(wall: civil::DateTime, like: &Property) -> String {
         wall.strftime("%Y%m%dT%H%M%SZ").to_string()
     } else {
         wall.strftime("%Y%m%dT%H%M%S").to_string()
+    }
+}
+
+/// One of the dates of a property, with no other parameter than its zone: there may be many dates in a line, and many
+/// parameters on it.
+pub(super) fn bare_date(line: &Property, date: &str) -> Property {
+    let bare = Property::new(&line.name, date);
+    match line.param("TZID") {
+        Some(zone) => bare.with("TZID", zone),
+        None => bare,
     }
 }
 

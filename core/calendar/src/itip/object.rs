@@ -1,6 +1,6 @@
 //! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
 
-use super::instance::{InstanceKey, Range, derive, derive_after, in_form_of};
+use super::instance::{InstanceKey, Range, bare_date, derive, derive_after, in_form_of};
 use super::revision::Revision;
 use super::side_by_side::adopt;
 use crate::message::{Kind, Message};
@@ -9,6 +9,10 @@ use crate::zone::Zones;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// The most bytes that an object may grow to by instances that a message makes of its series. What is stored by its owner
+/// may be larger.
+pub(super) const MAX_WEIGHT: usize = 16 << 20;
 
 /// One object: components of one kind and UID.
 #[derive(Clone, Debug)]
@@ -91,7 +95,9 @@ impl<'c> Object<'c> {
     /// The instance that a date names.
     pub(super) fn key(&self, id: &Property) -> InstanceKey {
         let start = self.master.as_ref().and_then(|it| it.get("DTSTART"));
-        InstanceKey::of_property(&in_form_of(id, start, &self.zones), &self.zones)
+        let start = start.map(|start| bare_date(start, &start.value));
+        let id = bare_date(id, &id.value);
+        InstanceKey::of_property(&in_form_of(&id, start.as_ref(), &self.zones), &self.zones)
     }
 
     /// The instance that a component is about; `None` if it is about the whole.
@@ -102,19 +108,28 @@ impl<'c> Object<'c> {
     /// The instance `id` as the series implies it, whether it has such an instance or not; `None` without a series.
     pub(super) fn implied(&self, id: &Property) -> Option<Component> {
         let master = self.master.as_ref()?;
-        let future = self.futures.range(..self.key(id)).next_back();
-        let future = future.and_then(|key| self.instances.get(key));
+        let future = self.future_before(id);
         let start = master.get("DTSTART");
         future
             .and_then(|future| derive_after(future, start, id, &self.zones))
             .or_else(|| Some(derive(master, id, &self.zones)))
     }
 
+    /// The component that implies the instance `id`.
+    pub(super) fn implied_from(&self, id: &Property) -> Option<&Component> {
+        self.future_before(id).or(self.master.as_ref())
+    }
+
+    fn future_before(&self, id: &Property) -> Option<&Component> {
+        let future = self.futures.range(..self.key(id)).next_back();
+        future.and_then(|key| self.instances.get(key))
+    }
+
     /// Takes instances out of EXDATE: they take place after all.
     pub(super) fn readmit(&mut self, readmitted: &BTreeSet<InstanceKey>) {
         let zones = self.zones.clone();
         let start = self.master.as_ref().and_then(|it| it.get("DTSTART"));
-        let start = start.cloned();
+        let start = start.map(|start| bare_date(start, &start.value));
         let Some(master) = self.master.as_mut().filter(|_| !readmitted.is_empty()) else {
             return;
         };
@@ -169,10 +184,19 @@ impl<'c> Object<'c> {
         self.components().next()
     }
 
-    /// About how many bytes it takes to write out this many instances of the series (and those that are there).
-    pub(super) fn weight_of_instances(&self, more: usize) -> usize {
+    /// Whether the object becomes larger than it may when the instances are written out that `components` speak of.
+    pub(super) fn outgrows_with<'m>(
+        &self,
+        components: impl Iterator<Item = &'m Component>,
+    ) -> bool {
+        let keys = components.filter_map(|component| self.part(component));
+        let new = keys.filter(|key| !self.instances.contains_key(key)).count();
+        if new == 0 {
+            return false;
+        }
         let series = self.master.as_ref().map_or(0, weight);
-        series.saturating_mul(self.instances.len().saturating_add(more))
+        let there: usize = self.components().map(weight).sum();
+        there.saturating_add(series.saturating_mul(new)) > MAX_WEIGHT
     }
 
     /// Puts the object together again, with the zones that it uses.
@@ -195,16 +219,13 @@ impl<'c> Object<'c> {
     }
 }
 
-fn weight(component: &Component) -> usize {
-    let line = |line: &Property| {
-        let params = line
-            .params
-            .iter()
-            .flat_map(|param| &param.values)
-            .map(String::len);
-        line.name.len() + line.value.len() + params.sum::<usize>()
-    };
-    component.properties.iter().map(line).sum::<usize>()
+/// About how many bytes a component takes.
+pub(super) fn weight(component: &Component) -> usize {
+    component
+        .properties
+        .iter()
+        .map(Property::weight)
+        .sum::<usize>()
         + component.components.iter().map(weight).sum::<usize>()
 }
 
@@ -216,9 +237,8 @@ pub(super) fn retain_dates(
 ) {
     for line in component.properties.iter_mut().filter(|line| line.is(name)) {
         let dates = line.value.split(',').filter(|date| {
-            let mut one = Property::new(name, date.split('/').next().unwrap_or_default());
-            one.params.clone_from(&line.params);
-            keep(&one)
+            let start = date.split('/').next().unwrap_or_default();
+            keep(&bare_date(line, start))
         });
         line.value = dates.collect::<Vec<_>>().join(",");
     }

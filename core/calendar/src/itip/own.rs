@@ -9,6 +9,7 @@ use crate::message::Method;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 /// In which role the owner of a copy takes in a component.
 #[derive(Clone, Copy, Debug)]
@@ -98,15 +99,28 @@ pub(super) fn keep_personal(before: &Component, component: &mut Component, role:
     for name in PERSONAL.iter().chain(&PERSONAL_X) {
         keep(name, before, component, role);
     }
-    // What programs keep for themselves, in properties and in components of their own.
+    // What programs keep for themselves, in properties and in components of their own. There may be as many as the message
+    // is long: each is looked up, not looked for.
+    let known: HashSet<String> = component
+        .properties
+        .iter()
+        .filter(|line| is_extension(&line.name))
+        .map(|line| line.name.to_ascii_uppercase())
+        .collect();
     let unknown = before.properties.iter().filter(|line| {
-        is_extension(&line.name) && !is_shared(&line.name) && component.get(&line.name).is_none()
+        is_extension(&line.name)
+            && !is_shared(&line.name)
+            && !known.contains(&line.name.to_ascii_uppercase())
     });
     let unknown: Vec<Property> = unknown.cloned().collect();
     component.properties.extend(unknown);
+    let known: HashSet<String> = component
+        .components
+        .iter()
+        .map(|inner| inner.name.to_ascii_uppercase())
+        .collect();
     let inner = before.components.iter().filter(|inner| {
-        let known = |it: &Component| it.is(&inner.name);
-        is_extension(&inner.name) && !component.components.iter().any(known)
+        is_extension(&inner.name) && !known.contains(&inner.name.to_ascii_uppercase())
     });
     let inner: Vec<Component> = inner.cloned().collect();
     component.components.extend(inner);

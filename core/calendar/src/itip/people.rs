@@ -38,9 +38,11 @@ impl Owner<'_> {
 
     /// Which of this user's addresses an ATTENDEE or ORGANIZER line names.
     pub(super) fn address_on(&self, line: &Property) -> Option<CalendarAddress> {
-        let named = [address_of(line), mailbox_of(line)];
-        let mut named = named.into_iter().flatten();
-        named.find(|address| self.answers_to(address))
+        let mut own = self.addresses.iter();
+        if own.any(|address| address.is_written_as(&line.value)) {
+            return address_of(line);
+        }
+        mailbox_of(line).filter(|address| self.answers_to(address))
     }
 
     /// Whether this user is the ORGANIZER of a component.
@@ -204,8 +206,9 @@ pub(super) fn attendees_mut<'c>(
 
 /// Whether a line is the ATTENDEE line of a calendar user.
 pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
-    let is = |it: CalendarAddress| it.same_user(address);
-    line.is("ATTENDEE") && (address_of(line).is_some_and(is) || mailbox_of(line).is_some_and(is))
+    line.is("ATTENDEE")
+        && (address.is_written_as(&line.value)
+            || mailbox_of(line).is_some_and(|it| it.same_user(address)))
 }
 
 /// The mailbox beside an ATTENDEE that is named by what only its own server understands, such as `urn:uuid:` (EMAIL,

@@ -92,10 +92,6 @@ pub(super) fn change(before: Option<&Calendar>, object: Object) -> Change {
     Change::Store(after)
 }
 
-/// The most bytes of instances, written out from a series, that one message may lead to: small messages about many
-/// instances of a huge series would otherwise cost memory and time without bound.
-const MAX_INSTANCES_WEIGHT: usize = 64 << 20;
-
 /// Applies a message to the copy of one calendar user.
 ///
 /// `existing` is the stored object of the message's UID. Busy time is not asked here (see `freebusy`).
@@ -120,12 +116,9 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         Some(stored) => stored,
         None => None,
     };
-    let stored_weight = stored
-        .as_ref()
-        .map(|it| it.weight_of_instances(message.components().count()));
-    if stored_weight.is_some_and(|weight| weight > MAX_INSTANCES_WEIGHT) {
-        let text = "the series is too large for so many instances";
-        return Received::refused(RequestStatus::TOO_LARGE.with_text(text));
+    let outgrows = |it: &Object| it.outgrows_with(message.components());
+    if stored.as_ref().is_some_and(outgrows) {
+        return too_large();
     }
     let anchored = stored.as_ref().map(|stored| anchored(message, stored));
     let message = anchored.as_deref().unwrap_or(message);
@@ -144,6 +137,12 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         (_, Some(stored)) => from_attendee(message, existing, &stored, at),
         (Method::Publish, None) => Received::refused(RequestStatus::UNSUPPORTED),
     }
+}
+
+/// Small messages about many instances of a huge series would otherwise cost memory and time without bound.
+fn too_large() -> Received {
+    let text = "the series is too large for so many instances";
+    Received::refused(RequestStatus::TOO_LARGE.with_text(text))
 }
 
 fn foreign(text: &str) -> RequestStatus {
@@ -224,7 +223,10 @@ fn from_organizer(
     }
     let role = Role::Attendee(at.owner);
     match message.method() {
-        Method::Request => Received::stored(existing, request::merge(stored, message, role)),
+        Method::Request => match request::merge(stored, message, role) {
+            Some(object) => Received::stored(existing, object),
+            None => too_large(),
+        },
         Method::Cancel => Received::stored(existing, cancel::apply(stored, message, role)),
         Method::Add => match add::apply(stored, message, role) {
             Added::Taken(object) => Received::stored(existing, *object),

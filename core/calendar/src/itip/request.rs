@@ -1,7 +1,7 @@
 //! REQUEST: the organizer invites, updates or reschedules (RFC 5546 §3.2.2, §3.4.2).
 
 use super::instance::{InstanceKey, derive};
-use super::object::{Object, same_component};
+use super::object::{MAX_WEIGHT, Object, same_component, weight};
 use super::own::{
     Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
 };
@@ -9,7 +9,7 @@ use super::people::{Owner, PartStat, by_person, person};
 use super::revision::Revision;
 use super::series::Search;
 use crate::message::Message;
-use crate::tree::Component;
+use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -23,10 +23,10 @@ pub(super) fn begin<'c>(message: &Message, zones: &Rc<Zones<'c>>) -> Option<Obje
     Some(object)
 }
 
-/// The stored object with the newer parts of a REQUEST in it.
-pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Object<'c> {
+/// The stored object with the newer parts of a REQUEST in it; `None` if it would be larger than an object may become.
+pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> Option<Object<'c>> {
     let Some(incoming) = Object::from_message(message, &stored.zones) else {
-        return stored.clone();
+        return Some(stored.clone());
     };
     // The series that will be stored tells how instances are named.
     let (stored, incoming) = if newer_master(stored, &incoming).is_some() {
@@ -37,7 +37,7 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
     let mut merged = stored.clone();
     if let Some(master) = newer_master(stored, &incoming) {
         merged.master = Some(blend(master, stored.master.as_ref(), role, &stored.zones));
-        merged.instances = instances_under(&merged, stored, &incoming, role);
+        merged.instances = instances_under(&merged, stored, &incoming, role)?;
     }
     let whole_is_new = newer_master(stored, &incoming).is_some();
     let mut told = BTreeSet::new();
@@ -55,17 +55,19 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         if !is_cancelled(instance) {
             told.insert(key.clone());
         }
-        let implied = implied(stored, instance);
-        merged.instances.insert(
-            key.clone(),
-            blend(instance, known.or(implied.as_ref()), role, &stored.zones),
-        );
+        let implied = match known {
+            Some(_) => None,
+            None => implied(stored, instance),
+        };
+        let before = known.or(implied.as_ref());
+        let instance = blend(instance, before, role, &stored.zones);
+        merged.instances.insert(key.clone(), instance);
     }
     // An instance that was left out before takes place after all; what comes with its whole is as the whole says.
     if !whole_is_new {
         merged.readmit(&told);
     }
-    merged
+    Some(merged)
 }
 
 /// Whether an instance comes with a whole that is older than what is stored: then it may have been dropped since.
@@ -129,16 +131,19 @@ fn instances_under(
     stored: &Object,
     incoming: &Object,
     role: Role,
-) -> BTreeMap<InstanceKey, Component> {
+) -> Option<BTreeMap<InstanceKey, Component>> {
     let mut kept = BTreeMap::new();
     let (Some(new), Some(update)) = (&merged.master, &incoming.master) else {
-        return kept;
+        return Some(kept);
     };
+    let zones = &stored.zones;
     let rescheduled = stored
         .master
         .as_ref()
-        .is_none_or(|old| is_rescheduled(old, update, &stored.zones));
+        .is_none_or(|old| is_rescheduled(old, update, zones));
     let mut search = Search::of(merged);
+    let mut thin = None;
+    let mut room = MAX_WEIGHT;
     for (key, instance) in &stored.instances {
         let is_newer = Revision::of(instance) > Revision::of(update);
         if is_newer || incoming.instances.contains_key(key) {
@@ -153,22 +158,79 @@ fn instances_under(
             kept.insert(key.clone(), instance.clone());
             continue;
         }
-        let series = derive(new, id, &stored.zones);
-        let rebased = match role {
-            Role::Attendee(owner) => {
-                let told = derive(update, id, &stored.zones);
-                rebased_for(owner, &told, &series, instance, &stored.zones)
-            }
-            Role::Organizer => rebased(&series, instance),
+        let is_kept = is_own(stored, instance, role) || {
+            let thin = thin.get_or_insert_with(|| [new, update].map(|it| without_others(it, role)));
+            is_personal(thin, id, instance, role, zones)
         };
-        let own =
-            implied(stored, instance).is_some_and(|implied| is_only_own(instance, &implied, role));
-        let personal = matches!(role, Role::Attendee(_)) && is_apart(&rebased, &series);
-        if own || personal {
-            kept.insert(key.clone(), rebased);
+        if is_kept {
+            // The organizer is not bound: what it writes is its own.
+            if matches!(role, Role::Attendee(_)) {
+                room = room.checked_sub(weight(update))?;
+            }
+            kept.insert(
+                key.clone(),
+                on_the_update(new, update, id, instance, role, zones),
+            );
         }
     }
-    kept
+    Some(kept)
+}
+
+/// Whether all that an instance says differently than its series is the owner's own.
+fn is_own(stored: &Object, instance: &Component, role: Role) -> bool {
+    let id = instance.get("RECURRENCE-ID");
+    let guests = |it: &Component| it.all("ATTENDEE").count();
+    // A long list tells most of them apart without writing the instance out.
+    let may_be = id
+        .and_then(|id| stored.implied_from(id))
+        .is_some_and(|from| guests(from) == guests(instance));
+    may_be && implied(stored, instance).is_some_and(|it| is_only_own(instance, &it, role))
+}
+
+/// Whether the owner of a copy keeps something of its own about an instance beside what the update tells. `thin` are the
+/// new series and the update without the others on the list, who are the same in both.
+fn is_personal(
+    thin: &[Component; 2],
+    id: &Property,
+    instance: &Component,
+    role: Role,
+    zones: &Zones,
+) -> bool {
+    let [new, update] = thin;
+    matches!(role, Role::Attendee(_))
+        && is_apart(
+            &on_the_update(new, update, id, instance, role, zones),
+            &derive(new, id, zones),
+        )
+}
+
+/// What the owner keeps about an instance, on what a new version of the series says of it.
+fn on_the_update(
+    new: &Component,
+    update: &Component,
+    id: &Property,
+    instance: &Component,
+    role: Role,
+    zones: &Zones,
+) -> Component {
+    let series = derive(new, id, zones);
+    match role {
+        Role::Attendee(owner) => {
+            let told = derive(update, id, zones);
+            rebased_for(owner, &told, &series, instance, zones)
+        }
+        Role::Organizer => rebased(&series, instance),
+    }
+}
+
+fn without_others(component: &Component, role: Role) -> Component {
+    let Role::Attendee(owner) = role else {
+        return component.clone();
+    };
+    let mut thin = component.clone();
+    thin.properties
+        .retain(|line| !line.is("ATTENDEE") || owner.is(line));
+    thin
 }
 
 /// Whether an instance is not what its series, as the owner keeps it, implies.

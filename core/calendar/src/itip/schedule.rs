@@ -3,7 +3,7 @@
 //! The same instant in another zone, DTEND in the place of DURATION, or the parts of a rule in another order do not
 //! move anything, so they ask nobody to answer anew (RFC 5546 §2.1.4: compare what changed, not how it is written).
 
-use super::instance::{InstanceKey, is_time, recurs, zone};
+use super::instance::{InstanceKey, bare_date, is_time, recurs, zone};
 use crate::rule::Rule;
 use crate::time::{Length, When, instant, values};
 use crate::tree::{Component, Property};
@@ -72,12 +72,8 @@ pub(super) fn left_out(component: &Component, zones: &Zones) -> BTreeSet<Instanc
 
 fn dates<'p>(line: &'p Property, zones: &'p Zones) -> impl Iterator<Item = InstanceKey> {
     values(line).map(|value| {
-        let mut date = Property::new(&line.name, value);
-        if let Some((start, _)) = value.split_once('/') {
-            start.clone_into(&mut date.value);
-        }
-        date.params.clone_from(&line.params);
-        InstanceKey::of_property(&date, zones)
+        let start = value.split('/').next().unwrap_or_default();
+        InstanceKey::of_property(&bare_date(line, start), zones)
     })
 }
 

@@ -42,7 +42,12 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
                 return Change::None;
             }
             let object = match message.method() {
-                Method::Request => request::merge(&stored, message, Role::Organizer),
+                Method::Request => {
+                    let Some(object) = request::merge(&stored, message, Role::Organizer) else {
+                        return Change::None;
+                    };
+                    object
+                }
                 Method::Cancel => cancel::apply(&stored, message, Role::Organizer),
                 _ => match add::apply(&stored, message, Role::Organizer) {
                     Added::Taken(object) => *object,

@@ -8,7 +8,7 @@ use crate::time::When;
 use crate::tree::{Component, Property};
 
 /// How many steps may be taken for one message; after that, what it names is taken for granted.
-const STEPS: usize = 100_000;
+const STEPS: usize = 250_000;
 
 /// The search for the instances that one message names.
 #[derive(Debug)]

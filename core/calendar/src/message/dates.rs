@@ -19,11 +19,13 @@ const PERIOD: &str = "a period such as 20270104T100000Z/PT1H, as VALUE=PERIOD sa
 pub(super) fn check(component: &Component, kind: Kind, zones: &Zones) -> Result<(), Problem> {
     for name in ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID"] {
         for property in component.all(name) {
+            check_zone(property, kind, name)?;
             date(property, &property.value, kind, name)?;
         }
     }
     for name in ["RDATE", "EXDATE"] {
         for property in component.all(name) {
+            check_zone(property, kind, name)?;
             for value in values(property) {
                 listed(property, value, kind, name)?;
             }
@@ -38,6 +40,9 @@ pub(super) fn check(component: &Component, kind: Kind, zones: &Zones) -> Result<
     check_end(component, kind, zones)
 }
 
+/// The longest TZID that is read: it is looked up for each date of its line.
+const MAX_ZONE_NAME: usize = 1 << 10;
+
 /// A date or time, of the type that VALUE says if it says one.
 fn date(property: &Property, value: &str, kind: Kind, name: &'static str) -> Result<When, Problem> {
     let wrong = |expected| wrong(kind, name, value, expected);
@@ -49,6 +54,18 @@ fn date(property: &Property, value: &str, kind: Kind, name: &'static str) -> Res
         Some(says) if says.eq_ignore_ascii_case("DATE") => Err(wrong(DATE)),
         Some(says) if says.eq_ignore_ascii_case("DATE-TIME") => Err(wrong(TIME)),
         Some(_) => Err(wrong(DATE_OR_TIME)),
+    }
+}
+
+fn check_zone(property: &Property, kind: Kind, name: &'static str) -> Result<(), Problem> {
+    match property.param("TZID") {
+        Some(zone) if zone.len() > MAX_ZONE_NAME => Err(wrong(
+            kind,
+            name,
+            zone,
+            "in a zone whose TZID has 1024 bytes at most",
+        )),
+        _ => Ok(()),
     }
 }
 

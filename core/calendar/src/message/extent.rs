@@ -1,7 +1,7 @@
 //! How much a message asks of the receiver: what capability limits (spec §4) are held against.
 
 use super::Message;
-use crate::recurrence::{RecurrenceError, finite_instances};
+use crate::recurrence::{RecurrenceError, finite_instances, repeats_within_a_day};
 use crate::time::When;
 use crate::tree::Component;
 use crate::zone::Zones;
@@ -12,6 +12,11 @@ impl Message {
     /// More than `most` are an error, and so is a rule that cannot be followed.
     pub fn instances(&self, most: usize) -> Result<usize, RecurrenceError> {
         finite_instances(&self.calendar, most)
+    }
+
+    /// Whether a rule gives several instances a day, so that to expand it takes long.
+    pub fn repeats_within_a_day(&self) -> bool {
+        repeats_within_a_day(&self.calendar)
     }
 
     /// The earliest instant that a component starts or ends at; dates and floating times are read as UTC.

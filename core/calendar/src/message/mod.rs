@@ -35,7 +35,7 @@ pub(crate) use stamp::{basic_date_time, utc};
 pub(crate) use table::single;
 
 use crate::itip::InstanceKey;
-use crate::tree::{Calendar, Component};
+use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use convoke_types::{CalendarAddress, TimeRange, Uid};
 use jiff::{Timestamp, tz::TimeZone};
@@ -154,6 +154,18 @@ impl Message {
         self.range
     }
 
+    /// The instances that it is about, as a text: the same for the same ones, however they are written; empty for the
+    /// whole.
+    pub fn instance_names(&self) -> String {
+        let zones = Zones::of(&self.calendar, TimeZone::UTC);
+        let keys = self
+            .components()
+            .map(|one| InstanceKey::of(one, &zones).map(|key| key.to_string()));
+        let mut names: Vec<String> = keys.map(Option::unwrap_or_default).collect();
+        names.sort_unstable();
+        names.join(",")
+    }
+
     /// The whole message, METHOD included.
     pub const fn calendar(&self) -> &Calendar {
         &self.calendar
@@ -227,12 +239,21 @@ fn of_kind(calendar: &Calendar, kind: Kind) -> impl Iterator<Item = &Component> 
     components.filter(move |component| component.is(kind.as_str()))
 }
 
+/// The longest ORGANIZER that instances without one get whole.
+const MAX_SHARED: usize = 2 << 10;
+
 fn share_organizer(calendar: &mut Calendar, kind: Kind) {
     let Some(organizer) = of_kind(calendar, kind)
         .find_map(|one| one.get("ORGANIZER"))
         .cloned()
     else {
         return;
+    };
+    // A line of any length, times instances of any number: beyond what programs write, who it is must do.
+    let organizer = if organizer.weight() <= MAX_SHARED {
+        organizer
+    } else {
+        Property::new("ORGANIZER", organizer.value)
     };
     for component in &mut calendar.root_mut().components {
         let is_instance = component.is(kind.as_str()) && component.get("RECURRENCE-ID").is_some();

@@ -31,7 +31,7 @@ pub use count::finite_instances;
 pub(crate) use series::Series;
 
 use crate::{
-    rule::{RuleError, TooMuchWork, Work},
+    rule::{Rule, RuleError, TooMuchWork, Work},
     time::{BadValue, When},
     tree::{Calendar, Component, Limits},
     zone::{ZoneError, Zones},
@@ -121,6 +121,13 @@ pub fn instances<'a>(
         series.walk(range, &mut work, &mut |instance| found.push(instance))?;
     }
     Ok(found)
+}
+
+/// Whether a rule of an object gives several instances a day, so that to expand it takes long.
+pub fn repeats_within_a_day(calendar: &Calendar) -> bool {
+    let components = calendar.main_components();
+    let mut rules = components.flat_map(|component| component.all("RRULE"));
+    rules.any(|line| Rule::parse(&line.value).is_ok_and(|rule| rule.is_within_a_day()))
 }
 
 /// DTSTART of a component; a to-do may have DUE alone.

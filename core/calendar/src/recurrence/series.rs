@@ -127,6 +127,12 @@ impl<'a> Series<'a> {
         rules.into_iter().any(|ruled| !ruled.rule.is_finite())
     }
 
+    /// The components that say what instances are like that have none of their own.
+    pub(crate) fn general(&self) -> impl Iterator<Item = &'a Component> {
+        let main = self.main.iter().map(|main| main.timed.component);
+        main.chain(self.futures.values().map(|future| future.timed.component))
+    }
+
     /// No instance that a rule implies begins before.
     pub(crate) fn begins(&self) -> Option<Timestamp> {
         let main = self.main.as_ref()?;

@@ -24,6 +24,18 @@ impl<'a> Series<'a> {
         work: &mut Work,
         take: &mut dyn FnMut(Instance<'a>),
     ) -> Result<(), RecurrenceError> {
+        self.walk_from(&mut range.start(), range, work, take)
+    }
+
+    /// As [`walk`](Self::walk); where the work runs out, nothing that begins before `reached` is missing but what a
+    /// component of its own or a date names.
+    pub(crate) fn walk_from(
+        &self,
+        reached: &mut Timestamp,
+        range: TimeRange,
+        work: &mut Work,
+        take: &mut dyn FnMut(Instance<'a>),
+    ) -> Result<(), RecurrenceError> {
         let mut take = |instance: Instance<'a>, work: &mut Work| {
             work.spend(INSTANCE)?;
             if overlaps(&instance, range) {
@@ -48,8 +60,13 @@ impl<'a> Series<'a> {
         }
         // Only with several rules may one give what another gave (RFC 5545 §3.8.5.3 calls that undefined).
         let mut given = (main.rules.len() > 1).then(BTreeSet::new);
+        let in_order = main.rules.len() == 1 && self.futures.is_empty();
+        let around = self.around(main, range);
         for ruled in &main.rules {
-            self.follow(main, ruled, range, work, &mut |at, work| {
+            Self::follow(main, ruled, around, work, &mut |at, work| {
+                if in_order {
+                    *reached = at.max(*reached);
+                }
                 let is_new = given.as_mut().is_none_or(|given| given.insert(at));
                 if is_new
                     && !main.given(&main.excluding, at, work)?
@@ -64,24 +81,37 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
-    /// The starts that a rule gives for instances that may overlap `range`.
-    fn follow(
-        &self,
-        main: &Main<'a>,
-        ruled: &Ruled,
-        range: TimeRange,
-        work: &mut Work,
-        give: &mut dyn FnMut(Timestamp, &mut Work) -> Result<(), RecurrenceError>,
-    ) -> Result<(), RecurrenceError> {
-        let zone = &main.timed.zone;
+    /// Hands only the instances that have a component of their own to `take`.
+    pub(crate) fn walk_apart(&self, range: TimeRange, take: &mut dyn FnMut(Instance<'a>)) {
+        for (id, instance) in &self.overrides {
+            if !self.is_left_out(*id) && overlaps(instance, range) {
+                take(*instance);
+            }
+        }
+    }
+
+    /// Between which times on the wall instances begin that may overlap `range`.
+    fn around(&self, main: &Main<'a>, range: TimeRange) -> (i64, i64) {
         let (before, after) = self.margins(main);
         let from = range
             .start()
             .saturating_sub(before)
             .unwrap_or(Timestamp::MIN);
         let to = range.end().saturating_add(after).unwrap_or(Timestamp::MAX);
-        let [from, to] =
-            [from, to].map(|at| wall::seconds(at.to_zoned_datetime(zone.clone()).datetime()));
+        let wall =
+            |at: Timestamp| wall::seconds(at.to_zoned_datetime(main.timed.zone.clone()).datetime());
+        (wall(from), wall(to))
+    }
+
+    /// The starts that a rule gives between two times on the wall.
+    fn follow(
+        main: &Main<'a>,
+        ruled: &Ruled,
+        (from, to): (i64, i64),
+        work: &mut Work,
+        give: &mut dyn FnMut(Timestamp, &mut Work) -> Result<(), RecurrenceError>,
+    ) -> Result<(), RecurrenceError> {
+        let zone = &main.timed.zone;
         let mut occurrences = main.occurrences(ruled, from, work)?;
         while let Some(time) = occurrences.next(to, work)? {
             give(instant(wall::date_time(time), zone), work)?;
@@ -183,6 +213,7 @@ impl Main<'_> {
         work: &mut Work,
     ) -> Result<Occurrences<'r>, RecurrenceError> {
         let start = wall::seconds(self.timed.start.wall);
+        work.spend(Occurrences::cost(&ruled.rule))?;
         let occurrences = Occurrences::new(&ruled.rule, start, ruled.until, from);
         if ruled.rule.count().is_none() {
             return Ok(occurrences);
@@ -190,6 +221,7 @@ impl Main<'_> {
         // RFC 5545 §3.3.10: DTSTART counts as the first, also where it does not match the rule. Of several rules it may
         // be the first of another one.
         for ruled in &self.rules {
+            work.spend(Occurrences::cost(&ruled.rule))?;
             let mut first = Occurrences::new(&ruled.rule, start, ruled.until, start);
             if first.next(start, work)?.is_some() {
                 return Ok(occurrences);

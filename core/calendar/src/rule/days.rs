@@ -67,6 +67,13 @@ impl Days {
         }
     }
 
+    /// What it takes to look at one day, in steps: the lists may be as long as a stranger likes.
+    pub(super) const fn cost(&self) -> usize {
+        let listed =
+            self.week_no.len() + self.year_day.len() + self.month_day.len() + self.weekdays.len();
+        1 + listed / 16
+    }
+
     /// Appends the days of a month that are let through; gives how many were looked at.
     pub(super) fn of_month(&self, year: i64, month: i64, found: &mut Vec<i64>) -> usize {
         if !self.months[usize::try_from(month).unwrap_or(0)] {

@@ -65,6 +65,20 @@ impl<'r> Occurrences<'r> {
         occurrences
     }
 
+    /// What it takes to make one, in steps: lists are copied and multiplied, which does not depend on what is asked.
+    pub(crate) fn cost(rule: &Rule) -> usize {
+        let lists = [
+            &rule.by_week_no,
+            &rule.by_year_day,
+            &rule.by_month_day,
+            &rule.by_set_pos,
+        ];
+        let listed = lists.iter().map(|list| list.len()).sum::<usize>() + rule.by_day.len();
+        let within = [&rule.by_hour, &rule.by_minute, &rule.by_second];
+        let product: usize = within.iter().map(|list| list.len().max(1)).product();
+        2 + listed / 16 + product / 8
+    }
+
     /// Makes one less come, as DTSTART that does not match its rule counts for one (RFC 5545 §3.8.5.3).
     pub(crate) fn counting_start(mut self) -> Self {
         self.left = self.left.map(|left| left.saturating_sub(1));
@@ -222,7 +236,7 @@ impl<'r> Occurrences<'r> {
         self.bases.iter_mut().for_each(|day| *day *= DAY);
         self.period += 1;
         self.pick();
-        work.spend(steps)
+        work.spend(steps * self.days.cost() + self.rule.by_set_pos.len())
     }
 
     /// As [`fill`](Self::fill) for hours, minutes and seconds; steps over whole days, hours and minutes that are not
@@ -234,7 +248,10 @@ impl<'r> Occurrences<'r> {
         let day = time.div_euclid(DAY);
         let is_let = match self.day {
             Some((known, is_let)) if known == day => is_let,
-            _ => self.days.let_day(day),
+            _ => {
+                work.spend(self.days.cost())?;
+                self.days.let_day(day)
+            }
         };
         self.day = Some((day, is_let));
         let of_day = time.rem_euclid(DAY);
@@ -258,6 +275,7 @@ impl<'r> Occurrences<'r> {
         } else {
             self.bases.push(time);
             self.period += 1;
+            work.spend(self.rule.by_set_pos.len())?;
             self.pick();
         }
         Ok(())

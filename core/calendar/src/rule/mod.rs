@@ -30,6 +30,7 @@ pub(crate) use expand::Occurrences;
 use error::Problem;
 
 use crate::time::When;
+use std::ops::{Deref, DerefMut};
 
 /// A recurrence rule.
 ///
@@ -100,6 +101,12 @@ impl Rule {
         self.count.is_some() || self.until.is_some()
     }
 
+    /// Whether it may give several instances a day.
+    pub fn is_within_a_day(&self) -> bool {
+        let lists = [&self.by_hour, &self.by_minute, &self.by_second];
+        self.frequency >= Frequency::Hourly || lists.iter().any(|list| list.len() > 1)
+    }
+
     /// The rule for a series of whole days, where the parts within a day must be ignored (RFC 5545 §3.3.10).
     pub(crate) fn of_whole_days(self) -> Self {
         Self {
@@ -122,9 +129,44 @@ impl Rule {
 }
 
 /// How many steps may still be taken: rules of strangers may ask for any amount of work.
+///
+/// One budget may serve several questions, which then cost no more together than one of them may cost alone.
+///
+/// ```
+/// use convoke_calendar::rule::Work;
+///
+/// assert_eq!(Work::of(1000).left(), 1000);
+/// ```
 #[derive(Debug)]
-pub(crate) struct Work {
+pub struct Work {
     left: usize,
+}
+
+/// Work that is done out of another one's budget.
+#[derive(Debug)]
+pub(crate) struct Share<'w> {
+    whole: &'w mut Work,
+    part: Work,
+}
+
+impl Deref for Share<'_> {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        &self.part
+    }
+}
+
+impl DerefMut for Share<'_> {
+    fn deref_mut(&mut self) -> &mut Work {
+        &mut self.part
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.whole.left += self.part.left;
+    }
 }
 
 /// The budget is used up.
@@ -132,16 +174,27 @@ pub(crate) struct Work {
 pub(crate) struct TooMuchWork;
 
 impl Work {
-    pub(crate) const fn of(steps: usize) -> Self {
+    /// So many steps, each about 10 ns: a day, hour, minute or second that is looked at; an instance found is four.
+    pub const fn of(steps: usize) -> Self {
         Self { left: steps }
     }
 
-    pub(crate) const fn left(&self) -> usize {
+    /// How many are left.
+    pub const fn left(&self) -> usize {
         self.left
     }
 
+    /// Takes so many for a part of the work; what of them is not used comes back.
+    pub(crate) fn share(&mut self, steps: usize) -> Share<'_> {
+        let part = Self::of(steps.min(self.left));
+        self.left -= part.left;
+        Share { whole: self, part }
+    }
+
+    /// Takes so many; where there are not enough, none are left.
     pub(crate) fn spend(&mut self, steps: usize) -> Result<(), TooMuchWork> {
-        self.left = self.left.checked_sub(steps).ok_or(TooMuchWork)?;
-        Ok(())
+        let left = self.left.checked_sub(steps);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(TooMuchWork)
     }
 }

@@ -232,6 +232,15 @@ impl Property {
         self.params.len() < before
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let param = |param: &Param| {
+            let values = param.values.iter().map(String::len);
+            param.name.len() + values.sum::<usize>()
+        };
+        self.name.len() + self.value.len() + self.params.iter().map(param).sum::<usize>()
+    }
+
     /// The value as text (RFC 5545 §3.3.11), without escapes.
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(self.value.len());

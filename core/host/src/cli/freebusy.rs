@@ -26,6 +26,7 @@ Examples:
   convoke freebusy --as anna@example.org bo@example.com --from now --to now+1d --json | jq '.[].busy'
 
 A date is the midnight that it begins with. Days are drawn in your time zone, or that of --timezone.
+A host answers about 400 days at most, or what its limits.freebusy_range says; beyond that it is 3.1.
 Exit status 1 if one of them did not answer.";
 
 /// See when people are busy

@@ -162,6 +162,12 @@ pub struct Limits {
     pub recipients: usize,
     /// Recurrence instances of a message; 1000.
     pub instances: usize,
+    /// Attendees of a message; 1000.
+    pub attendees: usize,
+    /// The longest time that one question about busy time may be about; 400 days.
+    pub freebusy_range: Duration,
+    /// Bytes of messages kept for one user to decide on; 64 MiB. One sender gets an eighth of it.
+    pub inbox: usize,
     /// The earliest time taken; 1900.
     pub min_date_time: Timestamp,
     /// The latest time taken; 2100.
@@ -437,6 +443,10 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         let text = "`connections` and `connections_per_address` must be at least 1";
         return Err(at.wrong(written.span(), text));
     }
+    if limits.attendees == 0 || limits.inbox.0 < limits.content_length.0 {
+        let text = "`attendees` must be at least 1, and `inbox` as large as `content_length`";
+        return Err(at.wrong(written.span(), text));
+    }
     if limits.recipients == 0 || limits.content_length.0 == 0 {
         let text = "`recipients` and `content_length` must be at least 1";
         return Err(at.wrong(written.span(), text));
@@ -445,6 +455,9 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         content_length: limits.content_length.0,
         recipients: limits.recipients,
         instances: limits.instances,
+        attendees: limits.attendees,
+        freebusy_range: limits.freebusy_range.0,
+        inbox: limits.inbox.0,
         min_date_time: limits.min_date_time.0,
         max_date_time: limits.max_date_time.0,
         attachments: limits.attachments.clone(),

@@ -98,7 +98,7 @@ fn duration(text: &str) -> Option<Duration> {
         "s" | "sec" => 1000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
-        "d" => 86_400_000,
+        "d" | "day" | "days" => 86_400_000,
         _ => return None,
     };
     let duration = Duration::from_millis(number.checked_mul(milliseconds)?);
@@ -145,6 +145,7 @@ mod tests {
             ("500ms", 500),
             ("5 min", 300_000),
             ("2h", 7_200_000),
+            ("400 days", 34_560_000_000),
         ] {
             assert_eq!(duration(text), Some(Duration::from_millis(ms)), "{text}");
         }

@@ -1,31 +1,63 @@
 //! A question about busy time: the store's index, and what the index leaves open.
 
 use super::{Bounds, Envelope, Home, Outcome, indexing};
+use crate::labour::{Effort, Labour};
 use convoke_calendar::{
     availability, freebusy,
     itip::Owner,
+    recurrence,
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::CalendarData;
 use convoke_sdk::{Detail, Error, NewObject, Precondition, StoredObject};
 use convoke_types::{BusySpan, BusyType, CalendarAddress, RequestStatus, TimeRange, merge};
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// The most periods of an answer; with more, those that lie close together are told as one.
+const MAX_PERIODS: usize = 20_000;
+
+/// As many spans are written without leaving the thread.
+const FEW: usize = 2_000;
+
+/// How much of busy time is told.
+pub(super) struct Shown {
+    /// What the policy grants.
+    pub(super) detail: Detail,
+    /// The longest time that one question may be about (`[limits] freebusy_range`).
+    pub(super) longest: Duration,
+}
 
 /// Answers for one recipient, at once.
 pub(super) async fn answer(
     home: &Home,
     envelope: &Envelope<'_>,
     recipient: &CalendarAddress,
-    detail: Detail,
+    shown: &Shown,
     bounds: &Bounds,
+    labour: &Labour,
 ) -> Result<Outcome, Error> {
     let Some(range) = envelope.message.range() else {
         return Ok(RequestStatus::INVALID_DATE.into());
     };
-    let spans = busy(home, range, envelope.now, bounds).await?;
-    let spans = shown(spans, detail, range);
-    let reply = freebusy::answer(envelope.message, recipient, &spans, envelope.now);
-    let text = String::from_utf8(reply.write())
+    if let Some(status) = too_long(range, shown.longest) {
+        return Ok(status.into());
+    }
+    let question = Question {
+        home,
+        range,
+        now: envelope.now,
+        bounds,
+        labour,
+        effort: &envelope.effort,
+    };
+    let spans = question.busy().await?;
+    let bytes = if spans.len() > FEW { usize::MAX } else { 0 };
+    let write = || {
+        let spans = freebusy::coarser(as_granted(spans, shown.detail, range), MAX_PERIODS);
+        freebusy::answer(envelope.message, recipient, &spans, envelope.now).write()
+    };
+    let text = String::from_utf8(labour.done(bytes, write).await)
         .map_err(|_| Error::internal("a calendar we wrote is not UTF-8"))?;
     Ok(Outcome {
         data: Some(CalendarData::icalendar(text)),
@@ -33,94 +65,132 @@ pub(super) async fn answer(
     })
 }
 
+/// What is said to a question about more time than one may be about (spec §9): 3.1, naming DTEND.
+fn too_long(range: TimeRange, longest: Duration) -> Option<RequestStatus> {
+    const DAY: u64 = 24 * 3600;
+    let length = range.end().duration_since(range.start()).unsigned_abs();
+    let most = longest.as_secs();
+    let most = if most % DAY == 0 {
+        format!("{} days", most / DAY)
+    } else {
+        format!("{most} seconds")
+    };
+    let text = format!(
+        "DTEND is more than {most} after DTSTART, which is the longest range answered here"
+    );
+    (length > longest).then(|| RequestStatus::INVALID_PROPERTY_VALUE.with_text(&text))
+}
+
 /// When a calendar user is busy.
-async fn busy(
-    home: &Home,
+struct Question<'a> {
+    home: &'a Home,
     range: TimeRange,
     now: Timestamp,
-    bounds: &Bounds,
-) -> Result<Vec<BusySpan>, Error> {
-    let found = home.store.busy(&home.user.id, range).await?;
-    let mut spans = found.spans;
-    if !found.objects.is_empty() {
-        let addresses = home.addresses();
-        let owner = Owner {
-            addresses: &addresses,
-            timezone: home.timezone(),
+    bounds: &'a Bounds,
+    labour: &'a Labour,
+    effort: &'a Effort,
+}
+
+impl Question<'_> {
+    async fn busy(&self) -> Result<Vec<BusySpan>, Error> {
+        let (home, range) = (self.home, self.range);
+        let found = home.store.busy(&home.user.id, range).await?;
+        let mut spans = found.spans;
+        if !found.objects.is_empty() {
+            let addresses = home.addresses();
+            let owner = Owner {
+                addresses: &addresses,
+                timezone: home.timezone(),
+            };
+            let (objects, open) = self.read(found.objects).await;
+            let bytes: usize = objects.iter().map(|object| object.data.len()).sum();
+            let frequent = open.iter().any(recurrence::repeats_within_a_day);
+            let bytes = if frequent { usize::MAX } else { bytes };
+            let expanded = self.labour.done(bytes, || self.expanded(&open, &owner));
+            spans.extend(expanded.await);
+            self.renew(objects, &open, &owner).await;
+        }
+        let many = if spans.len() > FEW { usize::MAX } else { 0 };
+        Ok(self.labour.done(many, || merge(spans, range)).await)
+    }
+
+    /// Those of the objects that can be read.
+    async fn read(&self, objects: Vec<StoredObject>) -> (Vec<StoredObject>, Vec<Calendar>) {
+        let bytes = objects.iter().map(|object| object.data.len()).sum();
+        let readable = |object: StoredObject| {
+            let calendar = readable(self.home, &object)?;
+            Some((object, calendar))
         };
-        let objects = found.objects.into_iter();
-        let (objects, open): (Vec<StoredObject>, Vec<Calendar>) = objects
-            .filter_map(|object| {
-                let calendar = readable(home, &object)?;
-                Some((object, calendar))
-            })
-            .unzip();
-        spans.extend(expanded(home, &open, &owner, range, &bounds.limits));
-        renew(home, objects, &open, &owner, (range, now), bounds).await;
+        let read = || objects.into_iter().filter_map(readable).unzip();
+        self.labour.done(bytes, read).await
     }
-    Ok(merge(spans, range))
-}
+    /// As time goes by, a range that is asked for often passes the horizon of what was indexed long ago. One object a
+    /// question gets a new index then, so that in a while the answers come from the indexes alone again.
+    async fn renew(&self, mut objects: Vec<StoredObject>, open: &[Calendar], owner: &Owner<'_>) {
+        let Self {
+            home,
+            range,
+            now,
+            bounds,
+            ..
+        } = *self;
+        let within = bounds
+            .horizon(now)
+            .is_ok_and(|horizon| horizon.start() <= range.start() && range.end() <= horizon.end());
+        let repeats = |calendar: &Calendar| calendar.main_components().any(|it| it.is("VEVENT"));
+        let outdated: Vec<usize> = (0..open.len()).filter(|&at| repeats(&open[at])).collect();
+        if !within || outdated.is_empty() {
+            return;
+        }
+        // Some stay open whatever is done: another one each time.
+        let turn = usize::try_from(now.as_millisecond().unsigned_abs()).unwrap_or_default();
+        let at = outdated[turn % outdated.len()];
+        let bytes = if recurrence::repeats_within_a_day(&open[at]) {
+            usize::MAX
+        } else {
+            objects[at].data.len()
+        };
+        let index = || indexing::index(&open[at], Some(owner), bounds);
+        let index = match self.labour.done(bytes, index).await {
+            Ok(index) if !index.is_open_in(range) => index,
+            _ => return,
+        };
+        let object = objects.swap_remove(at);
+        let when = Precondition::Matches(object.etag);
+        let renewed = NewObject {
+            data: object.data,
+            index,
+        };
+        if let Err(error) = home.store.put(&home.user.id, &renewed, &when).await {
+            tracing::debug!(user = %home.user.address, uid = %object.uid, "its index stays as it is: {error}");
+        }
+    }
 
-/// As time goes by, a range that is asked for often passes the horizon of what was indexed long ago. One object a
-/// question gets a new index then, so that in a while the answers come from the indexes alone again.
-async fn renew(
-    home: &Home,
-    mut objects: Vec<StoredObject>,
-    open: &[Calendar],
-    owner: &Owner<'_>,
-    (range, now): (TimeRange, Timestamp),
-    bounds: &Bounds,
-) {
-    let within = bounds
-        .horizon(now)
-        .is_ok_and(|horizon| horizon.start() <= range.start() && range.end() <= horizon.end());
-    let repeats = |calendar: &Calendar| calendar.main_components().any(|it| it.is("VEVENT"));
-    let outdated: Vec<usize> = (0..open.len()).filter(|&at| repeats(&open[at])).collect();
-    if !within || outdated.is_empty() {
-        return;
-    }
-    // Some stay open whatever is done: another one each time.
-    let turn = usize::try_from(now.as_millisecond().unsigned_abs()).unwrap_or_default();
-    let at = outdated[turn % outdated.len()];
-    let index = match indexing::index(&open[at], Some(owner), bounds) {
-        Ok(index) if !index.is_open_in(range) => index,
-        _ => return,
-    };
-    let object = objects.swap_remove(at);
-    let when = Precondition::Matches(object.etag);
-    let renewed = NewObject {
-        data: object.data,
-        index,
-    };
-    if let Err(error) = home.store.put(&home.user.id, &renewed, &when).await {
-        tracing::debug!(user = %home.user.address, uid = %object.uid, "its index stays as it is: {error}");
-    }
-}
-
-/// What the index leaves open: recurrences beyond its horizon, and availability, which counts as a whole.
-fn expanded(
-    home: &Home,
-    open: &[Calendar],
-    owner: &Owner,
-    range: TimeRange,
-    limits: &Limits,
-) -> Vec<BusySpan> {
-    let mut spans = Vec::new();
-    for calendar in open {
-        match freebusy::busy(calendar, Some(owner), range, limits) {
+    /// What the index leaves open: recurrences beyond its horizon, and availability, which counts as a whole.
+    fn expanded(&self, open: &[Calendar], owner: &Owner) -> Vec<BusySpan> {
+        let user = &self.home.user.address;
+        let mut work = self.effort.question();
+        let taken = freebusy::taken(open, Some(owner), self.range, &mut work);
+        for (_, error) in &taken.left_out {
+            tracing::warn!(event = "left-out-of-free-busy", %user, "an object is left out of free-busy: {error}");
+        }
+        if !taken.cut_short.is_empty() {
+            let objects = taken.cut_short.len();
+            tracing::info!(
+                event = "free-busy-cut-short", %user, objects,
+                "objects take more work than one question may; the time that was not looked at counts as busy"
+            );
+        }
+        let mut spans = taken.spans;
+        match availability::unavailable_within(open, Some(owner), self.range, &mut work) {
             Ok(found) => spans.extend(found),
             Err(error) => {
-                tracing::warn!(user = %home.user.address, "an object is left out of free-busy: {error}");
+                tracing::warn!(event = "left-out-of-free-busy", %user, "availability is left out of free-busy: {error}");
             }
         }
+        self.effort.give_back(&work);
+        spans
     }
-    match availability::unavailable(open, Some(owner), range, limits) {
-        Ok(found) => spans.extend(found),
-        Err(error) => {
-            tracing::warn!(user = %home.user.address, "availability is left out of free-busy: {error}");
-        }
-    }
-    spans
 }
 
 fn readable(home: &Home, object: &StoredObject) -> Option<Calendar> {
@@ -136,7 +206,7 @@ fn readable(home: &Home, object: &StoredObject) -> Option<Calendar> {
 }
 
 /// As much as the policy grants.
-fn shown(spans: Vec<BusySpan>, detail: Detail, range: TimeRange) -> Vec<BusySpan> {
+fn as_granted(spans: Vec<BusySpan>, detail: Detail, range: TimeRange) -> Vec<BusySpan> {
     match detail {
         Detail::Full => spans,
         Detail::Busy => merge(

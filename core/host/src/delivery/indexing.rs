@@ -8,7 +8,7 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
     zone::unknown_names,
 };
-use convoke_sdk::{CalendarUser, Error};
+use convoke_sdk::{CalendarUser, Error, Room};
 use convoke_types::{ObjectIndex, TimeRange};
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,20 @@ pub struct Bounds {
     pub limits: Limits,
     /// How far ahead busy time is indexed (`[server] horizon`).
     pub ahead: Duration,
+    /// How much is kept for a user to decide on (`[limits] inbox`).
+    pub room: Room,
+}
+
+/// Of what is kept for a user, one sender may take one in so many.
+const SENDERS: u64 = 8;
+
+/// So many bytes, of which no sender takes all; but the longest message there may be fits.
+pub fn room(inbox: usize, content_length: usize) -> Room {
+    let total = inbox as u64;
+    Room {
+        total,
+        of_sender: (total / SENDERS).max(content_length as u64).min(total),
+    }
 }
 
 impl Bounds {

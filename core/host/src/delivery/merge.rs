@@ -1,6 +1,7 @@
 //! A message changes a stored object: read, apply, write back if nobody else wrote meanwhile.
 
-use super::{Bounds, Envelope, Home, Outcome, indexing};
+use super::{Bounds, Envelope, Home, Outcome, Weight, indexing};
+use crate::labour::{self, Effort, Labour, TooMuch};
 use convoke_calendar::{
     itip::{self, Change, Owner, Receiving},
     message::Message,
@@ -11,6 +12,7 @@ use convoke_sdk::{
     Uninvited,
 };
 use convoke_types::{CalendarAddress, RequestStatus, Uid};
+use sha2::{Digest, Sha256};
 
 /// How often another writer may win before we give up; each round somebody makes progress.
 const ATTEMPTS: usize = 64;
@@ -22,6 +24,7 @@ pub(super) async fn receive(
     recipient: &CalendarAddress,
     uninvited: Option<Uninvited>,
     bounds: &Bounds,
+    labour: &Labour,
 ) -> Result<Outcome, Error> {
     let message = envelope.message;
     let whole = KeptMessage {
@@ -30,6 +33,7 @@ pub(super) async fn receive(
         method: message.method().as_str().to_owned(),
         uid: message.uid().clone(),
         data: envelope.data.to_vec(),
+        attributes: Vec::new(),
     };
     if let Taken::Taken(status) = home.store.deliver(&home.user.id, &whole).await? {
         return Ok(status
@@ -50,13 +54,48 @@ pub(super) async fn receive(
         now: envelope.now,
         accept_uninvited: uninvited == Some(Uninvited::Accept),
     };
-    let received = update(home, message.uid(), &owner, bounds, |existing| {
-        let received = itip::receive(message, existing, &at);
-        (received.change.clone(), received)
-    })
-    .await?;
+    let updating = Updating {
+        home,
+        uid: message.uid(),
+        owner: &owner,
+        bounds,
+        labour,
+        weight: envelope.weight(),
+        effort: Some(&envelope.effort),
+    };
+    let received = updating
+        .update(|existing| {
+            let mut received = itip::receive(message, existing, &at);
+            let change = std::mem::replace(&mut received.change, Change::None);
+            (change, received)
+        })
+        .await;
+    let received = match received {
+        Ok(received) => received,
+        Err(Stopped::Failed(error)) => return Err(error),
+        Err(Stopped::TooMuch) => {
+            tracing::info!(
+                event = "too-much-work", originator = %envelope.originator, %recipient, uid = %message.uid(),
+                "the message asks for more work than one may"
+            );
+            let text =
+                "The message takes too much work for so many recipients; send it to fewer at once";
+            return Ok(RequestStatus::SERVICE_UNAVAILABLE.with_text(text).into());
+        }
+    };
     if received.keep {
-        home.store.keep(&home.user.id, &whole).await?;
+        let kept = whole.about(&instance(message)).within(bounds.room);
+        match home.store.keep(&home.user.id, &kept).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                tracing::info!(
+                    event = "inbox-full", originator = %envelope.originator, %recipient, uid = %message.uid(),
+                    "the message is not kept: {error}"
+                );
+                let text = "There is no room for more messages that the recipient has to decide on";
+                return Ok(RequestStatus::SERVICE_UNAVAILABLE.with_text(text).into());
+            }
+            kept => kept?,
+        }
     }
     Ok(Outcome {
         status: received.status,
@@ -65,60 +104,142 @@ pub(super) async fn receive(
     })
 }
 
+/// Which instances a message is about, as long as a digest at most.
+fn instance(message: &Message) -> String {
+    let names = message.instance_names();
+    if names.len() <= 64 {
+        return names;
+    }
+    let digest = Sha256::digest(names);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Applies a message that the user has sent.
-pub(super) async fn sent(home: &Home, message: &Message, bounds: &Bounds) -> Result<(), Error> {
+pub(super) async fn sent(
+    home: &Home,
+    message: &Message,
+    bounds: &Bounds,
+    labour: &Labour,
+) -> Result<(), Error> {
     let addresses = home.addresses();
     let owner = Owner {
         addresses: &addresses,
         timezone: home.timezone(),
     };
-    update(home, message.uid(), &owner, bounds, |existing| {
-        (itip::sent(message, existing, &owner), ())
+    let updating = Updating {
+        home,
+        uid: message.uid(),
+        owner: &owner,
+        bounds,
+        labour,
+        weight: Weight::of(message, &message.calendar().write()),
+        effort: None,
+    };
+    let updated = updating.update(|existing| (itip::sent(message, existing, &owner), ()));
+    updated.await.map_err(|stopped| match stopped {
+        Stopped::Failed(error) => error,
+        Stopped::TooMuch => Error::unavailable("the message takes too much work"),
     })
-    .await
 }
 
-/// Lets `apply` change the object of `uid`, again and again until no other writer came between.
-async fn update<T>(
-    home: &Home,
-    uid: &Uid,
-    owner: &Owner<'_>,
-    bounds: &Bounds,
-    apply: impl Fn(Option<&Calendar>) -> (Change, T),
-) -> Result<T, Error> {
-    let Home { store, user } = home;
-    for _ in 0..ATTEMPTS {
-        let stored = store.get(&user.id, uid).await?;
+/// An object that is about to change.
+struct Updating<'a> {
+    home: &'a Home,
+    uid: &'a Uid,
+    owner: &'a Owner<'a>,
+    bounds: &'a Bounds,
+    labour: &'a Labour,
+    /// Of the message.
+    weight: Weight,
+    /// What is left for the message; `None` if it is one of our own users'.
+    effort: Option<&'a Effort>,
+}
+
+/// Why an object did not change.
+enum Stopped {
+    TooMuch,
+    Failed(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What is to be written.
+enum Write {
+    Nothing,
+    Put(NewObject),
+    Remove,
+}
+
+impl Updating<'_> {
+    /// Lets `apply` change the object, again and again until no other writer came between.
+    async fn update<T>(
+        self,
+        apply: impl Fn(Option<&Calendar>) -> (Change, T) + Send + Sync,
+    ) -> Result<T, Stopped> {
+        let Home { store, user } = self.home;
+        for _ in 0..ATTEMPTS {
+            let stored = store.get(&user.id, self.uid).await?;
+            let bytes = stored.as_ref().map(|object| object.data.as_slice());
+            let bytes = bytes.unwrap_or_default();
+            if let Some(effort) = self.effort {
+                // What is new is compared with nothing, which is most of the work.
+                let lines = match bytes.len() {
+                    0 => self.weight.lines / 4,
+                    _ => self.weight.lines + labour::weight(bytes),
+                };
+                let handled = effort.handle(lines);
+                handled.map_err(|TooMuch| Stopped::TooMuch)?;
+            }
+            let work = || self.work(stored.as_ref(), &apply);
+            let (write, answer) = self
+                .labour
+                .done(self.weight.bytes + bytes.len(), work)
+                .await?;
+            let when = stored.map_or(Precondition::Absent, |object| {
+                Precondition::Matches(object.etag)
+            });
+            let written = match write {
+                Write::Nothing => return Ok(answer),
+                Write::Put(object) => store.put(&user.id, &object, &when).await.map(|_| ()),
+                Write::Remove => store.remove(&user.id, self.uid, &when).await,
+            };
+            match written {
+                Ok(()) => return Ok(answer),
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let text = format!(
+            "object {} of {} keeps changing under our hands",
+            self.uid, user.address
+        );
+        Err(Error::unavailable(text).into())
+    }
+
+    /// What takes the processor's time: reads what is stored, changes it, makes it ready to be written.
+    fn work<T>(
+        &self,
+        stored: Option<&StoredObject>,
+        apply: impl Fn(Option<&Calendar>) -> (Change, T),
+    ) -> Result<(Write, T), Error> {
         let existing = stored
-            .as_ref()
-            .map(|object| readable(object, &bounds.limits))
+            .map(|object| readable(object, &self.bounds.limits))
             .transpose()?;
         let (change, answer) = apply(existing.as_ref());
-        let when = stored.map_or(Precondition::Absent, |object| {
-            Precondition::Matches(object.etag)
-        });
-        let written = match change {
-            Change::None => return Ok(answer),
-            Change::Store(calendar) => {
-                let index = indexing::index(&calendar, Some(owner), bounds)?;
-                let object = NewObject {
-                    data: calendar.write(),
-                    index,
-                };
-                store.put(&user.id, &object, &when).await.map(|_| ())
-            }
-            Change::Remove => store.remove(&user.id, uid, &when).await,
+        let write = match change {
+            Change::None => Write::Nothing,
+            Change::Store(calendar) => Write::Put(NewObject {
+                index: indexing::index(&calendar, Some(self.owner), self.bounds)?,
+                data: calendar.write(),
+            }),
+            Change::Remove => Write::Remove,
         };
-        match written {
-            Ok(()) => return Ok(answer),
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
-            Err(error) => return Err(error),
-        }
+        Ok((write, answer))
     }
-    Err(Error::unavailable(format!(
-        "object {uid} of {} keeps changing under our hands",
-        user.address
-    )))
 }
 
 /// What is stored but cannot be read is left alone.

@@ -12,14 +12,15 @@ mod indexing;
 mod merge;
 mod status;
 
-pub use indexing::{Bounds, index_service};
+pub use indexing::{Bounds, index_service, room};
 pub(crate) use status::status_of;
 
 use crate::{
     config::Config,
+    labour::{self, Effort},
     plugin::{Allowance, Plugins, StoreHandle, Verdict, origin::Origin},
     serve::Lasting,
-    throttle::{Allowed, Peer, TooOften},
+    throttle::{Allowed, Pair, Peer, TooOften},
 };
 use convoke_calendar::{
     itip::Outgoing,
@@ -54,6 +55,38 @@ pub struct Envelope<'a> {
     pub peer: &'a Peer,
     /// Now.
     pub now: Timestamp,
+    /// What is left of what it may cost.
+    pub effort: Effort,
+}
+
+/// What it costs to handle a message for one recipient, whatever it meets there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weight {
+    /// As [`labour::weight`] counts.
+    lines: usize,
+    /// As [`Labour::done`](labour::Labour::done) asks.
+    bytes: usize,
+}
+
+impl Weight {
+    fn of(message: &Message, data: &[u8]) -> Self {
+        // What repeats within the day takes as long to index as many bytes to read.
+        let frequent = if message.repeats_within_a_day() {
+            labour::SMALL
+        } else {
+            0
+        };
+        Self {
+            lines: labour::weight(data),
+            bytes: data.len() + frequent,
+        }
+    }
+}
+
+impl Envelope<'_> {
+    fn weight(&self) -> Weight {
+        Weight::of(self.message, self.data)
+    }
 }
 
 /// What became of a message for one recipient.
@@ -137,6 +170,7 @@ impl Delivery {
         Bounds {
             limits: self.limits(),
             ahead: self.config.server.horizon,
+            room: room(self.config.limits.inbox, self.config.limits.content_length),
         }
     }
 
@@ -178,6 +212,14 @@ impl Delivery {
             let text = format!("Too often; try again in {} seconds", after.as_secs() + 1);
             return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
         }
+        if let Err(TooOften(after)) = self.hold_quota(&allowance, envelope.originator, recipient) {
+            tracing::info!(event = "quota-used-up", originator = %envelope.originator, %recipient, "the quota is used up, for {}s", after.as_secs());
+            let text = format!(
+                "The quota of this sender for this recipient is used up; try again in {} seconds",
+                after.as_secs() + 1
+            );
+            return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
+        }
         let home = match self.home(recipient).await {
             Ok(Some(home)) if home.user.schedulable => home,
             Ok(Some(_)) => return RequestStatus::NO_SCHEDULING_SUPPORT.into(),
@@ -189,13 +231,26 @@ impl Delivery {
                 &home,
                 envelope,
                 recipient,
-                allowance.grant.detail,
+                &freebusy::Shown {
+                    detail: allowance.grant.detail,
+                    longest: self.config.limits.freebusy_range,
+                },
                 &self.bounds(),
+                &self.lasting.labour,
             )
             .await
         } else {
             let uninvited = allowance.grant.uninvited;
-            merge::receive(&home, envelope, recipient, uninvited, &self.bounds()).await
+            let labour = &self.lasting.labour;
+            merge::receive(
+                &home,
+                envelope,
+                recipient,
+                uninvited,
+                &self.bounds(),
+                labour,
+            )
+            .await
         };
         outcome.unwrap_or_else(|error| {
             tracing::warn!(recipient = %recipient, "not delivered: {error}");
@@ -213,6 +268,20 @@ impl Delivery {
             };
             let allowances = &self.lasting.paces.allowances;
             allowances.admit(limit.rate, &allowed)?;
+        }
+        Ok(())
+    }
+
+    /// Counts one more of what the policies allow one sender to send to one recipient.
+    fn hold_quota(
+        &self,
+        allowance: &Allowance,
+        originator: &CalendarAddress,
+        recipient: &CalendarAddress,
+    ) -> Result<(), TooOften> {
+        for (policy, limit) in &allowance.quotas {
+            let pair = Pair::new((policy, limit.bucket), originator, recipient);
+            self.lasting.paces.quotas.admit(limit.rate, &pair)?;
         }
         Ok(())
     }
@@ -243,7 +312,9 @@ impl Delivery {
         let proofs = [Proof::Submission(originator.clone())];
         let kept = async {
             match self.home(originator).await? {
-                Some(home) => merge::sent(&home, message, &self.bounds()).await,
+                Some(home) => {
+                    merge::sent(&home, message, &self.bounds(), &self.lasting.labour).await
+                }
                 None => Ok(()),
             }
         };

@@ -38,6 +38,8 @@ pub struct Allowance {
     pub grant: Grant,
     /// How often: policies by name, each with the rate it wants held.
     pub rates: Vec<(String, RateLimit)>,
+    /// How much of one sender for one recipient, in the same way.
+    pub quotas: Vec<(String, RateLimit)>,
 }
 
 impl PolicyChain {
@@ -93,16 +95,21 @@ fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance
         return Err(objection);
     }
     let mut granted: Option<Grant> = None;
-    let mut rates = Vec::new();
+    let (mut rates, mut quotas) = (Vec::new(), Vec::new());
     for (name, decision) in decisions {
         if let Ok(Decision::Allow(grant)) = decision {
             granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
             rates.extend(grant.rate.map(|rate| (name.to_owned(), rate)));
+            quotas.extend(grant.quota.map(|quota| (name.to_owned(), quota)));
         }
     }
     let nobody = || Objection::Denied("no policy allows it".to_owned());
     let grant = granted.ok_or_else(nobody)?;
-    Ok(Allowance { grant, rates })
+    Ok(Allowance {
+        grant,
+        rates,
+        quotas,
+    })
 }
 
 /// A denial; else a policy that could not be asked.

@@ -6,6 +6,7 @@
 
 use crate::{
     config::{Limits, Pace},
+    labour::SMALL,
     throttle::{Paces, Peer, TooOften, network},
     transport::{Arrival, Memory, Short},
 };
@@ -17,6 +18,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// When a peer that was turned away should be back.
 const BACK_IN: Duration = Duration::from_secs(2);
+/// One in so many of the messages that are worked on may take long.
+const LONG: usize = 8;
 
 /// A message that is not looked at now; it may be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,8 @@ impl Later {
 #[derive(Debug)]
 pub struct Gate {
     work: Semaphore,
+    /// Messages that take long have few turns of their own, so that the others always find one.
+    long: Semaphore,
     /// For headers and bodies of messages, until they are answered.
     pub(crate) bodies: Arc<Memory>,
     /// For answers, until their peers have taken them.
@@ -81,6 +86,7 @@ impl Gate {
     pub fn new(limits: &Limits) -> Self {
         Self {
             work: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
             bodies: Memory::new(
                 limits.body_memory,
                 limits.content_length + limits.header_size,
@@ -89,9 +95,19 @@ impl Gate {
         }
     }
 
-    /// A turn to be worked on.
-    pub(crate) async fn turn(&self) -> Result<Place<'_>, Later> {
-        wait(self.work.acquire()).await
+    /// A turn to be worked on, for a message with a body of so many bytes.
+    pub(crate) async fn turn_for(&self, bytes: usize) -> Result<Place<'_>, Later> {
+        if bytes > SMALL {
+            wait(self.long.acquire()).await
+        } else {
+            wait(self.work.acquire()).await
+        }
+    }
+
+    /// A turn for a message that turns out to take long; the one that it has is given back.
+    pub(crate) async fn long_turn<'a>(&'a self, turn: Place<'a>) -> Result<Place<'a>, Later> {
+        drop(turn);
+        wait(self.long.acquire()).await
     }
 }
 

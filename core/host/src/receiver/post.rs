@@ -9,6 +9,7 @@ use super::{
 use crate::{
     config::Attachment,
     delivery::{Delivered, Envelope},
+    labour::Effort,
     serve::Node,
     throttle::Peer,
     transport::{Arrival, Body, BodyError, Holding, Response, read_body},
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use convoke_calendar::{
     message::{Kind, Message},
     recurrence::RecurrenceError,
-    tree::Calendar,
+    tree::{Calendar, Component},
     zone::unknown_names,
 };
 use convoke_ischedule::{
@@ -150,7 +151,7 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
     )
     .await?;
     // Only now: nobody else waits while a stranger's name servers take their time.
-    let _turn = node.gate.turn().await?;
+    let turn = node.gate.turn_for(posted.body.len()).await?;
     let limits = &node.config.limits;
     gate::admit_peer(&node.lasting.paces, limits, arrival, peer.counted())?;
     if let Peer::Domain(proven) = peer.counted() {
@@ -158,7 +159,12 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
     }
     let posted = &*posted;
     let Posted { headers, body, .. } = posted;
-    let message = parse(node, posted)?;
+    let message = parse(node, posted).await?;
+    let _turn = if message.repeats_within_a_day() {
+        node.gate.long_turn(turn).await?
+    } else {
+        turn
+    };
     let envelope = Envelope {
         message: &message,
         data: body,
@@ -166,6 +172,7 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
         proofs: peer.proofs(),
         peer: peer.counted(),
         now,
+        effort: Effort::default(),
     };
     let work = async {
         let responses = deliver_all(node, &envelope, &headers.recipients).await;
@@ -190,7 +197,14 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
 }
 
 /// The body as a message that fits its header and our capabilities.
-pub(crate) fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+pub(crate) async fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+    let labour = &node.lasting.labour;
+    labour
+        .done(posted.body.len(), || read_message(node, posted))
+        .await
+}
+
+fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     let RequestHeaders {
         originator,
         recipients,
@@ -200,8 +214,21 @@ pub(crate) fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     let calendar = Calendar::parse(&posted.body, &node.delivery.limits())
         .map_err(|error| Refusal::new(ErrorElement::InvalidCalendarData, error.to_string()))?;
     let invalid = |text: String| Refusal::new(ErrorElement::InvalidSchedulingMessage, text);
+    // Before anything looks at each of them (spec §9).
+    let most = node.config.limits.attendees;
+    let of_one = |component: &Component| component.all("ATTENDEE").count();
+    let too_many = || Refusal {
+        status: StatusCode::FORBIDDEN,
+        ..invalid(format!("there are more than {most} attendees"))
+    };
+    if calendar.main_components().any(|it| of_one(it) > most) {
+        return Err(too_many());
+    }
     let message = Message::read(calendar)
         .map_err(|error| invalid(error.in_source(&posted.body).status().to_string()))?;
+    if message.attendees().len() > most {
+        return Err(too_many());
+    }
 
     // Spec §5: both parameters of the Content-Type agree with the body.
     let (method, component) = (message.method().as_str(), message.kind().as_str());

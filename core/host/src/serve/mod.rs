@@ -7,6 +7,7 @@
 //! | `listeners` | the sockets |
 //! | `control` | the socket that `convoke reload` comes in by |
 //! | `watch` | certificates that change on disk |
+//! | `background` | what goes out because something came in |
 //! | `metrics` | what is counted |
 //! | `admin` | health and metrics over HTTP |
 //!
@@ -15,6 +16,7 @@
 //! it is closed when the last of them has ended.
 
 mod admin;
+mod background;
 mod control;
 mod files;
 mod listeners;
@@ -22,6 +24,7 @@ mod metrics;
 mod node;
 mod watch;
 
+pub use background::Background;
 pub use control::{Answer, reload};
 pub(crate) use files::write_file;
 pub use files::{ListenerNote, listener_notes, token};
@@ -54,6 +57,9 @@ use tokio::{
     sync::mpsc,
 };
 use watch::Watched;
+
+/// How long messages that nobody waits for are waited for at the end.
+const LAST_MESSAGES: Duration = Duration::from_secs(5);
 
 /// The host cannot be started with this configuration.
 #[derive(Debug, thiserror::Error)]
@@ -236,6 +242,8 @@ impl Host {
     /// Finishes what has begun, closes the plugins, then ends.
     pub async fn stop(self) {
         self.listeners.stop().await;
+        let lasting = self.current.0.load().lasting.clone();
+        lasting.background.finish(LAST_MESSAGES).await;
         files::forget_listeners(&self.current.0.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await

@@ -1,11 +1,12 @@
 //! Everything that one configuration makes.
 
-use super::{ServeError, files, metrics::Metrics};
+use super::{ServeError, background::Background, files, metrics::Metrics};
 use crate::{
     config::{Config, Lookup, Role, Signing},
     delivery::{self, Bounds, Delivery},
     dns::Dns,
     keys::Keys,
+    labour::Labour,
     outgoing::{Client, Settings},
     plugin::{Plugins, Setup, own_program},
     receiver::{Published, gate::Gate, replay::Replays},
@@ -60,6 +61,10 @@ pub struct Lasting {
     pub paces: Paces,
     /// Attempts to log in.
     pub(crate) attempts: Arc<Attempts>,
+    /// What goes out without anybody waiting for it.
+    pub background: Background,
+    /// Turns for what takes long.
+    pub labour: Labour,
 }
 
 impl Node {
@@ -118,9 +123,14 @@ impl Node {
     }
 
     /// Sends a message on behalf of one of our users, later than the answer that caused it.
-    pub(crate) fn send_in_background(self: &Arc<Self>, outgoing: Outgoing) {
+    pub(crate) fn send_in_background(self: &Arc<Self>, mut outgoing: Outgoing) {
+        let background = &self.lasting.background;
+        let Some(under_way) = background.begin(&mut outgoing, &self.config) else {
+            return;
+        };
         let node = self.clone();
         tokio::spawn(async move {
+            let _under_way = under_way;
             let Outgoing {
                 message,
                 originator,
@@ -157,6 +167,7 @@ pub fn setup(config: &Config) -> Setup {
         index: delivery::index_service(Bounds {
             limits,
             ahead: config.server.horizon,
+            room: delivery::room(config.limits.inbox, config.limits.content_length),
         }),
         program: own_program(),
     }

@@ -10,6 +10,7 @@ mod passwords;
 
 use crate::{
     delivery::Envelope,
+    labour::Effort,
     receiver::{
         answer::{delivered, document, empty, later, refuse_method, refused},
         post::{self, deliver_all},
@@ -75,7 +76,7 @@ async fn submit(
         let text = format!("{submitter} may not act as {originator}");
         return Err(refused(&Refusal::new(ErrorElement::OriginatorDenied, text)));
     }
-    let message = post::parse(node, &posted).map_err(|refusal| refused(&refusal))?;
+    let message = (post::parse(node, &posted).await).map_err(|refusal| refused(&refusal))?;
     let recipients = &posted.headers.recipients;
     Ok(ScheduleResponse {
         responses: dispatch(node, &message, originator, recipients).await,
@@ -139,6 +140,7 @@ pub(crate) async fn dispatch(
         proofs: &proofs,
         peer: &peer,
         now: Timestamp::now(),
+        effort: Effort::default(),
     };
     let (here, there) = futures::join!(
         deliver_all(node, &envelope, &local),

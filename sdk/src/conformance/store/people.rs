@@ -140,6 +140,7 @@ pub(super) async fn kept_message<S: Store>(subject: Subject<S>) -> Verdict {
         method: "COUNTER".to_owned(),
         uid: event.uid.clone(),
         data: event.object().data,
+        attributes: Vec::new(),
     };
     subject.store.keep(&user, message.clone()).await?;
     let got = subject.store.get(&user, &event.uid).await?;

@@ -200,6 +200,7 @@ fn setup() -> Setup {
             ..Limits::default()
         },
         ahead: config::HORIZON,
+        room: delivery::room(64 << 20, 1 << 20),
     };
     Setup {
         entries: Vec::new(),
