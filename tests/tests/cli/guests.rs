@@ -121,16 +121,19 @@ fn what_is_written_leniently_reaches_the_guests() {
     for store in STORES {
         let desk = desk(store);
         let _host = desk.serve();
-        for (lines, arrives) in [
+        for (at, (lines, arrives)) in [
             (
                 "RRULE:FREQ=DAILY;COUNT=3;UNTIL=20270201T000000Z\n",
                 "RRULE:FREQ=DAILY;COUNT=3\r\n",
             ),
             ("DESCRIPTION:One\nDESCRIPTION:Two\n", "DESCRIPTION:One\r\n"),
             ("DURATION:PT2H\n", "DTEND:20270104T110000Z\r\n"),
-            ("RRULE:\n", "SUMMARY:Empty\r\n"),
-        ] {
-            let said = send(&desk, &format!("SUMMARY:Empty\n{lines}{BO}"));
+            ("RRULE:\n", "LOCATION:Room 3\r\n"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let said = send(&desk, &format!("LOCATION:Room {at}\n{lines}{BO}"));
             assert_eq!(said, "bo@example.org  2.0  Success\n", "{store}: {lines}");
             let copy = copy_of(&desk, "bo@example.org");
             assert!(copy.contains(arrives), "{store}: {copy}");
@@ -167,6 +170,14 @@ fn what_is_no_message_is_not_stored_either() {
             assert!(complaint.contains(error), "{store}: {complaint}");
             assert_eq!(copy_of(&desk, "anna@example.org"), "", "{store}");
         }
+        // Guests who are no address.
+        let file = meeting(&desk, &format!("ATTENDEE:Cy\n{BO}"));
+        let said = desk.run(&["send", &file, "--as", "anna@example.org"]);
+        assert_eq!(said.status, 1, "{said:?}");
+        assert_eq!(
+            said.out,
+            "Cy              3.7  Invalid calendar user\nbo@example.org  2.0  Success\n"
+        );
         // Guests whom nobody invites.
         let lines = format!("DTSTART:20270104T100000Z\n{BO}");
         let file = desk.write("alone.ics", &event("alone", &lines));

@@ -138,11 +138,11 @@ fn future(
     if !is_news(notice, master) {
         return;
     }
-    if let Scope::Without(attendees) = Scope::of(notice, role, master) {
+    if let Scope::Without(_) = Scope::of(notice, role, master) {
         // Whoever else is dropped from some instances on is shown on the whole as before: instances that are not
         // written out have no attendees of their own.
         for (_, later) in object.instances.range_mut(key..) {
-            uninvite(later, &attendees, notice, role);
+            part(later, notice, role);
         }
         return;
     }

@@ -3,7 +3,7 @@
 //!
 //! | in the object | in the message |
 //! | --- | --- |
-//! | an empty date, duration or rule, an empty part of a rule | left out |
+//! | an empty date, duration or rule, an empty part of a rule, an EXDATE that is no date | left out |
 //! | a property twice that may stand once | its first line; for what names the object or says when it begins, none: see below |
 //! | DTEND or DUE with DURATION | without DURATION |
 //! | COUNT with UNTIL | the one that ends it |
@@ -58,6 +58,7 @@ fn component_of(
         .properties
         .retain(|line| !line.value.trim().is_empty() || !TIMES.iter().any(|name| line.is(name)));
     once(component, method);
+    excluded(component);
     if component.get("DTEND").is_some() || component.get("DUE").is_some() {
         component.remove("DURATION");
     }
@@ -110,6 +111,18 @@ fn once(component: &mut Component, method: Method) {
             !std::mem::replace(&mut seen, true) || (is_essential && !says_the_same)
         });
     }
+}
+
+/// An EXDATE that cannot be read excludes nothing.
+fn excluded(component: &mut Component) {
+    for line in &mut component.properties {
+        if line.is("EXDATE") {
+            let readable = values(line).filter(|value| When::read(line, value).is_ok());
+            line.value = readable.collect::<Vec<_>>().join(",");
+        }
+    }
+    let properties = &mut component.properties;
+    properties.retain(|line| !line.is("EXDATE") || !line.value.is_empty());
 }
 
 /// Names of instances of the type of the DTSTART of their series (RFC 5545 §3.8.4.4, §3.8.5.1, §3.8.5.2).

@@ -65,6 +65,10 @@ fn what_is_read_leniently_is_written_rightly() {
             "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z".to_owned(),
         ),
         (
+            "DTSTART:20270104T100000Z\nEXDATE:20270230T100000Z\nEXDATE:x,20270105T100000Z".to_owned(),
+            "DTSTART:20270104T100000Z\nEXDATE:20270105T100000Z".to_owned(),
+        ),
+        (
             "DTSTART:20270104T100000Z\nRRULE:\nEXDATE:\nDURATION:".to_owned(),
             "DTSTART:20270104T100000Z".to_owned(),
         ),

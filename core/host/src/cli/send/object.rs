@@ -23,6 +23,7 @@ use convoke_ischedule::RecipientResponse;
 use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, Precondition, StoredObject};
 use convoke_types::{CalendarAddress, Etag, RequestStatus, Uid};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// How often another writer may win before we give up; each round somebody makes progress.
 const ATTEMPTS: usize = 64;
@@ -70,13 +71,17 @@ pub(super) async fn send(
         index: serve::setup(&global.config()?).index,
     };
     let (before, etag, outgoing) = own.becomes(object).await?;
-    let mut told = Told::default();
+    let mut told = Told {
+        responses: unnamed(object, &outgoing),
+        ..Told::default()
+    };
+    let unnamed = told.responses.len();
     for letter in &outgoing {
         let sent = submission.submit(&letter.message, &letter.originator, &letter.recipients);
         match sent.await {
             Ok(response) => told.add(letter, response.responses),
             // Nobody was told, so that nothing has happened.
-            Err(failure) if told.responses.is_empty() => {
+            Err(failure) if told.responses.len() == unnamed => {
                 if let Some(etag) = etag {
                     own.take_back(before, etag).await?;
                 }
@@ -95,6 +100,26 @@ pub(super) async fn send(
         }
     }
     Ok(told)
+}
+
+/// Guests who are named by no address, so that nobody can tell them.
+fn unnamed(object: &Calendar, outgoing: &[Outgoing]) -> Vec<RecipientResponse> {
+    let invites = |it: &Outgoing| matches!(it.message.method(), Method::Request | Method::Add);
+    if !outgoing.iter().any(invites) {
+        return Vec::new();
+    }
+    let lines = object
+        .main_components()
+        .flat_map(|component| component.all("ATTENDEE"));
+    let names = lines
+        .filter(|line| CalendarAddress::new(&line.value).is_err())
+        .map(|line| line.value.as_str());
+    let names: BTreeSet<&str> = names.collect();
+    let status = RequestStatus::INVALID_CALENDAR_USER;
+    let responses = names.into_iter();
+    responses
+        .map(|name| RecipientResponse::new(name, status.clone()))
+        .collect()
 }
 
 impl Told {
