@@ -48,11 +48,6 @@ fn every_answer_carries_what_answers_carry() {
         ("a blank before a colon", colon, 400),
         ("no host", b"GET / HTTP/1.1\r\n\r\n".to_vec(), 400),
         ("a wrong chunk", broken.into_bytes(), 400),
-        (
-            "a long target",
-            request(&format!("GET /{}", "x".repeat(66_000))),
-            414,
-        ),
         ("a slow body", endless.into_bytes(), 408),
         (
             "a long body",
@@ -69,6 +64,10 @@ fn every_answer_carries_what_answers_carry() {
         assert_eq!(answer.status, status, "{what}: {answer:?}");
         is_complete(&answer, what);
     }
+    // One or the other, as the header arrives.
+    let target = host.ask(&request(&format!("GET /{}", "x".repeat(66_000))));
+    assert!(matches!(target.status, 414 | 431), "{target:?}");
+    is_complete(&target, "a long target");
     // After an answer of ours, too, and when both are asked for at once.
     let both = [invitation().to_bytes(), b"NONSENSE\r\n\r\n".to_vec()].concat();
     let mut peer = host.connect();

@@ -1,10 +1,7 @@
 //! Responses.
 
-use super::gate::Later;
-use crate::{
-    serve::Node,
-    transport::{Arrival, Response, counted},
-};
+use super::{gate::Later, room::Room};
+use crate::transport::{Arrival, Response, counted};
 use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
 use http::{HeaderValue, StatusCode, header};
@@ -38,10 +35,9 @@ pub(crate) fn document(response: &ScheduleResponse) -> Bytes {
 }
 
 /// The answer to a message that was fine as a whole; it takes memory until its peer has taken it.
-pub(crate) async fn delivered(node: &Node, arrival: &Arrival, document: Bytes) -> Response {
-    let mut holding = node.gate.answers.hold(arrival.address.ip());
-    match holding.grow(document.len()).await {
-        Ok(()) => counted(xml(StatusCode::OK, Bytes::new()), document, holding),
+pub(crate) async fn delivered(arrival: &Arrival, room: Room, document: Bytes) -> Response {
+    match room.for_document(document.len()).await {
+        Ok(holding) => counted(xml(StatusCode::OK, Bytes::new()), document, holding),
         Err(short) => {
             tracing::warn!(event = "no-memory", peer = %arrival.address, "no memory for an answer of {} bytes", document.len());
             later(&short.into())

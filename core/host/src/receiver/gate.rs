@@ -21,6 +21,9 @@ const BACK_IN: Duration = Duration::from_secs(2);
 /// One in so many of the messages that are worked on may take long.
 const LONG: usize = 8;
 
+/// What a message takes beside its header and body, about.
+pub(super) const BESIDE: usize = 4 << 10;
+
 /// A message that is not looked at now; it may be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Later {
@@ -89,7 +92,7 @@ impl Gate {
             long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
             bodies: Memory::new(
                 limits.body_memory,
-                limits.content_length + limits.header_size,
+                limits.content_length + limits.header_size + BESIDE,
             ),
             answers: Memory::new(limits.answer_memory, 0),
         }

@@ -7,6 +7,7 @@
 //! | [`identify`] | who the peer proved to be |
 //! | `post` | a scheduling message: the checks of spec §6, in their order, then delivery |
 //! | [`replay`] | the same message again gets the same answer again |
+//! | `room` | the memory that an answer takes |
 //! | `answer` | responses, and the one place where a refusal becomes one |
 //!
 //! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities` (`Published::fields`, which the
@@ -19,6 +20,7 @@ pub mod gate;
 pub mod identify;
 pub(crate) mod post;
 pub mod replay;
+pub(crate) mod room;
 
 pub use capabilities::Published;
 

@@ -5,6 +5,7 @@ use super::{
     gate::{self, Later},
     identify::identify,
     replay::{Key, Repeatable},
+    room::Room,
 };
 use crate::{
     config::Attachment,
@@ -55,8 +56,9 @@ pub(super) async fn receive(
         Ok(posted) => posted,
         Err(response) => return response,
     };
-    match process(node, arrival, &mut posted).await {
-        Ok(document) => delivered(node, arrival, document).await,
+    let room = Room::new(&node.gate, arrival.address.ip());
+    match process(node, arrival, &mut posted, &room).await {
+        Ok(document) => delivered(arrival, room, document).await,
         Err(Stop::Refused(refusal)) => {
             tracing::info!(peer = %arrival.address, originator = %posted.headers.originator, "refused: {refusal}");
             refused(&refusal)
@@ -114,7 +116,8 @@ pub(crate) async fn read(
     }
     let mut holding = node.gate.bodies.hold(arrival.address.ip());
     let fields = (parts.headers.iter()).map(|(name, value)| name.as_str().len() + value.len());
-    (holding.grow(fields.sum()).await).map_err(|short| later(&short.into()))?;
+    let header: usize = fields.sum();
+    (holding.grow(gate::BESIDE + header).await).map_err(|short| later(&short.into()))?;
     let time = node.config.limits.body_time;
     let body = match read_body(body, most, time, &mut holding).await {
         Ok(body) => body,
@@ -138,7 +141,12 @@ pub(crate) async fn read(
     })
 }
 
-async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Result<Bytes, Stop> {
+async fn process(
+    node: &Arc<Node>,
+    arrival: &Arrival,
+    posted: &mut Posted,
+    room: &Room,
+) -> Result<Bytes, Stop> {
     let now = Timestamp::now();
     let peer = identify(
         &node.config,
@@ -175,7 +183,7 @@ async fn process(node: &Arc<Node>, arrival: &Arrival, posted: &mut Posted) -> Re
         effort: Effort::default(),
     };
     let work = async {
-        let responses = deliver_all(node, &envelope, &headers.recipients).await;
+        let responses = deliver_all(node, &envelope, &headers.recipients, room).await;
         ScheduleResponse { responses }
     };
     Ok(match peer.signed() {
@@ -326,13 +334,21 @@ pub(crate) async fn deliver_all(
     node: &Arc<Node>,
     envelope: &Envelope<'_>,
     recipients: &[Recipient],
+    room: &Room,
 ) -> Vec<RecipientResponse> {
     if !recipients.is_empty() {
         log_unknown_zones(envelope);
     }
+    let deliver = |recipient| async move {
+        let delivered = deliver_one(node, envelope, recipient).await;
+        Delivered {
+            response: room.admit(delivered.response).await,
+            ..delivered
+        }
+    };
     let deliveries: Vec<BoxFuture<Delivered>> = recipients
         .iter()
-        .map(|recipient| deliver_one(node, envelope, recipient).boxed())
+        .map(|recipient| deliver(recipient).boxed())
         .collect();
     let delivered: Vec<Delivered> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
     let (responses, outgoing): (Vec<_>, Vec<_>) = delivered

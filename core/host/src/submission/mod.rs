@@ -14,6 +14,7 @@ use crate::{
     receiver::{
         answer::{delivered, document, empty, later, refuse_method, refused},
         post::{self, deliver_all},
+        room::Room,
     },
     serve::Node,
     throttle::Peer,
@@ -59,7 +60,10 @@ pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>)
         }
     };
     match submit(node, &submitter, arrival, request).await {
-        Ok(response) => delivered(node, arrival, document(&response)).await,
+        Ok(response) => {
+            let room = Room::new(&node.gate, address);
+            delivered(arrival, room, document(&response)).await
+        }
         Err(response) => response,
     }
 }
@@ -142,8 +146,9 @@ pub(crate) async fn dispatch(
         now: Timestamp::now(),
         effort: Effort::default(),
     };
+    let room = Room::of_our_own(&node.gate);
     let (here, there) = futures::join!(
-        deliver_all(node, &envelope, &local),
+        deliver_all(node, &envelope, &local, &room),
         node.sender.send(message, originator, &remote)
     );
     node.lasting.metrics.sent(message, &there);

@@ -61,12 +61,16 @@ pub(super) struct Busy(Activity);
 
 impl Activity {
     pub(super) fn new(limits: &Limits) -> Self {
+        Self::with(limits.header_time, limits.idle_time, limits.body_time)
+    }
+
+    fn with(header_time: Duration, idle_time: Duration, answer_time: Duration) -> Self {
         Self(Arc::new(Mutex::new(State {
             // The first request is due as fast as its header (spec §9).
-            idle_time: limits.header_time,
-            later_idle_time: limits.idle_time,
-            header_time: limits.header_time,
-            answer_time: limits.body_time,
+            idle_time: header_time,
+            later_idle_time: idle_time,
+            header_time,
+            answer_time,
             requests: 0,
             quiet_since: Instant::now(),
             header_since: None,
@@ -274,5 +278,97 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A connection with 10 s for a header, 60 s between requests and 30 s to take an answer, and its other end.
+    fn connection() -> (Activity, Observed<DuplexStream>, DuplexStream) {
+        let activity = Activity::with(10 * SECOND, 60 * SECOND, 30 * SECOND);
+        let (ours, theirs) = duplex(1000);
+        let observed = Observed::new(ours, activity.clone(), Reading::Http1);
+        (activity, observed, theirs)
+    }
+
+    /// After how many seconds, and why, in virtual time.
+    async fn end(activity: &Activity) -> (u64, Late) {
+        let begun = Instant::now();
+        let late = activity.late().await;
+        (begun.elapsed().as_secs(), late)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_is_due_sooner_than_the_next() {
+        let (activity, ..) = connection();
+        assert_eq!(end(&activity).await, (10, Late::Idle));
+        drop(activity.begin());
+        assert_eq!(end(&activity).await, (60, Late::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_is_due_from_its_first_byte() {
+        let (activity, mut ours, mut theirs) = connection();
+        drop(activity.begin());
+        let trickle = async {
+            loop {
+                tokio::time::sleep(SECOND).await;
+                theirs.write_all(b"x").await.unwrap();
+                ours.read_u8().await.unwrap();
+            }
+        };
+        tokio::select! {
+            ended = end(&activity) => assert_eq!(ended, (11, Late::Header)),
+            () = trickle => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_to_be_taken_while_it_is_sent() {
+        let (activity, mut ours, mut theirs) = connection();
+        let busy = activity.begin();
+        let send = async {
+            ours.write_all(&vec![0; 1 << 20]).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let mut piece = vec![0; TAKEN];
+        let take = async {
+            for _ in 0..5 {
+                tokio::time::sleep(20 * SECOND).await;
+                theirs.read_exact(&mut piece).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            (seconds, late) = end(&activity) => {
+                assert_eq!(late, Late::Answer);
+                assert!((100..=140).contains(&seconds), "{seconds}");
+            }
+            () = send => {}
+            () = take => {}
+        }
+        drop(busy);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_late_while_a_request_is_answered() {
+        let (activity, ..) = connection();
+        let busy = activity.begin();
+        tokio::select! {
+            ended = end(&activity) => panic!("{ended:?}"),
+            () = tokio::time::sleep(1000 * SECOND) => {}
+        }
+        drop(busy);
+        activity.leave();
+        assert_eq!(
+            end(&activity).await,
+            (1, Late::Idle),
+            "when the listener ends"
+        );
     }
 }

@@ -233,10 +233,12 @@ pub(crate) async fn read_body(
         () = eviction.evicted() => Err(BodyError::NoMemory),
         () = ending => Err(BodyError::Ending),
     };
+    // It may have been evicted just when the last byte came.
+    let settled = holding.settle().map_err(|Short| BodyError::NoMemory);
+    let read = settled.and(read);
     if read.is_err() {
         body.source = None;
     }
-    holding.settle();
     read
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Bytes are counted when they are there, not when they are announced: announcing is free for a peer. All peers together
 //! are bounded, and each address and each proven domain has a share (half), so that no one peer can shut out all others.
-//! When memory is short, whoever has been waiting longest for its peer loses what it holds; who waits for us does not.
+//! When memory is short, whatever has made no progress for longest loses what it holds: because its peer is slow, or
+//! (later) because it waits for more memory itself, as then nobody would ever get on. A message that is worked on keeps it.
 
 use convoke_types::Domain;
 use std::{
@@ -20,10 +21,14 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A peer that has sent or taken too little for so long may lose its place.
 const STALLED: Duration = Duration::from_millis(500);
+/// So does who waits for more memory for so long: else all could wait for each other.
+const STARVED: Duration = Duration::from_secs(2);
 /// What counts as progress, in bytes: one byte now and then does not.
 const PROGRESS: usize = 4 << 10;
 /// How often who waits for memory looks whether others have stalled.
 const LOOK: Duration = Duration::from_millis(100);
+/// So many of one address may wait for memory; looking costs time, too.
+const WAITING: usize = 32;
 
 /// A number of bytes, and who holds how many of them.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ struct Held {
     by_peer: HashMap<Peer, usize>,
     /// Whose peers we wait for, by the number of the [`Holding`].
     slow: HashMap<u64, Slow>,
+    /// How many of each address wait for memory.
+    waiting: HashMap<Peer, usize>,
     next: u64,
 }
 
@@ -57,10 +64,15 @@ struct Slow {
     bytes: usize,
     peers: Vec<Peer>,
     evicted: Eviction,
-    /// It was told to go, and its bytes will be free soon.
-    leaving: bool,
-    /// It is us who keep it waiting, for more memory.
-    ours: bool,
+    /// Its peer has sent, and it waits for memory to take that.
+    starved: bool,
+}
+
+impl Slow {
+    fn may_go(&self) -> bool {
+        let most = if self.starved { STARVED } else { STALLED };
+        self.bytes > 0 && self.since.elapsed() >= most
+    }
 }
 
 /// Tells a [`Holding`] that others need its memory.
@@ -86,6 +98,8 @@ pub(crate) struct Holding {
     bytes: usize,
     peers: Vec<Peer>,
     eviction: Eviction,
+    /// It is among the slow ones, or was evicted from there, and holds nothing any more.
+    awaiting: bool,
     /// Bytes since progress was last noted.
     progress: usize,
 }
@@ -93,9 +107,10 @@ pub(crate) struct Holding {
 impl Memory {
     /// So many bytes; a message of `largest` bytes always fits into a share.
     pub(crate) fn new(most: usize, largest: usize) -> Arc<Self> {
+        let most = most.max(largest);
         Arc::new(Self {
             most,
-            share: (most / 2).max(largest).min(most),
+            share: (most / 2).max(largest),
             held: Mutex::default(),
             freed: Notify::new(),
         })
@@ -111,6 +126,7 @@ impl Memory {
             bytes: 0,
             peers: vec![Peer::Address(crate::throttle::network(address))],
             eviction: Eviction::default(),
+            awaiting: false,
             progress: 0,
         }
     }
@@ -119,19 +135,17 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `bytes` if they are free; else makes those go that have stalled, and says false.
+    /// Takes `bytes` if they are free, or can be had from those who have stalled.
     fn take(&self, peers: &[Peer], bytes: usize, own: u64) -> bool {
         let mut held = self.held();
-        let over = |peer: &&Peer| held.of(peer) + bytes > self.share;
-        if let Some(peer) = peers.iter().find(over) {
-            let lack = held.of(peer) + bytes - self.share;
-            let peer = peer.clone();
-            held.evict(lack, own, |slow| slow.peers.contains(&peer));
-            return false;
+        for peer in peers {
+            let lack = (held.of(peer) + bytes).saturating_sub(self.share);
+            if !held.evict(lack, own, |slow| slow.peers.contains(peer)) {
+                return false;
+            }
         }
-        if held.bytes + bytes > self.most {
-            let lack = held.bytes + bytes - self.most;
-            held.evict(lack, own, |_| true);
+        let lack = (held.bytes + bytes).saturating_sub(self.most);
+        if !held.evict(lack, own, |_| true) {
             return false;
         }
         held.add(peers, bytes);
@@ -163,24 +177,32 @@ impl Held {
         }
     }
 
-    /// Makes those go that have waited longest, until `lack` bytes come free.
-    fn evict(&mut self, lack: usize, own: u64, among: impl Fn(&Slow) -> bool) {
-        let mut stalled: Vec<&mut Slow> = (self.slow.iter_mut())
-            .filter(|(number, slow)| **number != own && !slow.ours && among(slow))
-            .map(|(_, slow)| slow)
-            .filter(|slow| slow.since.elapsed() >= STALLED)
+    /// Makes those go that have stalled longest, if that frees `lack` bytes. They are taken from them at once, so that
+    /// nobody else is faster; the memory itself follows as soon as they notice.
+    fn evict(&mut self, lack: usize, own: u64, among: impl Fn(&Slow) -> bool) -> bool {
+        if lack == 0 {
+            return true;
+        }
+        let mut stalled: Vec<(bool, Instant, u64, usize)> = (self.slow.iter())
+            .filter(|(number, slow)| **number != own && among(slow) && slow.may_go())
+            .map(|(number, slow)| (slow.starved, slow.since, *number, slow.bytes))
             .collect();
-        stalled.sort_unstable_by_key(|slow| (!slow.leaving, slow.since));
+        if stalled.iter().map(|(.., bytes)| bytes).sum::<usize>() < lack {
+            return false;
+        }
+        stalled.sort_unstable();
         let mut freed = 0;
-        for slow in stalled {
+        for (.., number, bytes) in stalled {
             if freed >= lack {
                 break;
             }
-            freed += slow.bytes;
-            if !std::mem::replace(&mut slow.leaving, true) {
+            freed += bytes;
+            if let Some(slow) = self.slow.remove(&number) {
+                self.give_back(&slow.peers, slow.bytes);
                 slow.evicted.0.notify_one();
             }
         }
+        true
     }
 }
 
@@ -188,19 +210,40 @@ impl Holding {
     /// Takes `bytes` more, as soon as they are free.
     pub(crate) async fn grow(&mut self, bytes: usize) -> Result<(), Short> {
         if !self.memory.take(&self.peers, bytes, self.number) {
-            self.slow(|slow| slow.ours = true);
+            self.starves();
             self.wait_for(bytes).await?;
         }
         self.bytes += bytes;
-        self.slow(|slow| {
-            (slow.bytes, slow.since, slow.ours) = (self.bytes, Instant::now(), false);
-        });
-        Ok(())
+        if !self.awaiting {
+            return Ok(());
+        }
+        let mut held = self.memory.held();
+        if let Some(slow) = held.slow.get_mut(&self.number) {
+            (slow.bytes, slow.since, slow.starved) = (self.bytes, Instant::now(), false);
+            return Ok(());
+        }
+        held.give_back(&self.peers, bytes);
+        drop(held);
+        self.bytes = 0;
+        Err(Short)
     }
 
-    fn slow(&self, change: impl FnOnce(&mut Slow)) {
+    fn starves(&self) {
         if let Some(slow) = self.memory.held().slow.get_mut(&self.number) {
-            change(slow);
+            slow.starved = true;
+        }
+    }
+
+    /// Takes or gives back so much that it is `bytes` in all. Not while a peer is awaited.
+    pub(crate) async fn resize(&mut self, bytes: usize) -> Result<(), Short> {
+        match self.bytes.checked_sub(bytes) {
+            None => self.grow(bytes - self.bytes).await,
+            Some(less) => {
+                self.memory.held().give_back(&self.peers, less);
+                self.bytes = bytes;
+                self.memory.freed.notify_waiters();
+                Ok(())
+            }
         }
     }
 
@@ -229,6 +272,7 @@ impl Holding {
         if bytes > self.memory.share {
             return Err(Short);
         }
+        let _waiting = Waiting::new(&self.memory, &self.peers[0])?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut freed = std::pin::pin!(self.memory.freed.notified());
@@ -252,9 +296,9 @@ impl Holding {
             bytes: self.bytes,
             peers: self.peers.clone(),
             evicted: self.eviction.clone(),
-            leaving: false,
-            ours: false,
+            starved: false,
         };
+        self.awaiting = true;
         self.memory.held().slow.insert(self.number, slow);
     }
 
@@ -263,13 +307,21 @@ impl Holding {
         self.progress += bytes;
         if self.progress >= PROGRESS {
             self.progress = 0;
-            self.slow(|slow| slow.since = Instant::now());
+            if let Some(slow) = self.memory.held().slow.get_mut(&self.number) {
+                slow.since = Instant::now();
+            }
         }
     }
 
     /// Nobody waits for the peer any more.
-    pub(crate) fn settle(&mut self) {
-        self.memory.held().slow.remove(&self.number);
+    pub(crate) fn settle(&mut self) -> Result<(), Short> {
+        if std::mem::take(&mut self.awaiting)
+            && self.memory.held().slow.remove(&self.number).is_none()
+        {
+            self.bytes = 0;
+            return Err(Short);
+        }
+        Ok(())
     }
 
     /// When others need the memory.
@@ -278,12 +330,42 @@ impl Holding {
     }
 }
 
-impl Drop for Holding {
+/// One who waits for memory, while it does.
+struct Waiting<'a> {
+    memory: &'a Memory,
+    address: &'a Peer,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(memory: &'a Memory, address: &'a Peer) -> Result<Self, Short> {
+        let mut held = memory.held();
+        let waiting = held.waiting.entry(address.clone()).or_default();
+        if *waiting >= WAITING {
+            return Err(Short);
+        }
+        *waiting += 1;
+        Ok(Self { memory, address })
+    }
+}
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut held = self.memory.held();
-        held.give_back(&self.peers, self.bytes);
-        held.slow.remove(&self.number);
-        drop(held);
+        if let Some(waiting) = held.waiting.get_mut(self.address) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                held.waiting.remove(self.address);
+            }
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        // Who was evicted has given everything back.
+        if self.settle().is_ok() {
+            self.memory.held().give_back(&self.peers, self.bytes);
+        }
         self.memory.freed.notify_waiters();
     }
 }
@@ -303,17 +385,44 @@ mod tests {
         let mut first = memory.hold(ONE);
         first.grow(400).await.unwrap();
         let mut second = memory.hold(ONE);
+        let begun = Instant::now();
         assert_eq!(second.grow(200).await, Err(Short));
+        assert_eq!(begun.elapsed(), PATIENCE);
         assert_eq!(memory.hold(OTHER).grow(501).await, Err(Short), "never fits");
         assert_eq!(memory.hold(OTHER).grow(500).await, Ok(()));
         drop(first);
         assert_eq!(second.grow(200).await, Ok(()));
+        second.resize(50).await.unwrap();
+        assert_eq!(memory.hold(ONE).grow(450).await, Ok(()));
+        second.resize(500).await.unwrap();
+        assert_eq!(second.resize(501).await, Err(Short));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_wait() {
+        let memory = Memory::new(1000, 100);
+        let mut first = memory.hold(ONE);
+        first.grow(500).await.unwrap();
+        let waits = (0..=WAITING).map(|_| {
+            let mut one = memory.hold(ONE);
+            async move {
+                let begun = Instant::now();
+                one.grow(1).await.unwrap_err();
+                begun.elapsed()
+            }
+        });
+        let waits = futures::future::join_all(waits).await;
+        let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
+        assert_eq!(at_once, 1);
+        assert!(memory.held().waiting.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_message_always_fits_a_share() {
-        let memory = Memory::new(1000, 900);
-        assert_eq!(memory.hold(ONE).grow(900).await, Ok(()));
+        for most in [1000, 900, 1] {
+            let memory = Memory::new(most, 900);
+            assert_eq!(memory.hold(ONE).grow(900).await, Ok(()));
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -324,15 +433,16 @@ mod tests {
         slow.await_peer();
         let mut worked_on = memory.hold(OTHER);
         worked_on.grow(500).await.unwrap();
-        let eviction = slow.eviction();
-        let goes = tokio::spawn(async move {
-            eviction.evicted().await;
-            drop(slow);
-        });
-        assert_eq!(memory.hold(THIRD).grow(300).await, Ok(()));
-        goes.await.unwrap();
-        assert_eq!(memory.hold(THIRD).grow(501).await, Err(Short));
+        let mut newcomer = memory.hold(THIRD);
+        assert_eq!(newcomer.grow(300).await, Ok(()));
+        slow.eviction().evicted().await;
+        assert_eq!(slow.grow(1).await, Err(Short));
+        assert_eq!(memory.hold(THIRD).grow(201).await, Err(Short));
+        drop((slow, newcomer));
+        assert_eq!(memory.held().bytes, 500);
         drop(worked_on);
+        assert_eq!(memory.held().bytes, 0);
+        assert!(memory.held().by_peer.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -344,7 +454,7 @@ mod tests {
         let mut trickle = memory.hold(OTHER);
         trickle.grow(500).await.unwrap();
         trickle.await_peer();
-        let (goes, stays) = (trickle.eviction(), steady.eviction());
+        let stays = steady.eviction();
         let mut newcomer = memory.hold(THIRD);
         let senders = async {
             loop {
@@ -354,11 +464,11 @@ mod tests {
             }
         };
         tokio::select! {
-            () = goes.evicted() => {}
-            () = stays.evicted() => panic!("it made progress"),
-            _ = newcomer.grow(300) => panic!("nobody gave anything back"),
+            got = newcomer.grow(300) => assert_eq!(got, Ok(())),
             () = senders => {}
         }
+        trickle.eviction().evicted().await;
+        assert_eq!(futures::FutureExt::now_or_never(stays.evicted()), None);
     }
 
     #[tokio::test(start_paused = true)]
