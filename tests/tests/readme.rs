@@ -5,7 +5,7 @@ use convoke::{
     plugin::{Plugins, Setup},
     serve,
 };
-use convoke_tests::{plugin_directory, program};
+use convoke_tests::{plugin_directory, program, write_private};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -164,7 +164,10 @@ fn configure(place: &Path) {
     for file in ["fullchain.pem", "partners.pem"] {
         fs::write(place.join(file), certified.cert.pem()).unwrap();
     }
-    fs::write(place.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+    write_private(
+        &place.join("key.pem"),
+        &certified.signing_key.serialize_pem(),
+    );
     let event = |uid: &str, method: &str, more: &str| {
         format!(
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\n{method}BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20261101T000000Z\r\n\

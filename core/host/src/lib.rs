@@ -15,6 +15,8 @@
 //! | [`dns`] | names and records, asked of name servers |
 //! | [`keys`] | where the keys of signatures come from |
 //! | [`probe`] | somebody else's receiver, looked at |
+//! | [`file_access`] | who else on this machine may read keys, and write what the host relies on |
+//! | `escape` | texts of others, so that they fake no line of the log and steer no terminal |
 //! | [`throttle`] | who may ask again, and when |
 //! | [`registrable`] | which domains are public suffixes, and who speaks for whom |
 //! | [`trusted_certificates`] | certificates and authorities that the administrator listed |
@@ -30,6 +32,8 @@ pub mod config;
 pub mod delivery;
 mod demo;
 pub mod dns;
+mod escape;
+pub mod file_access;
 pub mod keys;
 pub mod labour;
 pub mod outgoing;

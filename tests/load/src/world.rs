@@ -6,9 +6,10 @@ use convoke_types::Domain;
 use rcgen::{CertificateParams, KeyPair};
 use serde::Deserialize;
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    fs::{self, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -72,9 +73,9 @@ impl World {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
         fs::write(world.path("host.pem"), certificate.pem())?;
-        fs::write(world.path("host.key"), key.serialize_pem())?;
+        write_private(&world.path("host.key"), &key.serialize_pem())?;
         let dkim = PrivateKey::generate(KeyKind::Ed25519)?;
-        fs::write(world.path("dkim.pem"), dkim.to_pem()?)?;
+        write_private(&world.path("dkim.pem"), &dkim.to_pem()?)?;
         fs::create_dir_all(world.path("keys/example.com"))?;
         let record = format!("{}\n", dkim.record());
         fs::write(world.path("keys/example.com").join(SELECTOR), record)?;
@@ -199,6 +200,17 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The host takes a private key only if it is private.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 fn config(store: Store) -> String {

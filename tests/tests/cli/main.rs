@@ -5,6 +5,7 @@ mod desk;
 mod guests;
 mod import;
 mod local;
+mod modes;
 mod plugins;
 mod submission;
 mod trust;

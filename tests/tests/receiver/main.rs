@@ -16,6 +16,7 @@
 //! | `keys` | keys from DNS and web servers that are slow, huge, looping, down (§7) |
 //! | `delivery` | what is on disk when an answer is there: two writers at once, a killed host, a store that is down |
 //! | `work` | what asks for more work than others may pay for (§9) |
+//! | `log` | texts of strangers in the log |
 //! | `pace` | who comes too often is told when to come back (§5) |
 //! | `process` | HTTP/2, SIGTERM, SIGHUP, the admin listener |
 
@@ -29,6 +30,7 @@ mod http2;
 mod identity;
 mod keys;
 mod limits;
+mod log;
 mod login;
 mod memory;
 mod pace;

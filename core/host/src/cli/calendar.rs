@@ -73,7 +73,7 @@ impl List {
             let etag = object.etag.to_string();
             vec![object.uid.to_string(), object.component.clone(), etag]
         };
-        output::print(output::table(&objects.iter().map(row).collect::<Vec<_>>()).as_bytes())
+        output::print_text(&output::table(&objects.iter().map(row).collect::<Vec<_>>()))
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     certificate::{names, validity},
     config::{Config, Listener, Role, Tls},
+    file_access,
     keys::Keys,
     plugin::{PluginInfo, Plugins},
     registrable::is_public_suffix,
@@ -93,7 +94,7 @@ impl Check {
         if global.json {
             output::print_json(&findings.0)?;
         } else {
-            output::print(text(&findings.0).as_bytes())?;
+            output::print_text(&text(&findings.0))?;
         }
         if failed { Err(Failure::told()) } else { Ok(()) }
     }
@@ -117,6 +118,7 @@ fn text(findings: &[Finding]) -> String {
 
 async fn look(config: &Config, findings: &mut Findings) {
     state(&config.server.state, findings);
+    modes(config, findings);
     if config.listeners.is_empty() {
         let text = "there is no [[listener]]; add one with role, address and, for `receiver`, tls";
         findings.add(Verdict::Fail, "listeners", text);
@@ -160,6 +162,22 @@ fn state(state: &Path, findings: &mut Findings) {
             what,
             format!("{} cannot be made", state.display()),
         ),
+    }
+}
+
+/// What others on this machine may write. Keys and plugins are looked at where they are read.
+fn modes(config: &Config, findings: &mut Findings) {
+    let exposed = file_access::settings(config);
+    if exposed.is_empty() {
+        let text = "nobody else can write what decides what the host does";
+        findings.add(Verdict::Ok, "file modes", text);
+    }
+    for (what, exposed) in exposed {
+        findings.add(
+            Verdict::Warn,
+            &format!("file modes: {what}"),
+            exposed.to_string(),
+        );
     }
 }
 

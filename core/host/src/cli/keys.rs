@@ -153,7 +153,7 @@ impl Generate {
             "{} holds the new key. `convoke keys show-dns` says what to publish.\n",
             file.display()
         );
-        output::print(text.as_bytes())
+        output::print_text(&text)
     }
 }
 
@@ -263,7 +263,7 @@ impl ShowDns {
         if global.json {
             return output::print_json(&published);
         }
-        output::print(text(&published).as_bytes())
+        output::print_text(&text(&published))
     }
 }
 

@@ -1,6 +1,11 @@
 //! What a command prints, and what it says when it fails.
 
-use crate::config::ConfigError;
+use crate::{
+    config::ConfigError,
+    escape::{escape_controls, escape_json, escape_lines},
+    plugin::PluginErrors,
+    serve::ServeError,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::{
@@ -12,7 +17,8 @@ use std::{
 /// A command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// One sentence with a remedy; `None` if all has been said on stdout.
+    /// One sentence with a remedy, or a line for each of several; `None` if all has been said on stdout. Nothing in it
+    /// fakes a line or steers the terminal.
     message: Option<String>,
     exit: u8,
 }
@@ -21,7 +27,7 @@ impl Failure {
     /// It could not be done: exit status 1.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
-            message: Some(message.into()),
+            message: Some(escape_controls(&message.into()).into_owned()),
             exit: 1,
         }
     }
@@ -29,7 +35,7 @@ impl Failure {
     /// It was asked in a way that makes no sense: exit status 2.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self {
-            message: Some(message.into()),
+            message: Some(escape_controls(&message.into()).into_owned()),
             exit: 2,
         }
     }
@@ -58,6 +64,26 @@ impl fmt::Display for Failure {
     }
 }
 
+impl From<PluginErrors> for Failure {
+    fn from(errors: PluginErrors) -> Self {
+        let lines = errors.0.iter().map(ToString::to_string);
+        let lines: Vec<_> = lines.map(|it| escape_controls(&it).into_owned()).collect();
+        Self {
+            message: Some(lines.join("\n")),
+            exit: 1,
+        }
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Plugins(errors) => errors.into(),
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(error.to_string())
@@ -78,21 +104,26 @@ pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
 /// Says on stderr what can be done about what failed.
 pub(super) fn advise(text: &str) {
     // Nothing is left to do if stderr is closed.
-    let _ = writeln!(io::stderr(), "convoke: {text}");
+    let _ = writeln!(io::stderr(), "convoke: {}", escape_controls(text));
+}
+
+/// Writes text for people to stdout: whatever it quotes, it steers no terminal.
+pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
+    print(escape_lines(text).as_bytes())
 }
 
 /// Says on stderr what a person should know though nothing failed.
 pub(super) fn warn(text: &str) {
     // Nothing is left to do if stderr is closed.
-    let _ = writeln!(io::stderr(), "convoke: {}", tame(text));
+    let _ = writeln!(io::stderr(), "convoke: {}", escape_controls(text));
 }
 
 /// Writes a JSON value and a line end to stdout.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_vec_pretty(value)
+    let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::new(format!("the answer cannot be written as JSON: {error}")))?;
-    text.push(b'\n');
-    print(&text)
+    text.push('\n');
+    print(escape_json(&text).as_bytes())
 }
 
 /// Whether stdout is read by a person who can see colours (<https://no-color.org>).
@@ -103,11 +134,6 @@ pub(crate) fn has_colour() -> bool {
 /// How many letters fit in a line.
 pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
-}
-
-/// What others wrote may not steer the terminal.
-pub(super) fn tame(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 /// A bar on stderr while that is a terminal.
@@ -128,6 +154,13 @@ pub(super) fn counted(objects: usize) -> String {
 
 /// Lines of cells, the columns aligned, two spaces between them.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let escaped = |row: &Vec<String>| -> Vec<String> {
+        let cells = row.iter();
+        cells
+            .map(|cell| escape_controls(cell).into_owned())
+            .collect()
+    };
+    let rows: Vec<_> = rows.iter().map(escaped).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -135,10 +168,9 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            let cell = tame(cell);
             // Writing to a String cannot fail.
             let _ = write!(line, "{cell:<width$}  ");
         }
@@ -156,6 +188,6 @@ mod tests {
     fn columns_are_aligned_and_steer_no_terminal() {
         let rows = [["a", "é1", ""], ["bbb", "\u{1b}[2J", "c"]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(table(&rows), "a    é1\nbbb   [2J  c\n");
+        assert_eq!(table(&rows), "a    é1\nbbb  \\u{1b}[2J  c\n");
     }
 }

@@ -43,7 +43,7 @@ impl Global {
         let config = self.config()?;
         Plugins::open(&serve::setup(&config))
             .await
-            .map_err(|errors| Failure::new(errors.to_string()))
+            .map_err(Failure::from)
     }
 }
 

@@ -119,7 +119,7 @@ async fn list(global: &Global) -> Result<(), Failure> {
         output::print_json(&shown)?;
     } else {
         let rows: Vec<_> = shown.iter().map(Shown::row).collect();
-        output::print(output::table(&rows).as_bytes())?;
+        output::print_text(&output::table(&rows))?;
     }
     if failed { Err(Failure::told()) } else { Ok(()) }
 }
@@ -360,7 +360,7 @@ impl Inspect {
         if global.json {
             output::print_json(&inspected)?;
         } else {
-            output::print(inspected.text().as_bytes())?;
+            output::print_text(&inspected.text())?;
         }
         if inspected.refused.is_some() {
             Err(Failure::told())

@@ -60,7 +60,7 @@ impl Probe {
         if global.json {
             output::print_json(&findings)?;
         } else {
-            output::print(text(&findings).as_bytes())?;
+            output::print_text(&text(&findings))?;
         }
         if findings.iter().any(|it| it.verdict == Verdict::Fail) {
             return Err(Failure::told());
@@ -72,7 +72,7 @@ impl Probe {
 fn outside(config: Option<&Config>) -> Result<Outside, Failure> {
     if let Some(config) = config {
         let outside = serve::outside(config);
-        let (dns, client) = outside.map_err(|error| Failure::new(error.to_string()))?;
+        let (dns, client) = outside.map_err(Failure::from)?;
         return Ok(Outside { dns, client });
     }
     let client = Client::new(Settings::default());
@@ -150,7 +150,7 @@ async fn configured(
         return Ok(None);
     }
     let plugins = Plugins::open(&setup).await;
-    let plugins = plugins.map_err(|errors| Failure::new(errors.to_string()))?;
+    let plugins = plugins.map_err(Failure::from)?;
     let address = CalendarAddress::new(&format!("mailto:probe@{domain}"))
         .map_err(|error| Failure::usage(error.to_string()))?;
     Ok(Some(plugins.discovery.discover(&address).await))

@@ -44,7 +44,7 @@ impl Reload {
             _ if global.json && !answer.reloaded => Err(Failure::told()),
             Some(error) => Err(kept(&error)),
             None if global.json => Ok(()),
-            None => output::print(b"the configuration was read again\n"),
+            None => output::print_text("the configuration was read again\n"),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Send {
             Unsent::Failed(failure) => failure,
         })?;
         if told.responses.is_empty() && !global.json {
-            return output::print(b"stored; it concerns nobody else\n");
+            return output::print_text("stored; it concerns nobody else\n");
         }
         let shown = show(&told.responses, global.json);
         if let Some(failure) = &told.unnoted {
@@ -173,7 +173,7 @@ pub(super) fn show(responses: &[RecipientResponse], json: bool) -> Result<(), Fa
         });
         output::print_json(&shown.collect::<Vec<_>>())?;
     } else {
-        output::print(table(responses).as_bytes())?;
+        output::print_text(&table(responses))?;
     }
     if responses
         .iter()

@@ -27,7 +27,7 @@ impl Serve {
         let file = global.config_file()?;
         tokio::select! {
             ended = crate::serve::run(&file) => {
-                ended.map_err(|error| Failure::new(error.to_string()))
+                ended.map_err(Failure::from)
             }
             () = stdin_closed(), if self.while_stdin_open => Ok(()),
         }

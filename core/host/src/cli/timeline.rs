@@ -6,6 +6,7 @@
 //! anna@harbour.example  ····████▒▒▒▒····░░░░
 //! ```
 
+use crate::escape::escape_controls;
 use convoke_types::{BusySpan, BusyType};
 use jiff::{
     Timestamp, ToSpan, ZonedDateTime,
@@ -153,7 +154,7 @@ impl Timeline {
             shortened(&row.label, label_width)
         );
         match &row.busy {
-            Err(reason) => text.push_str(&reason.replace(char::is_control, " ")),
+            Err(reason) => text.push_str(&escape_controls(reason)),
             Ok(spans) => {
                 let midnight = day.to_datetime(jiff::civil::Time::midnight());
                 let cells = (first * per_hour..last * per_hour)
@@ -232,9 +233,9 @@ fn scale(text: &mut String, label_width: usize, (first, last): (usize, usize), p
 }
 
 fn shortened(label: &str, width: usize) -> String {
-    let label = label.replace(char::is_control, " ");
+    let label = escape_controls(label);
     if label.chars().count() <= width {
-        return label;
+        return label.into_owned();
     }
     let kept: String = label.chars().take(width.saturating_sub(1)).collect();
     format!("{kept}…")

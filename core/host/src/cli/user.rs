@@ -136,7 +136,7 @@ impl Add {
             self.address.human(),
             store.name()
         );
-        output::print(text.as_bytes())
+        output::print_text(&text)
     }
 }
 
@@ -152,7 +152,7 @@ impl Remove {
             return output::print_json(&Shown::from(&user));
         }
         let text = format!("{} and its calendar are removed\n", user.address.human());
-        output::print(text.as_bytes())
+        output::print_text(&text)
     }
 }
 
@@ -177,7 +177,7 @@ async fn list(global: &Global) -> Result<(), Failure> {
             ]
         })
         .collect();
-    output::print(output::table(&rows).as_bytes())
+    output::print_text(&output::table(&rows))
 }
 
 /// `user list --json`.

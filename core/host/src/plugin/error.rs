@@ -1,6 +1,7 @@
 //! Why a plugin is not there.
 
 use super::{PluginEntry, Position, Setup, locate};
+use crate::file_access::Exposed;
 use convoke_sdk::remote::{Kind, NotOpened, Refusal};
 use std::{
     fmt,
@@ -89,6 +90,9 @@ pub enum Problem {
     /// The file is not loaded.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Others could put something else in its place.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// A store under `[[discovery]]`, for example.
     #[error(
         "{} offers {}, not {entry}; list it under `[[{}]]`",

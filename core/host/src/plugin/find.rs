@@ -48,7 +48,8 @@ pub fn libraries(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn is_path(plugin: &str) -> bool {
+/// Whether `plugin` names a file, not something to look up.
+pub fn is_path(plugin: &str) -> bool {
     plugin.contains('/') || plugin.ends_with(DLL_SUFFIX)
 }
 

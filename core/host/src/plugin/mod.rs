@@ -48,12 +48,13 @@ pub use placed::Placed;
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
+use crate::file_access;
 use convoke_sdk::remote::{
     Candidate, Kind, Library, NotOpened, Reason, Refusal, RemoteDiscovery, RemotePolicy,
     RemoteStore, Services,
 };
 use isolated::Isolated;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tracing::debug;
 
 /// How long a plugin may take to open, if its entry's `timeout` is not longer: a store may have to bring its files up
@@ -257,6 +258,7 @@ impl Opening<'_> {
 /// The library of an entry, looked at and found fit to be loaded.
 fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Candidate, Problem> {
     let file = find::library(&entry.plugin, &setup.directories(), setup.folder())?;
+    not_exposed(setup, entry, &file)?;
     let candidate = Candidate::look(&file)?;
     candidate.check(&setup.trust(), entry.sha256.as_deref())?;
     if !candidate.manifest.kinds.contains(&entry.kind) {
@@ -267,6 +269,22 @@ fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Candidate, Problem> {
         });
     }
     Ok(candidate)
+}
+
+/// Nobody but the host's user and root may put something else in the library's place, or something of the same name into
+/// a folder that is looked through for it.
+fn not_exposed(setup: &Setup, entry: &PluginEntry, file: &Path) -> Result<(), Problem> {
+    let searched = if find::is_path(&entry.plugin) {
+        Vec::new()
+    } else {
+        setup.directories()
+    };
+    let folder = file.parent().map(Path::to_owned);
+    let places = folder.into_iter().chain(searched);
+    let mut places = places.chain([file.to_owned()]);
+    places
+        .find_map(|place| file_access::writable(&place))
+        .map_or(Ok(()), |exposed| Err(exposed.into()))
 }
 
 /// A library that is not loaded; all that there is to say goes to the log.

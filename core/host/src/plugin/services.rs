@@ -53,8 +53,6 @@ impl Services for Instance {
         for (name, value) in &event.fields {
             write!(text, " {name}={value}").expect("a String takes whatever is written");
         }
-        // A plugin's text is one line of our log, whatever it holds.
-        let text = text.replace(char::is_control, " ");
         let (plugin, from) = (&self.name, event.target);
         match event.level {
             Level::ERROR => error!(%plugin, %from, "{text}"),

@@ -5,6 +5,7 @@ use crate::{
     config::{Config, Lookup, Role, Signing},
     delivery::{self, Bounds, Delivery},
     dns::Dns,
+    file_access::{self, PrivateFileError, read_private},
     keys::Keys,
     labour::Labour,
     outgoing::{Client, Settings},
@@ -13,14 +14,14 @@ use crate::{
     sender::Sender,
     submission::{self, attempts::Attempts, auth::Users},
     throttle::Paces,
-    transport::{certificates, private_key},
+    transport::{TlsError, certificates, private_key},
     trusted_certificates::{self, TrustedCertificates},
 };
 use convoke_calendar::{itip::Outgoing, tree::Limits};
 use convoke_ischedule::{Recipient, dkim};
 use convoke_sdk::remote::Kind;
 use jiff::Timestamp;
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 /// What answers requests: the configuration, and all that was opened for it.
 pub struct Node {
@@ -196,8 +197,12 @@ pub(crate) fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
         file: signing.key.clone(),
         reason,
     };
-    let text = fs::read_to_string(&signing.key).map_err(|error| wrong(error.to_string()))?;
-    let key = dkim::PrivateKey::from_pem(&text).map_err(|error| wrong(error.to_string()))?;
+    let pem = read_private(&signing.key).map_err(|error| match error {
+        PrivateFileError::Exposed(exposed) => TlsError::Exposed(exposed).into(),
+        PrivateFileError::Io(error) => wrong(error.to_string()),
+    })?;
+    let pem = String::from_utf8_lossy(&pem);
+    let key = dkim::PrivateKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
     let lookups = signing.lookup.iter().map(|lookup| match lookup {
         Lookup::DnsTxt => dkim::Lookup::DnsTxt,
         Lookup::HttpWellKnown => dkim::Lookup::HttpWellKnown,
@@ -240,7 +245,15 @@ fn warn_of_oddities(config: &Config, plugins: &Plugins) -> Result<(), ServeError
             );
         }
     }
+    warn_of_modes(config);
     warn_of_client_authorities(config)
+}
+
+/// What others on this machine may write, though it decides what the host does.
+fn warn_of_modes(config: &Config) {
+    for (what, exposed) in file_access::settings(config) {
+        tracing::warn!(event = "file-mode", "{what}: {exposed}");
+    }
 }
 
 /// An authority that is bound to no domains vouches for every peer, which is seldom meant where a partner's self-signed

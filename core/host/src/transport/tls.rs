@@ -1,7 +1,11 @@
 //! Our certificates, and what client certificates prove.
 
 use super::client_ca;
-use crate::{config::TrustedFile, trusted_certificates::TrustedCertificates};
+use crate::{
+    config::TrustedFile,
+    file_access::{Exposed, PrivateFileError, read_private},
+    trusted_certificates::TrustedCertificates,
+};
 use convoke_types::Domain;
 use rustls::{
     ServerConfig, ServerConnection,
@@ -26,6 +30,9 @@ pub enum TlsError {
         /// What was wrong.
         reason: String,
     },
+    /// Others can read a private key, or replace it.
+    #[error("a private key must be private: {0}")]
+    Exposed(Exposed),
     /// Certificate and key do not work together.
     #[error("{}: the certificate cannot be used with its key: {reason}", file.display())]
     Unusable {
@@ -52,13 +59,18 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(certificates)
 }
 
-/// The private key of a PEM file.
+/// The private key of a PEM file, which nobody else may read.
 pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| TlsError::File {
+    let wrong = |reason: String| TlsError::File {
         file: file.to_owned(),
         what: "private key",
-        reason: error.to_string(),
-    })
+        reason,
+    };
+    let pem = read_private(file).map_err(|error| match error {
+        PrivateFileError::Exposed(exposed) => TlsError::Exposed(exposed),
+        PrivateFileError::Io(error) => wrong(error.to_string()),
+    })?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| wrong(error.to_string()))
 }
 
 /// What a listener needs for TLS.

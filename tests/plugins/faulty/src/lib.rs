@@ -30,6 +30,8 @@ enum Fault {
     /// Answers with more than anybody asked for.
     Huge,
     Error,
+    /// Says `what`: in the log, as an error, as a reason.
+    Speak,
     Flood,
     OpenPanic,
     OpenError,
@@ -82,6 +84,7 @@ impl Faulty {
     async fn new(config: Config) -> Result<Self> {
         match config.fault {
             Fault::OpenPanic => panic!("cannot even open"),
+            Fault::OpenError if !config.what.is_empty() => Err(Error::invalid(config.what)),
             Fault::OpenError => Err(Error::unavailable("the database is locked")),
             Fault::OpenHang => std::future::pending().await,
             Fault::OpenAbort => std::process::abort(),
@@ -131,6 +134,10 @@ impl Faulty {
             }
             Fault::Huge => Err(Error::not_found("x".repeat(10_000_000))),
             Fault::Error => Err(Error::unavailable("the database is locked")),
+            Fault::Speak => {
+                tracing::warn!(field = %self.what, "{}", self.what);
+                Err(Error::unavailable(self.what.clone()))
+            }
             Fault::Flood => {
                 tracing::warn!("{}", "flood ".repeat(200_000));
                 Err(Error::not_found("nothing"))
@@ -256,6 +263,9 @@ impl Policy for Judge {
         }
         if self.0.fault == Fault::Huge {
             return Ok(Decision::deny("x".repeat(10_000_000)));
+        }
+        if self.0.fault == Fault::Speak {
+            return Ok(Decision::deny(self.0.what.clone()));
         }
         self.0.misbehave().await
     }

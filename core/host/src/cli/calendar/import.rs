@@ -93,7 +93,7 @@ impl Import {
             return output::print_json(&summaries.iter().map(Shown::from).collect::<Vec<_>>());
         }
         let text = format!("{} imported for {}\n", counted(count), self.user.human());
-        output::print(text.as_bytes())
+        output::print_text(&text)
     }
 
     async fn read_all(&self, importer: &mut Importer<'_>) -> Result<(), Failure> {

@@ -91,7 +91,7 @@ impl New {
             "made {0}: src/lib.rs is where to begin\n\n  cd {0}\n  cargo test\n  cargo build --release\n",
             self.name
         );
-        output::print(text.as_bytes())
+        output::print_text(&text)
     }
 
     fn files(&self) -> Result<Vec<(&'static str, String)>, Failure> {

@@ -146,7 +146,7 @@ impl Test {
         if global.json {
             output::print_json(&tested)?;
         } else {
-            output::print(tested.text().as_bytes())?;
+            output::print_text(&tested.text())?;
         }
         if tested.kept {
             Ok(())

@@ -10,6 +10,7 @@ use crate::{
         output::{self, Failure, counted},
         places::{failed, people},
     },
+    escape::escape_controls,
     plugin::{IndexService, Plugins, StoreHandle},
     serve,
 };
@@ -78,7 +79,7 @@ impl Copy {
             output::print_json(&copied)?;
         } else {
             let text: String = copied.iter().map(Copied::to_string).collect();
-            output::print(text.as_bytes())?;
+            output::print_text(&text)?;
         }
         if copied.iter().all(Copied::is_whole) {
             Ok(())
@@ -284,16 +285,16 @@ impl fmt::Display for Copied {
         }
         writeln!(f)?;
         for uid in &self.different {
-            let uid = output::tame(uid.as_str());
+            let uid = escape_controls(uid.as_str());
             writeln!(
                 f,
                 "{user}: {uid} is there in another version; --replace writes over it"
             )?;
         }
         for Failed { uid, error } in &self.failed {
-            let error = output::tame(error);
+            let error = escape_controls(error);
             match uid {
-                Some(uid) => writeln!(f, "{user}: {}: {error}", output::tame(uid.as_str()))?,
+                Some(uid) => writeln!(f, "{user}: {}: {error}", escape_controls(uid.as_str()))?,
                 None => writeln!(f, "{user}: {error}")?,
             }
         }
