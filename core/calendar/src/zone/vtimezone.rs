@@ -190,7 +190,8 @@ impl Known {
                     start
                 };
                 let end = if run[run.len() - 1].at < self.until - 366 * wall::DAY {
-                    let until = TimeZone::UTC.to_datetime(wall::timestamp(part.last.at));
+                    // In UTC (RFC 5545 §3.6.5), and late enough for those who take it for the time on the wall.
+                    let until = wall::date_time(part.last.at.max(part.last.wall()));
                     format!(";UNTIL={}", until.strftime("%Y%m%dT%H%M%SZ"))
                 } else {
                     String::new()
