@@ -86,6 +86,7 @@
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
 //! | [`Host`] | what the host offers |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
+//! | [`parts`] | for stores: several objects in one file |
 //! | [`prelude`] | all of it in one `use` |
 //!
 //! The tutorial is in `README.md` beside this crate, what the binary interface promises in `ABI.md`.
@@ -102,6 +103,7 @@ mod discovery;
 mod error;
 mod host;
 pub mod mirror;
+pub mod parts;
 mod plugin;
 mod policy;
 mod store;

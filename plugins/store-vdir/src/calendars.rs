@@ -7,11 +7,14 @@ use crate::{
 };
 use convoke_sdk::{
     mirror::{Mirror, Object},
+    parts::Parts,
     prelude::*,
     tracing,
 };
 use std::{
-    collections::BTreeSet,
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -24,14 +27,41 @@ const ATTEMPTS: u32 = 8;
 /// So much news is worth writing down for the next run, if it is a tenth of all.
 const WORTH_KEEPING: usize = 100;
 
-/// Where a file lies in its user's folder.
+/// Where a file lies in its user's folder, and which of its objects is meant, if it holds several.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) calendar: String,
     pub(crate) name: String,
+    /// The key of [`Parts`]; empty for the whole file.
+    pub(crate) part: String,
+}
+
+impl Place {
+    /// The whole file.
+    pub(crate) const fn file(calendar: String, name: String) -> Self {
+        let part = String::new();
+        Self {
+            calendar,
+            name,
+            part,
+        }
+    }
+
+    /// One object of the file.
+    fn part(&self, key: &str) -> Self {
+        Self {
+            part: key.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    fn whole(&self) -> Self {
+        self.part("")
+    }
 }
 
 /// How a file was when it was last read.
+#[derive(Clone, Copy)]
 pub(crate) struct State {
     pub(crate) stamp: Stamp,
     /// It may have been written again without a change of its stamp.
@@ -44,6 +74,8 @@ pub(crate) struct Calendars {
     person: Option<CalendarUser>,
     calendar: Option<String>,
     index: Mirror<Place, State>,
+    /// The objects of files that hold several; such a file itself has none in the index.
+    parts: BTreeMap<Place, BTreeSet<Place>>,
     /// Whether every file was looked at since the watch began.
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
@@ -84,10 +116,14 @@ impl Calendars {
     pub(crate) fn busy(&mut self, shared: &Shared, range: TimeRange) -> Result<Busy> {
         let folder = self.refresh(shared)?;
         'again: for _ in 0..ATTEMPTS {
-            let mut objects = Vec::new();
+            let mut files: BTreeMap<Place, Vec<Arc<Place>>> = BTreeMap::new();
             for place in self.index.open(range) {
-                match self.read(shared, &folder, &place)? {
-                    Some(object) => objects.push(object),
+                files.entry(place.whole()).or_default().push(place);
+            }
+            let mut objects = Vec::new();
+            for (file, places) in files {
+                match self.read_all(shared, &folder, &file, &places)? {
+                    Some(read) => objects.extend(read),
                     None => continue 'again,
                 }
             }
@@ -121,6 +157,15 @@ impl Calendars {
             self.refresh(shared)?;
             let there = self.check(&object.index.uid, when)?;
             let written = match there {
+                Some(place) if !place.part.is_empty() => {
+                    if self.exchange(shared, &folder, &place, object)? {
+                        let now = self.index.find(&object.index.uid);
+                        if let Some((_, _, object)) = now {
+                            return Ok(object.etag.clone());
+                        }
+                    }
+                    continue;
+                }
                 Some(place) => self.replace(&folder, &place, object)?,
                 None => self.create(&folder, object)?,
             };
@@ -154,9 +199,14 @@ impl Calendars {
             if let Some(dir) = folder.folder(&place.calendar)?
                 && self.is_as_known(&dir, &place)?
             {
-                dir.remove(&place.name)?;
-                self.index.forget(&place);
-                return Ok(());
+                if place.part.is_empty() {
+                    dir.remove(&place.name)?;
+                    self.forget(&place);
+                    return Ok(());
+                }
+                if self.take_out(shared, &dir, &place)? {
+                    return Ok(());
+                }
             }
             self.complete = false;
         }
@@ -216,6 +266,83 @@ impl Calendars {
         Ok(Some((place.clone(), dir)))
     }
 
+    /// Writes over one of the objects of a file that holds several; `false` if another program was there first. All the
+    /// rest of the file stays byte for byte.
+    fn exchange(
+        &mut self,
+        shared: &Shared,
+        folder: &Folder,
+        place: &Place,
+        object: &NewObject,
+    ) -> Result<bool> {
+        let Some(dir) = folder.folder(&place.calendar)? else {
+            self.complete = false;
+            return Ok(false);
+        };
+        let Some(file) = self.contents(&dir, place)? else {
+            self.complete = false;
+            return Ok(false);
+        };
+        let parts = Parts::of(&file);
+        let Some(changed) = parts.and_then(|parts| parts.with(&place.part, &object.data)) else {
+            // It brings a time zone that others in the file have by the same name: so it gets a file of its own.
+            let Some((new, home)) = self.create(folder, object)? else {
+                return Ok(false);
+            };
+            self.look_at(shared, &home, &new)?;
+            return self.take_out(shared, &dir, place);
+        };
+        self.rewrite(shared, &dir, place, &changed)
+    }
+
+    /// Takes one of the objects out of a file that holds several; `false` if another program was there first.
+    fn take_out(&mut self, shared: &Shared, dir: &Folder, place: &Place) -> Result<bool> {
+        let Some(file) = self.contents(dir, place)? else {
+            self.complete = false;
+            return Ok(false);
+        };
+        let rest = Parts::of(&file).and_then(|parts| parts.without(&place.part));
+        if let Some(rest) = rest {
+            return self.rewrite(shared, dir, place, &rest);
+        }
+        dir.remove(&place.name)?;
+        self.forget(&place.whole());
+        Ok(true)
+    }
+
+    /// Writes a file that holds several objects; `false` if another program was there first.
+    fn rewrite(
+        &mut self,
+        shared: &Shared,
+        dir: &Folder,
+        place: &Place,
+        file: &[u8],
+    ) -> Result<bool> {
+        let unfinished = dir.prepare(&place.name, file)?;
+        if !self.is_as_known(dir, place)? {
+            self.complete = false;
+            return Ok(false);
+        }
+        unfinished.replace()?;
+        self.look_at(shared, dir, &place.whole())?;
+        Ok(true)
+    }
+
+    /// What the file of `place` holds, if it is the one that was last read.
+    fn contents(&self, dir: &Folder, place: &Place) -> Result<Option<Vec<u8>>> {
+        let known = self.index.known(place).map(|known| known.state.stamp);
+        Ok(match dir.read(&place.name)? {
+            Some((stamp, Content::Bytes(bytes))) if known == Some(stamp) => {
+                let object = self.index.known(place).and_then(|it| it.object.as_ref());
+                let is_same = object.is_some_and(|object| {
+                    part_of(&bytes, place).is_some_and(|it| names::etag(&it) == object.etag)
+                });
+                is_same.then_some(bytes)
+            }
+            _ => None,
+        })
+    }
+
     /// Writes a new file; `None` if no name was free.
     fn create(&self, folder: &Folder, object: &NewObject) -> Result<Option<(Place, Folder)>> {
         let calendar = self.calendar_for_new(folder)?;
@@ -224,7 +351,7 @@ impl Calendars {
             // A name may be taken by a file that holds another UID, or nothing that can be read.
             let name = names::file(&object.index.uid, attempt);
             if dir.prepare(&name, &object.data)?.create()? {
-                return Ok(Some((Place { calendar, name }, dir)));
+                return Ok(Some((Place::file(calendar, name), dir)));
             }
         }
         Ok(None)
@@ -260,7 +387,9 @@ impl Calendars {
             .known(place)
             .and_then(|known| known.object.as_ref());
         Ok(match (dir.read(&place.name)?, etag) {
-            (Some((_, Content::Bytes(bytes))), Some(object)) => names::etag(&bytes) == object.etag,
+            (Some((_, Content::Bytes(bytes))), Some(object)) => {
+                part_of(&bytes, place).is_some_and(|it| names::etag(&it) == object.etag)
+            }
             _ => false,
         })
     }
@@ -272,23 +401,51 @@ impl Calendars {
         folder: &Folder,
         place: &Place,
     ) -> Result<Option<StoredObject>> {
-        if let Some(dir) = folder.folder(&place.calendar)?
-            && let Some((_, Content::Bytes(data))) = dir.read(&place.name)?
-            && let Some(object) = self
-                .index
-                .known(place)
-                .and_then(|known| known.object.as_ref())
-            && names::etag(&data) == object.etag
+        let places = [Arc::new(place.clone())];
+        let read = self.read_all(shared, folder, place, &places)?;
+        Ok(read.and_then(|mut objects| objects.pop()))
+    }
+
+    /// The objects at `places`, all of one file; `None` if one was changed meanwhile, which is then known.
+    fn read_all(
+        &mut self,
+        shared: &Shared,
+        folder: &Folder,
+        file: &Place,
+        places: &[Arc<Place>],
+    ) -> Result<Option<Vec<StoredObject>>> {
+        if let Some(dir) = folder.folder(&file.calendar)?
+            && let Some((_, Content::Bytes(bytes))) = dir.read(&file.name)?
+            && let Some(objects) = self.known_objects(&bytes, places)
         {
-            return Ok(Some(StoredObject {
-                uid: object.index.uid.clone(),
-                etag: object.etag.clone(),
-                data,
-            }));
+            return Ok(Some(objects));
         }
         self.complete = false;
         self.refresh(shared)?;
         Ok(None)
+    }
+
+    /// The objects in a file's bytes, if all are as they were when they were last read.
+    fn known_objects(&self, bytes: &[u8], places: &[Arc<Place>]) -> Option<Vec<StoredObject>> {
+        let is_several = places.iter().any(|place| !place.part.is_empty());
+        let parts = is_several.then(|| Parts::of(bytes)).flatten();
+        let mut objects = Vec::with_capacity(places.len());
+        for place in places {
+            let data = match &parts {
+                _ if place.part.is_empty() => bytes.to_vec(),
+                parts => parts.as_ref()?.object(&place.part)?,
+            };
+            let known = self.index.known(place)?.object.as_ref()?;
+            if names::etag(&data) != known.etag {
+                return None;
+            }
+            objects.push(StoredObject {
+                uid: known.index.uid.clone(),
+                etag: known.etag.clone(),
+                data,
+            });
+        }
+        Some(objects)
     }
 
     /// Makes known what other programs did; the user's folder.
@@ -314,7 +471,7 @@ impl Calendars {
         if let Some(dir) = folder.folder(&place.calendar)? {
             return self.look_at(shared, &dir, place);
         }
-        self.index.forget(place);
+        self.forget(place);
         Ok(())
     }
 
@@ -330,10 +487,7 @@ impl Calendars {
             };
             for entry in dir.entries()? {
                 if entry.is_file && names::is_object(&entry.name) {
-                    let place = Place {
-                        calendar: calendar.clone(),
-                        name: entry.name,
-                    };
+                    let place = Place::file(calendar.clone(), entry.name);
                     self.look_at(shared, &dir, &place)?;
                     seen.insert(place);
                 }
@@ -342,10 +496,11 @@ impl Calendars {
         let places = self
             .index
             .places()
-            .filter(|place| !seen.contains(&***place));
-        let gone: Vec<_> = places.cloned().collect();
+            .map(|place| place.whole())
+            .filter(|place| !seen.contains(place));
+        let gone: BTreeSet<_> = places.collect();
         for place in gone {
-            self.index.forget(&place);
+            self.forget(&place);
         }
         self.due = true;
         Ok(())
@@ -354,7 +509,7 @@ impl Calendars {
     /// Reads the file if it is not known as it is now.
     fn look_at(&mut self, shared: &Shared, dir: &Folder, place: &Place) -> Result<()> {
         let Some(stamp) = dir.stamp(&place.name)? else {
-            self.index.forget(place);
+            self.forget(place);
             return Ok(());
         };
         if let Some(known) = self.index.known(place)
@@ -366,22 +521,66 @@ impl Calendars {
         }
         let now = SystemTime::now();
         let Some((stamp, content)) = dir.read(&place.name)? else {
-            self.index.forget(place);
+            self.forget(place);
             return Ok(());
         };
-        let fresh = stamp.is_fresh(now);
-        let object = match content {
-            Content::Huge => Err("it is larger than 16 MiB".to_owned()),
-            Content::Bytes(bytes) => {
-                let etag = names::etag(&bytes);
+        let state = State {
+            stamp,
+            fresh: stamp.is_fresh(now),
+        };
+        let bytes = match content {
+            Content::Huge => Err("it is larger than 16 MiB"),
+            Content::Bytes(bytes) => Ok(bytes),
+        };
+        let bytes = bytes.as_deref().map_err(|problem| *problem);
+        let Some(parts) = bytes.ok().and_then(Parts::of) else {
+            self.forget_parts(place, &BTreeSet::new());
+            return self.note(shared, dir, place, state, bytes);
+        };
+        self.note_parts(shared, dir, place, state, &parts)
+    }
+
+    /// Takes note of a file that holds several objects.
+    fn note_parts(
+        &mut self,
+        shared: &Shared,
+        dir: &Folder,
+        file: &Place,
+        state: State,
+        parts: &Parts<'_>,
+    ) -> Result<()> {
+        let now: BTreeSet<Place> = parts.keys().map(|key| file.part(key)).collect();
+        for place in &now {
+            let object = parts.object(&place.part).unwrap_or_default();
+            self.note(shared, dir, place, state, Ok(&object))?;
+        }
+        self.forget_parts(file, &now);
+        self.parts.insert(file.clone(), now);
+        self.index.set(file.clone(), state, None);
+        Ok(())
+    }
+
+    /// Takes note of what is at `place` now.
+    fn note(
+        &mut self,
+        shared: &Shared,
+        dir: &Folder,
+        place: &Place,
+        state: State,
+        object: Result<&[u8], &str>,
+    ) -> Result<()> {
+        let object = match object {
+            Err(problem) => Err(problem.to_owned()),
+            Ok(bytes) => {
+                let etag = names::etag(bytes);
                 if !self.outdated
                     && let Some(Some(object)) = self.index.known(place).map(|it| &it.object)
                     && object.etag == etag
                 {
-                    self.index.set_state(place, State { stamp, fresh });
+                    self.index.set_state(place, state);
                     return Ok(());
                 }
-                match shared.host.index_for(self.person()?, &bytes) {
+                match shared.host.index_for(self.person()?, bytes) {
                     Ok(index) => Ok(Object { etag, index }),
                     Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
                     Err(error) => Err(error.to_string()),
@@ -390,17 +589,36 @@ impl Calendars {
         };
         if let Err(problem) = &object {
             let before = self.index.known(place);
-            let said =
-                before.is_some_and(|known| known.state.stamp == stamp && known.object.is_none());
+            let said = before
+                .is_some_and(|known| known.state.stamp == state.stamp && known.object.is_none());
             if !said {
                 let path = dir.path().join(&place.name);
-                tracing::warn!("{} is left out of free-busy: {problem}", path.display());
+                let (path, uid) = (path.display(), &place.part);
+                let of = if uid.is_empty() { "" } else { " of UID " };
+                tracing::warn!(
+                    event = "object-unreadable",
+                    "{path}{of}{uid:.80} is left out of free-busy: {problem}"
+                );
             }
         }
-        let state = State { stamp, fresh };
         self.index.set(place.clone(), state, object.ok());
         self.news += 1;
         Ok(())
+    }
+
+    /// A file is gone, with all that it held.
+    fn forget(&mut self, file: &Place) {
+        self.forget_parts(file, &BTreeSet::new());
+        self.index.forget(file);
+    }
+
+    /// Of the objects that a file held, only `left` are left.
+    fn forget_parts(&mut self, file: &Place, left: &BTreeSet<Place>) {
+        for part in self.parts.remove(file).unwrap_or_default() {
+            if !left.contains(&part) {
+                self.index.forget(&part);
+            }
+        }
     }
 
     /// What the last run knew is known again, once.
@@ -408,6 +626,10 @@ impl Calendars {
         if self.kept.is_none() {
             if let Some(control) = folder.folder(people::CONTROL)? {
                 self.index = memory::recall(&control, self.person()?);
+                for place in self.index.places().filter(|it| !it.part.is_empty()) {
+                    let parts = self.parts.entry(place.whole()).or_default();
+                    parts.insert(Place::clone(place));
+                }
             }
             self.kept = Some(self.index.places().count());
         }
@@ -442,6 +664,14 @@ impl Calendars {
     fn user(&self) -> Result<&str> {
         self.person().map(|person| person.id.as_str())
     }
+}
+
+/// What of a file's bytes is at `place`; `None` if it is not there any more.
+fn part_of<'a>(bytes: &'a [u8], place: &Place) -> Option<Cow<'a, [u8]>> {
+    if place.part.is_empty() {
+        return Some(bytes.into());
+    }
+    Some(Parts::of(bytes)?.object(&place.part)?.into())
 }
 
 /// The calendars in a user's folder, sorted.

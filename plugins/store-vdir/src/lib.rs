@@ -35,6 +35,8 @@
 //! - a file is replaced whole: written beside, synced, renamed, and the folder synced before it is answered;
 //! - no path is made of a UID that could leave its folder, be hidden or clash;
 //! - what other programs write is seen by the next call (on local file systems without reading the folder again);
+//! - a file that holds objects of several UIDs, as exports of whole calendars do, is each of them: one is read, exchanged or
+//!   removed, and all the rest of the file stays byte for byte;
 //! - a file that cannot be read as one calendar object is skipped, named once in the log, and never rewritten.
 //!
 //! Not here: history across restarts ([`changes`](Store::changes) begins again then). Symbolic links inside the

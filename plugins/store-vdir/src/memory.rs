@@ -47,6 +47,7 @@ struct For {
 struct Entry {
     calendar: String,
     name: String,
+    part: String,
     stamp: Stamp,
     fresh: bool,
     etag: Etag,
@@ -124,6 +125,7 @@ impl Entry {
         Some(Self {
             calendar: place.calendar.clone(),
             name: place.name.clone(),
+            part: place.part.clone(),
             stamp: known.state.stamp,
             fresh: known.state.fresh,
             etag: object.etag.clone(),
@@ -135,12 +137,17 @@ impl Entry {
         let Self {
             calendar,
             name,
+            part,
             stamp,
             fresh,
             etag,
             index,
         } = self;
-        let place = Place { calendar, name };
+        let place = Place {
+            calendar,
+            name,
+            part,
+        };
         known.set(place, State { stamp, fresh }, Some(Object { etag, index }));
     }
 }

@@ -203,6 +203,124 @@ async fn a_file_that_somebody_else_named_is_the_object_of_its_uid() {
     assert!(files(&world.path("anna@example.org/home")).is_empty());
 }
 
+/// A file with objects of several days; each UID is the day.
+fn several(days: &[u8]) -> String {
+    let events = days.iter().map(|day| {
+        let event = event(&day.to_string(), *day);
+        let (from, to) = (
+            event.find("BEGIN:VEVENT").unwrap(),
+            event.find("END:VCALENDAR").unwrap(),
+        );
+        event[from..to].to_owned()
+    });
+    format!(
+        "BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n",
+        events.collect::<String>()
+    )
+}
+
+#[tokio::test]
+async fn a_file_of_several_objects_is_each_of_them() {
+    let world = World::new();
+    let store = world.open().await;
+    let anna = store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    let file = "anna@example.org/home/all.ics";
+    world.write(file, &several(&[1, 2, 3]));
+    let read = || fs::read_to_string(world.path(file)).unwrap();
+    assert_eq!(days(&store, &anna).await, [1, 2, 3]);
+    let page = Page {
+        after: None,
+        limit: 10,
+    };
+    let listed = store.list(&anna, page).await.unwrap().items;
+    let uids: Vec<_> = listed.iter().map(|it| it.uid.as_str()).collect();
+    assert_eq!(uids, ["1", "2", "3"]);
+    let second = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    assert_eq!(second.data, event("2", 2).into_bytes());
+    assert_eq!(second.etag, listed[1].etag);
+
+    let since = store.changes(&anna, None).await.unwrap().cursor;
+    let moved = object("2", 5);
+    let stale = Precondition::Matches(listed[0].etag.clone());
+    assert_eq!(
+        store
+            .put(&anna, moved.clone(), stale)
+            .await
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Conflict
+    );
+    let matches = Precondition::Matches(second.etag);
+    let mut moved = moved;
+    moved.data = event("2", 5).into_bytes();
+    let etag = store.put(&anna, moved, matches).await.unwrap();
+    assert_eq!(read(), several(&[1, 2, 3]).replace("0102", "0105"));
+    assert_eq!(days(&store, &anna).await, [1, 3, 5]);
+    let second = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    assert_eq!(
+        (second.etag, second.data),
+        (etag, event("2", 5).into_bytes())
+    );
+    let changes = store.changes(&anna, Some(since)).await.unwrap();
+    let uids: Vec<_> = changes.changed.iter().map(|it| it.uid.as_str()).collect();
+    assert_eq!((uids, changes.removed.len()), (vec!["2"], 0));
+
+    // Another program writes the file.
+    world.exchange(file, &several(&[1, 3, 4]));
+    assert_eq!(days(&store, &anna).await, [1, 3, 4]);
+    assert!(store.get(&anna, &uid("2")).await.unwrap().is_none());
+    for (day, left) in [(3, vec![1, 4]), (1, vec![4])] {
+        let day = uid(&day.to_string());
+        store.remove(&anna, &day, Precondition::Any).await.unwrap();
+        assert_eq!(read(), several(&left));
+        let left: Vec<i8> = left.iter().map(|&day| i8::try_from(day).unwrap()).collect();
+        assert_eq!(days(&store, &anna).await, left);
+    }
+    store
+        .remove(&anna, &uid("4"), Precondition::Any)
+        .await
+        .unwrap();
+    assert!(files(&world.path("anna@example.org/home")).is_empty());
+    assert!(days(&store, &anna).await.is_empty());
+}
+
+/// Of two zones of one name the file keeps its own.
+#[tokio::test]
+async fn an_object_with_another_zone_of_the_same_name_gets_a_file_of_its_own() {
+    let world = World::new();
+    let store = world.open().await;
+    let anna = store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    let zone = |rule: &str| {
+        format!("BEGIN:VTIMEZONE\r\nTZID:Here\r\n{rule}\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT")
+    };
+    let file = several(&[1, 2]).replacen("BEGIN:VEVENT", &zone("X-A:1"), 1);
+    world.write("anna@example.org/home/all.ics", &file);
+    assert_eq!(days(&store, &anna).await, [1, 2]);
+    let mut new = object("2", 5);
+    new.data = event("2", 5)
+        .replace("BEGIN:VEVENT", &zone("X-A:2"))
+        .into_bytes();
+    store
+        .put(&anna, new.clone(), Precondition::Any)
+        .await
+        .unwrap();
+    let folder = world.path("anna@example.org/home");
+    assert_eq!(files(&folder), ["2.ics", "all.ics"]);
+    assert_eq!(
+        fs::read_to_string(folder.join("all.ics")).unwrap(),
+        file.replace(&several(&[2])[17..several(&[2]).len() - 15], "")
+    );
+    let stored = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    assert_eq!(stored.data, new.data);
+    assert_eq!(days(&store, &anna).await, [1, 5]);
+}
+
 #[tokio::test]
 async fn khal_sees_calendars_and_nothing_else() {
     let world = World::new();

@@ -263,10 +263,7 @@ mod linux {
                         if !names::is_object(&name) {
                             continue;
                         }
-                        Some(Place {
-                            calendar: calendar.clone(),
-                            name: name.into_owned(),
-                        })
+                        Some(Place::file(calendar.clone(), name.into_owned()))
                     }
                     _ => None,
                 };

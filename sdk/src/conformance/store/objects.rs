@@ -112,7 +112,7 @@ pub(super) async fn odd_uids<S: Store>(subject: Subject<S>) -> Verdict {
         "A",
         "a",
         "a.ics",
-        "a ",
+        "a b",
         "ü",
         "u\u{308}",
         "🗓 naïve",

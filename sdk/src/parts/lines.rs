@@ -1,0 +1,105 @@
+//! Content lines with their places in a file.
+
+use memchr::memchr;
+use std::{borrow::Cow, ops::Range};
+
+/// A line, folds undone (RFC 5545 §3.1).
+pub(super) struct Line<'a> {
+    pub(super) text: Cow<'a, [u8]>,
+    /// With its line breaks.
+    pub(super) place: Range<usize>,
+}
+
+pub(super) struct Lines<'a> {
+    octets: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(octets: &'a [u8]) -> Self {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        let at = if octets.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
+        Self { octets, at }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Line<'a>> {
+        if self.at >= self.octets.len() {
+            return None;
+        }
+        let start = self.at;
+        let mut text = Cow::from(self.raw());
+        while let Some(b' ' | b'\t') = self.octets.get(self.at) {
+            let more = self.raw();
+            text.to_mut().extend_from_slice(&more[1..]);
+        }
+        let place = start..self.at;
+        Some(Line { text, place })
+    }
+
+    fn raw(&mut self) -> &'a [u8] {
+        let rest = &self.octets[self.at..];
+        let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        self.at += end;
+        let line = &rest[..end];
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+}
+
+/// Lines as they are compared: without folds, each ended in the same way.
+pub(super) fn unfolded(octets: &[u8]) -> Vec<u8> {
+    let mut lines = Lines { octets, at: 0 };
+    let mut text = Vec::with_capacity(octets.len());
+    while let Some(line) = lines.next() {
+        text.extend_from_slice(&line.text);
+        text.push(b'\n');
+    }
+    text
+}
+
+/// `NAME;PARAM="a:b":value` in two; no value if there is no colon.
+pub(super) fn name_and_value(line: &[u8]) -> (&[u8], &[u8]) {
+    let name = line.iter().position(|byte| matches!(byte, b';' | b':'));
+    let Some(name) = name else {
+        return (&[], &[]);
+    };
+    let mut is_quoted = false;
+    let colon = line[name..].iter().position(|byte| {
+        is_quoted ^= *byte == b'"';
+        *byte == b':' && !is_quoted
+    });
+    let value = colon.map_or(&[][..], |colon| &line[name + colon + 1..]);
+    (&line[..name], value)
+}
+
+/// RFC 5545 §3.3.11
+pub(super) fn unescaped(value: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(value.len());
+    let mut octets = value.iter();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'\\' => match octets.next() {
+                Some(b'n' | b'N') => text.push(b'\n'),
+                Some(other) => text.push(*other),
+                None => text.push(b'\\'),
+            },
+            other => text.push(*other),
+        }
+    }
+    text
+}
+
+/// A UID to tell objects apart by; `None` of an empty one.
+pub(super) fn key(value: &[u8]) -> Option<String> {
+    let text = unescaped(value);
+    // Octets that are not UTF-8 are written out, so that no two UIDs become one.
+    let text = match String::from_utf8(text) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) => error.as_bytes().escape_ascii().to_string(),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
