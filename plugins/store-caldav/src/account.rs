@@ -12,6 +12,7 @@ use crate::{
 };
 use convoke_sdk::{
     mirror::{Mirror, Object},
+    parts::Parts,
     prelude::*,
     tracing,
 };
@@ -19,7 +20,10 @@ use http::{
     HeaderName,
     header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH},
 };
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// How often something is tried again that another program gets in the way of.
@@ -61,6 +65,8 @@ pub(crate) struct State {
     pub(crate) seen: Option<Instant>,
     /// Queries for a UID before the first.
     queries: u32,
+    /// Resources that hold objects of several UIDs.
+    several: BTreeSet<Href>,
 }
 
 /// An object on the server.
@@ -117,6 +123,7 @@ impl Account {
                 self.locate(&mut state, uid).await?
             };
             check(uid, there.as_ref(), &when)?;
+            self.check_alone(&state, there.as_ref())?;
             let (href, request) = if let Some(There { href, etag }) = &there {
                 let request = Request::new("PUT", href).with_tag(IF_MATCH, etag);
                 (href.clone(), request)
@@ -132,6 +139,9 @@ impl Account {
                 .with_body(object.data.clone());
             let answer = self.server.send(&request).await?;
             match answer.status.as_u16() {
+                200 | 201 | 204 if there.is_none() && is_odd(uid) => {
+                    return self.written_as(&mut state, &href, uid).await;
+                }
                 200 | 201 | 204 => return self.written(&mut state, href, &answer, object).await,
                 // 409 is also what some servers say of a UID that is elsewhere in the calendar, others say 403.
                 404 | 409 | 410 | 412 => {
@@ -165,6 +175,7 @@ impl Account {
         for _ in 0..ATTEMPTS {
             let there = self.locate(&mut state, uid).await?;
             check(uid, there.as_ref(), &when)?;
+            self.check_alone(&state, there.as_ref())?;
             let Some(There { href, etag }) = &there else {
                 let what = format!("there is no object with the UID {uid}");
                 return Err(Error::not_found(what));
@@ -317,6 +328,11 @@ impl Account {
             }
         };
         let uid = object.as_ref().map(|index| index.uid.clone());
+        if Parts::of(data).is_some() {
+            state.several.insert(href.clone());
+        } else {
+            state.several.remove(href);
+        }
         let counts = state.calendars.count(href);
         let object = object.map(|index| described(etag.clone(), index, counts));
         state.mirror.set(href.clone(), etag, object);
@@ -343,6 +359,44 @@ impl Account {
         let known = described(etag.clone(), object.index, counts);
         state.mirror.set(href, etag.clone(), Some(known));
         Ok(etag)
+    }
+
+    /// Reads what a PUT of a new object wrote, and takes it back if the server made another UID of this one: it would never
+    /// be found again, and each message about it would make one more.
+    async fn written_as(&self, state: &mut State, href: &Href, uid: &Uid) -> Result<Etag> {
+        let Some(now) = self.fetch(state, href).await? else {
+            return Err(self.restless(uid));
+        };
+        if now.uid == *uid {
+            return Ok(now.etag);
+        }
+        let request = Request::new("DELETE", href)
+            .with_tag(IF_MATCH, &now.etag)
+            .with(HeaderName::from_static("schedule-reply"), "F");
+        let answer = self.server.send(&request).await?;
+        let left = if matches!(answer.status.as_u16(), 200 | 202 | 204) {
+            state.mirror.forget(href);
+            "it was taken back"
+        } else {
+            "it could not be taken back"
+        };
+        Err(Error::invalid(self.server.about(format!(
+            "it keeps the object with the UID `{uid}` under another, `{}`, so that it would not be found again; {left}",
+            now.uid
+        ))))
+    }
+
+    /// A resource with objects of several UIDs (RFC 4791 §4.1 forbids it, some servers take it) is not written: the others
+    /// in it would be lost.
+    fn check_alone(&self, state: &State, there: Option<&There>) -> Result<()> {
+        match there {
+            Some(There { href, .. }) if state.several.contains(href) => {
+                Err(self.server.unavailable(format!(
+                    "{href} holds objects of several UIDs, and is left as it is; put each into a resource of its own"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A request whose answer must be a multistatus.
@@ -418,6 +472,12 @@ fn check(uid: &Uid, there: Option<&There>, when: &Precondition) -> Result<()> {
     };
     let what = format!("the object with the UID {uid} {problem}");
     Err(Error::conflict(what))
+}
+
+/// Whether a server may make another UID of it, as Radicale does at a comma that is not escaped.
+fn is_odd(uid: &Uid) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@+=:/{}()".contains(&byte);
+    !uid.as_str().bytes().all(is_plain)
 }
 
 /// What does not count for free-busy is found by its UID all the same.

@@ -525,3 +525,66 @@ async fn a_configuration_that_cannot_work_says_what_to_write() {
         assert!(!error.message().contains("secret"), "{error}");
     }
 }
+
+/// Radicale cuts a UID at a comma that is not escaped.
+#[tokio::test]
+async fn a_server_that_makes_another_uid_of_ours_is_noticed_at_the_first_put() {
+    let world = World::new().await;
+    world.server.misbehave(|seen| {
+        let data = object("a", 10).data;
+        let mut answer = reply(200, "text/calendar", data);
+        answer
+            .headers_mut()
+            .insert(header::ETAG, "\"1\"".parse().unwrap());
+        (seen.method == "GET").then_some(Fault::Answer(answer))
+    });
+    let error = world.put("a,b", Precondition::Absent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(
+        error.message().contains("`a,b` under another, `a`"),
+        "{error}"
+    );
+    assert!(error.message().contains("taken back"), "{error}");
+    assert!(world.server.objects().is_empty());
+
+    world.server.behave();
+    world.server.seen();
+    world.put("a,b", Precondition::Absent).await.unwrap();
+    let plain = "20270104T100000Z-1f0c@example.org";
+    world.put(plain, Precondition::Absent).await.unwrap();
+    let reads = world
+        .server
+        .seen()
+        .into_iter()
+        .filter(|it| it.method == "GET");
+    assert_eq!(reads.count(), 1, "what is plain is not read again");
+    assert_eq!(world.get("a,b").await.unwrap().unwrap().uid.as_str(), "a,b");
+}
+
+#[tokio::test]
+async fn a_resource_of_several_objects_is_not_written() {
+    let world = World::new().await;
+    let [one, other] = ["one", "other"].map(|uid| String::from_utf8(object(uid, 10).data).unwrap());
+    let event = other.find("BEGIN:VEVENT").unwrap()..other.find("END:VCALENDAR").unwrap();
+    let both = one.replace("END:VCALENDAR", &format!("{}END:VCALENDAR", &other[event]));
+    world.server.write("/anna/work/both.ics", both.as_bytes());
+    assert!(world.get("one").await.unwrap().is_some());
+    for error in [
+        world.put("one", Precondition::Any).await.map(drop),
+        world
+            .store
+            .remove(&anna(), &Uid::new("one").unwrap(), Precondition::Any)
+            .await,
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(
+            error
+                .message()
+                .contains("/anna/work/both.ics holds objects of several UIDs"),
+            "{error}"
+        );
+    }
+    let objects = world.server.objects();
+    assert_eq!(objects["/anna/work/both.ics"], both.as_bytes());
+}
