@@ -165,7 +165,10 @@ impl Capabilities {
             }
             xml.close();
         }
-        if !self.rscales.is_empty() {
+        // Spec §4: it stands there, also where only the Gregorian calendar is taken.
+        if self.rscales.is_empty() {
+            xml.empty("rscales", &[]);
+        } else {
             xml.open("rscales", &[]);
             for rscale in &self.rscales {
                 xml.text("rscale", &[], rscale);

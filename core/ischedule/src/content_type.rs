@@ -8,8 +8,10 @@ use std::fmt;
 /// The charset is always UTF-8: US-ASCII is a part of it, anything else is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentType {
-    /// The main component of the body, in upper case: `VEVENT`.
+    /// The main component of the body, in upper case: `VEVENT`. Of several that are named, the first that is no VTIMEZONE.
     pub component: String,
+    /// The other components that are named, in upper case (RFC 5545 §8.1); mostly none.
+    pub others: Vec<String>,
     /// The iTIP method of the body, in upper case: `REQUEST`.
     pub method: String,
 }
@@ -22,8 +24,22 @@ impl ContentType {
     pub fn new(component: &str, method: &str) -> Self {
         Self {
             component: component.to_ascii_uppercase(),
+            others: Vec::new(),
             method: method.to_ascii_uppercase(),
         }
+    }
+
+    /// Whether a body of these components, of which `main` is the one that the message is about, is what this says.
+    ///
+    /// Each that is named is there; VTIMEZONE alone may be named without being there, as its sender may know which zones
+    /// a receiver has.
+    pub fn names(&self, main: &str, components: &[&str]) -> bool {
+        let is_there = |name: &String| {
+            name == "VTIMEZONE" || components.iter().any(|it| it.eq_ignore_ascii_case(name))
+        };
+        let is_main = |name: &String| name.eq_ignore_ascii_case(main);
+        let mut all = std::iter::once(&self.component).chain(&self.others);
+        all.clone().any(is_main) && all.all(is_there)
     }
 
     /// Reads a field value: parameters in any order and case, quoted or not.
@@ -44,30 +60,46 @@ impl ContentType {
             let text = format!("charset `{charset}` is not read; send utf-8");
             return Err(wrong_type(&text));
         }
-        let named = |name: &str| {
-            let value = media.parameter(name).filter(|value| is_name(value));
-            value.map(str::to_ascii_uppercase).ok_or_else(|| {
-                let text = format!(
-                    "Content-Type must name the body's {name}: \
-                     `text/calendar; component=VEVENT; method=REQUEST`"
-                );
-                Refusal::new(ErrorElement::InvalidSchedulingMessage, text)
-            })
+        let unnamed = |name: &str| {
+            let text = format!(
+                "Content-Type must name the body's {name}: \
+                 `text/calendar; component=VEVENT; method=REQUEST`"
+            );
+            Refusal::new(ErrorElement::InvalidSchedulingMessage, text)
         };
+        let mut others: Vec<String> = Vec::new();
+        for name in media.parameters("component") {
+            if !is_name(name) {
+                return Err(unnamed("component"));
+            }
+            let name = name.to_ascii_uppercase();
+            if !others.contains(&name) {
+                others.push(name);
+            }
+        }
+        let main = others.iter().position(|name| name != "VTIMEZONE");
+        let component = others.remove(main.ok_or_else(|| unnamed("component"))?);
+        let method = media.parameter("method").filter(|value| is_name(value));
+        let method = method.ok_or_else(|| unnamed("method"))?;
         Ok(Self {
-            component: named("component")?,
-            method: named("method")?,
+            component,
+            others,
+            method: method.to_ascii_uppercase(),
         })
     }
 }
 
 impl fmt::Display for ContentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { component, method } = self;
         write!(
             f,
-            "text/calendar; charset=utf-8; component={component}; method={method}"
-        )
+            "text/calendar; charset=utf-8; component={}",
+            self.component
+        )?;
+        for other in &self.others {
+            write!(f, "; component={other}")?;
+        }
+        write!(f, "; method={}", self.method)
     }
 }
 
@@ -88,7 +120,7 @@ pub(crate) struct MediaType {
 }
 
 impl MediaType {
-    /// `None` if it is not one, or names a parameter twice.
+    /// `None` if it is not one, or names a parameter twice that may stand once.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (essence, mut rest) = match text.find(';') {
             Some(at) => text.split_at(at),
@@ -109,7 +141,8 @@ impl MediaType {
             let (name, after) = after.split_once('=')?;
             let name = name.trim_matches(OWS).to_ascii_lowercase();
             let (value, after) = parameter_value(after.trim_start_matches(OWS))?;
-            if !is_token(&name) || parameters.iter().any(|(n, _)| *n == name) {
+            let is_twice = parameters.iter().any(|(n, _)| *n == name);
+            if !is_token(&name) || (is_twice && !REPEATED.contains(&name.as_str())) {
                 return None;
             }
             parameters.push((name, value));
@@ -129,7 +162,15 @@ impl MediaType {
         let found = self.parameters.iter().find(|(n, _)| n == name)?;
         Some(&found.1)
     }
+
+    fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.parameters.iter().filter(move |(n, _)| n == name);
+        named.map(|(_, value)| value.as_str())
+    }
 }
+
+/// RFC 5545 §8.1: parameters of `text/calendar` that may stand several times.
+const REPEATED: [&str; 2] = ["component", "optinfo"];
 
 const OWS: [char; 2] = [' ', '\t'];
 
@@ -199,8 +240,20 @@ mod tests {
                 Type,
             ),
             (
-                "text/calendar; component=VEVENT; component=VTODO; method=REQUEST",
+                "text/calendar; component=VEVENT; method=REQUEST; method=REQUEST",
                 Type,
+            ),
+            (
+                "text/calendar; component=VTIMEZONE; method=REQUEST",
+                Parameters,
+            ),
+            (
+                "text/calendar; component=VEVENT; component=; method=REQUEST",
+                Type,
+            ),
+            (
+                "text/calendar; component=VEVENT; component=\"a b\"; method=REQUEST",
+                Parameters,
             ),
             ("text/calendar; component=\"VEVENT; method=REQUEST", Type),
             ("text/calendar; component=VEVENT method=REQUEST", Type),
@@ -216,6 +269,39 @@ mod tests {
         ] {
             let refusal = ContentType::read(text).expect_err(text);
             assert_eq!(refusal.element, element, "{text}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn several_components_may_be_named() {
+        let bodies: [&[&str]; 3] = [&["VEVENT"], &["vtimezone", "VEVENT"], &["VTODO"]];
+        for (named, fits) in [
+            ("VEVENT", [true, true, false]),
+            ("vevent VTIMEZONE", [true, true, false]),
+            ("VTIMEZONE VEVENT VEVENT", [true, true, false]),
+            ("VEVENT VTODO", [false, false, false]),
+            ("VTODO VTIMEZONE X-ODD", [false, false, false]),
+            ("VTODO", [false, false, true]),
+        ] {
+            let components = named.split(' ').map(|name| format!("; Component={name}"));
+            let text = format!(
+                "text/calendar{}; method=REQUEST",
+                components.collect::<String>()
+            );
+            let read = ContentType::read(&text).unwrap();
+            let main = |body: &[&str]| {
+                if body.contains(&"VTODO") {
+                    "VTODO"
+                } else {
+                    "VEVENT"
+                }
+            };
+            assert_eq!(
+                bodies.map(|body| read.names(main(body), body)),
+                fits,
+                "{text}"
+            );
+            assert_eq!(ContentType::read(&read.to_string()), Ok(read), "{text}");
         }
     }
 

@@ -232,7 +232,9 @@ fn mailto(rest: &str) -> Result<CalendarAddress, &'static str> {
     {
         return Err("the part before `@` is not a mailbox name");
     }
-    let domain = Domain::new(domain).map_err(|_| "the part after `@` is not a domain name")?;
+    // RFC 6068 §2: a domain may be percent-encoded UTF-8, too.
+    let domain = percent_decoded(domain).ok_or("its percent-encoding is broken")?;
+    let domain = Domain::new(&domain).map_err(|_| "the part after `@` is not a domain name")?;
     Ok(CalendarAddress {
         uri: format!("mailto:{local}@{domain}"),
         domain: Some(domain),
@@ -397,6 +399,14 @@ mod tests {
                 "mailto:anna@xn--bcher-kva.example",
             ),
             (
+                "mailto:anna@b%C3%BCcher.example",
+                "mailto:anna@xn--bcher-kva.example",
+            ),
+            (
+                "anna@B%c3%9cCHER.example",
+                "mailto:anna@xn--bcher-kva.example",
+            ),
+            (
                 "mailto:o%27brien@example.org?subject=hi",
                 "mailto:o'brien@example.org",
             ),
@@ -421,6 +431,11 @@ mod tests {
             "mailto:@example.org",
             "mailto:a b@example.org",
             "mailto:a%2@b.c",
+            "mailto:a@b%2.example",
+            "mailto:a@b%FC.example",
+            "mailto:a@b%40c.example",
+            "mailto:a@b.example%0d%0aX",
+            "mailto:a@b%2Fc.example",
             "a,b@c.d",
             "x:",
         ] {

@@ -12,7 +12,7 @@ pub struct InvalidId {
 }
 
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $clean:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -24,7 +24,11 @@ macro_rules! identifier {
 
             /// Takes 1 to [`Self::MAX`] bytes without control characters.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
-                let text = text.into();
+                let clean: fn(&str) -> &str = $clean;
+                let mut text: String = text.into();
+                if clean(&text).len() < text.len() {
+                    text = clean(&text).to_owned();
+                }
                 let fine = (1..=$max).contains(&text.len()) && !text.contains(char::is_control);
                 if fine { Ok(Self(text)) } else { Err(InvalidId { what: $what, max: $max }) }
             }
@@ -72,19 +76,22 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// The UID of a calendar object (RFC 5545 §3.8.4.7): opaque, compared byte by byte. Anybody may have chosen
-    /// it, so it is never part of a path or a query without escaping.
-    Uid, "a UID", 2048
+    /// The UID of a calendar object (RFC 5545 §3.8.4.7), without the escapes of a TEXT: opaque, compared byte by byte.
+    /// Anybody may have chosen it, so it is never part of a path or a query without escaping.
+    ///
+    /// Blanks at its ends are no part of it: stores, servers and programs trim them, some here, some there, and an
+    /// object would be kept under one name and looked for under another.
+    Uid, "a UID", 2048, str::trim
 }
 
 identifier! {
     /// Names one version of a stored object; equal tags mean equal bytes. Opaque, made by the store.
-    Etag, "an entity tag", 512
+    Etag, "an entity tag", 512, |text| text
 }
 
 identifier! {
     /// What a store calls one of its calendar users. Opaque to the host.
-    UserId, "a user identifier", 512
+    UserId, "a user identifier", 512, |text| text
 }
 
 #[cfg(test)]
@@ -92,11 +99,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blanks_at_the_ends_are_no_part_of_a_uid() {
+        for text in [" a b", "a b ", "\ta b\u{a0}", "a b\n"] {
+            assert_eq!(Uid::new(text).unwrap().as_str(), "a b");
+        }
+        let fits = format!(" {} ", "x".repeat(Uid::MAX));
+        assert_eq!(Uid::new(fits).unwrap().as_str().len(), Uid::MAX);
+        assert_eq!(Etag::new(" a ").unwrap().as_str(), " a ");
+    }
+
+    #[test]
     fn a_uid_may_hold_anything_but_control_characters() {
         for fine in ["1", "../../etc/passwd", "naïve 🗓", &"x".repeat(2048)] {
             assert_eq!(Uid::new(fine).unwrap().as_str(), fine);
         }
-        for wrong in ["", "a\0b", "a\nb", &"x".repeat(2049)] {
+        for wrong in ["", " ", "a\0b", "a\nb", &"x".repeat(2049)] {
             assert!(Uid::new(wrong).is_err(), "{wrong:?}");
         }
     }

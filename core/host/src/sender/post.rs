@@ -3,7 +3,7 @@
 use super::{Sender, body, known, known::Document};
 use crate::outgoing::{ClientError, Request, Response};
 use bytes::Bytes;
-use convoke_calendar::message::Message;
+use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, ErrorElement, Facts, Recipient, RecipientResponse,
     RequestHeaders, ScheduleResponse,
@@ -147,6 +147,7 @@ fn fits(capabilities: &Capabilities, message: &Message) -> Result<(), RequestSta
     let size = message.calendar().write().len() as u64;
     let attachments = message.attachments();
     let facts = Facts {
+        instances: instances(capabilities, message),
         earliest: message.earliest(),
         latest: message.latest(),
         inline_attachments: attachments.inline,
@@ -156,6 +157,21 @@ fn fits(capabilities: &Capabilities, message: &Message) -> Result<(), RequestSta
     capabilities
         .permits(&facts)
         .map_err(|unfit| unfit.request_status().with_text(&unfit.to_string()))
+}
+
+/// The recurrence instances of a message, as far as the receiver wants to know: one more than it takes stands for all
+/// that are more.
+fn instances(capabilities: &Capabilities, message: &Message) -> u64 {
+    let Some(limit) = capabilities.max_instances else {
+        return 0;
+    };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    match message.instances(most) {
+        Ok(count) => count as u64,
+        Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => limit.saturating_add(1),
+        // What is wrong with it is the receiver's to say.
+        Err(_) => 0,
+    }
 }
 
 /// The same outcome for every recipient.
@@ -249,5 +265,44 @@ fn status_of(status: StatusCode, element: Option<ErrorElement>) -> RequestStatus
         _ if is_temporary(status) => RequestStatus::SERVICE_UNAVAILABLE,
         _ if status == StatusCode::FORBIDDEN => RequestStatus::NO_AUTHORITY,
         _ => RequestStatus::INVALID_CALENDAR_SERVICE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_calendar::tree;
+
+    fn message(lines: &str) -> Message {
+        let text = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20261101T080000Z\n\
+             DTSTART:20270104T100000Z\n{lines}\nORGANIZER:mailto:anna@example.com\nATTENDEE:mailto:bo@example.org\n\
+             END:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default());
+        Message::read(calendar.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn more_instances_than_a_receiver_takes_are_not_posted() {
+        let takes = |most| Capabilities {
+            max_instances: most,
+            ..Capabilities::new(1)
+        };
+        for (lines, most, fine) in [
+            ("RRULE:FREQ=DAILY;COUNT=3", Some(3), true),
+            ("RRULE:FREQ=DAILY;COUNT=4", Some(3), false),
+            ("RRULE:FREQ=DAILY;COUNT=4", None, true),
+            ("RDATE:20270105T100000Z,20270106T100000Z", Some(2), false),
+            // Spec §9: an endless rule is no number.
+            ("RRULE:FREQ=DAILY", Some(3), true),
+            ("SUMMARY:once", Some(1), true),
+        ] {
+            let fits = fits(&takes(most), &message(lines));
+            assert_eq!(fits.is_ok(), fine, "{lines}: {fits:?}");
+            if let Err(status) = fits {
+                assert!(status.same_code(&RequestStatus::UNSUPPORTED), "{status}");
+            }
+        }
     }
 }
