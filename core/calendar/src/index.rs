@@ -9,9 +9,9 @@ use crate::{
     itip::Owner,
     recurrence::RecurrenceError,
     rule::Work,
-    tree::{Calendar, Limits, Property},
+    tree::{Calendar, Limits},
 };
-use convoke_types::{ObjectIndex, TimeRange, Uid};
+use convoke_types::{ObjectIndex, TimeRange};
 use jiff::Timestamp;
 
 /// An object cannot be indexed.
@@ -63,9 +63,7 @@ pub fn index(
 ) -> Result<ObjectIndex, IndexError> {
     let main = calendar.main_components().next().ok_or(IndexError::Empty)?;
     let component = main.name.to_ascii_uppercase();
-    let uid = main.get("UID").map(Property::to_text);
-    let uid = uid.and_then(|uid| Uid::new(uid.trim()).ok());
-    let uid = uid.ok_or_else(|| IndexError::Uid {
+    let uid = main.uid().ok_or_else(|| IndexError::Uid {
         component: component.clone(),
     })?;
     let index = ObjectIndex {

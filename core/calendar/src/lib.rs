@@ -6,6 +6,7 @@
 //! | [`time`], [`zone`] | dates, durations, periods; time zones, embedded or known by name |
 //! | [`recurrence`], [`rule`] | the instances of an object; the rules that give them |
 //! | [`freebusy`], [`availability`] | when somebody is busy, asked and answered |
+//! | [`gather`](mod@gather) | one object out of what stands of it in several places |
 //! | [`index`](mod@index) | what a store keeps beside an object |
 //! | [`message`] | scheduling messages, valid by RFC 5546 |
 //! | [`itip`] | what a message does to the copy of a calendar user |
@@ -27,6 +28,7 @@
 
 pub mod availability;
 pub mod freebusy;
+pub mod gather;
 pub mod index;
 pub mod itip;
 pub mod message;

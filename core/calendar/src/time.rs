@@ -93,6 +93,19 @@ impl When {
         Some(Self { wall, clock })
     }
 
+    /// The same on `clock`, if the property's parameters lost a `=` and with it, perhaps, the zone.
+    #[must_use]
+    pub(crate) fn on_clock_of(self, property: &Property, clock: &Clock) -> Self {
+        let is_lost = self.clock == Clock::Floating && property.is_garbled();
+        match clock {
+            Clock::Zone(_) | Clock::Utc if is_lost => Self {
+                clock: clock.clone(),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// Whether it is a whole day.
     pub fn is_date(&self) -> bool {
         self.clock == Clock::Date
@@ -157,6 +170,14 @@ impl Length {
                 "a duration such as PT1H30M, P2D or P1W",
             )
         })
+    }
+
+    /// Whether a DURATION says no more than that it is one: `P`, `PT`.
+    pub(crate) fn is_empty(property: &Property) -> bool {
+        let value = property.value.trim().trim_start_matches(['+', '-']);
+        ["", "P", "PT"]
+            .iter()
+            .any(|it| value.eq_ignore_ascii_case(it))
     }
 
     fn read(value: &str) -> Option<Self> {

@@ -72,7 +72,7 @@ END:VCALENDAR\n\nBEGIN:VCALENDAR\nPRODID:other\nBEGIN:VEVENT\nUID:1\nEND:VEVENT\
     assert_eq!(objects.len(), 4);
     assert_eq!(objects.collect::<Vec<_>>(), expected);
 
-    let error = Objects::read(b"BEGIN:VCALENDAR\nX", &limits).unwrap_err();
+    let error = Objects::read(b"\nBEGIN:VCALENDAR\nX", &limits).unwrap_err();
     assert_eq!(error.line(), 2);
 }
 
@@ -149,7 +149,7 @@ proptest! {
     fn objects_one_by_one_are_those_of_the_whole(lines in some_calendar(), widths in prop::collection::vec(1usize..90, 1..8)) {
         let octets = folded(&lines, &widths, true, false);
         let limits = Limits::default();
-        let whole = Calendar::parse(&octets, &limits).unwrap();
+        let whole = Calendar::parse_stored(&octets, &limits).unwrap();
         let objects: Vec<_> = Objects::read(&octets, &limits).unwrap().collect();
         prop_assert_eq!(objects, whole.split_by_uid());
     }

@@ -95,6 +95,14 @@ config.path = "calendars.db"
         path
     }
 
+    /// A file that need not be text.
+    pub(crate) fn write_octets(&self, name: &str, octets: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, octets).unwrap();
+        path
+    }
+
     /// A command in the folder; the configuration is found there.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());

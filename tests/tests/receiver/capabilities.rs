@@ -41,6 +41,7 @@ fn the_document_says_what_is_configured() {
         answer.text("query-result/capabilities/attachments/inline"),
         None
     );
+    assert!(answer.body.contains("<rscales/>"), "{}", answer.body);
     let serial = answer.text("query-result/capabilities/serial-number");
     assert_eq!(serial, answer.header("iSchedule-Capabilities"));
     assert!(serial.unwrap().parse::<u64>().unwrap() > 0);

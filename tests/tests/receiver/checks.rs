@@ -162,6 +162,58 @@ fn a_wrong_message_is_refused() {
             "invalid-calendar-data",
         ),
         (
+            "METHOD twice",
+            invitation().edited("METHOD:REQUEST\n", "METHOD:REQUEST\nMETHOD:REQUEST\n"),
+            400,
+            "invalid-calendar-data",
+        ),
+        (
+            "another calendar than the Gregorian",
+            invitation().edited("METHOD:REQUEST\n", "METHOD:REQUEST\nCALSCALE:HEBREW\n"),
+            400,
+            "invalid-calendar-data",
+        ),
+        (
+            "a control character",
+            invitation().edited("SUMMARY:", "SUMMARY:\0"),
+            400,
+            "invalid-calendar-data",
+        ),
+        (
+            "a parameter without =",
+            invitation().edited("DTEND:", "DTEND;TZIDW. Europe Standard Time:"),
+            400,
+            "invalid-calendar-data",
+        ),
+        (
+            "a name with a group",
+            invitation().edited("SUMMARY:", "item1.SUMMARY:"),
+            400,
+            "invalid-calendar-data",
+        ),
+        (
+            "an answer about busy time",
+            Post::new(
+                "VFREEBUSY REPLY",
+                ANNA,
+                &[BO],
+                "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REPLY\nBEGIN:VFREEBUSY\nUID:fb\nDTSTAMP:20261101T080000Z\n\
+                 DTSTART:20270104T000000Z\nDTEND:20270109T000000Z\nORGANIZER:mailto:bo@example.org\n\
+                 ATTENDEE:mailto:anna@example.com\nEND:VFREEBUSY\nEND:VCALENDAR\n",
+            ),
+            400,
+            "invalid-scheduling-message",
+        ),
+        (
+            "a component in the type that is not in the body",
+            invitation().with(
+                "Content-Type",
+                "text/calendar; component=VEVENT; component=VTODO; method=REQUEST",
+            ),
+            400,
+            "invalid-scheduling-message",
+        ),
+        (
             "another method in the body",
             invitation().edited("METHOD:REQUEST", "METHOD:CANCEL"),
             400,
@@ -333,6 +385,17 @@ fn what_peers_do_in_other_ways_is_taken() {
                 "Content-Type",
                 "Text/Calendar; COMPONENT=\"vevent\"; Method=request; charset=\"UTF-8\"",
             ),
+        ),
+        (
+            "every component that is in the body, and a zone",
+            invitation().with(
+                "Content-Type",
+                "text/calendar; component=VTIMEZONE; component=VEVENT; method=REQUEST",
+            ),
+        ),
+        (
+            "a UID with blanks around it",
+            invitation().edited("UID:checks-1", "UID: checks-1 "),
         ),
         (
             "an address without mailto",

@@ -6,7 +6,7 @@ use super::people::attendee;
 use super::redact::{redact, redact_calendar};
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Calendar, Component, Property, conform};
 use crate::zone::{Zones, complete, self_contained};
 use convoke_types::CalendarAddress;
 use jiff::{Timestamp, tz::TimeZone};
@@ -51,6 +51,7 @@ pub(super) fn compose(
     zones: &Zones,
 ) -> Result<Message, MessageError> {
     for component in &mut components {
+        conform(component);
         redact(component, method);
     }
     mend(components.iter_mut(), method, zones);
@@ -60,6 +61,7 @@ pub(super) fn compose(
     root.push(Property::new("PRODID", PRODUCT));
     root.push(Property::new("METHOD", method.as_str()));
     root.components = self_contained(&mut components, zones);
+    root.components.iter_mut().for_each(conform);
     root.components.extend(components);
     Message::read(calendar)
 }

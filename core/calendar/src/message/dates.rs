@@ -32,8 +32,7 @@ pub(super) fn check(component: &Component, kind: Kind, zones: &Zones) -> Result<
         }
     }
     for property in component.all("RRULE") {
-        let rule = Rule::parse(&property.value).and_then(|rule| rule.check());
-        rule.map_err(|error| Problem::Rule(kind, error))?;
+        Rule::of_message(&property.value).map_err(|error| Problem::Rule(kind, error))?;
     }
     check_start(component, kind)?;
     check_length(component, kind)?;

@@ -19,6 +19,8 @@ pub struct MessageError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     Version(Option<String>),
+    Twice(&'static str),
+    Scale(String),
     NoMethod,
     UnknownMethod(String),
     NotTaken(Method, Kind),
@@ -83,6 +85,12 @@ impl MessageError {
         }
     }
 
+    /// It is no iCalendar object that all read alike, rather than a wrong message: what says which calendar, version and
+    /// method it is stands there twice, or names another calendar than the Gregorian.
+    pub const fn is_calendar_data(&self) -> bool {
+        matches!(self.problem, Problem::Twice(_) | Problem::Scale(_))
+    }
+
     /// The Originator is not who the METHOD must come from.
     pub const fn is_originator(&self) -> bool {
         matches!(self.problem, Problem::Originator { .. })
@@ -112,7 +120,10 @@ impl MessageError {
             | Problem::Forbidden(..)
             | Problem::Repeated(..)
             | Problem::Both(..) => RequestStatus::INVALID_COMPONENT,
-            Problem::Differs(..) | Problem::Value { .. } => RequestStatus::INVALID_PROPERTY_VALUE,
+            Problem::Twice(_)
+            | Problem::Scale(_)
+            | Problem::Differs(..)
+            | Problem::Value { .. } => RequestStatus::INVALID_PROPERTY_VALUE,
             Problem::Date { .. } => RequestStatus::INVALID_DATE,
             Problem::Originator { .. } => RequestStatus::NO_AUTHORITY,
             Problem::Recipient { .. } => RequestStatus::INVALID_CALENDAR_USER,
@@ -139,6 +150,10 @@ impl fmt::Display for MessageError {
             Problem::Version(None) => write!(f, "VCALENDAR has no VERSION; 2.0 is expected"),
             Problem::Version(Some(version)) => {
                 write!(f, "VERSION is `{version}`; only 2.0 is supported")
+            }
+            Problem::Twice(name) => write!(f, "VCALENDAR has more than one {name}"),
+            Problem::Scale(scale) => {
+                write!(f, "CALSCALE is `{scale}`; only GREGORIAN is supported")
             }
             Problem::NoMethod => write!(f, "VCALENDAR has no METHOD, so it is no message"),
             Problem::UnknownMethod(word) => write!(f, "METHOD `{word}` is not known"),

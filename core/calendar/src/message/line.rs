@@ -39,6 +39,8 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         | Problem::NoComponent
         | Problem::TooManyComponents { .. } => source.begin(),
         Problem::Version(Some(_)) => source.property("VERSION", |_| true)?,
+        Problem::Twice(name) => source.properties(name).nth(1)?.1,
+        Problem::Scale(_) => source.property("CALSCALE", |_| true)?,
         Problem::UnknownMethod(_) | Problem::NotTaken(..) => source.property("METHOD", |_| true)?,
         Problem::Mixed(_, other) => source.of_kind(*other).next()?.begin(),
         Problem::MoreThanOne(_, kind) => source.of_kind(*kind).nth(1)?.begin(),
@@ -68,15 +70,16 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         }
         Problem::Needs(_, name, _) => fault()?.property(name, |_| true)?,
         Problem::Rule(_, error) => {
-            let read = |it: &Property| Rule::parse(&it.value).and_then(|rule| rule.check());
-            let is_wrong = |it: &Property| read(it).as_ref() == Err(error);
+            let is_wrong = |it: &Property| Rule::of_message(&it.value).as_ref() == Err(error);
             fault()?.property("RRULE", is_wrong)?
         }
         Problem::Differs(kind, name) => {
             let first = source
                 .of_kind(*kind)
-                .find_map(|it| it.component.value(name))?;
-            let differs = |it: &Property| it.value != first;
+                .find_map(|it| it.component.get(name))?;
+            // A UID that is escaped in another way is the same (RFC 5545 §3.8.4.7).
+            let text = first.to_text();
+            let differs = |it: &Property| it.to_text().trim() != text.trim();
             source
                 .of_kind(*kind)
                 .find_map(|it| it.property(name, differs))?

@@ -196,12 +196,28 @@ impl Message {
 
 fn method_of(calendar: &Calendar) -> Result<Method, Problem> {
     let root = calendar.root();
+    check_head(root)?;
     match root.value("VERSION").map(str::trim) {
         Some("2.0") => {}
         other => return Err(Problem::Version(other.map(excerpt))),
     }
     let word = root.value("METHOD").ok_or(Problem::NoMethod)?;
     Method::parse(word).ok_or_else(|| Problem::UnknownMethod(excerpt(word)))
+}
+
+/// RFC 5545 §3.6, §3.7: what the whole object is, is said once; and all of it is in the Gregorian calendar.
+fn check_head(root: &Component) -> Result<(), Problem> {
+    for name in ["METHOD", "VERSION", "PRODID", "CALSCALE"] {
+        if root.all(name).nth(1).is_some() {
+            return Err(Problem::Twice(name));
+        }
+    }
+    match root.value("CALSCALE") {
+        Some(scale) if !scale.trim().eq_ignore_ascii_case("GREGORIAN") => {
+            Err(Problem::Scale(excerpt(scale)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The one kind of component in the message; others of iCalendar may not stand beside it (RFC 5546 §3.2).
@@ -278,15 +294,15 @@ fn check_instances(components: &[&Component], kind: Kind, zones: &Zones) -> Resu
 }
 
 fn shared_uid(components: &[&Component], kind: Kind) -> Result<Uid, Problem> {
-    let mut values = components.iter().filter_map(|one| one.get("UID"));
-    let first = values.next().ok_or(Problem::NoComponent)?;
-    if values.any(|other| other.value != first.value) {
+    let first = components.first().ok_or(Problem::NoComponent)?;
+    let uid = first.uid();
+    if components.iter().any(|other| other.uid() != uid) {
         return Err(Problem::Differs(kind, "UID"));
     }
-    Uid::new(first.to_text()).map_err(|_| Problem::Value {
+    uid.ok_or_else(|| Problem::Value {
         component: kind,
         property: "UID",
-        value: excerpt(&first.value),
+        value: excerpt(first.value("UID").unwrap_or_default()),
         expected: "1 to 2048 bytes without control characters",
     })
 }

@@ -53,6 +53,64 @@ fn the_same_line_twice_counts_once() {
 }
 
 #[test]
+fn what_the_whole_object_is_is_said_once() {
+    let head = "PRODID:-//Test//EN\nVERSION:2.0\nCALSCALE:gregorian\nMETHOD:REFRESH";
+    let whole = |head: &str| {
+        let text =
+            format!("BEGIN:VCALENDAR\n{head}\nBEGIN:VEVENT\n{EVENT}\nEND:VEVENT\nEND:VCALENDAR\n");
+        let text = text.replace("\n    ", "\n");
+        let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        Message::read(calendar).map_err(|error| error.in_source(text.as_bytes()))
+    };
+    assert!(whole(head).is_ok());
+    for (more, line, words) in [
+        ("METHOD:REFRESH", 6, "more than one METHOD"),
+        ("method:CANCEL", 6, "more than one METHOD"),
+        ("VERSION:2.0", 6, "more than one VERSION"),
+        ("PRODID:-//Test//EN", 6, "more than one PRODID"),
+        ("CALSCALE:GREGORIAN", 6, "more than one CALSCALE"),
+    ] {
+        let error = whole(&format!("{head}\n{more}")).unwrap_err();
+        assert!(error.is_calendar_data(), "{error}");
+        assert_eq!(error.line(), Some(line), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    for scale in ["HEBREW", "", "GREGORIAN2"] {
+        let error = whole(&head.replace("gregorian", scale)).unwrap_err();
+        assert!(error.is_calendar_data(), "{error}");
+        assert_eq!(error.line(), Some(4), "{error}");
+    }
+    assert!(
+        !with("REFRESH", "VEVENT", "DTSTART:20270104")
+            .unwrap_err()
+            .is_calendar_data()
+    );
+}
+
+#[test]
+fn a_uid_is_the_same_however_it_is_escaped() {
+    let two = |one: &str, other: &str| {
+        let event = |uid: &str, more: &str| {
+            format!(
+                "BEGIN:VEVENT\n{}\nDTSTART:20270104T100000Z\n{more}\nEND:VEVENT",
+                EVENT.replace("UID:1", uid)
+            )
+        };
+        let [one, other] = [
+            event(one, "RRULE:FREQ=DAILY"),
+            event(other, "RECURRENCE-ID:20270105T100000Z"),
+        ];
+        read(&format!("VERSION:2.0\nMETHOD:REQUEST\n{one}\n{other}"))
+    };
+    assert_eq!(two("UID:a\\,b", "UID: a,b").unwrap().uid().as_str(), "a,b");
+    refused(
+        two("UID:a", "UID:b"),
+        &RequestStatus::INVALID_PROPERTY_VALUE,
+        "the same UID",
+    );
+}
+
+#[test]
 fn the_least_that_each_method_needs_is_taken() {
     let times = "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z";
     for (method, kind, more) in [

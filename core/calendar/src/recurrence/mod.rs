@@ -15,6 +15,9 @@
 //! and COUNT counts it. What overrides an instance counts even where the rule has no such instance, but not where EXDATE
 //! names it. Of two versions of a component the one with the greater SEQUENCE counts.
 //!
+//! A property without a value is as if it were not there, and a wrong date in RDATE or EXDATE names no instance. A time
+//! whose parameters lost a `=`, perhaps that of TZID, is read off the clock of the rest.
+//!
 //! EXRULE, which RFC 5545 dropped, takes away what it gives, as old calendars mean it.
 //!
 //! Not done: RSCALE (RFC 7529) is refused.
@@ -133,8 +136,13 @@ pub fn repeats_within_a_day(calendar: &Calendar) -> bool {
 /// DTSTART of a component; a to-do may have DUE alone.
 pub(crate) fn start(component: &Component) -> Result<When, RecurrenceError> {
     let property = component
-        .get("DTSTART")
-        .or_else(|| component.get("DUE").filter(|_| component.is("VTODO")))
+        .stated("DTSTART")
+        .or_else(|| component.stated("DUE").filter(|_| component.is("VTODO")))
         .ok_or_else(|| RecurrenceError::NoStart(component.name.to_ascii_uppercase()))?;
-    Ok(When::of(property)?)
+    let start = When::of(property)?;
+    let end = component.stated("DTEND").filter(|_| property.is_garbled());
+    match end.map(When::of) {
+        Some(Ok(end)) => Ok(start.on_clock_of(property, &end.clock)),
+        _ => Ok(start),
+    }
 }

@@ -9,7 +9,10 @@ use crate::{
     zone::Zones,
 };
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 /// An object as a series of instances.
 #[derive(Debug)]
@@ -57,10 +60,10 @@ impl<'a> Series<'a> {
         zones: &Zones,
     ) -> Result<Vec<Self>, RecurrenceError> {
         let mut groups: Vec<Vec<&Component>> = Vec::new();
-        let mut of_uid: HashMap<&str, usize> = HashMap::new();
+        let mut of_uid: HashMap<Cow<'_, str>, usize> = HashMap::new();
         for component in components {
             let next = groups.len();
-            let group = match component.value("UID") {
+            let group = match component.uid_text() {
                 Some(uid) => *of_uid.entry(uid).or_insert(next),
                 None => next,
             };
@@ -85,21 +88,20 @@ impl<'a> Series<'a> {
         let mut components = components.to_vec();
         components.sort_by_key(|it| sequence(it));
         let mut newest_first = components.iter().rev();
-        if let Some(main) = newest_first.find(|it| it.get("RECURRENCE-ID").is_none()) {
+        if let Some(main) = newest_first.find(|it| it.stated("RECURRENCE-ID").is_none()) {
             series.main = Some(Main::of(Timed::of(main, zones)?, zones)?);
         }
         for component in components {
-            let Some(id) = component.get("RECURRENCE-ID") else {
+            let Some(id) = component.stated("RECURRENCE-ID") else {
                 continue;
             };
             let timed = Timed::of(component, zones)?;
             let is_future = id
                 .param("RANGE")
                 .is_some_and(|range| range.eq_ignore_ascii_case("THISANDFUTURE"));
-            let id = When::of(id)?;
             let id = match &series.main {
-                Some(main) => main.alike(id),
-                None => id,
+                Some(main) => main.named(id, &id.value)?,
+                None => When::of(id)?,
             };
             let id = id.instant(zones)?;
             let (start, end) = timed.at(timed.start.wall);
@@ -170,16 +172,21 @@ impl<'a> Main<'a> {
             // Nobody writes it any more: one that cannot be read is not worth losing the object for.
             main.excluding.extend(main.ruled(property));
         }
+        // A date that is none adds nothing and excludes nothing: it is not worth losing the object for.
         for property in component.all("RDATE") {
             for value in values(property) {
-                let (start, end) = main.date(property, value, zones)?;
-                main.dates.insert(start, end);
+                match main.date(property, value, zones) {
+                    Ok((start, end)) => _ = main.dates.insert(start, end),
+                    Err(RecurrenceError::Value(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         for property in component.all("EXDATE") {
             for value in values(property) {
-                let date = main.alike(When::read(property, value)?);
-                main.excluded.insert(date.instant(zones)?);
+                if let Ok(date) = main.named(property, value) {
+                    main.excluded.insert(date.instant(zones)?);
+                }
             }
         }
         Ok(main)
@@ -207,10 +214,16 @@ impl<'a> Main<'a> {
             let (start, end) = Period::read(property, value)?.instants(zones)?;
             return Ok((start, end.max(start)));
         }
-        let start = self.alike(When::read(property, value)?).instant(zones)?;
+        let start = self.named(property, value)?.instant(zones)?;
         Ok(self
             .timed
             .at(start.to_zoned_datetime(self.timed.zone.clone()).datetime()))
+    }
+
+    /// The date in a property that means an instance.
+    fn named(&self, property: &Property, value: &str) -> Result<When, RecurrenceError> {
+        let date = When::read(property, value)?.on_clock_of(property, &self.timed.start.clock);
+        Ok(self.alike(date))
     }
 
     /// A date that means an instance: some programs name an instance of a timed series by its day alone, or one of a

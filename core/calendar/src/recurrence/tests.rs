@@ -20,6 +20,74 @@ fn starts(event: &str, from: &str, to: &str) -> Vec<String> {
     starts.iter().map(ToString::to_string).collect()
 }
 
+/// What says nothing is as if it were not there, and what names no date names no instance.
+#[test]
+fn one_tolerance_for_all_properties() {
+    let start = "DTSTART;TZID=Europe/Berlin:20270104T100000";
+    let ends = |lines: &str| {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n{start}\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = Calendar::parse_stored(text.as_bytes(), &Limits::default()).unwrap();
+        let range = TimeRange::new(
+            "2027-01-01T00:00:00Z".parse().unwrap(),
+            "2027-01-08T00:00:00Z".parse().unwrap(),
+        );
+        let own = TimeZone::get("America/New_York").unwrap();
+        let found = instances(
+            &calendar,
+            "VEVENT",
+            &own,
+            range.unwrap(),
+            &Limits::default(),
+        );
+        let mut found: Vec<_> = found
+            .unwrap_or_else(|error| panic!("{lines}: {error}"))
+            .iter()
+            .map(|it| (it.start, it.end))
+            .collect();
+        found.sort();
+        found
+    };
+    let day = |day: u8, hours: u8| {
+        let at = |hour: u8| {
+            format!("2027-01-{day:02}T{hour:02}:00:00Z")
+                .parse::<Timestamp>()
+                .unwrap()
+        };
+        (at(9), at(9 + hours))
+    };
+    let hour = [day(4, 1)];
+    for lines in [
+        "DURATION:\nDTEND;TZID=Europe/Berlin:20270104T110000",
+        "DTEND:\nDURATION:PT1H",
+        "DTEND:\nDTEND:20270104T100000Z",
+        "DURATION:PT1H\nRRULE:\nEXDATE:\nRDATE:\nEXRULE:\nRECURRENCE-ID:",
+        "DURATION:PT1H\nEXDATE:20270230T100000Z,,x\nRDATE:x,20270230",
+        "DTSTART:\nDURATION:PT1H",
+        // The TZID lost its `=`: it is read off the clock of DTSTART, not off the owner's.
+        "DTEND;TZIDEurope/Berlin:20270104T110000",
+    ] {
+        assert_eq!(ends(lines), hour, "{lines}");
+    }
+    for lines in ["DURATION:PT", "DURATION:P", "DTEND:\nDURATION:", ""] {
+        assert_eq!(ends(lines), [day(4, 0)], "{lines}");
+    }
+    for lines in [
+        "RRULE:FREQ=DAILY;UNTIL=;COUNT=;INTERVAL=;WKST=",
+        "RRULE:FREQ=DAILY;UNTIL=",
+    ] {
+        assert_eq!(
+            ends(&format!("DURATION:PT1H\n{lines}")),
+            [4, 5, 6, 7].map(|it| day(it, 1)),
+            "{lines}"
+        );
+    }
+    let garbled =
+        "DURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE;TZIDEurope/Berlin:20270105T100000";
+    assert_eq!(ends(garbled), [day(4, 1), day(6, 1)]);
+}
+
 #[test]
 fn instances_are_found() {
     for (event, from, to, expected) in [

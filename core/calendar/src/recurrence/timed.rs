@@ -60,8 +60,9 @@ impl<'a> Timed<'a> {
 
 impl Lasting {
     fn of(component: &Component, start: &When, zones: &Zones) -> Result<Self, RecurrenceError> {
-        if let Some(end) = component.get("DTEND").or_else(|| component.get("DUE")) {
-            let end = When::of(end)?;
+        let end = component.stated("DTEND");
+        if let Some(end) = end.or_else(|| component.stated("DUE")) {
+            let end = When::of(end)?.on_clock_of(end, &start.clock);
             if start.is_date() && end.is_date() {
                 let days = end.wall.duration_since(start.wall).as_hours() / 24;
                 // RFC 5545 §3.8.2.2: the end is later; where programs write the last day instead, it is one day.
@@ -70,7 +71,9 @@ impl Lasting {
             let length = end.instant(zones)?.duration_since(start.instant(zones)?);
             return Ok(Self::Exact(length));
         }
-        if let Some(length) = component.get("DURATION") {
+        if let Some(length) = component.stated("DURATION")
+            && !Length::is_empty(length)
+        {
             return Ok(Self::Nominal(Length::of(length)?));
         }
         // RFC 5545 §3.6.1: a date lasts its day, a time no time.

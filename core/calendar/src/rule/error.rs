@@ -19,6 +19,7 @@ pub(super) enum Problem {
         value: String,
         expected: &'static str,
     },
+    EmptyPart(&'static str),
     CountAndUntil,
     NoSetForPosition,
     NotDone {
@@ -55,6 +56,7 @@ impl fmt::Display for RuleError {
                 value,
                 expected,
             } => write!(f, "{part} is `{value}`, expected {expected}"),
+            Problem::EmptyPart(part) => write!(f, "{part} is empty"),
             Problem::CountAndUntil => write!(f, "COUNT and UNTIL exclude each other"),
             Problem::NoSetForPosition => write!(f, "BYSETPOS needs another BY part to choose from"),
             Problem::NotDone { part, value } => {

@@ -11,6 +11,8 @@
 //! DTSTART, every step is counted against a budget, and nothing limits INTERVAL to 16 bits. The crate is the oracle
 //! in our tests.
 //!
+//! A part without a value is as if it were not there; an empty UNTIL or COUNT leaves the rule endless.
+//!
 //! A rule with both COUNT and UNTIL, which RFC 5545 forbids, ends with whichever comes first, as in all libraries that we
 //! know; [`Rule::check`] tells of it. What a rule leaves open is as in DTSTART, also the weekday of a BYWEEKNO without BYDAY, as libical, lib-recur and
 //! ical4j do; python-dateutil and the `rrule` crate take all seven days. Not
@@ -94,6 +96,22 @@ impl Rule {
             (Some(_), Some(_)) => Err(Problem::CountAndUntil.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Reads the value of an RRULE in a message: [`Rule::check`] holds, and no part is empty but the BY parts that some
+    /// programs write without need.
+    pub(crate) fn of_message(text: &str) -> Result<Self, RuleError> {
+        if let Some(part) = Self::empty_part(text) {
+            return Err(Problem::EmptyPart(part).into());
+        }
+        let rule = Self::parse(text)?;
+        rule.check()?;
+        Ok(rule)
+    }
+
+    /// A part of an RRULE that is written without its value, and so says nothing.
+    pub(crate) fn empty_part(text: &str) -> Option<&'static str> {
+        parse::empty_part(text)
     }
 
     /// Whether it ends by itself: by COUNT or UNTIL.

@@ -19,6 +19,18 @@ pub(super) fn rule(text: &str) -> Result<Rule, RuleError> {
     parts.into_rule()
 }
 
+/// A part that is written without its value, where a strict reader takes none.
+pub(super) fn empty_part(text: &str) -> Option<&'static str> {
+    let mut parts = text.split(';').filter_map(|part| part.split_once('='));
+    parts.find_map(|(name, value)| {
+        let names = ["UNTIL", "COUNT", "INTERVAL", "WKST"];
+        let mut names = names
+            .into_iter()
+            .filter(|it| name.trim().eq_ignore_ascii_case(it));
+        names.next().filter(|_| value.trim().is_empty())
+    })
+}
+
 #[derive(Default)]
 struct Parts {
     frequency: Option<Frequency>,
@@ -40,7 +52,7 @@ struct Parts {
 impl Parts {
     fn note(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         // RFC 5545 wants a value; some programs write the parts they do not use.
-        if value.is_empty() && name.starts_with("BY") {
+        if value.is_empty() && name != "FREQ" {
             return Ok(());
         }
         match name {

@@ -6,6 +6,55 @@ use super::{
 };
 use std::borrow::Cow;
 
+/// One unfolded content line of a message: with all that RFC 5545 §3.1 forbids refused that another program could read
+/// otherwise than we do.
+pub(super) fn of_message(line: &str) -> Result<Property, Problem> {
+    let property = property(line)?;
+    match Looseness::of(&property) {
+        Some(looseness) => Err(Problem::Loose(excerpt(&property.name), looseness)),
+        None => Ok(property),
+    }
+}
+
+/// One unfolded content line as it is stored: one that cannot be read is kept as a whole, without a name.
+pub(super) fn as_stored(line: &str) -> Property {
+    property(line).unwrap_or_else(|_| Property::new("", line))
+}
+
+/// Why a line that can be read is not one of RFC 5545.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Looseness {
+    /// `;RSVP:` of vCard 2.1, or a TZID that lost its `=`.
+    NoValue(String),
+    /// `item1.SUMMARY` of vCard.
+    Group,
+    /// RFC 5545 §3.1: CONTROL, which is all control characters but HTAB.
+    Control,
+}
+
+impl Looseness {
+    pub(super) fn of(property: &Property) -> Option<Self> {
+        let bare = property.params.iter().find(|it| it.values.is_empty());
+        if let Some(bare) = bare {
+            return Some(Self::NoValue(excerpt(&bare.name)));
+        }
+        if property.name.contains('.') {
+            return Some(Self::Group);
+        }
+        let values = property.params.iter().flat_map(|it| &it.values);
+        let params = values.chain(property.params.iter().map(|it| &it.name));
+        // A line break in a parameter's value is `^n` on the wire (RFC 6868).
+        let in_params = params.into_iter().any(|it| has_control(it, true));
+        (in_params || has_control(&property.value, false)).then_some(Self::Control)
+    }
+}
+
+fn has_control(text: &str, takes_breaks: bool) -> bool {
+    let is_control = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
+    text.bytes()
+        .any(|byte| is_control(byte) && !(takes_breaks && byte == b'\n'))
+}
+
 /// One unfolded content line.
 pub(super) fn property(line: &str) -> Result<Property, Problem> {
     let no_name = || Problem::NoName(excerpt(line));

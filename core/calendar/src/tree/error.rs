@@ -1,5 +1,6 @@
 //! Why octets are not a calendar.
 
+use super::{content_line::Looseness, octets};
 use std::fmt;
 
 /// Octets are not one calendar: names the line, and the property where there is one.
@@ -21,12 +22,14 @@ pub(super) enum Problem {
     NoEquals(String),
     OpenQuote(String),
     AfterQuote(String),
+    Loose(String, Looseness),
     NotAComponentName(&'static str),
     WrongEnd { open: String, end: String },
     EndOfNothing(String),
     NeverEnds(String),
     Outside(String),
     NotACalendar(String),
+    Remark(String),
     Empty,
     MoreThanOne,
 }
@@ -95,6 +98,8 @@ impl fmt::Display for ParseError {
                     "{name}: `,`, `;` or `:` is expected after a quoted parameter value"
                 )
             }
+            Problem::Loose(name, looseness) => write!(f, "{name}: {looseness}"),
+            Problem::Remark(text) => write!(f, "{text}"),
             Problem::NotAComponentName(what) => {
                 write!(
                     f,
@@ -121,10 +126,21 @@ impl fmt::Display for ParseError {
     }
 }
 
+impl fmt::Display for Looseness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoValue(param) => write!(f, "a `=` is expected after the parameter `{param}`"),
+            Self::Group => write!(
+                f,
+                "a `.` in the name of a property belongs to vCard, not to iCalendar"
+            ),
+            Self::Control => write!(f, "there is a control character in the line"),
+        }
+    }
+}
+
 /// As much of a line from outside as fits a sentence.
 pub(super) fn excerpt(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(40)
-        .collect()
+    let letters = text.chars().filter(|letter| !letter.is_control());
+    octets::as_latin1(&letters.take(40).collect::<String>())
 }

@@ -1,6 +1,6 @@
 //! Octets → unfolded lines.
 
-use super::{Limits, ParseError, error::Problem};
+use super::{Limits, ParseError, Reading, error::Problem, octets};
 use memchr::memchr;
 
 /// Unfolded lines (RFC 5545 §3.1), with the number of their first line.
@@ -11,12 +11,19 @@ pub(super) struct Lines<'a> {
     start: usize,
     number: usize,
     longest: usize,
+    reading: Reading,
     /// The line at hand, if it was folded.
     unfolded: Vec<u8>,
+    /// The line at hand, if it was not UTF-8.
+    decoded: String,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
+    pub(super) fn new(
+        bytes: &'a [u8],
+        limits: &Limits,
+        reading: Reading,
+    ) -> Result<Self, ParseError> {
         const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
         let (found, most) = (bytes.len(), limits.bytes);
         if found > most {
@@ -29,7 +36,9 @@ impl<'a> Lines<'a> {
             start: 0,
             number: 0,
             longest: limits.line_length,
+            reading,
             unfolded: Vec::new(),
+            decoded: String::new(),
         })
     }
 
@@ -37,6 +46,11 @@ impl<'a> Lines<'a> {
     pub(super) fn fail(&self, problem: Problem) -> ParseError {
         let line = self.number.max(1);
         ParseError { line, problem }
+    }
+
+    /// What the lines are of.
+    pub(super) const fn reading(&self) -> Reading {
+        self.reading
     }
 
     /// Where the line read last starts among the octets.
@@ -72,8 +86,12 @@ impl<'a> Lines<'a> {
         }
         // A fold may have split a character, so only whole lines must be UTF-8.
         match std::str::from_utf8(octets) {
-            Ok(text) => Ok(Some((line, text))),
-            Err(_) => Err(fail(Problem::NotUtf8)),
+            Ok(text) if !octets::holds_octets(text) => Ok(Some((line, text))),
+            Err(_) if self.reading == Reading::Message => Err(fail(Problem::NotUtf8)),
+            _ => {
+                self.decoded = octets::decode(octets).into_owned();
+                Ok(Some((line, &self.decoded)))
+            }
         }
     }
 
@@ -103,6 +121,14 @@ impl<'a> Lines<'a> {
         } else {
             std::mem::take(&mut self.rest)
         };
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+        let end = match self.reading {
+            Reading::Stored => line.strip_suffix(b"\r").unwrap_or(line).len(),
+            // Some mailers end lines with two of them; as part of a value they would be control characters.
+            Reading::Message => {
+                let text = line.iter().rposition(|octet| *octet != b'\r');
+                text.map_or(0, |last| last + 1)
+            }
+        };
+        Some(&line[..end])
     }
 }

@@ -2,30 +2,46 @@
 //!
 //! Nothing is interpreted here. A property that nobody knows is read and written like any other; its value stays as
 //! it is on the wire (unfolded, still escaped). What nobody touched is written byte for byte as it came, folding
-//! apart: also quotes that were not needed, and the case of names.
+//! apart: also quotes that were not needed, the case of names, and octets that are not UTF-8.
+//!
+//! A message is read as RFC 5545 has it ([`Calendar::parse`]); what somebody has in a store or a file is taken as it is
+//! ([`Calendar::parse_stored`]): a line that cannot be read is a property without a name, and stays where it stands.
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` takes a line apart |
 //! | `write` | tree → octets |
 //! | `split` | one object for each UID |
+//! | `conform` | what was kept loosely, made fit for a message |
+//! | `octets` | what is not UTF-8, in a `String` |
+//! | `outline`, `remark` | where things stand in a stream, faults and oddities included |
 //! | `error`, `numbers` | [`ParseError`]; which part stands on which line |
 //!
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
 //! and its writer folds by characters, not octets.
 
+mod conform;
 mod content_line;
 mod error;
 mod lines;
 mod numbers;
+mod octets;
+mod outline;
 mod parse;
+mod remark;
 mod split;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub(crate) use conform::conform;
 pub use error::ParseError;
 pub(crate) use numbers::Numbers;
+pub use outline::{Frame, Outline, Piece};
+pub(crate) use split::object;
+
+use convoke_types::Uid;
+use std::borrow::Cow;
 
 /// One component: `BEGIN:name` to `END:name`.
 ///
@@ -114,6 +130,37 @@ impl Component {
         self.properties.len() < before
     }
 
+    /// Its UID: a TEXT (RFC 5545 §3.8.4.7), so without escapes, and without blanks at its ends, which are part of no UID
+    /// ([`Uid::new`]). `None` if it has none, or none that can be one. Every UID of a calendar is read here.
+    ///
+    /// ```
+    /// use convoke_calendar::tree::{Component, Property};
+    ///
+    /// let mut event = Component::new("VEVENT");
+    /// event.push(Property::new("UID", " a\\,b "));
+    /// assert_eq!(event.uid().unwrap().as_str(), "a,b");
+    /// ```
+    pub fn uid(&self) -> Option<Uid> {
+        Uid::new(self.get("UID")?.to_text()).ok()
+    }
+
+    /// The UID to tell objects apart by, be it one or not; `None` if there is none, or an empty one.
+    pub(crate) fn uid_text(&self) -> Option<Cow<'_, str>> {
+        let property = self.get("UID")?;
+        let uid = if property.value.contains('\\') {
+            property.to_text().trim().to_owned().into()
+        } else {
+            Cow::from(property.value.trim())
+        };
+        Some(uid).filter(|uid| !uid.is_empty())
+    }
+
+    /// The first property of a name that says something: an empty one is as if it were not there.
+    pub(crate) fn stated(&self, name: &str) -> Option<&Property> {
+        let mut all = self.properties.iter().filter(|it| it.is(name));
+        all.find(|property| !property.value.trim().is_empty())
+    }
+
     /// The component as octets, as [`Calendar::write`] gives a whole calendar.
     pub fn write(&self) -> Vec<u8> {
         write::whole(self)
@@ -138,11 +185,11 @@ impl Component {
 /// Two are equal that have the same name, parameters and value; how parameters were quoted does not count.
 #[derive(Clone, Debug)]
 pub struct Property {
-    /// As written; compare with [`Property::is`].
+    /// As written; compare with [`Property::is`]. Empty for a line that could not be read, which is the value then.
     pub name: String,
     /// In the order they came.
     pub params: Vec<Param>,
-    /// Unfolded, still escaped.
+    /// Unfolded, still escaped. An octet that is not UTF-8 is one of the code points U+10FF80 to U+10FFFF here.
     pub value: String,
     /// The parameters as they came, where we would write the same ones in another way.
     source: Option<Box<str>>,
@@ -222,6 +269,11 @@ impl Property {
                 values,
             }),
         }
+    }
+
+    /// Whether one of its parameters has no `=`: it may have been a TZID.
+    pub(crate) fn is_garbled(&self) -> bool {
+        self.params.iter().any(|param| param.values.is_empty())
     }
 
     /// Drops a parameter; whether there was one.
@@ -316,16 +368,48 @@ pub struct Calendar {
     root: Component,
 }
 
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// What a peer sent: the lines are those of RFC 5545 §3.1, so that all programs read them alike.
+    Message,
+    /// What somebody has: kept as it is.
+    Stored,
+}
+
 impl Calendar {
-    /// Reads one calendar; CRLF and LF both end lines.
+    /// Reads one calendar as a message must be written; CRLF and LF both end lines.
+    ///
+    /// Octets that are not UTF-8, control characters, parameters without `=` and names with a group (`item1.SUMMARY`)
+    /// are errors, as programs differ in what they make of them.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, ParseError> {
-        parse::one(bytes, limits).map(|root| Self { root })
+        parse::one(bytes, limits, Reading::Message).map(|root| Self { root })
     }
 
-    /// Reads a stream of calendars (RFC 5545 §3.4), as other programs export them; at least one.
+    /// Reads one calendar that is somebody's own: whatever its lines are, they are kept, and written as they came.
+    ///
+    /// ```
+    /// use convoke_calendar::tree::{Calendar, Limits};
+    ///
+    /// let octets = b"BEGIN:VCALENDAR\r\nSUMMARY:Gr\xfc\xdfe\r\nno line\r\nEND:VCALENDAR\r\n";
+    /// assert!(Calendar::parse(octets, &Limits::default()).is_err());
+    /// assert_eq!(Calendar::parse_stored(octets, &Limits::default())?.write(), octets);
+    /// # Ok::<(), convoke_calendar::tree::ParseError>(())
+    /// ```
+    pub fn parse_stored(bytes: &[u8], limits: &Limits) -> Result<Self, ParseError> {
+        parse::one(bytes, limits, Reading::Stored).map(|root| Self { root })
+    }
+
+    /// Reads a stream of calendars (RFC 5545 §3.4), as other programs export them, each as
+    /// [`Calendar::parse_stored`] does; at least one.
     pub fn parse_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Self>, ParseError> {
         let roots = parse::all(bytes, limits, |_, component, _| Some(component))?;
         Ok(roots.into_iter().map(|root| Self { root }).collect())
+    }
+
+    /// A VCALENDAR that was put together.
+    pub(crate) const fn of(root: Component) -> Self {
+        Self { root }
     }
 
     /// An empty VCALENDAR, without properties too.
@@ -343,6 +427,11 @@ impl Calendar {
     /// The VCALENDAR component, to change it.
     pub const fn root_mut(&mut self) -> &mut Component {
         &mut self.root
+    }
+
+    /// The UID of the object: of the first component that is no VTIMEZONE.
+    pub fn uid(&self) -> Option<Uid> {
+        self.main_components().next()?.uid()
     }
 
     /// The components that are not VTIMEZONE.

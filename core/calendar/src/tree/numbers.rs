@@ -1,6 +1,6 @@
 //! On which lines the parts of a calendar stand: a second look at the octets, for whoever has found a fault in the tree.
 
-use super::{Limits, content_line::property, lines::Lines};
+use super::{Limits, Reading, content_line::as_stored, lines::Lines};
 
 /// Line numbers of a component, in the order of its parts.
 #[derive(Debug, Default)]
@@ -21,10 +21,10 @@ impl Numbers {
             line_length: usize::MAX,
             ..Limits::default()
         };
-        let mut lines = Lines::new(octets, &any).ok()?;
+        let mut lines = Lines::new(octets, &any, Reading::Stored).ok()?;
         let mut open: Vec<Self> = Vec::new();
         while let Some((line, text)) = lines.next().ok()? {
-            let property = property(text).ok()?;
+            let property = as_stored(text);
             if property.is("BEGIN") {
                 open.push(Self {
                     begin: line,

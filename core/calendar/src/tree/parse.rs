@@ -1,17 +1,20 @@
 //! Octets → tree.
 
 use super::{
-    Component, Limits, ParseError, Property,
-    content_line::property,
+    Component, Limits, ParseError, Property, Reading, content_line,
     error::{Problem, excerpt},
     lines::Lines,
 };
 use std::ops::Range;
 
 /// Exactly one VCALENDAR.
-pub(super) fn one(bytes: &[u8], limits: &Limits) -> Result<Component, ParseError> {
+pub(super) fn one(
+    bytes: &[u8],
+    limits: &Limits,
+    reading: Reading,
+) -> Result<Component, ParseError> {
     let mut found = None;
-    let mut lines = Lines::new(bytes, limits)?;
+    let mut lines = Lines::new(bytes, limits, reading)?;
     let mut budget = limits.properties;
     while let Some(begin) = begin_of_calendar(&mut lines, &mut budget)? {
         if found.is_some() {
@@ -32,7 +35,7 @@ pub(super) fn all(
     mut keep: impl FnMut(usize, Component, Range<usize>) -> Option<Component>,
 ) -> Result<Vec<Component>, ParseError> {
     let mut found = Vec::new();
-    let mut lines = Lines::new(bytes, limits)?;
+    let mut lines = Lines::new(bytes, limits, Reading::Stored)?;
     let mut budget = limits.properties;
     while let Some(begin) = begin_of_calendar(&mut lines, &mut budget)? {
         let number = found.len();
@@ -60,9 +63,9 @@ pub(super) fn piece(bytes: &[u8]) -> Option<Component> {
         depth: Limits::DEEPEST,
         ..Limits::default()
     };
-    let mut lines = Lines::new(bytes, &any).ok()?;
+    let mut lines = Lines::new(bytes, &any, Reading::Stored).ok()?;
     let (line, text) = lines.next().ok()??;
-    let name = component_name(&property(text).ok()?, "BEGIN").ok()?;
+    let name = component_name(&content_line::property(text).ok()?, "BEGIN").ok()?;
     let (begin, mut budget) = (Begin { line, name }, usize::MAX);
     component(&mut lines, begin, &any, &mut budget, &mut |part, _| {
         Some(part)
@@ -76,7 +79,7 @@ fn begin_of_calendar(lines: &mut Lines, budget: &mut usize) -> Result<Option<Beg
         return Ok(None);
     };
     *budget = budget.saturating_sub(1);
-    let begin = property(text).and_then(|property| {
+    let begin = content_line::property(text).and_then(|property| {
         if !property.is("BEGIN") {
             return Err(Problem::Outside(excerpt(&property.name)));
         }
@@ -123,11 +126,15 @@ fn component(
 ) -> Result<Component, ParseError> {
     let mut open = vec![Open::new(begin.line, lines.start(), begin.name)];
     let deepest = limits.depth.min(Limits::DEEPEST);
+    let reading = lines.reading();
     while let Some((line, text)) = lines.next()? {
         let fail = |problem| Err(ParseError { line, problem });
-        let property = match property(text) {
-            Ok(property) => property,
-            Err(problem) => return fail(problem),
+        let property = match reading {
+            Reading::Stored => content_line::as_stored(text),
+            Reading::Message => match content_line::of_message(text) {
+                Ok(property) => property,
+                Err(problem) => return fail(problem),
+            },
         };
         *budget = match budget.checked_sub(1) {
             Some(rest) => rest,
@@ -187,7 +194,7 @@ fn component(
     Err(ParseError { line, problem })
 }
 
-fn component_name(property: &Property, what: &'static str) -> Result<String, Problem> {
+pub(super) fn component_name(property: &Property, what: &'static str) -> Result<String, Problem> {
     let name = property.value.trim();
     if name.is_empty() || !property.params.is_empty() || name.contains(char::is_control) {
         return Err(Problem::NotAComponentName(what));

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Components of iCalendar that are objects of their own.
-const OBJECTS: [&str; 6] = [
+pub(super) const OBJECTS: [&str; 6] = [
     "VEVENT",
     "VTODO",
     "VJOURNAL",
@@ -27,11 +27,12 @@ pub(super) fn by_uid(mut root: Component) -> Vec<Component> {
     let zones = ZonesOfFile::of(&root, used(&objects).into_keys());
     let mut groups = Groups::default();
     for object in objects {
-        groups.of(object.value("UID")).push(object);
+        let uid = object.uid_text().map(Cow::into_owned);
+        groups.of(uid.as_deref()).push(object);
     }
     let groups = groups.groups.into_iter().enumerate();
     groups
-        .map(|(number, group)| object(&root, &zones, group, number == 0))
+        .map(|(number, group)| piece(&root, &zones, group, number == 0))
         .collect()
 }
 
@@ -67,7 +68,9 @@ impl<'a> Pieces<'a> {
                     names[calendar].insert(id.to_owned());
                 }
             }
-            groups[calendar].of(component.value("UID")).push(octets);
+            groups[calendar]
+                .of(component.uid_text().as_deref())
+                .push(octets);
             None
         })?;
         names.resize_with(roots.len(), HashSet::new);
@@ -106,7 +109,7 @@ impl Iterator for Pieces<'_> {
         let read = |range: &Range<usize>| parse::piece(&self.octets[range.clone()]);
         let components = piece.components.iter().filter_map(read).collect();
         let (root, zones) = &self.roots[piece.root];
-        Some(object(root, zones, components, piece.is_first))
+        Some(self::piece(root, zones, components, piece.is_first))
     }
 }
 
@@ -174,8 +177,18 @@ impl ZonesOfFile {
     }
 }
 
+/// The components as a calendar with what they need of `root`, and with what belongs to none; `names` are the TZIDs
+/// in the whole VCALENDAR.
+pub(crate) fn object<'n>(
+    root: &Component,
+    names: impl Iterator<Item = &'n str>,
+    components: Vec<Component>,
+) -> Component {
+    piece(root, &ZonesOfFile::of(root, names), components, true)
+}
+
 /// The components as a calendar with what they need of `root`; the first also gets what belongs to none.
-fn object(
+fn piece(
     root: &Component,
     zones: &ZonesOfFile,
     components: Vec<Component>,

@@ -9,8 +9,65 @@ fn parse(text: &str) -> Result<Calendar, super::ParseError> {
 #[track_caller]
 fn kept(lines: &str) {
     let text = format!("BEGIN:VCALENDAR\n{lines}\nEND:VCALENDAR\n").replace('\n', "\r\n");
-    let written = String::from_utf8(parse(&text).unwrap().write()).unwrap();
+    let calendar = Calendar::parse_stored(text.as_bytes(), &Limits::default()).unwrap();
+    let written = String::from_utf8(calendar.write()).unwrap();
     assert_eq!(written, text);
+}
+
+#[test]
+fn what_is_stored_is_kept_whatever_it_is() {
+    for lines in [
+        "no colon here",
+        ":x\n;=a:x\nX;CN=\"a:x\nX;CN=\"a\"b:x",
+        "SUMMARY:a\0b\u{7f}c\u{1b}[2J",
+        "DTEND;TZIDW. Europe Standard Time:20270104T110000",
+        "item1.SUMMARY;X=1:x",
+        "X:\u{10FF00} \u{10FF80} \u{10FFFF} \u{FFFD}",
+    ] {
+        kept(lines);
+    }
+}
+
+#[test]
+fn lines_that_programs_read_in_different_ways_are_refused_in_messages() {
+    for (line, words) in [
+        (
+            "DTEND;TZIDEurope/Berlin:20270104T110000",
+            "DTEND: a `=` is expected after the parameter `TZIDEurope/Berlin`",
+        ),
+        ("ATTENDEE;RSVP;CN=Bo:mailto:b@example.org", "`RSVP`"),
+        ("item1.SUMMARY:x", "item1.SUMMARY: a `.`"),
+        ("SUMMARY:a\0b", "SUMMARY: there is a control character"),
+        ("SUMMARY:a\u{7f}", "control"),
+        ("SUMMARY:a\u{1}\n b", "control"),
+        ("SUMMARY:a\rb", "control"),
+        ("SUMMARY;X-A=a\u{8}b:c", "control"),
+        ("SUMMARY;X-A=\"a\0\":c", "control"),
+    ] {
+        let error = parse(&format!("BEGIN:VCALENDAR\nX:1\n{line}\nEND:VCALENDAR")).unwrap_err();
+        assert_eq!(error.line(), 3, "{line:?}: {error}");
+        assert!(error.to_string().contains(words), "{line:?}: {error}");
+    }
+    let fine = "BEGIN:VCALENDAR\r\r\nX;A=b^nc:tab\there\r\r\n and\u{85}more\r\r\nX-A;P=:\r\nEND:VCALENDAR\r\r\n";
+    let calendar = parse(fine).unwrap();
+    assert_eq!(calendar.root().value("X"), Some("tab\thereand\u{85}more"));
+}
+
+#[test]
+fn a_uid_is_read_alike_however_it_is_written() {
+    let uid = |line: &str| {
+        let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{line}\nEND:VEVENT\nEND:VCALENDAR");
+        parse(&text)
+            .unwrap()
+            .uid()
+            .map(|uid| uid.as_str().to_owned())
+    };
+    for line in ["UID:a,b", "uid: a\\,b", "UID;X=1:a\\,b \t", "UID:a\n ,b"] {
+        assert_eq!(uid(line).as_deref(), Some("a,b"), "{line}");
+    }
+    for line in ["X:1", "UID:", "UID: ", "UID:a\\nb"] {
+        assert_eq!(uid(line), None, "{line}");
+    }
 }
 
 #[test]
@@ -308,7 +365,7 @@ proptest! {
         let mut calendar = Calendar::new();
         calendar.root_mut().components = components;
         let written = calendar.write();
-        let again = Calendar::parse(&written, &Limits::default()).unwrap();
+        let again = Calendar::parse_stored(&written, &Limits::default()).unwrap();
         prop_assert_eq!(&again, &calendar);
         prop_assert_eq!(again.write(), written.clone());
         prop_assert!(written.split(|byte| *byte == b'\n').all(|line| line.len() <= 76));
@@ -317,13 +374,42 @@ proptest! {
     #[test]
     fn any_line_that_is_read_is_written_as_it_came(line in "X[;:=,\"^na1 ]{0,30}") {
         let text = format!("BEGIN:VCALENDAR\r\n{line}\r\nEND:VCALENDAR\r\n");
+        let calendar = Calendar::parse_stored(text.as_bytes(), &Limits::default()).unwrap();
+        prop_assert_eq!(String::from_utf8(calendar.write()).unwrap(), text.as_str());
         if let Ok(calendar) = parse(&text) {
             prop_assert_eq!(String::from_utf8(calendar.write()).unwrap(), text);
         }
     }
 
     #[test]
+    fn any_octets_in_a_line_that_is_stored_are_kept(
+        start in prop_oneof![Just("SUMMARY:"), Just("SUMMARY;X-A="), Just("X")],
+        octets in prop::collection::vec(any::<u8>().prop_filter("one line", |it| !b"\r\n".contains(it)), 0..300),
+        cut in 0usize..300,
+    ) {
+        let line = [start.as_bytes(), &octets].concat();
+        let folded = [&line[..cut.min(line.len())], b"\r\n ", &line[cut.min(line.len())..]].concat();
+        let text = |line: &[u8]| [b"BEGIN:VCALENDAR\r\n", line, b"\r\nEND:VCALENDAR\r\n"].concat();
+        for line in [&line, &folded] {
+            if cut == 0 {
+                continue;
+            }
+            let calendar = Calendar::parse_stored(&text(line), &Limits::default()).unwrap();
+            let written = calendar.write();
+            prop_assert!(written.split(|byte| *byte == b'\n').all(|line| line.len() <= 76));
+            let again = Calendar::parse_stored(&written, &Limits::default()).unwrap();
+            prop_assert_eq!(&again, &calendar);
+            let mut unfolded = written;
+            while let Some(at) = unfolded.windows(3).position(|it| it == b"\r\n ") {
+                unfolded.drain(at..at + 3);
+            }
+            prop_assert_eq!(unfolded, text(&[start.as_bytes(), &octets].concat()));
+        }
+    }
+
+    #[test]
     fn reading_any_octets_ends(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Calendar::parse(&octets, &Limits::default());
+        let _ = Calendar::parse_stored(&octets, &Limits::default());
     }
 }

@@ -1,6 +1,6 @@
 //! Tree → octets.
 
-use super::{Component, Param, Property, content_line};
+use super::{Component, Param, Property, content_line, octets};
 
 /// RFC 5545 §3.1: octets of a line, without the line break.
 const WIDEST: usize = 75;
@@ -42,6 +42,11 @@ fn edge(what: &str, component: &Component, out: &mut Vec<u8>, line: &mut String)
 
 fn property(property: &Property, line: &mut String) {
     line.clear();
+    if property.name.is_empty() {
+        // A line that could not be read, as it came.
+        push_value(&property.value, line);
+        return;
+    }
     line.push_str(&property.name);
     match &property.source {
         // Fields are public: somebody may have changed the parameters since.
@@ -104,16 +109,19 @@ fn push_param_value(value: &str, line: &mut String) {
 }
 
 fn fold(line: &str, out: &mut Vec<u8>) {
-    let mut rest = line;
+    let octets = octets::encode(line);
+    let mut rest = octets.as_ref();
     let mut room = WIDEST;
     while rest.len() > room {
-        let end = (0..=room).rev().find(|&at| rest.is_char_boundary(at));
-        let (now, later) = rest.split_at(end.unwrap_or(0));
-        out.extend_from_slice(now.as_bytes());
+        // A character has at most three octets behind its first; what is none may be cut anywhere.
+        let starts = |at: &usize| !matches!(rest[*at], 0x80..=0xBF);
+        let end = (room - 3..=room).rev().find(starts);
+        let (now, later) = rest.split_at(end.unwrap_or(room));
+        out.extend_from_slice(now);
         out.extend_from_slice(b"\r\n ");
         rest = later;
         room = WIDEST - 1; // the space counts
     }
-    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(rest);
     out.extend_from_slice(b"\r\n");
 }

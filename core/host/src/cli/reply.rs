@@ -104,7 +104,7 @@ pub(crate) async fn compose(
         bytes: usize::MAX,
         ..Limits::default()
     };
-    let existing = Calendar::parse(&stored.data, &limits).map_err(|error| unfit(&error))?;
+    let existing = Calendar::parse_stored(&stored.data, &limits).map_err(|error| unfit(&error))?;
     let addresses = addresses(&user);
     let owner = Owner {
         addresses: &addresses,

@@ -198,7 +198,7 @@ fn readable(home: &Home, object: &StoredObject) -> Option<Calendar> {
         bytes: usize::MAX,
         ..Limits::default()
     };
-    Calendar::parse(&object.data, &limits)
+    Calendar::parse_stored(&object.data, &limits)
         .inspect_err(|error| {
             tracing::warn!(user = %home.user.address, uid = %object.uid, "an object is left out of free-busy: {error}");
         })

@@ -5,7 +5,7 @@ use crate::plugin::IndexService;
 use convoke_calendar::{
     index,
     itip::Owner,
-    tree::{Calendar, Limits},
+    tree::{Calendar, Limits, Outline},
     zone::unknown_names,
 };
 use convoke_sdk::{CalendarUser, Error, Room};
@@ -77,7 +77,7 @@ fn log_unknown_zones(calendar: &Calendar, user: Option<&CalendarUser>) {
 /// What answers a plugin that asks for an index ([`Host::index`](convoke_sdk::Host::index)).
 pub fn index_service(bounds: Bounds) -> IndexService {
     Arc::new(move |user: Option<&CalendarUser>, data: &[u8]| {
-        let calendar = Calendar::parse(data, &bounds.limits)
+        let calendar = Calendar::parse_stored(data, &bounds.limits)
             .map_err(|error| Error::invalid(error.to_string()))?;
         log_unknown_zones(&calendar, user);
         let Some(user) = user else {
@@ -91,6 +91,39 @@ pub fn index_service(bounds: Bounds) -> IndexService {
             addresses: &addresses,
             timezone: timezone_of(user),
         };
+        tell_oddities(user, &calendar, data);
         index(&calendar, Some(&owner), &bounds)
     })
+}
+
+/// Oddities of one object that are told, at most.
+const MOST_TOLD: usize = 10;
+
+/// Says in the log what in an object that somebody wrote is not as RFC 5545 has it, and is kept as it is.
+fn tell_oddities(user: &CalendarUser, calendar: &Calendar, data: &[u8]) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let any = Limits {
+        bytes: usize::MAX,
+        line_length: usize::MAX,
+        ..Limits::default()
+    };
+    let Ok(outline) = Outline::of(data, &any) else {
+        return;
+    };
+    let faults = outline
+        .pieces
+        .iter()
+        .filter_map(|piece| piece.fault.as_ref());
+    for oddity in faults.chain(&outline.remarks).take(MOST_TOLD) {
+        let uid = calendar.uid();
+        let uid = uid.as_ref().map_or("-", |uid| uid.as_str());
+        tracing::info!(
+            event = "object-odd",
+            user = %user.address,
+            uid,
+            "kept as it is: {oddity}"
+        );
+    }
 }

@@ -249,7 +249,7 @@ fn readable(object: &StoredObject, limits: &Limits) -> Result<Calendar, Error> {
         bytes: usize::MAX,
         ..limits.clone()
     };
-    Calendar::parse(&object.data, &limits).map_err(|error| {
+    Calendar::parse_stored(&object.data, &limits).map_err(|error| {
         let text = format!(
             "the stored object {} cannot be read and is left as it is: {error}",
             object.uid

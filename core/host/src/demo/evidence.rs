@@ -57,7 +57,7 @@ pub(super) async fn copy(
 /// What a copy says of a person's answer.
 pub(super) fn answer_in(copy: &StoredObject, person: &Person) -> Result<String, Failure> {
     let who = address(person)?;
-    let calendar = Calendar::parse(&copy.data, &Limits::default()).map_err(failure)?;
+    let calendar = Calendar::parse_stored(&copy.data, &Limits::default()).map_err(failure)?;
     let event = calendar.main_components().next();
     let lines = event.into_iter().flat_map(|event| event.all("ATTENDEE"));
     let mut its =

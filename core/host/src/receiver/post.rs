@@ -17,13 +17,14 @@ use crate::{
 };
 use bytes::Bytes;
 use convoke_calendar::{
-    message::{Kind, Message},
+    message::{Kind, Message, Method},
     recurrence::RecurrenceError,
     tree::{Calendar, Component},
     zone::unknown_names,
 };
 use convoke_ischedule::{
-    ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders, ScheduleResponse,
+    ContentType, ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders,
+    ScheduleResponse,
 };
 use convoke_types::RequestStatus;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -232,19 +233,22 @@ fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     if calendar.main_components().any(|it| of_one(it) > most) {
         return Err(too_many());
     }
-    let message = Message::read(calendar)
-        .map_err(|error| invalid(error.in_source(&posted.body).status().to_string()))?;
+    let message = Message::read(calendar).map_err(|error| {
+        let element = if error.is_calendar_data() {
+            ErrorElement::InvalidCalendarData
+        } else {
+            ErrorElement::InvalidSchedulingMessage
+        };
+        Refusal::new(element, error.in_source(&posted.body).status().to_string())
+    })?;
     if message.attendees().len() > most {
         return Err(too_many());
     }
-
-    // Spec §5: both parameters of the Content-Type agree with the body.
-    let (method, component) = (message.method().as_str(), message.kind().as_str());
-    if (method, component) != (content.method.as_str(), content.component.as_str()) {
-        return Err(invalid(format!(
-            "the Content-Type says method={} and component={}, the body is a {method} of a {component}",
-            content.method, content.component
-        )));
+    check_content_type(content, &message).map_err(invalid)?;
+    // Spec §5: what is asked is answered in the answer to the POST.
+    if (message.kind(), message.method()) == (Kind::FreeBusy, Method::Reply) {
+        let text = "a REPLY about busy time is not posted: it is the answer to the POST that asks";
+        return Err(invalid(text.to_owned()));
     }
     message
         .check_originator(originator)
@@ -252,6 +256,19 @@ fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     check_recipients(&message, recipients)?;
     check_limits(node, &message, posted.body.len())?;
     Ok(message)
+}
+
+/// Spec §5: both parameters of the Content-Type agree with the body.
+fn check_content_type(content: &ContentType, message: &Message) -> Result<(), String> {
+    let (method, component) = (message.method().as_str(), message.kind().as_str());
+    let parts = message.calendar().root().components.iter();
+    let parts: Vec<&str> = parts.map(|part| part.name.as_str()).collect();
+    if method == content.method && content.names(component, &parts) {
+        return Ok(());
+    }
+    Err(format!(
+        "the Content-Type says `{content}`, the body is a {method} of a {component}"
+    ))
 }
 
 fn check_recipients(message: &Message, recipients: &[Recipient]) -> Result<(), Refusal> {

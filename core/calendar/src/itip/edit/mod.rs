@@ -129,7 +129,7 @@ fn organizer(object: &Object) -> Option<CalendarAddress> {
 /// RFC 4791 §4.1, RFC 6638 §3.2.4.2: one UID and one ORGANIZER.
 fn check_one_piece(calendar: &Calendar, object: &Object) -> Result<(), MessageError> {
     let kinds = calendar.main_components();
-    let mut parts = kinds.filter_map(|it| Some((Kind::parse(&it.name)?, it.value("UID"))));
+    let mut parts = kinds.filter_map(|it| Some((Kind::parse(&it.name)?, it.uid())));
     let (_, uid) = parts.next().unwrap_or((object.kind(), None));
     if let Some((kind, _)) = parts.find(|(_, other)| *other != uid) {
         return Err(Problem::Differs(kind, "UID").into());

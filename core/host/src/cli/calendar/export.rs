@@ -87,7 +87,7 @@ impl Whole {
             bytes: usize::MAX,
             ..tree::Limits::default()
         };
-        let calendar = tree::Calendar::parse(data, &limits).map_err(|error| {
+        let calendar = tree::Calendar::parse_stored(data, &limits).map_err(|error| {
             Failure::new(format!("the stored object {uid} cannot be read: {error}"))
         })?;
         let components = self.zones.add(calendar);

@@ -1,25 +1,36 @@
 //! `convoke calendar import`: files of any number and size into a store.
 //!
-//! Of each file its octets are in memory and the objects that are on their way into the store. Many go at once, so that a
-//! store can write them together; that a store has acknowledged an object still means that it is kept.
+//! The input is looked over twice. First all of it, a file at a time, to see what stands where: what belongs to one UID may
+//! be spread over many files. Then object by object, which is read again from its places. So memory holds one
+//! file while it is looked over, some hundred octets a component, and the objects that are on their way into the store; what comes on
+//! stdin cannot be read again and stays. Many objects go at once, so that a store can write them together; that a store has
+//! acknowledged an object still means that it is kept.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `input` | what stands where in the files |
+//! | `report` | what was taken, what was not, and why |
 
-use super::Shown;
+mod input;
+mod report;
+
 use crate::{
     cli::{
         Global,
-        output::{self, Failure, counted},
+        output::{self, Failure},
         places::user_of,
-        send,
     },
     plugin::{IndexService, StoreHandle},
     serve,
 };
 use clap::Args;
-use convoke_calendar::{tree, zone::unknown_names};
+use convoke_calendar::{tree::Calendar, zone::unknown_names};
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::future;
 use indicatif::ProgressBar;
+use input::{Input, Object};
+use report::{Failed, Report};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -42,7 +53,11 @@ Examples:
   convoke calendar import --user anna@example.org ~/.calendars/anna/
   curl -s https://example.org/anna.ics | convoke calendar import --user anna@example.org
 
-Each UID becomes one object; an object of the same UID that is there already is replaced. Nothing is sent to anybody.";
+Each UID becomes one object, also where a series and its changed instances stand in different files; an object of the
+same UID that is there already is replaced. Nothing is sent to anybody.
+
+What cannot be read costs its object only: the rest is taken, and each object that was not is listed with file, line
+and reason; exit status 1 then. Oddities that are kept as they are are told on stderr (`note:`).";
 
 /// Put iCalendar files into a user's calendar
 #[derive(Args)]
@@ -64,54 +79,32 @@ impl Import {
         let config = global.config()?;
         let plugins = global.plugins().await?;
         let (store, user) = user_of(&plugins, &self.user).await?;
+        let mut report = Report::default();
+        let mut input = Input::default();
+        for file in self.sources()? {
+            input.look_over(file, self.uid.as_ref(), &mut report);
+        }
         let mut importer = Importer {
             store,
             user: &user,
             index: serve::setup(&config).index,
             waiting: Vec::new(),
             together: TOGETHER,
-            imported: 0,
-            summaries: global.json.then(Vec::new),
+            report,
             progress: output::progress(),
             unknown_zones: BTreeSet::new(),
         };
-        let outcome = self.read_all(&mut importer).await;
-        // What was read before something failed is kept.
-        let outcome = outcome.and(importer.put_all().await);
+        importer.progress.inc_length(input.len() as u64);
+        for object in input.objects() {
+            let read = input.read(object);
+            importer.add(&input, object, read).await;
+        }
+        importer.put_all(&input).await;
         importer.progress.finish_and_clear();
         importer.say_unknown_zones();
-        outcome.map_err(|failure| importer.after_all(&failure))?;
-        let count = importer.imported;
-        if count == 0 {
-            return Err(Failure::new(match &self.uid {
-                Some(uid) => format!("nothing of UID {uid} was found"),
-                None => "nothing was found to import: name .ics files, or folders that hold some"
-                    .to_owned(),
-            }));
-        }
-        if let Some(summaries) = importer.summaries {
-            return output::print_json(&summaries.iter().map(Shown::from).collect::<Vec<_>>());
-        }
-        let text = format!("{} imported for {}\n", counted(count), self.user.human());
-        output::print_text(&text)
-    }
-
-    async fn read_all(&self, importer: &mut Importer<'_>) -> Result<(), Failure> {
-        for file in self.sources()? {
-            let wrong = |what: String| Failure::new(format!("{}: {what}", file.display()));
-            let octets = send::read(&file)?;
-            let objects = tree::Objects::read(&octets, &limits())
-                .map_err(|error| wrong(error.to_string()))?;
-            importer.progress.inc_length(objects.len() as u64);
-            for object in objects {
-                let uid = uid(&object).map_err(wrong)?;
-                if self.uid.as_ref().is_none_or(|wanted| *wanted == uid) {
-                    importer.unknown_zones.extend(unknown_names(&object));
-                    importer.add(&file, uid, object.write()).await?;
-                }
-            }
-        }
-        Ok(())
+        importer
+            .report
+            .tell(&self.user, self.uid.as_ref(), global.json)
     }
 
     /// The files, those of folders included; `-` is stdin.
@@ -152,76 +145,67 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// A calendar of many years may be larger than a message; who imports it has it on this machine.
-fn limits() -> tree::Limits {
-    tree::Limits {
-        bytes: usize::MAX,
-        properties: usize::MAX,
-        ..tree::Limits::default()
-    }
-}
-
-fn uid(object: &tree::Calendar) -> Result<Uid, String> {
-    let uid = object.main_components().find_map(|main| main.get("UID"));
-    let uid = uid.ok_or("a component has no UID, so that it cannot be stored")?;
-    Uid::new(uid.to_text()).map_err(|error| error.to_string())
-}
-
 /// Puts objects into the store, some at once.
 struct Importer<'a> {
     store: &'a StoreHandle,
     user: &'a CalendarUser,
     index: IndexService,
-    /// No two of one UID, so that the later file wins.
-    waiting: Vec<(PathBuf, Uid, NewObject)>,
+    waiting: Vec<(&'a Object, Uid, NewObject)>,
     /// How many may wait before they go.
     together: usize,
-    imported: usize,
-    summaries: Option<Vec<ObjectSummary>>,
+    report: Report,
     progress: ProgressBar,
     /// TZIDs that nobody knows.
     unknown_zones: BTreeSet<String>,
 }
 
-impl Importer<'_> {
-    async fn add(&mut self, file: &Path, uid: Uid, data: Vec<u8>) -> Result<(), Failure> {
-        let index = (self.index)(Some(self.user), &data);
-        let index = index.map_err(|error| wrong(file, &uid, &error))?;
-        if self.waiting.len() >= self.together || self.waiting.iter().any(|(_, it, _)| *it == uid) {
-            self.put_all().await?;
+impl<'a> Importer<'a> {
+    async fn add(
+        &mut self,
+        input: &Input,
+        object: &'a Object,
+        read: Result<(Uid, Calendar), Failed>,
+    ) {
+        let read = read.and_then(|(uid, calendar)| {
+            self.unknown_zones.extend(unknown_names(&calendar));
+            let data = calendar.write();
+            let index = (self.index)(Some(self.user), &data);
+            let index = index.map_err(|error| input.fault(object, &error.to_string()))?;
+            Ok((uid, NewObject { data, index }))
+        });
+        match read {
+            Ok((uid, new)) => self.waiting.push((object, uid, new)),
+            Err(failed) => {
+                self.progress.inc(1);
+                self.report.failed.push(failed);
+            }
         }
-        let object = NewObject { data, index };
-        self.waiting.push((file.to_owned(), uid, object));
-        Ok(())
+        if self.waiting.len() >= self.together {
+            self.put_all(input).await;
+        }
     }
 
-    async fn put_all(&mut self) -> Result<(), Failure> {
+    async fn put_all(&mut self, input: &Input) {
         let (store, user) = (self.store, &self.user.id);
         let puts = self.waiting.iter();
         let puts = puts.map(|(_, _, object)| store.put(user, object, &Precondition::Any));
         let begun = Instant::now();
         let etags = future::join_all(puts).await;
         self.together = next(self.together, begun.elapsed());
-        let mut outcome = Ok(());
-        for ((file, uid, object), etag) in self.waiting.drain(..).zip(etags) {
-            let etag = match etag {
-                Ok(etag) => etag,
-                Err(error) => {
-                    outcome = outcome.and(Err(wrong(&file, &uid, &error)));
-                    continue;
-                }
-            };
-            self.imported += 1;
+        for ((object, uid, new), etag) in self.waiting.drain(..).zip(etags) {
             self.progress.inc(1);
-            if let Some(summaries) = &mut self.summaries {
-                summaries.push(ObjectSummary {
+            match etag {
+                Ok(etag) => self.report.imported.push(ObjectSummary {
                     uid,
-                    component: object.index.component,
+                    component: new.index.component,
                     etag,
-                });
+                }),
+                Err(error) => {
+                    let failed = input.failed(object, error.to_string());
+                    self.report.failed.push(failed);
+                }
             }
         }
-        outcome
     }
 
     /// What will be read otherwise than it was meant, perhaps.
@@ -231,14 +215,6 @@ impl Importer<'_> {
             output::warn(&format!(
                 "no VTIMEZONE describes the time zone `{name}` and nobody knows it: its times are read in the user's own, {own}"
             ));
-        }
-    }
-
-    /// What failed, and what is in the store all the same.
-    fn after_all(&self, failure: &Failure) -> Failure {
-        match self.imported {
-            0 => Failure::new(failure.to_string()),
-            some => Failure::new(format!("{failure}; {} imported before that", counted(some))),
         }
     }
 }
@@ -251,10 +227,6 @@ fn next(together: usize, took: Duration) -> usize {
         _ => together,
     };
     next.clamp(1, MOST_TOGETHER)
-}
-
-fn wrong(file: &Path, uid: &Uid, error: &convoke_sdk::Error) -> Failure {
-    Failure::new(format!("{}: {uid}: {error}", file.display()))
 }
 
 #[cfg(test)]

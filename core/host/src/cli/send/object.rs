@@ -17,7 +17,7 @@ use crate::{
 use convoke_calendar::{
     itip::{self, Change, Edited, Outgoing, Owner},
     message::{MessageError, Method},
-    tree::{Calendar, Limits},
+    tree::{self, Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
 use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, Precondition, StoredObject};
@@ -134,10 +134,8 @@ impl Told {
 }
 
 fn uid(object: &Calendar) -> Result<Uid, Failure> {
-    let uid = object.main_components().find_map(|main| main.get("UID"));
-    let uid =
-        uid.ok_or_else(|| Failure::new("the object has no UID, so that it cannot be kept"))?;
-    Uid::new(uid.to_text()).map_err(|error| Failure::new(error.to_string()))
+    let uid = object.main_components().find_map(tree::Component::uid);
+    uid.ok_or_else(|| Failure::new("the object has no usable UID, so that it cannot be kept"))
 }
 
 /// The owner's copy of the object.
@@ -224,7 +222,7 @@ impl OwnCopy<'_> {
             bytes: usize::MAX,
             ..Limits::default()
         };
-        Calendar::parse(&object.data, &limits).map_err(|error| {
+        Calendar::parse_stored(&object.data, &limits).map_err(|error| {
             Failure::new(format!(
                 "{}: what is stored cannot be read: {error}",
                 self.uid

@@ -15,7 +15,7 @@ fn meaning(data: &[u8]) -> Option<Meaning> {
         properties: usize::MAX,
         ..Limits::default()
     };
-    let mut calendar = Calendar::parse(data, &limits).ok()?;
+    let mut calendar = Calendar::parse_stored(data, &limits).ok()?;
     calendar.root_mut().remove("PRODID");
     Some(Meaning::of(calendar.root()))
 }
