@@ -51,7 +51,7 @@ impl Post {
         let body = calendar(
             "REQUEST",
             &format!(
-                "BEGIN:VFREEBUSY\nUID:fb-1\nDTSTAMP:20261201T080000Z\nDTSTART:20270104T000000Z\nDTEND:20270109T000000Z\nORGANIZER:mailto:{from}\n{attendees}END:VFREEBUSY\n"
+                "BEGIN:VFREEBUSY\nUID:fb-1\nDTSTAMP:20261101T080000Z\nDTSTART:20270104T000000Z\nDTEND:20270109T000000Z\nORGANIZER:mailto:{from}\n{attendees}END:VFREEBUSY\n"
             ),
         );
         Self::new("VFREEBUSY REQUEST", from, to, &body)
@@ -76,7 +76,7 @@ impl Post {
     /// An attendee's answer.
     pub fn reply(uid: &str, from: &str, to: &str, partstat: &str) -> Self {
         let body = format!(
-            "BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261202T080000Z\nSEQUENCE:0\nDTSTART:20270105T100000Z\nDTEND:20270105T110000Z\nORGANIZER:mailto:{to}\nATTENDEE;PARTSTAT={partstat}:mailto:{from}\nEND:VEVENT\n"
+            "BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261102T080000Z\nSEQUENCE:0\nDTSTART:20270105T100000Z\nDTEND:20270105T110000Z\nORGANIZER:mailto:{to}\nATTENDEE;PARTSTAT={partstat}:mailto:{from}\nEND:VEVENT\n"
         );
         Self::new("VEVENT REPLY", from, &[to], &calendar("REPLY", &body))
     }
@@ -182,7 +182,7 @@ fn event(uid: &str, from: &str, to: &[&str], more: &str) -> String {
         );
     }
     format!(
-        "BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261201T080000Z\nSEQUENCE:0\nDTSTART:20270105T100000Z\nDTEND:20270105T110000Z\nSUMMARY:Meeting\nORGANIZER:mailto:{from}\n{attendees}{more}END:VEVENT\n"
+        "BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261101T080000Z\nSEQUENCE:0\nDTSTART:20270105T100000Z\nDTEND:20270105T110000Z\nSUMMARY:Meeting\nORGANIZER:mailto:{from}\n{attendees}{more}END:VEVENT\n"
     )
 }
 

@@ -6,7 +6,7 @@ use convoke_calendar::{
     freebusy,
     index::index,
     itip::{Change, Owner, Received, Receiving, edit, receive},
-    message::Message,
+    message::{Message, Provenance},
     recurrence::finite_instances,
     rule::Work,
     tree::{Calendar, Limits},
@@ -71,6 +71,7 @@ fn arrives(message: &Message, existing: Option<&Calendar>) -> Received {
     let at = Receiving {
         owner: &owner,
         originator: &from,
+        from: Provenance::Peer { proven: &[] },
         now: at("2027-01-01T00:00:00Z"),
         accept_uninvited: false,
     };

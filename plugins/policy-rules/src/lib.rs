@@ -26,7 +26,7 @@
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
 //! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
 //! | `quota` | of an `allow`: how many messages one sender may send to one recipient by it, `100/day` | as many as they like |
-//! | `uninvited` | of an `allow`: `accept` to let answers of people who were not invited put them on the organizer's list, or `refuse` | `refuse`, unless another policy accepts |
+//! | `uninvited` | of an `allow`: `accept` to let answers of people who were not invited put them on the organizer's list (it needs `from`, which names them), or `refuse` | `refuse`, unless another policy accepts |
 //!
 //! All but `allow`, `deny`, `detail`, `rate`, `quota` and `uninvited` take one value or a list, of which one must match. The host counts, and
 //! answers *try later* beyond the rate or the quota. A sender is an address of a domain that proved itself: a rate bounds

@@ -46,6 +46,14 @@ struct Written {
 
 impl Written {
     fn read(self, number: u32) -> Result<Rule, &'static str> {
+        if self.allow.is_some()
+            && self.uninvited.is_some_and(Guests::is_accept)
+            && self.from.is_none()
+        {
+            return Err(
+                "has `uninvited = \"accept\"` for everybody: name those whose answers put them on a list with `from`",
+            );
+        }
         let (about, decision) = match (self.allow, self.deny) {
             (Some(about), None) => {
                 let mut grant = Grant::default();
@@ -244,6 +252,12 @@ enum Shown {
 enum Guests {
     Accept,
     Refuse,
+}
+
+impl Guests {
+    const fn is_accept(self) -> bool {
+        matches!(self, Self::Accept)
+    }
 }
 
 /// One value, or a list that is not empty.

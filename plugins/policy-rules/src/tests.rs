@@ -99,7 +99,7 @@ async fn a_rule_says_what_becomes_of_uninvited_answers() {
     for (rule, expected) in [
         (r#"{ allow = "any" }"#, None),
         (
-            r#"{ allow = "schedule", uninvited = "accept" }"#,
+            r#"{ allow = "schedule", from = "*@example.com", uninvited = "accept" }"#,
             Some(Uninvited::Accept),
         ),
         (
@@ -117,12 +117,26 @@ async fn a_rule_says_what_becomes_of_uninvited_answers() {
     for wrong in [
         r#"{ deny = "any", uninvited = "accept" }"#,
         r#"{ allow = "any", uninvited = "maybe" }"#,
+        r#"{ allow = "any", uninvited = "accept", to = "*", via = "dkim" }"#,
     ] {
         let error = open(wrong).await.unwrap_err().to_string();
         assert!(
             error.contains("uninvited") || error.contains("maybe"),
             "{error}"
         );
+    }
+    let rules =
+        r#"{ allow = "any", from = "*@example.com", uninvited = "accept" }, { allow = "any" }"#;
+    let rules = open(rules).await.unwrap();
+    for (from, expected) in [
+        ("anna@example.com", Some(Uninvited::Accept)),
+        ("anna@example.net", None),
+    ] {
+        let asked = request(&format!("REPLY VEVENT {from} bo@example.org"));
+        let Decision::Allow(grant) = rules.authorize(&asked).await.unwrap() else {
+            panic!("{from} is not allowed");
+        };
+        assert_eq!(grant.uninvited, expected, "{from}");
     }
 }
 

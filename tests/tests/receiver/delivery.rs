@@ -13,7 +13,7 @@ fn at_once(host: &Host, posts: &[Post]) -> Vec<String> {
     })
 }
 
-const STORES: [&str; 2] = [
+pub(super) const STORES: [&str; 2] = [
     "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"",
     "plugin = \"store-vdir\"\nconfig.path = \"calendars\"",
 ];
@@ -148,26 +148,6 @@ fn a_refresh_is_answered_at_once_and_with_a_request_later() {
     assert_eq!(host.post(&refresh).codes(), ["2.0"]);
     // Nobody finds Anna's receiver, so the request comes to nothing, and the log says so.
     host.wait_for("answered: 5.3");
-}
-
-#[test]
-fn an_answer_of_somebody_uninvited_is_taken_where_a_rule_says_so() {
-    let any = r#"{ allow = "any" }"#;
-    for (rules, code, listed) in [
-        (format!("[{any}]"), "3.8", false),
-        (
-            format!(r#"[{{ allow = "schedule", method = "REPLY", uninvited = "accept" }}, {any}]"#),
-            "2.0",
-            true,
-        ),
-    ] {
-        let host = example_org().rules(&rules).start();
-        host.submit(&Post::invitation("party", BO, &[CY]));
-        let answer = host.post(&Post::reply("party", ANNA, BO, "ACCEPTED"));
-        assert_eq!(answer.codes(), [code], "{rules}: {answer:?}");
-        let stored = host.stored(BO, "party").unwrap();
-        assert_eq!(stored.contains(ANNA), listed, "{rules}: {stored}");
-    }
 }
 
 #[test]

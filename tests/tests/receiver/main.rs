@@ -3,6 +3,7 @@
 //! | module | what is held against the specification |
 //! | --- | --- |
 //! | `aliases` | people with several addresses |
+//! | `authority` | who may speak for whom; delegation; whose a UID is (§5, §9) |
 //! | `capabilities` | GET, OPTIONS, other methods and paths; the serial number (§4) |
 //! | `checks` | what is refused, with which element, and in which order (§5, §6) |
 //! | `recipients` | statuses, one for each recipient, in every form of the header (§5, §9) |
@@ -22,6 +23,7 @@
 
 mod aliases;
 mod answers;
+mod authority;
 mod capabilities;
 mod certificates;
 mod checks;

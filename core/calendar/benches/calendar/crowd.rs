@@ -4,7 +4,7 @@ use convoke_calendar::{
     freebusy::busy,
     index::index,
     itip::{Owner, Received, Receiving, receive, sent},
-    message::Message,
+    message::{Message, Provenance},
     tree::{Calendar, Limits},
 };
 use convoke_types::{CalendarAddress, TimeRange};
@@ -89,6 +89,7 @@ fn arrives(message: &Message, existing: Option<&Calendar>, from: &str, to: &str)
             timezone: TimeZone::UTC,
         },
         originator: &address(from),
+        from: Provenance::Peer { proven: &[] },
         now: at("2026-12-02T10:00:00Z"),
         accept_uninvited: false,
     };
@@ -153,8 +154,9 @@ fn answer_of_a_crowd(bencher: Bencher, instances: Instances) {
         addresses: &addresses,
         timezone: TimeZone::UTC,
     };
-    let convoke_calendar::itip::Change::Store(copy) = sent(&request(instances, 0), None, &owner)
-    else {
+    let now = at("2026-12-02T10:00:00Z");
+    let sent = sent(&request(instances, 0), None, &owner, now);
+    let convoke_calendar::itip::Change::Store(copy) = sent else {
         panic!("organizers keep what they send");
     };
     let answer = event(0, "").replace(

@@ -5,7 +5,7 @@ use convoke_calendar::{
     freebusy::busy,
     index::index,
     itip::{Change, Owner, Receiving, receive, sent},
-    message::Message,
+    message::{Message, Provenance},
     recurrence::instances,
     tree::{Calendar, Limits},
 };
@@ -43,6 +43,7 @@ fn applied(
     let at = Receiving {
         owner: &owner,
         originator: from,
+        from: Provenance::Peer { proven: &[] },
         now: at("2026-12-01T10:00:00Z"),
         accept_uninvited: false,
     };
@@ -85,7 +86,8 @@ fn apply_a_reply(bencher: Bencher) {
         addresses: std::slice::from_ref(&organizer),
         timezone: TimeZone::UTC,
     };
-    let Change::Store(before) = sent(&message(samples::invitation(0)), None, &own) else {
+    let invitation = message(samples::invitation(0));
+    let Change::Store(before) = sent(&invitation, None, &own, at("2026-12-01T10:00:00Z")) else {
         panic!("the organizer keeps what it sends");
     };
     let reply = message(samples::acceptance(0));

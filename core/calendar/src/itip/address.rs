@@ -1,6 +1,7 @@
 //! Whom a message is for.
 
-use super::people::{address_of, person};
+use super::delegation::delegates;
+use super::people::person;
 use crate::message::{Kind, Message};
 use crate::tree::Property;
 use convoke_types::CalendarAddress;
@@ -23,7 +24,7 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
     let excused: HashSet<String> = lines.filter(|line| !is_served(line)).map(person).collect();
     let excused =
         |address: &CalendarAddress| excused.contains(&address.as_str().to_ascii_lowercase());
-    let delegates = delegates_of(message, originator);
+    let delegates = delegates(message, originator).unwrap_or_default();
     let attendees = message.attendees().iter();
     attendees
         .filter(|address| !address.same_user(originator) && !excused(address))
@@ -36,23 +37,4 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
 pub(super) fn is_served(line: &Property) -> bool {
     line.param("SCHEDULE-AGENT")
         .is_none_or(|agent| agent.eq_ignore_ascii_case("SERVER"))
-}
-
-/// Whom an attendee delegates to in this message; empty if the organizer sends it.
-pub(super) fn delegates_of(
-    message: &Message,
-    originator: &CalendarAddress,
-) -> Vec<CalendarAddress> {
-    if message.organizer_speaks_as(originator) || !message.is_delegation_by(originator) {
-        return Vec::new();
-    }
-    message
-        .components()
-        .flat_map(|component| component.all("ATTENDEE"))
-        .filter(|line| address_of(line).is_some_and(|it| it.same_user(originator)))
-        .flat_map(|line| &line.params)
-        .filter(|param| param.name.eq_ignore_ascii_case("DELEGATED-TO"))
-        .flat_map(|param| &param.values)
-        .filter_map(|address| CalendarAddress::new(address).ok())
-        .collect()
 }

@@ -4,12 +4,12 @@
 //! attendee who means them too names them, or shows by the rule in its answer that it knows of no exception there, and
 //! then the open ones are answered.
 
-use super::delegation::{declined_for, delegate, delegates_to, reopen};
+use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
 use super::instance::{InstanceKey, Range, recurs};
 use super::noted::{comment, progress, record, version_answered};
 use super::object::Object;
-use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
-use super::people::{PartStat, address_of, attendee, attendees_mut};
+use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, is_uninvited};
+use super::people::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
 use super::request::is_cancelled;
 use super::revision::{Revision, sequence};
 use super::series::Search;
@@ -18,20 +18,36 @@ use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
 use std::collections::HashSet;
 
-/// What to do with an answer from somebody who was not invited.
+/// What somebody who answers is to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Uninvited {
-    /// Put them on the list (RFC 5546 §3.2.2.6 leaves it to the organizer).
-    Accepted,
-    Refused,
+pub(super) enum Standing {
+    /// The organizer has it on the list, or somebody who is on it has named it as its delegate.
+    Invited,
+    /// It is on the list because it said so itself.
+    Uninvited,
+}
+
+impl Standing {
+    /// What `replier` is; `None` if the object knows nothing of it.
+    pub(super) fn of(object: &Object, replier: &CalendarAddress) -> Option<Self> {
+        let lines = || object.components().flat_map(|it| it.all("ATTENDEE"));
+        let mut own = lines().filter(|line| is_attendee(line, replier)).peekable();
+        let is_known = own.peek().is_some();
+        // Invited to the series or to one instance of it is invited. RFC 5546 §4.2.5: the delegator's answer has named
+        // its delegate.
+        if own.any(|line| !is_uninvited(line)) || lines().any(|line| delegates_to(line, replier)) {
+            return Some(Self::Invited);
+        }
+        is_known.then_some(Self::Uninvited)
+    }
 }
 
 /// The organizer's copy with an answer recorded.
 #[derive(Debug)]
 pub(super) struct Answered<'c> {
     pub object: Object<'c>,
-    /// Who gets the latest version: who delegated to one that declined is asked again (RFC 5546 §4.2.5), and who came
-    /// uninvited and is welcome is told so (§3.2.2.6).
+    /// Who gets the latest version: who delegated to one that declined is asked again (RFC 5546 §4.2.5), and who was
+    /// delegated to is invited (§3.2.2.3).
     pub tell: Vec<CalendarAddress>,
 }
 
@@ -40,13 +56,15 @@ pub(super) fn apply<'c>(
     stored: &Object<'c>,
     message: &Message,
     replier: &CalendarAddress,
-    uninvited: Uninvited,
+    standing: Standing,
+    owner: &Owner,
 ) -> Result<Answered<'c>, RequestStatus> {
+    delegation::check(stored, message, replier, owner)?;
     let mut recording = Recording {
         stored,
         message,
         replier,
-        uninvited,
+        standing,
         search: Search::of(stored),
         named: message
             .components()
@@ -74,7 +92,7 @@ struct Recording<'s, 'c> {
     stored: &'s Object<'c>,
     message: &'s Message,
     replier: &'s CalendarAddress,
-    uninvited: Uninvited,
+    standing: Standing,
     search: Search<'s, 'c>,
     /// The instances that the message answers for by themselves.
     named: HashSet<InstanceKey>,
@@ -86,19 +104,24 @@ impl Recording<'_, '_> {
         let replier = self.replier;
         let line = attendee(answer, replier).ok_or_else(not_answering)?;
         let target = target(&self.answered.object, answer, &mut self.search)?;
-        let (target, newcomer) = target_for(target, replier, self.uninvited, self.stored)?;
+        if self.standing == Standing::Uninvited && PartStat::of(line) == PartStat::Delegated {
+            return Err(RequestStatus::NO_AUTHORITY.with_text("who was not invited sends nobody"));
+        }
+        let target = target.listing(replier, self.standing)?;
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             return Ok(());
         };
         // The delegate gets the role that the delegator has until now.
-        delegate(&mut target, answer, line);
+        let delegates = delegate(&mut target, answer, line);
         record(&mut target, answer, line);
-        if let Some(delegator) = declined_for(line, &target) {
-            reopen(&mut target, &delegator);
-            self.answered.tell.push(delegator);
+        let delegator = declined_for(line, &target);
+        if let Some(delegator) = &delegator {
+            reopen(&mut target, delegator);
         }
-        if newcomer && self.answered.tell.is_empty() {
-            self.answered.tell.push(replier.clone());
+        for who in delegates.into_iter().chain(delegator) {
+            if !self.answered.tell.iter().any(|told| told.same_user(&who)) {
+                self.answered.tell.push(who);
+            }
         }
         progress(&mut target, answer, replier);
         comment(&mut target, answer, replier);
@@ -209,35 +232,36 @@ fn unknown(text: &str) -> RequestStatus {
     RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text)
 }
 
-/// The target with the replier on its list, if it may be there, and whether it is new there.
-fn target_for(
-    mut target: Target,
-    replier: &CalendarAddress,
-    uninvited: Uninvited,
-    stored: &Object,
-) -> Result<(Target, bool), RequestStatus> {
-    if attendee(&target.component, replier).is_some() {
-        return Ok((target, false));
-    }
-    // Invited to the series or to one instance of it is invited.
-    let elsewhere = stored
-        .components()
-        .any(|component| attendee(component, replier).is_some());
-    // RFC 5546 §4.2.5: the delegator's answer has named its delegate.
-    let named = target
-        .component
-        .all("ATTENDEE")
-        .any(|line| delegates_to(line, replier));
-    if !elsewhere && !named && uninvited == Uninvited::Refused {
-        return Err(RequestStatus::NO_AUTHORITY.with_text("the attendee was not invited"));
-    }
-    target
-        .component
-        .push(Property::new("ATTENDEE", replier.as_str()));
-    Ok((target, !elsewhere && !named))
-}
-
 impl Target {
+    /// The target with the replier on its list: as the delegate that somebody on it names, or as one who comes uninvited
+    /// and is welcome. Who is invited to something else of the series is not by that invited to this.
+    fn listing(
+        mut self,
+        replier: &CalendarAddress,
+        standing: Standing,
+    ) -> Result<Self, RequestStatus> {
+        if attendee(&self.component, replier).is_some() {
+            return Ok(self);
+        }
+        // Programs that write no list into an instance mean that of its series.
+        let is_as_series = self.key.is_some() && self.component.get("ATTENDEE").is_none();
+        let is_delegate = self
+            .component
+            .all("ATTENDEE")
+            .any(|line| delegates_to(line, replier));
+        let mut line = Property::new("ATTENDEE", replier.as_str());
+        match standing {
+            Standing::Uninvited => line.set_param(UNINVITED, "TRUE"),
+            Standing::Invited if is_delegate || is_as_series => {}
+            Standing::Invited => {
+                let text = "the attendee is not invited to that part of the series";
+                return Err(RequestStatus::NO_AUTHORITY.with_text(text));
+            }
+        }
+        self.component.push(line);
+        Ok(self)
+    }
+
     /// The target, unless a later answer of the same attendee is recorded, or the answer is to an older version
     /// (RFC 5546 §2.1.5).
     fn newer_than_recorded(

@@ -9,6 +9,7 @@
 //! | COUNT with UNTIL | the one that ends it |
 //! | UNTIL, EXDATE, RDATE, RECURRENCE-ID of another type than DTSTART | of that type |
 //! | a date without `VALUE=DATE` | with it |
+//! | a SEQUENCE beyond its bounds; one that is no number | the greatest there is; left out |
 //!
 //! What is left, above all two different UID, DTSTART, ORGANIZER or RRULE, is no message: [`Message::read`], which sees
 //! everything that we make, says so and names the line.
@@ -16,7 +17,7 @@
 //! [`Message::read`]: crate::message::Message::read
 
 use super::instance::{in_form_of, is_time};
-use super::revision::basic;
+use super::revision::{basic, mend_sequence};
 use crate::message::{Kind, Method, single};
 use crate::recurrence::Series;
 use crate::rule::{Rule, Work};
@@ -59,6 +60,7 @@ fn component_of(
         .retain(|line| !line.value.trim().is_empty() || !TIMES.iter().any(|name| line.is(name)));
     once(component, method);
     excluded(component);
+    mend_sequence(component);
     if component.get("DTEND").is_some() || component.get("DUE").is_some() {
         component.remove("DURATION");
     }

@@ -11,6 +11,7 @@
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees) | whom a message is for |
+//! | [`delegates`](fn@delegates), [`handed_on`](fn@handed_on) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
 //! | `redact`, `mend` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
@@ -50,10 +51,11 @@ mod side_by_side;
 mod tests;
 
 pub use address::addressees;
+pub use delegation::{MAX_DELEGATES, delegates, handed_on};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use instance::InstanceKey;
 pub use outgoing::{Outgoing, for_sending};
 pub use people::{Owner, PartStat};
-pub use receive::{Change, Received, Receiving, receive};
+pub use receive::{Anomaly, Change, Received, Receiving, receive};
 pub use reply::{ReplyError, reply};
 pub use sent::sent;

@@ -1,9 +1,10 @@
 //! What is noted of an answer on the organizer's copy: the attendee's line, how far it is with a to-do, what it says.
 
+use super::delegation::delegated_to;
 use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
 use super::people::{PartStat, address_of, attendee, attendees_mut, is_attendee};
 use super::revision::{Revision, basic};
-use crate::tree::{Component, Property};
+use crate::tree::{Component, Param, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
 
 /// The version that an answer is about: none that is still to come, whatever it says. Else it would keep later answers
@@ -40,8 +41,19 @@ fn record_on(line: &mut Property, revision: Revision, answer: &Component, said: 
     {
         line.set_param("ROLE", role);
     }
-    // The attendee says who it is and who acts for it.
-    for name in ["DELEGATED-TO", "DELEGATED-FROM", "SENT-BY", "MEMBER"] {
+    // The attendee says whom it sends, and who acts for it; not from whom it came (that is the delegator's to say).
+    let delegates: Vec<String> = delegated_to(said)
+        .map(|it| it.as_str().to_owned())
+        .collect();
+    line.remove_param("DELEGATED-TO");
+    if !delegates.is_empty() {
+        let name = "DELEGATED-TO".to_owned();
+        line.params.push(Param {
+            name,
+            values: delegates,
+        });
+    }
+    for name in ["SENT-BY", "MEMBER"] {
         line.remove_param(name);
         let told = said
             .params

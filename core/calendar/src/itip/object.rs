@@ -1,11 +1,12 @@
 //! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
 
 use super::instance::{InstanceKey, Range, bare_date, derive, derive_after, in_form_of};
-use super::revision::Revision;
+use super::revision::{Revision, forget_impossible};
 use super::side_by_side::adopt;
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
+use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -67,6 +68,13 @@ impl<'c> Object<'c> {
         let futures = futures.filter(|(_, it)| Range::of(it) == Range::ThisAndFuture);
         object.futures = futures.map(|(key, _)| key.clone()).collect();
         Some(object)
+    }
+
+    /// The same without versions that cannot be (see [`forget_impossible`]).
+    pub(super) fn with_possible_versions(mut self, now: Timestamp) -> Self {
+        let parts = self.components_mut();
+        parts.for_each(|component| forget_impossible(component, now));
+        self
     }
 
     /// Instances by their names, which are read as those of instances of the series.

@@ -2,6 +2,7 @@
 
 use super::mend::mend;
 use super::object::Object;
+use super::own::is_uninvited;
 use super::people::attendee;
 use super::redact::{redact, redact_calendar};
 use super::revision::basic;
@@ -66,7 +67,7 @@ pub(super) fn compose(
     Message::read(calendar)
 }
 
-/// The latest version of an object for one attendee: what it is invited to, nothing else.
+/// The latest version of an object for one attendee: what the organizer has invited it to, nothing else.
 pub(super) fn latest_for(
     object: &Object,
     attendee_address: &CalendarAddress,
@@ -74,7 +75,7 @@ pub(super) fn latest_for(
 ) -> Vec<Component> {
     let invited = object
         .components()
-        .filter(|it| attendee(it, attendee_address).is_some());
+        .filter(|it| attendee(it, attendee_address).is_some_and(|line| !is_uninvited(line)));
     invited
         .map(|component| for_message(component, now))
         .collect()

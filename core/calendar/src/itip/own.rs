@@ -51,7 +51,16 @@ pub(super) const REPLY_PERCENT: &str = "X-CONVOKE-PERCENT-COMPLETE";
 /// Whose COMMENT it is.
 pub(super) const COMMENT_FROM: &str = "X-CONVOKE-FROM";
 
+/// That an attendee came on the list by its own answer, and the organizer has not said anything of it yet: until it edits
+/// the meeting, nothing of it is sent there.
+pub(super) const UNINVITED: &str = "X-CONVOKE-UNINVITED";
+
 const RECORDS: [&str; 3] = [REPLY_SEQUENCE, REPLY_DTSTAMP, REPLY_PERCENT];
+
+/// Whether an attendee came uninvited and the organizer has not edited the meeting since.
+pub(super) fn is_uninvited(line: &Property) -> bool {
+    line.param(UNINVITED).is_some()
+}
 
 /// Takes out of a component what is of one copy only: parameters about transport, what we noted on it.
 pub(super) fn strip_local(component: &mut Component) {
@@ -60,11 +69,24 @@ pub(super) fn strip_local(component: &mut Component) {
         .retain(|line| !line.is("COMMENT") || line.param(COMMENT_FROM).is_none());
     for line in &mut component.properties {
         if line.is("ATTENDEE") || line.is("ORGANIZER") {
-            for name in SCHEDULING.iter().chain(&RECORDS) {
+            for name in SCHEDULING.iter().chain(&RECORDS).chain([&UNINVITED]) {
                 line.remove_param(name);
             }
         }
     }
+}
+
+/// Takes out of a component how its owner files and does it: for a message to somebody who is to make up its own mind.
+pub(super) fn strip_personal(component: &mut Component) {
+    let is_progress = |line: &Property| {
+        let named = PROGRESS.iter().any(|name| line.is(name));
+        named && !line.value.eq_ignore_ascii_case("CANCELLED")
+    };
+    let is_todo = component.is("VTODO");
+    component.properties.retain(|line| {
+        let personal = PERSONAL.iter().any(|name| line.is(name));
+        !(personal || (is_todo && is_progress(line)))
+    });
 }
 
 /// A component of a message as the owner keeps it: the organizer's wins, the owner's own stays as it was in `before`.

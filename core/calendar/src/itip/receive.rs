@@ -1,18 +1,18 @@
 //! A message has arrived for a calendar user.
 
-use super::address::delegates_of;
-use super::answer::{self, Uninvited};
+use super::answer::{self, Standing};
+use super::delegation::delegates;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::own::Role;
-use super::people::{Owner, address_of, attendee};
+use super::people::{Owner, address_of};
 use super::side_by_side::{SideBySide, anchored, drop_unused};
 use super::{
     add::{self, Added},
     cancel, refresh, request,
 };
-use crate::message::{Kind, Message, Method};
-use crate::tree::Calendar;
+use crate::message::{Kind, Message, Method, Provenance};
+use crate::tree::{Calendar, Component};
 use crate::zone::Zones;
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub struct Receiving<'a> {
     pub owner: &'a Owner<'a>,
     /// Who sent it, as the transport has proven.
     pub originator: &'a CalendarAddress,
+    /// How it came, and what the proof covers.
+    pub from: Provenance<'a>,
     /// Now.
     pub now: Timestamp,
     /// Whether an answer of somebody who was not invited puts them on the list.
@@ -42,6 +44,21 @@ pub struct Received {
     pub outgoing: Vec<Outgoing>,
     /// Whether the message is to be kept for the person to decide on.
     pub keep: bool,
+    /// What the sender is not told, for the administrator's log.
+    pub anomaly: Option<Anomaly>,
+}
+
+/// What is odd about a message, beyond what its status tells the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Anomaly {
+    /// Its UID is that of something else that the recipient has.
+    UidTaken {
+        /// Who organizes that; nobody, if the recipient made it for itself.
+        organizer: Option<CalendarAddress>,
+    },
+    /// It is about something that the recipient does not have.
+    Unknown,
 }
 
 /// What happens to the stored object.
@@ -62,6 +79,7 @@ impl Received {
             change: Change::None,
             outgoing: Vec::new(),
             keep: false,
+            anomaly: None,
         }
     }
 
@@ -100,42 +118,32 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         let text = "busy time is not kept in a calendar";
         return Received::refused(RequestStatus::UNSUPPORTED.with_text(text));
     }
-    if let Err(error) = message.check_originator(at.originator) {
-        return Received::refused(error.status());
-    }
+    let sender = match message.check_originator(at.originator, at.from) {
+        Ok(sender) => sender,
+        Err(error) => return Received::refused(error.status()),
+    };
+    let existing = match existing {
+        Some(other) if is_from_another(message, other) => {
+            if is_in_the_way(other, at.owner) {
+                return uid_taken(message, other);
+            }
+            None
+        }
+        existing => existing,
+    };
     let both = SideBySide::of(message, existing, &at.owner.timezone);
     let (message, existing) = (both.message(), both.existing());
     let zones = both.zones(at.owner.timezone.clone());
-    let stored = match existing.map(|it| Object::of(it, &zones)) {
-        Some(None) => {
-            return Received::refused(foreign("the UID is that of another kind of object"));
+    let stored = existing
+        .and_then(|it| Object::of(it, &zones))
+        .filter(|object| object.is_kind(message.kind()))
+        .map(|object| object.with_possible_versions(at.now));
+    match stored {
+        stored if !message.method().is_from_organizer() => {
+            from_attendee(message, existing, stored.as_ref(), &sender, at)
         }
-        Some(Some(object)) if !object.is_kind(message.kind()) => {
-            return Received::refused(foreign("the UID is that of another kind of object"));
-        }
-        Some(stored) => stored,
-        None => None,
-    };
-    let outgrows = |it: &Object| it.outgrows_with(message.components());
-    if stored.as_ref().is_some_and(outgrows) {
-        return too_large();
-    }
-    let anchored = stored.as_ref().map(|stored| anchored(message, stored));
-    let message = anchored.as_deref().unwrap_or(message);
-    match (message.method(), stored) {
-        (Method::Request, None) => invitation(message, at, &zones),
-        // Spec §9: CANCEL of something unknown is 2.0.
-        (Method::Cancel | Method::DeclineCounter, None) => Received::acknowledged(),
-        (Method::Add, None) => missing_whole(message, at),
-        (Method::Reply | Method::Refresh | Method::Counter, None) => {
-            let text = "the organizer has no such object";
-            Received::refused(RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text))
-        }
-        (method, Some(stored)) if method.is_from_organizer() => {
-            from_organizer(message, existing, &stored, at)
-        }
-        (_, Some(stored)) => from_attendee(message, existing, &stored, at),
-        (Method::Publish, None) => Received::refused(RequestStatus::UNSUPPORTED),
+        Some(stored) => from_organizer(message, existing, &stored, at),
+        None => from_new_organizer(message, at, &zones),
     }
 }
 
@@ -149,7 +157,64 @@ fn foreign(text: &str) -> RequestStatus {
     RequestStatus::NO_AUTHORITY.with_text(text)
 }
 
-/// An object that is not here yet.
+/// The ORGANIZER that an object names.
+fn organizer(component: &Component) -> Option<CalendarAddress> {
+    component.get("ORGANIZER").and_then(address_of)
+}
+
+/// Whether a message comes from another organizer than that of what is stored, or is about another kind of object.
+fn is_from_another(message: &Message, existing: &Calendar) -> bool {
+    let kind = message.kind().as_str();
+    let parts = || existing.main_components().filter(|it| it.is(kind));
+    let whole = parts().find(|it| it.get("RECURRENCE-ID").is_none());
+    let organizer = whole.or_else(|| parts().next()).and_then(organizer);
+    let organizers = organizer.zip(message.organizer());
+    let is_theirs = organizers.is_some_and(|(it, claimed)| it.same_user(claimed));
+    message.method().is_from_organizer() && !is_theirs
+}
+
+/// Whether what is stored keeps its UID from another organizer: unless all of it was called off by somebody else, so that
+/// nobody holds a UID by having guessed it first.
+fn is_in_the_way(existing: &Calendar, owner: &Owner) -> bool {
+    let is_off = |it: &Component| {
+        let is_invitation = organizer(it).is_some_and(|address| !owner.answers_to(&address));
+        is_invitation && request::is_cancelled(it)
+    };
+    !existing.main_components().all(is_off)
+}
+
+/// The UID is that of something that is not the message's organizer's (or of another kind).
+///
+/// RFC 5546 §6.1.1, §6.1.3: nobody takes an object over, be it by naming itself or by knowing the UID. Spec §9: what calls
+/// off something that the recipient does not have from that organizer is done already, and does not tell whether there is
+/// such a UID.
+fn uid_taken(message: &Message, existing: &Calendar) -> Received {
+    let organizer = existing.main_components().find_map(organizer);
+    let outcome = match message.method() {
+        Method::Cancel | Method::DeclineCounter => Received::acknowledged(),
+        _ => Received::refused(foreign("the UID is that of another object")),
+    };
+    Received {
+        anomaly: Some(Anomaly::UidTaken { organizer }),
+        ..outcome
+    }
+}
+
+/// There is nothing of the message's organizer.
+fn from_new_organizer(message: &Message, at: &Receiving, zones: &Rc<Zones>) -> Received {
+    match message.method() {
+        Method::Request => invitation(message, at, zones),
+        Method::Add => missing_whole(message, at),
+        // Spec §9: CANCEL of something unknown is 2.0.
+        Method::Cancel | Method::DeclineCounter => Received {
+            anomaly: Some(Anomaly::Unknown),
+            ..Received::acknowledged()
+        },
+        _ => Received::refused(RequestStatus::UNSUPPORTED),
+    }
+}
+
+/// An object that is not here yet, or in the place of what another has called off.
 fn invitation(message: &Message, at: &Receiving, zones: &Rc<Zones>) -> Received {
     // What organizers send to themselves is their own copy already, see `sent`.
     if message
@@ -169,10 +234,10 @@ fn invitation(message: &Message, at: &Receiving, zones: &Rc<Zones>) -> Received 
 
 /// RFC 5546 §3.2.2.3: a delegator's REQUEST goes to the delegate that it names.
 fn is_handed_on_rightly(message: &Message, at: &Receiving) -> bool {
-    message.organizer_speaks_as(at.originator)
-        || delegates_of(message, at.originator)
-            .iter()
-            .any(|it| at.owner.answers_to(it))
+    let from_organizer = message.organizer_spoken_for(at.originator, at.from);
+    from_organizer.is_some()
+        || delegates(message, at.originator)
+            .is_ok_and(|named| named.iter().any(|it| at.owner.answers_to(it)))
 }
 
 /// RFC 5546 §3.2.4: an ADD to something unknown is answered with a REFRESH.
@@ -190,27 +255,17 @@ fn missing_whole(message: &Message, at: &Receiving) -> Received {
     received
 }
 
+/// A message about an object of its organizer.
 fn from_organizer(
     message: &Message,
     existing: Option<&Calendar>,
     stored: &Object,
     at: &Receiving,
 ) -> Received {
-    let organizer = stored
-        .leading()
-        .and_then(|it| it.get("ORGANIZER"))
-        .and_then(address_of);
-    let same_organizer = match (&organizer, message.organizer()) {
-        (Some(stored), Some(claimed)) => stored.same_user(claimed),
-        _ => false,
-    };
-    // RFC 5546 §6.1.1, §6.1.3: nobody else takes the object over, be it by naming itself or by knowing the UID.
-    if !same_organizer {
-        return Received::refused(foreign(
-            "the Originator is not the organizer of this object",
-        ));
-    }
-    if !message.organizer_speaks_as(at.originator) {
+    if message
+        .organizer_spoken_for(at.originator, at.from)
+        .is_none()
+    {
         // A delegator hands on what the delegate has already.
         return if is_handed_on_rightly(message, at) {
             Received::acknowledged()
@@ -218,9 +273,14 @@ fn from_organizer(
             Received::refused(foreign("the Originator is not the organizer"))
         };
     }
-    if organizer.is_some_and(|organizer| at.owner.answers_to(&organizer)) {
+    let organizer = message.organizer();
+    if organizer.is_some_and(|organizer| at.owner.answers_to(organizer)) {
         return Received::acknowledged();
     }
+    if stored.outgrows_with(message.components()) {
+        return too_large();
+    }
+    let message = &*anchored(message, stored);
     let role = Role::Attendee(at.owner);
     match message.method() {
         Method::Request => match request::merge(stored, message, role) {
@@ -241,31 +301,33 @@ fn from_organizer(
     }
 }
 
+/// An attendee's message to its organizer. Whoever is not invited gets one answer, whether or not there is such a UID
+/// here and whoever organizes it (RFC 5546 §6.1.6).
 fn from_attendee(
     message: &Message,
     existing: Option<&Calendar>,
-    stored: &Object,
+    stored: Option<&Object>,
+    sender: &CalendarAddress,
     at: &Receiving,
 ) -> Received {
-    if !stored
-        .leading()
-        .is_some_and(|leading| at.owner.organizes(leading))
-    {
-        let text = "the recipient is not the organizer of this object";
-        return Received::refused(RequestStatus::INVALID_CALENDAR_USER.with_text(text));
-    }
-    let Some(sender) = message.attendee_speaking_as(at.originator) else {
-        return Received::refused(foreign("the Originator is not an ATTENDEE of the message"));
+    let organized = stored.filter(|object| {
+        let leading = object.leading();
+        leading.is_some_and(|leading| at.owner.organizes(leading))
+    });
+    let known = organized.and_then(|object| Some((object, standing(message, object, sender, at)?)));
+    let Some((stored, standing)) = known else {
+        return Received::refused(foreign(
+            "the recipient organizes nothing of this UID to which the Originator is invited",
+        ));
     };
-    let invited = stored
-        .components()
-        .any(|component| attendee(component, &sender).is_some());
+    if stored.outgrows_with(message.components()) {
+        return too_large();
+    }
+    let message = &*anchored(message, stored);
     match message.method() {
-        Method::Reply => answer(message, existing, stored, &sender, at),
-        // RFC 5546 §6.1.6: only who is invited is told.
-        _ if !invited => Received::refused(foreign("the Originator is not invited")),
+        Method::Reply => answer(message, existing, stored, sender, standing, at),
         Method::Refresh => {
-            let latest = refresh::latest(stored, &sender, at.now);
+            let latest = refresh::latest(stored, sender, at.now);
             Received {
                 outgoing: latest.into_iter().collect(),
                 ..Received::acknowledged()
@@ -279,19 +341,33 @@ fn from_attendee(
     }
 }
 
+/// What the sender is to the object, if that is enough for its message: who is not invited may answer where it is
+/// welcome, and do nothing else.
+fn standing(
+    message: &Message,
+    object: &Object,
+    sender: &CalendarAddress,
+    at: &Receiving,
+) -> Option<Standing> {
+    let known = Standing::of(object, sender);
+    if known == Some(Standing::Invited) || message.method() != Method::Reply {
+        return known.filter(|it| *it == Standing::Invited);
+    }
+    // An agent answers for who is invited. Without ORGANIZER the invitation alone tells what is meant.
+    let is_welcome =
+        at.accept_uninvited && sender.same_user(at.originator) && message.organizer().is_some();
+    known.or(is_welcome.then_some(Standing::Uninvited))
+}
+
 fn answer(
     message: &Message,
     existing: Option<&Calendar>,
     stored: &Object,
     replier: &CalendarAddress,
+    standing: Standing,
     at: &Receiving,
 ) -> Received {
-    let uninvited = if at.accept_uninvited {
-        Uninvited::Accepted
-    } else {
-        Uninvited::Refused
-    };
-    match answer::apply(stored, message, replier, uninvited) {
+    match answer::apply(stored, message, replier, standing, at.owner) {
         Ok(answered) => {
             let outgoing = answered.tell.iter();
             let outgoing = outgoing

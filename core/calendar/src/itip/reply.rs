@@ -1,5 +1,6 @@
 //! An attendee's answer as a message (RFC 5546 §3.2.3, §3.4.3).
 
+use super::delegation::name_delegates;
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
 use super::people::{Owner, PartStat, address_of};
@@ -147,7 +148,8 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
     for name in IDENTIFYING {
         said.properties.extend(component.get(name).cloned());
     }
-    said.push(line);
+    said.push(line.clone());
+    name_delegates(&mut said, component, &line);
     if component.is("VTODO") {
         let percent = component.value("PERCENT-COMPLETE");
         match (answer, percent) {

@@ -1,6 +1,7 @@
 //! Which of two versions of a component is newer (RFC 5546 §2.1.5).
 
-use crate::message::utc;
+use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
+use crate::message::{CLOCK_SKEW, MAX_SEQUENCE, utc};
 use crate::tree::{Component, Property};
 use jiff::Timestamp;
 
@@ -29,18 +30,74 @@ impl Revision {
         Self { sequence, ..own }
     }
 
-    /// Writes it into a component.
+    /// Writes it into a component. A SEQUENCE that has come to its end stays there; then DTSTAMP decides.
     pub(super) fn write(self, component: &mut Component) {
-        component.set(Property::new("SEQUENCE", self.sequence.to_string()));
+        let sequence = self.sequence.min(MAX_SEQUENCE);
+        component.set(Property::new("SEQUENCE", sequence.to_string()));
         if let Some(stamp) = self.stamp {
             component.set(Property::new("DTSTAMP", basic(stamp)));
         }
     }
 }
 
-/// The SEQUENCE that a component states.
+/// The SEQUENCE that a component states; the greatest that there is, where it states a greater one.
 pub(super) fn sequence(component: &Component) -> Option<u64> {
-    component.value("SEQUENCE")?.trim().parse().ok()
+    let digits = component.value("SEQUENCE")?.trim();
+    if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    Some(
+        digits
+            .parse()
+            .map_or(MAX_SEQUENCE, |it: u64| it.min(MAX_SEQUENCE)),
+    )
+}
+
+/// Puts a SEQUENCE into a form that messages may have, for one that a program has written into its own object.
+pub(super) fn mend_sequence(component: &mut Component) {
+    if component.get("SEQUENCE").is_none() {
+        return;
+    }
+    match sequence(component) {
+        Some(number) => component.set(Property::new("SEQUENCE", number.to_string())),
+        None => {
+            component.remove("SEQUENCE");
+        }
+    }
+}
+
+/// Forgets versions of a stored component that cannot be: a SEQUENCE beyond its bounds, a time that is still to come.
+///
+/// No message is taken with such a version, so that whatever wrote it here (a program of the owner's, an import, an
+/// earlier release) would keep every later message out. Without it the next message is the newer one.
+pub(super) fn forget_impossible(component: &mut Component, now: Timestamp) {
+    let latest = now.saturating_add(CLOCK_SKEW).unwrap_or(now);
+    let is_ahead = |stamp: &str| utc(stamp).is_some_and(|it| it > latest);
+    let beyond = |digits: &str| {
+        digits
+            .trim()
+            .parse()
+            .map_or(true, |it: u64| it > MAX_SEQUENCE)
+    };
+    if component.value("SEQUENCE").is_some_and(beyond) {
+        component.remove("SEQUENCE");
+    }
+    if component.value("DTSTAMP").is_some_and(is_ahead) {
+        // A component must have one (RFC 5545 §3.6.1).
+        component.set(Property::new("DTSTAMP", basic(Timestamp::UNIX_EPOCH)));
+    }
+    for line in component
+        .properties
+        .iter_mut()
+        .filter(|it| it.is("ATTENDEE"))
+    {
+        if line.param(REPLY_DTSTAMP).is_some_and(is_ahead) {
+            line.remove_param(REPLY_DTSTAMP);
+        }
+        if line.param(REPLY_SEQUENCE).is_some_and(beyond) {
+            line.remove_param(REPLY_SEQUENCE);
+        }
+    }
 }
 
 /// `20270104T100000Z`

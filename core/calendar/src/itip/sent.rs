@@ -1,6 +1,6 @@
 //! A calendar user has sent a message: its own copy follows.
 
-use super::address::delegates_of;
+use super::delegation::delegates as named_delegates;
 use super::instance::{InstanceKey, recurs};
 use super::object::Object;
 use super::own::Role;
@@ -14,11 +14,17 @@ use super::{
 use crate::message::{Message, Method};
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
+use jiff::Timestamp;
 
 /// Keeps the originator's own copy in step with what it has just sent.
 ///
 /// `existing` is the stored object of the message's UID in the copy of `owner`, who is the originator.
-pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Change {
+pub fn sent(
+    message: &Message,
+    existing: Option<&Calendar>,
+    owner: &Owner,
+    now: Timestamp,
+) -> Change {
     let organizes = message
         .organizer()
         .is_some_and(|organizer| owner.answers_to(organizer));
@@ -27,7 +33,8 @@ pub fn sent(message: &Message, existing: Option<&Calendar>, owner: &Owner) -> Ch
     let zones = both.zones(owner.timezone.clone());
     let stored = existing
         .and_then(|it| Object::of(it, &zones))
-        .filter(|object| object.is_kind(message.kind()));
+        .filter(|object| object.is_kind(message.kind()))
+        .map(|object| object.with_possible_versions(now));
     let anchored = stored.as_ref().map(|stored| anchored(message, stored));
     let message = anchored.as_deref().unwrap_or(message);
     match (message.method(), stored) {
@@ -163,7 +170,9 @@ fn delegates(component: &mut Component, message: &Component, said: &Property) {
 fn handed_on<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for told in message.components() {
         let delegates_it = |line: &Property| {
-            address_of(line).is_some_and(|address| !delegates_of(message, &address).is_empty())
+            address_of(line).is_some_and(|address| {
+                named_delegates(message, &address).is_ok_and(|it| !it.is_empty())
+            })
         };
         let Some(said) = owner.attendees(told).find(|line| delegates_it(line)) else {
             continue;

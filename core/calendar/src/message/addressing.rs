@@ -1,27 +1,65 @@
 //! Who must match what: the table of spec §5, RFC 5546 §1.4.
 
 use super::{Kind, Message, MessageError, Method, Party, Problem};
-use convoke_types::CalendarAddress;
+use convoke_types::{CalendarAddress, Domain};
+
+/// How a message came here, and how far what its sender proved goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Provenance<'a> {
+    /// From another server.
+    Peer {
+        /// The domains that it proved to speak for, each with those below it. Empty where nothing was proven, or no more
+        /// than the Originator's own domain.
+        proven: &'a [Domain],
+    },
+    /// From one of our own people, who has logged in.
+    Submission,
+}
+
+impl Provenance<'_> {
+    /// Whether what was proven of `agent` holds for `principal` too: both are of one domain, or lie within one that was
+    /// proven.
+    ///
+    /// RFC 5546 §6.1.1: SENT-BY is the sender's own claim. It counts where one server answers for both.
+    fn covers_both(&self, agent: &CalendarAddress, principal: &CalendarAddress) -> bool {
+        let (Ok(agent), Ok(principal)) = (agent.domain(), principal.domain()) else {
+            return false;
+        };
+        let proven: &[Domain] = match self {
+            Self::Peer { proven } => proven,
+            Self::Submission => &[],
+        };
+        agent == principal
+            || proven
+                .iter()
+                .any(|domain| agent.is_within(domain) && principal.is_within(domain))
+    }
+}
 
 impl Message {
-    /// Whether `originator` may send this message.
+    /// Whether `originator` may send this message, and for whom it speaks.
     ///
-    /// Besides the ORGANIZER, or an ATTENDEE, that is who acts for it by SENT-BY in the same domain (its server
-    /// vouches for both), and for a REQUEST an attendee who delegates (RFC 5546 §3.2.2.3).
-    pub fn check_originator(&self, originator: &CalendarAddress) -> Result<(), MessageError> {
-        let fine = if self.is_from_organizer() {
-            self.organizer_speaks_as(originator) || self.is_delegation_by(originator)
+    /// Besides the ORGANIZER, or an ATTENDEE, that is who acts for it by SENT-BY within the same proven domain. One of
+    /// our own people may also hand a REQUEST on to whom it delegates (RFC 5546 §3.2.2.3): who has logged in is known,
+    /// while nothing shows that what a stranger forwards comes from its ORGANIZER.
+    pub fn check_originator(
+        &self,
+        originator: &CalendarAddress,
+        from: Provenance,
+    ) -> Result<CalendarAddress, MessageError> {
+        let (principal, expected) = if self.is_from_organizer() {
+            let organizer = self.organizer_spoken_for(originator, from).cloned();
+            let delegator = || {
+                let may = matches!(from, Provenance::Submission);
+                (may && self.is_delegation_by(originator)).then(|| originator.clone())
+            };
+            (organizer.or_else(delegator), "its ORGANIZER")
         } else {
-            self.attendee_speaking_as(originator).is_some()
-        };
-        let expected = if self.is_from_organizer() {
-            "its ORGANIZER"
-        } else {
-            "one of its ATTENDEEs"
+            let attendee = self.attendee_spoken_for(originator, from);
+            (attendee, "one of its ATTENDEEs")
         };
         let method = self.method;
-        fine.then_some(())
-            .ok_or_else(|| Problem::Originator { method, expected }.into())
+        principal.ok_or_else(|| Problem::Originator { method, expected }.into())
     }
 
     /// Whether the METHOD addresses `recipient`.
@@ -55,17 +93,23 @@ impl Message {
         self.method.is_from_organizer()
     }
 
-    /// Whether `originator` is the ORGANIZER or acts for it.
-    pub(crate) fn organizer_speaks_as(&self, originator: &CalendarAddress) -> bool {
-        self.organizer
-            .as_ref()
-            .is_some_and(|party| party.speaks_as(originator))
+    /// The ORGANIZER, if `originator` is it or acts for it.
+    pub(crate) fn organizer_spoken_for(
+        &self,
+        originator: &CalendarAddress,
+        from: Provenance,
+    ) -> Option<&CalendarAddress> {
+        let party = self.organizer.as_ref();
+        party
+            .filter(|party| party.speaks_as(originator, from))
+            .map(|party| &party.address)
     }
 
     /// The ATTENDEE as whom `originator` sends: itself, or the one it is SENT-BY for.
-    pub(crate) fn attendee_speaking_as(
+    pub(crate) fn attendee_spoken_for(
         &self,
         originator: &CalendarAddress,
+        from: Provenance,
     ) -> Option<CalendarAddress> {
         let properties = || {
             self.components()
@@ -78,7 +122,7 @@ impl Message {
         own.cloned().or_else(|| {
             let mut parties = properties().filter_map(Party::read);
             parties
-                .find(|party| party.speaks_as(originator))
+                .find(|party| party.speaks_as(originator, from))
                 .map(|party| party.address)
         })
     }
@@ -110,16 +154,14 @@ impl Party {
         })
     }
 
-    fn speaks_as(&self, originator: &CalendarAddress) -> bool {
+    fn speaks_as(&self, originator: &CalendarAddress, from: Provenance) -> bool {
         if self.address.same_user(originator) {
             return true;
         }
-        // RFC 5546 §6.1.1: SENT-BY is the sender's own claim. It counts where one domain answers for both.
         let acts = self
             .sent_by
             .as_ref()
             .is_some_and(|agent| agent.same_user(originator));
-        acts && originator.domain().is_ok()
-            && originator.domain().ok() == self.address.domain().ok()
+        acts && from.covers_both(originator, &self.address)
     }
 }

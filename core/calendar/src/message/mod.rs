@@ -26,6 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use addressing::Provenance;
 pub use error::MessageError;
 pub use extent::Attachments;
 pub use method::{Kind, Method};
@@ -38,8 +39,15 @@ use crate::itip::InstanceKey;
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use convoke_types::{CalendarAddress, TimeRange, Uid};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use std::collections::HashSet;
+
+/// The greatest SEQUENCE (RFC 5545 §3.8.7.4: an integer, which §3.3.8 lets be no greater).
+pub const MAX_SEQUENCE: u64 = i32::MAX as u64;
+
+/// How far the clock of another server may be ahead of ours: as far as that of a signer (RFC 6376 §5.2, see
+/// `convoke_ischedule::dkim`).
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The most components (one and its overridden instances) in a message.
 pub const MAX_COMPONENTS: usize = 10_000;
@@ -112,6 +120,19 @@ impl Message {
             dtstamp,
             range,
         })
+    }
+
+    /// Whether it may have been written by now: no DTSTAMP is further ahead than [`CLOCK_SKEW`]. Else it would count as
+    /// newer than whatever its organizer says until then.
+    pub fn check_written_by(&self, now: Timestamp) -> Result<(), MessageError> {
+        let latest = now.saturating_add(CLOCK_SKEW).unwrap_or(now);
+        if self.dtstamp <= latest {
+            return Ok(());
+        }
+        let mut stamps = self.components().filter_map(|it| it.value("DTSTAMP"));
+        let ahead = stamps.find(|it| utc(it).is_some_and(|stamp| stamp > latest));
+        let expected = "a time that has come, by the clock here";
+        Err(wrong_date(self.kind, "DTSTAMP", ahead.unwrap_or_default(), expected).into())
     }
 
     /// What it asks for.
@@ -368,14 +389,14 @@ fn revision(
     let mut newest = (0, Timestamp::MIN);
     for component in components {
         if let Some(value) = component.value("SEQUENCE") {
-            let sequence = value.trim().parse().ok();
             // RFC 5546 §3.2.4: an ADD's is greater than 0.
-            let fine = sequence.filter(|&number| method != Method::Add || number > 0);
-            let sequence: u64 = fine.ok_or_else(|| Problem::Value {
+            let least = u64::from(method == Method::Add);
+            let sequence = sequence_of(value).filter(|&number| number >= least);
+            let sequence = sequence.ok_or_else(|| Problem::Value {
                 component: kind,
                 property: "SEQUENCE",
                 value: excerpt(value),
-                expected: "a number that the organizer has counted up",
+                expected: "a number that the organizer has counted up, at most 2147483647",
             })?;
             newest.0 = newest.0.max(sequence);
         }
@@ -384,6 +405,13 @@ fn revision(
         newest.1 = newest.1.max(stamp);
     }
     Ok(newest)
+}
+
+/// Digits and nothing else, within bounds: what programs read in different ways would be a version for some only.
+fn sequence_of(value: &str) -> Option<u64> {
+    let number: u64 = value.parse().ok()?;
+    let is_plain = value.bytes().all(|it| it.is_ascii_digit());
+    (is_plain && number <= MAX_SEQUENCE).then_some(number)
 }
 
 const UTC: &str = "a UTC time such as 20270104T100000Z";

@@ -35,7 +35,8 @@ const EVENT: &[Row] = &[
     ("ATTENDEE",         [Many, Many, Any,  Any,  Many, Any,  Many]),
     ("DTSTAMP",          [One,  One,  One,  One,  One,  One,  One ]),
     ("DTSTART",          [One,  Opt,  One,  Opt,  No,   One,  Opt ]),
-    ("ORGANIZER",        [One,  One,  One,  One,  One,  One,  One ]),
+    // REPLY: the RFC says 1, Exchange leaves it out: the invitation tells then.
+    ("ORGANIZER",        [One,  Opt,  One,  One,  One,  One,  One ]),
     // ADD, CANCEL, COUNTER, DECLINECOUNTER: the RFC says 1; Cyrus sends none, which is read as 0 or "as known".
     ("SEQUENCE",         [Opt,  Opt,  Opt,  Opt,  No,   Opt,  Opt ]),
     // REQUEST, ADD, COUNTER: the RFC says 1 that may be empty; many leave it out then.

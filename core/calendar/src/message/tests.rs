@@ -1,6 +1,6 @@
 mod dates;
 
-use super::{Kind, Message, Method, Problem};
+use super::{Kind, Message, Method, Problem, Provenance};
 use crate::tree::{Calendar, Limits};
 use convoke_types::{CalendarAddress, RequestStatus};
 
@@ -365,9 +365,41 @@ fn values_that_scheduling_works_with_are_checked() {
             date,
             "DTEND",
         ),
-        ("DTSTART:20270104T100000Z\nSEQUENCE:-1", wrong, "SEQUENCE"),
     ] {
         refused(with("REQUEST", "VEVENT", more), code, words);
+    }
+    for number in [
+        "-1",
+        "+1",
+        "",
+        " ",
+        "1 ",
+        " 1",
+        "1.0",
+        "0x1",
+        "one",
+        "2147483648",
+        "18446744073709551615",
+        "99999999999999999999999",
+        "\u{661}",
+    ] {
+        let head = EVENT.replace("\n    ", "\r\n");
+        let octets = format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n{head}\r\n\
+             DTSTART:20270104\r\nSEQUENCE:{number}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        );
+        let read = Message::read(Calendar::parse(octets.as_bytes(), &Limits::default()).unwrap());
+        refused(read, wrong, "SEQUENCE");
+    }
+    for number in ["0", "007", "2147483647"] {
+        assert!(
+            with(
+                "REQUEST",
+                "VEVENT",
+                &format!("DTSTART:20270104\nSEQUENCE:{number}")
+            )
+            .is_ok()
+        );
     }
     refused(
         with("ADD", "VEVENT", "DTSTART:20270104\nSEQUENCE:0"),
@@ -404,7 +436,7 @@ fn originator_and_recipient_match_what_the_method_says() {
         let message = with(method, kind, more).unwrap();
         for who in ['a', 'b', 'x'] {
             let (from, to) = (
-                message.check_originator(&address(who)),
+                message.check_originator(&address(who), Provenance::Peer { proven: &[] }),
                 message.check_recipient(&address(who)),
             );
             assert_eq!(from.is_ok(), who == originator, "{method} from {who}");
@@ -465,4 +497,17 @@ fn every_problem_has_a_sentence_and_a_status() {
         let error = super::MessageError::from(problem);
         assert!(!error.to_string().is_empty() && error.status().is_failure());
     }
+}
+
+#[test]
+fn a_message_is_not_of_the_future() {
+    let message = with("REQUEST", "VEVENT", "DTSTART:20270104T100000Z").unwrap();
+    let check = |now: &str| message.check_written_by(now.parse().unwrap());
+    assert!(check("2026-12-01T10:00:00Z").is_ok());
+    assert!(check("2026-12-01T09:55:00Z").is_ok());
+    let error = check("2026-12-01T09:54:59Z").unwrap_err();
+    assert!(
+        error.to_string().contains("DTSTAMP is `20261201T100000Z`"),
+        "{error}"
+    );
 }

@@ -3,8 +3,8 @@
 use super::{Bounds, Envelope, Home, Outcome, Weight, indexing};
 use crate::labour::{self, Effort, Labour, TooMuch};
 use convoke_calendar::{
-    itip::{self, Change, Owner, Receiving},
-    message::Message,
+    itip::{self, Anomaly, Change, Outgoing, Owner, Receiving},
+    message::{Message, Method},
     tree::{Calendar, Limits},
 };
 use convoke_sdk::{
@@ -12,6 +12,7 @@ use convoke_sdk::{
     Uninvited,
 };
 use convoke_types::{CalendarAddress, RequestStatus, Uid};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// How often another writer may win before we give up; each round somebody makes progress.
@@ -51,6 +52,7 @@ pub(super) async fn receive(
     let at = Receiving {
         owner: &owner,
         originator: envelope.originator,
+        from: envelope.from,
         now: envelope.now,
         accept_uninvited: uninvited == Some(Uninvited::Accept),
     };
@@ -83,6 +85,9 @@ pub(super) async fn receive(
             return Ok(RequestStatus::SERVICE_UNAVAILABLE.with_text(text).into());
         }
     };
+    if let Some(anomaly) = &received.anomaly {
+        log(anomaly, message, recipient);
+    }
     if received.keep {
         let kept = whole.about(&instance(message)).within(bounds.room);
         match home.store.keep(&home.user.id, &kept).await {
@@ -104,6 +109,64 @@ pub(super) async fn receive(
     })
 }
 
+/// Tells the administrator what the sender is not told.
+fn log(anomaly: &Anomaly, message: &Message, recipient: &CalendarAddress) {
+    let shown = |address: Option<&CalendarAddress>| match address {
+        Some(address) => address.to_string(),
+        None => "nobody".to_owned(),
+    };
+    let calls_off = matches!(message.method(), Method::Cancel | Method::DeclineCounter);
+    let (uid, method) = (message.uid(), message.method());
+    let organizer = shown(message.organizer());
+    match anomaly {
+        Anomaly::UidTaken { organizer: holder } if !calls_off => tracing::warn!(
+            event = "uid-taken",
+            %recipient,
+            %uid,
+            %method,
+            organizer,
+            holder = shown(holder.as_ref()),
+            "refused: the recipient has something else of that UID"
+        ),
+        Anomaly::UidTaken { organizer: holder } => tracing::info!(
+            event = "cancel-ignored",
+            %recipient,
+            %uid,
+            %method,
+            organizer,
+            holder = shown(holder.as_ref()),
+            "acknowledged and ignored: what the recipient has of that UID is not this organizer's"
+        ),
+        _ => tracing::info!(
+            event = "cancel-ignored",
+            %recipient,
+            %uid,
+            %method,
+            organizer,
+            "acknowledged and ignored: the recipient has nothing of that UID"
+        ),
+    }
+}
+
+/// Makes what a delegator hands on of its own copy.
+pub(super) async fn handed_on(
+    home: &Home,
+    uid: &Uid,
+    delegate: &CalendarAddress,
+    bounds: &Bounds,
+) -> Result<Option<Outgoing>, Error> {
+    let addresses = home.addresses();
+    let owner = Owner {
+        addresses: &addresses,
+        timezone: home.timezone(),
+    };
+    let Some(stored) = home.store.get(&home.user.id, uid).await? else {
+        return Ok(None);
+    };
+    let existing = readable(&stored, &bounds.limits)?;
+    Ok(itip::handed_on(&existing, &owner, delegate))
+}
+
 /// Which instances a message is about, as long as a digest at most.
 fn instance(message: &Message) -> String {
     let names = message.instance_names();
@@ -121,6 +184,7 @@ pub(super) async fn sent(
     bounds: &Bounds,
     labour: &Labour,
 ) -> Result<(), Error> {
+    let now = Timestamp::now();
     let addresses = home.addresses();
     let owner = Owner {
         addresses: &addresses,
@@ -135,7 +199,7 @@ pub(super) async fn sent(
         weight: Weight::of(message, &message.calendar().write()),
         effort: None,
     };
-    let updated = updating.update(|existing| (itip::sent(message, existing, &owner), ()));
+    let updated = updating.update(|existing| (itip::sent(message, existing, &owner, now), ()));
     updated.await.map_err(|stopped| match stopped {
         Stopped::Failed(error) => error,
         Stopped::TooMuch => Error::unavailable("the message takes too much work"),

@@ -24,12 +24,12 @@ use crate::{
 };
 use convoke_calendar::{
     itip::Outgoing,
-    message::{Kind, Message},
+    message::{Kind, Message, Provenance},
     tree::Limits,
 };
 use convoke_ischedule::{CalendarData, Recipient, RecipientResponse};
 use convoke_sdk::{AccessRequest, CalendarUser, Error, Proof};
-use convoke_types::{CalendarAddress, RequestStatus};
+use convoke_types::{CalendarAddress, RequestStatus, Uid};
 use jiff::{Timestamp, tz::TimeZone};
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ pub struct Envelope<'a> {
     pub data: &'a [u8],
     /// Who sends it.
     pub originator: &'a CalendarAddress,
+    /// How it came, and for which domains its sender speaks.
+    pub from: Provenance<'a>,
     /// What the peer proved.
     pub proofs: &'a [Proof],
     /// As whom it is counted.
@@ -319,6 +321,20 @@ impl Delivery {
             }
         };
         Origin::of(originator, &proofs).ask(kept).await
+    }
+
+    /// What a delegator of ours hands on to one of its delegates: what the organizer has told it. `None` if its calendar
+    /// holds nothing of that UID which it has delegated to them.
+    pub async fn handed_on(
+        &self,
+        uid: &Uid,
+        delegator: &CalendarAddress,
+        delegate: &CalendarAddress,
+    ) -> Result<Option<Outgoing>, Error> {
+        match self.home(delegator).await? {
+            Some(home) => merge::handed_on(&home, uid, delegate, &self.bounds()).await,
+            None => Ok(None),
+        }
     }
 }
 

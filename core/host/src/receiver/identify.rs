@@ -36,6 +36,21 @@ impl VerifiedPeer {
         &self.counted
     }
 
+    /// The domains for which it speaks with all those below them. A signature whose key is for its own domain alone
+    /// (`t=s`) adds none, nor does a single label: they cover the Originator's, see `identify`.
+    pub fn domains(&self) -> Vec<Domain> {
+        let proven = self.proofs.iter().filter_map(|proof| match proof {
+            Proof::Mtls(domain) => Some(domain),
+            Proof::Dkim(_) | Proof::Submission(_) => None,
+        });
+        let signed = self.signed.iter().filter(|it| !it.is_strict());
+        proven
+            .chain(signed.map(Verified::domain))
+            .filter(|domain| domain.parent().is_some())
+            .cloned()
+            .collect()
+    }
+
     /// Its signature, if it signed the message.
     pub fn signed(&self) -> Option<&Verified> {
         self.signed.as_ref()

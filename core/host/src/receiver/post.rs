@@ -17,7 +17,7 @@ use crate::{
 };
 use bytes::Bytes;
 use convoke_calendar::{
-    message::{Kind, Message, Method},
+    message::{Kind, Message, Method, Provenance},
     recurrence::RecurrenceError,
     tree::{Calendar, Component},
     zone::unknown_names,
@@ -26,7 +26,7 @@ use convoke_ischedule::{
     ContentType, ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders,
     ScheduleResponse,
 };
-use convoke_types::RequestStatus;
+use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
@@ -168,7 +168,10 @@ async fn process(
     }
     let posted = &*posted;
     let Posted { headers, body, .. } = posted;
-    let message = parse(node, posted).await?;
+    let proven = peer.domains();
+    let from = Provenance::Peer { proven: &proven };
+    let message = parse(node, posted, from, now).await?;
+    refuse_for_ours(node, &message, &headers.originator, from).await?;
     let _turn = if message.repeats_within_a_day() {
         node.gate.long_turn(turn).await?
     } else {
@@ -178,6 +181,7 @@ async fn process(
         message: &message,
         data: body,
         originator: &headers.originator,
+        from,
         proofs: peer.proofs(),
         peer: peer.counted(),
         now,
@@ -206,14 +210,24 @@ async fn process(
 }
 
 /// The body as a message that fits its header and our capabilities.
-pub(crate) async fn parse(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+pub(crate) async fn parse(
+    node: &Node,
+    posted: &Posted,
+    from: Provenance<'_>,
+    now: Timestamp,
+) -> Result<Message, Refusal> {
     let labour = &node.lasting.labour;
     labour
-        .done(posted.body.len(), || read_message(node, posted))
+        .done(posted.body.len(), || read_message(node, posted, from, now))
         .await
 }
 
-fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
+fn read_message(
+    node: &Node,
+    posted: &Posted,
+    from: Provenance<'_>,
+    now: Timestamp,
+) -> Result<Message, Refusal> {
     let RequestHeaders {
         originator,
         recipients,
@@ -244,6 +258,9 @@ fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
     if message.attendees().len() > most {
         return Err(too_many());
     }
+    message
+        .check_written_by(now)
+        .map_err(|error| invalid(error.in_source(&posted.body).status().to_string()))?;
     check_content_type(content, &message).map_err(invalid)?;
     // Spec §5: what is asked is answered in the answer to the POST.
     if (message.kind(), message.method()) == (Kind::FreeBusy, Method::Reply) {
@@ -251,7 +268,7 @@ fn read_message(node: &Node, posted: &Posted) -> Result<Message, Refusal> {
         return Err(invalid(text.to_owned()));
     }
     message
-        .check_originator(originator)
+        .check_originator(originator, from)
         .map_err(|error| Refusal::new(ErrorElement::OriginatorInvalid, error.to_string()))?;
     check_recipients(&message, recipients)?;
     check_limits(node, &message, posted.body.len())?;
@@ -269,6 +286,26 @@ fn check_content_type(content: &ContentType, message: &Message) -> Result<(), St
     Err(format!(
         "the Content-Type says `{content}`, the body is a {method} of a {component}"
     ))
+}
+
+/// Spec §9: whatever another server proved, it speaks for none of our own people, be it by SENT-BY.
+async fn refuse_for_ours(
+    node: &Node,
+    message: &Message,
+    originator: &CalendarAddress,
+    from: Provenance<'_>,
+) -> Result<(), Refusal> {
+    let invalid = |text: String| Refusal::new(ErrorElement::OriginatorInvalid, text);
+    let principal = message
+        .check_originator(originator, from)
+        .map_err(|error| invalid(error.to_string()))?;
+    // A store that cannot be asked has the last word when it can.
+    if node.delivery.is_ours(&principal).await.unwrap_or(true) {
+        return Err(invalid(format!(
+            "{principal} is one of this server's own people; no other server sends for them"
+        )));
+    }
+    Ok(())
 }
 
 fn check_recipients(message: &Message, recipients: &[Recipient]) -> Result<(), Refusal> {

@@ -123,7 +123,8 @@ impl Node {
             .use_settings(settings(&self.config, &self.dns)?)?)
     }
 
-    /// Sends a message on behalf of one of our users, later than the answer that caused it.
+    /// Sends a message on behalf of one of our users, later than the answer that caused it. It was made of the user's own
+    /// copy, which therefore stays as it is: the message may hold a part of it only.
     pub(crate) fn send_in_background(self: &Arc<Self>, mut outgoing: Outgoing) {
         let background = &self.lasting.background;
         let Some(under_way) = background.begin(&mut outgoing, &self.config) else {
@@ -138,7 +139,7 @@ impl Node {
                 recipients,
             } = outgoing;
             let recipients: Vec<Recipient> = recipients.into_iter().map(Recipient::new).collect();
-            for response in submission::dispatch(&node, &message, &originator, &recipients).await {
+            for response in submission::send_out(&node, &message, &originator, &recipients).await {
                 tracing::info!(%originator, recipient = response.recipient, uid = %message.uid(), "answered: {}", response.status);
             }
         });

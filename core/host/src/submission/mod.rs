@@ -6,6 +6,7 @@
 
 pub(crate) mod attempts;
 pub mod auth;
+mod delegate;
 mod passwords;
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 use auth::{Denied, Submitter};
 use convoke_calendar::{
     itip,
-    message::{Kind, Message},
+    message::{Kind, Message, Method as Itip, Provenance},
 };
 use convoke_ischedule::{
     ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse, WELL_KNOWN,
@@ -80,7 +81,8 @@ async fn submit(
         let text = format!("{submitter} may not act as {originator}");
         return Err(refused(&Refusal::new(ErrorElement::OriginatorDenied, text)));
     }
-    let message = (post::parse(node, &posted).await).map_err(|refusal| refused(&refusal))?;
+    let parsed = post::parse(node, &posted, Provenance::Submission, Timestamp::now());
+    let message = (parsed.await).map_err(|refusal| refused(&refusal))?;
     let recipients = &posted.headers.recipients;
     Ok(ScheduleResponse {
         responses: dispatch(node, &message, originator, recipients).await,
@@ -113,17 +115,40 @@ pub(crate) async fn dispatch(
     originator: &CalendarAddress,
     recipients: &[Recipient],
 ) -> Vec<RecipientResponse> {
+    let all = |status: RequestStatus| {
+        let responses = recipients.iter();
+        responses
+            .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
+            .collect()
+    };
+    let delegates = match itip::delegates(message, originator) {
+        Ok(delegates) => delegates,
+        Err(status) => return all(status),
+    };
     if message.kind() != Kind::FreeBusy
         && let Err(error) = node.delivery.keep_own_copy(message, originator).await
     {
         tracing::warn!(originator = %originator, uid = %message.uid(), "nothing is sent, as the own copy cannot be kept: {error}");
-        let status = RequestStatus::SERVICE_UNAVAILABLE
-            .with_text("The originator's own calendar cannot be written");
-        return recipients
-            .iter()
-            .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
-            .collect();
+        let text = "The originator's own calendar cannot be written";
+        return all(RequestStatus::SERVICE_UNAVAILABLE.with_text(text));
     }
+    if !delegates.is_empty() && message.method() == Itip::Request {
+        return delegate::hand_on_to(node, message, originator, &delegates, recipients).await;
+    }
+    let mut responses = send_out(node, message, originator, recipients).await;
+    if !delegates.is_empty() {
+        delegate::tell(node, message, originator, &delegates, &mut responses).await;
+    }
+    responses
+}
+
+/// Sends a message on behalf of one of our users, whose own copy knows it already.
+pub(crate) async fn send_out(
+    node: &Arc<Node>,
+    message: &Message,
+    originator: &CalendarAddress,
+    recipients: &[Recipient],
+) -> Vec<RecipientResponse> {
     let message = &itip::for_sending(message);
     let data = message.calendar().write();
     let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
@@ -141,6 +166,7 @@ pub(crate) async fn dispatch(
         message,
         data: &data,
         originator,
+        from: Provenance::Submission,
         proofs: &proofs,
         peer: &peer,
         now: Timestamp::now(),

@@ -328,6 +328,11 @@ impl Verified {
         }
     }
 
+    /// Whether the key is for its own domain alone (`t=s`).
+    pub const fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// The signature itself.
     pub fn signature(&self) -> &Signature {
         &self.signature

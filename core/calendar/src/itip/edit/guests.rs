@@ -4,6 +4,7 @@ use super::delivery::is_owed;
 use crate::itip::address::is_served;
 use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
+use crate::itip::own::{UNINVITED, is_uninvited};
 use crate::itip::people::{address_of, person};
 use crate::itip::request::is_cancelled;
 use crate::tree::Property;
@@ -20,12 +21,13 @@ pub(super) struct Guests<'o> {
 }
 
 impl<'o> Guests<'o> {
-    /// Everybody whom the server schedules, and the parts that take place and that they are invited to.
+    /// Everybody whom the server schedules (who came uninvited is nobody's guest yet), and the parts that take place and that they are invited to.
     pub(super) fn of(object: Option<&'o Object>) -> Self {
         let mut invited: HashMap<String, Vec<_>> = HashMap::new();
         let parts = object.into_iter().flat_map(Object::parts);
         for (part, component) in parts.filter(|(_, component)| !is_cancelled(component)) {
-            for line in component.all("ATTENDEE").filter(|line| is_served(line)) {
+            let lines = component.all("ATTENDEE");
+            for line in lines.filter(|line| is_served(line) && !is_uninvited(line)) {
                 let parts = invited.entry(person(line)).or_default();
                 parts.push((part.clone(), line));
             }
@@ -63,6 +65,24 @@ impl<'o> Guests<'o> {
     fn lines(&self, guest: &CalendarAddress) -> &[(Part, &'o Property)] {
         let name = guest.as_str().to_ascii_lowercase();
         self.invited.get(&name).unwrap_or(&self.nobody)
+    }
+}
+
+/// Who came on the list uninvited becomes a guest as the organizer edits the meeting with them on it. As long as the
+/// edit changes nothing for others they stay what they are, also where a program has lost what was noted on their lines.
+pub(super) fn take_in_uninvited(old: Option<&Object>, new: &mut Object, is_edited: bool) {
+    let lines = old.into_iter().flat_map(Object::components);
+    let lines = lines.flat_map(|component| component.all("ATTENDEE"));
+    let waiting: HashSet<String> = lines.filter(|it| is_uninvited(it)).map(person).collect();
+    for component in new.components_mut() {
+        let lines = component.properties.iter_mut();
+        for line in lines.filter(|line| line.is("ATTENDEE")) {
+            if is_edited {
+                line.remove_param(UNINVITED);
+            } else if !waiting.is_empty() && waiting.contains(&person(line)) {
+                line.set_param(UNINVITED, "TRUE");
+            }
+        }
     }
 }
 

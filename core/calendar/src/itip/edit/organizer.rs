@@ -1,6 +1,6 @@
 //! The organizer's edits: REQUEST, ADD and CANCEL to whom they concern (RFC 6638 §3.2.1).
 
-use super::guests::{Guests, Part, everybody};
+use super::guests::{Guests, Part, everybody, take_in_uninvited};
 use super::letters::{Letters, name_guest};
 use super::news::{News, count_up};
 use super::{Edit, Edited, delivery::is_owed, stored};
@@ -48,6 +48,7 @@ pub(super) fn edited(
     let guests = everybody(old.as_ref(), new.as_ref(), owner.addresses);
     let before_edit = Guests::of(old.as_ref());
     if let Some(new) = &mut new {
+        take_in_uninvited(old.as_ref(), new, !news.changed.is_empty());
         count_up(old.as_ref(), new, &news, owner.addresses, now);
         if let Some(old) = &old {
             let parts: Vec<_> = {

@@ -144,23 +144,25 @@ fn a_delegator_may_go_on_hearing_of_it() {
         noted("DELEGATED", LATER)
     )).replace(
         "END:VEVENT",
-        "ATTENDEE;PARTSTAT=NEEDS-ACTION;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net\nEND:VEVENT",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net\nEND:VEVENT",
     ));
 }
 
 #[test]
-fn who_comes_uninvited_and_is_welcome_is_told_so() {
-    let crash = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261205T100000Z\nORGANIZER:mailto:a@example.com
-        ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.net\nEND:VEVENT";
-    let received = apply("REPLY", crash).accepting_uninvited().to(SERIES);
-    received.sends(
-        "mailto:x@example.net",
-        "REQUEST",
-        &SERIES
-            .replace("20261201T100000Z", "20270101T000000Z")
-            .replace(
-                "END:VEVENT",
-                "ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.net\nEND:VEVENT",
-            ),
-    );
+fn who_is_invited_once_is_not_by_that_invited_to_the_series() {
+    let once = moved("20270111", "").replace("b@", "d@");
+    let answers = |id: &str| {
+        let said = answer(id, LATER, "ACCEPTED").replace("b@", "d@");
+        apply("REPLY", &said).to(&format!("{SERIES}\n{once}"))
+    };
+    answers("").refuses_with(&RequestStatus::NO_AUTHORITY);
+    answers("RECURRENCE-ID:20270118T100000Z").refuses_with(&RequestStatus::NO_AUTHORITY);
+    answers("RECURRENCE-ID:20270111T100000Z").received();
+    // Bob is on the list of the series, but not of that instance any more.
+    apply(
+        "REPLY",
+        &answer("RECURRENCE-ID:20270111T100000Z", LATER, "ACCEPTED"),
+    )
+    .to(&format!("{SERIES}\n{once}"))
+    .refuses_with(&RequestStatus::NO_AUTHORITY);
 }

@@ -25,7 +25,7 @@ fn proposals_are_kept_for_the_person() {
         DTSTART:20270104T120000Z\nORGANIZER:mailto:a@example.com
         ATTENDEE:mailto:b@example.com\nEND:VEVENT";
     apply("COUNTER", proposal).to(EVENT).keeps_for_the_person();
-    apply("COUNTER", proposal).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
+    apply("COUNTER", proposal).refuses_with(&RequestStatus::NO_AUTHORITY);
     apply("COUNTER", &proposal.replace("mailto:b@", "mailto:x@"))
         .to(EVENT)
         .refuses_with(&RequestStatus::NO_AUTHORITY);
@@ -52,7 +52,7 @@ fn the_latest_version_goes_to_who_is_invited_without_what_is_private() {
     apply("REFRESH", &question.replace("mailto:b@", "mailto:x@"))
         .to(EVENT)
         .refuses_with(&RequestStatus::NO_AUTHORITY);
-    apply("REFRESH", question).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
+    apply("REFRESH", question).refuses_with(&RequestStatus::NO_AUTHORITY);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{ALICE, BOB, CARL, address, assert_outgoing, assert_same, calendar, now, owner};
 use crate::itip::{Change, Edited, Receiving, edit, receive};
+use crate::message::Provenance;
 
 /// One weekly meeting as Alice, its organizer, keeps it.
 const MEETING: &str = "
@@ -197,6 +198,7 @@ fn who_leaves_the_series_may_stay_in_one_instance() {
         let at = Receiving {
             owner: &owner(&addresses),
             originator: &outgoing.originator,
+            from: Provenance::Peer { proven: &[] },
             now: now(),
             accept_uninvited: false,
         };

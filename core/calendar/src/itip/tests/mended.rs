@@ -119,7 +119,8 @@ fn the_same_object_again_is_no_news() {
     };
     // The own copy follows what was sent, and is what was sent already.
     for told in &first.outgoing {
-        if let Change::Store(followed) = sent(&told.message, Some(&stored), &owner(&alices)) {
+        if let Change::Store(followed) = sent(&told.message, Some(&stored), &owner(&alices), now())
+        {
             stored = followed;
         }
     }

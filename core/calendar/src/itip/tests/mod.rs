@@ -4,8 +4,10 @@
 
 mod add;
 mod answers;
+mod authority;
 mod cancel;
 mod counter;
+mod delegation;
 mod edits;
 mod mended;
 mod persons;
@@ -19,9 +21,9 @@ mod zones;
 
 use super::{Change, Outgoing, Owner, Received, Receiving, receive};
 use crate::itip::object::same;
-use crate::message::Message;
+use crate::message::{Message, Provenance};
 use crate::tree::{Calendar, Limits};
-use convoke_types::{CalendarAddress, RequestStatus};
+use convoke_types::{CalendarAddress, Domain, RequestStatus};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// The organizer of nearly all tests.
@@ -46,6 +48,7 @@ pub(super) fn apply(method: &str, components: &str) -> Arriving {
         message,
         originator: originator.unwrap(),
         owner: owner.unwrap_or_else(|| address(ALICE)),
+        proven: Some(Vec::new()),
         accept_uninvited: false,
         existing: None,
     }
@@ -56,6 +59,8 @@ pub(super) struct Arriving {
     message: Message,
     originator: CalendarAddress,
     owner: CalendarAddress,
+    /// The domains that another server has proven; `None` where one of our own has submitted it.
+    proven: Option<Vec<Domain>>,
     accept_uninvited: bool,
     existing: Option<Calendar>,
 }
@@ -64,6 +69,19 @@ impl Arriving {
     /// Sent by somebody else than the message says.
     pub(super) fn by(mut self, originator: &str) -> Self {
         self.originator = address(originator);
+        self
+    }
+
+    /// The server that sends it has proven these domains.
+    pub(super) fn proving(mut self, domains: &[&str]) -> Self {
+        let domains = domains.iter().map(|it| Domain::new(it).unwrap());
+        self.proven = Some(domains.collect());
+        self
+    }
+
+    /// One of our own people has submitted it.
+    pub(super) fn submitted(mut self) -> Self {
+        self.proven = None;
         self
     }
 
@@ -91,6 +109,10 @@ impl Arriving {
         let at = Receiving {
             owner: &owner,
             originator: &self.originator,
+            from: match &self.proven {
+                Some(proven) => Provenance::Peer { proven },
+                None => Provenance::Submission,
+            },
             now: now(),
             accept_uninvited: self.accept_uninvited,
         };

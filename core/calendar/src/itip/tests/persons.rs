@@ -3,7 +3,7 @@
 use super::{ALICE, address, assert_same, calendar, now, owner};
 use crate::freebusy;
 use crate::itip::{Change, Outgoing, Owner, PartStat, Receiving, edit, receive, reply, sent};
-use crate::message::Message;
+use crate::message::{Message, Provenance};
 use crate::tree::{Calendar, Limits};
 use convoke_types::{CalendarAddress, TimeRange};
 
@@ -36,6 +36,7 @@ fn arrives(method: &str, components: &str, existing: &Calendar) -> Calendar {
     let at = Receiving {
         owner: &owner(&addresses),
         originator: &originator,
+        from: Provenance::Peer { proven: &[] },
         now: now(),
         accept_uninvited: false,
     };
@@ -143,7 +144,7 @@ fn told(outgoing: &[Outgoing]) -> Vec<String> {
 fn followed(outgoing: &[Outgoing], existing: &str, owner: &Owner) -> Calendar {
     let mut stored = calendar(existing);
     for it in outgoing {
-        if let Change::Store(next) = sent(&it.message, Some(&stored), owner) {
+        if let Change::Store(next) = sent(&it.message, Some(&stored), owner, now()) {
             stored = next;
         }
     }
@@ -204,7 +205,12 @@ fn an_answer_marks_the_line_of_the_address_that_answers() {
     // In her own copy,
     let addresses = hers();
     let message = Message::read(calendar(&format!("METHOD:REPLY\n{answer}"))).unwrap();
-    let Change::Store(own) = sent(&message, Some(&calendar(&both())), &owner(&addresses)) else {
+    let Change::Store(own) = sent(
+        &message,
+        Some(&calendar(&both())),
+        &owner(&addresses),
+        now(),
+    ) else {
         panic!("the copy follows")
     };
     assert_eq!(lines(&own), expected);

@@ -97,7 +97,12 @@ fn a_new_meeting_takes_nothing_private_along() {
     };
     assert_same(&stored, &calendar(&whole(&full)));
     // Nor does the own copy lose any of it when it follows what was sent.
-    let Change::None = sent(&told.message, Some(&stored), &owner(&[address(ALICE)])) else {
+    let Change::None = sent(
+        &told.message,
+        Some(&stored),
+        &owner(&[address(ALICE)]),
+        now(),
+    ) else {
         panic!("nothing is new")
     };
 }
@@ -116,7 +121,9 @@ fn a_message_that_is_handed_in_takes_nothing_private_along() {
         assert_same(for_sending(&message).calendar(), &calendar(&expected));
         // The sender's own copy keeps what it had.
         let existing = calendar(&with_instance(&format!("{SHARED}{PRIVATE}"), NOTED));
-        if let Change::Store(stored) = sent(&message, Some(&existing), &owner(&[address(ALICE)])) {
+        if let Change::Store(stored) =
+            sent(&message, Some(&existing), &owner(&[address(ALICE)]), now())
+        {
             let stored = String::from_utf8(stored.write()).unwrap();
             assert!(stored.contains("PRIVATE-COMMENT") && stored.contains("BEGIN:X-NOTES"));
         }
@@ -255,7 +262,7 @@ fn an_organizer_who_moves_a_to_do_asks_anew() {
     // The same by a message of its own.
     let told = todo("DUE:20270109T100000Z", NEW, 2, OPEN);
     let message = Message::read(calendar(&format!("METHOD:REQUEST\n{told}"))).unwrap();
-    let stored: Change = sent(&message, Some(&before), &owner(&[address(ALICE)]));
+    let stored: Change = sent(&message, Some(&before), &owner(&[address(ALICE)]), now());
     let Change::Store(stored): Change = stored else {
         panic!("the copy follows")
     };

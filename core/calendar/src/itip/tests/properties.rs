@@ -2,7 +2,7 @@
 
 use super::{ALICE, BOB, address, calendar, now, owner};
 use crate::itip::{Change, Receiving, edit, receive, sent};
-use crate::message::Message;
+use crate::message::{Message, Provenance};
 use crate::tree::Calendar;
 use proptest::prelude::*;
 
@@ -113,6 +113,7 @@ fn arrives(text: &str, existing: Option<&Calendar>) -> Option<Change> {
     let at = Receiving {
         owner: &owner(&addresses),
         originator: &address(from),
+        from: Provenance::Peer { proven: &[] },
         now: now(),
         accept_uninvited: true,
     };
@@ -140,6 +141,7 @@ proptest! {
             let at = Receiving {
                 owner: &owner(&addresses),
                 originator: &address("mailto:mallory@evil.example"),
+                from: Provenance::Peer { proven: &[] },
                 now: now(),
                 accept_uninvited: true,
             };
@@ -157,8 +159,9 @@ proptest! {
             let owner = owner(&addresses);
             let Ok(edited) = edit(Some(&before), Some(&after), &owner, now()) else { continue };
             for outgoing in edited.outgoing {
-                prop_assert!(outgoing.message.check_originator(&outgoing.originator).is_ok());
-                sent(&outgoing.message, Some(&after), &owner);
+                let checked = outgoing.message.check_originator(&outgoing.originator, Provenance::Peer { proven: &[] });
+                prop_assert!(checked.is_ok());
+                sent(&outgoing.message, Some(&after), &owner, now());
             }
             // Stored objects may be odd; what is a message has each part once.
             if Message::read(after.clone()).is_ok() {

@@ -139,7 +139,7 @@ fn a_delegate_comes_on_the_list_and_answers_for_itself() {
     let delegated = EVENT.replace(
         BOBS,
         &format!(
-            "{bob}\nATTENDEE;PARTSTAT=NEEDS-ACTION;ROLE=OPT-PARTICIPANT
+            "{bob}\nATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE
              |;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net"
         ),
     );
@@ -205,28 +205,70 @@ fn who_was_not_invited_is_taken_only_where_the_policy_says_so() {
         .to(EVENT)
         .gives(&EVENT.replace(
             "END:VEVENT",
-            "ATTENDEE;PARTSTAT=ACCEPTED;CN=X;X-CONVOKE-REPLY-SEQUENCE=1
+            "ATTENDEE;X-CONVOKE-UNINVITED=TRUE;PARTSTAT=ACCEPTED;CN=X;X-CONVOKE-REPLY-SEQUENCE=1
          |;X-CONVOKE-REPLY-DTSTAMP=20261203T100000Z;SCHEDULE-STATUS=2.0:mailto:x@example.net
          END:VEVENT",
         ));
 }
 
+/// Who is not invited does not learn whether there is such a UID.
 #[test]
-fn answers_that_nobody_may_give_are_refused() {
+fn answers_that_nobody_may_give_are_refused_in_one_way() {
     let accepted =
         answer("DTSTAMP:20261203T100000Z\nATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com");
-    // to something unknown
-    apply("REPLY", &accepted).refuses_with(&RequestStatus::INVALID_CALENDAR_SERVICE);
+    let todo = EVENT.replace("VEVENT", "VTODO").replace("DTEND", "DUE");
+    let foreign = EVENT.replace("ORGANIZER:mailto:a@", "ORGANIZER:mailto:z@");
+    let without_bob = EVENT.replace(BOBS, "X-A:1");
+    let unknown = apply("REPLY", &accepted).received().status;
+    for (what, existing) in [
+        ("another kind", todo),
+        ("another organizer", foreign),
+        ("nobody invited", without_bob.clone()),
+        (
+            "nobody's",
+            without_bob.replace("ORGANIZER:mailto:a@example.com", "X-B:1"),
+        ),
+    ] {
+        for method in ["REPLY", "REFRESH"] {
+            let lines = accepted.replace("PARTSTAT=ACCEPTED:", "PARTSTAT=ACCEPTED;X-A=1:");
+            let refused = apply(method, &lines)
+                .to(&existing)
+                .refuses_with(&RequestStatus::NO_AUTHORITY);
+            assert_eq!(refused.received().status, unknown, "{method}: {what}");
+        }
+    }
+    let astray = answer(
+        "DTSTAMP:20261203T100000Z\nRECURRENCE-ID:20270112T100000Z
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.net",
+    );
+    let refused = apply("REPLY", &astray).to(EVENT).received().status;
+    assert_eq!(refused, unknown, "an instance that is not there");
     // in somebody else's name
     apply("REPLY", &accepted)
         .by(CARL)
         .to(EVENT)
         .refuses_with(&RequestStatus::NO_AUTHORITY);
     // to one who is not the organizer
-    apply("REPLY", &accepted)
-        .at(CARL)
+    let elsewhere = apply("REPLY", &accepted).at(CARL).to(EVENT);
+    assert_eq!(elsewhere.received().status, unknown);
+}
+
+#[test]
+fn an_answer_without_organizer_is_for_the_one_invitation_that_it_answers() {
+    let line = "DTSTAMP:20261203T100000Z\nSEQUENCE:1\nATTENDEE;PARTSTAT=TENTATIVE:mailto:";
+    let said = |who: &str| format!("BEGIN:VEVENT\nUID:1\n{line}{who}\nEND:VEVENT");
+    apply("REPLY", &said("b@example.com"))
         .to(EVENT)
-        .refuses_with(&RequestStatus::INVALID_CALENDAR_USER);
+        .gives(&EVENT.replace(BOBS, &answered("TENTATIVE", "20261203T100000Z")));
+    apply("REPLY", &said("x@example.net"))
+        .accepting_uninvited()
+        .to(EVENT)
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
+    apply("REPLY", &said("b@example.com")).refuses_with(&RequestStatus::NO_AUTHORITY);
+    let foreign = EVENT.replace("ORGANIZER:mailto:a@", "ORGANIZER:mailto:z@");
+    apply("REPLY", &said("b@example.com"))
+        .to(&foreign)
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
 }
 
 #[test]

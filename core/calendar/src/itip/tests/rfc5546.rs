@@ -5,7 +5,7 @@
 
 use super::{address, now, owner};
 use crate::itip::{Change, Receiving, receive, sent};
-use crate::message::{Message, MessageError};
+use crate::message::{Message, MessageError, Provenance};
 use crate::tree::{Calendar, Component, Limits};
 use std::collections::BTreeMap;
 
@@ -124,13 +124,14 @@ impl Story {
                 .unwrap_or_else(|| address(&format!("mailto:{who}@example.com")))
         };
         let sender = [known(from)];
-        if let Change::Store(own) = sent(&message, self.0.get(&from), &owner(&sender)) {
+        if let Change::Store(own) = sent(&message, self.0.get(&from), &owner(&sender), now()) {
             self.0.insert(from, own);
         }
         let recipient = [known(to)];
         let at = Receiving {
             owner: &owner(&recipient),
             originator: &sender[0],
+            from: Provenance::Submission,
             now: now(),
             accept_uninvited: false,
         };
@@ -383,7 +384,7 @@ fn a_to_do_that_recurs_is_answered_for_one_instance() {
 #[test]
 fn refreshes_are_answered_if_there_is_something() {
     Story::default()
-        .goes("4.7.1", 'b', 'a', Refused("5.2"))
+        .goes("4.7.1", 'b', 'a', Refused("3.8"))
         .goes("4.7.2-1", 'a', 'b', Stored)
         .goes("4.7.2-2", 'b', 'a', Answered("REQUEST"));
 }

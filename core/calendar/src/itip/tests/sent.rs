@@ -14,6 +14,7 @@ fn sends(who: &str, method: &str, components: &str, existing: &str) -> Change {
         &message(method, components),
         existing.as_ref(),
         &owner(&[address(who)]),
+        now(),
     )
 }
 

@@ -485,7 +485,7 @@ fn the_organizers_own_copy_keeps_its_zones() {
     );
     let message =
         Message::read(calendar(&format!("METHOD:REQUEST\n{WINTER}\n{instance}"))).unwrap();
-    let Change::Store(kept) = sent(&message, Some(&stored), &owner(&organizer)) else {
+    let Change::Store(kept) = sent(&message, Some(&stored), &owner(&organizer), now()) else {
         panic!("nothing is kept")
     };
     let expected = instance

@@ -156,6 +156,13 @@ impl OwnCopy<'_> {
         for _ in 0..ATTEMPTS {
             let before = self.get().await?;
             let Edited { store, outgoing } = self.edit(before.as_ref(), object)?;
+            for letter in &outgoing {
+                let delegates = itip::delegates(&letter.message, &letter.originator);
+                let refused = |status: RequestStatus| {
+                    Failure::new(format!("{}: {}", self.uid, status.text()))
+                };
+                delegates.map_err(refused)?;
+            }
             let Change::Store(calendar) = store else {
                 return Ok((before, None, outgoing));
             };

@@ -1,0 +1,194 @@
+//! Delegation by the delegator's REPLY.
+
+use super::{ALICE, BOB, CARL, address, apply, assert_outgoing, calendar, owner};
+use crate::itip::{Change, handed_on, sent};
+use crate::message::Message;
+use convoke_types::RequestStatus;
+
+fn meeting(kind: &str, guests: &str) -> String {
+    format!(
+        "BEGIN:{kind}\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
+         SUMMARY:Plan\nORGANIZER:mailto:a@example.com\n{guests}\nEND:{kind}"
+    )
+}
+
+/// Bob's REPLY with this on his line, and more lines.
+fn delegates(kind: &str, to: &[&str], more: &str) -> String {
+    let to: Vec<String> = to.iter().map(|it| format!("\"mailto:{it}\"")).collect();
+    format!(
+        "BEGIN:{kind}\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:1\nORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO={}:mailto:b@example.com\n{more}\nEND:{kind}",
+        to.join(",")
+    )
+}
+
+const BOBS: &str = "ATTENDEE;ROLE=CHAIR;RSVP=TRUE:mailto:b@example.com";
+
+fn noted(to: &str) -> String {
+    format!(
+        "ATTENDEE;ROLE=CHAIR;PARTSTAT=DELEGATED;DELEGATED-TO={to};X-CONVOKE-REPLY-SEQUENCE=1
+         |;X-CONVOKE-REPLY-DTSTAMP=20261203T100000Z;SCHEDULE-STATUS=2.0:mailto:b@example.com"
+    )
+}
+
+#[test]
+fn a_delegate_comes_on_the_list_and_is_invited_by_the_organizer() {
+    let told = "ATTENDEE;CN=Eve;ROLE=NON-PARTICIPANT;PARTSTAT=ACCEPTED;SCHEDULE-AGENT=NONE
+        |;SENT-BY=\"mailto:z@example.net\";DELEGATED-TO=\"mailto:y@example.net\":mailto:e@example.net";
+    let eve = "ATTENDEE;CN=Eve;ROLE=CHAIR;PARTSTAT=NEEDS-ACTION;RSVP=TRUE
+        |;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net";
+    for kind in ["VEVENT", "VTODO"] {
+        let said = delegates(kind, &["e@example.net"], told);
+        let arrives = apply("REPLY", &said).by(BOB).to(&meeting(kind, BOBS));
+        let bob = "ATTENDEE;ROLE=CHAIR;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.net\"";
+        let invitation = meeting(kind, &format!("{bob}:mailto:b@example.com\n{eve}"))
+            .replace("20261201T100000Z", "20270101T000000Z");
+        arrives.sends("mailto:e@example.net", "REQUEST", &invitation);
+        let then = arrives.gives(&meeting(
+            kind,
+            &format!("{}\n{eve}", noted("\"mailto:e@example.net\"")),
+        ));
+        assert!(
+            then.received().outgoing.is_empty(),
+            "who is on the list is not told again"
+        );
+    }
+}
+
+#[test]
+fn who_is_on_the_list_stays_as_it_is() {
+    let carl = "ATTENDEE;PARTSTAT=ACCEPTED;CN=Carl:mailto:c@example.com";
+    let said = delegates("VEVENT", &["C@example.com"], "");
+    let existing = meeting("VEVENT", &format!("{BOBS}\n{carl}"));
+    let arrives = apply("REPLY", &said).by(BOB).to(&existing);
+    assert!(arrives.received().outgoing.is_empty());
+    arrives.gives(&meeting(
+        "VEVENT",
+        &format!("{}\n{carl}", noted("\"mailto:C@example.com\"")),
+    ));
+}
+
+#[test]
+fn what_would_lead_nowhere_or_to_a_crowd_is_refused() {
+    let crowd = ["e@x.net", "f@x.net", "g@x.net", "h@x.net"];
+    let from =
+        |who: &str| format!("ATTENDEE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:{who}\n");
+    let earlier = from("f@x.net") + &from("g@x.net") + &from("h@x.net");
+    let alice =
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:b@example.com\":mailto:c@example.com";
+    let dora =
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:d@example.com";
+    for (what, to, guests) in [
+        ("to itself", &["B@example.com"][..], BOBS.to_owned()),
+        ("to the organizer", &["a@example.com"], BOBS.to_owned()),
+        ("too many", &crowd, BOBS.to_owned()),
+        (
+            "too many, one by one",
+            &crowd[..1],
+            format!("{BOBS}\n{earlier}"),
+        ),
+        ("to and fro", &["c@example.com"], format!("{BOBS}\n{alice}")),
+        (
+            "in a circle",
+            &["d@example.com"],
+            format!("{BOBS}\n{alice}\n{dora}"),
+        ),
+        (
+            "back by what the list says",
+            &["d@example.com"],
+            "ATTENDEE;DELEGATED-FROM=\"mailto:d@example.com\":mailto:b@example.com".to_owned(),
+        ),
+    ] {
+        let refused = apply("REPLY", &delegates("VEVENT", to, ""))
+            .by(BOB)
+            .to(&meeting("VEVENT", &guests))
+            .received();
+        assert!(
+            refused.status.same_code(&RequestStatus::NO_AUTHORITY),
+            "{what}: {}",
+            refused.status
+        );
+        assert!(
+            refused.change == Change::None && refused.outgoing.is_empty(),
+            "{what}"
+        );
+    }
+    let three = apply("REPLY", &delegates("VEVENT", &crowd[..3], ""))
+        .by(BOB)
+        .to(&meeting("VEVENT", BOBS))
+        .received();
+    assert_eq!(three.outgoing.len(), 3);
+}
+
+/// Only the delegator's REPLY adds somebody, and only where it says that it delegates.
+#[test]
+fn nobody_comes_on_the_list_by_other_words() {
+    let said = delegates("VEVENT", &["e@x.net"], "ATTENDEE:mailto:f@x.net").replace(
+        "PARTSTAT=DELEGATED",
+        "PARTSTAT=ACCEPTED;DELEGATED-FROM=\"mailto:c@example.com\"",
+    );
+    let existing = meeting("VEVENT", BOBS);
+    let expected = noted("x")
+        .replace(";DELEGATED-TO=x", "")
+        .replace("DELEGATED", "ACCEPTED");
+    let then = apply("REPLY", &said)
+        .by(BOB)
+        .to(&existing)
+        .gives(&meeting("VEVENT", &expected));
+    then.then(
+        "REPLY",
+        &delegates("VEVENT", &["g@x.net"], "").replace("b@example.com", "e@x.net"),
+    )
+    .refuses_with(&RequestStatus::NO_AUTHORITY);
+}
+
+#[test]
+fn who_came_uninvited_sends_nobody() {
+    let said = delegates("VEVENT", &["e@x.net"], "").replace("b@example.com", "x@example.net");
+    apply("REPLY", &said)
+        .accepting_uninvited()
+        .to(&meeting("VEVENT", BOBS))
+        .refuses_with(&RequestStatus::NO_AUTHORITY);
+}
+
+#[test]
+fn a_delegate_of_our_own_gets_what_the_organizer_told_and_nothing_of_the_delegators_own() {
+    let copy = meeting(
+        "VEVENT",
+        "ATTENDEE;RSVP=TRUE:mailto:b@example.com\nATTENDEE:mailto:d@example.com
+         TRANSP:TRANSPARENT\nCATEGORIES:Secret\nX-APPLE-TRAVEL-DURATION:PT1H
+         BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:PT0S\nEND:VALARM",
+    );
+    let said = delegates("VEVENT", &["c@example.com"], "SUMMARY:Something else");
+    let reply = Message::read(calendar(&format!("METHOD:REPLY\n{said}"))).unwrap();
+    let bob = [address(BOB)];
+    let now = super::now();
+    let Change::Store(after) = sent(&reply, Some(&calendar(&copy)), &owner(&bob), now) else {
+        panic!("the delegator's own copy follows");
+    };
+    let outgoing = handed_on(&after, &owner(&bob), &address(CARL)).unwrap();
+    assert_eq!(outgoing.originator, address(BOB));
+    let expected = meeting(
+        "VEVENT",
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:b@example.com
+         ATTENDEE:mailto:d@example.com
+         ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:c@example.com",
+    );
+    assert_outgoing(&outgoing, CARL, "REQUEST", &expected);
+    // The organizer's own invitation is an update of it.
+    let organizers = expected
+        .replace("20261201T100000Z", "20261204T100000Z")
+        .replace("SUMMARY:Plan", "SUMMARY:Plan\nX-ORGANIZERS:1");
+    apply("REQUEST", &expected)
+        .by(BOB)
+        .at(CARL)
+        .submitted()
+        .gives(&expected)
+        .then("REQUEST", &organizers)
+        .at(CARL)
+        .gives(&organizers);
+    for (who, delegate) in [(BOB, ALICE), (BOB, "mailto:d@example.com"), (ALICE, CARL)] {
+        let own = [address(who)];
+        assert!(handed_on(&after, &owner(&own), &address(delegate)).is_none());
+    }
+}
