@@ -68,7 +68,8 @@ pub struct Zones<'c> {
     descriptions: Descriptions<'c, &'c Component>,
     /// Whether there is only one VTIMEZONE, and no time names it.
     is_nameless: OnceCell<bool>,
-    given: Vec<Given>,
+    /// Names that zones got, where those of several calendars had to be told apart.
+    given: Option<Vec<Given>>,
     own: TimeZone,
     made: RefCell<Made>,
 }
@@ -118,7 +119,7 @@ impl<'c> Zones<'c> {
             descriptions: Descriptions::of(described),
             calendars,
             is_nameless: OnceCell::new(),
-            given: Vec::new(),
+            given: None,
             own,
             made: RefCell::new(made),
         }
@@ -126,18 +127,18 @@ impl<'c> Zones<'c> {
 
     /// The same of calendars in which some zones got other names.
     pub(crate) fn with_given(mut self, given: Vec<Given>) -> Self {
-        self.given = given;
+        self.given = Some(given);
         self
     }
 
-    /// Whether they are of more than one calendar.
+    /// Whether they are of calendars that describe different ones.
     pub(crate) const fn are_of_several(&self) -> bool {
-        self.calendars.len() > 1
+        self.given.is_some()
     }
 
     /// The names that zones got.
     pub(crate) fn given(&self) -> &[Given] {
-        &self.given
+        self.given.as_deref().unwrap_or_default()
     }
 
     /// The zone in which the calendar user's days begin.

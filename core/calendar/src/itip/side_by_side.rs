@@ -19,7 +19,8 @@ use std::rc::Rc;
 pub(super) struct SideBySide<'a> {
     message: Cow<'a, Message>,
     existing: Option<Cow<'a, Calendar>>,
-    given: Vec<Given>,
+    /// Where they do not describe the same zones.
+    given: Option<Vec<Given>>,
 }
 
 impl<'a> SideBySide<'a> {
@@ -27,14 +28,14 @@ impl<'a> SideBySide<'a> {
         let mut both = Self {
             message: Cow::Borrowed(message),
             existing: existing.map(Cow::Borrowed),
-            given: Vec::new(),
+            given: None,
         };
         let Some(existing) = existing.filter(|it| !are_told_alike(it, message.calendar())) else {
             return both;
         };
         let placed = ZoneTable::of(existing, Some(own)).place(message.calendar());
         placed.apply(both.message.to_mut().root_mut());
-        both.given = placed.given;
+        both.given = Some(placed.given);
         both.existing = Some(pinned(existing));
         both
     }
@@ -50,7 +51,11 @@ impl<'a> SideBySide<'a> {
     /// The zones of both.
     pub(super) fn zones(&self, own: TimeZone) -> Rc<Zones<'_>> {
         let calendars = self.existing().into_iter().chain([self.message.calendar()]);
-        Rc::new(Zones::of_all(calendars, own).with_given(self.given.clone()))
+        let zones = Zones::of_all(calendars, own);
+        Rc::new(match &self.given {
+            Some(given) => zones.with_given(given.clone()),
+            None => zones,
+        })
     }
 }
 
@@ -104,7 +109,7 @@ pub(super) fn anchored<'m>(message: &'m Message, stored: &Object) -> Cow<'m, Mes
             continue;
         };
         let given = given.iter().find(|it| Some(&*it.is) == id.param("TZID"));
-        let Some(there) = given.map(|it| id.clone().with("TZID", &*it.was)) else {
+        let Some(there) = given.map(|it| id.clone().with("TZID", &*it.id)) else {
             continue;
         };
         if stored.instances.contains_key(&stored.key(&there)) || search.has(&there) {
@@ -151,14 +156,14 @@ fn give_back(root: &mut Component, given: &Given) {
             *zone = named(zone, &given.was);
         }
     }
-    rename(
-        root,
-        &HashMap::from([(given.is.clone(), given.was.clone())]),
-    );
+    rename(root, &HashMap::from([(given.is.clone(), given.id.clone())]));
 }
 
 /// Drops the zones that lost their last user.
 pub(super) fn drop_unused(after: &mut Calendar, before: &Calendar) {
+    if before.zones().next().is_none() {
+        return;
+    }
     let needed = |calendar: &Calendar| -> HashSet<String> {
         let zones = Zones::of(calendar, TimeZone::UTC);
         let used = used(calendar.main_components());

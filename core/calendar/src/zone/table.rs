@@ -12,7 +12,7 @@ use super::{
 };
 use crate::tree::{Calendar, Component, Property};
 use jiff::tz::TimeZone;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The names that are taken, and what they stand for.
 ///
@@ -37,6 +37,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Default)]
 pub struct ZoneTable {
     entries: HashMap<String, Entry>,
+    /// Which `NAME 2`, `NAME 3`, … there are of a name.
+    numbers: HashMap<String, BTreeSet<u64>>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,8 @@ struct Entry {
 pub(crate) struct Given {
     pub was: String,
     pub is: String,
+    /// The old name as times have it.
+    pub id: String,
 }
 
 /// What is to be done with a calendar to have it beside those of a table.
@@ -201,20 +205,25 @@ impl ZoneTable {
                 span: it.span,
                 name,
             };
-            table.entries.entry(key(&entry.name)).or_insert(entry);
+            if !table.entries.contains_key(&key(&entry.name)) {
+                table.insert(entry);
+            }
         }
         for (id, span) in others {
             let zone = zones.known(id).ok().flatten();
             let Some(zone) = zone.or_else(|| unknown.cloned()) else {
                 continue;
             };
-            let entry = table.entries.entry(key(id)).or_insert_with(|| Entry {
+            if let Some(entry) = table.entries.get_mut(&key(id)) {
+                entry.span = merged(entry.span, span);
+                continue;
+            }
+            table.insert(Entry {
                 name: id.trim().to_owned(),
                 description: None,
                 zone: Some(zone),
-                span: None,
+                span,
             });
-            entry.span = merged(entry.span, span);
         }
         table
     }
@@ -258,12 +267,13 @@ impl ZoneTable {
             let wanted = name_of(it.component);
             let name = self.name_for(it, &wanted, reserved, placed);
             for id in &it.ids {
-                if **id != name {
+                if key(id) != key(&name) {
                     placed.names.insert((*id).to_owned(), name.clone());
                 }
             }
             if key(&name) != key(&wanted) {
                 placed.given.push(Given {
+                    id: it.ids.first().map_or(&*wanted, |id| *id).to_owned(),
                     was: wanted.into_owned(),
                     is: name,
                 });
@@ -279,35 +289,72 @@ impl ZoneTable {
         reserved: &HashSet<String>,
         placed: &mut Placed,
     ) -> String {
-        for name in candidates(wanted) {
-            let is_wanted = name == wanted;
-            let entry = self.entries.get_mut(&key(&name));
-            let is_free = is_wanted || is_free(&name, reserved);
-            match entry {
-                None if is_free => {}
-                None => continue,
-                Some(entry) => match entry.is(zone) {
-                    Same::Described => {
-                        entry.span = merged(entry.span, zone.span);
-                        return entry.name.clone();
+        let mut before = None;
+        let mut name = wanted.to_owned();
+        if self.entries.contains_key(&key(wanted)) {
+            let known = self.names(wanted).find_map(|name| {
+                let entry = self.entries.get(&key(&name))?;
+                let same = entry.is(zone);
+                (same != Same::No).then_some((name, same, entry.span))
+            });
+            name = match known {
+                Some((known, same, span)) => {
+                    if same == Same::Described {
+                        return self.also(&known, zone.span);
                     }
-                    Same::Undescribed => {}
-                    Same::No => continue,
-                },
-            }
-            let description = zone.under(&name);
-            placed.zones.push(description.clone());
-            let before = self.entries.remove(&key(&name));
-            let entry = Entry {
-                name: name.clone(),
-                description: Some(description),
-                zone: zone.zone().cloned(),
-                span: merged(before.and_then(|it| it.span), zone.span),
+                    before = span;
+                    known
+                }
+                None => self.free_name(wanted, reserved),
             };
-            self.entries.insert(key(&name), entry);
-            return name;
         }
-        wanted.to_owned() // never reached: the candidates have no end
+        let description = zone.under(&name);
+        placed.zones.push(description.clone());
+        self.insert(Entry {
+            name: name.clone(),
+            description: Some(description),
+            zone: zone.zone().cloned(),
+            span: merged(before, zone.span),
+        });
+        name
+    }
+
+    /// Notes that a name is also used at these times; gives it as it is written here.
+    fn also(&mut self, name: &str, span: Option<Span>) -> String {
+        let Some(entry) = self.entries.get_mut(&key(name)) else {
+            return name.to_owned();
+        };
+        entry.span = merged(entry.span, span);
+        entry.name.clone()
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let key = key(&entry.name);
+        let number = key.rsplit_once(' ').and_then(|(name, number)| {
+            let number = number.parse().ok().filter(|number| *number > 1)?;
+            Some((name.to_owned(), number))
+        });
+        if let Some((name, number)) = number {
+            self.numbers.entry(name).or_default().insert(number);
+        }
+        self.entries.insert(key, entry);
+    }
+
+    /// A name, and those given for it that are here.
+    fn names<'n>(&self, name: &'n str) -> impl Iterator<Item = String> + use<'_, 'n> {
+        let numbers = self.numbers.get(&key(name)).into_iter().flatten();
+        let others = numbers.map(move |number| format!("{name} {number}"));
+        std::iter::once(name.to_owned()).chain(others)
+    }
+
+    /// The first name given for a name that nobody has.
+    fn free_name(&self, name: &str, reserved: &HashSet<String>) -> String {
+        let taken = self.numbers.get(&key(name));
+        let mut free = (2u64..)
+            .filter(|number| taken.is_none_or(|taken| !taken.contains(number)))
+            .map(|number| format!("{name} {number}"))
+            .filter(|name| !reserved.contains(&key(name)) && by_name(name).is_none());
+        free.next().unwrap_or_default() // there is always one more number
     }
 
     /// A name that has no VTIMEZONE means here what it means alone.
@@ -320,43 +367,44 @@ impl ZoneTable {
         placed: &mut Placed,
     ) {
         let wanted = id.trim();
-        for name in candidates(wanted) {
-            let is_wanted = name == wanted;
-            match self.entries.get_mut(&key(&name)) {
-                None if is_wanted || is_free(&name, reserved) => {
-                    let description = zone.as_ref().zip(span).filter(|_| !is_wanted);
-                    let description = description
-                        .map(|(zone, span)| vtimezone(&name, zone, span.begin(), span.end()));
-                    placed.zones.extend(description.clone());
-                    let entry = Entry {
-                        name: name.clone(),
-                        description,
-                        zone,
-                        span,
-                    };
-                    self.entries.insert(key(&name), entry);
-                }
-                None => continue,
-                Some(entry) => {
-                    let same = match (&entry.zone, &zone) {
-                        (Some(known), Some(zone)) => agree::in_span(known, zone, span),
-                        (None, None) => entry.description.is_none(),
-                        _ => false,
-                    };
-                    if !same {
-                        continue;
-                    }
-                    entry.span = merged(entry.span, span);
-                }
-            }
-            if !is_wanted {
-                placed.names.insert(id.to_owned(), name);
-            }
-            return;
+        let same = |entry: &Entry| match (&entry.zone, &zone) {
+            (Some(known), Some(zone)) => agree::in_span(known, zone, span),
+            (None, None) => entry.description.is_none(),
+            _ => false,
+        };
+        let known = self.names(wanted).find(|name| {
+            let entry = self.entries.get(&key(name));
+            entry.is_some_and(same)
+        });
+        let name = if let Some(known) = known {
+            self.also(&known, span);
+            known
+        } else {
+            let is_taken = self.entries.contains_key(&key(wanted));
+            let name = if is_taken {
+                self.free_name(wanted, reserved)
+            } else {
+                wanted.to_owned()
+            };
+            let description = zone.as_ref().zip(span).filter(|_| is_taken);
+            let description =
+                description.map(|(zone, span)| vtimezone(&name, zone, span.begin(), span.end()));
+            placed.zones.extend(description.clone());
+            self.insert(Entry {
+                name: name.clone(),
+                description,
+                zone,
+                span,
+            });
+            name
+        };
+        if name != wanted {
+            placed.names.insert(id.to_owned(), name);
         }
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Same {
     Described,
     Undescribed,
@@ -385,14 +433,4 @@ fn reserved(calendar: &Calendar) -> HashSet<String> {
     let described = calendar.zones().map(|zone| key(&name_of(zone)));
     let used = used(calendar.main_components());
     described.chain(used.into_keys().map(key)).collect()
-}
-
-fn is_free(name: &str, reserved: &HashSet<String>) -> bool {
-    !reserved.contains(&key(name)) && by_name(name).is_none()
-}
-
-/// A name, and what else it may become.
-fn candidates(name: &str) -> impl Iterator<Item = String> {
-    let others = (2u64..).map(move |number| format!("{name} {number}"));
-    std::iter::once(name.to_owned()).chain(others)
 }

@@ -86,7 +86,8 @@ pub fn edit(
     };
     let was = was.as_deref();
     let calendars = after.into_iter().chain(was);
-    let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
+    let zones = Zones::of_all(calendars, owner.timezone.clone());
+    let zones = Rc::new(zones.with_given(Vec::new()));
     let [old, new] = [was, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
     let [was_organizer, organizer] = [&old, &new].map(|it| it.as_ref().and_then(organizer));
     let just_stored = Edited {

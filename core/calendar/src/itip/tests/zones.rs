@@ -1,7 +1,7 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
 use super::{Change, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{PartStat, edit, for_sending, reply, sent};
+use crate::itip::{PartStat, Receiving, edit, for_sending, receive, reply, sent};
 use crate::message::Message;
 
 /// One and a half hours ahead of UTC, in summer two and a half: a zone that nobody knows by its name.
@@ -499,4 +499,138 @@ fn the_organizers_own_copy_keeps_its_zones() {
             series("Europe/Berlin")
         )),
     );
+}
+
+/// Numbers without a pattern, the same ones at each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// When the components that a message brought begin, by the number of the message.
+fn starts(calendar: &crate::tree::Calendar) -> Vec<(String, bool, jiff::Timestamp)> {
+    let zones = crate::zone::Zones::of(calendar, jiff::tz::TimeZone::UTC);
+    let components = calendar.main_components();
+    let starts = components.map(|component| {
+        let start = crate::time::When::of(component.get("DTSTART").unwrap()).unwrap();
+        (
+            component.value("SUMMARY").unwrap().to_owned(),
+            component.get("RECURRENCE-ID").is_some(),
+            start.instant(&zones).unwrap(),
+        )
+    });
+    starts.collect()
+}
+
+#[track_caller]
+fn assert_no_zone_is_left_over(stored: &crate::tree::Calendar) {
+    let used = crate::zone::used(stored.main_components());
+    let mut seen = std::collections::HashSet::new();
+    for zone in stored.zones() {
+        let name = crate::zone::key(&crate::zone::name_of(zone));
+        let is_used = used.keys().any(|id| crate::zone::key(id) == name);
+        assert!(is_used, "{name}");
+        assert!(seen.insert(name));
+    }
+}
+
+#[test]
+fn whatever_comes_in_whatever_order_each_component_begins_when_it_was_told() {
+    let zones: [String; 6] = [
+        BERLIN.to_owned(),
+        WINTER.to_owned(),
+        SINCE_1970.to_owned(),
+        WINTER.replace("+0100", "+0900"),
+        WINTER
+            .replace("+0100", "-0330")
+            .replace("TZID:Europe", "TZID:europe"),
+        String::new(),
+    ];
+    for seed in 0..60 {
+        let mut numbers = Numbers(seed);
+        let mut told = std::collections::HashMap::new();
+        let mut stored: Option<crate::tree::Calendar> = None;
+        for number in 1..25 {
+            let zone = &zones[usize::try_from(numbers.below(6)).unwrap()];
+            let version =
+                number.max(1 + numbers.below(number + 2)) - numbers.below(3).min(number - 1);
+            let hour = 8 + numbers.below(10);
+            let day = 5 + 7 * numbers.below(3);
+            let id = match numbers.below(3) {
+                0 => String::new(),
+                1 => format!("RECURRENCE-ID;TZID=Europe/Berlin:202707{day:02}T100000\n"),
+                _ => format!("RECURRENCE-ID:202707{day:02}T080000Z\n"),
+            };
+            let (begin, rule) = if id.is_empty() {
+                ("20270322T100000".to_owned(), "RRULE:FREQ=WEEKLY;COUNT=40\n")
+            } else {
+                (format!("202707{day:02}T{hour:02}0000"), "")
+            };
+            let text = format!(
+                "METHOD:REQUEST\n{zone}\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T10{version:02}00Z\nSEQUENCE:{version}\n{id}{rule}\
+                 DTSTART;TZID=Europe/Berlin:{begin}\nDURATION:PT1H\nSUMMARY:{number}\n\
+                 ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT"
+            );
+            let message = Message::read(calendar(&text)).unwrap();
+            let (_, _, start) = starts(message.calendar())[0];
+            // Without a description it means what the stored object says.
+            if !zone.is_empty() {
+                told.insert(number.to_string(), start);
+            }
+            let before = stored.clone();
+            let addresses = [address("b@example.com")];
+            let owner = owner(&addresses);
+            let at = Receiving {
+                owner: &owner,
+                originator: &address("a@example.com"),
+                now: now(),
+                accept_uninvited: false,
+            };
+            if let Change::Store(next) = receive(&message, stored.as_ref(), &at).change {
+                stored = Some(next);
+            }
+            let Some(stored) = &stored else { continue };
+            if let Change::Store(again) = receive(&message, Some(stored), &at).change {
+                panic!(
+                    "seed {seed}, {number}: again\n{}",
+                    [&stored.write()[..], &again.write(), text.as_bytes()]
+                        .map(String::from_utf8_lossy)
+                        .join("\n")
+                );
+            }
+            let show = || {
+                format!(
+                    "seed {seed}, message {number}\n{}\n{}",
+                    before
+                        .as_ref()
+                        .map_or(String::new(), |it| String::from_utf8(it.write()).unwrap()),
+                    String::from_utf8(stored.write()).unwrap(),
+                )
+            };
+            let is_whole = |told: &str| {
+                starts(stored)
+                    .iter()
+                    .any(|(it, is_instance, _)| it == told && !is_instance)
+            };
+            for (summary, is_instance, start) in starts(stored) {
+                // What the series implies has its summary.
+                if is_instance && is_whole(&summary) {
+                    continue;
+                }
+                if let Some(told) = told.get(&summary) {
+                    assert_eq!(start, *told, "{summary} of {text}\n{}", show());
+                } else {
+                    told.insert(summary, start);
+                }
+            }
+            assert_no_zone_is_left_over(stored);
+        }
+    }
 }
