@@ -182,6 +182,12 @@ fn a_new_version_of_a_plugin_is_taken() {
 /// Each version of a plugin that was ever loaded stays, as code; what it ran with does not.
 #[test]
 fn versions_of_a_plugin_leave_no_threads_and_no_descriptors() {
+    for (isolation, signals) in [("in-process", SIGNALS), ("process", 0)] {
+        leave_nothing(isolation, signals);
+    }
+}
+
+fn leave_nothing(isolation: &str, signals: usize) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("acme.so");
     let version = |number: u8| {
@@ -193,30 +199,38 @@ fn versions_of_a_plugin_leave_no_threads_and_no_descriptors() {
     };
     version(0);
     let path = file.display();
-    let policy = format!("plugin = \"{path}\"\nconfig.rules = [{{ allow = \"any\" }}]");
-    let host = Setup::new()
+    let policy =
+        |rules: &str| format!("plugin = \"{path}\"\nisolation = \"{isolation}\"\nconfig.{rules}");
+    let right = policy("rules = [{ allow = \"any\" }]");
+    let mut host = Setup::new()
         .users(&[BO])
-        .table("[[policy]]", &policy)
+        .table("[[policy]]", &right)
         .start();
-    let count = |what: &str| {
+    let count = |host: &Host, what: &str| {
         let folder = format!("/proc/{}/{what}", host.id());
         fs::read_dir(folder).unwrap().count()
     };
-    let codes = || host.post(&Post::free_busy(ANNA, &[BO])).codes();
-    assert_eq!(codes(), ["2.0"]);
+    let codes = |host: &Host| host.post(&Post::free_busy(ANNA, &[BO])).codes();
+    assert_eq!(codes(&host), ["2.0"]);
     version(1);
     reloaded(&host);
-    let before = (count("task"), count("fd"));
+    let before = (count(&host, "task"), count(&host, "fd"));
     for number in 2..12 {
         version(number);
+        if number % 2 == 0 {
+            // One that does not open.
+            host.configure(|setup| setup.table("[[policy]]", &policy("rules = 7")));
+            assert!(!reload(&host).0);
+            host.configure(|setup| setup.table("[[policy]]", &right));
+        }
         reloaded(&host);
-        assert_eq!(codes(), ["2.0"]);
+        assert_eq!(codes(&host), ["2.0"]);
     }
     // The plugin's tokio shares the pair of sockets by which signals come among all that use one build of it.
-    let allowed = (before.0 + 3, before.1 + 10 * SIGNALS + 3);
+    let allowed = (before.0 + 3, before.1 + 10 * signals + 3);
     let begun = std::time::Instant::now();
     loop {
-        let now = (count("task"), count("fd"));
+        let now = (count(&host, "task"), count(&host, "fd"));
         if now.0 <= allowed.0 && now.1 <= allowed.1 {
             break;
         }

@@ -8,51 +8,65 @@ use super::line::{Line, Trouble};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// How often a process with calls on their way is looked at.
-const BUSY: Duration = Duration::from_millis(250);
+/// How often a process that opens, or has calls on their way, is looked at: threads are made quickly.
+const BUSY: Duration = Duration::from_millis(50);
 /// How often one without is.
 const IDLE: Duration = Duration::from_secs(1);
+/// At every such look it is pinged.
+const PINGED: u32 = 5;
 /// How long calls may block all threads: a third of their deadline, but no longer than this.
 const BLOCKED: Duration = Duration::from_secs(3);
 /// How long a process may take to answer at all; a machine may be busy.
 const SILENT: Duration = Duration::from_secs(4);
+/// How often a ping that is not answered is followed by another.
+const AGAIN: Duration = Duration::from_millis(250);
 /// The most threads: those for calls, the plugin's own, and all that a plugin's tokio makes for what blocks.
 const THREADS: u32 = 768;
 
 /// Looks at the process `pid` at the other end of `line`, as long as it is there; `deadline` is that of its calls.
 pub(super) async fn watch(line: Arc<Line>, pid: u32, deadline: Duration) {
     let patience = (deadline / 3).min(BLOCKED);
-    loop {
-        sleep(if line.is_busy() { BUSY } else { IDLE }).await;
+    for look in 1_u32.. {
+        let quiet = line.has_opened() && !line.is_busy();
+        sleep(if quiet { IDLE } else { BUSY }).await;
         if line.is_closed() {
             return;
         }
-        if let Some(threads) = threads(pid).filter(|threads| *threads > THREADS) {
-            let text =
-                format!("its process had {threads} threads, more than {THREADS}, and was ended");
-            line.is_in_trouble(Trouble::Lost(text));
-            return;
-        }
         line.look_for_stuck_calls();
-        if line.is_busy()
-            && let Some(trouble) = examine(&line, patience).await
-        {
+        let trouble = match crowd(pid) {
+            // One that has not yet opened is not asked.
+            None if look.is_multiple_of(PINGED) && line.has_opened() => {
+                examine(&line, pid, patience).await
+            }
+            crowd => crowd,
+        };
+        if let Some(trouble) = trouble {
             line.is_in_trouble(trouble);
         }
     }
 }
 
+/// Whether there are too many threads.
+fn crowd(pid: u32) -> Option<Trouble> {
+    let threads = threads(pid).filter(|threads| *threads > THREADS)?;
+    let text = format!("its process had {threads} threads, more than {THREADS}, and was ended");
+    Some(Trouble::Lost(text))
+}
+
 /// Pings; answers what is wrong, if so.
-async fn examine(line: &Line, patience: Duration) -> Option<Trouble> {
+async fn examine(line: &Line, pid: u32, patience: Duration) -> Option<Trouble> {
     let (id, pong) = line.ping();
     tokio::pin!(pong);
-    let mut waited = Duration::ZERO;
+    let (mut waited, mut next) = (Duration::ZERO, AGAIN);
     loop {
         // The line may close meanwhile: others see to that.
         if timeout(BUSY, &mut pong).await.is_ok() {
             return None;
         }
         line.look_for_stuck_calls();
+        if let Some(crowd) = crowd(pid) {
+            return Some(crowd);
+        }
         // What it has said may wait for us.
         if !line.is_deaf() {
             waited += BUSY;
@@ -68,9 +82,10 @@ async fn examine(line: &Line, patience: Duration) -> Option<Trouble> {
             let why = "its process did not answer a ping and was ended";
             return Some(Trouble::Lost(why.to_owned()));
         }
-        if waited >= patience {
+        if waited >= next {
             // What calls do now, not what they did then.
             drop(line.ping());
+            next += AGAIN;
         }
     }
 }

@@ -37,11 +37,11 @@ pub(super) enum State {
 /// How many keepers there are in this process of ours.
 static KEEPERS: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
 
-/// Counts a keeper while it is there.
-struct Counted;
+/// Counts what keeps a process, or closes it, while it is there.
+pub(super) struct Counted;
 
 impl Counted {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         KEEPERS.send_modify(|keepers| *keepers += 1);
         Self
     }

@@ -53,6 +53,7 @@ pub(super) struct Line {
     waiting: Mutex<Waiting>,
     slots: Slots,
     misses: AtomicU32,
+    opened: AtomicBool,
     asked: AtomicBool,
     /// Whether we do not listen now, as the process asked for more than we can do at once.
     deaf: AtomicBool,
@@ -124,6 +125,7 @@ impl Line {
             waiting: Mutex::default(),
             slots: Slots::new(CALLS, CALLS_OF_AN_ORIGIN),
             misses: AtomicU32::new(0),
+            opened: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
             pulse: Mutex::default(),
@@ -148,6 +150,11 @@ impl Line {
     /// Whether it was ever asked anything.
     pub(super) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Whether its plugin has opened.
+    pub(super) fn has_opened(&self) -> bool {
+        self.opened.load(Ordering::Relaxed)
     }
 
     /// Whether calls are on their way, be it that nobody waits for them.
@@ -393,6 +400,7 @@ impl Line {
                 } => {
                     let twice = || io::Error::new(io::ErrorKind::InvalidData, "it opens twice");
                     let opened = opened.take().ok_or_else(twice)?;
+                    self.opened.store(true, Ordering::Relaxed);
                     // Fails if the host gave up opening it.
                     let _ = opened.send((result, lacks));
                 }

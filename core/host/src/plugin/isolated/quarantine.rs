@@ -4,6 +4,7 @@
 //! Those processes are started when they are needed, and closed when they have had nothing to do for a while.
 
 use super::{
+    keeper::Counted,
     line::NoAnswer,
     protocol::Call,
     slots::Slots,
@@ -16,7 +17,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
 /// Processes at once.
 const PROCESSES: usize = 4;
@@ -37,6 +41,8 @@ pub(super) struct Quarantine {
     /// Calls that wait for a process.
     waiting: AtomicUsize,
     idle: Arc<Mutex<Vec<Idle>>>,
+    /// Where processes are closed.
+    runtime: Handle,
 }
 
 struct Idle {
@@ -75,6 +81,7 @@ impl Quarantine {
             lanes: Slots::new(PROCESSES, PROCESSES_OF_AN_ORIGIN),
             waiting: AtomicUsize::new(0),
             idle: Arc::default(),
+            runtime: Handle::current(),
         }
     }
 
@@ -140,6 +147,18 @@ impl Quarantine {
                 process.close().await;
             }
         });
+    }
+}
+
+impl Drop for Quarantine {
+    fn drop(&mut self) {
+        for Idle { process, .. } in lock(&self.idle).drain(..) {
+            let counted = Counted::new();
+            self.runtime.spawn(async move {
+                process.close().await;
+                drop(counted);
+            });
+        }
     }
 }
 

@@ -101,10 +101,19 @@ impl Recipe {
         let open = ToChild::Open(Cow::Borrowed(&self.opening));
         let sent = running.line.send(&open).await;
         sent.map_err(|error| Failed::Broken(error.to_string()))?;
-        match opening.await {
+        if let Some(pid) = running.process.id() {
+            // From now on: opening runs the plugin's code.
+            let line = Arc::clone(&running.line);
+            tokio::spawn(alive::watch(line, pid, self.deadline));
+        }
+        let opened = tokio::select! {
+            opened = opening => opened,
+            _ = running.line.trouble() => return Err(Failed::Broken(running.end().await)),
+        };
+        match opened {
             Ok((Ok(()), lacks)) => {
                 running.lacks = lacks;
-                running.prove_itself(self.deadline).await
+                running.prove_itself().await
             }
             Ok((Err(refused), _)) => Err(Failed::NotOpened(refused)),
             Err(_) => Err(Failed::Broken(running.end().await)),
@@ -141,15 +150,10 @@ fn listen(
 
 impl Running {
     /// Asks the process a harmless question, so that nobody's call is the first.
-    async fn prove_itself(mut self, deadline: Duration) -> Result<Self, Failed> {
+    async fn prove_itself(mut self) -> Result<Self, Failed> {
         let (_, pong) = self.line.ping();
         match tokio::time::timeout(FIRST_PONG, pong).await {
-            Ok(true) => {
-                if let Some(pid) = self.process.id() {
-                    tokio::spawn(alive::watch(Arc::clone(&self.line), pid, deadline));
-                }
-                Ok(self)
-            }
+            Ok(true) => Ok(self),
             Ok(false) => Err(Failed::Broken(self.end().await)),
             Err(_) => {
                 self.kill().await;
