@@ -72,6 +72,21 @@ fn an_alias_that_is_no_mailbox_is_a_recipient() {
             assert_eq!(host.post(&post).codes(), ["2.0"], "{store}: {alias}");
             assert!(host.stored(DANA, &uid).is_some(), "{store}: {alias}");
         }
+        // By the mailbox beside a name that means something elsewhere only.
+        let post = Post::invitation("beside", ANNA, &[DANA]).edited(
+            &format!(":mailto:{DANA}"),
+            &format!(";EMAIL={DANA}:urn:uuid:00000000-0000-0000-0000-000000000001"),
+        );
+        assert_eq!(host.post(&post).codes(), ["2.0"], "{store}");
+        let answer = ["reply", "--user", DANA, "--uid", "beside", "decline"];
+        let answer = Command::new(program())
+            .current_dir(host.folder())
+            .args(answer)
+            .output();
+        // Nobody finds Anna's receiver; the own copy follows all the same.
+        assert_eq!(answer.unwrap().status.code(), Some(1));
+        let stored = host.stored(DANA, "beside").unwrap();
+        assert!(stored.contains("PARTSTAT=DECLINED"), "{store}: {stored}");
         for nobody in [
             "urn:uuid:0",
             "https://cal.example.net/principals/bo",

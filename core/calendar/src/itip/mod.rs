@@ -55,6 +55,7 @@ pub use delegation::{MAX_DELEGATES, delegates, handed_on};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use instance::InstanceKey;
 pub use outgoing::{Outgoing, for_sending};
+pub(crate) use people::mailbox_of;
 pub use people::{Owner, PartStat};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
 pub use reply::{ReplyError, reply};

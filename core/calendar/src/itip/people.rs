@@ -213,7 +213,7 @@ pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
 
 /// The mailbox beside an ATTENDEE that is named by what only its own server understands, such as `urn:uuid:` (EMAIL,
 /// RFC 7986 §6.2). Not of an ORGANIZER: whoever writes that line would choose whose meeting it is.
-fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
+pub(crate) fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
     let scheme = line.value.trim_start().get(..7);
     if !line.is("ATTENDEE") || scheme.is_some_and(|it| it.eq_ignore_ascii_case("mailto:")) {
         return None;

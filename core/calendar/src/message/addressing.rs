@@ -1,6 +1,7 @@
 //! Who must match what: the table of spec §5, RFC 5546 §1.4.
 
 use super::{Kind, Message, MessageError, Method, Party, Problem};
+use crate::itip::mailbox_of;
 use convoke_types::{CalendarAddress, Domain};
 
 /// How a message came here, and how far what its sender proved goes.
@@ -68,7 +69,8 @@ impl Message {
             let listed = self
                 .attendees
                 .iter()
-                .any(|attendee| attendee.same_user(recipient));
+                .any(|attendee| attendee.same_user(recipient))
+                || self.names_mailbox(recipient);
             // RFC 5546 §3.2.4, §3.2.5: ADD and CANCEL may leave the attendees out.
             let unlisted = matches!(self.method, Method::Add | Method::Cancel);
             (
@@ -86,6 +88,13 @@ impl Message {
         let method = self.method;
         fine.then_some(())
             .ok_or_else(|| Problem::Recipient { method, expected }.into())
+    }
+
+    /// Whether an ATTENDEE is named by what only its own server understands, and has this mailbox.
+    fn names_mailbox(&self, recipient: &CalendarAddress) -> bool {
+        let lines = self.components().flat_map(|it| it.all("ATTENDEE"));
+        let mut mailboxes = lines.filter_map(mailbox_of);
+        mailboxes.any(|mailbox| mailbox.same_user(recipient))
     }
 
     /// A VFREEBUSY is asked by its ORGANIZER and answered by an ATTENDEE, like the other kinds.
