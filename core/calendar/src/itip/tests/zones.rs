@@ -1,7 +1,7 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
 use super::{Change, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{PartStat, Receiving, edit, for_sending, receive, reply, sent};
+use crate::itip::{PartStat, Provenance, Receiving, edit, for_sending, receive, reply, sent};
 use crate::message::Message;
 
 /// One and a half hours ahead of UTC, in summer two and a half: a zone that nobody knows by its name.
@@ -590,6 +590,7 @@ fn whatever_comes_in_whatever_order_each_component_begins_when_it_was_told() {
             let at = Receiving {
                 owner: &owner,
                 originator: &address("a@example.com"),
+                from: Provenance::Submission,
                 now: now(),
                 accept_uninvited: false,
             };
