@@ -1,8 +1,8 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
 use super::{Change, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{PartStat, Provenance, Receiving, edit, for_sending, receive, reply, sent};
-use crate::message::Message;
+use crate::itip::{PartStat, Receiving, edit, for_sending, receive, reply, sent};
+use crate::message::{Message, Provenance};
 
 /// One and a half hours ahead of UTC, in summer two and a half: a zone that nobody knows by its name.
 const ODD: &str = "
