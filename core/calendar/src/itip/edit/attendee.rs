@@ -1,6 +1,6 @@
 //! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
 
-use super::{Edit, Edited, delivery::is_owed, stored};
+use super::{Edit, Edited, allowed::keep_version, delivery::is_owed, stored};
 use crate::itip::address::is_served;
 use crate::itip::instance::{InstanceKey, derive};
 use crate::itip::object::Object;
@@ -19,6 +19,9 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, Me
         owner,
         now,
     } = edit;
+    if let Some(new) = &mut new {
+        keep_version(old.as_ref(), new);
+    }
     let answers = match (&old, &new) {
         (old, Some(new)) => changed(old.as_ref(), new, owner, now),
         // RFC 6638 §3.2.2.4: who removes an invitation declines it.

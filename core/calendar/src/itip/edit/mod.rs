@@ -5,12 +5,10 @@
 //! | `organizer` | REQUEST, ADD and CANCEL to the guests |
 //! | `news` | what changed for others, and the versions after the edit |
 //! | `guests`, `letters` | who is invited to what; who is told the same |
-//! | `attendee` | REPLY to the organizer |
+//! | `attendee`, `allowed` | REPLY to the organizer; what an attendee may change |
 //! | `delivery` | whom the messages of the last edit did not reach |
-//!
-//! Not done: an attendee who changes what is the organizer's is not stopped here (RFC 6638 §3.2.4.4 lets a server
-//! refuse the edit).
 
+mod allowed;
 mod attendee;
 mod delivery;
 mod guests;
@@ -52,7 +50,7 @@ pub struct Edited {
 /// # Errors
 ///
 /// Others are to be told, but no valid message can be made of the object (it holds several UIDs, or guests and no
-/// ORGANIZER, or a time that nobody can read). Nothing is to be stored then, as nobody would hear of it.
+/// ORGANIZER, or a time that nobody can read); or an attendee has changed what is its organizer's. Nothing is to be stored then, as nobody would hear of it.
 ///
 /// ```
 /// use convoke_calendar::{itip::{Owner, edit}, message::Method, tree::{Calendar, Limits}};
@@ -97,6 +95,9 @@ pub fn edit(
     if let (Some(after), Some(new)) = (after, &new) {
         check_one_piece(after, new)?;
         check_guests(new, owner, was_organizer.is_some())?;
+    }
+    if let (Some(old), Some(new)) = (&old, &new) {
+        allowed::check(old, new, owner)?;
     }
     let is_withdrawn = new.is_some() && organizer.is_none();
     let edit = Edit {

@@ -304,8 +304,76 @@ fn a_meeting_made_private_is_called_off() {
     let private = edited(ALICE, MEETING, plain);
     assert_eq!(letters(&private), ["CANCEL b c"]);
     assert_stored(&private, plain);
-    // Nobody but the organizer calls off.
-    assert_eq!(letters(&edited(BOB, MEETING, plain)), [""; 0]);
+}
+
+/// RFC 6638 §3.2.2.1
+#[test]
+fn an_attendee_changes_nothing_that_is_the_organizers() {
+    let edit_by_bob = |after: &str| {
+        let own = [address(BOB)];
+        edit(
+            Some(&calendar(MEETING)),
+            Some(&calendar(after)),
+            &owner(&own),
+            now(),
+        )
+    };
+    for (name, after) in [
+        (
+            "DTSTART",
+            MEETING.replace("20270104T100000Z", "20270104T103000Z"),
+        ),
+        ("DTEND", MEETING.replace("T110000Z", "T120000Z")),
+        ("RRULE", MEETING.replace("WEEKLY", "DAILY")),
+        ("SUMMARY", MEETING.replace("Plan", "Plan B")),
+        (
+            "LOCATION",
+            MEETING.replace("SUMMARY", "LOCATION:Here\nSUMMARY"),
+        ),
+        (
+            "STATUS",
+            MEETING.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY"),
+        ),
+        (
+            "ORGANIZER",
+            MEETING.replace("ORGANIZER:mailto:a@", "ORGANIZER:mailto:b@"),
+        ),
+        (
+            "ORGANIZER",
+            MEETING.replace("ORGANIZER:mailto:a@example.com", "X-A:1"),
+        ),
+        ("ATTENDEE", MEETING.replace("mailto:c@", "mailto:x@")),
+        (
+            "ATTENDEE",
+            MEETING.replace("    ATTENDEE:mailto:c@example.com\n", ""),
+        ),
+    ] {
+        let error = edit_by_bob(&after).unwrap_err().to_string();
+        assert!(error.contains(name), "{name}: {error}");
+    }
+    let own = MEETING
+        .replace("SEQUENCE:1", "SEQUENCE:9")
+        .replace("20261201", "20261209")
+        .replace(
+            "SUMMARY",
+            "TRANSP:TRANSPARENT\nCATEGORIES:Mine\nX-MINE:1\nSUMMARY",
+        )
+        .replace("DTEND:20270104T110000Z", "DURATION:PT1H")
+        .replace("ACCEPTED:mailto:b", "DECLINED:mailto:b");
+    let edited = edit_by_bob(&own).unwrap();
+    let kept = own
+        .replace("SEQUENCE:9", "SEQUENCE:1")
+        .replace("20261209", "20261201");
+    assert_stored(&edited, &kept);
+    assert_eq!(letters(&edited), ["REPLY a"]);
+    let delegated = MEETING.replace(
+        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com",
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.net\":mailto:b@example.com
+         ATTENDEE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net",
+    );
+    let edited = edit_by_bob(&delegated).unwrap();
+    assert_eq!(letters(&edited), ["REPLY a"]);
+    assert_eq!(edited.outgoing[0].message.attendees().len(), 2);
 }
 
 #[test]
