@@ -5,7 +5,7 @@
 
 use convoke_calendar::{
     message::Message,
-    tree::{Calendar, Limits as CalendarLimits, Objects},
+    tree::{Calendar, Limits as CalendarLimits, Objects, Outline},
 };
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, RequestHeaders, ScheduleResponse,
@@ -134,13 +134,20 @@ pub(crate) fn xml(data: &[u8]) {
 /// time are those of the whole.
 pub(crate) fn calendar(data: &[u8]) {
     let limits = CalendarLimits::default();
+    let unbounded = CalendarLimits {
+        bytes: usize::MAX,
+        ..limits.clone()
+    };
     if let Ok(read) = Calendar::parse(data, &limits) {
         let written = read.write();
-        let unbounded = CalendarLimits {
-            bytes: usize::MAX,
-            ..limits
-        };
         let again = Calendar::parse(&written, &unbounded).expect("what we write is read");
+        assert_eq!(again, read);
+        assert_eq!(again.write(), written);
+    }
+    let _ = Outline::of(data, &limits);
+    if let Ok(read) = Calendar::parse_stored(data, &limits) {
+        let written = read.write();
+        let again = Calendar::parse_stored(&written, &unbounded).expect("what we write is read");
         assert_eq!(again, read);
         assert_eq!(again.write(), written);
         let objects = Objects::read(data, &unbounded).expect("what is read whole is read in parts");

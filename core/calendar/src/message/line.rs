@@ -79,7 +79,9 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
                 .find_map(|it| it.component.get(name))?;
             // A UID that is escaped in another way is the same (RFC 5545 §3.8.4.7).
             let text = first.to_text();
-            let differs = |it: &Property| it.to_text().trim() != text.trim();
+            let differs = |it: &Property| {
+                it.value != first.value && (*name != "UID" || it.to_text().trim() != text.trim())
+            };
             source
                 .of_kind(*kind)
                 .find_map(|it| it.property(name, differs))?

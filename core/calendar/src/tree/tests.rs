@@ -22,6 +22,7 @@ fn what_is_stored_is_kept_whatever_it_is() {
         "SUMMARY:a\0b\u{7f}c\u{1b}[2J",
         "DTEND;TZIDW. Europe Standard Time:20270104T110000",
         "item1.SUMMARY;X=1:x",
+        "X:1\n\n  behind an empty line\n\n\t\nX:2",
         "X:\u{10FF00} \u{10FF80} \u{10FFFF} \u{FFFD}",
     ] {
         kept(lines);

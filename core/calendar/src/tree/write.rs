@@ -27,6 +27,10 @@ fn component(component_: &Component, out: &mut Vec<u8>, line: &mut String) {
 
 fn properties(properties: &[Property], out: &mut Vec<u8>, line: &mut String) {
     for property_ in properties {
+        if property_.name.is_empty() && property_.value.starts_with([' ', '\t']) {
+            // Behind an empty line it is a line, and no fold of the one before.
+            out.extend_from_slice(b"\r\n");
+        }
         property(property_, line);
         fold(line, out);
     }
