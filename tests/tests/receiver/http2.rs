@@ -48,6 +48,13 @@ fn post_block() -> Vec<u8> {
     block
 }
 
+/// `GET /ischedule` of `localhost`, which is refused with a text.
+fn get_block() -> Vec<u8> {
+    let mut block = post_block();
+    block[0] = 0x82;
+    block
+}
+
 #[test]
 fn nothing_stays_open_for_nothing() {
     let host = example_org()
@@ -102,7 +109,11 @@ fn idle_connections_do_not_hold_up_the_end() {
     let settings = frame(SETTINGS, 0, 0, b"");
     let unfinished = frame(HEADERS, 0, 1, &post_block());
     let mut idle = raw(&host, &[PREFACE, &settings]);
+    // No window for any answer (RFC 9113 §6.5.2).
+    let closed = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let ended = frame(HEADERS, END_HEADERS | 1, 1, &get_block());
     let mut others = [
+        raw(&host, &[PREFACE, &closed, &ended]),
         raw(&host, &[]),
         raw(&host, &[PREFACE, &settings, &unfinished]),
         raw(

@@ -125,7 +125,7 @@ fn allow_connections(config: &Config) -> usize {
     let listeners = config.listeners.len();
     let descriptors = Descriptors::of(listeners, &config.limits);
     transport::raise(descriptors);
-    let connections = descriptors.connections(listeners, &config.limits);
+    let connections = descriptors.share(listeners, config.limits.connections);
     if !descriptors.suffice() {
         tracing::warn!(
             event = "descriptor-limit",

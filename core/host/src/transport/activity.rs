@@ -22,8 +22,8 @@ use tokio::{
 const TAKEN: usize = 64 << 10;
 /// What a connection without requests has left once the listener was told to end.
 const LAST_WAIT: Duration = Duration::from_secs(1);
-/// What a peer has left to take an answer then.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// What a peer has left to take an answer then, all of it.
+pub(super) const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ struct State {
     unsent_since: Option<Instant>,
     /// Bytes taken since then.
     taken: usize,
+    /// The listener ends.
+    leaving: bool,
 }
 
 /// A request that is being answered, while it is there.
@@ -76,6 +78,7 @@ impl Activity {
             header_since: None,
             unsent_since: None,
             taken: 0,
+            leaving: false,
         })))
     }
 
@@ -103,6 +106,8 @@ impl Activity {
         state.later_idle_time = state.idle_time;
         state.header_time = state.header_time.min(LAST_WAIT);
         state.answer_time = state.answer_time.min(LAST_ANSWER);
+        state.unsent_since = state.unsent_since.map(|_| Instant::now());
+        state.leaving = true;
     }
 
     /// Returns when the peer has kept us waiting for too long.
@@ -157,7 +162,7 @@ impl State {
             Poll::Pending => {
                 self.unsent_since.get_or_insert_with(Instant::now);
             }
-            Poll::Ready(Ok(bytes)) if self.unsent_since.is_some() => {
+            Poll::Ready(Ok(bytes)) if self.unsent_since.is_some() && !self.leaving => {
                 self.taken += bytes;
                 if self.taken >= TAKEN {
                     self.taken = 0;

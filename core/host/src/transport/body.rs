@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 /// How long bodies may go on arriving once the listener was told to end.
-const LAST_BODIES: Duration = Duration::from_secs(5);
+const LAST_BODIES: Duration = Duration::from_secs(3);
 /// Room for the beginning of a body.
 const FIRST: usize = 16 << 10;
 /// An unread body that is no longer, and is there already, is thrown away, so that the connection stays usable.

@@ -33,13 +33,13 @@ impl Descriptors {
     }
 
     /// How many connections a listener can have, so that enough is left for everything else.
-    pub(crate) fn connections(self, listeners: usize, limits: &Limits) -> usize {
+    pub(crate) fn share(self, listeners: usize, connections: usize) -> usize {
         if self.suffice() {
-            return limits.connections;
+            return connections;
         }
         let share = self.allowed.saturating_sub(RESERVE) / (listeners.max(1) as u64);
         let share = usize::try_from(share).unwrap_or(usize::MAX);
-        share.max(LEAST).min(limits.connections)
+        share.max(LEAST).min(connections)
     }
 
     /// For the administrator.
@@ -86,3 +86,21 @@ pub(crate) fn raise(descriptors: Descriptors) {
 /// Raises the limit to what is needed, as far as we may.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn raise(_descriptors: Descriptors) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_is_left_for_everything_else() {
+        let of = |needed, allowed| Descriptors { needed, allowed };
+        for (descriptors, expected) in [
+            (of(30_512, 1 << 20), 10_000),
+            (of(30_512, 30_512), 10_000),
+            (of(30_512, 20_000), 6496),
+            (of(30_512, 100), LEAST),
+        ] {
+            assert_eq!(descriptors.share(3, 10_000), expected, "{descriptors:?}");
+        }
+    }
+}

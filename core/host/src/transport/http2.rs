@@ -5,7 +5,7 @@
 
 use super::{
     Arrival, Body, Response,
-    activity::{Activity, Busy, Observed, Reading},
+    activity::{Activity, Busy, LAST_ANSWER, Observed, Reading},
     answer::{evictions, wire_length, without_connection_fields},
     frames::Frames,
     listener::{Server, Settings, stopped},
@@ -33,7 +33,7 @@ const STREAM_WINDOW: u32 = 128 << 10;
 /// What all streams of a connection may.
 const CONNECTION_WINDOW: u32 = 256 << 10;
 const STREAMS: u32 = 100;
-/// Header lists up to so many times the limit are answered with 431 by us, longer ones by h2.
+/// Header lists up to so many times the limit are answered with 431 by us; longer ones by h2, without our header fields.
 const LISTS: usize = 4;
 /// What is written ahead of what the peer takes.
 const SEND_BUFFER: usize = 256 << 10;
@@ -127,7 +127,7 @@ struct Exchange {
 }
 
 impl Exchange {
-    async fn run(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    async fn run(mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let (parts, stream) = request.into_parts();
         let method = parts.method.clone();
         let (body, wanted) = Body::http2(stream, &parts.headers, self.stop.clone());
@@ -146,6 +146,10 @@ impl Exchange {
                 None => pending().await,
             }
         };
+        let leaving = async {
+            stopped(&mut self.stop).await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        };
         let address = self.arrival.address;
         let time = self.settings.limits.body_time;
         tokio::select! {
@@ -154,6 +158,7 @@ impl Exchange {
                     tracing::debug!(%address, "an answer was not sent: {error}");
                 }
             }
+            () = leaving => respond.send_reset(Reason::CANCEL),
             () = evicted => {
                 respond.send_reset(Reason::CANCEL);
                 tracing::info!(event = "slow-reader", %address, "an answer was not taken, and its memory is needed");
