@@ -179,7 +179,9 @@ impl Spans {
     }
 
     fn extend(&mut self, spans: &[BusySpan]) {
-        spans.iter().for_each(|span| self.add(Some(*span)));
+        for span in spans {
+            self.add(Some(*span));
+        }
     }
 
     pub(super) fn merged(self) -> Vec<BusySpan> {
