@@ -72,6 +72,8 @@ fn every_sample_configuration_is_read() {
 async fn plugins_take_what_the_annotated_sample_gives_them() {
     let folder = tempfile::tempdir().unwrap();
     let sample = fs::read_to_string(root().join("examples/convoke.toml")).unwrap();
+    // What a plugin is granted must be there.
+    fs::create_dir(folder.path().join("calendars")).unwrap();
     let mut config = Config::parse(&sample, &folder.path().join("convoke.toml")).unwrap();
     config.server.plugins = vec![plugin_directory()];
     let setup = Setup {

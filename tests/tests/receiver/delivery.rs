@@ -112,6 +112,7 @@ fn a_store_that_fails_fails_its_own_recipients_only() {
     }
 }
 
+/// Spec §9: nothing is delivered, and it may be tried later.
 #[test]
 fn a_policy_that_fails_allows_nothing_for_now() {
     for fault in ["panic", "hang", "error"] {

@@ -326,7 +326,8 @@ fn a_replayed_message_is_answered_as_before_and_not_delivered_again() {
 fn a_replay_is_known_whatever_the_signature_lets_pass() {
     let (host, signer) = exchanged(true);
     let posts = [
-        Post::reply("changed", ANNA, BO, "ACCEPTED").also("iSchedule-Message-ID", "1@example.com"),
+        Post::reply("changed", ANNA, BO, "ACCEPTED")
+            .also("iSchedule-Message-ID", "1, 2@example.com"),
         Post::reply("changed", ANNA, BO, "ACCEPTED").edited("080000Z", "081500Z"),
     ]
     .map(|post| signed(&signer, post));
@@ -357,6 +358,11 @@ fn a_replay_is_known_whatever_the_signature_lets_pass() {
             ("a line end more", longer("\r\n")),
             ("five line ends more", longer(&"\r\n".repeat(5))),
             ("fields in another order", turned),
+            (
+                "spaces in the id",
+                post.clone()
+                    .with("iSchedule-Message-ID", " 1 ,   2@example.com"),
+            ),
             ("an unsigned field", post.clone().also("X-Other", "1")),
             (
                 "spaces",

@@ -195,7 +195,7 @@ async fn process(
         None => document(&work.await),
         Some(signed) => {
             let repeatable = Repeatable {
-                key: Key::of(&posted.headers, signed),
+                key: Key::of(&posted.fields, signed),
                 kind: message.kind(),
                 peer: peer.counted(),
                 // What nothing ends is remembered as long as what ends.

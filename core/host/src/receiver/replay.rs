@@ -18,9 +18,12 @@ use crate::throttle::Peer;
 use bytes::Bytes;
 use convoke_calendar::message::Kind;
 use convoke_ischedule::{
-    RequestHeaders, ScheduleResponse, dkim::Verified, headers::ISCHEDULE_MESSAGE_ID,
+    ScheduleResponse,
+    dkim::{Verified, canon::relaxed},
+    headers::{ISCHEDULE_MESSAGE_ID, RECIPIENT},
 };
 use convoke_types::RequestStatus;
+use http::HeaderMap;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::{
@@ -94,7 +97,8 @@ impl Default for Replays {
 pub(super) struct Key([u8; 32]);
 
 impl Key {
-    pub(super) fn of(headers: &RequestHeaders, signed: &Verified) -> Self {
+    /// Of the fields as the signature covers them, so that no space that it tolerates makes another message.
+    pub(super) fn of(fields: &HeaderMap, signed: &Verified) -> Self {
         let mut digest = Sha256::new();
         // Each part with its length, so that none can run into the next.
         let mut add = |part: &[u8]| {
@@ -102,19 +106,13 @@ impl Key {
             digest.update(part);
         };
         add(signed.domain().as_str().as_bytes());
-        match headers.message_id.as_deref() {
-            Some(id) if signed.signs(&ISCHEDULE_MESSAGE_ID) => {
-                add(b"id");
-                add(id.as_bytes());
-            }
-            _ => {
-                add(b"signature");
-                add(&signed.signature().bytes);
-            }
+        let id = fields.contains_key(&ISCHEDULE_MESSAGE_ID) && signed.signs(&ISCHEDULE_MESSAGE_ID);
+        if id {
+            add(&relaxed(fields, &ISCHEDULE_MESSAGE_ID));
+        } else {
+            add(&signed.signature().bytes);
         }
-        for recipient in &headers.recipients {
-            add(recipient.as_sent.as_bytes());
-        }
+        add(&relaxed(fields, &RECIPIENT));
         add(&signed.signature().body);
         Self(digest.finalize().into())
     }
