@@ -5,8 +5,8 @@
 //! everywhere and has no spans: it only makes sense together with the others.
 
 use crate::{
-    freebusy::Table,
-    itip::Owner,
+    freebusy::{Table, coarser},
+    itip::{Owner, weight},
     recurrence::RecurrenceError,
     rule::Work,
     tree::{Calendar, Limits},
@@ -33,6 +33,9 @@ pub enum IndexError {
 
 /// The most spans kept of one object; with more the object itself is the shorter answer.
 const MAX_SPANS: usize = 10_000;
+
+/// An object of more bytes, about, is not worked out anew for each question.
+const LONG: usize = 64 << 10;
 
 /// Steps that the index of one object may take: enough for what comes every hour over three years. What is rarer asked
 /// for than it takes to work out is worked out when it is asked for.
@@ -88,7 +91,11 @@ pub fn index(
     let spans = match table.spans(horizon, &mut work()) {
         Ok(spans) if spans.len() <= MAX_SPANS => spans,
         Ok(_) | Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => {
-            return Ok(open_everywhere(index));
+            // Every question reads again what is open, so what is long is told coarsely instead, and never as free.
+            if !is_long(calendar) {
+                return Ok(open_everywhere(index));
+            }
+            coarser(table.spans_at_least(horizon, &mut work()), MAX_SPANS)
         }
         Err(error) => return Err(error.into()),
     };
@@ -99,6 +106,12 @@ pub fn index(
         open_after: Some(horizon.end()),
         ..index
     })
+}
+
+/// Whether to read an object again takes long by itself.
+fn is_long(calendar: &Calendar) -> bool {
+    let components = calendar.root().components.iter();
+    components.map(weight).sum::<usize>() > LONG
 }
 
 /// The store always hands the object back.
@@ -152,6 +165,28 @@ mod tests {
             }
             prop_assert_eq!(merge(spans, range), whole);
         }
+    }
+
+    #[test]
+    fn what_takes_much_work_is_handed_back_unless_it_is_long_and_then_told_as_busy() {
+        let event = |more: &str| {
+            let text = format!(
+                "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nDURATION:PT1S\nRRULE:FREQ=SECONDLY;INTERVAL=2\n\
+                 {more}END:VEVENT\nEND:VCALENDAR\n"
+            );
+            Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
+        };
+        let horizon = TimeRange::new(at(BASE), at(BASE + 700 * 86400)).unwrap();
+        let index = |more: &str| index(&event(more), None, horizon, &Limits::default()).unwrap();
+        assert!(index("").spans.is_empty() && index("").is_open_in(horizon));
+        let long = index(&format!("DESCRIPTION:{}\n", "x".repeat(100_000)));
+        assert!(!long.is_open_in(horizon) && long.spans.len() <= MAX_SPANS);
+        let last = long.spans.last().unwrap().range.end();
+        assert_eq!(last, horizon.end());
+        assert_eq!(
+            long.spans[0].range.start(),
+            "2027-01-04T10:00:00Z".parse().unwrap()
+        );
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(crate) enum Meaning<'c> {
 }
 
 /// Steps that the rules of all VTIMEZONEs of a calendar may take; a usual one takes 20,000.
-const WORK: usize = 5_000_000;
+const WORK: usize = 2_000_000;
 
 /// A VTIMEZONE has more changes, or more offsets, than any zone on Earth.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

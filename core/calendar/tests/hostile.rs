@@ -308,6 +308,34 @@ TZOFFSETFROM:+0000\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n"
 }
 
 #[test]
+fn thousands_of_time_zones_change_at_once() {
+    let meeting = |sequence: u32, offset: &str| {
+        let mut text = String::new();
+        let mut dates = String::new();
+        for n in 0..6_000 {
+            let _ = write!(
+                text,
+                "BEGIN:VTIMEZONE\nTZID:Z{n}\nBEGIN:STANDARD\nDTSTART:19700101T000000
+TZOFFSETFROM:{offset}\nTZOFFSETTO:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+            );
+            let _ = writeln!(dates, "EXDATE;TZID=Z{n}:20270105T100000");
+        }
+        let lines = format!(
+            "SEQUENCE:{sequence}\nDTSTART;TZID=Z0:20270101T100000\nRRULE:FREQ=DAILY\n{dates}"
+        );
+        message("REQUEST", &format!("{text}{}", event(lines.trim_end())))
+    };
+    let copy = stored(arrives(&meeting(0, "+0100"), None));
+    let copy = stored(arrives(&meeting(1, "+0200"), Some(&copy)));
+    assert_eq!(copy.zones().count(), 6_000);
+    let names = |zone: &convoke_calendar::tree::Component| zone.value("TZID").unwrap().to_owned();
+    assert!(
+        copy.zones().map(names).all(|name| !name.contains(' ')),
+        "none keeps another name"
+    );
+}
+
+#[test]
 fn lists_of_a_hundred_thousand_dates_are_counted_and_searched() {
     let first = at("2027-01-04T10:00:00Z");
     let dates: Vec<String> = (0..100_000)
@@ -359,7 +387,7 @@ fn long_parameters_are_not_copied_for_each_date_or_instance() {
         "all of them named that instance"
     );
 
-    let instances: String = (0..9_000)
+    let instances: Vec<String> = (0..9_000)
         .map(|n| {
             let day = at("2027-01-01T10:00:00Z") + jiff::SignedDuration::from_hours(24 * n);
             let day = day.strftime("%Y%m%dT%H%M%SZ");
@@ -367,7 +395,7 @@ fn long_parameters_are_not_copied_for_each_date_or_instance() {
         })
         .collect();
     let organizer = series.replace("ORGANIZER:", &format!("ORGANIZER;CN={long}:"));
-    let request = message("REQUEST", &format!("{organizer}{instances}"));
+    let request = message("REQUEST", &format!("{organizer}{}", instances.concat()));
     assert!(request.calendar().write().len() < 16 << 20);
 
     let zone = event(&format!("DTSTART;TZID={long}:20270104T100000"));
@@ -376,11 +404,89 @@ fn long_parameters_are_not_copied_for_each_date_or_instance() {
 }
 
 #[test]
+fn a_notice_is_not_read_anew_for_each_instance_nor_told_on_each_at_length() {
+    let instance = |n: u32, more: &str| {
+        let day = at("2000-01-01T10:00:00Z")
+            .checked_add(jiff::SignedDuration::from_hours(24 * i64::from(n)))
+            .unwrap();
+        let day = day.strftime("%Y%m%dT%H%M%SZ");
+        event(&format!("RECURRENCE-ID{more}:{day}\nDTSTART:{day}"))
+    };
+    let series = event("DTSTART:20000101T100000Z\nRRULE:FREQ=DAILY");
+    let overridden: String = (0..9_000).map(|n| instance(n, "")).collect();
+    let copy = stored(arrives(
+        &message("REQUEST", &format!("{series}{overridden}")),
+        None,
+    ));
+
+    let guests: Vec<String> = (0..1_000)
+        .map(|n| format!("ATTENDEE:mailto:guest{n}@example.com\n"))
+        .collect();
+    let comment = "x".repeat(100_000);
+    let notice = event(&format!(
+        "SEQUENCE:1\nCOMMENT:{comment}\n{}",
+        guests.concat()
+    ));
+    let notice = notice.replace("ATTENDEE:mailto:b@example.com\n", "");
+    let uninvited = stored(arrives(&message("CANCEL", &notice), Some(&copy)));
+    assert!(
+        uninvited.write().len() < 4 << 20,
+        "the comment stands there once at most"
+    );
+
+    let ranges = |count: u32| -> String {
+        let notices = (0..count).map(|n| instance(9_000 - n, ";RANGE=THISANDFUTURE"));
+        notices
+            .map(|it| it.replace("DTSTAMP:20261201", "DTSTAMP:20261202"))
+            .collect()
+    };
+    assert!(
+        arrives(&message("CANCEL", &ranges(20)), Some(&copy))
+            .status
+            .is_success()
+    );
+    let error = Message::read(calendar(&format!("METHOD:CANCEL\n{}", ranges(21)))).unwrap_err();
+    assert!(error.to_string().contains("THISANDFUTURE"), "{error}");
+    assert_eq!(error.status().code(), "3.10");
+}
+
+#[test]
+fn answers_of_nobody_are_refused_without_a_search_for_each() {
+    let series = event("DTSTART:20000101T100000Z\nRRULE:FREQ=DAILY");
+    let lines: Vec<String> = (0..20_000)
+        .map(|n| format!("ATTENDEE:mailto:guest{n}@example.com\n"))
+        .collect();
+    let copy = calendar(&series.replace("DTSTART", &format!("{}DTSTART", lines.concat())));
+    let answers: String = (0..2_000)
+        .map(|n| {
+            let day = at("2000-01-01T10:00:00Z") + jiff::SignedDuration::from_hours(24 * n);
+            let day = day.strftime("%Y%m%dT%H%M%SZ");
+            event(&format!("RECURRENCE-ID:{day}")).replace("mailto:b@", "mailto:nobody@")
+        })
+        .collect();
+    let a = [address("mailto:a@example.com")];
+    let owner = Owner {
+        addresses: &a,
+        timezone: TimeZone::UTC,
+    };
+    let received = Receiving {
+        owner: &owner,
+        originator: &address("mailto:nobody@example.com"),
+        from: Provenance::Peer { proven: &[] },
+        now: at("2027-01-01T00:00:00Z"),
+        accept_uninvited: false,
+    };
+    let received = receive(&message("REPLY", &answers), Some(&copy), &received);
+    assert!(received.status.is_failure() && received.change == Change::None);
+}
+
+#[test]
 fn a_hundred_thousand_private_lines_survive_an_update() {
     let lines = |letter: &str| {
         (0..49_000)
             .map(|n| format!("X-{letter}{n}:1\n"))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     let first = event(&format!("DTSTART:20270104T100000Z\n{}", lines("A")));
     let copy = stored(arrives(&message("REQUEST", &first), None));

@@ -88,6 +88,14 @@ impl<'c> Table<'c> {
         Ok(spans)
     }
 
+    /// When it takes time in `range`; where the work runs out, the time that was not looked at counts as taken.
+    pub(crate) fn spans_at_least(&self, range: TimeRange, work: &mut Work) -> Vec<BusySpan> {
+        let mut spans = Spans::within(range);
+        spans.extend(&self.stated);
+        self.add_all_to(&mut spans, work);
+        spans.merged()
+    }
+
     /// Adds when it takes time, as far as the work reaches; whether it did to the end.
     pub(super) fn add_to(&self, spans: &mut Spans, work: &mut Work) -> bool {
         let mut series = self.series.iter();

@@ -6,7 +6,7 @@
 use super::instance::{InstanceKey, Range, recurs};
 use super::object::{Object, retain_dates};
 use super::own::{COMMENT_FROM, Role};
-use super::people::{Owner, person};
+use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
 use super::series::Search;
@@ -40,42 +40,57 @@ pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
     object
 }
 
-/// What a CANCEL means for the copy it is applied to.
-enum Scope {
-    /// It is called off.
-    All,
-    /// Others are not invited any more.
-    Without(Vec<Property>),
+/// The longest COMMENTs that a notice leaves on components, all together: more is said to nobody.
+const MAX_COMMENTS: usize = 1 << 20;
+
+/// A part of a CANCEL, read once for all the components that it is about.
+struct Notice<'m> {
+    component: &'m Component,
+    role: Role<'m>,
+    /// Who is named.
+    gone: HashSet<String>,
+    /// Whether it names the owner of the copy.
+    names_owner: bool,
+    /// Why, as it is told on each component.
+    comments: Vec<&'m Property>,
 }
 
-impl Scope {
-    fn of(notice: &Component, role: Role, target: &Component) -> Self {
-        let attendees: Vec<Property> = notice.all("ATTENDEE").cloned().collect();
-        let is_off = is_cancelled(notice) || attendees.is_empty();
-        // RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited. Exchange and
-        // Google write it to those whom they uninvite, too: who is named, and is still invited at another address, stays.
-        // If all is off, that address is told as well.
-        let (is_named, stays) = match role {
-            Role::Attendee(owner) => (
-                attendees.iter().any(|line| owner.is(line)),
-                stays(owner, &attendees, target),
-            ),
-            Role::Organizer => (false, false),
+impl<'m> Notice<'m> {
+    /// Of a notice about so many components.
+    fn of(component: &'m Component, role: Role<'m>, about: usize) -> Self {
+        let names_owner = match role {
+            Role::Attendee(owner) => owner.attendees(component).next().is_some(),
+            Role::Organizer => false,
         };
-        let is_owners_end = if is_named { !stays } else { is_off };
-        if is_owners_end {
-            Self::All
-        } else {
-            Self::Without(attendees)
+        let comments: Vec<&Property> = component.all("COMMENT").collect();
+        let weight: usize = comments.iter().map(|line| line.weight()).sum();
+        Self {
+            component,
+            role,
+            gone: component.all("ATTENDEE").map(person).collect(),
+            names_owner,
+            comments: if weight.saturating_mul(about) > MAX_COMMENTS {
+                Vec::new()
+            } else {
+                comments
+            },
         }
     }
-}
 
-/// Whether one who is uninvited at some addresses is still invited at another of its own.
-fn stays(owner: &Owner, uninvited: &[Property], target: &Component) -> bool {
-    let gone: HashSet<String> = uninvited.iter().map(person).collect();
-    let mut lines = owner.attendees(target);
-    lines.any(|line| !gone.contains(&person(line)))
+    /// What it means for a component of the copy: it is called off, or others are not invited any more.
+    ///
+    /// RFC 5546 §3.2.5: with STATUS:CANCELLED all is cancelled; without, the attendees named are uninvited. Exchange and
+    /// Google write it to those whom they uninvite, too: who is named, and is still invited at another address, stays. If
+    /// all is off, that address is told as well.
+    fn calls_off(&self, target: &Component) -> bool {
+        match self.role {
+            Role::Attendee(owner) if self.names_owner => {
+                let mut lines = owner.attendees(target);
+                !lines.any(|line| !self.gone.contains(&person(line)))
+            }
+            _ => is_cancelled(self.component) || self.gone.is_empty(),
+        }
+    }
 }
 
 fn whole(object: &mut Object, notice: &Component, role: Role) {
@@ -85,16 +100,18 @@ fn whole(object: &mut Object, notice: &Component, role: Role) {
     if !is_news(notice, leading) {
         return;
     }
+    let notice = Notice::of(notice, role, object.components().count());
     for component in object.components_mut() {
-        part(component, notice, role);
+        part(component, &notice);
     }
 }
 
 /// What a CANCEL does to one component of the copy.
-fn part(component: &mut Component, notice: &Component, role: Role) {
-    match Scope::of(notice, role, component) {
-        Scope::All => call_off(component, notice),
-        Scope::Without(attendees) => uninvite(component, &attendees, notice, role),
+fn part(component: &mut Component, notice: &Notice) {
+    if notice.calls_off(component) {
+        call_off(component, notice);
+    } else {
+        uninvite(component, notice);
     }
 }
 
@@ -119,7 +136,7 @@ fn instance(
         }
         _ => return, // older than what is known, or about an instance that was never here
     };
-    part(&mut target, notice, role);
+    part(&mut target, &Notice::of(notice, role, 1));
     object.instances.insert(key, target);
 }
 
@@ -138,11 +155,13 @@ fn future(
     if !is_news(notice, master) {
         return;
     }
-    if let Scope::Without(_) = Scope::of(notice, role, master) {
+    let later = object.instances.range(key.clone()..).count();
+    let read = Notice::of(notice, role, later);
+    if !read.calls_off(master) {
         // Whoever else is dropped from some instances on is shown on the whole as before: instances that are not
         // written out have no attendees of their own.
         for (_, later) in object.instances.range_mut(key..) {
-            part(later, notice, role);
+            part(later, &read);
         }
         return;
     }
@@ -154,7 +173,7 @@ fn future(
     end_before(master, &key, &zones);
     Revision::against(notice, master).write(master);
     for (_, later) in object.instances.range_mut(key..) {
-        call_off(later, notice);
+        call_off(later, &read);
     }
 }
 
@@ -206,37 +225,36 @@ fn is_news(notice: &Component, stored: &Component) -> bool {
     Revision::against(notice, stored) >= Revision::of(stored)
 }
 
-fn call_off(component: &mut Component, notice: &Component) {
+fn call_off(component: &mut Component, notice: &Notice) {
     component.set(Property::new("STATUS", "CANCELLED"));
     take_version(component, notice);
 }
 
-fn uninvite(component: &mut Component, attendees: &[Property], notice: &Component, role: Role) {
-    let gone: HashSet<String> = attendees.iter().map(person).collect();
+fn uninvite(component: &mut Component, notice: &Notice) {
     component
         .properties
-        .retain(|line| !line.is("ATTENDEE") || !gone.contains(&person(line)));
-    match role {
-        // To the organizer each address is a guest of its own: the SEQUENCE of this notice is not that of the meeting
-        // which goes on for the other address, and would make its updates look old.
-        Role::Attendee(owner) if attendees.iter().any(|line| owner.is(line)) => {
-            let known = Revision::of(component);
-            let stamp = known.stamp.max(Revision::of(notice).stamp);
-            Revision { stamp, ..known }.write(component);
-        }
-        _ => take_version(component, notice),
+        .retain(|line| !line.is("ATTENDEE") || !notice.gone.contains(&person(line)));
+    // To the organizer each address is a guest of its own: the SEQUENCE of this notice is not that of the meeting which
+    // goes on for the other address, and would make its updates look old.
+    if notice.names_owner {
+        let known = Revision::of(component);
+        let stamp = known.stamp.max(Revision::of(notice.component).stamp);
+        Revision { stamp, ..known }.write(component);
+    } else {
+        take_version(component, notice);
     }
 }
 
 /// The version of the CANCEL, and why.
-fn take_version(component: &mut Component, notice: &Component) {
-    let version = Revision::against(notice, component).max(Revision::of(component));
+fn take_version(component: &mut Component, notice: &Notice) {
+    let version = Revision::against(notice.component, component).max(Revision::of(component));
     version.write(component);
-    if notice.get("COMMENT").is_some() {
+    if !notice.comments.is_empty() {
         let told_by_attendee = |line: &Property| line.param(COMMENT_FROM).is_some();
         component
             .properties
             .retain(|line| !line.is("COMMENT") || told_by_attendee(line));
-        component.properties.extend(notice.all("COMMENT").cloned());
+        let comments = notice.comments.iter().copied().cloned();
+        component.properties.extend(comments);
     }
 }

@@ -54,6 +54,7 @@ pub use address::addressees;
 pub use delegation::{MAX_DELEGATES, delegates, handed_on};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use instance::InstanceKey;
+pub(crate) use object::weight;
 pub use outgoing::{Outgoing, for_sending};
 pub(crate) use people::mailbox_of;
 pub use people::{Owner, PartStat};

@@ -228,7 +228,7 @@ impl<'c> Object<'c> {
 }
 
 /// About how many bytes a component takes.
-pub(super) fn weight(component: &Component) -> usize {
+pub(crate) fn weight(component: &Component) -> usize {
     component
         .properties
         .iter()

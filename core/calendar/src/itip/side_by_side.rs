@@ -104,11 +104,12 @@ pub(super) fn anchored<'m>(message: &'m Message, stored: &Object) -> Cow<'m, Mes
     }
     let mut message = message.clone();
     let mut search = Search::of(stored);
+    let given: HashMap<&str, &Given> = given.iter().map(|it| (&*it.is, it)).collect();
     for component in message.components_mut() {
         let Some(id) = component.get_mut("RECURRENCE-ID") else {
             continue;
         };
-        let given = given.iter().find(|it| Some(&*it.is) == id.param("TZID"));
+        let given = id.param("TZID").and_then(|zone| given.get(zone));
         let Some(there) = given.map(|it| id.clone().with("TZID", &*it.id)) else {
             continue;
         };
@@ -128,9 +129,10 @@ pub(super) fn adopt(calendar: &mut Calendar, zones: &Zones) {
         .collect();
     let there = Descriptions::of(calendar.zones().map(|it| (name_of(it), ())));
     let mut new: Vec<&Component> = Vec::new();
+    let mut seen = HashSet::new();
     for description in names.iter().filter_map(|id| zones.description(id)) {
         let is_there = there.get(&name_of(description)).is_some();
-        if !is_there && !new.iter().any(|it| std::ptr::eq(*it, description)) {
+        if !is_there && seen.insert(std::ptr::from_ref(description)) {
             new.push(description);
         }
     }
@@ -140,23 +142,30 @@ pub(super) fn adopt(calendar: &mut Calendar, zones: &Zones) {
     let place = last.map_or(0, |last| last + 1);
     root.components.splice(place..place, new);
     let keys: HashSet<String> = names.iter().map(|id| key(id)).collect();
-    for given in zones.given() {
-        if keys.contains(&key(&given.is)) && !keys.contains(&key(&given.was)) {
-            give_back(root, given);
-        }
+    let back = zones
+        .given()
+        .iter()
+        .filter(|given| keys.contains(&key(&given.is)) && !keys.contains(&key(&given.was)));
+    let back: Vec<&Given> = back.collect();
+    if !back.is_empty() {
+        give_back(root, &back);
     }
 }
 
-fn give_back(root: &mut Component, given: &Given) {
-    let is =
-        |zone: &Component, name: &str| zone.is("VTIMEZONE") && key(&name_of(zone)) == key(name);
-    root.components.retain(|it| !is(it, &given.was));
-    for zone in &mut root.components {
-        if is(zone, &given.is) {
-            *zone = named(zone, &given.was);
+/// All of them at once, as a message may bring thousands.
+fn give_back(root: &mut Component, back: &[&Given]) {
+    let was: HashSet<String> = back.iter().map(|it| key(&it.was)).collect();
+    let is: HashMap<String, &str> = back.iter().map(|it| (key(&it.is), &*it.was)).collect();
+    root.components
+        .retain(|it| !it.is("VTIMEZONE") || !was.contains(&key(&name_of(it))));
+    let zones = root.components.iter_mut();
+    for zone in zones.filter(|it| it.is("VTIMEZONE")) {
+        if let Some(was) = is.get(&key(&name_of(zone))) {
+            *zone = named(zone, was);
         }
     }
-    rename(root, &HashMap::from([(given.is.clone(), given.id.clone())]));
+    let names = back.iter().map(|it| (it.is.clone(), it.id.clone()));
+    rename(root, &names.collect());
 }
 
 /// Drops the zones that lost their last user.

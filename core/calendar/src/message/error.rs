@@ -29,6 +29,10 @@ pub(crate) enum Problem {
         found: usize,
         most: usize,
     },
+    TooManyRanges {
+        found: usize,
+        most: usize,
+    },
     Mixed(Kind, Kind),
     MoreThanOne(Method, Kind),
     TwoMasters(Kind),
@@ -106,7 +110,9 @@ impl MessageError {
         let code = match &self.problem {
             Problem::Version(_) => RequestStatus::UNSUPPORTED_VERSION,
             Problem::NotTaken(..) | Problem::UnknownMethod(_) => RequestStatus::UNSUPPORTED,
-            Problem::TooManyComponents { .. } => RequestStatus::TOO_LARGE,
+            Problem::TooManyComponents { .. } | Problem::TooManyRanges { .. } => {
+                RequestStatus::TOO_LARGE
+            }
             Problem::Rule(_, rule) if rule.is_unsupported() => RequestStatus::UNSUPPORTED,
             Problem::Rule(..) => RequestStatus::INVALID_RULE,
             Problem::NoMethod
@@ -167,6 +173,12 @@ impl fmt::Display for MessageError {
                 write!(
                     f,
                     "{found} components are more than the {most} a message may hold"
+                )
+            }
+            Problem::TooManyRanges { found, most } => {
+                write!(
+                    f,
+                    "{found} components with RANGE=THISANDFUTURE are more than the {most} a message may hold"
                 )
             }
             Problem::Mixed(one, other) => {

@@ -37,7 +37,8 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         Problem::Version(None)
         | Problem::NoMethod
         | Problem::NoComponent
-        | Problem::TooManyComponents { .. } => source.begin(),
+        | Problem::TooManyComponents { .. }
+        | Problem::TooManyRanges { .. } => source.begin(),
         Problem::Version(Some(_)) => source.property("VERSION", |_| true)?,
         Problem::Twice(name) => source.properties(name).nth(1)?.1,
         Problem::Scale(_) => source.property("CALSCALE", |_| true)?,

@@ -52,6 +52,10 @@ pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The most components (one and its overridden instances) in a message.
 pub const MAX_COMPONENTS: usize = 10_000;
 
+/// The most components in a message that are about all later instances (RANGE=THISANDFUTURE): each may touch every
+/// instance, and what is meant is said with one or two.
+const MAX_RANGES: usize = 20;
+
 /// A valid scheduling message.
 ///
 /// ```
@@ -302,6 +306,17 @@ fn share_organizer(calendar: &mut Calendar, kind: Kind) {
 
 /// One component at most for the whole, and one for each instance (RFC 5546 §2.1.5: UID and RECURRENCE-ID name it).
 fn check_instances(components: &[&Component], kind: Kind, zones: &Zones) -> Result<(), Problem> {
+    let for_good = |one: &&&Component| {
+        one.get("RECURRENCE-ID")
+            .is_some_and(|id| id.param("RANGE").is_some())
+    };
+    let ranges = components.iter().filter(for_good).count();
+    if ranges > MAX_RANGES {
+        return Err(Problem::TooManyRanges {
+            found: ranges,
+            most: MAX_RANGES,
+        });
+    }
     let mut seen = HashSet::new();
     for component in components {
         if !seen.insert(InstanceKey::of(component, zones)) {

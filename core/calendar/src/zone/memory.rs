@@ -14,19 +14,26 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-/// Zones remembered at once; there are not many more on Earth. With more all are forgotten.
-const MOST: usize = 512;
-/// Octets of a VTIMEZONE worth remembering; those of calendar programs have 500 to 5,000.
-const LONGEST: usize = 16 << 10;
-/// Steps that a zone worth remembering takes: a step may add a change of 10 octets.
-const MOST_WORK: usize = 200_000;
+/// Octets that what is remembered takes together, about; with more all is forgotten.
+const MOST: usize = 16 << 20;
+/// Of one zone. Those of calendar programs have 500 to 5,000 octets; what a stranger sends to many people at once is made
+/// once, too.
+const MOST_OF_ONE: usize = MOST / 4;
+/// What a step may leave behind, in octets: nine of them lead to a change of twenty.
+const OF_A_STEP: usize = 2;
+
+#[derive(Default)]
+struct Memory {
+    known: HashMap<Vec<u8>, Known>,
+    octets: usize,
+}
 
 struct Known {
     zone: Option<TimeZone>,
     work: usize,
 }
 
-static KNOWN: LazyLock<Mutex<HashMap<Vec<u8>, Known>>> = LazyLock::new(Mutex::default);
+static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(Mutex::default);
 
 /// The zone that a VTIMEZONE describes; `None` if it describes none.
 pub(super) fn zone(
@@ -34,7 +41,7 @@ pub(super) fn zone(
     work: &mut Work,
 ) -> Result<Option<TimeZone>, TooMuchWork> {
     let text = component.write();
-    if let Some(known) = lock().get(&text) {
+    if let Some(known) = lock().known.get(&text) {
         work.spend(known.work)?;
         return Ok(known.zone.clone());
     }
@@ -44,19 +51,28 @@ pub(super) fn zone(
         zone: zone.clone(),
         work: before - work.left(),
     };
-    if text.len() <= LONGEST && known.work <= MOST_WORK {
-        let mut all = lock();
-        if all.len() >= MOST {
-            all.clear();
-        }
-        all.insert(text, known);
-    }
+    lock().keep(text, known);
     Ok(zone)
 }
 
-fn lock() -> std::sync::MutexGuard<'static, HashMap<Vec<u8>, Known>> {
-    // Nothing is half done when somebody panics: an entry is there or not.
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+impl Memory {
+    fn keep(&mut self, text: Vec<u8>, known: Known) {
+        let octets = text.len() + known.work * OF_A_STEP;
+        if octets > MOST_OF_ONE {
+            return;
+        }
+        if self.octets + octets > MOST {
+            *self = Self::default();
+        }
+        if self.known.insert(text, known).is_none() {
+            self.octets += octets;
+        }
+    }
+}
+
+fn lock() -> std::sync::MutexGuard<'static, Memory> {
+    // At worst the octets are counted too high or too low by one zone when somebody panics.
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

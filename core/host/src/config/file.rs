@@ -318,7 +318,7 @@ impl Default for Limits {
             recipients: 250,
             instances: 1000,
             attendees: 1000,
-            freebusy_range: Span(Duration::from_hours(400 * 24)),
+            freebusy_range: Span(Duration::from_secs(400 * 24 * 3600)),
             inbox: Size(64 << 20),
             min_date_time: year("1900-01-01T00:00:00Z"),
             max_date_time: year("2100-01-01T00:00:00Z"),

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// The most periods of an answer; with more, those that lie close together are told as one.
 const MAX_PERIODS: usize = 20_000;
 
+/// Bytes of objects that are read for one question: an index leaves open what is short, and seldom much of it.
+const MAX_READ: usize = 16 << 20;
+
 /// As many spans are written without leaving the thread.
 const FEW: usize = 2_000;
 
@@ -70,7 +73,7 @@ fn too_long(range: TimeRange, longest: Duration) -> Option<RequestStatus> {
     const DAY: u64 = 24 * 3600;
     let length = range.end().duration_since(range.start()).unsigned_abs();
     let most = longest.as_secs();
-    let most = if most % DAY == 0 {
+    let most = if most.is_multiple_of(DAY) {
         format!("{} days", most / DAY)
     } else {
         format!("{most} seconds")
@@ -79,6 +82,19 @@ fn too_long(range: TimeRange, longest: Duration) -> Option<RequestStatus> {
         "DTEND is more than {most} after DTSTART, which is the longest range answered here"
     );
     (length > longest).then(|| RequestStatus::INVALID_PROPERTY_VALUE.with_text(&text))
+}
+
+/// Leaves the objects that one question reads, the shortest; whether there are more.
+fn has_unread(objects: &mut Vec<StoredObject>) -> bool {
+    objects.sort_by_key(|object| object.data.len());
+    let mut left = MAX_READ;
+    let read = objects.iter().take_while(|object| {
+        let rest = left.checked_sub(object.data.len());
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    let read = read.count();
+    objects.drain(read..).next().is_some()
 }
 
 /// When a calendar user is busy.
@@ -94,8 +110,13 @@ struct Question<'a> {
 impl Question<'_> {
     async fn busy(&self) -> Result<Vec<BusySpan>, Error> {
         let (home, range) = (self.home, self.range);
-        let found = home.store.busy(&home.user.id, range).await?;
+        let mut found = home.store.busy(&home.user.id, range).await?;
         let mut spans = found.spans;
+        if has_unread(&mut found.objects) {
+            tracing::info!(event = "free-busy-cut-short", user = %home.user.address, "there is more to read than one question may; all of the time counts as busy");
+            let kind = BusyType::Busy;
+            spans.push(BusySpan { range, kind });
+        }
         if !found.objects.is_empty() {
             let addresses = home.addresses();
             let owner = Owner {

@@ -173,8 +173,11 @@ fn instance(message: &Message) -> String {
     if names.len() <= 64 {
         return names;
     }
-    let digest = Sha256::digest(names);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest: Vec<String> = Sha256::digest(names)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digest.concat()
 }
 
 /// Applies a message that the user has sent.
