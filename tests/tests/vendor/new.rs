@@ -42,6 +42,11 @@ fn a_new_plugin_builds_and_passes_its_tests_at_once() {
         let mut arguments = vec!["--config", config];
         arguments.extend(more);
         assert_eq!(workshop.tested(&library, &arguments), laws, "{kind}");
+        // What its own ./ci gives `plugin test` are keys that it has.
+        let ci = fs::read_to_string(folder.join("ci")).unwrap();
+        let (_, given) = ci.split_once("--config '").unwrap();
+        let key = given.split([' ', '.', '=']).next().unwrap();
+        assert!(keys.iter().any(|it| it["name"] == key), "{key}: {keys:#?}");
     }
 }
 

@@ -103,7 +103,7 @@ impl New {
             Kind::Policy => (POLICY.to_owned(), "friends = [\"example.com\"]"),
             Kind::Store => (
                 STORE.replace("name: \"memory\"", "name: \"{{name}}\""),
-                "name = \"calendars\"",
+                "max_bytes = 2_000_000",
             ),
         };
         let library = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name.replace('-', "_"));
