@@ -86,7 +86,7 @@ fn so_many_attendees_are_taken_and_no_more() {
     // One component has few, all together have too many.
     let instance = |n: u32| {
         format!(
-            "END:VEVENT\nBEGIN:VEVENT\nUID:crowd\nDTSTAMP:20261201T080000Z\nORGANIZER:mailto:{ANNA}\nRECURRENCE-ID:2027010{n}T100000Z\nDTSTART:2027010{n}T120000Z\n{}",
+            "END:VEVENT\nBEGIN:VEVENT\nUID:crowd\nDTSTAMP:20261101T080000Z\nORGANIZER:mailto:{ANNA}\nRECURRENCE-ID:2027010{n}T100000Z\nDTSTART:2027010{n}T120000Z\n{}",
             guests(n, n + 1)
         )
     };
