@@ -5,7 +5,7 @@
 //! put in it (a key of mode 0640 in the group `ssl-cert` is common). Links are followed; and a folder above that others
 //! may write, unless it is sticky as `/tmp` is, lets them put something else in the place of what is in it.
 //!
-//! Keys ([`read_private`]) and plugins are refused, the rest ([`settings`]) is warned of.
+//! Keys (`read_private`) and plugins are refused, the rest (`settings`) is warned of.
 
 use crate::config::Config;
 use std::{
