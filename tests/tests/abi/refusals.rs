@@ -198,10 +198,11 @@ async fn a_file_that_others_could_change() {
     let file = copy.write();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).unwrap();
     let sentence = refused(discovery(file.to_str().unwrap(), "")).await;
-    assert!(
-        sentence.ends_with("can be written by others (mode 0646); `chmod go-w` it"),
-        "{sentence}"
+    let remedy = format!(
+        "everybody on this machine can write it (mode 0646); run: chmod o-w {}",
+        file.display()
     );
+    assert!(sentence.ends_with(&remedy), "{sentence}");
 
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let link = copy.folder.path().join("link.so");
