@@ -123,9 +123,9 @@ impl Later {
         );
         self.edit(
             "sdk/src/guest/host.rs",
-            "let runtime = runtime()?;\n",
-            "let runtime = runtime()?;\n\
-             if ![7, 43].contains(&host.grown()) { return Err(Error::internal(\"grown\")); }\n",
+            "let runtime = Shared::running()?;\n",
+            "if ![7, 43].contains(&host.grown()) { return Err(Error::internal(\"grown\")); }\n\
+             let runtime = Shared::running()?;\n",
         );
         self.edit(
             "sdk/src/remote/services.rs",
