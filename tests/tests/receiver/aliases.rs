@@ -14,7 +14,11 @@ const PRINCIPAL: &str = "https://cal.example.net/principals/dana";
 
 /// A host on which Dana has several addresses.
 fn with_dana(store: &str) -> Host {
-    let host = Setup::new().table("[[store]]", store).start();
+    dana_in(Setup::new().table("[[store]]", store))
+}
+
+fn dana_in(setup: Setup) -> Host {
+    let host = setup.start();
     let output = Command::new(program())
         .current_dir(host.folder())
         .args(["user", "add", DANA, "--alias", ALIAS])
@@ -98,4 +102,16 @@ fn an_alias_that_is_no_mailbox_is_a_recipient() {
             assert_eq!(host.post(&post).codes(), ["3.7"], "{store}: {nobody}");
         }
     }
+}
+
+#[test]
+fn a_quota_is_of_a_person_and_not_of_each_of_her_addresses() {
+    let host = dana_in(Setup::new().rules("[{ allow = \"any\", quota = \"1/day\" }]"));
+    let invite = |to: &str| {
+        let invitation = Post::invitation(&format!("for-{to}"), ANNA, &[to]);
+        host.post(&invitation).codes()
+    };
+    assert_eq!(invite(DANA), ["2.0"]);
+    assert_eq!(invite(ALIAS), ["5.1"]);
+    assert_eq!(invite(DANA), ["5.1"]);
 }

@@ -1,7 +1,7 @@
 //! A question about busy time: the store's index, and what the index leaves open.
 
 use super::{Bounds, Envelope, Home, Outcome, indexing};
-use crate::labour::{Effort, Labour};
+use crate::labour::{Busy, Effort, Labour};
 use convoke_calendar::{
     availability, freebusy,
     itip::Owner,
@@ -60,7 +60,7 @@ pub(super) async fn answer(
         let spans = freebusy::coarser(as_granted(spans, shown.detail, range), MAX_PERIODS);
         freebusy::answer(envelope.message, recipient, &spans, envelope.now).write()
     };
-    let text = String::from_utf8(labour.done(bytes, write).await)
+    let text = String::from_utf8(labour.done_for(&envelope.effort, bytes, write).await?)
         .map_err(|_| Error::internal("a calendar we wrote is not UTF-8"))?;
     Ok(Outcome {
         data: Some(CalendarData::icalendar(text)),
@@ -123,28 +123,36 @@ impl Question<'_> {
                 addresses: &addresses,
                 timezone: home.timezone(),
             };
-            let (objects, open) = self.read(found.objects).await;
+            let (objects, open) = self.read(found.objects).await?;
             let bytes: usize = objects.iter().map(|object| object.data.len()).sum();
             let frequent = open.iter().any(recurrence::repeats_within_a_day);
             let bytes = if frequent { usize::MAX } else { bytes };
-            let expanded = self.labour.done(bytes, || self.expanded(&open, &owner));
-            spans.extend(expanded.await);
+            let expanded = self.done(bytes, || self.expanded(&open, &owner));
+            spans.extend(expanded.await?);
             self.renew(objects, &open, &owner).await;
         }
         let many = if spans.len() > FEW { usize::MAX } else { 0 };
-        Ok(self.labour.done(many, || merge(spans, range)).await)
+        Ok(self.done(many, || merge(spans, range)).await?)
     }
 
     /// Those of the objects that can be read.
-    async fn read(&self, objects: Vec<StoredObject>) -> (Vec<StoredObject>, Vec<Calendar>) {
+    async fn read(
+        &self,
+        objects: Vec<StoredObject>,
+    ) -> Result<(Vec<StoredObject>, Vec<Calendar>), Busy> {
         let bytes = objects.iter().map(|object| object.data.len()).sum();
         let readable = |object: StoredObject| {
             let calendar = readable(self.home, &object)?;
             Some((object, calendar))
         };
         let read = || objects.into_iter().filter_map(readable).unzip();
-        self.labour.done(bytes, read).await
+        self.done(bytes, read).await
     }
+
+    async fn done<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> Result<T, Busy> {
+        self.labour.done_for(self.effort, bytes, work).await
+    }
+
     /// As time goes by, a range that is asked for often passes the horizon of what was indexed long ago. One object a
     /// question gets a new index then, so that in a while the answers come from the indexes alone again.
     async fn renew(&self, mut objects: Vec<StoredObject>, open: &[Calendar], owner: &Owner<'_>) {
@@ -172,8 +180,8 @@ impl Question<'_> {
             objects[at].data.len()
         };
         let index = || indexing::index(&open[at], Some(owner), bounds);
-        let index = match self.labour.done(bytes, index).await {
-            Ok(index) if !index.is_open_in(range) => index,
+        let index = match self.done(bytes, index).await {
+            Ok(Ok(index)) if !index.is_open_in(range) => index,
             _ => return,
         };
         let object = objects.swap_remove(at);

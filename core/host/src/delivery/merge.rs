@@ -1,7 +1,7 @@
 //! A message changes a stored object: read, apply, write back if nobody else wrote meanwhile.
 
 use super::{Bounds, Envelope, Home, Outcome, Weight, indexing};
-use crate::labour::{self, Effort, Labour, TooMuch};
+use crate::labour::{self, Busy, Effort, Labour, TooMuch};
 use convoke_calendar::{
     itip::{self, Anomaly, Change, Outgoing, Owner, Receiving},
     message::{Message, Method},
@@ -228,6 +228,12 @@ enum Stopped {
     Failed(Error),
 }
 
+impl From<Busy> for Stopped {
+    fn from(busy: Busy) -> Self {
+        Self::Failed(busy.into())
+    }
+}
+
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         Self::Failed(error)
@@ -262,10 +268,11 @@ impl Updating<'_> {
                 handled.map_err(|TooMuch| Stopped::TooMuch)?;
             }
             let work = || self.work(stored.as_ref(), &apply);
-            let (write, answer) = self
-                .labour
-                .done(self.weight.bytes + bytes.len(), work)
-                .await?;
+            let size = self.weight.bytes + bytes.len();
+            let (write, answer) = match self.effort {
+                Some(effort) => self.labour.done_for(effort, size, work).await??,
+                None => self.labour.done(size, work).await?,
+            };
             let when = stored.map_or(Precondition::Absent, |object| {
                 Precondition::Matches(object.etag)
             });

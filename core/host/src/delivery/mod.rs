@@ -214,7 +214,16 @@ impl Delivery {
             let text = format!("Too often; try again in {} seconds", after.as_secs() + 1);
             return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
         }
-        if let Err(TooOften(after)) = self.hold_quota(&allowance, envelope.originator, recipient) {
+        let home = match self.home(recipient).await {
+            Ok(Some(home)) if home.user.schedulable => home,
+            Ok(Some(_)) => return RequestStatus::NO_SCHEDULING_SUPPORT.into(),
+            Ok(None) => return RequestStatus::INVALID_CALENDAR_USER.into(),
+            Err(error) => return status_of(&error).into(),
+        };
+        // By the user, who may have many addresses.
+        if let Err(TooOften(after)) =
+            self.hold_quota(&allowance, envelope.originator, &home.user.address)
+        {
             tracing::info!(event = "quota-used-up", originator = %envelope.originator, %recipient, "the quota is used up, for {}s", after.as_secs());
             let text = format!(
                 "The quota of this sender for this recipient is used up; try again in {} seconds",
@@ -222,12 +231,6 @@ impl Delivery {
             );
             return RequestStatus::SERVICE_UNAVAILABLE.with_text(&text).into();
         }
-        let home = match self.home(recipient).await {
-            Ok(Some(home)) if home.user.schedulable => home,
-            Ok(Some(_)) => return RequestStatus::NO_SCHEDULING_SUPPORT.into(),
-            Ok(None) => return RequestStatus::INVALID_CALENDAR_USER.into(),
-            Err(error) => return status_of(&error).into(),
-        };
         let outcome = if envelope.message.kind() == Kind::FreeBusy {
             freebusy::answer(
                 &home,

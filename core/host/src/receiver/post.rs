@@ -10,7 +10,6 @@ use super::{
 use crate::{
     config::Attachment,
     delivery::{Delivered, Envelope},
-    labour::Effort,
     serve::Node,
     throttle::Peer,
     transport::{Arrival, Body, BodyError, Holding, Response, read_body},
@@ -185,7 +184,7 @@ async fn process(
         proofs: peer.proofs(),
         peer: peer.counted(),
         now,
-        effort: Effort::default(),
+        effort: node.lasting.labour.effort(peer.counted()),
     };
     let work = async {
         let responses = deliver_all(node, &envelope, &headers.recipients, room).await;

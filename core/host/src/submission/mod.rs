@@ -11,7 +11,6 @@ mod passwords;
 
 use crate::{
     delivery::Envelope,
-    labour::Effort,
     receiver::{
         answer::{delivered, document, empty, later, refuse_method, refused},
         post::{self, deliver_all},
@@ -170,7 +169,7 @@ pub(crate) async fn send_out(
         proofs: &proofs,
         peer: &peer,
         now: Timestamp::now(),
-        effort: Effort::default(),
+        effort: node.lasting.labour.effort(&peer),
     };
     let room = Room::of_our_own(&node.gate);
     let (here, there) = futures::join!(
