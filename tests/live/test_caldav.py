@@ -103,7 +103,7 @@ class CalDav(unittest.TestCase):
         self.khal(server, name, "new", "-a", "mine", "2027-01-04", "15:00", "16:00", "Dentist")
         self.assertEqual([span["start"] for span in look_up()["busy"]], ["2027-01-04T10:00:00Z", "2027-01-04T14:00:00Z"])
 
-        message.write_text(event("CANCEL", ANNA, [bo], uid=uid, sequence=1, stamp="20261201T000000Z"))
+        message.write_text(event("CANCEL", ANNA, [bo], uid=uid, sequence=1, stamp="20261122T000000Z"))
         self.assertEqual(self.harbour.json("send", str(message), "--as", ANNA)[0]["status"], "2.0;Success")
         self.assertEqual([span["start"] for span in look_up()["busy"]], ["2027-01-04T14:00:00Z"])
         self.assertIn("STATUS:CANCELLED", self.synchronised(server, name, uid))

@@ -51,7 +51,7 @@ class TwoHosts(unittest.TestCase):
         shown = self.khal("list", "--format", "{title} {start-time}", "2027-01-04", "1d")
         self.assertIn("Planning 11:00", shown)
 
-        invitation.write_text(event("CANCEL", ANNA, [BO], uid="story", sequence=1, stamp="20261201T000000Z"))
+        invitation.write_text(event("CANCEL", ANNA, [BO], uid="story", sequence=1, stamp="20261122T000000Z"))
         self.assertEqual(self.harbour.json("send", str(invitation), "--as", ANNA)[0]["status"], "2.0;Success")
         self.assertEqual(look_up()[0]["busy"], [])
 
