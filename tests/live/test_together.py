@@ -67,7 +67,9 @@ class Together(unittest.TestCase):
                 with self.subTest(host=host.domain, whose=whose):
                     self.assertEqual(self.busy(host, month), wanted)
             log = (host.folder / "log").read_text().splitlines()
-            trouble = [line for line in log if ("WARN" in line or "ERROR" in line) and "VERIFICATION IS OFF" not in line]
+            # what this world is like: open to everybody, one authority for all, and as many files as the machine allows
+            known = ("VERIFICATION IS OFF", 'event="client-authority"', 'event="descriptor-limit"')
+            trouble = [line for line in log if ("WARN" in line or "ERROR" in line) and not any(it in line for it in known)]
             self.assertEqual(trouble, [])
         self.assertEqual(self.exported(self.meadow), self.exported(self.pond))
 

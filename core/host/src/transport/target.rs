@@ -38,7 +38,10 @@ fn host(headers: &HeaderMap) -> Result<Option<Authority>, &'static str> {
         return Err("there is more than one Host field (RFC 9112 section 3.2)");
     }
     let malformed = "the Host field is no host with an optional port (RFC 9112 section 3.2)";
-    let authority = Authority::try_from(field.as_bytes()).map_err(|_| malformed)?;
+    let named = field.as_bytes();
+    // Cyrus sends its own mark for a server that it does not log in to as a part of the name.
+    let named = named.strip_suffix(b"/noauth").unwrap_or(named);
+    let authority = Authority::try_from(named).map_err(|_| malformed)?;
     is_bare(&authority).map(|()| Some(authority))
 }
 
@@ -93,6 +96,9 @@ mod tests {
             (Version::HTTP_11, "/", &["a b"], false),
             (Version::HTTP_11, "/", &["a, b"], false),
             (Version::HTTP_11, "/", &["a/b"], false),
+            (Version::HTTP_11, "/", &["a/"], false),
+            (Version::HTTP_11, "/", &["192.0.2.1:8090/noauth"], true),
+            (Version::HTTP_11, "/", &["/noauth"], false),
             (Version::HTTP_11, "/", &["user@a"], false),
             (Version::HTTP_11, "/", &["a:b"], false),
             (Version::HTTP_11, "/", &["a:70000"], false),
