@@ -150,7 +150,7 @@ foreach (array_slice($argv, 1) as $pair) {
 class CyrusCalendars(Server):
     """Cyrus as a CalDAV server: its own scheduling is off, Convoke does that.
 
-    It takes two UIDs for one that differ in a space at the end, and answers 500 to a line of a megabyte.
+    It answers 500 to a line of a megabyte.
     """
 
     broken = frozenset({"an object of 1 MB is kept whole"})
