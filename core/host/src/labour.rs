@@ -2,7 +2,7 @@
 //!
 //! [`Labour`] does what is small here and now, and lets what is large wait for one of a few turns, so that health checks
 //! never wait for it. Each peer has one turn at a time and a short queue of its own, so that the work of one does not keep
-//! the others waiting; what cannot begin within [`PATIENCE`] is given up. [`Effort`] is what all recipients of one message
+//! the others waiting; what cannot begin within ten seconds is given up. [`Effort`] is what all recipients of one message
 //! may cost together. No piece of work can be taken back once it has begun, so each is bounded by its budget of steps.
 
 use crate::throttle::Peer;
