@@ -23,7 +23,10 @@ fn readme() -> String {
 
 /// The texts of the code blocks in a language.
 fn blocks(language: &str) -> Vec<String> {
-    let readme = readme();
+    blocks_of(&readme(), language)
+}
+
+fn blocks_of(readme: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     let blocks = readme.split(&opening).skip(1);
     blocks
@@ -64,6 +67,22 @@ fn every_sample_configuration_is_read() {
     for entry in entries {
         let with_server = format!("[server]\ndomains = [\"example.org\"]\n{entry}");
         Config::parse(&with_server, path).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn every_plugin_has_a_readme_whose_configuration_is_read() {
+    for entry in fs::read_dir(root().join("plugins")).unwrap() {
+        let folder = entry.unwrap().path();
+        let readme = fs::read_to_string(folder.join("README.md"))
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let samples = blocks_of(&readme, "toml");
+        assert!(!samples.is_empty(), "{}", folder.display());
+        for sample in samples {
+            let with_server = format!("[server]\ndomains = [\"example.org\"]\n{sample}");
+            let path = folder.join("README.md");
+            Config::parse(&with_server, &path).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 }
 
