@@ -100,7 +100,6 @@ extern crate self as convoke_sdk;
 pub mod conformance;
 mod described;
 mod discovery;
-mod error;
 mod host;
 pub mod mirror;
 pub mod parts;
@@ -115,21 +114,17 @@ pub mod guest;
 pub mod remote;
 
 pub use convoke_types::{
-    BusySpan, BusyType, CalendarAddress, Domain, EmptyRange, Etag, InvalidAddress, InvalidDomain,
-    InvalidId, InvalidRate, InvalidUrl, NoDomain, ObjectIndex, Rate, ReceiverUrl, TimeRange, Uid,
-    UserId,
+    Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes, Cursor, Detail, Domain,
+    EmptyRange, Error, ErrorKind, Etag, InvalidAddress, InvalidDomain, InvalidId, InvalidRate,
+    InvalidUrl, Listing, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
+    Precondition, Proof, Rate, ReceiverUrl, Result, StoredObject, TimeRange, Uid, Uninvited,
+    UserId, UserKind,
 };
 pub use described::{Described, Key};
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver};
-pub use error::{Error, ErrorKind, Result};
 pub use host::Host;
-pub use policy::{
-    AccessRequest, Action, Decision, Detail, Grant, Policy, Proof, RateLimit, Uninvited,
-};
-pub use store::{
-    Busy, CalendarUser, Changes, Cursor, Delivery, KeptMessage, Listing, NewObject, NewUser,
-    ObjectSummary, Page, Precondition, Room, Store, StoredObject, UserKind,
-};
+pub use policy::{AccessRequest, Action, Decision, Grant, Policy, RateLimit};
+pub use store::{Delivery, KeptMessage, Room, Store};
 
 pub use {jiff, serde, tracing};
 

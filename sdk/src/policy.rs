@@ -1,6 +1,6 @@
 //! Policy: who may do what.
 
-use crate::{CalendarAddress, Dnssec, Domain, Host, Rate, Receiver, Result};
+use crate::{CalendarAddress, Detail, Dnssec, Host, Proof, Rate, Receiver, Result, Uninvited};
 use convoke_abi::policy::receiver;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -148,18 +148,6 @@ pub enum Action {
     Send,
 }
 
-/// Something the peer proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
-pub enum Proof {
-    /// A DKIM signature of this domain verified.
-    Dkim(Domain),
-    /// The client certificate of the TLS connection names this domain.
-    Mtls(Domain),
-    /// A user or service of our own logged in at the submission listener and may act as this address.
-    Submission(CalendarAddress),
-}
-
 /// What a policy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -200,16 +188,6 @@ pub struct Grant {
     pub uninvited: Option<Uninvited>,
 }
 
-/// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
-pub enum Uninvited {
-    /// They come on the organizer's list with their answer, and are told so.
-    Accept,
-    /// They get *no authority* (3.8), and the organizer's copy stays as it is.
-    Refuse,
-}
-
 /// How often a domain, or one of its users for one recipient, may be allowed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -219,17 +197,6 @@ pub struct RateLimit {
     pub rate: Rate,
     /// What is counted together, a number of the policy's choice: the number of a rule.
     pub bucket: u32,
-}
-
-/// How much of somebody's busy time is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
-pub enum Detail {
-    /// Busy, tentative and unavailable are told apart.
-    #[default]
-    Full,
-    /// All of it shows as busy.
-    Busy,
 }
 
 impl Grant {

@@ -22,7 +22,7 @@ use crate::{
     AccessRequest, Busy, CalendarAddress, CalendarUser, Changes, Cursor, Decision, Delivery,
     Discovered, Error, Etag, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page,
     Precondition, Result, StoredObject, TimeRange, Uid, UserId,
-    wire::{Garbage, Read, Write},
+    wire::{Garbage, Read, Write, error_of},
 };
 use convoke_abi::{
     ROption, RResult, RStr, RVec,
@@ -108,7 +108,7 @@ fn not_opened(failure: Failure) -> NotOpened {
         .find(|fact| fact.name == failure::CONFIG_KEY)
         .map(|fact| fact.value.to_string());
     NotOpened {
-        error: failure.into(),
+        error: error_of(failure),
         config_key: key,
     }
 }
@@ -121,7 +121,7 @@ fn answer<'a, Sent: 'a, T: Read<Sent> + 'a>(
         let answer = Pin::new(&mut call).poll(context);
         answer.map(|answer| match answer {
             RResult::ROk(sent) => T::read(sent).map_err(Garbage::blame_plugin),
-            RResult::RErr(failure) => Err(failure.into()),
+            RResult::RErr(failure) => Err(error_of(failure)),
         })
     })
 }

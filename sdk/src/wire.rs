@@ -65,7 +65,8 @@ impl Write for Error {
             ErrorKind::NotFound => failure::NOT_FOUND,
             ErrorKind::Denied => failure::DENIED,
             ErrorKind::Unsupported => failure::UNSUPPORTED,
-            ErrorKind::Internal => failure::INTERNAL,
+            // Internal, and what has no code yet.
+            _ => failure::INTERNAL,
         };
         Failure {
             kind,
@@ -75,19 +76,18 @@ impl Write for Error {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let kind = match failure.kind {
-            failure::UNAVAILABLE => ErrorKind::Unavailable,
-            failure::CONFLICT => ErrorKind::Conflict,
-            failure::INVALID => ErrorKind::Invalid,
-            failure::NOT_FOUND => ErrorKind::NotFound,
-            failure::DENIED => ErrorKind::Denied,
-            failure::UNSUPPORTED => ErrorKind::Unsupported,
-            _ => ErrorKind::Internal,
-        };
-        Self::new(kind, sentence(failure.message))
-    }
+/// The error that crossed.
+pub(crate) fn error_of(failure: Failure) -> Error {
+    let kind = match failure.kind {
+        failure::UNAVAILABLE => ErrorKind::Unavailable,
+        failure::CONFLICT => ErrorKind::Conflict,
+        failure::INVALID => ErrorKind::Invalid,
+        failure::NOT_FOUND => ErrorKind::NotFound,
+        failure::DENIED => ErrorKind::Denied,
+        failure::UNSUPPORTED => ErrorKind::Unsupported,
+        _ => ErrorKind::Internal,
+    };
+    Error::new(kind, sentence(failure.message))
 }
 
 /// The longest text for the log that is taken, in bytes.
@@ -284,7 +284,7 @@ mod tests {
             message: "x".repeat(10_000_000).into(),
             attributes: RVec::new(),
         };
-        let error = Error::from(failure);
+        let error = error_of(failure);
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(error.message().len() <= MAX_SENTENCE + 3);
     }

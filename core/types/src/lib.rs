@@ -13,26 +13,38 @@
 //! | [`index`] | [`ObjectIndex`], what a store keeps beside an object's bytes |
 //! | [`status`] | [`RequestStatus`] |
 //! | [`rate`] | [`Rate`] |
+//! | [`store`] | [`CalendarUser`], [`StoredObject`], [`Precondition`]: what goes into a store and comes out of it |
+//! | [`access`] | [`Proof`], [`Detail`], [`Uninvited`]: what a peer proved, and how far it may go |
+//! | [`error`] | [`Error`]: why a store or a policy could not do what it was asked |
 //!
 //! Invariants: a [`Domain`] is lower-case ASCII without a trailing dot; a [`TimeRange`] is never empty; two
 //! [`CalendarAddress`]es that differ only in the case of scheme or domain are equal.
 //!
 //! Not here: I/O, clocks, iCalendar, HTTP. The crate is small because every plugin compiles it.
 
+pub mod access;
 pub mod address;
 pub mod busy;
+pub mod error;
 pub mod id;
 pub mod index;
 pub mod rate;
 pub mod status;
+pub mod store;
 pub mod time;
 
+pub use access::{Detail, Proof, Uninvited};
 pub use address::{
     CalendarAddress, Domain, InvalidAddress, InvalidDomain, InvalidUrl, NoDomain, ReceiverUrl,
 };
 pub use busy::{BusySpan, BusyType, merge};
+pub use error::{Error, ErrorKind, Result};
 pub use id::{Etag, InvalidId, Uid, UserId};
 pub use index::ObjectIndex;
 pub use rate::{InvalidRate, Rate};
 pub use status::{InvalidStatus, RequestStatus};
+pub use store::{
+    Busy, CalendarUser, Changes, Cursor, Listing, NewObject, NewUser, ObjectSummary, Page,
+    Precondition, StoredObject, UserKind,
+};
 pub use time::{EmptyRange, TimeRange};

@@ -1,7 +1,7 @@
 //! The kits in one line of a plugin's tests.
 
 use super::{DecisionKind, Expected, Report, Samples, discovery, host, policy, store_with_users};
-use crate::{guest, prelude::*};
+use crate::{guest, prelude::*, wire::error_of};
 use std::{
     env, fs,
     future::Future,
@@ -132,7 +132,7 @@ pub fn assert_store<S: Store>(config: &str, users: &[&str]) {
 }
 
 fn read<C: serde::de::DeserializeOwned>(config: &str) -> Result<C> {
-    guest::read_config(config).map_err(Error::from)
+    guest::read_config(config).map_err(error_of)
 }
 
 fn addresses(texts: &[&str]) -> Vec<CalendarAddress> {

@@ -2,7 +2,7 @@ use super::log;
 use crate::{
     CalendarUser, Error, Result,
     host::HostServices,
-    wire::{Garbage, Read, Write},
+    wire::{Garbage, Read, Write, error_of},
 };
 use convoke_abi::{ROption, RResult, services::HostObject};
 use convoke_types::ObjectIndex;
@@ -177,7 +177,7 @@ impl HostServices for Services {
         let user: ROption<_> = user.map(|user| user.clone().write()).into();
         match self.host.index(user, data.into()) {
             RResult::ROk(index) => ObjectIndex::read(index).map_err(Garbage::blame_host),
-            RResult::RErr(failure) => Err(failure.into()),
+            RResult::RErr(failure) => Err(error_of(failure)),
         }
     }
 }

@@ -93,15 +93,14 @@ impl Write for CalendarUser {
 
 impl Read<store::CalendarUser> for CalendarUser {
     fn read(sent: store::CalendarUser) -> Result<Self, Garbage> {
-        Ok(Self {
-            id: UserId::read(sent.id)?,
-            address: CalendarAddress::read(sent.address)?,
-            aliases: read_all(sent.aliases)?,
-            name: read_text(sent.name),
-            timezone: read_text(sent.timezone),
-            kind: UserKind::read(sent.kind)?,
-            schedulable: sent.schedulable,
-        })
+        let address = CalendarAddress::read(sent.address)?;
+        let mut user = Self::new(UserId::read(sent.id)?, address);
+        user.aliases = read_all(sent.aliases)?;
+        user.name = read_text(sent.name);
+        user.timezone = read_text(sent.timezone);
+        user.kind = UserKind::read(sent.kind)?;
+        user.schedulable = sent.schedulable;
+        Ok(user)
     }
 }
 
@@ -122,13 +121,12 @@ impl Write for NewUser {
 
 impl Read<store::NewUser> for NewUser {
     fn read(sent: store::NewUser) -> Result<Self, Garbage> {
-        Ok(Self {
-            address: CalendarAddress::read(sent.address)?,
-            aliases: read_all(sent.aliases)?,
-            name: read_text(sent.name),
-            timezone: read_text(sent.timezone),
-            kind: UserKind::read(sent.kind)?,
-        })
+        let mut user = Self::new(CalendarAddress::read(sent.address)?);
+        user.aliases = read_all(sent.aliases)?;
+        user.name = read_text(sent.name);
+        user.timezone = read_text(sent.timezone);
+        user.kind = UserKind::read(sent.kind)?;
+        Ok(user)
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a plugin says when it cannot do what it was asked.
 
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
 /// The result of every plugin call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure it was; the host turns each into the right answer to the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Not now; trying again later may help (a server is down, a lock is held, a disk is full).
@@ -29,8 +29,7 @@ pub enum ErrorKind {
 /// A failure: its kind, and a sentence for the administrator's log that names what was wrong and what to do.
 ///
 /// The text is never shown to a remote peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
@@ -102,13 +101,13 @@ macro_rules! invalid_from {
 }
 
 invalid_from!(
-    convoke_types::NoDomain,
-    convoke_types::InvalidAddress,
-    convoke_types::InvalidDomain,
-    convoke_types::InvalidUrl,
-    convoke_types::InvalidId,
-    convoke_types::InvalidRate,
-    convoke_types::EmptyRange,
+    crate::NoDomain,
+    crate::InvalidAddress,
+    crate::InvalidDomain,
+    crate::InvalidUrl,
+    crate::InvalidId,
+    crate::InvalidRate,
+    crate::EmptyRange,
 );
 
 impl From<std::io::Error> for Error {

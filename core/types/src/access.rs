@@ -1,0 +1,36 @@
+//! What a peer proved, and how far it may go.
+
+use crate::{CalendarAddress, Domain};
+use serde::{Deserialize, Serialize};
+
+/// Something the peer proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// A DKIM signature of this domain verified.
+    Dkim(Domain),
+    /// The client certificate of the TLS connection names this domain.
+    Mtls(Domain),
+    /// A user or service of our own logged in at the submission listener and may act as this address.
+    Submission(CalendarAddress),
+}
+
+/// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Uninvited {
+    /// They come on the organizer's list with their answer, and are told so.
+    Accept,
+    /// They get *no authority* (3.8), and the organizer's copy stays as it is.
+    Refuse,
+}
+
+/// How much of somebody's busy time is shown.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Detail {
+    /// Busy, tentative and unavailable are told apart.
+    #[default]
+    Full,
+    /// All of it shows as busy.
+    Busy,
+}
