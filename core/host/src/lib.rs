@@ -6,47 +6,39 @@
 //! | `demo` | two domains on this machine |
 //! | [`config`] | the configuration file, read into types |
 //! | [`serve`] | a running host: start, reload, end; health and metrics |
-//! | [`transport`] | from a listening socket to one bounded HTTP request |
 //! | [`receiver`] | iSchedule from other servers: who are they, is the message valid, deliver |
 //! | [`submission`] | the same POST from our own users and services, who log in |
 //! | [`delivery`] | to one calendar user of ours, through a store |
 //! | [`sender`] | to the receivers of other domains |
-//! | [`outgoing`] | the HTTPS client below the sender |
-//! | [`dns`] | names and records, asked of name servers |
 //! | [`keys`] | where the keys of signatures come from |
 //! | [`probe`] | somebody else's receiver, looked at |
-//! | [`file_access`] | who else on this machine may read keys, and write what the host relies on |
+//! | `file_modes` | what others on this machine may change of what the configuration names |
 //! | `escape` | texts of others, so that they fake no line of the log and steer no terminal |
 //! | [`throttle`] | who may ask again, and when |
-//! | [`registrable`] | which domains are public suffixes, and who speaks for whom |
-//! | [`trusted_certificates`] | certificates and authorities that the administrator listed |
 //! | [`labour`] | what takes long, off the threads that answer everybody |
 //! | [`plugin`] | the chains of discovery, policy and store plugins |
+//!
+//! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-ischedule` (the wire), `convoke-calendar`
+//! (iCalendar and iTIP) and `convoke-file-access`.
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
-mod certificate;
 pub mod cli;
 pub mod config;
 pub mod delivery;
 mod demo;
-pub mod dns;
 mod escape;
-pub mod file_access;
+mod file_modes;
 pub mod keys;
 pub mod labour;
-pub mod outgoing;
 pub mod plugin;
 pub mod probe;
 pub mod receiver;
-pub mod registrable;
 pub mod sender;
 pub mod serve;
 pub mod submission;
 pub mod throttle;
-pub mod transport;
-pub mod trusted_certificates;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

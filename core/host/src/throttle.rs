@@ -3,7 +3,7 @@
 //! [`Throttles`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
 //! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
 
-use crate::registrable::registrable;
+use convoke_net::{network::network, registrable::registrable};
 use convoke_sdk::Proof;
 use convoke_types::{CalendarAddress, Domain, Rate};
 use governor::{Quota, RateLimiter, clock::Clock, state::keyed::DefaultKeyedStateStore};
@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     fmt,
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -198,17 +198,6 @@ impl<K: Hash + Eq + Clone> Throttles<K> {
     }
 }
 
-/// What counts as one peer: an IPv4 address, or the /64 that one subscriber of IPv6 has to itself.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,17 +257,6 @@ mod tests {
         ] {
             let peer = Peer::new(&proofs, address);
             assert_eq!(peer.to_string(), counted, "{proofs:?}");
-        }
-    }
-
-    #[test]
-    fn one_subscriber_is_one_peer() {
-        for (address, expected) in [
-            ("192.0.2.1", "192.0.2.1"),
-            ("::ffff:192.0.2.1", "192.0.2.1"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ] {
-            assert_eq!(network(address.parse().unwrap()).to_string(), expected);
         }
     }
 }

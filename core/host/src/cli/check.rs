@@ -7,18 +7,21 @@ use super::{
     output::{self, Failure},
 };
 use crate::{
-    certificate::{names, validity},
-    config::{Config, Listener, Role, Tls},
-    file_access,
+    config::{Config, Listener, Role},
+    file_modes,
     keys::Keys,
     plugin::{PluginInfo, Plugins},
-    registrable::is_public_suffix,
     serve,
-    transport::{self, Descriptors},
-    trusted_certificates::{self, TrustedCertificates},
 };
 use clap::Args;
 use convoke_ischedule::dkim::{Lookup, Signer};
+use convoke_net::{
+    certificate::{names, validity},
+    http_server::{self, Descriptors, TlsFiles},
+    pem,
+    registrable::is_public_suffix,
+    trusted_certificates::{self, TrustedCertificates},
+};
 use convoke_sdk::remote::Kind;
 use convoke_types::Domain;
 use jiff::Timestamp;
@@ -133,7 +136,7 @@ async fn look(config: &Config, findings: &mut Findings) {
 }
 
 fn descriptors(config: &Config, findings: &mut Findings) {
-    let descriptors = Descriptors::of(config.listeners.len(), &config.limits);
+    let descriptors = Descriptors::of(config.listeners.len(), config.limits.connections);
     let (verdict, detail) = if descriptors.suffice() {
         let detail = format!("{} are needed and allowed", descriptors.needed);
         (Verdict::Ok, detail)
@@ -167,7 +170,7 @@ fn state(state: &Path, findings: &mut Findings) {
 
 /// What others on this machine may write. Keys and plugins are looked at where they are read.
 fn modes(config: &Config, findings: &mut Findings) {
-    let exposed = file_access::settings(config);
+    let exposed = file_modes::exposed(config);
     if exposed.is_empty() {
         let text = "nobody else can write what decides what the host does";
         findings.add(Verdict::Ok, "file modes", text);
@@ -189,7 +192,7 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
             certificate(config, tls, &what, findings);
             findings.outcome(
                 &format!("{what}: tls"),
-                transport::server_tls(tls).map(|_| {
+                http_server::server_tls(tls).map(|_| {
                     if tls.client_ca.is_empty() {
                         "certificate and key fit"
                     } else {
@@ -247,10 +250,10 @@ fn address(config: &Config, listener: &Listener, what: &str, findings: &mut Find
     }
 }
 
-fn certificate(config: &Config, tls: &Tls, what: &str, findings: &mut Findings) {
+fn certificate(config: &Config, tls: &TlsFiles, what: &str, findings: &mut Findings) {
     let what = format!("{what}: certificate");
     let file = tls.certificate.display();
-    let chain = match transport::certificates(&tls.certificate) {
+    let chain = match pem::certificates(&tls.certificate) {
         Ok(chain) => chain,
         Err(error) => return findings.add(Verdict::Fail, &what, error.to_string()),
     };
@@ -309,7 +312,7 @@ fn certificate(config: &Config, tls: &Tls, what: &str, findings: &mut Findings) 
 }
 
 /// Whom the certificates in `client_ca` vouch for.
-fn client_authorities(tls: &Tls, what: &str, findings: &mut Findings) {
+fn client_authorities(tls: &TlsFiles, what: &str, findings: &mut Findings) {
     let what = format!("{what}: client_ca");
     // A file that cannot be read was told of with the rest of `tls`.
     let trusted = TrustedCertificates::read_all(&tls.client_ca).unwrap_or_default();
@@ -342,7 +345,7 @@ fn client(config: &Config, findings: &mut Findings) {
         findings.outcome("client: ca", read);
     }
     if let Some((certificate, key)) = &config.client.identity {
-        let read = transport::certificates(certificate).and_then(|_| transport::private_key(key));
+        let read = pem::certificates(certificate).and_then(|_| pem::private_key(key));
         findings.outcome(
             "client: certificate",
             read.map(|_| certificate.display().to_string()),

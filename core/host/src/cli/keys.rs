@@ -4,13 +4,10 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{
-    certificate,
-    config::{Config, Role},
-    transport,
-};
+use crate::config::{Config, Role};
 use clap::{Args, Subcommand, ValueEnum};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey, txt_strings, zone_text};
+use convoke_net::{certificate, pem};
 use convoke_types::Domain;
 use serde::Serialize;
 use std::{
@@ -284,7 +281,7 @@ fn named(config: Option<&Config>) -> Result<(PathBuf, Domain, String), Failure> 
 /// The first name of the receiver's certificate; without one, the domain itself.
 fn host(config: Option<&Config>, domain: &Domain) -> Domain {
     let tls = config.and_then(|config| config.listener(Role::Receiver)?.tls.as_ref());
-    let chain = tls.and_then(|tls| transport::certificates(&tls.certificate).ok());
+    let chain = tls.and_then(|tls| pem::certificates(&tls.certificate).ok());
     let names = chain.and_then(|chain| Some(certificate::names(chain.first()?)));
     let mut names = names.into_iter().flatten();
     names

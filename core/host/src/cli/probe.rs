@@ -6,13 +6,15 @@ use super::{
 };
 use crate::{
     config::Config,
-    dns::Dns,
-    outgoing::{Client, Settings},
     plugin::Plugins,
     probe::{Finding, Outside, Question, Target, Verdict, probe},
     serve,
 };
 use clap::Args;
+use convoke_net::{
+    dns::Dns,
+    http_client::{Client, Settings},
+};
 use convoke_sdk::{Discovered, Receiver, ReceiverUrl, remote::Kind};
 use convoke_types::{CalendarAddress, Domain};
 use std::sync::Arc;

@@ -6,11 +6,8 @@
 
 use super::{Global, output::Failure};
 use crate::{
-    config::{Config, Role, Tls},
-    outgoing::{self, Reach},
+    config::{Config, Role},
     serve::{self, ListenerNote},
-    transport,
-    trusted_certificates::TrustedCertificates,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -19,6 +16,12 @@ use convoke_calendar::message::Message;
 use convoke_ischedule::{
     ContentType, ErrorDocument, Recipient, RequestHeaders, ScheduleResponse, WELL_KNOWN,
     xml::Limits,
+};
+use convoke_net::{
+    http_client::{self, Reach},
+    http_server::TlsFiles,
+    pem,
+    trusted_certificates::TrustedCertificates,
 };
 use convoke_types::CalendarAddress;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -66,7 +69,7 @@ enum Way {
     /// On this machine, without TLS.
     Plain(SocketAddr),
     /// Verified.
-    Https(outgoing::Client, Reach),
+    Https(http_client::Client, Reach),
 }
 
 impl Submission {
@@ -184,7 +187,7 @@ impl Submission {
         message: &Message,
         originator: &CalendarAddress,
         recipients: &[CalendarAddress],
-    ) -> outgoing::Request {
+    ) -> http_client::Request {
         let mut headers = RequestHeaders {
             message_id: Some(uuid::Uuid::now_v7().to_string()),
             originator: originator.clone(),
@@ -197,7 +200,7 @@ impl Submission {
             header::USER_AGENT,
             HeaderValue::from_static(crate::USER_AGENT),
         );
-        outgoing::Request {
+        http_client::Request {
             method: Method::POST,
             url: self.url.clone(),
             headers,
@@ -210,7 +213,10 @@ impl Submission {
         }
     }
 
-    async fn exchange(&self, request: outgoing::Request) -> Result<(StatusCode, Bytes), Failure> {
+    async fn exchange(
+        &self,
+        request: http_client::Request,
+    ) -> Result<(StatusCode, Bytes), Failure> {
         match &self.way {
             Way::Plain(address) => self.plain(*address, request).await,
             Way::Https(client, _) => {
@@ -228,7 +234,7 @@ impl Submission {
     async fn plain(
         &self,
         address: SocketAddr,
-        request: outgoing::Request,
+        request: http_client::Request,
     ) -> Result<(StatusCode, Bytes), Failure> {
         let stream = TcpStream::connect(address).await.map_err(|_| {
             Failure::new(format!(
@@ -321,9 +327,9 @@ fn no_token(state: &Path, address: SocketAddr, remedy: &str, error: &std::io::Er
 }
 
 /// TLS to our own host: its very certificate is believed, by the first name in it.
-fn own_tls(tls: &Tls) -> Result<Way, Failure> {
-    let mut chain = transport::certificates(&tls.certificate)
-        .map_err(|error| Failure::new(error.to_string()))?;
+fn own_tls(tls: &TlsFiles) -> Result<Way, Failure> {
+    let mut chain =
+        pem::certificates(&tls.certificate).map_err(|error| Failure::new(error.to_string()))?;
     // Those behind it are authorities that vouch for many others.
     chain.truncate(1);
     let name = chain.first().and_then(first_name);
@@ -336,20 +342,20 @@ fn own_tls(tls: &Tls) -> Result<Way, Failure> {
 }
 
 fn first_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    crate::certificate::names(certificate)
+    convoke_net::certificate::names(certificate)
         .into_iter()
         .find(|name| !name.starts_with('*'))
 }
 
-fn client(ca: Vec<TrustedCertificates>) -> Result<outgoing::Client, Failure> {
-    let settings = outgoing::Settings {
+fn client(ca: Vec<TrustedCertificates>) -> Result<http_client::Client, Failure> {
+    let settings = http_client::Settings {
         ca,
         request_timeout: PATIENCE,
         redirects: 0,
         response_size: LONGEST_ANSWER,
-        ..outgoing::Settings::default()
+        ..http_client::Settings::default()
     };
-    outgoing::Client::new(settings).map_err(|error| Failure::new(error.to_string()))
+    http_client::Client::new(settings).map_err(|error| Failure::new(error.to_string()))
 }
 
 /// Whoever calls the command has named the server.

@@ -22,6 +22,10 @@ pub use file::{Attachment, Lookup, Role};
 
 use crate::plugin::{Confinement, Isolation, PluginEntry, Position};
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
+use convoke_net::{
+    http_server::{self, ConnectionsPerAddress, TlsFiles},
+    trusted_certificates::TrustedFile,
+};
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
@@ -85,29 +89,9 @@ pub struct Listener {
     /// Where it listens; port 0 lets the system choose.
     pub address: SocketAddr,
     /// Its certificate; `None` is plain HTTP.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsFiles>,
     /// For `submission`: who may log in, an htpasswd file.
     pub users: Option<PathBuf>,
-}
-
-/// `tls` of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM: the certificate and its chain.
-    pub certificate: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
-    /// PEM: certificates, and authorities, that prove a peer's domain; empty: nobody is asked for one.
-    pub client_ca: Vec<TrustedFile>,
-}
-
-/// A file of certificates that are believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedFile {
-    /// PEM.
-    pub file: PathBuf,
-    /// The domains that they are believed for; empty: those in the certificates.
-    pub domains: Vec<Domain>,
 }
 
 /// `[signing]`.
@@ -176,20 +160,9 @@ pub struct Limits {
     pub attachments: Vec<Attachment>,
     /// Connections at once on a listener; 10,000.
     pub connections: usize,
-    /// Connections at once from one address (IPv6: one /64) to a listener; 100.
-    pub connections_per_address: PerAddress,
-    /// For the TLS handshake; 10 s.
-    pub handshake_time: Duration,
-    /// For the header of a request; 10 s.
-    pub header_time: Duration,
-    /// For the body of a request, and for each 64 KiB of an answer; 30 s.
-    pub body_time: Duration,
-    /// From one request to the next; as long as `header_time`.
-    pub idle_time: Duration,
-    /// Bytes of a header; 64 KiB.
-    pub header_size: usize,
-    /// Fields of a header; 1000.
-    pub header_fields: usize,
+    /// Of each connection: 100 from one address (IPv6: one /64), 10 s for the handshake and for a header, 30 s for a body,
+    /// from one request to the next as long as for a header; headers of 64 KiB and 1000 fields.
+    pub connection: http_server::Limits,
     /// Bytes of all headers and bodies that are being read or worked on; 256 MiB.
     pub body_memory: usize,
     /// Bytes of all answers that are not taken yet; 128 MiB.
@@ -202,25 +175,13 @@ pub struct Limits {
     pub requests_per_domain: Pace,
 }
 
-/// How many an address may have at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PerAddress {
-    /// So many.
-    pub most: usize,
-    /// Whether connections from this machine count too, as for [`Pace`].
-    pub loopback: bool,
-}
-
-impl PerAddress {
-    fn new(written: Option<usize>) -> Self {
-        Self {
-            most: written.unwrap_or(CONNECTIONS_PER_ADDRESS),
-            loopback: written.is_some(),
-        }
+/// Connections at once from one address. Those from this machine count too if the number is written, as for [`Pace`].
+fn connections_per_address(written: Option<usize>) -> ConnectionsPerAddress {
+    ConnectionsPerAddress {
+        most: written.unwrap_or(100),
+        loopback: written.is_some(),
     }
 }
-
-const CONNECTIONS_PER_ADDRESS: usize = 100;
 
 /// How often a peer may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -374,7 +335,7 @@ fn listeners(
         listeners.push(Listener {
             role,
             address,
-            tls: tls.map(|tls| Tls {
+            tls: tls.map(|tls| TlsFiles {
                 certificate: at.folder().join(tls.certificate),
                 key: at.folder().join(tls.key),
                 client_ca: trusted(tls.client_ca, at),
@@ -462,13 +423,15 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         max_date_time: limits.max_date_time.0,
         attachments: limits.attachments.clone(),
         connections: limits.connections,
-        connections_per_address: PerAddress::new(limits.connections_per_address),
-        handshake_time: limits.handshake_time.0,
-        header_time: limits.header_time.0,
-        body_time: limits.body_time.0,
-        idle_time: limits.idle_time.unwrap_or(limits.header_time).0,
-        header_size: limits.header_size.0,
-        header_fields: limits.header_fields,
+        connection: http_server::Limits {
+            connections_per_address: connections_per_address(limits.connections_per_address),
+            handshake_time: limits.handshake_time.0,
+            header_time: limits.header_time.0,
+            body_time: limits.body_time.0,
+            idle_time: limits.idle_time.unwrap_or(limits.header_time).0,
+            header_size: limits.header_size.0,
+            header_fields: limits.header_fields,
+        },
         body_memory: limits.body_memory.0,
         answer_memory: limits.answer_memory.0,
         requests: limits.requests,

@@ -20,11 +20,11 @@
 mod exchange;
 mod wellknown;
 
-use crate::{
-    dns::{Dns, DnsError},
-    outgoing::Client,
-};
 use convoke_ischedule::dkim::{KeyRecord, Lookup, Pending};
+use convoke_net::{
+    dns::{Dns, DnsError},
+    http_client::Client,
+};
 use convoke_types::Domain;
 use exchange::Exchange;
 use moka::{Expiry, future::Cache};
@@ -303,8 +303,8 @@ fn records<'a>(place: &dyn Display, texts: impl Iterator<Item = &'a str>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outgoing::Settings;
     use convoke_ischedule::dkim::{KeyKind, PrivateKey};
+    use convoke_net::http_client::Settings;
 
     fn remembered(found: Result<Vec<KeyRecord>, Unavailable>) -> Remembered {
         Remembered {

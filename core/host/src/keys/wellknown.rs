@@ -4,11 +4,11 @@
 //! certificate must be that of the SRV target.
 
 use super::{Answer, LONGEST_DOCUMENT, Unavailable, records};
-use crate::{
-    dns::{Dns, Server, in_order},
-    outgoing::{Client, ClientError, Reach, Request, freshness},
-};
 use bytes::Bytes;
+use convoke_net::{
+    dns::{Dns, Server, in_order},
+    http_client::{Client, ClientError, Reach, Request, freshness},
+};
 use convoke_types::Domain;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::time::{Duration, Instant};

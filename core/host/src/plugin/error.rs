@@ -1,7 +1,7 @@
 //! Why a plugin is not there.
 
 use super::{PluginEntry, Position, Setup, locate};
-use crate::file_access::Exposed;
+use convoke_file_access::Exposed;
 use convoke_sdk::remote::{Kind, NotOpened, Refusal};
 use std::{
     fmt,

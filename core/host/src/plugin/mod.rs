@@ -48,7 +48,6 @@ pub use placed::Placed;
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
-use crate::file_access;
 use convoke_sdk::remote::{
     Candidate, Kind, Library, NotOpened, Reason, Refusal, RemoteDiscovery, RemotePolicy,
     RemoteStore, Services,
@@ -283,7 +282,7 @@ fn not_exposed(setup: &Setup, entry: &PluginEntry, file: &Path) -> Result<(), Pr
     let places = folder.into_iter().chain(searched);
     let mut places = places.chain([file.to_owned()]);
     places
-        .find_map(|place| file_access::writable(&place))
+        .find_map(|place| convoke_file_access::writable(&place))
         .map_or(Ok(()), |exposed| Err(exposed.into()))
 }
 

@@ -1,13 +1,13 @@
 //! What a receiver says of itself, and how it answers questions that it need not understand (spec §4).
 
 use super::{Notes, Place, Verdict};
-use crate::outgoing::{Client, ClientError, Request, Response};
 use bytes::Bytes;
 use convoke_ischedule::{
     Capabilities, Strays, VERSION,
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
     xml::Limits,
 };
+use convoke_net::http_client::{Client, ClientError, Request, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::Url;
 

@@ -1,8 +1,8 @@
 //! What DNS says of a domain, name by name (spec §3).
 
 use super::{Notes, Verdict};
-use crate::dns::{Dns, Server, in_order};
 use convoke_ischedule::WELL_KNOWN;
+use convoke_net::dns::{Dns, Server, in_order};
 use convoke_sdk::{Receiver, ReceiverUrl};
 use convoke_types::Domain;
 

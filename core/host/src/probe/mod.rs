@@ -16,11 +16,11 @@ mod tls;
 
 pub use post::Question;
 
-use crate::{
-    dns::Dns,
-    outgoing::{Client, Reach},
-};
 use convoke_ischedule::Strays;
+use convoke_net::{
+    dns::Dns,
+    http_client::{Client, Reach},
+};
 use convoke_sdk::Receiver;
 use convoke_types::Domain;
 use serde::Serialize;

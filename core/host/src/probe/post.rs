@@ -1,7 +1,6 @@
 //! A free-busy question, signed if the configuration has a key: it changes nothing over there (spec §5).
 
 use super::{Notes, Place, Verdict};
-use crate::outgoing::{Client, Request, Response};
 use bytes::Bytes;
 use convoke_calendar::{
     freebusy,
@@ -15,6 +14,7 @@ use convoke_ischedule::{
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
     xml::Limits,
 };
+use convoke_net::http_client::{Client, Request, Response};
 use convoke_types::{CalendarAddress, TimeRange, Uid};
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};

@@ -1,7 +1,7 @@
 //! The handshake, and the certificate that the receiver shows.
 
 use super::{Notes, Place, Verdict};
-use crate::{certificate, outgoing::Client};
+use convoke_net::{certificate, http_client::Client};
 use jiff::Timestamp;
 
 const STEP: &str = "tls";

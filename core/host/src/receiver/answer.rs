@@ -1,9 +1,9 @@
 //! Responses.
 
 use super::{gate::Later, room::Room};
-use crate::transport::{Arrival, Response, counted};
 use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
+use convoke_net::http_server::{Arrival, Response, counted};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
 

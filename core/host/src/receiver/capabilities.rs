@@ -6,7 +6,6 @@
 use crate::{
     config::{Attachment, Config},
     receiver::answer::{empty, refused},
-    transport::{Body, Response},
 };
 use bytes::Bytes;
 use convoke_ischedule::{
@@ -14,6 +13,7 @@ use convoke_ischedule::{
     capabilities::{Attachments, Supported},
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION, NO_CACHE},
 };
+use convoke_net::http_server::{Body, Response};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};

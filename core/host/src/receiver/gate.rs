@@ -7,8 +7,11 @@
 use crate::{
     config::{Limits, Pace},
     labour::SMALL,
-    throttle::{Paces, Peer, TooOften, network},
-    transport::{Arrival, Memory, Short},
+    throttle::{Paces, Peer, TooOften},
+};
+use convoke_net::{
+    http_server::{Arrival, Memory, Short},
+    network::network,
 };
 use http::StatusCode;
 use std::{sync::Arc, time::Duration};
@@ -92,7 +95,7 @@ impl Gate {
             long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
             bodies: Memory::new(
                 limits.body_memory,
-                limits.content_length + limits.header_size + BESIDE,
+                limits.content_length + limits.connection.header_size + BESIDE,
             ),
             answers: Memory::new(limits.answer_memory, 0),
         }

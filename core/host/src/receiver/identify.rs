@@ -1,10 +1,11 @@
 //! Who the peer is: what it proved, and whether that covers the Originator.
 
-use crate::{config::Config, transport::Arrival};
+use crate::config::Config;
 use convoke_ischedule::{
     ErrorElement, Refusal,
     dkim::{Failure, Lifetime, Unverified, Verified},
 };
+use convoke_net::http_server::Arrival;
 use convoke_sdk::Proof;
 use convoke_types::{CalendarAddress, Domain};
 use http::HeaderMap;
@@ -13,9 +14,9 @@ use jiff::Timestamp;
 use super::{gate::Later, post::Stop};
 use crate::{
     keys::{Keys, Unavailable},
-    registrable::{is_public_suffix, speaks_for},
     throttle::Peer,
 };
+use convoke_net::registrable::{is_public_suffix, speaks_for};
 
 /// A peer that may speak for the Originator of a message. Only `identify` makes one.
 #[derive(Debug)]

@@ -24,12 +24,10 @@ pub(crate) mod room;
 
 pub use capabilities::Published;
 
-use crate::{
-    serve::Node,
-    transport::{Arrival, Body, Response},
-};
+use crate::serve::Node;
 use answer::{empty, key_document, later, refuse_method};
 use convoke_ischedule::{WELL_KNOWN, dkim::Lookup};
+use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_types::Domain;
 use http::{Method, Request, StatusCode};
 use std::sync::Arc;

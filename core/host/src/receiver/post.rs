@@ -12,7 +12,6 @@ use crate::{
     delivery::{Delivered, Envelope},
     serve::Node,
     throttle::Peer,
-    transport::{Arrival, Body, BodyError, Holding, Response, read_body},
 };
 use bytes::Bytes;
 use convoke_calendar::{
@@ -25,6 +24,7 @@ use convoke_ischedule::{
     ContentType, ErrorElement, Facts, Recipient, RecipientResponse, Refusal, RequestHeaders,
     ScheduleResponse,
 };
+use convoke_net::http_server::{Arrival, Body, BodyError, Holding, Response, read_body};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, Request, StatusCode};
@@ -118,7 +118,7 @@ pub(crate) async fn read(
     let fields = (parts.headers.iter()).map(|(name, value)| name.as_str().len() + value.len());
     let header: usize = fields.sum();
     (holding.grow(gate::BESIDE + header).await).map_err(|short| later(&short.into()))?;
-    let time = node.config.limits.body_time;
+    let time = node.config.limits.connection.body_time;
     let body = match read_body(body, most, time, &mut holding).await {
         Ok(body) => body,
         Err(BodyError::TooLong) => return Err(too_long()),

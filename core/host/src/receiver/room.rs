@@ -4,8 +4,8 @@
 //! ([`delivered`](super::answer::delivered)). A part that finds no room is left out, and its recipient is answered 5.1.
 
 use super::gate::Gate;
-use crate::transport::{Holding, Short};
 use convoke_ischedule::RecipientResponse;
+use convoke_net::http_server::{Holding, Short};
 use convoke_types::RequestStatus;
 use std::net::{IpAddr, Ipv6Addr};
 use tokio::sync::Mutex;
@@ -74,8 +74,8 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Memory;
     use convoke_ischedule::CalendarData;
+    use convoke_net::http_server::Memory;
 
     fn part(bytes: usize) -> RecipientResponse {
         let mut part = RecipientResponse::new("mailto:bo@example.org", RequestStatus::SUCCESS);

@@ -4,9 +4,9 @@
 //! its `ETag` afterwards, and dropped when an answer carries another `iSchedule-Capabilities` number (spec §4).
 
 use super::post::Failure;
-use crate::outgoing::{Client, Reach, Request, Response, freshness};
 use bytes::Bytes;
 use convoke_ischedule::{Capabilities, headers::ISCHEDULE_CAPABILITIES, xml::Limits};
+use convoke_net::http_client::{Client, Reach, Request, Response, freshness};
 use convoke_sdk::Receiver;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::{

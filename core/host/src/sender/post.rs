@@ -1,7 +1,6 @@
 //! One receiver: does the message fit, POST it in as many parts as the receiver wants, read the answers.
 
 use super::{Sender, body, known, known::Document};
-use crate::outgoing::{ClientError, Request, Response};
 use bytes::Bytes;
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
@@ -10,6 +9,7 @@ use convoke_ischedule::{
     headers::MAX_RECIPIENTS,
     xml::{Limits, XmlError},
 };
+use convoke_net::http_client::{ClientError, Request, Response};
 use convoke_sdk::Receiver;
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};

@@ -1,11 +1,9 @@
 //! Health and metrics, for the administrator's own tools.
 
 use super::Node;
-use crate::{
-    receiver::answer::empty,
-    transport::{Body, Response},
-};
+use crate::receiver::answer::empty;
 use bytes::Bytes;
+use convoke_net::http_server::{Body, Response};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 

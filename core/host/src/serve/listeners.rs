@@ -1,9 +1,10 @@
 //! The sockets of a host: kept over a reload where the configuration keeps them, opened and closed where it does not.
 
 use super::{ListenerNote, ServeError, watch::Watched};
-use crate::{
-    config::{Config, Limits, Listener},
-    transport::{self, Descriptors, Handler, Listening, ServerTls, TlsError},
+use crate::config::{Config, Listener, Role};
+use convoke_net::{
+    http_server::{self, Descriptors, Handler, Limits, Listening, ServerTls},
+    pem::TlsError,
 };
 use std::sync::Arc;
 
@@ -37,15 +38,16 @@ impl Wanted {
 
 fn tls(listener: &Listener) -> Result<Option<ServerTls>, TlsError> {
     let tls = listener.tls.as_ref();
-    tls.map(transport::server_tls).transpose()
+    tls.map(http_server::server_tls).transpose()
 }
 
 impl Listeners {
-    /// Listens where `config` says and nowhere else; on an error everything stays as it is.
+    /// Listens where `config` says and nowhere else, and answers by the `handler` of each role; on an error everything stays
+    /// as it is.
     pub(super) async fn follow(
         &mut self,
         config: &Config,
-        handler: &Arc<dyn Handler>,
+        handler: impl Fn(Role) -> Arc<dyn Handler>,
     ) -> Result<(), ServeError> {
         if config.listeners.is_empty() {
             return Err(ServeError::NoListener(config.file.clone()));
@@ -68,14 +70,23 @@ impl Listeners {
         let connections = allow_connections(config);
         for (place, open) in std::mem::take(&mut self.0).into_iter().enumerate() {
             match kept.iter().position(|(kept, _)| *kept == place) {
-                Some(position) => self.keep(open, kept.swap_remove(position).1, &config.limits),
+                Some(position) => self.keep(
+                    open,
+                    kept.swap_remove(position).1,
+                    &config.limits.connection,
+                ),
                 None => drop(tokio::spawn(open.listening.stop())),
             }
         }
         for (socket, wanted) in bound {
-            tracing::info!(role = socket.role.as_str(), address = %socket.address, "listening");
+            tracing::info!(role = socket.role, address = %socket.address, "listening");
             self.0.push(Open {
-                listening: socket.serve(wanted.tls, handler.clone(), &config.limits, connections),
+                listening: socket.serve(
+                    wanted.tls,
+                    handler(wanted.listener.role),
+                    &config.limits.connection,
+                    connections,
+                ),
                 listener: wanted.listener,
                 watched: wanted.watched,
             });
@@ -123,8 +134,8 @@ impl Listeners {
 /// How many connections each listener may have, with the descriptors that the system lets us have.
 fn allow_connections(config: &Config) -> usize {
     let listeners = config.listeners.len();
-    let descriptors = Descriptors::of(listeners, &config.limits);
-    transport::raise(descriptors);
+    let descriptors = Descriptors::of(listeners, config.limits.connections);
+    http_server::raise(descriptors);
     let connections = descriptors.share(listeners, config.limits.connections);
     if !descriptors.suffice() {
         tracing::warn!(
@@ -137,8 +148,8 @@ fn allow_connections(config: &Config) -> usize {
     connections
 }
 
-async fn bind(listener: &Listener) -> Result<transport::Bound, ServeError> {
-    transport::bind(listener)
+async fn bind(listener: &Listener) -> Result<http_server::Bound, ServeError> {
+    http_server::bind(listener.role.as_str(), listener.address)
         .await
         .map_err(|error| ServeError::Bind {
             address: listener.address,

@@ -34,13 +34,16 @@ pub(crate) use node::{outside, signer};
 
 use crate::{
     config::{Config, ConfigError, Role},
-    outgoing::ClientError,
     plugin::{self, PluginErrors},
     receiver, submission,
-    transport::{Arrival, Body, Handler, Response, TlsError},
 };
 use arc_swap::ArcSwap;
 use control::Control;
+use convoke_net::{
+    http_client::ClientError,
+    http_server::{Arrival, Body, Handler, Response},
+    pem::TlsError,
+};
 use http::{HeaderMap, Request};
 use listeners::Listeners;
 use std::{
@@ -233,7 +236,7 @@ impl Host {
     /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
     pub fn refresh_certificates(&mut self) {
         let node = self.current.0.load_full();
-        self.listeners.refresh(&node.config.limits);
+        self.listeners.refresh(&node.config.limits.connection);
         if self.watched_client.changed() {
             self.watched_client.tell(node.refresh_client());
         }
@@ -259,8 +262,13 @@ impl Host {
 
     /// Listens where the configuration of `node` says, and notes where for the command line.
     async fn listen(&mut self, node: &Node) -> Result<(), ServeError> {
-        let handler: Arc<dyn Handler> = self.current.clone();
-        self.listeners.follow(&node.config, &handler).await?;
+        let handler = |role| -> Arc<dyn Handler> {
+            Arc::new(ByRole {
+                current: self.current.clone(),
+                role,
+            })
+        };
+        self.listeners.follow(&node.config, handler).await?;
         let state = &node.config.server.state;
         if let Err(error) = files::note_listeners(state, &self.listeners.notes()) {
             tracing::warn!(
@@ -274,24 +282,29 @@ impl Host {
     }
 }
 
-impl Handler for Current {
+/// Answers what comes in by the listeners of a role.
+struct ByRole {
+    current: Arc<Current>,
+    role: Role,
+}
+
+impl Handler for ByRole {
     fn handle<'a>(
         &'a self,
-        role: Role,
         arrival: &'a Arrival,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
         Box::pin(async move {
             let begun = Instant::now();
-            let node = self.0.load_full();
-            let response = match role {
+            let node = self.current.0.load_full();
+            let response = match self.role {
                 Role::Receiver => receiver::handle(&node, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
                 Role::Submission => Box::pin(submission::handle(&node, arrival, request)).await,
                 Role::Admin => admin::handle(&node, &request),
             };
             let metrics = &node.lasting.metrics;
-            metrics.answered(role, response.status(), begun.elapsed());
+            metrics.answered(self.role, response.status(), begun.elapsed());
             if let Some(element) = response.extensions().get() {
                 metrics.refused(*element);
             }
@@ -299,15 +312,16 @@ impl Handler for Current {
         })
     }
 
-    fn fields(&self, role: Role) -> HeaderMap {
-        match role {
-            Role::Receiver => self.0.load().published.fields(),
+    fn fields(&self) -> HeaderMap {
+        match self.role {
+            Role::Receiver => self.current.0.load().published.fields(),
             Role::Submission | Role::Admin => HeaderMap::new(),
         }
     }
 
-    fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin> {
-        Box::new(Connected::new(self.0.load().lasting.clone(), role))
+    fn connected(&self) -> Box<dyn Send + Sync + Unpin> {
+        let lasting = self.current.0.load().lasting.clone();
+        Box::new(Connected::new(lasting, self.role))
     }
 }
 

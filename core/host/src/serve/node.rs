@@ -4,21 +4,24 @@ use super::{ServeError, background::Background, files, metrics::Metrics};
 use crate::{
     config::{Config, Lookup, Role, Signing},
     delivery::{self, Bounds, Delivery},
-    dns::Dns,
-    file_access::{self, PrivateFileError, read_private},
+    file_modes,
     keys::Keys,
     labour::Labour,
-    outgoing::{Client, Settings},
     plugin::{Plugins, Setup, own_program},
     receiver::{Published, gate::Gate, replay::Replays},
     sender::Sender,
     submission::{self, attempts::Attempts, auth::Users},
     throttle::Paces,
-    transport::{TlsError, certificates, private_key},
-    trusted_certificates::{self, TrustedCertificates},
 };
 use convoke_calendar::{itip::Outgoing, tree::Limits};
+use convoke_file_access::{PrivateFileError, read_private};
 use convoke_ischedule::{Recipient, dkim};
+use convoke_net::{
+    dns::Dns,
+    http_client::{Client, Settings},
+    pem::{TlsError, certificates, private_key},
+    trusted_certificates::{self, TrustedCertificates},
+};
 use convoke_sdk::remote::Kind;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -252,7 +255,7 @@ fn warn_of_oddities(config: &Config, plugins: &Plugins) -> Result<(), ServeError
 
 /// What others on this machine may write, though it decides what the host does.
 fn warn_of_modes(config: &Config) {
-    for (what, exposed) in file_access::settings(config) {
+    for (what, exposed) in file_modes::exposed(config) {
         tracing::warn!(event = "file-mode", "{what}: {exposed}");
     }
 }

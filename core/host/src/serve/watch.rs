@@ -4,7 +4,8 @@
 //! or another time; links are followed, as certbot's point to the newest. Files that cannot be used (a certificate whose
 //! key has not been written yet) leave the old ones in place; they are tried again when they change again.
 
-use crate::config::{Client, Tls};
+use crate::config::Client;
+use convoke_net::http_server::TlsFiles;
 use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -31,7 +32,7 @@ impl Watched {
     }
 
     /// The files of a listener.
-    pub(super) fn listener(tls: Option<&Tls>) -> Self {
+    pub(super) fn listener(tls: Option<&TlsFiles>) -> Self {
         let files = tls.map(|tls| {
             let trusted = tls.client_ca.iter().map(|it| &it.file);
             [&tls.certificate, &tls.key].into_iter().chain(trusted)

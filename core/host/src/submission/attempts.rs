@@ -4,7 +4,8 @@
 //! Who logged in from an address before is counted apart, so that somebody else's guesses (behind one proxy, say) do not
 //! keep them out.
 
-use crate::{receiver::gate::Later, throttle::network};
+use crate::receiver::gate::Later;
+use convoke_net::network::network;
 use http::StatusCode;
 use std::{
     collections::HashMap,

@@ -18,7 +18,6 @@ use crate::{
     },
     serve::Node,
     throttle::Peer,
-    transport::{Arrival, Body, Response},
 };
 use auth::{Denied, Submitter};
 use convoke_calendar::{
@@ -28,6 +27,7 @@ use convoke_calendar::{
 use convoke_ischedule::{
     ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse, WELL_KNOWN,
 };
+use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_sdk::{Error, Proof};
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{Method, Request, StatusCode};

@@ -1,6 +1,7 @@
 //! How many connections one address may have at once.
 
-use crate::{config::PerAddress, throttle::network};
+use super::ConnectionsPerAddress;
+use crate::network::network;
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -31,7 +32,11 @@ pub(super) struct Counted {
 
 impl Addresses {
     /// Counts one more connection from `address`, if there are not too many.
-    pub(super) fn enter(self: &Arc<Self>, address: IpAddr, limit: PerAddress) -> Option<Counted> {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limit: ConnectionsPerAddress,
+    ) -> Option<Counted> {
         let network = network(address);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = state.connections.entry(network).or_default();
@@ -87,7 +92,7 @@ mod tests {
     #[test]
     fn each_address_has_so_many() {
         let addresses = Arc::new(Addresses::default());
-        let limit = |loopback| PerAddress { most: 2, loopback };
+        let limit = |loopback| ConnectionsPerAddress { most: 2, loopback };
         let enter =
             |address: &str, loopback| addresses.enter(address.parse().unwrap(), limit(loopback));
         let first = [enter("192.0.2.1", false), enter("::ffff:192.0.2.1", false)];

@@ -1,10 +1,9 @@
 //! A listening socket and its connections.
 
 use super::{
-    Arrival, Body, Response, ServerTls, addresses::Addresses, answer::complete, http1, http2,
-    linger::Lingering, target,
+    Arrival, Body, Limits, Response, ServerTls, addresses::Addresses, answer::complete, http1,
+    http2, linger::Lingering, target,
 };
-use crate::config::{Limits, Listener, Role};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -27,26 +26,25 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request that came in by a listener of `role`.
+    /// Answers one request.
     fn handle<'a>(
         &'a self,
-        role: Role,
         arrival: &'a Arrival,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
-    /// The fields that every answer of a listener of `role` carries, unless it says otherwise.
-    fn fields(&self, role: Role) -> HeaderMap;
+    /// The fields that every answer carries, unless it says otherwise.
+    fn fields(&self) -> HeaderMap;
 
-    /// Told of every connection to a listener of `role`, until the guard that it gives is dropped.
-    fn connected(&self, role: Role) -> Box<dyn Send + Sync + Unpin>;
+    /// Told of every connection, until the guard that it gives is dropped.
+    fn connected(&self) -> Box<dyn Send + Sync + Unpin>;
 }
 
 /// A socket that is bound but not served yet.
 #[derive(Debug)]
 pub struct Bound {
-    /// What it is for.
-    pub role: Role,
+    /// What it is for, in a word, for the log.
+    pub role: &'static str,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
     socket: TcpListener,
@@ -54,8 +52,6 @@ pub struct Bound {
 
 /// A listener that is being served.
 pub struct Listening {
-    /// What it is for.
-    pub role: Role,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
     settings: Arc<ArcSwap<Settings>>,
@@ -63,11 +59,11 @@ pub struct Listening {
     task: tokio::task::JoinHandle<()>,
 }
 
-/// Binds a listener's socket.
-pub async fn bind(listener: &Listener) -> io::Result<Bound> {
-    let socket = TcpListener::bind(listener.address).await?;
+/// Binds a socket; `role` says in the log what it is for.
+pub async fn bind(role: &'static str, address: SocketAddr) -> io::Result<Bound> {
+    let socket = TcpListener::bind(address).await?;
     Ok(Bound {
-        role: listener.role,
+        role,
         address: socket.local_addr()?,
         socket,
     })
@@ -92,7 +88,6 @@ impl Bound {
         let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         let task = tokio::spawn(accept(self.socket, server, connections, stop.clone()));
         Listening {
-            role: self.role,
             address: self.address,
             settings,
             stop,
@@ -141,7 +136,7 @@ impl Settings {
 
 /// What answers the requests of a listener.
 pub(super) struct Server {
-    role: Role,
+    role: &'static str,
     settings: Arc<ArcSwap<Settings>>,
     handler: Arc<dyn Handler>,
 }
@@ -165,7 +160,7 @@ async fn accept(
                 let Some(counted) = addresses.enter(address.ip(), limit) else {
                     continue;
                 };
-                let connected = server.handler.connected(server.role);
+                let connected = server.handler.connected();
                 let stream = Lingering::new(stream, (permit, counted, connected));
                 let stop = stop.subscribe();
                 tokio::spawn(server.clone().connection(stream, address, stop));
@@ -174,7 +169,7 @@ async fn accept(
                 // Out of descriptors, mostly: a pause lets connections end.
                 tracing::warn!(
                     event = "accept-failed",
-                    role = server.role.as_str(),
+                    role = server.role,
                     "a connection could not be accepted: {error}"
                 );
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -189,7 +184,7 @@ async fn accept(
     {
         tracing::warn!(
             event = "connections-cut-off",
-            role = server.role.as_str(),
+            role = server.role,
             "some requests did not end in time and are cut off"
         );
     }
@@ -276,11 +271,11 @@ impl Server {
 
     /// The fields that every answer carries.
     pub(super) fn fields(&self) -> HeaderMap {
-        self.handler.fields(self.role)
+        self.handler.fields()
     }
 
     async fn handled(&self, arrival: &Arrival, request: Request<Body>) -> Response {
-        let answer = self.handler.handle(self.role, arrival, request);
+        let answer = self.handler.handle(arrival, request);
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| {
             tracing::error!(event = "handler-panicked", address = %arrival.address, "a request made us panic; please report the text above");

@@ -4,8 +4,7 @@
 //! taking what we send. While a request is being answered, its own limits hold instead. PING, SETTINGS and the like are
 //! nothing: only requests count.
 
-use super::frames::Frames;
-use crate::config::Limits;
+use super::{frames::Frames, limits::Limits};
 use std::{
     io,
     pin::Pin,

@@ -22,7 +22,7 @@ impl AsRef<[u8]> for Counted {
 }
 
 /// A response whose body is counted while it is there, and that must go when its memory is needed and its peer is slow.
-pub(crate) fn counted(mut response: Response, body: Bytes, mut holding: Holding) -> Response {
+pub fn counted(mut response: Response, body: Bytes, mut holding: Holding) -> Response {
     response.extensions_mut().insert(holding.eviction());
     holding.await_peer();
     let counted = Counted {

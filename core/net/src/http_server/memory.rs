@@ -32,7 +32,7 @@ const WAITING: usize = 32;
 
 /// A number of bytes, and who holds how many of them.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     most: usize,
     share: usize,
     held: Mutex<Held>,
@@ -53,7 +53,7 @@ struct Held {
 /// Who shares a share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Peer {
-    /// As [`crate::throttle::network`] gives it.
+    /// As [`crate::network::network`] gives it.
     Address(IpAddr),
     Domain(Domain),
 }
@@ -77,22 +77,22 @@ impl Slow {
 
 /// Tells a [`Holding`] that others need its memory.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Eviction(Arc<Notify>);
+pub struct Eviction(Arc<Notify>);
 
 impl Eviction {
     /// Returns when the memory must be given back; never, if it need not be. One waiter only.
-    pub(crate) async fn evicted(&self) {
+    pub async fn evicted(&self) {
         self.0.notified().await;
     }
 }
 
 /// There is not enough memory for this peer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Short;
+pub struct Short;
 
 /// What one request or answer holds; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Holding {
+pub struct Holding {
     memory: Arc<Memory>,
     number: u64,
     bytes: usize,
@@ -106,7 +106,7 @@ pub(crate) struct Holding {
 
 impl Memory {
     /// So many bytes; a message of `largest` bytes always fits into a share.
-    pub(crate) fn new(most: usize, largest: usize) -> Arc<Self> {
+    pub fn new(most: usize, largest: usize) -> Arc<Self> {
         let most = most.max(largest);
         Arc::new(Self {
             most,
@@ -117,14 +117,14 @@ impl Memory {
     }
 
     /// Nothing yet, for a peer at this address.
-    pub(crate) fn hold(self: &Arc<Self>, address: IpAddr) -> Holding {
+    pub fn hold(self: &Arc<Self>, address: IpAddr) -> Holding {
         let mut held = self.held();
         held.next += 1;
         Holding {
             memory: self.clone(),
             number: held.next,
             bytes: 0,
-            peers: vec![Peer::Address(crate::throttle::network(address))],
+            peers: vec![Peer::Address(crate::network::network(address))],
             eviction: Eviction::default(),
             awaiting: false,
             progress: 0,
@@ -208,7 +208,7 @@ impl Held {
 
 impl Holding {
     /// Takes `bytes` more, as soon as they are free.
-    pub(crate) async fn grow(&mut self, bytes: usize) -> Result<(), Short> {
+    pub async fn grow(&mut self, bytes: usize) -> Result<(), Short> {
         if !self.memory.take(&self.peers, bytes, self.number) {
             self.starves();
             self.wait_for(bytes).await?;
@@ -235,7 +235,7 @@ impl Holding {
     }
 
     /// Takes or gives back so much that it is `bytes` in all. Not while a peer is awaited.
-    pub(crate) async fn resize(&mut self, bytes: usize) -> Result<(), Short> {
+    pub async fn resize(&mut self, bytes: usize) -> Result<(), Short> {
         match self.bytes.checked_sub(bytes) {
             None => self.grow(bytes - self.bytes).await,
             Some(less) => {
@@ -248,7 +248,7 @@ impl Holding {
     }
 
     /// Counts what is held for a proven domain, too.
-    pub(crate) async fn belongs_to(&mut self, domain: &Domain) -> Result<(), Short> {
+    pub async fn belongs_to(&mut self, domain: &Domain) -> Result<(), Short> {
         let peer = Peer::Domain(domain.clone());
         // Counted for the address already: only the domain's share is looked at.
         let deadline = Instant::now() + PATIENCE;
@@ -290,7 +290,7 @@ impl Holding {
     }
 
     /// From now on we wait for the peer, and others may need the memory more.
-    pub(crate) fn await_peer(&mut self) {
+    pub fn await_peer(&mut self) {
         let slow = Slow {
             since: Instant::now(),
             bytes: self.bytes,
@@ -303,7 +303,7 @@ impl Holding {
     }
 
     /// The peer sent so many bytes.
-    pub(crate) fn progress(&mut self, bytes: usize) {
+    pub fn progress(&mut self, bytes: usize) {
         self.progress += bytes;
         if self.progress >= PROGRESS {
             self.progress = 0;
@@ -314,7 +314,7 @@ impl Holding {
     }
 
     /// Nobody waits for the peer any more.
-    pub(crate) fn settle(&mut self) -> Result<(), Short> {
+    pub fn settle(&mut self) -> Result<(), Short> {
         if std::mem::take(&mut self.awaiting)
             && self.memory.held().slow.remove(&self.number).is_none()
         {
@@ -325,7 +325,7 @@ impl Holding {
     }
 
     /// When others need the memory.
-    pub(crate) fn eviction(&self) -> Eviction {
+    pub fn eviction(&self) -> Eviction {
         self.eviction.clone()
     }
 }

@@ -5,9 +5,9 @@
 //! put in it (a key of mode 0640 in the group `ssl-cert` is common). Links are followed; and a folder above that others
 //! may write, unless it is sticky as `/tmp` is, lets them put something else in the place of what is in it.
 //!
-//! Keys (`read_private`) and plugins are refused, the rest (`settings`) is warned of.
+//! [`read_private`] reads a private key or refuses it, [`writable`] and its like say what is wrong with a file; what follows
+//! from that is the caller's.
 
-use crate::config::Config;
 use std::{
     fmt,
     fs::{self, File, Metadata},
@@ -21,8 +21,6 @@ const WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 /// Links that are followed one by one.
 const MOST_LINKS: usize = 40;
-/// Files of the folder of exchanged keys that are looked at.
-const MOST_KEYS: usize = 10_000;
 
 /// Something that others may read or write, and what to do about it; one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ fn quoted(path: &Path) -> String {
 
 /// Why a private file is not used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PrivateFileError {
+pub enum PrivateFileError {
     /// It is none.
     #[error(transparent)]
     Exposed(#[from] Exposed),
@@ -90,7 +88,7 @@ pub(crate) enum PrivateFileError {
 }
 
 /// Reads a private key, if nobody but its owner and its group can.
-pub(crate) fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
+pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
     let mut file = File::open(path)?;
     // Of what was opened, should it be replaced now.
     if let Some(exposed) = readable(path, &file.metadata()?) {
@@ -104,7 +102,8 @@ pub(crate) fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
     Ok(bytes)
 }
 
-fn readable(path: &Path, about: &Metadata) -> Option<Exposed> {
+/// How others may read, or write, a file of this metadata.
+pub fn readable(path: &Path, about: &Metadata) -> Option<Exposed> {
     let exposed = about.is_file() && about.mode() & (READ | WRITE) != 0;
     exposed.then(|| Exposed {
         file: path.to_owned(),
@@ -115,7 +114,7 @@ fn readable(path: &Path, about: &Metadata) -> Option<Exposed> {
 }
 
 /// How others may change what lies at `path`: it itself, where links lead, a folder above.
-pub(crate) fn writable(path: &Path) -> Option<Exposed> {
+pub fn writable(path: &Path) -> Option<Exposed> {
     let places = places(path);
     let itself = places.iter().find_map(|place| writable_itself(path, place));
     itself.or_else(|| {
@@ -128,7 +127,8 @@ pub(crate) fn writable(path: &Path) -> Option<Exposed> {
     })
 }
 
-fn writable_itself(path: &Path, place: &Path) -> Option<Exposed> {
+/// How others may change what lies at `place`, where `path` leads to; the folders above are not looked at.
+pub fn writable_itself(path: &Path, place: &Path) -> Option<Exposed> {
     let about = fs::metadata(place).ok()?;
     let counts = about.is_file() || about.is_dir();
     (counts && about.mode() & WRITE != 0).then(|| written(path, place, &about))
@@ -160,72 +160,6 @@ fn places(path: &Path) -> Vec<PathBuf> {
         places.push(end);
     }
     places
-}
-
-/// What is wrong with the modes of what a configuration names, keys and plugins apart: what it is, and how.
-pub(crate) fn settings(config: &Config) -> Vec<(&'static str, Exposed)> {
-    let mut found = Vec::new();
-    for (what, path) in named(config) {
-        found.extend(writable(&path).map(|exposed| (what, exposed)));
-    }
-    let token = config.server.state.join("token");
-    if let Ok(about) = fs::metadata(&token) {
-        found.extend(readable(&token, &about).map(|exposed| ("token", exposed)));
-    }
-    if let Some(folder) = &config.verification.private_exchange {
-        let exposed = below(folder)
-            .into_iter()
-            .find_map(|path| writable_itself(&path, &path));
-        found.extend(exposed.map(|exposed| ("keys of peers", exposed)));
-    }
-    found
-}
-
-fn named(config: &Config) -> Vec<(&'static str, PathBuf)> {
-    let mut named = vec![
-        ("configuration", config.file.clone()),
-        ("state folder", config.server.state.clone()),
-    ];
-    let exchanged = config.verification.private_exchange.iter().cloned();
-    named.extend(exchanged.map(|folder| ("keys of peers", folder)));
-    let mut certificates: Vec<&PathBuf> = Vec::new();
-    for listener in &config.listeners {
-        let users = listener.users.iter().cloned();
-        named.extend(users.map(|file| ("users file", file)));
-        let tls = listener.tls.iter();
-        certificates.extend(tls.flat_map(|tls| {
-            let trusted = tls.client_ca.iter().map(|it| &it.file);
-            std::iter::once(&tls.certificate).chain(trusted)
-        }));
-    }
-    certificates.extend(config.client.ca.iter().map(|it| &it.file));
-    certificates.extend(
-        config
-            .client
-            .identity
-            .iter()
-            .map(|(certificate, _)| certificate),
-    );
-    certificates.sort_unstable();
-    certificates.dedup();
-    named.extend(
-        certificates
-            .into_iter()
-            .map(|file| ("certificate", file.clone())),
-    );
-    named
-}
-
-/// `folder/<domain>` and `folder/<domain>/<selector>`.
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).take(MOST_KEYS)
-    };
-    let domains: Vec<PathBuf> = entries(folder).collect();
-    let selectors: Vec<PathBuf> = domains.iter().flat_map(|it| entries(it)).collect();
-    let all = domains.into_iter().chain(selectors);
-    all.take(MOST_KEYS).collect()
 }
 
 #[cfg(test)]

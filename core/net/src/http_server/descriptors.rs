@@ -1,7 +1,5 @@
 //! How many files and sockets the system lets us have open (`RLIMIT_NOFILE`).
 
-use crate::config::Limits;
-
 /// For everything but connections: stores, plugins, look-ups, connections to other servers.
 const RESERVE: u64 = 512;
 /// Connections of a listener that are possible in any case.
@@ -9,31 +7,31 @@ const LEAST: usize = 16;
 
 /// What the connections of a configuration need, and what there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Descriptors {
+pub struct Descriptors {
     /// For all connections of all listeners, and everything else.
-    pub(crate) needed: u64,
+    pub needed: u64,
     /// The most that the system lets us have.
-    pub(crate) allowed: u64,
+    pub allowed: u64,
 }
 
 impl Descriptors {
-    /// What `listeners` listeners need with these limits.
-    pub(crate) fn of(listeners: usize, limits: &Limits) -> Self {
+    /// What `listeners` listeners need, each with so many connections at once.
+    pub fn of(listeners: usize, connections: usize) -> Self {
         Self {
             needed: (listeners as u64)
-                .saturating_mul(limits.connections as u64)
+                .saturating_mul(connections as u64)
                 .saturating_add(RESERVE),
             allowed: hard_limit(),
         }
     }
 
     /// Whether there are as many as needed.
-    pub(crate) fn suffice(self) -> bool {
+    pub fn suffice(self) -> bool {
         self.needed <= self.allowed
     }
 
     /// How many connections a listener can have, so that enough is left for everything else.
-    pub(crate) fn share(self, listeners: usize, connections: usize) -> usize {
+    pub fn share(self, listeners: usize, connections: usize) -> usize {
         if self.suffice() {
             return connections;
         }
@@ -43,7 +41,7 @@ impl Descriptors {
     }
 
     /// For the administrator.
-    pub(crate) fn lack(self) -> String {
+    pub fn lack(self) -> String {
         let Self { needed, allowed } = self;
         format!(
             "{needed} open files are needed for `limits.connections` on every listener, and {allowed} are allowed: \
@@ -65,7 +63,7 @@ fn hard_limit() -> u64 {
 
 /// Raises the limit to what is needed, as far as we may.
 #[cfg(target_os = "linux")]
-pub(crate) fn raise(descriptors: Descriptors) {
+pub fn raise(descriptors: Descriptors) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let wanted = descriptors.needed.min(descriptors.allowed);
@@ -85,7 +83,7 @@ pub(crate) fn raise(descriptors: Descriptors) {
 
 /// Raises the limit to what is needed, as far as we may.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn raise(_descriptors: Descriptors) {}
+pub fn raise(_descriptors: Descriptors) {}
 
 #[cfg(test)]
 mod tests {

@@ -13,9 +13,8 @@
 
 use crate::{
     certificate::{is_authority, names, subject, validity},
-    config::TrustedFile,
+    pem::{TlsError, certificates},
     registrable::speaks_for,
-    transport::{TlsError, certificates},
 };
 use convoke_types::Domain;
 use rustls::{
@@ -23,6 +22,15 @@ use rustls::{
     pki_types::{CertificateDer, UnixTime},
 };
 use std::path::PathBuf;
+
+/// A file of certificates that are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedFile {
+    /// PEM.
+    pub file: PathBuf,
+    /// The domains that they are believed for; empty: those in the certificates.
+    pub domains: Vec<Domain>,
+}
 
 /// The certificates of one file, and how far they are believed.
 #[derive(Clone, Debug)]
@@ -37,7 +45,7 @@ pub struct TrustedCertificates {
 
 impl TrustedCertificates {
     /// Reads a file.
-    pub(crate) fn read(listed: &TrustedFile) -> Result<Self, TlsError> {
+    pub fn read(listed: &TrustedFile) -> Result<Self, TlsError> {
         Ok(Self {
             certificates: certificates(&listed.file)?,
             file: listed.file.clone(),
@@ -46,27 +54,27 @@ impl TrustedCertificates {
     }
 
     /// Reads several files.
-    pub(crate) fn read_all(listed: &[TrustedFile]) -> Result<Vec<Self>, TlsError> {
+    pub fn read_all(listed: &[TrustedFile]) -> Result<Vec<Self>, TlsError> {
         listed.iter().map(Self::read).collect()
     }
 
     /// Whether they are believed for some domains only.
-    pub(crate) fn is_bound(&self) -> bool {
+    pub fn is_bound(&self) -> bool {
         !self.domains.is_empty()
     }
 
     /// Whether `certificate` is one of them.
-    pub(crate) fn lists(&self, certificate: &CertificateDer<'_>) -> bool {
+    pub fn lists(&self, certificate: &CertificateDer<'_>) -> bool {
         self.certificates.iter().any(|one| one == certificate)
     }
 
     /// Those that issue.
-    pub(crate) fn authorities(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+    pub fn authorities(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         self.certificates.iter().filter(|one| is_authority(one))
     }
 
     /// Adds the authorities that are within their dates to `roots`.
-    pub(crate) fn add_to(&self, roots: &mut RootCertStore) -> Result<(), Error> {
+    pub fn add_to(&self, roots: &mut RootCertStore) -> Result<(), Error> {
         for authority in self.authorities() {
             if check_dates(authority, UnixTime::now()).is_ok() {
                 roots.add(authority.clone())?;
@@ -83,12 +91,12 @@ impl TrustedCertificates {
     }
 
     /// Whether they are believed for a name of that domain.
-    pub(crate) fn reach(&self, domain: &Domain) -> bool {
+    pub fn reach(&self, domain: &Domain) -> bool {
         !self.is_bound() || self.domains.iter().any(|bound| domain.is_within(bound))
     }
 
     /// What is left of speaking for `domain`: itself, or those of our domains that lie below it.
-    pub(crate) fn narrow(&self, domain: Domain) -> Vec<Domain> {
+    pub fn narrow(&self, domain: Domain) -> Vec<Domain> {
         if self.reach(&domain) {
             return vec![domain];
         }
@@ -97,7 +105,7 @@ impl TrustedCertificates {
     }
 
     /// What the administrator should know of each certificate as one that clients show.
-    pub(crate) fn remarks(&self, now: i64) -> Vec<Remark> {
+    pub fn remarks(&self, now: i64) -> Vec<Remark> {
         let remark = |certificate| self.remark(certificate, now);
         self.certificates.iter().map(remark).collect()
     }
@@ -138,11 +146,11 @@ impl TrustedCertificates {
 }
 
 /// Something that the administrator should know of a listed certificate.
-pub(crate) struct Remark {
+pub struct Remark {
     /// Whether it is worth a warning.
-    pub(crate) odd: bool,
+    pub odd: bool,
     /// In one sentence.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Remark {
@@ -159,7 +167,7 @@ impl Remark {
 const MOST_REMARKS: usize = 10;
 
 /// What the administrator should know of the files of a `client_ca`: each thing once.
-pub(crate) fn remarks(entries: &[TrustedCertificates], now: i64) -> Vec<Remark> {
+pub fn remarks(entries: &[TrustedCertificates], now: i64) -> Vec<Remark> {
     let mut all: Vec<Remark> = Vec::new();
     for entry in entries {
         let remarks = entry.remarks(now);
@@ -186,7 +194,7 @@ fn listing(domains: &[Domain]) -> String {
 
 /// The domains that a certificate speaks for: its DNS names. Wildcards, addresses, URIs, the common name and public
 /// suffixes prove nothing.
-pub(crate) fn proven_names(certificate: &CertificateDer<'_>) -> Vec<Domain> {
+pub fn proven_names(certificate: &CertificateDer<'_>) -> Vec<Domain> {
     let names = names(certificate).into_iter();
     let mut domains: Vec<Domain> = names
         .filter_map(|name| Domain::new(&name).ok())
@@ -198,7 +206,7 @@ pub(crate) fn proven_names(certificate: &CertificateDer<'_>) -> Vec<Domain> {
 }
 
 /// Whether a certificate is within its dates.
-pub(crate) fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+pub fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let wrong = |problem| Err(Error::InvalidCertificate(problem));
     let Some((from, until)) = validity(certificate) else {
         return wrong(CertificateError::BadEncoding);

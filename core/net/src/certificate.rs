@@ -4,7 +4,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The DNS names that a certificate is for.
-pub(crate) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+pub fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Vec::new();
     };
@@ -21,7 +21,7 @@ pub(crate) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
 }
 
 /// From when until when it is valid, in seconds since 1970.
-pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
+pub fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let validity = parsed.validity();
     Some((
@@ -32,7 +32,7 @@ pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
 
 /// Whether it may issue others (RFC 5280 §4.2.1.9): basicConstraints say CA:TRUE, and keyUsage does not say otherwise. A
 /// certificate of X.509 version 1 has neither and is none.
-pub(crate) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+pub fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return false;
     };
@@ -47,7 +47,7 @@ pub(crate) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
 }
 
 /// Whom it is for, as people write it: `CN=Example, O=Example Ltd`.
-pub(crate) fn subject(certificate: &CertificateDer<'_>) -> String {
+pub fn subject(certificate: &CertificateDer<'_>) -> String {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return "unreadable".to_owned();
     };

@@ -23,7 +23,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(50);
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyError {
+pub enum BodyError {
     /// It is longer than allowed.
     TooLong,
     /// It did not come in time.
@@ -122,7 +122,7 @@ impl Body {
     }
 
     /// How long the peer says it is.
-    pub(crate) fn announced(&self) -> Option<u64> {
+    pub fn announced(&self) -> Option<u64> {
         self.announced
     }
 
@@ -211,7 +211,7 @@ impl Rest {
 }
 
 /// Reads a body of at most `most` bytes within `time`, in memory that `holding` takes as the bytes arrive.
-pub(crate) async fn read_body(
+pub async fn read_body(
     mut body: Body,
     most: usize,
     time: Duration,

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `listener` | accepts connections, few enough at once, and ends when told to |
+//! | `limits` | what a peer may take |
 //! | `addresses`, `descriptors` | how many connections one address may have, and how many the system allows |
 //! | `http1`, `http2` | a connection from its first request to its last |
 //! | `activity`, `frames` | when a peer has kept a connection waiting for too long |
@@ -25,6 +26,7 @@ mod descriptors;
 mod frames;
 mod http1;
 mod http2;
+mod limits;
 mod linger;
 mod listener;
 mod memory;
@@ -32,14 +34,13 @@ mod stamp;
 mod target;
 mod tls;
 
-pub(crate) use answer::counted;
-pub use body::Body;
-pub(crate) use body::{BodyError, read_body};
-pub(crate) use descriptors::{Descriptors, raise};
+pub use answer::counted;
+pub use body::{Body, BodyError, read_body};
+pub use descriptors::{Descriptors, raise};
+pub use limits::{ConnectionsPerAddress, Limits};
 pub use listener::{Bound, Handler, Listening, bind};
-pub(crate) use memory::{Holding, Memory, Short};
-pub use tls::{ServerTls, TlsError, server_tls};
-pub(crate) use tls::{certificates, private_key};
+pub use memory::{Holding, Memory, Short};
+pub use tls::{ServerTls, TlsFiles, server_tls};
 
 use bytes::Bytes;
 use convoke_types::Domain;
