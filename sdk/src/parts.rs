@@ -3,6 +3,9 @@
 //! Nothing of it is interpreted but where components begin and end, and their UIDs. What belongs to one UID is taken
 //! out, exchanged or removed; all the rest stays byte for byte.
 //!
+//! A file may be broken in places: cut off, without an END, with something behind the last one. The components that are
+//! whole are parts like any others then, and what is broken is [told](Parts::broken) and stays where it is.
+//!
 //! ```
 //! use convoke_sdk::parts::Parts;
 //!
@@ -18,10 +21,12 @@
 //! ```
 
 mod lines;
+mod read;
 
-use lines::Lines;
+use read::Problem;
 use std::{
     collections::{HashMap, HashSet},
+    fmt,
     ops::Range,
 };
 
@@ -34,6 +39,37 @@ pub struct Parts<'a> {
     keys: Vec<String>,
     /// What belongs to each: which calendar, and where.
     places: HashMap<String, Vec<(usize, Range<usize>)>>,
+    broken: Vec<Broken>,
+}
+
+/// Something in a file that is no part of it, as it does not begin and end as components do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    line: usize,
+    uid: Option<String>,
+    problem: Problem,
+    /// Where it stands; `None` where only an END is missing behind what is whole.
+    place: Option<Range<usize>>,
+    /// In which of the calendars.
+    calendar: Option<usize>,
+}
+
+impl Broken {
+    /// The line at fault, counted from 1 as editors do.
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The UID in it, if one can be read: whoever has a new version of that object must not take it for new.
+    pub fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
 }
 
 /// One VCALENDAR without its objects.
@@ -46,7 +82,8 @@ struct Frame {
     zones: Vec<Zone>,
     /// Components without UID that are no time zones.
     others: Vec<Range<usize>>,
-    end: Range<usize>,
+    /// `None` where it is missing.
+    end: Option<Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -57,18 +94,35 @@ struct Zone {
 }
 
 impl<'a> Parts<'a> {
-    /// `None` where there is no more than one UID in one VCALENDAR, and where components do not begin and end as they
-    /// should: that is one object, or none.
+    /// `None` where there is no more than one UID in one VCALENDAR, and nothing broken: that is one object, or none.
     pub fn of(octets: &'a [u8]) -> Option<Self> {
-        let mut parts = Self {
+        let parts = Self::read(octets);
+        (parts.is_several() || !parts.broken.is_empty()).then_some(parts)
+    }
+
+    /// What stands in a file, also where that is one object or none.
+    pub fn read(octets: &'a [u8]) -> Self {
+        read::parts(octets)
+    }
+
+    fn empty(octets: &'a [u8]) -> Self {
+        Self {
             octets,
             calendars: Vec::new(),
             keys: Vec::new(),
             places: HashMap::new(),
-        };
-        parts.read()?;
-        let several = parts.keys.len() > 1 || (parts.keys.len() == 1 && parts.calendars.len() > 1);
-        several.then_some(parts)
+            broken: Vec::new(),
+        }
+    }
+
+    /// Whether there is more than one UID, or more than one VCALENDAR.
+    pub fn is_several(&self) -> bool {
+        self.keys.len() > 1 || (self.keys.len() == 1 && self.calendars.len() > 1)
+    }
+
+    /// What is broken, in the order of the file.
+    pub fn broken(&self) -> &[Broken] {
+        &self.broken
     }
 
     /// What names the objects: their UIDs, without escapes and blanks at their ends.
@@ -97,21 +151,20 @@ impl<'a> Parts<'a> {
         for (_, place) in places {
             object.extend_from_slice(self.at(place));
         }
-        object.extend_from_slice(self.at(&first.end));
+        // The last line of a file may have no line break.
+        if object.last().is_some_and(|last| *last != b'\n') {
+            object.extend_from_slice(b"\r\n");
+        }
+        let end = first.end.as_ref().map(|place| self.at(place));
+        object.extend_from_slice(end.unwrap_or(b"END:VCALENDAR\r\n"));
         Some(object)
     }
 
     /// The file with another version of an object, which is one VCALENDAR. `None` if that cannot be: it brings a time zone
     /// that has the name of one in the file, and may be another.
     pub fn with(&self, key: &str, object: &[u8]) -> Option<Vec<u8>> {
-        let mut new = Parts {
-            octets: object,
-            calendars: Vec::new(),
-            keys: Vec::new(),
-            places: HashMap::new(),
-        };
-        new.read()?;
-        let [frame] = new.calendars.as_slice() else {
+        let new = Parts::read(object);
+        let ([frame], []) = (new.calendars.as_slice(), new.broken()) else {
             return None;
         };
         let (calendar, first) = self.places.get(key)?.first()?;
@@ -135,13 +188,30 @@ impl<'a> Parts<'a> {
         for place in components {
             instead.extend_from_slice(new.at(place));
         }
-        Some(self.edited(key, Some((first, &instead))))
+        let file = self.edited(key, Some((first, &instead)));
+        (self.broken.is_empty() || self.is_kept(key, &new, &file)).then_some(file)
     }
 
-    /// The file without an object. `None` if nothing is left of it.
+    /// Whether all parts can be found in a new version of the file: what is broken before one may take it in.
+    fn is_kept(&self, key: &str, object: &Parts<'_>, file: &[u8]) -> bool {
+        let new = Parts::read(file);
+        let count = |parts: &Parts<'_>, key: &str| parts.places.get(key).map_or(0, Vec::len);
+        let others = |parts: &Parts<'_>| {
+            let others = parts.calendars.iter().map(|it| it.others.len());
+            others.sum::<usize>()
+        };
+        let mut keys = self.keys.iter();
+        new.broken.len() <= self.broken.len()
+            && others(&new) == others(self) + others(object)
+            && count(&new, key) > 0
+            && keys.all(|it| it == key || count(&new, it) == count(self, it))
+    }
+
+    /// The file without an object. `None` if nothing is left of it, be it broken or whole.
     pub fn without(&self, key: &str) -> Option<Vec<u8>> {
         let is_left = self.keys.iter().any(|other| other != key)
-            || self.calendars.iter().any(|it| !it.others.is_empty());
+            || self.calendars.iter().any(|it| !it.others.is_empty())
+            || self.broken.iter().any(|it| it.place.is_some());
         is_left.then(|| self.edited(key, None))
     }
 
@@ -153,7 +223,9 @@ impl<'a> Parts<'a> {
                 frame.whole.contains(&place.start) && place.end <= frame.whole.end
             });
             let mut all = self.places.iter();
+            let mut broken = self.broken.iter();
             let has_others = !frame.others.is_empty()
+                || broken.any(|it| it.calendar == Some(number) && it.place.is_some())
                 || all.any(|(it, places)| it != key && places.iter().any(|(at, _)| *at == number));
             let mut own = self.places.get(key).into_iter().flatten();
             if is_needed || has_others || !own.any(|(at, _)| *at == number) {
@@ -204,66 +276,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn read(&mut self) -> Option<()> {
-        let mut lines = Lines::of(self.octets);
-        let mut open: Vec<Vec<u8>> = Vec::new();
-        let mut frame = Frame::default();
-        // The component of a calendar that is being read.
-        let (mut start, mut uid, mut zone) = (0, None, None);
-        while let Some(line) = lines.next() {
-            let (name, value) = lines::name_and_value(&line.text);
-            let is = |what: &str| name.eq_ignore_ascii_case(what.as_bytes());
-            if is("BEGIN") {
-                let value = value.trim_ascii().to_ascii_uppercase();
-                match open.len() {
-                    0 if value == b"VCALENDAR" => {
-                        frame = Frame::default();
-                        frame.whole.start = line.place.start;
-                        frame.properties.push(line.place);
-                    }
-                    0 => return None,
-                    1 => (start, uid, zone) = (line.place.start, None, None),
-                    _ => {}
-                }
-                open.push(value);
-            } else if is("END") {
-                let ended = open.pop()?;
-                if !value.trim_ascii().eq_ignore_ascii_case(&ended) {
-                    return None;
-                }
-                let place = start..line.place.end;
-                match (open.len(), ended.as_slice(), uid.take(), zone.take()) {
-                    (0, ..) => {
-                        frame.whole.end = line.place.end;
-                        frame.end = line.place;
-                        self.calendars.push(std::mem::take(&mut frame));
-                    }
-                    (1, b"VTIMEZONE", _, names) => {
-                        let names = names.unwrap_or_default();
-                        frame.zones.push(Zone { place, names });
-                    }
-                    (1, _, Some(uid), _) => self.note(uid, place),
-                    (1, ..) => frame.others.push(place),
-                    // It goes on, one component further out.
-                    (_, _, was, named) => (uid, zone) = (was, named),
-                }
-            } else {
-                match open.len() {
-                    0 if line.text.trim_ascii().is_empty() => {}
-                    0 => return None,
-                    1 => frame.properties.push(line.place),
-                    2 if is("UID") && uid.is_none() => uid = lines::key(value),
-                    2 if is("TZID") && zone.is_none() => {
-                        let raw = value.trim_ascii().to_vec();
-                        zone = Some([raw, lines::unescaped(value).trim_ascii().to_vec()]);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        open.is_empty().then_some(())
-    }
-
+    /// Takes note of what belongs to a UID in the calendar that comes next.
     fn note(&mut self, uid: String, place: Range<usize>) {
         let calendar = self.calendars.len();
         let places = self.places.entry(uid);

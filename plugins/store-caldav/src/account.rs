@@ -328,7 +328,7 @@ impl Account {
             }
         };
         let uid = object.as_ref().map(|index| index.uid.clone());
-        if Parts::of(data).is_some() {
+        if Parts::read(data).is_several() {
             state.several.insert(href.clone());
         } else {
             state.several.remove(href);

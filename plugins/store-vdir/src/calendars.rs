@@ -7,7 +7,7 @@ use crate::{
 };
 use convoke_sdk::{
     mirror::{Mirror, Object},
-    parts::Parts,
+    parts::{Broken, Parts},
     prelude::*,
     tracing,
 };
@@ -68,6 +68,26 @@ pub(crate) struct State {
     pub(crate) fresh: bool,
 }
 
+/// Something in a file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unreadable {
+    /// Of what it is, if that can be told.
+    uid: Option<String>,
+    problem: String,
+}
+
+impl Unreadable {
+    fn of(broken: &Broken) -> Self {
+        Self {
+            uid: broken.uid().map(str::to_owned),
+            problem: broken.to_string(),
+        }
+    }
+}
+
+/// What is said of one file that is broken in many places, at most.
+const MOST_TOLD: usize = 10;
+
 /// The calendars of one user, as far as they are known.
 #[derive(Default)]
 pub(crate) struct Calendars {
@@ -76,6 +96,8 @@ pub(crate) struct Calendars {
     index: Mirror<Place, State>,
     /// The objects of files that hold several; such a file itself has none in the index.
     parts: BTreeMap<Place, BTreeSet<Place>>,
+    /// What cannot be read of files that could be.
+    unreadable: BTreeMap<Place, Vec<Unreadable>>,
     /// Whether every file was looked at since the watch began.
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
@@ -103,7 +125,7 @@ impl Calendars {
         let folder = self.refresh(shared)?;
         for _ in 0..ATTEMPTS {
             let Some((place, _, _)) = self.index.find(uid) else {
-                return Ok(None);
+                return self.check_readable(&folder, uid).map(|()| None);
             };
             let place = Place::clone(place);
             if let Some(object) = self.read(shared, &folder, &place)? {
@@ -155,7 +177,7 @@ impl Calendars {
         let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
         for _ in 0..ATTEMPTS {
             self.refresh(shared)?;
-            let there = self.check(&object.index.uid, when)?;
+            let there = self.check(&folder, &object.index.uid, when)?;
             let written = match there {
                 Some(place) if !place.part.is_empty() => {
                     if self.exchange(shared, &folder, &place, object)? {
@@ -191,7 +213,7 @@ impl Calendars {
         let (folder, _lock) = shared.people.open_locked(self.user()?, PATIENCE)?;
         for _ in 0..ATTEMPTS {
             self.refresh(shared)?;
-            let Some(place) = self.check(uid, when)? else {
+            let Some(place) = self.check(&folder, uid, when)? else {
                 return Err(Error::not_found(format!(
                     "there is no object with the UID {uid}"
                 )));
@@ -229,7 +251,8 @@ impl Calendars {
     }
 
     /// Where the object is; fails if the precondition does not hold.
-    fn check(&self, uid: &Uid, when: &Precondition) -> Result<Option<Place>> {
+    fn check(&self, folder: &Folder, uid: &Uid, when: &Precondition) -> Result<Option<Place>> {
+        self.check_readable(folder, uid)?;
         let found = self.index.find(uid);
         let place = found.map(|(place, _, _)| Place::clone(place));
         let problem = match (when, found) {
@@ -244,6 +267,24 @@ impl Calendars {
         Err(Error::conflict(format!(
             "the object with the UID {uid} {problem}"
         )))
+    }
+
+    /// Fails if an object, or a part of it, stands where it cannot be read: whoever took it for new would write it twice,
+    /// and whoever wrote over it would lose the rest of it.
+    fn check_readable(&self, folder: &Folder, uid: &Uid) -> Result<()> {
+        for (file, unreadable) in &self.unreadable {
+            let mut unreadable = unreadable.iter();
+            if let Some(it) = unreadable.find(|it| it.uid.as_deref() == Some(uid.as_str())) {
+                let path = folder.path().join(&file.calendar).join(&file.name);
+                return Err(Error::unavailable(format!(
+                    "the object with the UID {uid} stands in {} and cannot be read there ({}); mend it, or take it out of \
+                     the file: until then it is neither changed nor written anew",
+                    path.display(),
+                    it.problem
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Writes over the file at `place`; `None` if another program was there first.
@@ -533,14 +574,28 @@ impl Calendars {
             Content::Bytes(bytes) => Ok(bytes),
         };
         let bytes = bytes.as_deref().map_err(|problem| *problem);
-        let Some(parts) = bytes.ok().and_then(Parts::of) else {
-            self.forget_parts(place, &BTreeSet::new());
-            return self.note(shared, dir, place, state, bytes);
-        };
-        self.note_parts(shared, dir, place, state, &parts)
+        let parts = bytes.ok().map(Parts::read);
+        if let Some(parts) = &parts
+            && parts.keys().len() > 0
+            && (parts.is_several() || !parts.broken().is_empty())
+        {
+            return self.note_parts(shared, dir, place, state, parts);
+        }
+        self.forget_parts(place, &BTreeSet::new());
+        let problem = self.note(shared, dir, place, state, bytes)?;
+        let mut unreadable = Vec::new();
+        if let (Some(problem), Some(parts)) = (problem, &parts) {
+            unreadable.extend(parts.broken().iter().map(Unreadable::of));
+            unreadable.extend(parts.keys().map(|uid| Unreadable {
+                uid: Some(uid.to_owned()),
+                problem: problem.clone(),
+            }));
+        }
+        self.set_unreadable(place, unreadable);
+        Ok(())
     }
 
-    /// Takes note of a file that holds several objects.
+    /// Takes note of a file that holds several objects, or something else besides one.
     fn note_parts(
         &mut self,
         shared: &Shared,
@@ -549,18 +604,49 @@ impl Calendars {
         state: State,
         parts: &Parts<'_>,
     ) -> Result<()> {
+        let mut unreadable: Vec<_> = parts.broken().iter().map(Unreadable::of).collect();
+        if !self.knows_of(file, &unreadable) {
+            for it in unreadable.iter().take(MOST_TOLD) {
+                let path = dir.path().join(&file.name);
+                let (path, problem) = (path.display(), &it.problem);
+                let of = if it.uid.is_some() { " of UID " } else { "" };
+                let uid = it.uid.as_deref().unwrap_or_default();
+                tracing::warn!(
+                    event = "object-unreadable",
+                    "{path}: {problem}; what stands there{of}{uid:.80} is left out of free-busy, and left as it is"
+                );
+            }
+        }
         let now: BTreeSet<Place> = parts.keys().map(|key| file.part(key)).collect();
         for place in &now {
             let object = parts.object(&place.part).unwrap_or_default();
-            self.note(shared, dir, place, state, Ok(&object))?;
+            if let Some(problem) = self.note(shared, dir, place, state, Ok(&object))? {
+                let uid = Some(place.part.clone());
+                unreadable.push(Unreadable { uid, problem });
+            }
         }
+        self.set_unreadable(file, unreadable);
         self.forget_parts(file, &now);
         self.parts.insert(file.clone(), now);
         self.index.set(file.clone(), state, None);
         Ok(())
     }
 
-    /// Takes note of what is at `place` now.
+    /// Whether this was found broken in the file before, and so was told.
+    fn knows_of(&self, file: &Place, broken: &[Unreadable]) -> bool {
+        let known = self.unreadable.get(file);
+        known.is_some_and(|known| known.starts_with(broken))
+    }
+
+    fn set_unreadable(&mut self, file: &Place, unreadable: Vec<Unreadable>) {
+        if unreadable.is_empty() {
+            self.unreadable.remove(file);
+        } else {
+            self.unreadable.insert(file.clone(), unreadable);
+        }
+    }
+
+    /// Takes note of what is at `place` now; why it cannot be read, if it cannot.
     fn note(
         &mut self,
         shared: &Shared,
@@ -568,7 +654,7 @@ impl Calendars {
         place: &Place,
         state: State,
         object: Result<&[u8], &str>,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let object = match object {
             Err(problem) => Err(problem.to_owned()),
             Ok(bytes) => {
@@ -578,7 +664,7 @@ impl Calendars {
                     && object.etag == etag
                 {
                     self.index.set_state(place, state);
-                    return Ok(());
+                    return Ok(None);
                 }
                 match shared.host.index_for(self.person()?, bytes) {
                     Ok(index) => Ok(Object { etag, index }),
@@ -601,14 +687,16 @@ impl Calendars {
                 );
             }
         }
+        let problem = object.as_ref().err().cloned();
         self.index.set(place.clone(), state, object.ok());
         self.news += 1;
-        Ok(())
+        Ok(problem)
     }
 
     /// A file is gone, with all that it held.
     fn forget(&mut self, file: &Place) {
         self.forget_parts(file, &BTreeSet::new());
+        self.unreadable.remove(file);
         self.index.forget(file);
     }
 

@@ -287,6 +287,129 @@ async fn a_file_of_several_objects_is_each_of_them() {
     assert!(days(&store, &anna).await.is_empty());
 }
 
+/// One part of a file that is broken makes nobody free at the others, and is never written beside itself.
+#[tokio::test]
+async fn what_is_broken_in_a_file_costs_itself_alone() {
+    let whole = several(&[1, 2, 3]);
+    let second = [
+        &whole[whole.find("BEGIN:VEVENT\r\nUID:2").unwrap()..][..12],
+        "\r\nUID:2\r\n",
+    ]
+    .concat();
+    let no_end = {
+        let at = whole.find("UID:2").unwrap();
+        let end = at + whole[at..].find("END:VEVENT\r\n").unwrap();
+        [&whole[..end], &whole[end + 12..]].concat()
+    };
+    for (file, left, broken) in [
+        (no_end, vec![1, 3], Some(2)),
+        (
+            whole[..whole.rfind("DTEND").unwrap() + 9].to_owned(),
+            vec![1, 2],
+            Some(3),
+        ),
+        (format!("{whole}{second}garbage"), vec![1, 2, 3], Some(2)),
+        (format!("{whole}garbage\r\n"), vec![1, 2, 3], None),
+        (whole.replace("END:VCALENDAR\r\n", ""), vec![1, 2, 3], None),
+        (
+            format!("\u{feff}{}\u{feff}{}", event("1", 1), event("3", 3)),
+            vec![1, 3],
+            None,
+        ),
+        (
+            event("1", 1).replace("END:VCALENDAR", "\0\0\0"),
+            vec![1],
+            None,
+        ),
+        // A whole component whose times cannot be read is no other case.
+        (
+            whole.replace("DTSTART:20270102", "DTSTART:20279902"),
+            vec![1, 3],
+            Some(2),
+        ),
+        (
+            event("2", 2).replace("DTSTART:20270102", "DTSTART:20279902"),
+            vec![],
+            Some(2),
+        ),
+        (event("2", 2)[..60].to_owned(), vec![], Some(2)),
+    ] {
+        let world = World::new();
+        let store = world.open().await;
+        let anna = store
+            .add_user(NewUser::new(address("anna@example.org")))
+            .await
+            .unwrap();
+        let path = "anna@example.org/home/all.ics";
+        world.write(path, &file);
+        let read = || fs::read_to_string(world.path(path)).unwrap_or_default();
+        assert_eq!(days(&store, &anna).await, left, "{file}");
+        if let Some(day) = broken {
+            let what = uid(&day.to_string());
+            for error in [
+                store
+                    .put(&anna, object(what.as_str(), 9), Precondition::Any)
+                    .await
+                    .err(),
+                store
+                    .put(&anna, object(what.as_str(), 9), Precondition::Absent)
+                    .await
+                    .err(),
+                store.remove(&anna, &what, Precondition::Any).await.err(),
+            ] {
+                let error = error.unwrap_or_else(|| panic!("{file}"));
+                assert_eq!(error.kind(), ErrorKind::Unavailable);
+                assert!(error.message().contains("home/all.ics"), "{error}");
+            }
+            let got = store.get(&anna, &what).await;
+            let is_whole_too = left.contains(&day);
+            assert_eq!(
+                got.map(|it| it.is_some()).ok(),
+                is_whole_too.then_some(true)
+            );
+        }
+        assert_eq!(read(), file);
+        for day in left.into_iter().filter(|day| Some(*day) != broken) {
+            let what = uid(&day.to_string());
+            let data = store.get(&anna, &what).await.unwrap().unwrap().data;
+            assert!(data.ends_with(b"END:VCALENDAR\r\n"), "{file}");
+            let (before, new) = (
+                read(),
+                object(what.as_str(), 20 + u8::try_from(day).unwrap()),
+            );
+            store.put(&anna, new, Precondition::Any).await.unwrap();
+            // A file of one object alone is written as a whole.
+            let text = read();
+            assert_eq!(
+                text.trim_start_matches('\u{feff}'),
+                before
+                    .replace(&format!("2701{day:02}T"), &format!("2701{}T", 20 + day))
+                    .trim_start_matches('\u{feff}'),
+                "{file}"
+            );
+            assert_eq!(files(&world.path("anna@example.org/home")), ["all.ics"]);
+            store.remove(&anna, &what, Precondition::Any).await.unwrap();
+            assert!(
+                !read().contains(&format!("UID:{what}\r\nDTSTART")),
+                "{file}"
+            );
+        }
+        // The rest is not thrown away; and what is mended is there again.
+        assert_eq!(
+            read().contains("garbage"),
+            file.contains("garbage"),
+            "{file}"
+        );
+        world.exchange(path, &event("2", 2));
+        assert_eq!(days(&store, &anna).await, [2]);
+        store
+            .put(&anna, object("2", 4), Precondition::Any)
+            .await
+            .unwrap();
+        assert_eq!(days(&store, &anna).await, [4]);
+    }
+}
+
 /// Of two zones of one name the file keeps its own.
 #[tokio::test]
 async fn an_object_with_another_zone_of_the_same_name_gets_a_file_of_its_own() {

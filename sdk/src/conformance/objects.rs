@@ -108,7 +108,10 @@ pub(super) fn day(number: i64) -> Timestamp {
 fn index(data: &[u8]) -> Result<ObjectIndex> {
     let text = unfolded(data);
     let broken = |what| Error::invalid(format!("it has no {what}"));
-    if !text.starts_with("BEGIN:VCALENDAR") {
+    if !text
+        .trim_start_matches('\u{feff}')
+        .starts_with("BEGIN:VCALENDAR")
+    {
         return Err(broken("BEGIN:VCALENDAR"));
     }
     let time = |name| {

@@ -6,41 +6,57 @@ use std::{borrow::Cow, ops::Range};
 /// A line, folds undone (RFC 5545 §3.1).
 pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, [u8]>,
-    /// With its line breaks.
+    /// With its line breaks, without byte order marks before it.
     pub(super) place: Range<usize>,
+    /// With those, too.
+    pub(super) whole: Range<usize>,
+    /// Counted from 1.
+    pub(super) number: usize,
 }
+
+/// It stands before a file, and so also in the middle of one that several were made into.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 pub(super) struct Lines<'a> {
     octets: &'a [u8],
     at: usize,
+    number: usize,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn of(octets: &'a [u8]) -> Self {
-        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-        let at = if octets.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
-        Self { octets, at }
+    pub(super) const fn of(octets: &'a [u8]) -> Self {
+        Self {
+            octets,
+            at: 0,
+            number: 0,
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<Line<'a>> {
+        let whole = self.at;
+        while self.octets[self.at..].starts_with(BYTE_ORDER_MARK) {
+            self.at += BYTE_ORDER_MARK.len();
+        }
         if self.at >= self.octets.len() {
             return None;
         }
         let start = self.at;
+        let number = self.number + 1;
         let mut text = Cow::from(self.raw());
         while let Some(b' ' | b'\t') = self.octets.get(self.at) {
             let more = self.raw();
             text.to_mut().extend_from_slice(&more[1..]);
         }
-        let place = start..self.at;
-        Some(Line { text, place })
+        Some(Line {
+            text,
+            place: start..self.at,
+            whole: whole..self.at,
+            number,
+        })
     }
 
     fn raw(&mut self) -> &'a [u8] {
+        self.number += 1;
         let rest = &self.octets[self.at..];
         let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         self.at += end;
@@ -52,7 +68,7 @@ impl<'a> Lines<'a> {
 
 /// Lines as they are compared: without folds, each ended in the same way.
 pub(super) fn unfolded(octets: &[u8]) -> Vec<u8> {
-    let mut lines = Lines { octets, at: 0 };
+    let mut lines = Lines::of(octets);
     let mut text = Vec::with_capacity(octets.len());
     while let Some(line) = lines.next() {
         text.extend_from_slice(&line.text);

@@ -3,6 +3,9 @@
 use super::{Limits, ParseError, Reading, error::Problem, octets};
 use memchr::memchr;
 
+/// It stands before a file, and so also in the middle of one that several were made into.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Unfolded lines (RFC 5545 §3.1), with the number of their first line.
 pub(super) struct Lines<'a> {
     all: usize,
@@ -24,7 +27,6 @@ impl<'a> Lines<'a> {
         limits: &Limits,
         reading: Reading,
     ) -> Result<Self, ParseError> {
-        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
         let (found, most) = (bytes.len(), limits.bytes);
         if found > most {
             let problem = Problem::TooManyBytes { found, most };
@@ -32,7 +34,7 @@ impl<'a> Lines<'a> {
         }
         Ok(Self {
             all: bytes.len(),
-            rest: bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            rest: without_marks(bytes),
             start: 0,
             number: 0,
             longest: limits.line_length,
@@ -75,6 +77,16 @@ impl<'a> Lines<'a> {
         };
         let line = self.number;
         let fail = |problem| ParseError { line, problem };
+        let first = match first {
+            // No line of a calendar begins with this octet; what is sent as one message is not put together.
+            [0xef, ..] if self.reading == Reading::Stored => {
+                let whole = without_marks(first);
+                let begin = whole.trim_ascii_end();
+                let is_begin = begin.eq_ignore_ascii_case(b"BEGIN:VCALENDAR");
+                if is_begin { whole } else { first }
+            }
+            _ => first,
+        };
         let octets = if let [b' ' | b'\t', ..] = self.rest {
             self.unfold(first);
             &self.unfolded
@@ -131,4 +143,12 @@ impl<'a> Lines<'a> {
         };
         Some(&line[..end])
     }
+}
+
+/// The octets behind byte order marks.
+fn without_marks(mut octets: &[u8]) -> &[u8] {
+    while let Some(rest) = octets.strip_prefix(BYTE_ORDER_MARK) {
+        octets = rest;
+    }
+    octets
 }

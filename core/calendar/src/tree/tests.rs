@@ -1,4 +1,4 @@
-use super::{Calendar, Component, Limits, Param, Property};
+use super::{Calendar, Component, Limits, Outline, Param, Property};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Calendar, super::ParseError> {
@@ -328,6 +328,26 @@ fn a_stream_may_hold_several_calendars() {
     let all = Calendar::parse_all(one.repeat(3).as_bytes(), &Limits::default()).unwrap();
     assert_eq!(all.len(), 3);
     assert!(Calendar::parse_all(b"", &Limits::default()).is_err());
+    let marked = format!("\u{feff}{one}").repeat(3);
+    let marked = format!("\u{feff}{marked}");
+    let all = Calendar::parse_all(marked.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(all.len(), 3);
+}
+
+/// Files that were joined, each with its byte order mark.
+#[test]
+fn a_mark_before_a_calendar_begins_it_also_where_the_last_one_has_no_end() {
+    let event = |uid: u8| format!("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nEND:VEVENT\r\n");
+    let stream = format!("\u{feff}{}\u{feff}{}END:VCALENDAR\r\n", event(1), event(2));
+    let outline = Outline::of(stream.as_bytes(), &Limits::default()).unwrap();
+    let places: Vec<_> = outline
+        .pieces
+        .iter()
+        .map(|it| (it.calendar, it.uid.as_deref()))
+        .collect();
+    assert_eq!(places, [(0, Some("1")), (1, Some("2"))]);
+    assert_eq!(outline.faults.len(), 1, "the first has no END");
+    assert!(Calendar::parse(stream.as_bytes(), &Limits::default()).is_err());
 }
 
 fn some_component() -> impl Strategy<Value = Component> {
