@@ -1,0 +1,117 @@
+//! A message that has arrived changes an object of its recipient, or waits for the person to decide.
+
+use super::{HomeOf, anomaly};
+use crate::{
+    Scheduler,
+    effort::Weight,
+    envelope::{Envelope, InboxItem},
+    environment::{Environment, Home},
+    outcome::Outcome,
+    person::Person,
+    stored::{NotUpdated, Update},
+};
+use convoke_calendar::{
+    itip::{self, Change, Outgoing, Receiving},
+    message::Message,
+};
+use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Uninvited};
+use sha2::{Digest, Sha256};
+
+impl<E: Environment> Scheduler<E> {
+    /// Applies a message that has arrived. Besides the outcome: what the recipient sends in turn.
+    pub(super) async fn receive(
+        &self,
+        home: &HomeOf<E>,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+        uninvited: Option<Uninvited>,
+    ) -> Result<(Outcome, Vec<Outgoing>), Error> {
+        let (message, originator) = (envelope.message, envelope.originator);
+        let item = InboxItem {
+            message,
+            data: envelope.data,
+            originator,
+            recipient,
+        };
+        if let Some(status) = home.deliver(&item).await? {
+            return Ok((status.into(), Vec::new()));
+        }
+        let person = Person::of(home.user()).addressed_as(recipient);
+        let owner = person.owner();
+        let at = Receiving {
+            owner: &owner,
+            originator,
+            from: envelope.from,
+            now: envelope.now,
+            accept_uninvited: uninvited == Some(Uninvited::Accept),
+        };
+        let update = Update {
+            environment: &self.environment,
+            home,
+            uid: message.uid(),
+            owner: &owner,
+            limits: &self.limits,
+            now: envelope.now,
+            weight: Weight::of(message, envelope.data),
+            budget: Some((envelope.peer, &envelope.effort)),
+        };
+        let received = update
+            .apply(|existing| {
+                let mut received = itip::receive(message, existing, &at);
+                let change = std::mem::replace(&mut received.change, Change::None);
+                (change, received)
+            })
+            .await;
+        let uid = message.uid();
+        let received = match received {
+            Ok(received) => received,
+            Err(NotUpdated::Failed(error)) => return Err(error),
+            Err(NotUpdated::TooMuch) => {
+                tracing::info!(
+                    event = "too-much-work", %originator, %recipient, %uid,
+                    "the message asks for more work than one may"
+                );
+                let text = "The message takes too much work for so many recipients; send it to fewer at once";
+                return Ok((later(text), Vec::new()));
+            }
+        };
+        if let Some(anomaly) = &received.anomaly {
+            anomaly::log(anomaly, message, recipient);
+        }
+        if received.keep {
+            match home
+                .keep(&item, &instances(message), self.limits.room())
+                .await
+            {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    tracing::info!(
+                        event = "inbox-full", %originator, %recipient, %uid,
+                        "the message is not kept: {error}"
+                    );
+                    let text =
+                        "There is no room for more messages that the recipient has to decide on";
+                    return Ok((later(text), Vec::new()));
+                }
+                kept => kept?,
+            }
+        }
+        Ok((received.status.into(), received.outgoing))
+    }
+}
+
+fn later(text: &str) -> Outcome {
+    RequestStatus::SERVICE_UNAVAILABLE.with_text(text).into()
+}
+
+/// Which instances a message is about, as long as a digest at most.
+fn instances(message: &Message) -> String {
+    let names = message.instance_names();
+    if names.len() <= 64 {
+        return names;
+    }
+    let digest: Vec<String> = Sha256::digest(names)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digest.concat()
+}

@@ -1,0 +1,197 @@
+//! Delivery to our own calendar users: from a valid message to one outcome for each recipient.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `freebusy` | answers a question about busy time |
+//! | `merge` | applies everything else to a stored object, if nobody else changed it meanwhile |
+//! | `anomaly` | what the administrator is told and the sender is not |
+//!
+//! Always true: policy is asked before a store is, so that a peer without authority learns nothing of who exists; what is
+//! answered with success is on disk; one recipient's failure is nobody else's.
+
+mod anomaly;
+mod freebusy;
+mod merge;
+
+use crate::{
+    Scheduler,
+    envelope::Envelope,
+    environment::{Answers, Environment, Event, Grant, Home, Policies, Stores, Verdict},
+    outcome::Outcome,
+};
+use convoke_calendar::{itip::Outgoing, message::Kind, zone::unknown_names};
+use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use std::time::Duration;
+
+/// Recipients of one message that are served at once.
+const PARALLEL: usize = 16;
+
+/// The condition that a recipient breaks whom the message is not for.
+const NOT_ADDRESSED: &str = "recipient-mismatch";
+
+impl<E: Environment> Scheduler<E> {
+    /// Delivers a message to calendar users of ours, a few at a time: one outcome for each, in their order.
+    ///
+    /// What they send in turn (a REFRESH is answered with a REQUEST) is owed afterwards, see [`Owed`](crate::Owed).
+    pub async fn deliver(
+        &self,
+        envelope: &Envelope<'_>,
+        recipients: &[CalendarAddress],
+        answers: &impl Answers,
+    ) -> Vec<Outcome> {
+        if !recipients.is_empty() {
+            log_unknown_zones(envelope);
+        }
+        let deliver = |recipient| async move {
+            let (outcome, outgoing) = self.deliver_to(envelope, recipient).await;
+            (answers.admit(outcome).await, outgoing)
+        };
+        let deliveries: Vec<BoxFuture<'_, (Outcome, Vec<Outgoing>)>> = recipients
+            .iter()
+            .map(|recipient| deliver(recipient).boxed())
+            .collect();
+        let delivered: Vec<_> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
+        let (outcomes, outgoing): (Vec<Outcome>, Vec<_>) = delivered.into_iter().unzip();
+        let event = Event::Delivered(envelope.message, &outcomes);
+        self.environment.record(&event);
+        for message in outgoing.into_iter().flatten() {
+            self.owe(message);
+        }
+        outcomes
+    }
+
+    /// Delivers to one recipient. Never fails: a failure is a status.
+    async fn deliver_to(
+        &self,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+    ) -> (Outcome, Vec<Outgoing>) {
+        let message = envelope.message;
+        if message.kind() != Kind::FreeBusy && message.check_recipient(recipient).is_err() {
+            let outcome = Outcome {
+                condition: Some(NOT_ADDRESSED),
+                ..RequestStatus::INVALID_CALENDAR_USER.into()
+            };
+            return (outcome, Vec::new());
+        }
+        let delivered = match self.admit(envelope, recipient).await {
+            Ok((home, grant)) if message.kind() == Kind::FreeBusy => self
+                .answer_busy(&home, envelope, recipient, grant.detail)
+                .await
+                .map(|outcome| (outcome, Vec::new())),
+            Ok((home, grant)) => {
+                self.receive(&home, envelope, recipient, grant.uninvited)
+                    .await
+            }
+            Err(status) => Ok((status.into(), Vec::new())),
+        };
+        let (outcome, outgoing) = delivered.unwrap_or_else(|error| {
+            tracing::warn!(event = "not-delivered", %recipient, "not delivered: {error}");
+            (status_of(&error).into(), Vec::new())
+        });
+        tracing::info!(
+            event = "delivered",
+            originator = %envelope.originator,
+            %recipient,
+            method = %message.method(),
+            component = %message.kind(),
+            uid = %message.uid(),
+            "{}", outcome.status
+        );
+        (outcome, outgoing)
+    }
+
+    /// Whether the message may go to this recipient, and where its calendar is.
+    async fn admit(
+        &self,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+    ) -> Result<(HomeOf<E>, Grant), RequestStatus> {
+        if self.may_be_ours(recipient) == Some(false) {
+            return Err(RequestStatus::INVALID_CALENDAR_USER);
+        }
+        let originator = envelope.originator;
+        let grant = match self
+            .environment
+            .policies()
+            .decide(envelope, recipient)
+            .await
+        {
+            Verdict::Allow(grant) => grant,
+            Verdict::TooOften(after) => {
+                tracing::info!(event = "too-often", %originator, %recipient, "too often, by {}s", after.as_secs());
+                return Err(later("Too often", after));
+            }
+            Verdict::Deny => return Err(RequestStatus::NO_AUTHORITY),
+            // Spec §9: a policy that cannot be asked is 5.1.
+            Verdict::Unavailable => return Err(RequestStatus::SERVICE_UNAVAILABLE),
+        };
+        let home = match self.environment.stores().find(recipient).await {
+            Ok(Some(home)) if home.user().schedulable => home,
+            Ok(Some(_)) => return Err(RequestStatus::NO_SCHEDULING_SUPPORT),
+            Ok(None) => return Err(RequestStatus::INVALID_CALENDAR_USER),
+            Err(error) => return Err(status_of(&error)),
+        };
+        // By the user, who may have many addresses.
+        let charged = self
+            .environment
+            .policies()
+            .charge(&grant, originator, home.user());
+        charged.map_err(|after| {
+            tracing::info!(event = "quota-used-up", %originator, %recipient, "the quota is used up, for {}s", after.as_secs());
+            later("The quota of this sender for this recipient is used up", after)
+        })?;
+        Ok((home, grant))
+    }
+
+    /// Whether an address is of one of our users, as its domain tells, or for an alias that is no mailbox, a store.
+    pub async fn is_ours(&self, address: &CalendarAddress) -> Result<bool, Error> {
+        if self.may_be_ours(address) == Some(true) {
+            return Ok(true);
+        }
+        let has_no_mailbox = address.local_part().is_none();
+        Ok(has_no_mailbox && self.environment.stores().find(address).await?.is_some())
+    }
+
+    /// Whether an address is in our domains; `None` for what only a store can tell, as it is no mailbox.
+    fn may_be_ours(&self, address: &CalendarAddress) -> Option<bool> {
+        let stores = self.environment.stores();
+        let domain = address.domain();
+        let ours = domain.is_ok_and(|domain| stores.is_our_domain(domain));
+        (ours || address.local_part().is_some()).then_some(ours)
+    }
+}
+
+/// The home that an environment's stores give.
+pub(crate) type HomeOf<E> = <<E as Environment>::Stores as Stores>::Home;
+
+fn later(what: &str, after: Duration) -> RequestStatus {
+    let text = format!("{what}; try again in {} seconds", after.as_secs() + 1);
+    RequestStatus::SERVICE_UNAVAILABLE.with_text(&text)
+}
+
+/// The one place where a store's error becomes a delivery status. The error's own words stay in our log.
+fn status_of(error: &Error) -> RequestStatus {
+    match error.kind() {
+        ErrorKind::Denied => RequestStatus::NO_AUTHORITY,
+        ErrorKind::NotFound => RequestStatus::INVALID_CALENDAR_USER,
+        ErrorKind::Unsupported => RequestStatus::NO_SCHEDULING_SUPPORT,
+        ErrorKind::Invalid => RequestStatus::INVALID_PROPERTY_VALUE,
+        // Unavailable, Conflict after all retries, Internal, and what later SDKs add: trying later may help.
+        _ => RequestStatus::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// A time in a zone that nobody knows is read in each recipient's own zone.
+fn log_unknown_zones(envelope: &Envelope<'_>) {
+    for tzid in unknown_names(envelope.message.calendar()) {
+        tracing::warn!(
+            event = "unknown-time-zone",
+            originator = %envelope.originator,
+            uid = %envelope.message.uid(),
+            tzid,
+            "a message names a time zone that it does not describe and nobody knows; the recipient's own is taken"
+        );
+    }
+}

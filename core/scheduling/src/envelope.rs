@@ -1,0 +1,82 @@
+//! A valid message, who sends it, and what it proved.
+
+use crate::effort::Effort;
+use convoke_calendar::message::{Message, Provenance};
+use convoke_types::{CalendarAddress, Domain, Proof};
+use jiff::Timestamp;
+use std::{fmt, net::IpAddr};
+
+/// As whom a sender is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Whoever registered this domain.
+    Domain(Domain),
+    /// Whoever is behind this network address, as nothing was proved.
+    Network(IpAddr),
+    /// Somebody of whom nothing is known but an address that is no mailbox.
+    Unknown,
+}
+
+impl Peer {
+    /// One of our own people.
+    pub(crate) fn of_ours(address: &CalendarAddress) -> Self {
+        address
+            .domain()
+            .map_or(Self::Unknown, |domain| Self::Domain(domain.clone()))
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => domain.fmt(f),
+            Self::Network(address) => address.fmt(f),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// A valid message, who sends it, and what it proved.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// The message, valid by itself.
+    pub message: &'a Message,
+    /// The message as it came.
+    pub data: &'a [u8],
+    /// Who sends it.
+    pub originator: &'a CalendarAddress,
+    /// How it came, and for which domains its sender speaks.
+    pub from: Provenance<'a>,
+    /// What the peer proved.
+    pub proofs: &'a [Proof],
+    /// As whom it is counted.
+    pub peer: &'a Peer,
+    /// When it came.
+    pub now: Timestamp,
+    /// What is left of what it may cost.
+    pub effort: Effort,
+}
+
+/// A message of one of our own people as it leaves: made ready and written once, for whatever transport.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The message, written.
+    pub data: &'a [u8],
+    /// Who sends it.
+    pub originator: &'a CalendarAddress,
+}
+
+/// A message as a store is handed it.
+#[derive(Clone, Copy, Debug)]
+pub struct InboxItem<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The message as it came.
+    pub data: &'a [u8],
+    /// Who sent it.
+    pub originator: &'a CalendarAddress,
+    /// To whom.
+    pub recipient: &'a CalendarAddress,
+}

@@ -1,0 +1,220 @@
+//! What scheduling asks of the world around it. The host fills these in with plugins, the network and the system's
+//! clock; tests and the simulator with values in memory.
+
+use crate::{
+    envelope::{Envelope, InboxItem, Letter, Peer},
+    limits::Room,
+    outcome::Outcome,
+};
+use convoke_calendar::message::Message;
+use convoke_types::{
+    Busy, CalendarAddress, CalendarUser, Detail, Domain, Error, Etag, NewObject, Precondition,
+    RequestStatus, StoredObject, TimeRange, Uid, Uninvited,
+};
+use jiff::Timestamp;
+use std::{future::Future, time::Duration};
+
+/// The world around scheduling.
+pub trait Environment: Clock + Processor + Journal + Send + Sync {
+    /// Where calendars live.
+    type Stores: Stores;
+    /// Who may do what.
+    type Policies: Policies;
+    /// How other servers are reached.
+    type Transport: Transport;
+
+    /// Where calendars live.
+    fn stores(&self) -> &Self::Stores;
+    /// Who may do what.
+    fn policies(&self) -> &Self::Policies;
+    /// How other servers are reached.
+    fn transport(&self) -> &Self::Transport;
+}
+
+/// The clock.
+pub trait Clock {
+    /// What time it is.
+    fn now(&self) -> Timestamp;
+}
+
+/// Where work is done that takes the processor's time.
+pub trait Processor {
+    /// Does `work` on something of so many bytes: at once if that is little ([`SMALL`](crate::SMALL)), else when it is its
+    /// turn.
+    fn run<T: Send>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send,
+    ) -> impl Future<Output = T> + Send;
+
+    /// As [`run`](Self::run), when it is the turn of the peer whose message it is for.
+    fn run_for<T: Send>(
+        &self,
+        peer: &Peer,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send,
+    ) -> impl Future<Output = Result<T, Overloaded>> + Send;
+}
+
+/// There is too much to do; the same may be asked again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is too much to do now; try again later")]
+pub struct Overloaded;
+
+impl From<Overloaded> for Error {
+    fn from(overloaded: Overloaded) -> Self {
+        Self::unavailable(overloaded.to_string())
+    }
+}
+
+/// Who is told what was decided: metrics, and later the decision log.
+pub trait Journal {
+    /// Something was decided about a message.
+    fn record(&self, event: &Event<'_>);
+}
+
+/// What was decided about a message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// It was handed to calendar users of ours, with one outcome for each.
+    Delivered(&'a Message, &'a [Outcome]),
+    /// It went to other servers, with one outcome for each recipient.
+    Sent(&'a Message, &'a [Outcome]),
+}
+
+/// The calendar stores.
+pub trait Stores: Send + Sync {
+    /// A calendar user's part of a store.
+    type Home: Home;
+
+    /// Whether a domain is one of ours.
+    fn is_our_domain(&self, domain: &Domain) -> bool;
+
+    /// The calendar user that an address means; `None` if there is none here.
+    fn find(
+        &self,
+        address: &CalendarAddress,
+    ) -> impl Future<Output = Result<Option<Self::Home>, Error>> + Send;
+}
+
+/// The part of a store that belongs to one calendar user.
+pub trait Home: Send + Sync {
+    /// Whose it is.
+    fn user(&self) -> &CalendarUser;
+
+    /// An object, as it is stored.
+    fn get(&self, uid: &Uid) -> impl Future<Output = Result<Option<StoredObject>, Error>> + Send;
+
+    /// Writes an object if the precondition holds, else fails as a conflict. Answers once it is on disk.
+    fn put(
+        &self,
+        object: &NewObject,
+        when: &Precondition,
+    ) -> impl Future<Output = Result<Etag, Error>> + Send;
+
+    /// Removes an object if the precondition holds, else fails as a conflict.
+    fn remove(
+        &self,
+        uid: &Uid,
+        when: &Precondition,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Every indexed span that overlaps the range, and every object whose index is open in it.
+    fn busy(&self, range: TimeRange) -> impl Future<Output = Result<Busy, Error>> + Send;
+
+    /// Offers a message whole to a store that does iTIP by itself: what came of it, or `None` if the store does none.
+    fn deliver(
+        &self,
+        item: &InboxItem<'_>,
+    ) -> impl Future<Output = Result<Option<RequestStatus>, Error>> + Send;
+
+    /// Keeps a message for the person to decide on, in the place of an earlier one of the same originator, UID, instances
+    /// (a text that is the same for the same ones) and method. A conflict if there is no room.
+    fn keep(
+        &self,
+        item: &InboxItem<'_>,
+        instances: &str,
+        room: Room,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// The policies.
+pub trait Policies: Send + Sync {
+    /// What they say about one recipient of a message, who may not exist. Also counts what they allow only so often.
+    fn decide(
+        &self,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+    ) -> impl Future<Output = Verdict> + Send;
+
+    /// Counts what this allowance grants one sender for one calendar user, whatever addresses that one has. An error: it is
+    /// used up for so long.
+    fn charge(
+        &self,
+        grant: &Grant,
+        originator: &CalendarAddress,
+        user: &CalendarUser,
+    ) -> Result<(), Duration>;
+}
+
+/// What the policies say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes, so far.
+    Allow(Grant),
+    /// Yes, but not before so long.
+    TooOften(Duration),
+    /// No.
+    Deny,
+    /// They cannot be asked: neither a yes nor a no, later may help.
+    Unavailable,
+}
+
+/// How far an allowance goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// How much of busy time is told.
+    pub detail: Detail,
+    /// What becomes of an answer of somebody who was not invited; refused if no policy says anything.
+    pub uninvited: Option<Uninvited>,
+    /// What is counted for each pair of sender and calendar user.
+    pub quotas: Vec<Quota>,
+}
+
+/// How much one sender may send to one calendar user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The policy that says so.
+    pub policy: String,
+    /// What it counts together, a number of its choice.
+    pub bucket: u32,
+    /// So many messages in so long.
+    pub rate: convoke_types::Rate,
+}
+
+/// The way to other servers.
+pub trait Transport: Send + Sync {
+    /// Sends a letter: one outcome for each recipient, in their order. Never fails as a whole.
+    fn send(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+    ) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// Where outcomes wait until all of them are there.
+pub trait Answers: Send + Sync {
+    /// The outcome as it can be answered: one that takes more room than there is loses its data.
+    fn admit(&self, outcome: Outcome) -> impl Future<Output = Outcome> + Send;
+}
+
+/// Room for answers of any size, where nobody waits for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbounded;
+
+impl Answers for Unbounded {
+    async fn admit(&self, outcome: Outcome) -> Outcome {
+        outcome
+    }
+}

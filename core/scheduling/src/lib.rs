@@ -1,0 +1,95 @@
+//! What happens with a scheduling message, whatever it came by: intake, policy, delivery, and what is to be sent.
+//!
+//! ```text
+//! bytes and what their sender proved
+//!   └─ Scheduler::read ──▶ a valid Message, or a Refusal
+//!        ├─ Scheduler::deliver (from elsewhere) ──┐
+//!        └─ Scheduler::submit (from our people) ──┤
+//!             own copy, then                      │
+//!             ├─ to our domains ──────────────────┼─▶ policy ─▶ store: busy time, or an object that changes
+//!             └─ to the others ─▶ Transport       │                └─▶ Owed: what the recipient sends in turn
+//!                                                 └─▶ one Outcome for each recipient
+//! ```
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `environment` | the traits by which the world is asked: [`Stores`], [`Home`], [`Policies`], [`Transport`], [`Clock`], [`Processor`], [`Journal`] |
+//! | `intake` | from bytes to a valid message that its sender may send: [`Intake`] |
+//! | `refusal` | a message refused as a whole: [`Refusal`] |
+//! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`] |
+//! | `outcome` | what became of it for one recipient: [`Outcome`] |
+//! | `deliver` | to our own calendar users |
+//! | `send` | from our own calendar users: [`Submission`], delegates |
+//! | `owed` | what our people send because something came in: [`Owed`] |
+//! | `object`, `reply` | one of our people wrote an object, or answers: [`send_object`], [`compose_reply`] |
+//! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
+//! | `index` | the index that goes with every stored object: [`index_stored`] |
+//! | `person` | a calendar user as objects know it: [`Person`] |
+//! | `limits`, `effort` | what a message may ask of us, and what is left of it: [`Limits`], [`Effort`] |
+//!
+//! Always true: policy is asked before a store is; what is answered with success is on disk, as the store says; one
+//! recipient's failure is nobody else's; a message is delivered to our own calendar users or to nobody, never relayed; who
+//! sends much gets no more of us than its budget.
+//!
+//! Deliberately not here: HTTP, mail, files, plugins, threads, the system's clock, chance. Time comes from [`Clock`], and
+//! nothing is spawned: whoever owns a [`Scheduler`] drives its futures. So many of them can run in one process under a
+//! simulator. Nor is there a memory of what was told to whom, or of what is to be tried again: [`Owed`] lives as long as the
+//! process.
+
+mod deliver;
+mod effort;
+mod envelope;
+mod environment;
+mod index;
+mod intake;
+mod limits;
+mod object;
+mod outcome;
+mod owed;
+mod person;
+mod refusal;
+mod reply;
+mod send;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+pub use effort::{Effort, SMALL};
+pub use envelope::{Envelope, InboxItem, Letter, Peer};
+pub use environment::{
+    Answers, Clock, Environment, Event, Grant, Home, Journal, Overloaded, Policies, Processor,
+    Quota, Stores, Transport, Unbounded, Verdict,
+};
+pub use index::index_stored;
+pub use intake::Intake;
+pub use limits::{Limits, Room};
+pub use object::{Answered, Submit, Told, Unsent, send_object};
+pub use outcome::Outcome;
+pub use owed::{Owed, OwedMessage};
+pub use person::Person;
+pub use refusal::{Condition, Refusal};
+pub use reply::{NoReply, compose_reply};
+pub use send::Submission;
+
+/// Scheduling for the calendar users of one host.
+pub struct Scheduler<E> {
+    environment: E,
+    limits: Limits,
+    owed: Owed,
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Scheduling in this environment, within these limits. What is owed goes to `owed`, which may outlive it.
+    pub const fn new(environment: E, limits: Limits, owed: Owed) -> Self {
+        Self {
+            environment,
+            limits,
+            owed,
+        }
+    }
+
+    /// The world around it.
+    pub const fn environment(&self) -> &E {
+        &self.environment
+    }
+}

@@ -1,0 +1,161 @@
+//! Messages of our own people on their way: to those of our domains at once, to the others by the transport.
+//!
+//! The originator's own copy follows before anything leaves, so that an answer that comes back at once finds it.
+
+mod delegate;
+
+use crate::{
+    Scheduler,
+    effort::{Effort, Weight},
+    envelope::{Envelope, Letter, Peer},
+    environment::{Answers, Environment, Event, Home, Stores, Transport, Unbounded},
+    outcome::Outcome,
+    owed::OwedMessage,
+    person::Person,
+    stored::{NotUpdated, Update},
+};
+use convoke_calendar::{
+    itip::{self, Outgoing},
+    message::{Kind, Message, Method, Provenance},
+};
+use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
+
+/// A message that one of our own people hands in.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission<'a> {
+    /// The message, valid by itself.
+    pub message: &'a Message,
+    /// The message as it was handed in.
+    pub data: &'a [u8],
+    /// Who sends it.
+    pub originator: &'a CalendarAddress,
+    /// Whom it is to reach.
+    pub recipients: &'a [CalendarAddress],
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Sends a message of one of our users to everybody it is for: one outcome for each, in their order.
+    pub async fn submit(
+        &self,
+        submission: &Submission<'_>,
+        answers: &impl Answers,
+    ) -> Vec<Outcome> {
+        let Submission {
+            message,
+            originator,
+            recipients,
+            ..
+        } = *submission;
+        let all = |status: RequestStatus| vec![Outcome::from(status); recipients.len()];
+        let delegates = match itip::delegates(message, originator) {
+            Ok(delegates) => delegates,
+            Err(status) => return all(status),
+        };
+        if message.kind() != Kind::FreeBusy
+            && let Err(error) = self.update_own_copy(submission).await
+        {
+            tracing::warn!(event = "own-copy-not-updated", %originator, uid = %message.uid(), "not sent: the originator's copy could not be updated: {error}");
+            let text = "The originator's own calendar cannot be written";
+            return all(RequestStatus::SERVICE_UNAVAILABLE.with_text(text));
+        }
+        if !delegates.is_empty() && message.method() == Method::Request {
+            return self.hand_on_to(submission, &delegates).await;
+        }
+        let mut outcomes = self.send(message, originator, recipients, answers).await;
+        if !delegates.is_empty() {
+            self.invite_delegates(submission, &delegates, &mut outcomes)
+                .await;
+        }
+        outcomes
+    }
+
+    /// Sends what one of our people owes, see [`Owed`](crate::Owed). It was made of the user's own copy, which therefore
+    /// stays as it is: the message may hold a part of it only.
+    pub async fn send_owed(&self, owed: OwedMessage) {
+        let Outgoing {
+            message,
+            originator,
+            recipients,
+        } = owed.outgoing();
+        let sent = self.send(message, originator, recipients, &Unbounded).await;
+        for (recipient, outcome) in recipients.iter().zip(sent) {
+            tracing::info!(event = "owed-sent", %originator, %recipient, uid = %message.uid(), "answered: {}", outcome.status);
+        }
+    }
+
+    /// Sends a message whose originator's copy knows it already.
+    async fn send(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipients: &[CalendarAddress],
+        answers: &impl Answers,
+    ) -> Vec<Outcome> {
+        let message = &itip::for_sending(message);
+        let data = message.calendar().write();
+        let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
+        for recipient in recipients {
+            // A store that cannot be asked answers for itself when it is delivered to.
+            let ours = self.is_ours(recipient).await.unwrap_or(true);
+            is_local.push(ours);
+            let side = if ours { &mut local } else { &mut remote };
+            side.push(recipient.clone());
+        }
+        let envelope = Envelope {
+            message,
+            data: &data,
+            originator,
+            from: Provenance::Submission,
+            proofs: &[Proof::Submission(originator.clone())],
+            peer: &Peer::of_ours(originator),
+            now: self.environment.now(),
+            effort: Effort::default(),
+        };
+        let letter = Letter {
+            message,
+            data: &data,
+            originator,
+        };
+        let (here, there) = futures::join!(
+            self.deliver(&envelope, &local, answers),
+            self.environment.transport().send(&letter, &remote)
+        );
+        self.environment.record(&Event::Sent(message, &there));
+        let (mut here, mut there) = (here.into_iter(), there.into_iter());
+        let sides = is_local.into_iter();
+        sides
+            .filter_map(|ours| if ours { here.next() } else { there.next() })
+            .collect()
+    }
+
+    /// Keeps the originator's own copy in step with a message that is about to leave.
+    async fn update_own_copy(&self, submission: &Submission<'_>) -> Result<(), Error> {
+        let Submission {
+            message,
+            data,
+            originator,
+            ..
+        } = *submission;
+        let Some(home) = self.environment.stores().find(originator).await? else {
+            return Ok(());
+        };
+        let person = Person::of(home.user());
+        let owner = person.owner();
+        let now = self.environment.now();
+        let update = Update {
+            environment: &self.environment,
+            home: &home,
+            uid: message.uid(),
+            owner: &owner,
+            limits: &self.limits,
+            now,
+            weight: Weight::of(message, data),
+            budget: None,
+        };
+        let updated = update.apply(|existing| (itip::sent(message, existing, &owner, now), ()));
+        updated.await.map_err(|error| match error {
+            NotUpdated::Failed(error) => error,
+            NotUpdated::TooMuch => Error::unavailable("the message takes too much work"),
+        })
+    }
+}

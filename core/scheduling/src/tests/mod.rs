@@ -1,0 +1,11 @@
+//! Scheduling over stores, policies and other servers in memory: no I/O, no clock, no threads.
+
+mod deliver;
+mod freebusy;
+mod intake;
+mod object;
+mod owed;
+mod submit;
+mod world;
+
+pub(crate) use world::limits;

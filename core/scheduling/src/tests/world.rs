@@ -1,0 +1,486 @@
+//! The world in memory.
+
+use crate::{
+    Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem, Intake, Journal,
+    Letter, Limits, Outcome, Overloaded, Owed, Peer, Policies, Processor, Room, Scheduler, Stores,
+    Submission, Transport, Unbounded, Verdict, index,
+};
+use convoke_calendar::{
+    message::{Attachments, Message, Provenance},
+    tree::{self, Calendar},
+};
+use convoke_types::{
+    Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, ObjectIndex, Precondition,
+    Proof, RequestStatus, StoredObject, TimeRange, Uid, UserId,
+};
+use futures::{FutureExt, executor::block_on};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// A Tuesday.
+pub(super) const NOW: &str = "2026-12-01T08:00:00Z";
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        content_length: 1 << 20,
+        attendees: 1000,
+        instances: 1000,
+        earliest: "1900-01-01T00:00:00Z".parse().unwrap(),
+        latest: "2100-01-01T00:00:00Z".parse().unwrap(),
+        attachments: Attachments {
+            inline: true,
+            external: true,
+        },
+        freebusy_range: 400 * DAY,
+        horizon: 800 * DAY,
+        inbox: 1 << 20,
+    }
+}
+
+pub(super) fn address(text: &str) -> CalendarAddress {
+    CalendarAddress::new(text).unwrap()
+}
+
+pub(super) fn addresses(texts: &[&str]) -> Vec<CalendarAddress> {
+    texts.iter().map(|text| address(text)).collect()
+}
+
+/// A message: METHOD, and the lines of its components.
+pub(super) fn message(method: &str, components: &str) -> String {
+    format!("BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:{method}\n{components}END:VCALENDAR\n")
+}
+
+/// An event of Anna's on the 4th of January 2027, ten o'clock, with Bo; and more lines.
+pub(super) fn meeting(more: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:meeting\nDTSTAMP:20261201T070000Z\nDTSTART:20270104T100000Z\nDURATION:PT1H\nSUMMARY:Review\n\
+         ORGANIZER:mailto:anna@example.com\nATTENDEE:mailto:bo@example.org\n{more}END:VEVENT\n"
+    )
+}
+
+pub(super) fn calendar(text: &str) -> Calendar {
+    Calendar::parse(text.as_bytes(), &tree::Limits::default()).unwrap()
+}
+
+/// An object as a store has it.
+struct Stored {
+    version: u64,
+    data: Vec<u8>,
+    index: ObjectIndex,
+}
+
+/// A calendar user and its part of the store.
+#[derive(Clone)]
+pub(super) struct Person {
+    user: CalendarUser,
+    content: Arc<Mutex<Content>>,
+}
+
+#[derive(Default)]
+struct Content {
+    objects: BTreeMap<String, Stored>,
+    versions: u64,
+    inbox: Vec<String>,
+    /// What the store says of each message that it takes whole.
+    takes: Option<RequestStatus>,
+    /// Writes of others that come before ours.
+    rivals: usize,
+    broken: bool,
+}
+
+impl Person {
+    fn new(main: &str) -> Self {
+        let address = address(main);
+        let id = UserId::new(main).unwrap();
+        Self {
+            user: CalendarUser::new(id, address),
+            content: Arc::default(),
+        }
+    }
+
+    /// What is stored, with its lines unfolded.
+    pub(super) fn object(&self, uid: &str) -> Option<String> {
+        let content = self.content.lock().unwrap();
+        let stored = content.objects.get(uid)?;
+        let text = String::from_utf8(stored.data.clone()).unwrap();
+        Some(text.replace("\r\n ", "").replace("\n ", ""))
+    }
+
+    /// Whether the index of an object says by itself that the person is busy then.
+    pub(super) fn is_indexed(&self, uid: &str, at: &str) -> bool {
+        let at: Timestamp = at.parse().unwrap();
+        let content = self.content.lock().unwrap();
+        let mut spans = content.objects[uid].index.spans.iter();
+        spans.any(|span| span.range.start() <= at && at < span.range.end())
+    }
+
+    /// The messages that wait for a decision: originator, method and instances.
+    pub(super) fn inbox(&self) -> Vec<String> {
+        self.content.lock().unwrap().inbox.clone()
+    }
+
+    /// Puts an object there, as a calendar program would.
+    pub(super) fn has(&self, object: &str) {
+        let user = Some(&self.user);
+        let now = NOW.parse().unwrap();
+        let index = index::index_stored(user, object.as_bytes(), &limits(), now).unwrap();
+        self.content.lock().unwrap().write(object.into(), index);
+    }
+
+    pub(super) fn takes_whole(&self, status: RequestStatus) {
+        self.content.lock().unwrap().takes = Some(status);
+    }
+
+    pub(super) fn has_rivals(&self, times: usize) {
+        self.content.lock().unwrap().rivals = times;
+    }
+
+    pub(super) fn is_broken(&self) {
+        self.content.lock().unwrap().broken = true;
+    }
+}
+
+impl Content {
+    fn write(&mut self, data: Vec<u8>, index: ObjectIndex) -> Etag {
+        self.versions += 1;
+        let version = self.versions;
+        let stored = Stored {
+            version,
+            data,
+            index,
+        };
+        self.objects.insert(stored.index.uid.to_string(), stored);
+        etag(version)
+    }
+
+    fn check(&mut self, uid: &Uid, when: &Precondition) -> Result<(), Error> {
+        if self.rivals > 0 {
+            self.rivals -= 1;
+            self.versions += 1;
+            if let Some(stored) = self.objects.get_mut(uid.as_str()) {
+                stored.version = self.versions;
+            }
+            return Err(Error::conflict("somebody else was faster"));
+        }
+        let there = self.objects.get(uid.as_str());
+        when.check(there.map(|stored| etag(stored.version)).as_ref())
+    }
+
+    fn works(&self) -> Result<(), Error> {
+        if self.broken {
+            return Err(Error::unavailable("the disk is full"));
+        }
+        Ok(())
+    }
+}
+
+fn etag(version: u64) -> Etag {
+    Etag::new(version.to_string()).unwrap()
+}
+
+impl Home for Person {
+    fn user(&self) -> &CalendarUser {
+        &self.user
+    }
+
+    async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>, Error> {
+        let content = self.content.lock().unwrap();
+        content.works()?;
+        let stored = content.objects.get(uid.as_str());
+        Ok(stored.map(|it| StoredObject::new(uid.clone(), etag(it.version), it.data.clone())))
+    }
+
+    async fn put(&self, object: &NewObject, when: &Precondition) -> Result<Etag, Error> {
+        let mut content = self.content.lock().unwrap();
+        content.works()?;
+        content.check(&object.index.uid, when)?;
+        Ok(content.write(object.data.clone(), object.index.clone()))
+    }
+
+    async fn remove(&self, uid: &Uid, when: &Precondition) -> Result<(), Error> {
+        let mut content = self.content.lock().unwrap();
+        content.check(uid, when)?;
+        let removed = content.objects.remove(uid.as_str());
+        removed
+            .map(drop)
+            .ok_or_else(|| Error::not_found("there is no such object"))
+    }
+
+    async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {
+        let content = self.content.lock().unwrap();
+        content.works()?;
+        let mut busy = Busy::default();
+        for stored in content.objects.values() {
+            let uid = stored.index.uid.clone();
+            let object = StoredObject::new(uid, etag(stored.version), stored.data.clone());
+            busy.add(&object, &stored.index, range);
+        }
+        Ok(busy)
+    }
+
+    async fn deliver(&self, _: &InboxItem<'_>) -> Result<Option<RequestStatus>, Error> {
+        Ok(self.content.lock().unwrap().takes.clone())
+    }
+
+    async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
+        let mut content = self.content.lock().unwrap();
+        if item.data.len() as u64 > room.of_sender {
+            return Err(Error::conflict("there is no room"));
+        }
+        let (originator, method) = (item.originator, item.message.method());
+        content
+            .inbox
+            .push(format!("{originator} {method} {instances}"));
+        Ok(())
+    }
+}
+
+/// The people of example.org.
+#[derive(Default)]
+pub(super) struct People(Vec<Person>);
+
+impl Stores for People {
+    type Home = Person;
+
+    fn is_our_domain(&self, domain: &Domain) -> bool {
+        domain.as_str() == "example.org"
+    }
+
+    async fn find(&self, address: &CalendarAddress) -> Result<Option<Person>, Error> {
+        let mut people = self.0.iter();
+        Ok(people.find(|it| it.user.answers_to(address)).cloned())
+    }
+}
+
+/// What the policies say to everybody.
+pub(super) struct SameForAll(Mutex<Verdict>);
+
+impl Policies for SameForAll {
+    async fn decide(&self, _: &Envelope<'_>, _: &CalendarAddress) -> Verdict {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn charge(&self, grant: &Grant, _: &CalendarAddress, _: &CalendarUser) -> Result<(), Duration> {
+        if grant.quotas.is_empty() {
+            return Ok(());
+        }
+        Err(Duration::from_secs(59))
+    }
+}
+
+/// Other servers, which take everything.
+#[derive(Default)]
+pub(super) struct Elsewhere(Mutex<Vec<String>>);
+
+impl Transport for Elsewhere {
+    async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
+        let written = letter.message.calendar().write();
+        assert_eq!(letter.data, written, "a letter is what it says");
+        let mut sent = self.0.lock().unwrap();
+        let (method, from) = (letter.message.method(), letter.originator.human());
+        sent.extend(
+            recipients
+                .iter()
+                .map(|to| format!("{method} {from} {}", to.human())),
+        );
+        vec![RequestStatus::DELIVERED.into(); recipients.len()]
+    }
+}
+
+pub(super) struct World {
+    people: People,
+    policies: SameForAll,
+    elsewhere: Elsewhere,
+    now: Mutex<Timestamp>,
+    recorded: Mutex<Vec<String>>,
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+}
+
+impl Processor for World {
+    async fn run<T: Send>(&self, _: usize, work: impl FnOnce() -> T + Send) -> T {
+        work()
+    }
+
+    async fn run_for<T: Send>(
+        &self,
+        _: &Peer,
+        _: usize,
+        work: impl FnOnce() -> T + Send,
+    ) -> Result<T, Overloaded> {
+        Ok(work())
+    }
+}
+
+impl Journal for World {
+    fn record(&self, event: &Event<'_>) {
+        let (what, message, outcomes) = match event {
+            Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
+            Event::Sent(message, outcomes) => ("sent", message, outcomes),
+        };
+        let mut recorded = self.recorded.lock().unwrap();
+        let method = message.method();
+        recorded.extend(
+            outcomes
+                .iter()
+                .map(|it| format!("{what} {method} {}", it.status.code())),
+        );
+    }
+}
+
+impl Environment for World {
+    type Stores = People;
+    type Policies = SameForAll;
+    type Transport = Elsewhere;
+
+    fn stores(&self) -> &People {
+        &self.people
+    }
+
+    fn policies(&self) -> &SameForAll {
+        &self.policies
+    }
+
+    fn transport(&self) -> &Elsewhere {
+        &self.elsewhere
+    }
+}
+
+/// A host of example.org, where Bo, Cy and Dee have calendars.
+pub(super) struct Host {
+    pub(super) scheduler: Scheduler<World>,
+    pub(super) owed: Owed,
+}
+
+impl Host {
+    pub(super) fn new() -> Self {
+        Self::with(limits())
+    }
+
+    pub(super) fn with(limits: Limits) -> Self {
+        let people = ["bo@example.org", "cy@example.org", "dee@example.org"];
+        let mut people: Vec<Person> = people.map(Person::new).into();
+        people[1].user.aliases = addresses(&["urn:uuid:cy", "cyrus@example.org"]);
+        let world = World {
+            people: People(people),
+            policies: SameForAll(Mutex::new(Verdict::Allow(Grant::default()))),
+            elsewhere: Elsewhere::default(),
+            now: Mutex::new(NOW.parse().unwrap()),
+            recorded: Mutex::default(),
+        };
+        let owed = Owed::default();
+        Self {
+            scheduler: Scheduler::new(world, limits, owed.clone()),
+            owed,
+        }
+    }
+
+    pub(super) fn world(&self) -> &World {
+        self.scheduler.environment()
+    }
+
+    pub(super) fn person(&self, name: &str) -> Person {
+        let address = address(&format!("{name}@example.org"));
+        let people = &self.world().people;
+        let found = people.find(&address).now_or_never().unwrap().unwrap();
+        found.unwrap()
+    }
+
+    pub(super) fn policies_say(&self, verdict: Verdict) {
+        *self.world().policies.0.lock().unwrap() = verdict;
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        let mut now = self.world().now.lock().unwrap();
+        *now = now.saturating_add(time).unwrap();
+    }
+
+    /// What went to other servers: method, sender, recipient.
+    pub(super) fn sent(&self) -> Vec<String> {
+        self.world().elsewhere.0.lock().unwrap().clone()
+    }
+
+    pub(super) fn recorded(&self) -> Vec<String> {
+        self.world().recorded.lock().unwrap().clone()
+    }
+
+    /// Reads a message of another server, or why it is refused.
+    pub(super) fn reads(
+        &self,
+        text: &str,
+        from: &str,
+        to: &[&str],
+    ) -> Result<Message, crate::Refusal> {
+        let intake = Intake {
+            data: text.as_bytes(),
+            originator: &address(from),
+            recipients: &addresses(to),
+            from: Provenance::Peer { proven: &[] },
+            now: self.world().now(),
+        };
+        block_on(self.scheduler.read(&intake, |_| Ok(())))
+    }
+
+    /// Delivers a message of another server.
+    pub(super) fn receives(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
+        let message = self.reads(text, from, to).unwrap();
+        self.delivers(&message, text, from, to, &Unbounded)
+    }
+
+    pub(super) fn delivers(
+        &self,
+        message: &Message,
+        text: &str,
+        from: &str,
+        to: &[&str],
+        answers: &impl Answers,
+    ) -> Vec<Outcome> {
+        let originator = address(from);
+        let domain = originator.domain().unwrap().clone();
+        let envelope = Envelope {
+            message,
+            data: text.as_bytes(),
+            originator: &originator,
+            from: Provenance::Peer { proven: &[] },
+            proofs: &[Proof::Dkim(domain.clone())],
+            peer: &Peer::Domain(domain),
+            now: self.world().now(),
+            effort: Effort::default(),
+        };
+        block_on(self.scheduler.deliver(&envelope, &addresses(to), answers))
+    }
+
+    /// Hands in a message of one of our people.
+    pub(super) fn submits(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
+        let message = Message::read(calendar(text)).unwrap();
+        let submission = Submission {
+            message: &message,
+            data: text.as_bytes(),
+            originator: &address(from),
+            recipients: &addresses(to),
+        };
+        block_on(self.scheduler.submit(&submission, &Unbounded))
+    }
+
+    /// Sends what is owed now.
+    pub(super) fn pays(&self) {
+        while let Some(owed) = self.owed.next().now_or_never() {
+            block_on(self.scheduler.send_owed(owed));
+        }
+    }
+}
+
+/// The codes of outcomes.
+pub(super) fn codes(outcomes: &[Outcome]) -> Vec<String> {
+    outcomes.iter().map(|it| it.status.code()).collect()
+}
