@@ -7,7 +7,7 @@
 //! One discovery, one policy and one store call that do no I/O of their own, one after the other, so each is a whole
 //! round trip; then as many store calls as go at once. The sample plugin answers.
 
-use convoke::plugin::{Confinement, Isolation, PluginEntry, Plugins, Setup, Verdict};
+use convoke_plugin_host::{Confinement, Isolation, PluginEntry, Plugins, Setup, Verdict};
 use convoke_sdk::{
     AccessRequest, CalendarAddress, Error,
     remote::Kind::{self, Discovery, Policy, Store},
@@ -53,7 +53,8 @@ fn setup(isolation: &Isolation) -> Setup {
         ],
         plugin_directories: vec![plugin_directory()],
         trusted_keys: Vec::new(),
-        config_file: "/etc/convoke/convoke.toml".into(),
+        folder: "/etc/convoke".into(),
+        locate: Arc::new(|_, _| None),
         domains: vec!["example.org".parse().expect("a literal domain")],
         index: Arc::new(|_, _| Err(Error::unsupported("nobody asks"))),
         program: program(),

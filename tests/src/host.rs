@@ -3,9 +3,9 @@
 use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program};
 use convoke::{
     config::Config,
-    plugin::{self, Plugins},
     serve::{self, ListenerNote},
 };
+use convoke_plugin_host::Plugins;
 use convoke_sdk::{CalendarAddress, NewUser, Uid};
 use std::{
     fs,
@@ -483,7 +483,7 @@ impl Host {
         runtime
             .expect("the system gives a runtime")
             .block_on(async {
-                let setup = plugin::Setup {
+                let setup = convoke_plugin_host::Setup {
                     program: program(),
                     ..serve::setup(&config)
                 };

@@ -1,9 +1,9 @@
 //! discovery-dns as a host loads it, against a name server of the test's own; then two hosts that find each other.
 
-use convoke::plugin::{PluginEntry, Plugins, Setup as PluginSetup};
+use convoke_plugin_host::{PluginEntry, Plugins, Setup as PluginSetup};
 use convoke_sdk::{CalendarAddress, Discovered, Receiver, remote::Kind};
 use convoke_tests::{Broken, Host, NameServer, Post, Setup, plugin_directory, program};
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 const SERVICE: &str = "_ischedules._tcp.example.org";
 
@@ -17,7 +17,8 @@ async fn open(names: &NameServer, config: &str) -> Result<Plugins, String> {
     let setup = PluginSetup {
         entries: vec![entry],
         plugin_directories: vec![plugin_directory()],
-        config_file: "convoke.toml".into(),
+        folder: PathBuf::new(),
+        locate: Arc::new(|_, _| None),
         trusted_keys: Vec::new(),
         domains: Vec::new(),
         index: Arc::new(|_, _| Err(convoke_sdk::Error::internal("nobody asks"))),

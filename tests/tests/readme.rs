@@ -1,10 +1,7 @@
 //! What the README and the sample configurations say is true.
 
-use convoke::{
-    config::Config,
-    plugin::{Plugins, Setup},
-    serve,
-};
+use convoke::{config::Config, serve};
+use convoke_plugin_host::{Plugins, Setup};
 use convoke_tests::{plugin_directory, program, write_private};
 use std::{
     fs,

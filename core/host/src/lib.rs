@@ -16,10 +16,10 @@
 //! | `escape` | texts of others, so that they fake no line of the log and steer no terminal |
 //! | [`throttle`] | who may ask again, and when |
 //! | [`labour`] | what takes long, off the threads that answer everybody |
-//! | [`plugin`] | the chains of discovery, policy and store plugins |
 //!
-//! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-ischedule` (the wire), `convoke-calendar`
-//! (iCalendar and iTIP) and `convoke-file-access`.
+//! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-plugin-host` (the chains of discovery, policy and
+//! store plugins), `convoke-ischedule` (the wire), `convoke-calendar` (iCalendar and iTIP) and `convoke-file-access` (who
+//! else may read or write a file).
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
@@ -32,7 +32,6 @@ mod escape;
 mod file_modes;
 pub mod keys;
 pub mod labour;
-pub mod plugin;
 pub mod probe;
 pub mod receiver;
 pub mod sender;

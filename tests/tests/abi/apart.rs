@@ -1,7 +1,7 @@
 //! Our own plugins in processes of their own: each keeps what its kind promises.
 
 use crate::world::{discovery, isolated, policy, setup, store};
-use convoke::plugin::{Confinement, PluginEntry, Plugins, Setup, StoreHandle};
+use convoke_plugin_host::{Confinement, PluginEntry, Plugins, Setup, StoreHandle};
 use convoke_sdk::{
     AccessRequest, Busy, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Discovered,
     Error, Etag, Host, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page, Precondition,
@@ -16,7 +16,7 @@ struct Apart(Arc<StoreHandle>);
 impl Apart {
     async fn open(entry: PluginEntry, folder: &Path) -> Result<Self> {
         let setup = Setup {
-            config_file: folder.join("convoke.toml"),
+            folder: folder.to_owned(),
             index: Arc::new(|_, data| conformance::host("/").index(data)),
             ..setup(vec![entry])
         };
@@ -128,7 +128,7 @@ async fn our_strategies_and_policies_answer_in_processes_of_their_own() {
         let request = AccessRequest::new("REQUEST", component, from, to);
         let verdict = plugins.policy.decide(&request).await;
         assert_eq!(
-            matches!(verdict, convoke::plugin::Verdict::Allow(_)),
+            matches!(verdict, convoke_plugin_host::Verdict::Allow(_)),
             allowed
         );
     }

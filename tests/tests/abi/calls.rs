@@ -1,5 +1,5 @@
 use crate::world::{address, discovery, logged, open, policy, store};
-use convoke::plugin::Verdict;
+use convoke_plugin_host::Verdict;
 use convoke_sdk::{
     AccessRequest, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain, ErrorKind,
     KeptMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, Proof, ReceiverUrl,

@@ -1,5 +1,5 @@
 use crate::world::{address, discovery, open, policy};
-use convoke::plugin::{PluginEntry, Verdict};
+use convoke_plugin_host::{PluginEntry, Verdict};
 use convoke_sdk::{AccessRequest, Discovered, ErrorKind};
 
 const KNOWN: &str = "domains.'example.com' = 'https://cal.example.com/ischedule'";

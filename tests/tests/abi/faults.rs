@@ -1,5 +1,5 @@
 use crate::world::{address, discovery, logged, open, policy, store};
-use convoke::plugin::{PluginState, StoreHandle, Verdict};
+use convoke_plugin_host::{PluginState, StoreHandle, Verdict};
 use convoke_sdk::{
     AccessRequest, Discovered, Error, ErrorKind, KeptMessage, NewObject, NewUser, ObjectIndex,
     Page, Precondition, TimeRange, Uid, UserId,

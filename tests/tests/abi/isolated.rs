@@ -1,7 +1,7 @@
 //! A plugin in a process of its own: what it does wrong costs one answer, and it may do no more than it is granted.
 
 use crate::world::{address, discovery, isolated, logged, open, store};
-use convoke::plugin::{Confinement, Connect, PluginEntry, PluginState, Plugins, StoreHandle};
+use convoke_plugin_host::{Confinement, Connect, PluginEntry, PluginState, Plugins, StoreHandle};
 use convoke_sdk::{Discovered, Error, ErrorKind};
 use std::{
     fs,

@@ -1,15 +1,12 @@
 use crate::world::{discovery, open, policy, store};
-use convoke::{
-    config::Config,
-    plugin::{PluginEntry, Plugins, Setup},
-};
-use convoke_sdk::{Error, remote::Candidate};
+use convoke::{config::Config, serve};
+use convoke_plugin_host::{PluginEntry, Plugins, Setup};
+use convoke_sdk::remote::Candidate;
 use convoke_tests::{plugin_directory, plugin_file, program};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 use tempfile::TempDir;
 
@@ -312,13 +309,9 @@ async fn a_wrong_key_of_a_plugin_has_its_own_line_and_column() {
     fs::write(&file, text).unwrap();
     let config = Config::read(&file).unwrap();
     let setup = Setup {
-        entries: config.plugins,
         plugin_directories: vec![plugin_directory()],
-        trusted_keys: Vec::new(),
         program: program(),
-        config_file: config.file,
-        domains: config.server.domains,
-        index: Arc::new(|_, _| Err(Error::unsupported("not here"))),
+        ..serve::setup(&config)
     };
     let errors = Plugins::open(&setup).await;
     let sentence = errors.err().unwrap().to_string();

@@ -1,7 +1,7 @@
 //! Only what a trusted key signed is run, and what was looked at is what is run.
 
 use crate::world::{address, discovery, setup};
-use convoke::plugin::{PluginEntry, Plugins, Setup};
+use convoke_plugin_host::{PluginEntry, Plugins, Setup};
 use convoke_sdk::{
     Discovered,
     remote::{Candidate, TrustedKey},

@@ -1,6 +1,6 @@
 //! A host's plugins for one test.
 
-use convoke::plugin::{
+use convoke_plugin_host::{
     Confinement, Isolation, PluginEntry, PluginErrors, Plugins, Position, Setup,
 };
 use convoke_sdk::{
@@ -63,7 +63,8 @@ pub(crate) fn setup(entries: Vec<PluginEntry>) -> Setup {
         plugin_directories: vec![plugin_directory()],
         trusted_keys: Vec::new(),
         program: program(),
-        config_file: PathBuf::from("/etc/convoke/convoke.toml"),
+        folder: PathBuf::from("/etc/convoke"),
+        locate: Arc::new(|_, _| None),
         domains: vec![Domain::new("example.org").unwrap()],
         index: Arc::new(|user, data| {
             if data.starts_with(b"BEGIN") {

@@ -8,8 +8,8 @@ use super::{
     output::{self, Failure},
     places::{failed, none_of, user_of},
 };
-use crate::plugin::StoreHandle;
 use clap::{Args, Subcommand};
+use convoke_plugin_host::StoreHandle;
 use convoke_sdk::{CalendarUser, Cursor, Listing, ObjectSummary, Page};
 use convoke_types::{CalendarAddress, Uid};
 use serde::Serialize;

@@ -10,7 +10,6 @@ use crate::{
     config::{Config, Listener, Role},
     file_modes,
     keys::Keys,
-    plugin::{PluginInfo, Plugins},
     serve,
 };
 use clap::Args;
@@ -22,6 +21,7 @@ use convoke_net::{
     registrable::is_public_suffix,
     trusted_certificates::{self, TrustedCertificates},
 };
+use convoke_plugin_host::{PluginInfo, Plugins};
 use convoke_sdk::remote::Kind;
 use convoke_types::Domain;
 use jiff::Timestamp;

@@ -111,7 +111,7 @@ struct PluginProcess {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::PluginProcess(_) = cli.command {
-        return crate::plugin::isolated::main();
+        return convoke_plugin_host::isolated::main();
     }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -160,7 +160,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             // Done before there were threads.
             Command::PluginProcess(_) => Ok(()),
         };
-        crate::plugin::isolated::all_closed().await;
+        convoke_plugin_host::isolated::all_closed().await;
         done
     })
 }

@@ -3,9 +3,9 @@
 use crate::{
     config::ConfigError,
     escape::{escape_controls, escape_json, escape_lines},
-    plugin::PluginErrors,
     serve::ServeError,
 };
+use convoke_plugin_host::PluginErrors;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::{

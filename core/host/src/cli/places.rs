@@ -1,11 +1,8 @@
 //! The configuration file, and the stores opened as it says.
 
 use super::{Global, output::Failure};
-use crate::{
-    config::Config,
-    plugin::{Plugins, StoreHandle},
-    serve,
-};
+use crate::{config::Config, serve};
+use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_sdk::{CalendarUser, Error, Page};
 use convoke_types::{CalendarAddress, Uid};
 use std::{

@@ -8,12 +8,9 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{
-    config::Config,
-    plugin::{Installed, PluginEntry, PluginInfo, Plugins, Setup, installed},
-    serve,
-};
+use crate::{config::Config, serve};
 use clap::{Args, Subcommand};
+use convoke_plugin_host::{Installed, PluginEntry, PluginInfo, Plugins, Setup, installed};
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use keys::Keys;
 use serde::Serialize;

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     config::Config,
-    plugin::Plugins,
     probe::{Finding, Outside, Question, Target, Verdict, probe},
     serve,
 };
@@ -15,6 +14,7 @@ use convoke_net::{
     dns::Dns,
     http_client::{Client, Settings},
 };
+use convoke_plugin_host::Plugins;
 use convoke_sdk::{Discovered, Receiver, ReceiverUrl, remote::Kind};
 use convoke_types::{CalendarAddress, Domain};
 use std::sync::Arc;

@@ -7,13 +7,13 @@ use super::{
     send,
     submit::{Submission, To},
 };
-use crate::plugin::Plugins;
 use clap::{Args, ValueEnum};
 use convoke_calendar::{
     itip::{self, Outgoing, Owner, PartStat},
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
+use convoke_plugin_host::Plugins;
 use convoke_sdk::CalendarUser;
 use convoke_types::{CalendarAddress, Uid};
 use jiff::{Timestamp, tz::TimeZone};

@@ -1,7 +1,7 @@
 //! The file as it is written: every key, with its default.
 
 use super::units::{AtMost, DateTime, Size, Span};
-use crate::plugin;
+use convoke_plugin_host as plugin;
 use convoke_types::Domain;
 use ipnet::IpNet;
 use serde::{

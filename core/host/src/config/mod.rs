@@ -8,24 +8,26 @@
 //! | `file` | the file as it is written, key by key |
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
+//! | `plugin_key` | where a key stands that a plugin does not take |
 //!
 //! Always true of a [`Config`]: paths are absolute; there is a domain; the addresses of listeners differ. Whether files exist
 //! and plugins open is not looked at here, but for the keys that `trusted_keys` names, which are part of it.
 
 mod error;
 mod file;
+mod plugin_key;
 mod units;
 
 pub use error::ConfigError;
-pub(crate) use error::line_and_column;
+use error::line_and_column;
 pub use file::{Attachment, Lookup, Role};
 
-use crate::plugin::{Confinement, Isolation, PluginEntry, Position};
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
 use convoke_net::{
     http_server::{self, ConnectionsPerAddress, TlsFiles},
     trusted_certificates::TrustedFile,
 };
+use convoke_plugin_host::{Confinement, Isolation, KeyLocator, PluginEntry, Position};
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
@@ -224,6 +226,16 @@ impl Config {
         let at = Locator::new(text, path);
         let file: File = toml::from_str(text).map_err(|error| at.syntax(&error))?;
         resolve(file, &at)
+    }
+
+    /// The folder of the file, which relative paths count from.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Says where in the file a key stands that a plugin does not take.
+    pub fn key_locator(&self) -> KeyLocator {
+        plugin_key::locator(self.file.clone())
     }
 
     /// The first listener of a role.

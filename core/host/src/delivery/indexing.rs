@@ -1,13 +1,13 @@
 //! The index that goes with every stored object, so that stores need no iCalendar.
 
 use super::timezone_of;
-use crate::plugin::IndexService;
 use convoke_calendar::{
     index,
     itip::Owner,
     tree::{Calendar, Limits, Outline},
     zone::unknown_names,
 };
+use convoke_plugin_host::IndexService;
 use convoke_sdk::{CalendarUser, Error, Room};
 use convoke_types::{ObjectIndex, TimeRange};
 use jiff::{SignedDuration, Timestamp};

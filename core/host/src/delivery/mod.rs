@@ -18,7 +18,6 @@ pub(crate) use status::status_of;
 use crate::{
     config::Config,
     labour::{self, Effort},
-    plugin::{Allowance, Plugins, StoreHandle, Verdict, origin::Origin},
     serve::Lasting,
     throttle::{Allowed, Pair, Peer, TooOften},
 };
@@ -28,6 +27,7 @@ use convoke_calendar::{
     tree::Limits,
 };
 use convoke_ischedule::{CalendarData, Recipient, RecipientResponse};
+use convoke_plugin_host::{Allowance, Plugins, StoreHandle, Verdict, origin::Origin};
 use convoke_sdk::{AccessRequest, CalendarUser, Error, Proof};
 use convoke_types::{CalendarAddress, RequestStatus, Uid};
 use jiff::{Timestamp, tz::TimeZone};

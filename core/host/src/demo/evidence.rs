@@ -3,10 +3,10 @@
 use super::{failure, people::Person, story::address, world::World};
 use crate::{
     cli::{Failure, open_config},
-    plugin::Plugins,
     serve,
 };
 use convoke_calendar::tree::{Calendar, Limits};
+use convoke_plugin_host::Plugins;
 use convoke_sdk::StoredObject;
 use convoke_types::{CalendarAddress, Uid};
 use std::path::PathBuf;

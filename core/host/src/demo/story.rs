@@ -10,7 +10,6 @@ use crate::{
     cli::{
         Failure, Submission, freebusy, has_colour, open_config, print, reply, send, timeline, width,
     },
-    plugin::Plugins,
     serve,
 };
 use convoke_calendar::{
@@ -18,6 +17,7 @@ use convoke_calendar::{
     message::Message,
     tree::{Calendar, Limits},
 };
+use convoke_plugin_host::Plugins;
 use convoke_sdk::{NewObject, Precondition};
 use convoke_types::{BusyType, CalendarAddress, TimeRange, Uid};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};

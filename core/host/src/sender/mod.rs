@@ -11,10 +11,10 @@ mod known;
 mod post;
 mod route;
 
-use crate::plugin::Plugins;
 use convoke_calendar::message::Message;
 use convoke_ischedule::{Recipient, RecipientResponse, dkim};
 use convoke_net::http_client::Client;
+use convoke_plugin_host::Plugins;
 use convoke_types::CalendarAddress;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use known::Known;

@@ -1,7 +1,7 @@
 //! Where a recipient's messages go.
 
-use crate::plugin::{DiscoveryChain, Objection, Plugins, origin::Origin};
 use convoke_calendar::message::Message;
+use convoke_plugin_host::{DiscoveryChain, Objection, Plugins, origin::Origin};
 use convoke_sdk::{AccessRequest, Discovered, Proof, Receiver};
 use convoke_types::{CalendarAddress, RequestStatus};
 

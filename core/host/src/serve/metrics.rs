@@ -3,12 +3,10 @@
 //! Counters go on over a reload of the configuration. No label holds what a peer may choose freely, so their number is
 //! bounded.
 
-use crate::{
-    config::Role,
-    plugin::{PluginInfo, PluginState},
-};
+use crate::config::Role;
 use convoke_calendar::message::Message;
 use convoke_ischedule::{ErrorElement, RecipientResponse};
+use convoke_plugin_host::{PluginInfo, PluginState};
 use http::StatusCode;
 use std::{
     collections::BTreeMap,

@@ -34,7 +34,6 @@ pub(crate) use node::{outside, signer};
 
 use crate::{
     config::{Config, ConfigError, Role},
-    plugin::{self, PluginErrors},
     receiver, submission,
 };
 use arc_swap::ArcSwap;
@@ -44,6 +43,7 @@ use convoke_net::{
     http_server::{Arrival, Body, Handler, Response},
     pem::TlsError,
 };
+use convoke_plugin_host::{PluginErrors, isolated};
 use http::{HeaderMap, Request};
 use listeners::Listeners;
 use std::{
@@ -257,7 +257,7 @@ impl Host {
                 "plugins did not close in {CLOSING:?}; the host ends without them"
             );
         }
-        plugin::isolated::all_closed().await;
+        isolated::all_closed().await;
     }
 
     /// Listens where the configuration of `node` says, and notes where for the command line.

@@ -7,7 +7,6 @@ use crate::{
     file_modes,
     keys::Keys,
     labour::Labour,
-    plugin::{Plugins, Setup, own_program},
     receiver::{Published, gate::Gate, replay::Replays},
     sender::Sender,
     submission::{self, attempts::Attempts, auth::Users},
@@ -22,6 +21,7 @@ use convoke_net::{
     pem::{TlsError, certificates, private_key},
     trusted_certificates::{self, TrustedCertificates},
 };
+use convoke_plugin_host::{Plugins, Setup, own_program};
 use convoke_sdk::remote::Kind;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -167,7 +167,8 @@ pub fn setup(config: &Config) -> Setup {
         entries: config.plugins.clone(),
         plugin_directories: config.server.plugins.clone(),
         trusted_keys: config.server.trusted_keys.clone(),
-        config_file: config.file.clone(),
+        folder: config.folder().to_owned(),
+        locate: config.key_locator(),
         domains: config.server.domains.clone(),
         index: delivery::index_service(Bounds {
             limits,

@@ -20,11 +20,11 @@ use crate::{
         output::{self, Failure},
         places::user_of,
     },
-    plugin::{IndexService, StoreHandle},
     serve,
 };
 use clap::Args;
 use convoke_calendar::{tree::Calendar, zone::unknown_names};
+use convoke_plugin_host::{IndexService, StoreHandle};
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::future;

@@ -1,10 +1,7 @@
 //! Whether what `allow` grants the process of a plugin is the host's own: its configuration, keys, users, state, plugins.
 
-use crate::{
-    config::Config,
-    plugin::{Confinement, Isolation, PluginEntry, find},
-    serve,
-};
+use crate::{config::Config, serve};
+use convoke_plugin_host::{Confinement, Isolation, PluginEntry, find};
 use std::{
     collections::BTreeSet,
     env,
@@ -166,7 +163,7 @@ fn assets(config: &Config) -> Vec<Asset> {
     }
     for entry in &config.plugins {
         // What is not there is said elsewhere.
-        if let Ok(file) = find::library(&entry.plugin, &setup.directories(), setup.folder()) {
+        if let Ok(file) = find::library(&entry.plugin, &setup.directories(), &setup.folder) {
             add("a plugin", &file, false, false);
         }
     }

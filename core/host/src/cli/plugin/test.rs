@@ -7,10 +7,10 @@ use super::{
 use crate::{
     config,
     delivery::{self, Bounds},
-    plugin::{PluginEntry, Setup, trial},
 };
 use clap::Args;
 use convoke_calendar::tree::Limits;
+use convoke_plugin_host::{PluginEntry, Setup, trial};
 use convoke_sdk::{
     CalendarAddress,
     conformance::{DecisionKind, Expected, Law, Outcome, Samples},
@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const EXAMPLES: &str = "\
@@ -120,10 +121,7 @@ impl Test {
                 Failure::new(format!("the system gives no temporary folder: {error}"))
             })?;
             let (config, folder) = config(global, scratch.path())?;
-            let setup = Setup {
-                config_file: folder.join("convoke.toml"),
-                ..setup()
-            };
+            let setup = Setup { folder, ..setup() };
             let entry = PluginEntry {
                 config,
                 ..PluginEntry::new(kind, file.to_string_lossy())
@@ -206,7 +204,8 @@ fn setup() -> Setup {
         entries: Vec::new(),
         plugin_directories: Vec::new(),
         trusted_keys: Vec::new(),
-        config_file: PathBuf::new(),
+        folder: PathBuf::new(),
+        locate: Arc::new(|_, _| None),
         domains: Vec::new(),
         index: delivery::index_service(bounds),
         program: PathBuf::new(), // no entry asks for a process of its own

@@ -11,7 +11,6 @@ use crate::{
         reply::{addresses, timezone},
         submit::Submission,
     },
-    plugin::{IndexService, StoreHandle},
     serve,
 };
 use convoke_calendar::{
@@ -20,6 +19,7 @@ use convoke_calendar::{
     tree::{self, Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
+use convoke_plugin_host::{IndexService, StoreHandle};
 use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, Precondition, StoredObject};
 use convoke_types::{CalendarAddress, Etag, RequestStatus, Uid};
 use jiff::Timestamp;

@@ -11,10 +11,10 @@ use crate::{
         places::{failed, people},
     },
     escape::escape_controls,
-    plugin::{IndexService, Plugins, StoreHandle},
     serve,
 };
 use clap::Args;
+use convoke_plugin_host::{IndexService, Plugins, StoreHandle};
 use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, NewUser, Page, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::{StreamExt, stream};

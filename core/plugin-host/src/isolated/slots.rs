@@ -1,6 +1,6 @@
 //! How many calls are on their way at once, in all and of one origin.
 
-use crate::plugin::origin::Origin;
+use crate::origin::Origin;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,15 +1,21 @@
 //! Where in the configuration file a key stands that a plugin does not take.
 
-use super::PluginEntry;
-use crate::config::line_and_column;
+use super::line_and_column;
+use convoke_plugin_host::{KeyLocator, PluginEntry};
+use std::{path::PathBuf, sync::Arc};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
+/// Looks keys up in the configuration file at `path`, as it is then.
+pub(super) fn locator(path: PathBuf) -> KeyLocator {
+    Arc::new(move |entry, name| key(&std::fs::read_to_string(&path).ok()?, entry, name))
+}
+
 /// Line and column, from 1, of `key` (`config.domains."example.org"`) in the entry; of the nearest key around it if
 /// it is not there, as when it is missing. `None` if the text cannot be read, or the entry is not in it.
-pub(super) fn key(text: &str, entry: &PluginEntry, key: &str) -> Option<(usize, usize)> {
+fn key(text: &str, entry: &PluginEntry, key: &str) -> Option<(usize, usize)> {
     let document = DeTable::parse(text).ok()?;
     let at = entry.position.as_ref()?;
     let entries = document.get_ref().get(entry.kind.as_str())?;
@@ -81,7 +87,7 @@ fn parts(key: &str) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::Position;
+    use convoke_plugin_host::Position;
     use convoke_sdk::remote::Kind;
 
     const TEXT: &str = r#"

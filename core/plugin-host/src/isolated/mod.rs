@@ -38,8 +38,8 @@ mod slots;
 mod start;
 mod suspects;
 
-pub(crate) use child::main;
-pub(crate) use keeper::all_closed;
+pub use child::main;
+pub use keeper::all_closed;
 pub(super) use protocol::Call;
 
 use super::Confinement;
@@ -61,7 +61,7 @@ use tokio::{
 };
 
 /// The hidden command that makes this program the process of a plugin.
-pub(crate) const COMMAND: &str = "plugin-process";
+pub const COMMAND: &str = "plugin-process";
 /// How often a call is made again.
 const AGAIN: usize = 3;
 

@@ -1,6 +1,6 @@
 //! Files, TCP ports and signals, by Landlock.
 
-use crate::plugin::{Confinement, Connect};
+use crate::{Confinement, Connect};
 use convoke_sdk::{Error, remote::NotOpened};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset,

@@ -5,16 +5,14 @@ use convoke_sdk::{
     remote::{Kind, Trust, TrustedKey},
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    env, fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// Describes an iCalendar object for a plugin, of this user if it is known.
 pub type IndexService =
     Arc<dyn Fn(Option<&CalendarUser>, &[u8]) -> Result<ObjectIndex> + Send + Sync>;
+
+/// Line and column, from 1, of a key (`config.domains."example.org"`) of an entry; `None` if that is not known.
+pub type KeyLocator = Arc<dyn Fn(&PluginEntry, &str) -> Option<(usize, usize)> + Send + Sync>;
 
 /// All that opening plugins takes.
 pub struct Setup {
@@ -24,8 +22,10 @@ pub struct Setup {
     pub plugin_directories: Vec<PathBuf>,
     /// `[server] trusted_keys`: whose signature a library must carry; empty: nobody's.
     pub trusted_keys: Vec<TrustedKey>,
-    /// The configuration file: its folder is where relative paths count from, its name stands in messages.
-    pub config_file: PathBuf,
+    /// The folder that relative paths count from, absolute: that of the configuration file.
+    pub folder: PathBuf,
+    /// Says where a key of an entry stands that its plugin does not take.
+    pub locate: KeyLocator,
     /// `[server] domains`: what a store without domains of its own serves.
     pub domains: Vec<Domain>,
     /// What answers a plugin that asks for an index.
@@ -35,11 +35,6 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The folder that relative paths count from.
-    pub fn folder(&self) -> &Path {
-        self.config_file.parent().unwrap_or(Path::new(""))
-    }
-
     /// Whose files are run.
     pub fn trust(&self) -> Trust {
         Trust::of_this_process().signed_by(self.trusted_keys.clone())

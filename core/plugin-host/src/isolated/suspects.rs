@@ -2,7 +2,7 @@
 //! that who makes them again and again costs the others no more than the first time.
 
 use super::line::NoAnswer;
-use crate::plugin::origin::Origin;
+use crate::origin::Origin;
 use std::{
     collections::HashMap,
     sync::{

@@ -5,18 +5,20 @@
 //! | [`entry`] | what a configuration says about one plugin, and what all of them need |
 //! | [`find`] | from a name to a file |
 //! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
-//! | `locate` | where in the configuration file a key stands that a plugin does not take |
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
 //! | [`placed`] | where it runs: in the host's process, or in one of its own |
 //! | [`isolated`] | a plugin in a process of its own |
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
-//! | `origin` | on whose behalf plugins are asked |
+//! | [`origin`] | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
 //! | [`info`] | what `plugin list` shows |
 //! | [`trial`] | does a library keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
 //! not answer neither allows nor denies for good; a discovery that does not answer never turns into a permanent refusal.
+//!
+//! Not here: the configuration file. Entries come as values ([`PluginEntry`]), and where a key of one stands is asked of
+//! whoever read it ([`Setup::locate`]).
 //!
 //! A plugin that blocks a thread, corrupts memory or ends its process harms the host, unless its entry says
 //! `isolation = "process"`.
@@ -29,8 +31,7 @@ pub mod find;
 pub mod handle;
 pub mod info;
 pub mod isolated;
-mod locate;
-pub(crate) mod origin;
+pub mod origin;
 pub mod placed;
 pub mod policy;
 mod services;
@@ -39,7 +40,8 @@ pub mod trial;
 
 pub use discovery::DiscoveryChain;
 pub use entry::{
-    Confinement, Connect, IndexService, Isolation, PluginEntry, Position, Setup, own_program,
+    Confinement, Connect, IndexService, Isolation, KeyLocator, PluginEntry, Position, Setup,
+    own_program,
 };
 pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::Handle;
@@ -237,7 +239,7 @@ impl Opening<'_> {
                     library: candidate.seal()?,
                     kind: entry.kind,
                     name,
-                    folder: setup.folder(),
+                    folder: &setup.folder,
                     config,
                     confinement,
                     deadline: parts.deadline(),
@@ -256,7 +258,7 @@ impl Opening<'_> {
 
 /// The library of an entry, looked at and found fit to be loaded.
 fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Candidate, Problem> {
-    let file = find::library(&entry.plugin, &setup.directories(), setup.folder())?;
+    let file = find::library(&entry.plugin, &setup.directories(), &setup.folder)?;
     not_exposed(setup, entry, &file)?;
     let candidate = Candidate::look(&file)?;
     candidate.check(&setup.trust(), entry.sha256.as_deref())?;
@@ -289,7 +291,7 @@ fn not_exposed(setup: &Setup, entry: &PluginEntry, file: &Path) -> Result<(), Pr
 /// A library that is not loaded; all that there is to say goes to the log.
 fn not_loaded(refusal: Refusal) -> Problem {
     if let Reason::Layout(mismatch) = &refusal.reason {
-        debug!(file = %refusal.file.display(), "{}", mismatch.all);
+        debug!(target: services::TARGET, file = %refusal.file.display(), "{}", mismatch.all);
     }
     refusal.into()
 }

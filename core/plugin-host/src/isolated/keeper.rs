@@ -54,7 +54,7 @@ impl Drop for Counted {
 }
 
 /// Waits, not for ever, until the processes of all plugins that were dropped have closed.
-pub(crate) async fn all_closed() {
+pub async fn all_closed() {
     let mut keepers = KEEPERS.subscribe();
     let none = keepers.wait_for(|keepers| *keepers == 0);
     // Who takes longer is ended with us.

@@ -6,7 +6,7 @@
 //! away by arguments: files that run as their owner or group, signals sent by the kernel on somebody's behalf, and memory
 //! that no limit counts.
 
-use crate::plugin::Connect;
+use crate::Connect;
 use seccompiler::{
     BpfProgram, SeccompAction,
     SeccompCmpArgLen::{self, Dword, Qword},

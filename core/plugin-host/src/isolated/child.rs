@@ -47,7 +47,7 @@ const MOST_THREADS: u64 = 16;
 const MEMORY_OF_A_THREAD: u64 = 16 << 20;
 
 /// Is the process of a plugin until its host is gone. To be called before the process has a second thread.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! Why a plugin is not there.
 
-use super::{PluginEntry, Position, Setup, locate};
+use super::{PluginEntry, Position, Setup};
 use convoke_file_access::Exposed;
 use convoke_sdk::remote::{Kind, NotOpened, Refusal};
 use std::{
@@ -50,9 +50,8 @@ impl PluginError {
         else {
             return;
         };
-        let text = std::fs::read_to_string(&setup.config_file).unwrap_or_default();
         if let (Some(position), Some((line, column))) =
-            (&mut self.position, locate::key(&text, entry, key))
+            (&mut self.position, (setup.locate)(entry, key))
         {
             (position.line, position.column) = (line, column);
         }

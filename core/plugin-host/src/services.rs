@@ -10,11 +10,14 @@ use std::{
 };
 use tracing::{Level, debug, enabled, error, info, trace, warn};
 
+/// What a filter of the log calls what plugins say; it is documented, so it is no module's path.
+pub(crate) const TARGET: &str = "convoke::plugin";
+
 /// The host as the instance `name` sees it.
 pub(super) fn for_instance(name: &str, setup: &Setup) -> Arc<dyn Services> {
     Arc::new(Instance {
         name: name.to_owned(),
-        folder: setup.folder().to_owned(),
+        folder: setup.folder.clone(),
         index: Arc::clone(&setup.index),
     })
 }
@@ -40,11 +43,11 @@ impl Services for Instance {
 
     fn wants(&self, level: Level) -> bool {
         match level {
-            Level::ERROR => enabled!(Level::ERROR),
-            Level::WARN => enabled!(Level::WARN),
-            Level::INFO => enabled!(Level::INFO),
-            Level::DEBUG => enabled!(Level::DEBUG),
-            Level::TRACE => enabled!(Level::TRACE),
+            Level::ERROR => enabled!(target: TARGET, Level::ERROR),
+            Level::WARN => enabled!(target: TARGET, Level::WARN),
+            Level::INFO => enabled!(target: TARGET, Level::INFO),
+            Level::DEBUG => enabled!(target: TARGET, Level::DEBUG),
+            Level::TRACE => enabled!(target: TARGET, Level::TRACE),
         }
     }
 
@@ -55,11 +58,11 @@ impl Services for Instance {
         }
         let (plugin, from) = (&self.name, event.target);
         match event.level {
-            Level::ERROR => error!(%plugin, %from, "{text}"),
-            Level::WARN => warn!(%plugin, %from, "{text}"),
-            Level::INFO => info!(%plugin, %from, "{text}"),
-            Level::DEBUG => debug!(%plugin, %from, "{text}"),
-            Level::TRACE => trace!(%plugin, %from, "{text}"),
+            Level::ERROR => error!(target: TARGET, %plugin, %from, "{text}"),
+            Level::WARN => warn!(target: TARGET, %plugin, %from, "{text}"),
+            Level::INFO => info!(target: TARGET, %plugin, %from, "{text}"),
+            Level::DEBUG => debug!(target: TARGET, %plugin, %from, "{text}"),
+            Level::TRACE => trace!(target: TARGET, %plugin, %from, "{text}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the calls in this process do: which wait, which are polled, and which keep their thread for long.
 
 use super::HostSide;
-use crate::plugin::isolated::protocol::{Pulse, ToHost};
+use crate::isolated::protocol::{Pulse, ToHost};
 use std::{
     collections::HashMap,
     future::{Future, poll_fn},

@@ -12,12 +12,12 @@ tokio::task_local! {
 
 /// Who caused a call: the registrable domain of a peer, or one of our own people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Origin(Arc<str>);
+pub struct Origin(Arc<str>);
 
 impl Origin {
     /// The origin of a message. What the peer proved covers its originator, so the originator's domain is what was
     /// proven; of those who hand in messages here, each user is an origin of its own.
-    pub(crate) fn of(originator: &CalendarAddress, proofs: &[Proof]) -> Self {
+    pub fn of(originator: &CalendarAddress, proofs: &[Proof]) -> Self {
         let submitted = |proof: &Proof| matches!(proof, Proof::Submission(_));
         if proofs.iter().any(submitted) {
             return Self(originator.as_str().into());
@@ -34,17 +34,17 @@ impl Origin {
     }
 
     /// The origin of the calls that the current task makes; `None` for the host's own.
-    pub(crate) fn current() -> Option<Self> {
+    pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
     /// Who it is, for people.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Makes the calls of `work` on behalf of this origin.
-    pub(crate) fn ask<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    pub fn ask<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         CURRENT.scope(self, work)
     }
 }
