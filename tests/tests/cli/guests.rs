@@ -190,6 +190,86 @@ fn what_is_no_message_is_not_stored_either() {
     }
 }
 
+/// Sends an object as somebody, and expects it to be refused with these words and what is stored to stay.
+fn refused(desk: &Desk, who: &str, object: &str, says: &str) {
+    let before = copy_of(desk, who);
+    let file = desk.write("refused.ics", object);
+    let said = desk.run(&["send", text(&file), "--as", who]);
+    let complaint = said.complaint(1);
+    assert!(complaint.contains(says), "{complaint} is not {says}");
+    assert!(complaint.contains("nothing is stored"), "{complaint}");
+    assert_eq!(copy_of(desk, who), before, "{object}");
+}
+
+#[test]
+fn what_is_not_ones_own_is_refused_with_its_line() {
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        send(&desk, &format!("SUMMARY:Review\n{BO}"));
+        for who in ["anna@example.org", "bo@example.org"] {
+            let todo = copy_of(&desk, who).replace("VEVENT", "VTODO");
+            let says = "VTODO: its UID is that of a VEVENT";
+            refused(&desk, who, &todo.replace("DTEND", "DUE"), says);
+        }
+        let bos = copy_of(&desk, "bo@example.org");
+        for (was, is, says) in [
+            (
+                "PARTSTAT=ACCEPTED",
+                "PARTSTAT=DECLINED",
+                "PARTSTAT of ATTENDEE is `mailto:anna@",
+            ),
+            (
+                "ATTENDEE:mailto:bo@",
+                "ATTENDEE;ROLE=CHAIR:mailto:bo@",
+                "ROLE of ATTENDEE is `mailto:bo@",
+            ),
+            (
+                "SUMMARY:",
+                "EXDATE:20270104T100000Z\r\nSUMMARY:",
+                "VEVENT: EXDATE is `20270104T100000Z`",
+            ),
+        ] {
+            let changed = bos.replace(was, is);
+            assert_ne!(changed, bos, "{was} stands in {bos}");
+            refused(&desk, "bo@example.org", &changed, says);
+        }
+        let object = |kind: &str, lines: &str| {
+            let lines = format!("DTSTART:20270104T100000Z\n{lines}{BO}");
+            event("else", &lines).replace("VEVENT", kind)
+        };
+        let anna = "ORGANIZER:mailto:anna@example.org\n";
+        let dora = "ORGANIZER:mailto:dora@example.net\n";
+        for (kind, lines, says) in [
+            (
+                "VEVENT",
+                format!("{dora}{anna}"),
+                "line 9: VEVENT: ORGANIZER stands more than once",
+            ),
+            (
+                "VEVENT",
+                dora.to_owned(),
+                "line 8: VEVENT: ORGANIZER is `mailto:dora@example.net`",
+            ),
+            (
+                "VJOURNAL",
+                anna.to_owned(),
+                "line 9: VJOURNAL: ATTENDEE is `mailto:bo@example.org`",
+            ),
+        ] {
+            refused(&desk, "anna@example.org", &object(kind, &lines), says);
+        }
+        let left = object("VEVENT", anna).replace("ATTENDEE", "ATTENDEE;SCHEDULE-AGENT=CLIENT");
+        let file = desk.write("left.ics", &left);
+        let said = desk.run(&["send", text(&file), "--as", "anna@example.org"]);
+        assert_eq!(
+            said.out,
+            "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n",
+            "{store}: {said:?}"
+        );
+    }
+}
+
 #[test]
 fn who_was_not_reached_is_told_by_the_same_object() {
     for store in STORES {

@@ -1,9 +1,9 @@
 //! Whom a message is for.
 
 use super::delegation::delegates;
-use super::people::person;
+use super::people::{Owner, person};
 use crate::message::{Kind, Message};
-use crate::tree::Property;
+use crate::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;
 use std::collections::HashSet;
 
@@ -31,6 +31,14 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
         .filter(|address| delegates.is_empty() || delegates.iter().any(|it| it.same_user(address)))
         .cloned()
         .collect()
+}
+
+/// Whether an object names others whom its owner's client tells, or nobody (SCHEDULE-AGENT, RFC 6638 §7.1).
+pub fn is_left_to_client(object: &Calendar, owner: &Owner) -> bool {
+    let lines = object.main_components().flat_map(|it| &it.properties);
+    let mut others =
+        lines.filter(|line| (line.is("ATTENDEE") || line.is("ORGANIZER")) && !owner.is(line));
+    others.any(|line| !is_served(line))
 }
 
 /// Whether the server schedules with an attendee or organizer (RFC 6638 §7.1).

@@ -9,6 +9,10 @@
 //! | COUNT with UNTIL | the one that ends it |
 //! | UNTIL, EXDATE, RDATE, RECURRENCE-ID of another type than DTSTART | of that type |
 //! | a date without `VALUE=DATE` | with it |
+//! | TZID on a UTC time or a whole day | without TZID |
+//! | CREATED, LAST-MODIFIED, COMPLETED of another type or in a zone; GEO with a comma | of their type |
+//! | PRIORITY, STATUS, TRANSP, GEO, URL, PERCENT-COMPLETE that nobody can read, REFRESH-INTERVAL | left out |
+//! | CLASS that is no word | PRIVATE, as it is read |
 //! | a SEQUENCE beyond its bounds; one that is no number | the greatest there is; left out |
 //!
 //! What is left, above all two different UID, DTSTART, ORGANIZER or RRULE, is no message: [`Message::read`], which sees
@@ -18,6 +22,7 @@
 
 use super::instance::{in_form_of, is_time};
 use super::revision::{basic, mend_sequence};
+use super::typed::{mend_clocks, mend_types};
 use crate::message::{Kind, Method, single};
 use crate::recurrence::Series;
 use crate::rule::{Rule, Work};
@@ -59,6 +64,8 @@ fn component_of(
         .properties
         .retain(|line| !line.value.trim().is_empty() || !TIMES.iter().any(|name| line.is(name)));
     once(component, method);
+    mend_types(component, zones);
+    mend_clocks(component, &DATES);
     excluded(component);
     mend_sequence(component);
     if component.get("DTEND").is_some() || component.get("DUE").is_some() {

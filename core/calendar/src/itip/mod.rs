@@ -10,10 +10,10 @@
 //! | [`reply`](fn@reply) | an attendee's answer as a message |
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
-//! | [`addressees`](fn@addressees) | whom a message is for |
+//! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`handed_on`](fn@handed_on) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
-//! | `redact`, `mend` | what never leaves its owner's calendar; what is read leniently, written rightly |
+//! | `redact`, `mend`, `typed` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
 //! | `side_by_side` | the zones of a message and of what is stored |
 //!
@@ -49,8 +49,9 @@ mod series;
 mod side_by_side;
 #[cfg(test)]
 mod tests;
+mod typed;
 
-pub use address::addressees;
+pub use address::{addressees, is_left_to_client};
 pub use delegation::{MAX_DELEGATES, delegates, handed_on};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use instance::InstanceKey;

@@ -263,15 +263,17 @@ fn is_moved(before: &Component, incoming: &Component, zones: &Zones) -> bool {
 
 /// Whether a version of a to-do that is not older is at other times, so that what was done was for the old ones.
 ///
-/// What only comes (a DUE where there was none) gives more time for the same work: the example of RFC 5546 §4.5.6.
+/// What only comes (a DUE where there was none) gives more time for the same work: the example of RFC 5546 §4.5.6. What
+/// goes with a new SEQUENCE does not.
 fn is_other_work(before: &Component, incoming: &Component, zones: &Zones) -> bool {
     if !before.is("VTODO") {
         return false;
     }
     let [known, told] = [before, incoming].map(Revision::of);
     let [was, is] = [before, incoming].map(|it| Schedule::of(it, zones));
-    let repeats_now = told.sequence > known.sequence && was.recurs() != is.recurs();
-    told >= known && (repeats_now || was.is_moved_in(&is))
+    let is_less = was.recurs() != is.recurs() || was.is_lost_in(&is);
+    let counted_up = told.sequence > known.sequence;
+    told >= known && ((counted_up && is_less) || was.is_moved_in(&is))
 }
 
 /// Whether a later version of a component is at other times.

@@ -155,10 +155,8 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
         match (answer, percent) {
             (PartStat::Completed, _) => {
                 said.push(Property::new("PERCENT-COMPLETE", "100"));
-                let done = component
-                    .value("COMPLETED")
-                    .map_or_else(|| basic(now), str::to_owned);
-                said.push(Property::new("COMPLETED", done));
+                let done = component.get("COMPLETED").cloned();
+                said.push(done.unwrap_or_else(|| Property::new("COMPLETED", basic(now))));
             }
             (PartStat::InProcess, Some(percent)) => {
                 said.push(Property::new("PERCENT-COMPLETE", percent));

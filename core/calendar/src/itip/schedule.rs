@@ -47,6 +47,12 @@ impl Schedule {
         !(self.rules.is_empty() && self.added.is_empty())
     }
 
+    /// Whether a start or an end is not stated any more.
+    pub(super) const fn is_lost_in(&self, later: &Self) -> bool {
+        (self.start.is_some() && later.start.is_none())
+            || (self.end.is_some() && later.end.is_none())
+    }
+
     /// Whether something that both versions state is at another time; what only one of them states did not move.
     pub(super) fn is_moved_in(&self, later: &Self) -> bool {
         fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {

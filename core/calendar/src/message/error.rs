@@ -34,6 +34,10 @@ pub(crate) enum Problem {
         most: usize,
     },
     Mixed(Kind, Kind),
+    OtherKind {
+        was: Kind,
+        is: Kind,
+    },
     MoreThanOne(Method, Kind),
     TwoMasters(Kind),
     TwoOfOneInstance(Kind, String),
@@ -44,6 +48,16 @@ pub(crate) enum Problem {
     Needs(Kind, &'static str, &'static str),
     Rule(Kind, RuleError),
     Differs(Kind, &'static str),
+    /// An attendee has changed a line that is the organizer's.
+    Theirs {
+        component: Kind,
+        /// The RECURRENCE-ID of the component, as it is written.
+        instance: Option<String>,
+        property: String,
+        /// The parameter that is changed, where it is one.
+        parameter: Option<&'static str>,
+        value: String,
+    },
     Value {
         component: Kind,
         property: &'static str,
@@ -71,6 +85,14 @@ impl MessageError {
     #[must_use]
     pub fn in_source(mut self, octets: &[u8]) -> Self {
         self.line = super::line::line(&self.problem, octets);
+        self
+    }
+
+    /// The same of one parameter of the line that is the organizer's.
+    pub(crate) fn of_parameter(mut self, name: &'static str) -> Self {
+        if let Problem::Theirs { parameter, .. } = &mut self.problem {
+            *parameter = Some(name);
+        }
         self
     }
 
@@ -120,6 +142,7 @@ impl MessageError {
             | Problem::Missing(..)
             | Problem::Needs(..) => RequestStatus::MISSING_COMPONENT,
             Problem::Mixed(..)
+            | Problem::OtherKind { .. }
             | Problem::MoreThanOne(..)
             | Problem::TwoMasters(_)
             | Problem::TwoOfOneInstance(..)
@@ -131,7 +154,7 @@ impl MessageError {
             | Problem::Differs(..)
             | Problem::Value { .. } => RequestStatus::INVALID_PROPERTY_VALUE,
             Problem::Date { .. } => RequestStatus::INVALID_DATE,
-            Problem::Originator { .. } => RequestStatus::NO_AUTHORITY,
+            Problem::Theirs { .. } | Problem::Originator { .. } => RequestStatus::NO_AUTHORITY,
             Problem::Recipient { .. } => RequestStatus::INVALID_CALENDAR_USER,
         };
         code.with_text(&self.to_string())
@@ -152,85 +175,109 @@ impl fmt::Display for MessageError {
         if let Some(line) = self.line {
             write!(f, "line {line}: ")?;
         }
-        match &self.problem {
-            Problem::Version(None) => write!(f, "VCALENDAR has no VERSION; 2.0 is expected"),
-            Problem::Version(Some(version)) => {
+        write!(f, "{}", self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(None) => write!(f, "VCALENDAR has no VERSION; 2.0 is expected"),
+            Self::Version(Some(version)) => {
                 write!(f, "VERSION is `{version}`; only 2.0 is supported")
             }
-            Problem::Twice(name) => write!(f, "VCALENDAR has more than one {name}"),
-            Problem::Scale(scale) => {
+            Self::Twice(name) => write!(f, "VCALENDAR has more than one {name}"),
+            Self::Scale(scale) => {
                 write!(f, "CALSCALE is `{scale}`; only GREGORIAN is supported")
             }
-            Problem::NoMethod => write!(f, "VCALENDAR has no METHOD, so it is no message"),
-            Problem::UnknownMethod(word) => write!(f, "METHOD `{word}` is not known"),
-            Problem::NotTaken(method, kind) => {
+            Self::NoMethod => write!(f, "VCALENDAR has no METHOD, so it is no message"),
+            Self::UnknownMethod(word) => write!(f, "METHOD `{word}` is not known"),
+            Self::NotTaken(method, kind) => {
                 write!(f, "{method} of {kind} is not supported here")
             }
-            Problem::NoComponent => {
+            Self::NoComponent => {
                 write!(f, "there is no VEVENT, VTODO or VFREEBUSY in the message")
             }
-            Problem::TooManyComponents { found, most } => {
+            Self::TooManyComponents { found, most } => {
                 write!(
                     f,
                     "{found} components are more than the {most} a message may hold"
                 )
             }
-            Problem::TooManyRanges { found, most } => {
+            Self::TooManyRanges { found, most } => {
                 write!(
                     f,
                     "{found} components with RANGE=THISANDFUTURE are more than the {most} a message may hold"
                 )
             }
-            Problem::Mixed(one, other) => {
-                write!(f, "{one} and {other} may not stand in one message")
+            Self::Mixed(one, other) => {
+                write!(
+                    f,
+                    "{one} and {other} may not stand in one message or object"
+                )
             }
-            Problem::MoreThanOne(method, kind) => {
+            Self::OtherKind { was, is } => {
+                write!(
+                    f,
+                    "{is}: its UID is that of a {was}, expected a {was} too, or another UID"
+                )
+            }
+            Self::MoreThanOne(method, kind) => {
                 write!(f, "{method} holds exactly one {kind}")
             }
-            Problem::TwoMasters(kind) => {
+            Self::TwoMasters(kind) => {
                 write!(
                     f,
                     "{kind}: two components of the same UID without RECURRENCE-ID"
                 )
             }
-            Problem::TwoOfOneInstance(kind, instance) => {
+            Self::TwoOfOneInstance(kind, instance) => {
                 write!(
                     f,
                     "{kind}: two components with the RECURRENCE-ID {instance}"
                 )
             }
-            Problem::Missing(method, kind, property) => {
+            of_a_component => of_a_component.write_of_component(f),
+        }
+    }
+}
+
+impl Problem {
+    /// What is wrong within a component, or with who sends it to whom.
+    fn write_of_component(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(method, kind, property) => {
                 write!(f, "{kind}: {property} is missing, which {method} needs")
             }
-            Problem::Repeated(method, kind, property) => {
+            Self::Repeated(method, kind, property) => {
                 write!(
                     f,
                     "{kind}: {property} stands more than once, {method} allows one"
                 )
             }
-            Problem::Forbidden(method, kind, property) => {
+            Self::Forbidden(method, kind, property) => {
                 write!(f, "{kind}: {property} may not be in a {method}")
             }
-            Problem::Both(kind, one, other) => {
+            Self::Both(kind, one, other) => {
                 write!(f, "{kind}: {one} and {other} exclude each other")
             }
-            Problem::Needs(kind, one, other) => {
+            Self::Needs(kind, one, other) => {
                 write!(f, "{kind}: {one} stands there without {other}")
             }
-            Problem::Rule(kind, error) => write!(f, "{kind}: {error}"),
-            Problem::Differs(kind, property) => {
+            Self::Rule(kind, error) => write!(f, "{kind}: {error}"),
+            Self::Differs(kind, property) => {
                 write!(
                     f,
                     "{kind}: all components of a message must have the same {property}"
                 )
             }
-            Problem::Value {
+            Self::Value {
                 component,
                 property,
                 value,
                 expected,
             }
-            | Problem::Date {
+            | Self::Date {
                 component,
                 property,
                 value,
@@ -241,12 +288,44 @@ impl fmt::Display for MessageError {
                     "{component}: {property} is `{value}`, expected {expected}"
                 )
             }
-            Problem::Originator { method, expected } => {
+            Self::Theirs {
+                component,
+                property,
+                parameter,
+                value,
+                ..
+            } => {
+                write!(f, "{component}: ")?;
+                if let Some(parameter) = parameter {
+                    write!(f, "{parameter} of ")?;
+                }
+                write!(
+                    f,
+                    "{property} is `{value}`, expected what its organizer says; an attendee changes its own \
+                     answer, alarms and notes only"
+                )
+            }
+            Self::Originator { method, expected } => {
                 write!(f, "the Originator of a {method} must be {expected}")
             }
-            Problem::Recipient { method, expected } => {
+            Self::Recipient { method, expected } => {
                 write!(f, "the Recipient of a {method} must be {expected}")
             }
+            // Of the whole: told above.
+            Self::Version(_)
+            | Self::Twice(_)
+            | Self::Scale(_)
+            | Self::NoMethod
+            | Self::UnknownMethod(_)
+            | Self::NotTaken(..)
+            | Self::NoComponent
+            | Self::TooManyComponents { .. }
+            | Self::TooManyRanges { .. }
+            | Self::Mixed(..)
+            | Self::OtherKind { .. }
+            | Self::MoreThanOne(..)
+            | Self::TwoMasters(_)
+            | Self::TwoOfOneInstance(..) => Ok(()),
         }
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         Problem::Twice(name) => source.properties(name).nth(1)?.1,
         Problem::Scale(_) => source.property("CALSCALE", |_| true)?,
         Problem::UnknownMethod(_) | Problem::NotTaken(..) => source.property("METHOD", |_| true)?,
-        Problem::Mixed(_, other) => source.of_kind(*other).next()?.begin(),
+        Problem::Mixed(_, kind) | Problem::OtherKind { is: kind, .. } => {
+            source.of_kind(*kind).next()?.begin()
+        }
         Problem::MoreThanOne(_, kind) => source.of_kind(*kind).nth(1)?.begin(),
         Problem::TwoMasters(kind) => {
             let is_master = |it: &Numbered| it.component.get("RECURRENCE-ID").is_none();
@@ -61,8 +63,7 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
         Problem::Forbidden(_, _, name) => {
             let fault = fault()?;
             let inner = fault.components().find(|it| it.component.is(name));
-            let line = fault.property(name, |_| true);
-            line.or(inner.map(|it| it.begin()))?
+            (fault.property(name, |_| true)).or(inner.map(|it| it.begin()))?
         }
         Problem::Both(_, one, other) => {
             let fault = fault()?;
@@ -87,6 +88,7 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
                 .of_kind(*kind)
                 .find_map(|it| it.property(name, differs))?
         }
+        Problem::Theirs { .. } => source.theirs(problem)?,
         Problem::Value {
             component,
             property,
@@ -145,6 +147,28 @@ impl<'a> Numbered<'a> {
     fn property(self, name: &str, is_it: impl Fn(&Property) -> bool) -> Option<usize> {
         let found = self.properties(name).find(|(property, _)| is_it(property));
         found.map(|(_, line)| line)
+    }
+
+    /// The line that an attendee has changed. What is gone stands on no line, but in a component.
+    fn theirs(self, problem: &Problem) -> Option<usize> {
+        let Problem::Theirs {
+            component,
+            instance,
+            property,
+            value,
+            ..
+        } = problem
+        else {
+            return None;
+        };
+        let is_it = |it: &Self| it.component.value("RECURRENCE-ID").map(excerpt) == *instance;
+        let mut parts = self.of_kind(*component);
+        let part = parts
+            .find(is_it)
+            .or_else(|| self.of_kind(*component).next())?;
+        let says = |it: &Property| excerpt(&it.value) == *value;
+        let line = part.property(property, says);
+        Some(line.unwrap_or_else(|| part.begin()))
     }
 
     /// The component of an object of which a message with `problem` was made.

@@ -305,7 +305,11 @@ fn share_organizer(calendar: &mut Calendar, kind: Kind) {
 }
 
 /// One component at most for the whole, and one for each instance (RFC 5546 §2.1.5: UID and RECURRENCE-ID name it).
-fn check_instances(components: &[&Component], kind: Kind, zones: &Zones) -> Result<(), Problem> {
+pub(crate) fn check_instances(
+    components: &[&Component],
+    kind: Kind,
+    zones: &Zones,
+) -> Result<(), Problem> {
     let for_good = |one: &&&Component| {
         one.get("RECURRENCE-ID")
             .is_some_and(|id| id.param("RANGE").is_some())

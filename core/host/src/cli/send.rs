@@ -100,7 +100,11 @@ impl Send {
             Unsent::Failed(failure) => failure,
         })?;
         if told.responses.is_empty() && !global.json {
-            return output::print_text("stored; it concerns nobody else\n");
+            return output::print_text(if told.left_to_client {
+                "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
+            } else {
+                "stored; it concerns nobody else\n"
+            });
         }
         let shown = show(&told.responses, global.json);
         if let Some(failure) = &told.unnoted {

@@ -1,19 +1,58 @@
 //! What an attendee may change of a meeting (RFC 6638 §3.2.2.1): its own answer, alarms, notes and progress, and which
 //! instances it leaves out. The rest is its organizer's.
+//!
+//! | part of the object | an attendee |
+//! | --- | --- |
+//! | its own ATTENDEE line | answers, hands on, and says no longer RSVP; who it is there is the organizer's |
+//! | the lines of others | leaves them; its delegates come on the list |
+//! | times, and what [`OWN`] does not name | leaves them, however they are written; what its program does not know may go |
+//! | EXDATE | adds instances that there are |
+//! | instances written out | writes out those that there are; takes back what it wrote itself |
+//!
+//! The list itself is `allowed_guests`'.
 
+use super::allowed_guests::same_guests;
 use crate::itip::address::is_served;
-use crate::itip::delegation::delegated_to;
+use crate::itip::instance::{InstanceKey, bare_date, recurs};
 use crate::itip::object::Object;
-use crate::itip::own::is_rescheduled;
-use crate::itip::people::{Owner, address_of, person};
+use crate::itip::own::{Role, is_only_own, is_rescheduled};
+use crate::itip::people::{Owner, person};
+use crate::itip::redact::is_extension;
+use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
-use crate::message::{Kind, MessageError, Problem, excerpt};
+use crate::itip::series::Search;
+use crate::message::{Kind, MessageError, Problem, basic_date_time, excerpt};
+use crate::time::values;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use std::collections::HashSet;
 
 const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];
+
+/// What describes the meeting, and may not go either. Of what else does, programs drop what they do not know.
 const TEXTS: [&str; 6] = ["SUMMARY", "LOCATION", "DESCRIPTION", "STATUS", "URL", "GEO"];
+
+/// What is each one's own, besides `X-` properties, or checked by itself.
+const OWN: [&str; 18] = [
+    "TRANSP",
+    "PERCENT-COMPLETE",
+    "COMPLETED",
+    "CREATED",
+    "DTSTAMP",
+    "LAST-MODIFIED",
+    "SEQUENCE",
+    "CATEGORIES",
+    "COLOR",
+    "CLASS",
+    "COMMENT",
+    "ATTACH",
+    "REQUEST-STATUS",
+    "UID",
+    "RECURRENCE-ID",
+    "EXDATE",
+    "ORGANIZER",
+    "ATTENDEE",
+];
 
 /// Refuses an edit that changes what is the organizer's, and names the first thing that does.
 pub(super) fn check(old: &Object, new: &Object, owner: &Owner) -> Result<(), MessageError> {
@@ -21,18 +60,28 @@ pub(super) fn check(old: &Object, new: &Object, owner: &Owner) -> Result<(), Mes
     let Some(organizer) = organizer.filter(|line| !owner.is(line) && is_served(line)) else {
         return Ok(()); // RFC 6638 §7.1: the client looks after it, or nobody
     };
-    for component in new.components() {
+    let mut series = Search::of(old);
+    for (part, component) in new.parts() {
         let line = component.get("ORGANIZER");
         if line.map(person) != Some(person(organizer)) {
-            return Err(theirs(new.kind(), "ORGANIZER", line));
+            return Err(said(component, "ORGANIZER"));
         }
-        if let Some(known) = old.version_of(component) {
-            same_times(&known, component, new.kind(), &new.zones)?;
-            same_texts(&known, component, new.kind())?;
-            same_guests(&known, component, new.kind(), owner)?;
-        }
+        let is_known = match &part {
+            None => old.master.is_some(),
+            Some(key) => {
+                let id = component.get("RECURRENCE-ID");
+                old.instances.contains_key(key) || id.is_some_and(|id| series.has(id))
+            }
+        };
+        let Some(known) = old.version_of(component).filter(|_| is_known) else {
+            let named = ["DTSTART", "RECURRENCE-ID"][usize::from(part.is_some())];
+            return Err(said(component, named));
+        };
+        same_times(&known, component, &new.zones)?;
+        same_texts(&known, component)?;
+        same_guests(&known, component, owner)?;
     }
-    Ok(())
+    same_instances(old, new, owner)
 }
 
 /// Whose version it is: programs count it up at each save, which would keep the organizer's next update out.
@@ -51,23 +100,29 @@ pub(super) fn keep_version(old: Option<&Object>, new: &mut Object) {
     }
 }
 
-fn theirs(component: Kind, property: &'static str, line: Option<&Property>) -> MessageError {
-    let value = line.map(|line| excerpt(&line.value));
-    let problem = Problem::Value {
-        component,
-        property,
-        value: value.unwrap_or_default(),
-        expected: "what its organizer says; an attendee changes its own answer, alarms and notes only",
+/// That a line of `component` is the organizer's to say.
+pub(super) fn theirs(component: &Component, property: &str, value: &str) -> MessageError {
+    let kind = Kind::parse(&component.name).unwrap_or(Kind::Event);
+    let problem = Problem::Theirs {
+        component: kind,
+        instance: component.value("RECURRENCE-ID").map(excerpt),
+        property: excerpt(&property.to_ascii_uppercase()),
+        parameter: None,
+        value: excerpt(value),
     };
     problem.into()
 }
 
-fn same_times(
-    known: &Component,
-    component: &Component,
-    kind: Kind,
-    zones: &Zones,
-) -> Result<(), MessageError> {
+/// The same of a line that may be gone.
+fn said(component: &Component, property: &str) -> MessageError {
+    theirs(
+        component,
+        property,
+        component.value(property).unwrap_or_default(),
+    )
+}
+
+fn same_times(known: &Component, component: &Component, zones: &Zones) -> Result<(), MessageError> {
     if !is_rescheduled(known, component, zones) {
         return Ok(());
     }
@@ -76,49 +131,81 @@ fn same_times(
     };
     let mut moved = TIMES.into_iter();
     let moved = moved.find(|name| values(known, name) != values(component, name));
-    let moved = moved.unwrap_or("DTSTART");
-    Err(theirs(kind, moved, component.get(moved)))
+    Err(said(component, moved.unwrap_or("DTSTART")))
 }
 
-fn same_texts(known: &Component, component: &Component, kind: Kind) -> Result<(), MessageError> {
-    let said = |it: &Component, name: &str| {
-        let text = it.get(name).map(Property::to_text).unwrap_or_default();
-        text.replace('\r', "").trim().to_owned()
+fn text(line: &Property) -> String {
+    line.to_text().replace('\r', "").trim().to_owned()
+}
+
+fn same_texts(known: &Component, component: &Component) -> Result<(), MessageError> {
+    let first = |it: &Component, name: &str| it.get(name).map(text).unwrap_or_default();
+    // How far a to-do is, is its owner's; whether it is to be done at all is not.
+    let is_progress = |name: &str| {
+        name == "STATUS" && component.is("VTODO") && is_cancelled(known) == is_cancelled(component)
     };
-    let is_theirs = |name: &&str| !(*name == "STATUS" && component.is("VTODO"));
-    for name in TEXTS.into_iter().filter(is_theirs) {
-        if said(known, name) != said(component, name) {
-            return Err(theirs(kind, name, component.get(name)));
+    for name in TEXTS.into_iter().filter(|name| !is_progress(name)) {
+        if first(known, name) != first(component, name) {
+            return Err(said(component, name));
+        }
+    }
+    let named = |line: &Property| (line.name.to_ascii_uppercase(), text(line));
+    let there: HashSet<(String, String)> = known.properties.iter().map(named).collect();
+    let is_free = |line: &Property| {
+        let mut free = OWN.iter().chain(&TIMES).chain(&TEXTS);
+        is_extension(&line.name) || free.any(|name| line.is(name)) || there.contains(&named(line))
+    };
+    match component.properties.iter().find(|line| !is_free(line)) {
+        Some(line) => Err(theirs(component, &line.name, &line.value)),
+        None => Ok(()),
+    }
+}
+
+/// The same instances: an attendee leaves some out, and writes out what it says about others.
+fn same_instances(old: &Object, new: &Object, owner: &Owner) -> Result<(), MessageError> {
+    let (was, is) = match (&old.master, &new.master) {
+        (Some(was), Some(is)) => (was, is),
+        (Some(_), None) => return new.leading().map_or(Ok(()), |it| Err(said(it, "DTSTART"))),
+        // It does not come to one of several.
+        (None, _) => return Ok(()),
+    };
+    let excluded = exceptions(is);
+    let added = excluded
+        .first()
+        .filter(|_| !recurs(is) && exceptions(was).is_empty());
+    if let Some(date) = added {
+        return Err(theirs(is, "EXDATE", &date.value));
+    }
+    let excluded: HashSet<InstanceKey> = excluded.iter().map(|date| new.key(date)).collect();
+    let mut before = exceptions(was);
+    before.retain(|date| !excluded.contains(&new.key(date)));
+    if let Some(date) = before.first() {
+        return Err(theirs(is, "EXDATE", &date.value));
+    }
+    let role = Role::Attendee(owner);
+    for (key, instance) in &old.instances {
+        if new.instances.contains_key(key) || excluded.contains(key) {
+            continue;
+        }
+        let id = instance.get("RECURRENCE-ID");
+        let implied = id.and_then(|id| new.implied(id));
+        if implied.is_none_or(|implied| !is_only_own(instance, &implied, role)) {
+            let date = instance.value("RECURRENCE-ID").unwrap_or_default();
+            return Err(theirs(is, "RECURRENCE-ID", date));
         }
     }
     Ok(())
 }
 
-/// The same list, but for the owner's own lines and those of its delegates.
-fn same_guests(
-    known: &Component,
-    component: &Component,
-    kind: Kind,
-    owner: &Owner,
-) -> Result<(), MessageError> {
-    let others = |it: &Component| -> HashSet<String> {
-        let lines = it.all("ATTENDEE").filter(|line| !owner.is(line));
-        lines.map(person).collect()
-    };
-    let mut allowed = others(known);
-    let delegates = owner.attendees(component).flat_map(delegated_to);
-    allowed.extend(delegates.map(|it| it.as_str().to_ascii_lowercase()));
-    let mut lines = component.all("ATTENDEE");
-    let added = lines.find(|line| !owner.is(line) && !allowed.contains(&person(line)));
-    if added.is_some() {
-        return Err(theirs(kind, "ATTENDEE", added));
-    }
-    let there = others(component);
-    let mut gone = known.all("ATTENDEE").filter(|line| {
-        !owner.is(line) && address_of(line).is_some() && !there.contains(&person(line))
+/// The dates that a series leaves out, one a property. What is no date leaves nothing out.
+pub(super) fn exceptions(master: &Component) -> Vec<Property> {
+    let dates = master.all("EXDATE").flat_map(|line| {
+        let dates = values(line).filter(|date| basic_date_time(date).is_some());
+        dates.map(|date| {
+            let mut one = bare_date(line, date);
+            "RECURRENCE-ID".clone_into(&mut one.name);
+            one
+        })
     });
-    match gone.next() {
-        Some(line) => Err(theirs(kind, "ATTENDEE", Some(line))),
-        None => Ok(()),
-    }
+    dates.collect()
 }

@@ -1,15 +1,18 @@
 //! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
 
-use super::{Edit, Edited, allowed::keep_version, delivery::is_owed, stored};
+use super::allowed::{exceptions, keep_version};
+use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::itip::address::is_served;
 use crate::itip::instance::{InstanceKey, derive};
 use crate::itip::object::Object;
 use crate::itip::people::{Owner, PartStat, person};
 use crate::itip::reply::{ReplyError, answer_to, send};
 use crate::itip::request::is_cancelled;
-use crate::message::MessageError;
+use crate::itip::series::Search;
+use crate::message::{Kind, MessageError, Method, Problem};
 use crate::tree::{Calendar, Component, Property};
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, MessageError> {
     let Edit {
@@ -36,7 +39,10 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, Me
         Some(leading) => match send(&zones, leading, answers, owner) {
             Ok(outgoing) => outgoing,
             Err(ReplyError::Odd(error)) => return Err(error),
-            Err(_) => Vec::new(),
+            Err(_) => {
+                let kind = object.map_or(Kind::Event, Object::kind);
+                return Err(Problem::Missing(Method::Reply, kind, "ORGANIZER").into());
+            }
         },
         None => Vec::new(),
     };
@@ -59,12 +65,15 @@ fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
     let open = old
         .components()
         .filter(|component| !is_cancelled(component));
-    open.flat_map(|component| {
-        let lines = owner.lines(component).into_iter();
-        let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
-        news.map(|line| answer_as(component, line, PartStat::Declined, now))
-    })
-    .collect()
+    open.flat_map(|component| declining(component, owner, now))
+        .collect()
+}
+
+fn declining(component: &Component, owner: &Owner, now: Timestamp) -> Vec<Component> {
+    let lines = owner.lines(component).into_iter();
+    let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
+    news.map(|line| answer_as(component, line, PartStat::Declined, now))
+        .collect()
 }
 
 fn answer_as(component: &Component, line: &Property, word: PartStat, now: Timestamp) -> Component {
@@ -105,6 +114,7 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
         }
     }
     answers.extend(left_out(old, new, owner, now));
+    answers.extend(taken_back(old, new, owner, now));
     answers
 }
 
@@ -139,14 +149,16 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
     let (Some(before), Some(after)) = (old.and_then(|it| it.master.as_ref()), &new.master) else {
         return Vec::new();
     };
-    let known: Vec<InstanceKey> = exceptions(before)
-        .iter()
-        .map(|date| new.key(date))
-        .collect();
-    let added = exceptions(after);
-    let added = added.iter().filter(|date| !known.contains(&new.key(date)));
+    let known = exceptions(before);
+    let known: HashSet<InstanceKey> = known.iter().map(|date| new.key(date)).collect();
+    let mut series = old.map(Search::of);
     let mut answers = Vec::new();
-    for date in added {
+    for date in &exceptions(after) {
+        // A date that is none of the series' leaves nothing out.
+        let is_instance = series.as_mut().is_some_and(|it| it.has(date));
+        if known.contains(&new.key(date)) || !is_instance {
+            continue;
+        }
         let mut instance = derive(after, date, &new.zones);
         if let Some(known) = old.and_then(|old| old.version_of(&instance)) {
             instance = known;
@@ -154,21 +166,30 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
         if is_cancelled(&instance) {
             continue; // nothing new
         }
-        let lines = owner.lines(&instance).into_iter();
-        let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
-        answers.extend(news.map(|line| answer_as(&instance, line, PartStat::Declined, now)));
+        answers.extend(declining(&instance, owner, now));
     }
     answers
 }
 
-/// The dates that a series leaves out, one a property.
-fn exceptions(master: &Component) -> Vec<Property> {
-    let dates = master.all("EXDATE").flat_map(|line| {
-        line.value.split(',').map(|date| {
-            let mut one = Property::new("RECURRENCE-ID", date);
-            one.params.clone_from(&line.params);
-            one
-        })
-    });
-    dates.collect()
+/// What was said about instances by themselves, and is not written out any more: it is as its series says. Of instances
+/// that come without their series, who takes one out does not come to it.
+fn taken_back(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
+    let left_out = new.master.as_ref().map(exceptions).unwrap_or_default();
+    let left_out: HashSet<InstanceKey> = left_out.iter().map(|date| new.key(date)).collect();
+    let mut answers = Vec::new();
+    for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
+        let is_there = new.instances.contains_key(key) || left_out.contains(key);
+        if is_there || is_cancelled(instance) {
+            continue;
+        }
+        let id = instance.get("RECURRENCE-ID");
+        let Some(implied) = id.and_then(|id| new.implied(id)) else {
+            answers.extend(declining(instance, owner, now));
+            continue;
+        };
+        let lines = owner.all_lines(&implied).into_iter();
+        let news = lines.filter(|line| says_more(Some(instance), line, owner));
+        answers.extend(news.map(|line| answer_to(&implied, line.clone(), now)));
+    }
+    answers
 }

@@ -5,27 +5,30 @@
 //! | `organizer` | REQUEST, ADD and CANCEL to the guests |
 //! | `news` | what changed for others, and the versions after the edit |
 //! | `guests`, `letters` | who is invited to what; who is told the same |
-//! | `attendee`, `allowed` | REPLY to the organizer; what an attendee may change |
+//! | `attendee` | REPLY to the organizer |
+//! | `allowed`, `allowed_guests` | what an attendee may change |
+//! | `whole` | whether it is one thing that can be told |
 //! | `delivery` | whom the messages of the last edit did not reach |
 
 mod allowed;
+mod allowed_guests;
 mod attendee;
 mod delivery;
 mod guests;
 mod letters;
 mod news;
 mod organizer;
+mod whole;
 
 pub use delivery::note_delivery;
 
-use super::address::is_served;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
-use super::people::{Owner, address_of, person};
+use super::people::{Owner, address_of};
 use super::receive::Change;
 use super::side_by_side::beside;
-use crate::message::{Kind, MessageError, Method, Problem, excerpt};
-use crate::tree::{Calendar, Property};
+use crate::message::MessageError;
+use crate::tree::Calendar;
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
@@ -50,7 +53,8 @@ pub struct Edited {
 /// # Errors
 ///
 /// Others are to be told, but no valid message can be made of the object (it holds several UIDs, or guests and no
-/// ORGANIZER, or a time that nobody can read); or an attendee has changed what is its organizer's. Nothing is to be stored then, as nobody would hear of it.
+/// ORGANIZER, or a time that nobody can read); an attendee has changed what is its organizer's; or the object becomes of
+/// another kind, or another organizer's. Nothing is to be stored then, as nobody would hear of it.
 ///
 /// ```
 /// use convoke_calendar::{itip::{Owner, edit}, message::Method, tree::{Calendar, Limits}};
@@ -78,6 +82,9 @@ pub fn edit(
     owner: &Owner,
     now: Timestamp,
 ) -> Result<Edited, MessageError> {
+    if let Some(after) = after {
+        whole::check_kind(before, after)?;
+    }
     let was = match (after, before) {
         (Some(after), Some(before)) => Some(beside(after, before)),
         (_, before) => before.map(Cow::Borrowed),
@@ -92,9 +99,13 @@ pub fn edit(
         store: stored(before, after.cloned()),
         outgoing: Vec::new(),
     };
-    if let (Some(after), Some(new)) = (after, &new) {
-        check_one_piece(after, new)?;
-        check_guests(new, owner, was_organizer.is_some())?;
+    match (after, &new) {
+        (Some(after), Some(new)) => whole::check(after, new, old.as_ref(), owner)?,
+        (Some(after), None) => {
+            whole::check_uninvited(after, owner)?;
+            return Ok(just_stored);
+        }
+        (None, _) => {}
     }
     if let (Some(old), Some(new)) = (&old, &new) {
         allowed::check(old, new, owner)?;
@@ -126,53 +137,6 @@ pub fn edit(
 fn organizer(object: &Object) -> Option<CalendarAddress> {
     let line = object.leading()?.get("ORGANIZER")?;
     address_of(line)
-}
-
-/// RFC 4791 §4.1, RFC 6638 §3.2.4.2: one UID and one ORGANIZER.
-fn check_one_piece(calendar: &Calendar, object: &Object) -> Result<(), MessageError> {
-    let kinds = calendar.main_components();
-    let mut parts = kinds.filter_map(|it| Some((Kind::parse(&it.name)?, it.uid())));
-    let (_, uid) = parts.next().unwrap_or((object.kind(), None));
-    if let Some((kind, _)) = parts.find(|(_, other)| *other != uid) {
-        return Err(Problem::Differs(kind, "UID").into());
-    }
-    let mut organizers = object
-        .components()
-        .map(|it| it.get("ORGANIZER").map(person));
-    let organizer = organizers.next();
-    if organizers.any(|other| organizer.as_ref() != Some(&other)) {
-        return Err(Problem::Differs(object.kind(), "ORGANIZER").into());
-    }
-    Ok(())
-}
-
-/// Guests whom nobody can invite would hear nothing: they need an organizer, and one at least an address.
-fn check_guests(object: &Object, owner: &Owner, was_invited: bool) -> Result<(), MessageError> {
-    let lines = object.components().flat_map(|it| it.all("ATTENDEE"));
-    let guests = lines.filter(|line| is_served(line) && !owner.is(line));
-    let guests: Vec<&Property> = guests.collect();
-    let (Some(leading), Some(first)) = (object.leading(), guests.first()) else {
-        return Ok(());
-    };
-    let kind = object.kind();
-    let no_address = |property: &'static str, line: &Property| {
-        let expected = "a calendar user address such as mailto:anna@example.org";
-        let value = excerpt(&line.value);
-        MessageError::from(Problem::Value {
-            component: kind,
-            property,
-            value,
-            expected,
-        })
-    };
-    match leading.get("ORGANIZER") {
-        None if !was_invited => Err(Problem::Missing(Method::Request, kind, "ORGANIZER").into()),
-        Some(line) if address_of(line).is_none() => Err(no_address("ORGANIZER", line)),
-        Some(line) if owner.is(line) && guests.iter().all(|it| address_of(it).is_none()) => {
-            Err(no_address("ATTENDEE", first))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// An edit taken apart.

@@ -1,6 +1,6 @@
 //! What is read leniently goes out as RFC 5545 has it; what cannot is an error that names the line.
 
-use super::{ALICE, address, assert_same, calendar, now, owner};
+use super::{ALICE, BOB, address, assert_same, calendar, now, owner};
 use crate::itip::{Change, edit, note_delivery, sent};
 use crate::message::{Message, MessageError, Method};
 use convoke_types::RequestStatus;
@@ -85,6 +85,127 @@ fn what_is_read_leniently_is_written_rightly() {
         root.components.retain(|inner| !inner.is("VTIMEZONE"));
         assert_same(&plain, &calendar(&format!("METHOD:REQUEST\n{expected}")));
     }
+}
+
+#[test]
+fn optional_properties_are_of_their_types() {
+    let start = "DTSTART:20270104T100000Z";
+    for (written, sent) in [
+        ("CREATED:20260101T000000Z", "CREATED:20260101T000000Z"),
+        ("CREATED:20260101T000000", "CREATED:20260101T000000Z"),
+        ("CREATED;VALUE=DATE:20260101", "CREATED:20260101T000000Z"),
+        (
+            "LAST-MODIFIED;TZID=Europe/Berlin:20260101T010000",
+            "LAST-MODIFIED:20260101T000000Z",
+        ),
+        (
+            "LAST-MODIFIED;TZID=Europe/Berlin:20260101T010000Z",
+            "LAST-MODIFIED:20260101T010000Z",
+        ),
+        ("CREATED:2026-01-01T00:00:00Z", ""),
+        ("CREATED:", ""),
+        ("GEO:52.5;13.4", "GEO:52.5;13.4"),
+        ("GEO: 52.5; -13.4", "GEO:52.5;-13.4"),
+        ("GEO:52.5\\,13.4", "GEO:52.5;13.4"),
+        ("GEO:52.5,13", "GEO:52.5;13"),
+        ("GEO:91;13", ""),
+        ("GEO:1e1;13", ""),
+        ("GEO:52.;13", ""),
+        ("GEO:Berlin", ""),
+        ("GEO:inf;nan", ""),
+        ("PRIORITY:5", "PRIORITY:5"),
+        ("PRIORITY:05", "PRIORITY:5"),
+        ("PRIORITY:10", ""),
+        ("PRIORITY:HIGH", ""),
+        ("PRIORITY:-1", ""),
+        ("STATUS:Tentative", "STATUS:TENTATIVE"),
+        ("STATUS:BUSY", ""),
+        ("STATUS:COMPLETED", ""),
+        ("TRANSP:transparent", "TRANSP:TRANSPARENT"),
+        ("TRANSP:FREE", ""),
+        ("CLASS:CONFIDENTIAL", "CLASS:CONFIDENTIAL"),
+        ("CLASS:X-CLUB", "CLASS:X-CLUB"),
+        ("CLASS:Family only", "CLASS:PRIVATE"),
+        ("CLASS:", ""),
+        (
+            "URL:https://example.com/a,b?c=d",
+            "URL:https://example.com/a,b?c=d",
+        ),
+        (
+            "URL;VALUE=TEXT:https://example.com/",
+            "URL:https://example.com/",
+        ),
+        ("URL:www.example.com", ""),
+        ("URL:https://example.com/a b", ""),
+        ("URL::", ""),
+        ("REFRESH-INTERVAL;VALUE=DURATION:P1D", ""),
+        (
+            "DTEND;TZID=Europe/Berlin:20270104T120000Z",
+            "DTEND:20270104T120000Z",
+        ),
+        (
+            "RRULE:FREQ=DAILY\nEXDATE;TZID=Europe/Berlin:20270105T100000Z,20270106T110000",
+            "RRULE:FREQ=DAILY\nEXDATE:20270105T100000Z\nEXDATE;TZID=Europe/Berlin:20270106T110000",
+        ),
+        (
+            "RDATE;VALUE=PERIOD;TZID=Europe/Berlin:20270105T100000Z/PT1H",
+            "RDATE;VALUE=PERIOD:20270105T100000Z/PT1H",
+        ),
+    ] {
+        let told = told(&format!("{start}\n{written}"));
+        let message = told.unwrap_or_else(|error| panic!("{error}: {written}"));
+        let mut plain = message.into_calendar();
+        plain
+            .root_mut()
+            .components
+            .retain(|inner| !inner.is("VTIMEZONE"));
+        let expected = meeting(&format!("{start}\n{sent}"));
+        assert_same(&plain, &calendar(&format!("METHOD:REQUEST\n{expected}")));
+    }
+    let day = "DTSTART;VALUE=DATE;TZID=Europe/Berlin:20270104";
+    let mut plain = told(day).unwrap().into_calendar();
+    plain
+        .root_mut()
+        .components
+        .retain(|inner| !inner.is("VTIMEZONE"));
+    let expected = meeting("DTSTART;VALUE=DATE:20270104");
+    assert_same(&plain, &calendar(&format!("METHOD:REQUEST\n{expected}")));
+}
+
+#[test]
+fn what_is_told_of_a_to_do_is_of_its_types() {
+    let todo = |lines: &str, partstat: &str| {
+        format!(
+            "BEGIN:VTODO\nUID:1\nDTSTAMP:20270101T000000Z\n{lines}\nORGANIZER:mailto:a@example.com
+             ATTENDEE;PARTSTAT={partstat}:mailto:b@example.com\nEND:VTODO"
+        )
+    };
+    for (lines, sent) in [
+        (
+            "STATUS:in-process\nPERCENT-COMPLETE:50",
+            "STATUS:IN-PROCESS\nPERCENT-COMPLETE:50",
+        ),
+        ("STATUS:CONFIRMED\nPERCENT-COMPLETE:50%", ""),
+        (
+            "PERCENT-COMPLETE:101\nCOMPLETED:20270101",
+            "COMPLETED:20270101T000000Z",
+        ),
+        ("PERCENT-COMPLETE:256", ""),
+    ] {
+        let object = calendar(&todo(lines, "NEEDS-ACTION"));
+        let edited = edit(None, Some(&object), &owner(&[address(ALICE)]), now()).unwrap();
+        let expected = todo(sent, "NEEDS-ACTION");
+        assert_same(
+            edited.outgoing[0].message.calendar(),
+            &calendar(&format!("METHOD:REQUEST\n{expected}")),
+        );
+    }
+    let done = todo("COMPLETED;TZID=Europe/Berlin:20270104T110000", "COMPLETED");
+    let bobs = [address(BOB)];
+    let edited = edit(None, Some(&calendar(&done)), &owner(&bobs), now()).unwrap();
+    let said = edited.outgoing[0].message.components().next().unwrap();
+    assert_eq!(said.value("COMPLETED"), Some("20270104T100000Z"));
+    assert_eq!(said.get("COMPLETED").unwrap().params.len(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Calendars are written without the VCALENDAR around them and compared by meaning: order does not count.
 
 mod add;
+mod allowed;
 mod answers;
 mod authority;
 mod cancel;
@@ -17,6 +18,7 @@ mod reply;
 mod request;
 mod rfc5546;
 mod sent;
+mod whole;
 mod zones;
 
 use super::{Change, Outgoing, Owner, Received, Receiving, receive};

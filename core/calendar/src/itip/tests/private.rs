@@ -227,6 +227,7 @@ fn a_to_do_that_is_moved_begins_anew() {
         ("DUE:20270109T100000Z", 1), // who does not count
         ("DURATION:P5D", 2),
         ("DUE:20270108T100000Z\nRRULE:FREQ=DAILY", 2),
+        ("", 2), // it is not due any more
     ] {
         for progress in [DONE, BEGUN] {
             apply("REQUEST", &todo(moved, NEW, sequence, OPEN))

@@ -47,6 +47,8 @@ impl From<Failure> for Unsent {
 pub(super) struct Told {
     /// For each recipient; nothing, if it concerns nobody else.
     pub(super) responses: Vec<RecipientResponse>,
+    /// Others are on it whom SCHEDULE-AGENT leaves to the owner's program.
+    pub(super) left_to_client: bool,
     /// Somebody was not reached, whom the same object tells when it is sent again.
     pub(super) again: bool,
     /// Somebody was not reached who is not on the list any more.
@@ -71,8 +73,14 @@ pub(super) async fn send(
         index: serve::setup(&global.config()?).index,
     };
     let (before, etag, outgoing) = own.becomes(object).await?;
+    let addresses = addresses(&user);
+    let owner = Owner {
+        addresses: &addresses,
+        timezone: timezone(&user),
+    };
     let mut told = Told {
         responses: unnamed(object, &outgoing),
+        left_to_client: itip::is_left_to_client(object, &owner),
         ..Told::default()
     };
     let unnamed = told.responses.len();
