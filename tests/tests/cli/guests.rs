@@ -376,3 +376,108 @@ fn an_alias_that_is_no_mailbox_is_found() {
         );
     }
 }
+
+#[test]
+fn a_mailbox_beside_a_name_is_invited_and_answers() {
+    const LINE: &str = "EMAIL=bo@example.org:urn:uuid:0000ffff-ca47-1067-b31d-00dd010662da";
+    for store in STORES {
+        let desk = desk(store);
+        let _host = desk.serve();
+        let sent = send(&desk, &format!("SUMMARY:Review\nATTENDEE;{LINE}\n"));
+        assert_eq!(sent, "bo@example.org  2.0  Success\n", "{store}");
+        let said = desk.run(&[
+            "reply",
+            "--user",
+            "bo@example.org",
+            "--uid",
+            "review",
+            "accept",
+        ]);
+        assert_eq!(
+            said.out, "anna@example.org  2.0  Success\n",
+            "{store}: {said:?}"
+        );
+        let annas = || copy_of(&desk, "anna@example.org");
+        assert!(
+            annas().contains("PARTSTAT=ACCEPTED;EMAIL")
+                || annas().matches("PARTSTAT=ACCEPTED").count() == 2,
+            "{}",
+            annas()
+        );
+        // As another program of his names him.
+        let lines = format!(
+            "DTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\nATTENDEE;PARTSTAT=DECLINED;{LINE}\n"
+        );
+        let reply = event("review", &lines).replace("VERSION:2.0", "VERSION:2.0\r\nMETHOD:REPLY");
+        // Later than the answer before.
+        let now = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(60))
+            .strftime("DTSTAMP:%Y%m%dT%H%M%SZ");
+        let stamp = reply.lines().find(|it| it.starts_with("DTSTAMP")).unwrap();
+        let file = desk.write("reply.ics", &reply.replace(stamp, &now.to_string()));
+        let said = desk.run(&["send", text(&file), "--as", "bo@example.org"]);
+        assert_eq!(
+            said.out, "anna@example.org  2.0  Success\n",
+            "{store}: {said:?}"
+        );
+        assert!(
+            annas().contains("PARTSTAT=DECLINED"),
+            "{store}: {}",
+            annas()
+        );
+    }
+}
+
+#[test]
+fn an_international_domain_may_be_written_in_any_way() {
+    for store in STORES {
+        let desk = desk(store);
+        let config = fs::read_to_string(desk.path("convoke.toml")).unwrap();
+        let config = config.replace(
+            "[\"example.org\"]",
+            "[\"example.org\", \"b\u{fc}cher.example\"]",
+        );
+        assert!(config.contains("cher.example"), "{config}");
+        desk.write("convoke.toml", &config);
+        assert_eq!(
+            desk.run(&["user", "add", "cy@b\u{fc}cher.example"]).status,
+            0
+        );
+        let _host = desk.serve();
+        for (at, domain) in [
+            "b%C3%BCcher.example",
+            "xn--bcher-kva.example",
+            "B\u{dc}CHER.example",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sent = send(
+                &desk,
+                &format!("SUMMARY:Review {at}\nATTENDEE:mailto:cy@{domain}\n"),
+            );
+            assert!(
+                sent.contains("2.0  Success") && !sent.contains("3.7"),
+                "{store}: {sent}"
+            );
+            let who = format!("cy@{domain}");
+            assert!(
+                copy_of(&desk, &who).contains(&format!("Review {at}")),
+                "{store}: {domain}"
+            );
+            let answer = ["tentative", "accept", "decline"][at];
+            let said = desk.run(&["reply", "--user", &who, "--uid", "review", answer]);
+            assert_eq!(
+                said.out, "anna@example.org  2.0  Success\n",
+                "{store}: {said:?}"
+            );
+            let word = ["TENTATIVE", "ACCEPTED", "DECLINED"][at];
+            let annas = copy_of(&desk, "anna@example.org");
+            let line = annas
+                .lines()
+                .find(|line| line.contains("mailto:cy@"))
+                .unwrap()
+                .to_owned();
+            assert!(line.contains(word), "{store}: {annas}");
+        }
+    }
+}

@@ -394,6 +394,18 @@ fn what_peers_do_in_other_ways_is_taken() {
             ),
         ),
         (
+            "a component that is in the body's",
+            invitation()
+                .edited(
+                    "END:VEVENT",
+                    "BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:PT0S\nEND:VALARM\nEND:VEVENT",
+                )
+                .with(
+                    "Content-Type",
+                    "text/calendar; component=VEVENT; component=VALARM; method=REQUEST",
+                ),
+        ),
+        (
             "a UID with blanks around it",
             invitation().edited("UID:checks-1", "UID: checks-1 "),
         ),

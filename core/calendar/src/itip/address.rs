@@ -1,7 +1,7 @@
 //! Whom a message is for.
 
 use super::delegation::delegates;
-use super::people::{Owner, person};
+use super::people::{Owner, person, reached_at};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;
@@ -22,14 +22,17 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
         .components()
         .flat_map(|component| component.all("ATTENDEE"));
     let excused: HashSet<String> = lines.filter(|line| !is_served(line)).map(person).collect();
-    let excused =
-        |address: &CalendarAddress| excused.contains(&address.as_str().to_ascii_lowercase());
     let delegates = delegates(message, originator).unwrap_or_default();
-    let attendees = message.attendees().iter();
-    attendees
-        .filter(|address| !address.same_user(originator) && !excused(address))
+    let mut seen = HashSet::new();
+    let lines = message
+        .components()
+        .flat_map(|component| component.all("ATTENDEE"));
+    lines
+        .filter(|line| !excused.contains(&person(line)))
+        .filter_map(reached_at)
+        .filter(|address| !address.same_user(originator))
         .filter(|address| delegates.is_empty() || delegates.iter().any(|it| it.same_user(address)))
-        .cloned()
+        .filter(|address| seen.insert(address.as_str().to_ascii_lowercase()))
         .collect()
 }
 

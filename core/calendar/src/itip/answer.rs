@@ -102,7 +102,10 @@ struct Recording<'s, 'c> {
 impl Recording<'_, '_> {
     fn take(&mut self, answer: &Component) -> Result<(), RequestStatus> {
         let replier = self.replier;
-        let line = attendee(answer, replier).ok_or_else(not_answering)?;
+        // Whatever the message calls who answers: it is the Originator, whose line the organizer's list names.
+        let mut line = attendee(answer, replier).ok_or_else(not_answering)?.clone();
+        replier.as_str().clone_into(&mut line.value);
+        let line = &line;
         let target = target(&self.answered.object, answer, &mut self.search)?;
         if self.standing == Standing::Uninvited && PartStat::of(line) == PartStat::Delegated {
             return Err(RequestStatus::NO_AUTHORITY.with_text("who was not invited sends nobody"));

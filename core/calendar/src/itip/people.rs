@@ -45,6 +45,14 @@ impl Owner<'_> {
         mailbox_of(line).filter(|address| self.answers_to(address))
     }
 
+    /// As whom this user speaks by an ATTENDEE line of its own: where that names it by what is no mailbox, for which nobody
+    /// can prove to speak, as the mailbox beside.
+    pub(super) fn speaks_as(&self, line: &Property) -> Option<CalendarAddress> {
+        let address = self.address_on(line)?;
+        let mailbox = mailbox_of(line).filter(|mailbox| self.answers_to(mailbox));
+        Some(mailbox.unwrap_or(address))
+    }
+
     /// Whether this user is the ORGANIZER of a component.
     pub(crate) fn organizes(&self, component: &Component) -> bool {
         component.get("ORGANIZER").is_some_and(|line| self.is(line))
@@ -219,6 +227,11 @@ pub(crate) fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
         return None;
     }
     CalendarAddress::new(line.param("EMAIL")?).ok()
+}
+
+/// Where whom an ATTENDEE line names is reached.
+pub(super) fn reached_at(line: &Property) -> Option<CalendarAddress> {
+    mailbox_of(line).or_else(|| address_of(line))
 }
 
 /// What two lines of the same calendar user have in common.

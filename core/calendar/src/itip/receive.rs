@@ -243,14 +243,12 @@ fn is_handed_on_rightly(message: &Message, at: &Receiving) -> bool {
 /// RFC 5546 §3.2.4: an ADD to something unknown is answered with a REFRESH.
 fn missing_whole(message: &Message, at: &Receiving) -> Received {
     let mut received = Received::acknowledged();
-    if let Some(asker) = at.owner.addresses.first() {
-        let listed = message
-            .attendees()
-            .iter()
-            .find(|it| at.owner.answers_to(it));
+    let mut lines = message.components().flat_map(|it| it.all("ATTENDEE"));
+    let listed = lines.find_map(|line| at.owner.speaks_as(line));
+    if let Some(asker) = listed.or_else(|| at.owner.addresses.first().cloned()) {
         received
             .outgoing
-            .extend(refresh::ask(message, listed.unwrap_or(asker), at.now));
+            .extend(refresh::ask(message, &asker, at.now));
     }
     received
 }

@@ -35,7 +35,7 @@ pub(super) fn latest(object: &Object, asker: &CalendarAddress, now: Timestamp) -
 pub(super) fn ask(message: &Message, asker: &CalendarAddress, now: Timestamp) -> Option<Outgoing> {
     let organizer = message.organizer()?.clone();
     let about = message.components().next()?;
-    let line = attendee(about, asker);
+    let line = attendee(about, asker).filter(|line| asker.is_written_as(&line.value));
     let line = line.map_or_else(|| asker.as_str().to_owned(), |line| line.value.clone());
     let mut question = Component::new(message.kind().as_str());
     question.push(Property::new("UID", about.value("UID")?));

@@ -98,11 +98,8 @@ pub(super) fn send(
     let mut from: Vec<(CalendarAddress, Vec<Component>)> = Vec::new();
     for mut answer in answers {
         let line = answer.get_mut("ATTENDEE").ok_or(ReplyError::NotInvited)?;
-        let address = owner.address_on(line).ok_or(ReplyError::NotInvited)?;
-        if address_of(line)
-            .as_ref()
-            .is_none_or(|named| !owner.answers_to(named))
-        {
+        let address = owner.speaks_as(line).ok_or(ReplyError::NotInvited)?;
+        if !address.is_written_as(&line.value) {
             // Who answers must be the Originator (spec §5).
             address.as_str().clone_into(&mut line.value);
         }

@@ -4,7 +4,7 @@ use super::delegation::delegates as named_delegates;
 use super::instance::{InstanceKey, recurs};
 use super::object::Object;
 use super::own::Role;
-use super::people::{Owner, address_of, attendee, person};
+use super::people::{Owner, address_of, attendee, is_attendee};
 use super::receive::{Change, change};
 use super::side_by_side::{SideBySide, anchored};
 use super::{
@@ -112,11 +112,15 @@ fn target(stored: &Object, answer: &Component) -> Option<(Option<InstanceKey>, C
 
 /// How the owner answers, on the line of the address that answers; on its others, if that one is not on the list.
 fn say(component: &mut Component, said: &Property, owner: &Owner) {
-    let name = person(said);
-    let is_listed = owner.attendees(component).any(|line| person(line) == name);
+    let answers = address_of(said);
+    let is_it = |line: &Property| {
+        let address = answers.as_ref();
+        address.is_some_and(|address| is_attendee(line, address))
+    };
+    let is_listed = owner.attendees(component).any(is_it);
     let mut is_said = false;
     for line in &mut component.properties {
-        if line.is("ATTENDEE") && owner.is(line) && (!is_listed || person(line) == name) {
+        if line.is("ATTENDEE") && owner.is(line) && (!is_listed || is_it(line)) {
             write_answer(line, said);
             is_said = true;
         }

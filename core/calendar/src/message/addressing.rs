@@ -128,7 +128,10 @@ impl Message {
             .attendees
             .iter()
             .find(|attendee| attendee.same_user(originator));
-        own.cloned().or_else(|| {
+        // Whom only another server knows speaks by its mailbox, and for that alone: whose line it is on the organizer's
+        // list, that list says. What the message itself puts beside a name proves nothing.
+        let by_mailbox = || self.names_mailbox(originator).then(|| originator.clone());
+        own.cloned().or_else(by_mailbox).or_else(|| {
             let mut parties = properties().filter_map(Party::read);
             parties
                 .find(|party| party.speaks_as(originator, from))

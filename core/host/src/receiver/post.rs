@@ -29,7 +29,7 @@ use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Recipients of one message that are served at once.
 const PARALLEL: usize = 16;
@@ -277,14 +277,23 @@ fn read_message(
 /// Spec §5: both parameters of the Content-Type agree with the body.
 fn check_content_type(content: &ContentType, message: &Message) -> Result<(), String> {
     let (method, component) = (message.method().as_str(), message.kind().as_str());
-    let parts = message.calendar().root().components.iter();
-    let parts: Vec<&str> = parts.map(|part| part.name.as_str()).collect();
+    let mut parts = BTreeSet::new();
+    name_parts(message.calendar().root(), &mut parts);
+    let parts: Vec<&str> = parts.into_iter().collect();
     if method == content.method && content.names(component, &parts) {
         return Ok(());
     }
     Err(format!(
         "the Content-Type says `{content}`, the body is a {method} of a {component}"
     ))
+}
+
+/// The components inside another, however deep: a VALARM stands in its VEVENT.
+fn name_parts<'c>(component: &'c Component, names: &mut BTreeSet<&'c str>) {
+    for inner in &component.components {
+        names.insert(&inner.name);
+        name_parts(inner, names);
+    }
 }
 
 /// Spec §9: whatever another server proved, it speaks for none of our own people, be it by SENT-BY.

@@ -1,7 +1,7 @@
 //! What became of the messages of an edit, as the owner's copy says it (SCHEDULE-STATUS, RFC 6638 §7.3): who was not
 //! reached is told with the next edit, also if that changes nothing.
 
-use crate::itip::people::address_of;
+use crate::itip::people::reached_at;
 use crate::message::Method;
 use crate::tree::{Calendar, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -24,7 +24,7 @@ pub fn note_delivery(
     let lines = copy.root_mut().components.iter_mut();
     let lines = lines.flat_map(|component| &mut component.properties);
     for line in lines.filter(|line| line.is(name)) {
-        let Some(address) = address_of(line) else {
+        let Some(address) = reached_at(line) else {
             continue;
         };
         let mut said = statuses.iter().filter(|(who, _)| who.same_user(&address));

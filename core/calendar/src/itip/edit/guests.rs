@@ -5,7 +5,7 @@ use crate::itip::address::is_served;
 use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::own::{UNINVITED, is_uninvited};
-use crate::itip::people::{address_of, person};
+use crate::itip::people::{address_of, person, reached_at};
 use crate::itip::request::is_cancelled;
 use crate::tree::Property;
 use convoke_types::CalendarAddress;
@@ -47,6 +47,11 @@ impl<'o> Guests<'o> {
     /// The first line of a guest.
     pub(super) fn line(&self, guest: &CalendarAddress) -> Option<&'o Property> {
         self.lines(guest).first().map(|(_, line)| *line)
+    }
+
+    /// Where a guest is reached: at its mailbox, where its line names it by what only its own server knows.
+    pub(super) fn address(&self, guest: &CalendarAddress) -> Option<CalendarAddress> {
+        self.line(guest).and_then(reached_at)
     }
 
     /// Whether the owner wants a guest told whatever changed (RFC 6638 §7.2).

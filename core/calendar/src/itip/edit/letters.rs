@@ -26,7 +26,7 @@ struct Letter {
 }
 
 impl Letters {
-    /// Tells a guest; `compose` is asked for the components where nobody was told the same before.
+    /// Tells a guest at that address; `compose` is asked for the components where nobody was told the same before.
     pub(super) fn tell(
         &mut self,
         matter: Matter,

@@ -166,18 +166,20 @@ impl Post<'_, '_> {
         if !(forced || is_new || changed) {
             return;
         }
+        let reached = self.after_edit.address(guest);
+        let reached = reached.unwrap_or_else(|| guest.clone());
         let knows_series = had.contains(&None) && has.contains(&None);
         if let Some(date) = self.news.added.as_ref().filter(|_| knows_series && !forced) {
             let key = Some(new.key(date));
             let invited = has.contains(&key) || !new.parts().any(|(part, _)| part == key);
             if invited {
                 let matter = (Method::Add, vec![(key, false)]);
-                letters.tell(matter, guest, || self.addition(new, date));
+                letters.tell(matter, &reached, || self.addition(new, date));
             }
             return;
         }
         let told = has.into_iter().map(|part| (part, false)).collect();
-        letters.tell((Method::Request, told), guest, || {
+        letters.tell((Method::Request, told), &reached, || {
             self.invitation(new, guest)
         });
     }
@@ -258,7 +260,9 @@ impl Post<'_, '_> {
             return;
         }
         let parts = lost.clone();
-        let notices = letters.tell((Method::Cancel, lost), guest, || {
+        let reached = self.before_edit.address(guest);
+        let reached = reached.unwrap_or_else(|| guest.clone());
+        let notices = letters.tell((Method::Cancel, lost), &reached, || {
             let notices = parts.iter();
             notices
                 .filter_map(|(part, off)| self.notice(old, part, *off))

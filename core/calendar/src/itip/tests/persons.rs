@@ -2,10 +2,13 @@
 
 use super::{ALICE, address, assert_same, calendar, now, owner};
 use crate::freebusy;
-use crate::itip::{Change, Outgoing, Owner, PartStat, Receiving, edit, receive, reply, sent};
-use crate::message::{Message, Provenance};
+use crate::itip::{
+    Change, Outgoing, Owner, PartStat, Receiving, addressees, edit, note_delivery, receive, reply,
+    sent,
+};
+use crate::message::{Message, Method, Provenance};
 use crate::tree::{Calendar, Limits};
-use convoke_types::{CalendarAddress, TimeRange};
+use convoke_types::{CalendarAddress, RequestStatus, TimeRange};
 
 const MAIN: &str = "mailto:b@example.com";
 const ALIAS: &str = "mailto:bo.berg@example.com";
@@ -278,4 +281,177 @@ fn an_edit_tells_of_the_lines_that_it_changed() {
             format!("REPLY by {ALIAS}: DECLINED {ALIAS}")
         ]
     );
+}
+
+const URN: &str = "urn:uuid:1f0c";
+
+/// REPLY of one ATTENDEE line.
+fn says(line: &str) -> String {
+    format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
+         ORGANIZER:mailto:a@example.com\n{line}\nEND:VEVENT"
+    )
+}
+
+/// The answers in the organizer's copy after a REPLY of somebody else's server, or the code by which it is refused.
+fn answers(by: &str, said: &str, listed: &str) -> Result<Vec<String>, String> {
+    let message = Message::read(calendar(&format!("METHOD:REPLY\n{said}"))).unwrap();
+    let (addresses, originator) = ([address(ALICE)], address(by));
+    let existing = calendar(&meeting(listed));
+    let proven = [originator.domain().unwrap().clone()];
+    let at = Receiving {
+        owner: &owner(&addresses),
+        originator: &originator,
+        from: Provenance::Peer { proven: &proven },
+        now: now(),
+        accept_uninvited: false,
+    };
+    let received = receive(&message, Some(&existing), &at);
+    if !received.status.is_success() {
+        assert_eq!(received.change, Change::None);
+        return Err(received.status.code());
+    }
+    let after = match received.change {
+        Change::Store(after) => after,
+        _ => existing,
+    };
+    let event = after.main_components().next().unwrap();
+    let partstat = |line: &crate::tree::Property| PartStat::of(line).as_str().to_owned();
+    Ok(event.all("ATTENDEE").map(partstat).collect())
+}
+
+#[test]
+fn a_mailbox_beside_a_name_answers_where_the_organizer_put_it() {
+    let listed = format!("ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:mailto:e@evil.example");
+    let accepts = "ATTENDEE;PARTSTAT=ACCEPTED";
+    // Its server may name it by either.
+    for line in [
+        format!("{accepts};EMAIL=b@example.com:{URN}"),
+        format!("{accepts}:{MAIN}"),
+        format!("{accepts};EMAIL=B@example.com:urn:uuid:other"),
+    ] {
+        let heard = answers(MAIN, &says(&line), &listed);
+        assert_eq!(
+            heard,
+            Ok(["ACCEPTED", "NEEDS-ACTION"].map(String::from).to_vec()),
+            "{line}"
+        );
+    }
+    // Who writes its own mailbox beside the name of another answers for itself, or for nobody.
+    let stolen = format!("{accepts};EMAIL=e@evil.example:{URN}");
+    let evil = "mailto:e@evil.example";
+    let own = "ATTENDEE;PARTSTAT=DECLINED:mailto:e@evil.example";
+    for said in [
+        says(&stolen),
+        says(&format!("{stolen}\n{own}")),
+        says(&format!("{own}\n{stolen}")),
+    ] {
+        let heard = answers(evil, &said, &listed).unwrap();
+        assert_eq!(heard[0], "NEEDS-ACTION", "{said}");
+        let uninvited = listed.replace("\nATTENDEE:mailto:e@evil.example", "");
+        assert_eq!(
+            answers(evil, &said, &uninvited),
+            Err("3.8".to_owned()),
+            "{said}"
+        );
+    }
+    // A name without a mailbox beside it on the list is nobody's who writes one.
+    let bare = format!("ATTENDEE:{URN}");
+    let claimed = says(&format!("{accepts};EMAIL=b@example.com:{URN}"));
+    assert_eq!(answers(MAIN, &claimed, &bare), Err("3.8".to_owned()));
+    // Nor is a mailbox that stands there itself.
+    let victim = format!("ATTENDEE;EMAIL=e@evil.example:{MAIN}");
+    assert_eq!(
+        answers(evil, &says(&stolen), &victim),
+        Err("3.8".to_owned())
+    );
+}
+
+#[test]
+fn what_is_stolen_spreads_to_no_instance_and_to_no_delegator() {
+    let instance = format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\nRECURRENCE-ID:20270111T100000Z
+         DTSTART:20270111T100000Z\nORGANIZER:mailto:a@example.com
+         ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:mailto:e@evil.example\nEND:VEVENT"
+    );
+    let series = meeting(&format!(
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"{URN}\":mailto:c@example.com
+         ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:mailto:e@evil.example"
+    ));
+    let said = says(&format!(
+        "RRULE:FREQ=WEEKLY;COUNT=3\nATTENDEE;PARTSTAT=DECLINED;EMAIL=e@evil.example:{URN}"
+    ));
+    let message = Message::read(calendar(&format!("METHOD:REPLY\n{said}"))).unwrap();
+    let (addresses, originator) = ([address(ALICE)], address("mailto:e@evil.example"));
+    let at = Receiving {
+        owner: &owner(&addresses),
+        originator: &originator,
+        from: Provenance::Peer { proven: &[] },
+        now: now(),
+        accept_uninvited: false,
+    };
+    let received = receive(
+        &message,
+        Some(&calendar(&format!("{series}\n{instance}"))),
+        &at,
+    );
+    assert!(received.outgoing.is_empty(), "{:?}", received.outgoing);
+    let Change::Store(after) = received.change else {
+        panic!("{}", received.status)
+    };
+    for event in after.main_components() {
+        let mut lines = event.all("ATTENDEE");
+        let victim = lines.find(|line| line.value == URN).unwrap();
+        assert_eq!(PartStat::of(victim), PartStat::NeedsAction);
+        if let Some(delegator) = event.all("ATTENDEE").find(|it| it.value.contains("c@")) {
+            assert_eq!(PartStat::of(delegator), PartStat::Delegated);
+        }
+    }
+}
+
+#[test]
+fn who_is_named_without_a_mailbox_is_told_and_answers_by_the_one_beside() {
+    let addresses = hers();
+    let owner_of_copy = owner(&addresses);
+    let copy = meeting(&format!(
+        "ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:{ALIAS}"
+    ));
+    let outgoing = reply(&calendar(&copy), &owner_of_copy, PartStat::Accepted, now()).unwrap();
+    assert_eq!(
+        told(&outgoing),
+        [
+            format!("REPLY by {MAIN}: ACCEPTED {MAIN}"),
+            format!("REPLY by {ALIAS}: ACCEPTED {ALIAS}")
+        ]
+    );
+    // Her own copy follows on that line alone.
+    let first = followed(&outgoing[..1], &copy, &owner_of_copy);
+    let accepted = copy.replace("ATTENDEE;EMAIL", "ATTENDEE;PARTSTAT=ACCEPTED;EMAIL");
+    assert_same(&first, &calendar(&accepted));
+    // A mailbox that is not hers is not spoken for.
+    let wrong = meeting(&format!("ATTENDEE;EMAIL=x@example.net:{URN}"));
+    let outgoing = reply(&calendar(&wrong), &owner_of_copy, PartStat::Accepted, now()).unwrap();
+    assert_eq!(outgoing[0].originator, address(URN));
+    // Her organizer writes there, too.
+    let alices = [address(ALICE)];
+    let told = edit(None, Some(&calendar(&copy)), &owner(&alices), now()).unwrap();
+    assert_eq!(told.outgoing[0].recipients, [MAIN, ALIAS].map(address));
+    let message = &told.outgoing[0].message;
+    assert_eq!(
+        addressees(message, &address(ALICE)),
+        [MAIN, ALIAS].map(address)
+    );
+    for recipient in [MAIN, ALIAS] {
+        message.check_recipient(&address(recipient)).unwrap();
+    }
+    let failed = [(address(MAIN), RequestStatus::SERVICE_UNAVAILABLE)];
+    let noted = note_delivery(&calendar(&copy), Method::Request, &failed);
+    let event = noted.main_components().next().unwrap();
+    let statuses: Vec<_> = event
+        .all("ATTENDEE")
+        .map(|it| it.param("SCHEDULE-STATUS"))
+        .collect();
+    assert_eq!(statuses, [Some("5.1"), None]);
+    let gone = edit(Some(&calendar(&copy)), None, &owner(&alices), now()).unwrap();
+    assert_eq!(gone.outgoing[0].recipients, [MAIN, ALIAS].map(address));
 }
