@@ -64,10 +64,8 @@ class Written(unittest.TestCase):
 
     def test_from_now_on_by_dateutil(self):
         def read(component):
-            # It takes no X- properties.
-            lines = component.to_ical().decode().splitlines(keepends=True)
-            text = "".join(line for line in lines if not line.startswith("X-"))
-            return dateutil.tz.tzical(io.StringIO(text)).get()
+            # It takes no X- properties, and there are none.
+            return dateutil.tz.tzical(io.StringIO(component.to_ical().decode())).get()
 
         self.held_against_python("2026-12-01T00:00:00Z", "2046-01-01T00:00:00Z", read)
 

@@ -25,18 +25,21 @@ pub struct Outgoing {
 
 /// A submitted message as it may leave the server: without what is of the sender's own copy, see `redact`.
 ///
-/// It has a VTIMEZONE for each zone that is known (RFC 5546 §3.2.2), made where the sender's copy names it only.
+/// It has a VTIMEZONE for each zone that it names (RFC 5546 §3.2.2), made where the sender's copy names it only. A zone
+/// that nobody knows is `own` in the organizer's calendar, and so it is described as that: else each guest would read the
+/// time in a zone of their own. What an attendee sends names it as the organizer does.
 ///
 /// Ask [`addressees`](fn@super::addressees) before, as it heeds SCHEDULE-AGENT.
 #[must_use]
-pub fn for_sending(message: &Message) -> Message {
+pub fn for_sending(message: &Message, own: Option<&TimeZone>) -> Message {
     let zones = Zones::of(message.calendar(), TimeZone::UTC);
     let mut message = message.clone();
     let method = message.method();
     for component in message.components_mut() {
         redact(component, method);
     }
-    complete(&mut message.root_mut().components, &zones);
+    let unknown = own.filter(|_| method.is_from_organizer());
+    complete(&mut message.root_mut().components, &zones, unknown);
     redact_calendar(message.root_mut());
     message
 }
@@ -61,7 +64,9 @@ pub(super) fn compose(
     root.push(Property::new("VERSION", "2.0"));
     root.push(Property::new("PRODID", PRODUCT));
     root.push(Property::new("METHOD", method.as_str()));
-    root.components = self_contained(&mut components, zones);
+    let own = zones.own();
+    let unknown = Some(&own).filter(|_| method.is_from_organizer());
+    root.components = self_contained(&mut components, zones, unknown);
     root.components.iter_mut().for_each(conform);
     root.components.extend(components);
     Message::read(calendar)

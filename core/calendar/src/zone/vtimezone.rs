@@ -6,6 +6,7 @@
 
 use super::{
     agree::following,
+    by_name,
     yearly::{Pattern, runs},
 };
 use crate::{
@@ -71,7 +72,9 @@ const AFTER: i64 = 400 * wall::DAY;
 pub fn vtimezone(id: &str, zone: &TimeZone, first: Timestamp, last: Timestamp) -> Component {
     let mut component = Component::new("VTIMEZONE");
     component.push(Property::text("TZID", id));
-    if let Some(name) = zone.iana_name() {
+    // Where it says no more than the TZID it is left out: some readers (dateutil) refuse properties that they do not know.
+    let is_new = |name: &&str| by_name(id).is_none_or(|known| known.iana_name() != Some(name));
+    if let Some(name) = zone.iana_name().filter(is_new) {
         component.push(Property::text("X-LIC-LOCATION", name));
     }
     let mut observances = observances(zone, first, last);

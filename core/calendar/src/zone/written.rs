@@ -8,17 +8,26 @@ use super::{
     vtimezone::vtimezone,
 };
 use crate::tree::Component;
+use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
 /// The VTIMEZONEs that components need, one for each zone that their times are in: as `zones` describe it, else made of
 /// what is known by its name. A TZID that is not written as the VTIMEZONE has it becomes so, as others may compare
-/// letter by letter. A zone that nobody knows has none.
-pub(crate) fn self_contained(components: &mut [Component], zones: &Zones) -> Vec<Component> {
+/// letter by letter. A zone that nobody knows is described as `unknown`, or has no VTIMEZONE.
+pub(crate) fn self_contained(
+    components: &mut [Component],
+    zones: &Zones,
+    unknown: Option<&TimeZone>,
+) -> Vec<Component> {
     let mut names = HashMap::new();
     let mut written: Vec<Component> = Vec::new();
     let mut described: Vec<&Component> = Vec::new();
     for (id, span) in used(&*components) {
-        let name = match zones.meaning(id) {
+        let meaning = match (zones.meaning(id), unknown) {
+            (Ok(Meaning::Unknown), Some(zone)) => Ok(Meaning::Named(zone.clone())),
+            (meaning, _) => meaning,
+        };
+        let name = match meaning {
             Ok(Meaning::Described(component, _)) => {
                 let name = name_of(component).into_owned();
                 if !described.iter().any(|it| std::ptr::eq(*it, component)) {
@@ -45,9 +54,9 @@ pub(crate) fn self_contained(components: &mut [Component], zones: &Zones) -> Vec
     written
 }
 
-/// A calendar's components with the VTIMEZONEs that its times need.
-pub(crate) fn complete(components: &mut Vec<Component>, zones: &Zones) {
-    let written = self_contained(components, zones);
+/// A calendar's components with the VTIMEZONEs that its times need, as [`self_contained`] makes them.
+pub(crate) fn complete(components: &mut Vec<Component>, zones: &Zones, unknown: Option<&TimeZone>) {
+    let written = self_contained(components, zones, unknown);
     let is_there = |zone: &Component| components.contains(zone);
     if written.iter().all(is_there) {
         return;

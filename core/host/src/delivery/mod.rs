@@ -25,6 +25,7 @@ use convoke_calendar::{
     itip::Outgoing,
     message::{Kind, Message, Provenance},
     tree::Limits,
+    zone::unknown_names,
 };
 use convoke_ischedule::{CalendarData, Recipient, RecipientResponse};
 use convoke_plugin_host::{Allowance, Plugins, StoreHandle, Verdict, origin::Origin};
@@ -306,6 +307,25 @@ impl Delivery {
             return Ok(true);
         }
         Ok(address.local_part().is_none() && self.home(address).await?.is_some())
+    }
+
+    /// The zone in which the originator reads the times of a message whose TZID nobody knows. `None` if there are none, or if
+    /// the originator cannot be looked up.
+    pub async fn zone_of_unknown(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+    ) -> Option<TimeZone> {
+        if unknown_names(message.calendar()).is_empty() {
+            return None;
+        }
+        match self.home(originator).await {
+            Ok(home) => home.map(|home| timezone_of(&home.user)),
+            Err(error) => {
+                tracing::warn!(%originator, uid = %message.uid(), "a time zone that nobody knows is sent undescribed: {error}");
+                None
+            }
+        }
     }
 
     /// Keeps the originator's own copy in step with a message it has just sent.

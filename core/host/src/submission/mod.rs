@@ -148,7 +148,8 @@ pub(crate) async fn send_out(
     originator: &CalendarAddress,
     recipients: &[Recipient],
 ) -> Vec<RecipientResponse> {
-    let message = &itip::for_sending(message);
+    let own = node.delivery.zone_of_unknown(message, originator).await;
+    let message = &itip::for_sending(message, own.as_ref());
     let data = message.calendar().write();
     let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
     for recipient in recipients {

@@ -17,8 +17,10 @@ use crate::{
 use convoke_calendar::{
     itip::{self, Outgoing},
     message::{Kind, Message, Method, Provenance},
+    zone::unknown_names,
 };
 use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
+use jiff::tz::TimeZone;
 
 /// A message that one of our own people hands in.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +85,25 @@ impl<E: Environment> Scheduler<E> {
         }
     }
 
+    /// The zone in which the originator reads the times of a message whose TZID nobody knows. `None` if there are none, or
+    /// if the originator cannot be looked up.
+    async fn zone_of_unknown(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+    ) -> Option<TimeZone> {
+        if unknown_names(message.calendar()).is_empty() {
+            return None;
+        }
+        match self.environment.stores().find(originator).await {
+            Ok(home) => home.map(|home| Person::of(home.user()).owner().timezone),
+            Err(error) => {
+                tracing::warn!(event = "unknown-time-zone", %originator, uid = %message.uid(), "it is sent undescribed: {error}");
+                None
+            }
+        }
+    }
+
     /// Sends a message whose originator's copy knows it already.
     async fn send(
         &self,
@@ -91,7 +112,8 @@ impl<E: Environment> Scheduler<E> {
         recipients: &[CalendarAddress],
         answers: &impl Answers,
     ) -> Vec<Outcome> {
-        let message = &itip::for_sending(message);
+        let own = self.zone_of_unknown(message, originator).await;
+        let message = &itip::for_sending(message, own.as_ref());
         let data = message.calendar().write();
         let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
         for recipient in recipients {

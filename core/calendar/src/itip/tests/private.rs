@@ -118,7 +118,7 @@ fn a_message_that_is_handed_in_takes_nothing_private_along() {
         let full = whole(&with_instance(&format!("{shared}{private}"), NOTED));
         let message = Message::read(calendar(&format!("METHOD:{method}\n{full}"))).unwrap();
         let expected = format!("METHOD:{method}\n{}", with_instance(&shared, ""));
-        assert_same(for_sending(&message).calendar(), &calendar(&expected));
+        assert_same(for_sending(&message, None).calendar(), &calendar(&expected));
         // The sender's own copy keeps what it had.
         let existing = calendar(&with_instance(&format!("{SHARED}{PRIVATE}"), NOTED));
         if let Change::Store(stored) =
@@ -128,6 +128,20 @@ fn a_message_that_is_handed_in_takes_nothing_private_along() {
             assert!(stored.contains("PRIVATE-COMMENT") && stored.contains("BEGIN:X-NOTES"));
         }
     }
+}
+
+#[test]
+fn a_private_component_beside_a_meeting_keeps_nobody_from_being_told() {
+    let stored = calendar(&format!(
+        "BEGIN:X-NOTE\nUID:2\nEND:X-NOTE\n{}",
+        meeting(SHARED, "")
+    ));
+    let edited = edit(None, Some(&stored), &owner(&[address(ALICE)]), now()).unwrap();
+    assert_eq!(edited.outgoing.len(), 1);
+    let Change::Store(kept) = edited.store else {
+        panic!("nothing is stored")
+    };
+    assert!(kept.root().components.iter().any(|it| it.is("X-NOTE")));
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn an_attendee_tells_nothing_private_either() {
     let message = Message::read(calendar(&format!("METHOD:COUNTER\n{counter}"))).unwrap();
     let expected = meeting(SHARED, "").replace("    TRANSP:TRANSPARENT\n", "");
     assert_same(
-        for_sending(&message).calendar(),
+        for_sending(&message, None).calendar(),
         &calendar(&format!("METHOD:COUNTER\n{expected}")),
     );
 }

@@ -145,7 +145,7 @@ fn what_is_of_one_copy_does_not_leave_it() {
     let (clean, _alarm) = clean.split_once("BEGIN:VALARM").unwrap();
     let clean = format!("{clean}END:VEVENT");
     let expected = calendar(&format!("METHOD:REQUEST\n{clean}"));
-    assert_same(for_sending(&message).calendar(), &expected);
+    assert_same(for_sending(&message, None).calendar(), &expected);
 }
 
 #[test]

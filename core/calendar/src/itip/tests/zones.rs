@@ -1,8 +1,10 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
 use super::{Change, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{PartStat, Receiving, edit, for_sending, receive, reply, sent};
+use crate::itip::{Owner, PartStat, Receiving, edit, for_sending, receive, reply, sent};
 use crate::message::{Message, Provenance};
+use crate::time::When;
+use crate::zone::{Zones, by_name};
 
 /// One and a half hours ahead of UTC, in summer two and a half: a zone that nobody knows by its name.
 const ODD: &str = "
@@ -153,7 +155,6 @@ const WINTER: &str = "
 const SINCE_1970: &str = "
     BEGIN:VTIMEZONE
     TZID:Europe/Berlin
-    X-LIC-LOCATION:Europe/Berlin
     BEGIN:DAYLIGHT
     TZNAME:CEST
     DTSTART:19700329T020000
@@ -357,7 +358,7 @@ fn a_message_goes_out_with_the_zones_that_it_names() {
         let text = format!("METHOD:REQUEST\n{}", series(zone));
         Message::read(calendar(&text)).unwrap()
     };
-    let sent = for_sending(&request("Europe/Berlin"));
+    let sent = for_sending(&request("Europe/Berlin"), None);
     assert_same(
         sent.calendar(),
         &calendar(&format!(
@@ -376,15 +377,15 @@ fn a_message_goes_out_with_the_zones_that_it_names() {
         ("UTC", 1),
         ("\"GMT+5:30\"", 1),
     ] {
-        let sent = for_sending(&request(zone));
+        let sent = for_sending(&request(zone), None);
         let zones: Vec<_> = sent.calendar().zones().collect();
         let name = zone.trim_matches('"');
         assert_eq!(zones.len(), 1, "{zone}");
         assert_eq!(zones[0].get("TZID").unwrap().to_text(), name);
         assert_eq!(zones[0].components.len(), rules, "{zone}");
     }
-    // Nobody knows it.
-    let sent = for_sending(&request("Harbour"));
+    // Nobody knows it, nor whose it is.
+    let sent = for_sending(&request("Harbour"), None);
     assert_eq!(sent.calendar().zones().count(), 0);
     // What is described stays, and times name it letter by letter.
     let odd = Message::read(calendar(&format!(
@@ -393,13 +394,13 @@ fn a_message_goes_out_with_the_zones_that_it_names() {
     )))
     .unwrap();
     assert_same(
-        for_sending(&odd).calendar(),
+        for_sending(&odd, None).calendar(),
         &calendar(&format!("METHOD:REQUEST\n{ODD}\n{}", series("Odd"))),
     );
     // A description without rules is none.
     let empty = "BEGIN:VTIMEZONE\nTZID:Europe/Berlin\nEND:VTIMEZONE";
     let text = format!("METHOD:REQUEST\n{empty}\n{}", series("Europe/Berlin"));
-    let sent = for_sending(&Message::read(calendar(&text)).unwrap());
+    let sent = for_sending(&Message::read(calendar(&text)).unwrap(), None);
     let zones: Vec<_> = sent.calendar().zones().collect();
     assert_eq!((zones.len(), zones[0].components.len()), (1, 2));
 }
@@ -452,6 +453,49 @@ fn every_message_that_is_made_here_describes_its_zones() {
         .to(&series("Europe/Berlin"))
         .received();
     assert_eq!(received.outgoing[0].message.calendar().zones().count(), 1);
+}
+
+/// A zone that nobody knows is the organizer's own, and so it is for the guests.
+#[test]
+fn a_zone_that_nobody_knows_is_described_as_the_organizers() {
+    let kolkata = by_name("Asia/Kolkata").unwrap();
+    let new_york = by_name("America/New_York").unwrap();
+    let described = |message: &Message| {
+        let zones = message.calendar().zones();
+        let names: Vec<_> = zones.map(|it| it.get("TZID").unwrap().to_text()).collect();
+        let start = message.calendar().main_components().next().unwrap();
+        let start = When::of(start.get("DTSTART").unwrap()).unwrap();
+        let read = Zones::of(message.calendar(), new_york.clone());
+        (names, start.instant(&read).unwrap().to_string())
+    };
+    let expected = (
+        vec!["Harbour, 2".to_owned()],
+        "2027-03-22T04:30:00Z".to_owned(),
+    );
+    let addresses = [address("a@example.com")];
+    let organizer = Owner {
+        timezone: kolkata.clone(),
+        ..owner(&addresses)
+    };
+    let stored = calendar(&series("\"Harbour, 2\""));
+    for (before, after) in [(None, Some(&stored)), (Some(&stored), None)] {
+        let edited = edit(before, after, &organizer, now()).unwrap();
+        assert_eq!(described(&edited.outgoing[0].message), expected);
+    }
+    for method in ["REQUEST", "CANCEL"] {
+        let text = format!("METHOD:{method}\n{}", series("\"Harbour, 2\""));
+        let message = Message::read(calendar(&text)).unwrap();
+        let sent = for_sending(&message, Some(&kolkata));
+        assert_eq!(described(&sent), expected);
+    }
+    // A guest names the instance as the organizer does, who alone knows the zone.
+    let addresses = [address("b@example.com")];
+    let guest = Owner {
+        timezone: new_york.clone(),
+        ..owner(&addresses)
+    };
+    let answers = reply(&stored, &guest, PartStat::Accepted, now()).unwrap();
+    assert_eq!(answers[0].message.calendar().zones().count(), 0);
 }
 
 #[test]

@@ -55,6 +55,20 @@ fn every_zone_of_iana_is_told_as_it_is() {
     assert!(count > 400, "{count}");
 }
 
+/// Readers that know no other properties than those of RFC 5545 refuse a VTIMEZONE that has one.
+#[test]
+fn the_name_of_a_zone_is_said_once() {
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let at = "2027-01-04T10:00:00Z".parse().unwrap();
+    let location = |id: &str| {
+        let zone = vtimezone(id, &berlin, at, at);
+        zone.value("X-LIC-LOCATION").map(str::to_owned)
+    };
+    assert_eq!(location("Europe/Berlin"), None);
+    assert_eq!(location("W. Europe Standard Time"), None);
+    assert_eq!(location("Office").as_deref(), Some("Europe/Berlin"));
+}
+
 #[test]
 fn a_rule_that_holds_is_told_since_1970() {
     let new_york = TimeZone::get("America/New_York").unwrap();
