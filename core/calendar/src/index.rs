@@ -189,6 +189,29 @@ mod tests {
         );
     }
 
+    /// It is carried, and neither the object nor a part of it.
+    #[test]
+    fn a_private_component_beside_an_object_does_not_count() {
+        for private in [
+            "BEGIN:X-NOTE\nSUMMARY:a\nEND:X-NOTE\n",
+            "BEGIN:X-NOTE\nUID:2\nDTSTART:never\nEND:X-NOTE\n",
+            "BEGIN:VLATER\nUID:2\nEND:VLATER\n",
+        ] {
+            let text = format!(
+                "BEGIN:VCALENDAR\n{private}BEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nDURATION:PT1H\n\
+                 END:VEVENT\nEND:VCALENDAR\n"
+            );
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            let index = index(&calendar, None, TimeRange::ALL, &Limits::default()).unwrap();
+            let found = (
+                index.component.as_str(),
+                index.uid.as_str(),
+                index.spans.len(),
+            );
+            assert_eq!(found, ("VEVENT", "1", 1), "{text}");
+        }
+    }
+
     #[test]
     fn availability_is_always_handed_back() {
         let text =

@@ -222,7 +222,7 @@ impl<'c> Zones<'c> {
     fn is_nameless(&self) -> bool {
         *self.is_nameless.get_or_init(|| {
             let components = self.calendars.iter();
-            let components = components.flat_map(|calendar| calendar.main_components());
+            let components = components.flat_map(|calendar| &calendar.root().components);
             let used = used(components);
             used.keys().all(|id| self.descriptions.get(id).is_none())
         })
@@ -243,7 +243,7 @@ impl<'c> Zones<'c> {
 /// ```
 pub fn unknown_names(calendar: &Calendar) -> BTreeSet<String> {
     let zones = Zones::of(calendar, TimeZone::UTC);
-    let used = used(calendar.main_components());
+    let used = used(&calendar.root().components);
     let unknown = used
         .keys()
         .filter(|id| matches!(zones.meaning(id), Ok(Meaning::Unknown)));

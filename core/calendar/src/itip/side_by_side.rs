@@ -123,7 +123,7 @@ pub(super) fn anchored<'m>(message: &'m Message, stored: &Object) -> Cow<'m, Mes
 /// Takes over the zones that an object uses and does not describe yet. One that got another name gets its own back
 /// where nothing else has it any more.
 pub(super) fn adopt(calendar: &mut Calendar, zones: &Zones) {
-    let names: Vec<String> = used(calendar.main_components())
+    let names: Vec<String> = used(&calendar.root().components)
         .into_keys()
         .map(str::to_owned)
         .collect();
@@ -175,7 +175,7 @@ pub(super) fn drop_unused(after: &mut Calendar, before: &Calendar) {
     }
     let needed = |calendar: &Calendar| -> HashSet<String> {
         let zones = Zones::of(calendar, TimeZone::UTC);
-        let used = used(calendar.main_components());
+        let used = used(&calendar.root().components);
         let needed = used.keys().filter_map(|id| zones.description(id));
         needed.map(|zone| key(&name_of(zone))).collect()
     };

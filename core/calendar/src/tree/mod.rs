@@ -429,14 +429,33 @@ impl Calendar {
         &mut self.root
     }
 
-    /// The UID of the object: of the first component that is no VTIMEZONE.
+    /// The UID of the object: of the first of its [`main_components`](Self::main_components).
     pub fn uid(&self) -> Option<Uid> {
         self.main_components().next()?.uid()
     }
 
-    /// The components that are not VTIMEZONE.
+    /// The components that are an object, or parts of one: those that iCalendar knows (VEVENT, VTODO, …), and where there
+    /// are none those that have a UID. What else stands beside them (`X-…`, VTIMEZONE) is carried, and is no part of it.
+    ///
+    /// ```
+    /// use convoke_calendar::tree::{Calendar, Limits};
+    ///
+    /// let octets = b"BEGIN:VCALENDAR\nBEGIN:X-NOTE\nUID:2\nEND:X-NOTE\nBEGIN:VEVENT\nUID:1\nEND:VEVENT\nEND:VCALENDAR\n";
+    /// let calendar = Calendar::parse(octets, &Limits::default())?;
+    /// assert!(calendar.main_components().all(|it| it.is("VEVENT")));
+    /// assert_eq!(calendar.uid().unwrap().as_str(), "1");
+    /// # Ok::<(), convoke_calendar::tree::ParseError>(())
+    /// ```
     pub fn main_components(&self) -> impl Iterator<Item = &Component> {
-        self.root.components.iter().filter(|it| !it.is("VTIMEZONE"))
+        let components = &self.root.components;
+        let has_known = components.iter().any(split::is_known);
+        components.iter().filter(move |it| {
+            if has_known {
+                split::is_known(it)
+            } else {
+                split::is_object(it)
+            }
+        })
     }
 
     /// The VTIMEZONE components.

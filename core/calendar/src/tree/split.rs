@@ -143,9 +143,14 @@ impl<T> Groups<T> {
     }
 }
 
-fn is_object(component: &Component) -> bool {
-    !component.is("VTIMEZONE")
-        && (component.get("UID").is_some() || OBJECTS.iter().any(|name| component.is(name)))
+/// Whether a component may be an object of its own, or a part of one.
+pub(super) fn is_object(component: &Component) -> bool {
+    is_known(component) || (!component.is("VTIMEZONE") && component.get("UID").is_some())
+}
+
+/// Whether iCalendar knows it as an object.
+pub(super) fn is_known(component: &Component) -> bool {
+    OBJECTS.iter().any(|name| component.is(name))
 }
 
 /// The VTIMEZONEs of a VCALENDAR by their places among its components.

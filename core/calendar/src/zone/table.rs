@@ -106,7 +106,7 @@ pub(crate) fn named(zone: &Component, name: &str) -> Component {
 /// TZIDs that match nothing and so mean the only VTIMEZONE, with its name.
 pub(crate) fn pins(calendar: &Calendar) -> HashMap<String, String> {
     let zones = Zones::of(calendar, TimeZone::UTC);
-    let used = used(calendar.main_components());
+    let used = used(&calendar.root().components);
     let pins = used.into_keys().filter_map(|id| {
         let name = name_of(zones.description(id)?);
         (key(&name) != key(id)).then(|| (id.to_owned(), name.into_owned()))
@@ -169,7 +169,7 @@ fn taken_apart<'c>(
         .map(|(at, it)| (std::ptr::from_ref(it.component), at))
         .collect();
     let mut others = Vec::new();
-    for (id, span) in used(calendar.main_components()) {
+    for (id, span) in used(&calendar.root().components) {
         let place = zones.description(id).map(std::ptr::from_ref);
         match place.and_then(|it| places.get(&it)) {
             Some(at) => {
@@ -431,6 +431,6 @@ impl Entry {
 /// Names of VTIMEZONEs and TZIDs of a calendar: none is given to another.
 fn reserved(calendar: &Calendar) -> HashSet<String> {
     let described = calendar.zones().map(|zone| key(&name_of(zone)));
-    let used = used(calendar.main_components());
+    let used = used(&calendar.root().components);
     described.chain(used.into_keys().map(key)).collect()
 }
