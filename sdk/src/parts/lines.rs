@@ -92,19 +92,18 @@ pub(super) fn name_and_value(line: &[u8]) -> (&[u8], &[u8]) {
     (&line[..name], value)
 }
 
-/// RFC 5545 §3.3.11
+/// RFC 5545 §3.3.11. A backslash before anything that needs none stands for itself.
 pub(super) fn unescaped(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
-    let mut octets = value.iter();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'\\' => match octets.next() {
-                Some(b'n' | b'N') => text.push(b'\n'),
-                Some(other) => text.push(*other),
-                None => text.push(b'\\'),
-            },
-            other => text.push(*other),
-        }
+    let mut rest = value;
+    while let [octet, after @ ..] = rest {
+        let (read, left) = match (octet, after) {
+            (b'\\', [b'n' | b'N', left @ ..]) => (b'\n', left),
+            (b'\\', [escaped @ (b'\\' | b';' | b','), left @ ..]) => (*escaped, left),
+            _ => (*octet, after),
+        };
+        text.push(read);
+        rest = left;
     }
     text
 }

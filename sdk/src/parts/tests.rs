@@ -27,6 +27,21 @@ fn each_object_is_a_calendar_with_its_zones() {
 }
 
 #[test]
+fn a_backslash_that_escapes_nothing_stands_for_itself() {
+    let file = calendar(
+        &["a\\b", "a\\\\b", "ab", "a\\;b", "a\\nb\\"]
+            .map(|uid| event(uid))
+            .each_ref()
+            .map(String::as_str),
+    );
+    let parts = Parts::of(file.as_bytes()).unwrap();
+    assert_eq!(
+        parts.keys().collect::<Vec<_>>(),
+        ["a\\b", "ab", "a;b", "a\nb\\"]
+    );
+}
+
+#[test]
 fn the_rest_of_the_file_stays_as_it_is() {
     let file = calendar(&[ZONE, ANNA, BO, NOBODY, ANNA_MOVED]);
     let parts = Parts::of(file.as_bytes()).unwrap();

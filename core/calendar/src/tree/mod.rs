@@ -146,11 +146,9 @@ impl Component {
 
     /// The UID to tell objects apart by, be it one or not; `None` if there is none, or an empty one.
     pub(crate) fn uid_text(&self) -> Option<Cow<'_, str>> {
-        let property = self.get("UID")?;
-        let uid = if property.value.contains('\\') {
-            property.to_text().trim().to_owned().into()
-        } else {
-            Cow::from(property.value.trim())
+        let uid = match unescaped(&self.get("UID")?.value) {
+            Cow::Borrowed(uid) => Cow::Borrowed(uid.trim()),
+            Cow::Owned(uid) => Cow::Owned(uid.trim().to_owned()),
         };
         Some(uid).filter(|uid| !uid.is_empty())
     }
@@ -293,22 +291,33 @@ impl Property {
         self.name.len() + self.value.len() + self.params.iter().map(param).sum::<usize>()
     }
 
-    /// The value as text (RFC 5545 §3.3.11), without escapes.
+    /// The value as text (RFC 5545 §3.3.11), without escapes. A backslash before anything that needs none stands for
+    /// itself: `a\b` is not `ab`.
     pub fn to_text(&self) -> String {
-        let mut text = String::with_capacity(self.value.len());
-        let mut letters = self.value.chars();
-        while let Some(letter) = letters.next() {
-            match letter {
-                '\\' => match letters.next() {
-                    Some('n' | 'N') => text.push('\n'),
-                    Some(other) => text.push(other),
-                    None => text.push('\\'),
-                },
-                other => text.push(other),
-            }
-        }
-        text
+        unescaped(&self.value).into_owned()
     }
+}
+
+/// A TEXT without its escapes: the one place that reads them.
+pub(crate) fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains('\\') {
+        return Cow::Borrowed(value);
+    }
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut letters = after.chars();
+        let (letter, is_escape) = match letters.next() {
+            Some('n' | 'N') => ('\n', true),
+            Some(letter @ ('\\' | ';' | ',')) => (letter, true),
+            _ => ('\\', false),
+        };
+        text.push(letter);
+        rest = if is_escape { letters.as_str() } else { after };
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
 }
 
 /// Bounds on what is read, and on the work that it may cause.

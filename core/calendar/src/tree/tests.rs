@@ -350,6 +350,23 @@ fn a_mark_before_a_calendar_begins_it_also_where_the_last_one_has_no_end() {
     assert!(Calendar::parse(stream.as_bytes(), &Limits::default()).is_err());
 }
 
+#[test]
+fn a_backslash_that_escapes_nothing_stands_for_itself() {
+    for (value, text) in [
+        ("a\\b", "a\\b"),
+        ("a\\\\b", "a\\b"),
+        ("\\:\\\"", "\\:\\\""),
+        ("\\\\n", "\\n"),
+        ("\\n\\N\\;\\,", "\n\n;,"),
+        ("a\\", "a\\"),
+        ("\\\\\\é", "\\\\é"),
+        ("\\", "\\"),
+    ] {
+        assert_eq!(Property::new("UID", value).to_text(), text, "{value}");
+        assert_eq!(Property::text("UID", text).to_text(), text);
+    }
+}
+
 fn some_component() -> impl Strategy<Value = Component> {
     let param = (
         "[A-Za-z-]{1,8}",

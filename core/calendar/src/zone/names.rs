@@ -1,26 +1,27 @@
 //! Names of zones. TZID is a text (RFC 5545 §3.8.3.1): `TZID:Office\, north` and `DTSTART;TZID="Office, north":…` are one
 //! zone. Blanks around a name and its case do not count where nothing has that very name.
 
-use crate::tree::{Component, Property};
+use crate::tree::{Component, unescaped};
 use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
 
 /// What a VTIMEZONE is called, without escapes and blanks around.
 pub(crate) fn name_of(component: &Component) -> Cow<'_, str> {
-    match component.get("TZID") {
-        None => Cow::Borrowed(""),
-        Some(id) if !id.value.contains('\\') => Cow::Borrowed(id.value.trim()),
-        Some(id) => Cow::Owned(id.to_text().trim().to_owned()),
+    match unescaped(component.value("TZID").unwrap_or_default()) {
+        Cow::Borrowed(id) => Cow::Borrowed(id.trim()),
+        Cow::Owned(id) => Cow::Owned(id.trim().to_owned()),
     }
 }
 
 /// Two names of one key are taken for one: some programs put quotes into the value, or escapes into the parameter.
 pub(crate) fn key(id: &str) -> String {
-    let id = if id.contains('\\') {
-        Cow::Owned(Property::new("TZID", id).to_text())
+    let id = unescaped(id);
+    let id = id.trim().trim_matches('"').trim().to_lowercase();
+    // `\:` is no escape, but some programs write it.
+    if id.contains('\\') {
+        id.replace('\\', "")
     } else {
-        Cow::Borrowed(id)
-    };
-    id.trim().trim_matches('"').trim().to_lowercase()
+        id
+    }
 }
 
 /// VTIMEZONEs, or where they stand, by their names.
@@ -87,6 +88,7 @@ impl<'c, T: Copy> Descriptions<'c, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Property;
 
     #[test]
     fn a_name_is_a_text_and_a_parameter() {
@@ -97,6 +99,8 @@ mod tests {
             ("a\\;b", "a;b"),
             ("a\\\\b", "a\\b"),
             ("a\\nb", "a\nb"),
+            ("a\\b", "a\\b"),
+            ("(UTC+1\\:00) Here", "(UTC+1:00) Here"),
             (" Office", "Office"),
             ("Office", " office "),
             ("\"Office\"", "OFFICE"),
