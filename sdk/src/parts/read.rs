@@ -317,6 +317,15 @@ impl<'a> Reader<'a> {
             .calendar
             .is_some()
             .then_some(self.parts.calendars.len());
+        // What belongs to no object is told once, however much of it there is.
+        if uid.is_none()
+            && let Some(last) = self.parts.broken.last_mut()
+            && (last.uid.as_ref(), last.problem, last.calendar) == (None, problem, calendar)
+            && let (Some(before), Some(place)) = (&mut last.place, &place)
+        {
+            before.end = place.end;
+            return;
+        }
         self.parts.broken.push(Broken {
             line,
             uid,

@@ -215,6 +215,18 @@ fn what_is_broken_stays_as_it_is() {
 }
 
 #[test]
+fn what_belongs_to_no_object_is_told_once() {
+    for more in [
+        "END:VEVENT\r\n",
+        "BEGIN:VEVENT\r\n",
+        "SUMMARY:s\r\nEND:X\r\n",
+    ] {
+        let (keys, broken) = read(&calendar(&[&event("a"), &more.repeat(1000), &event("b")]));
+        assert_eq!((keys.len(), broken.len()), (2, 1), "{more}");
+    }
+}
+
+#[test]
 fn deep_nesting_takes_no_longer_than_its_length() {
     let file = calendar(&[
         &event("a"),

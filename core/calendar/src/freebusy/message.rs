@@ -22,7 +22,10 @@ pub fn answer(
 ) -> Calendar {
     let asked = request.calendar().main_components().next();
     let mut component = Component::new("VFREEBUSY");
-    component.push(Property::new("UID", escaped(request.uid())));
+    // As it came, for whoever compares it letter by letter.
+    let uid = asked.and_then(|asked| asked.value("UID"));
+    let uid = uid.map_or_else(|| escaped(request.uid()), str::to_owned);
+    component.push(Property::new("UID", uid));
     component.push(Property::new("DTSTAMP", basic(now)));
     if let Some(range) = request.range() {
         component.push(Property::new("DTSTART", basic(range.start())));
