@@ -8,7 +8,7 @@ use crate::{
     itip::InstanceKey,
     message::utc,
     tree::{self, Calendar, Component},
-    zone::{ZoneTable, Zones},
+    zone::{ZoneTable, Zones, used},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::{BTreeSet, HashMap};
@@ -31,6 +31,57 @@ pub struct Gathered {
     pub calendar: Calendar,
     /// Which components contradict a later one that was taken, counted through all the parts.
     pub contradictions: Vec<usize>,
+    /// Which components say something else than a newer version of them, and which one that is.
+    pub superseded: Vec<(usize, usize)>,
+}
+
+impl From<Calendar> for Part {
+    fn from(mut calendar: Calendar) -> Self {
+        let zone_names = used(&calendar.root().components).into_keys();
+        let zone_names = zone_names.map(str::to_owned).collect();
+        let components = std::mem::take(&mut calendar.root_mut().components);
+        let (components, others) = components.into_iter().partition(tree::is_object);
+        calendar.root_mut().components = others;
+        Self {
+            frame: calendar.root().clone(),
+            zone_names,
+            components,
+        }
+    }
+}
+
+/// Whether a calendar holds nothing of an object but changed instances, so that the series must be somewhere else.
+pub fn is_of_instances(calendar: &Calendar) -> bool {
+    let mut components = calendar.main_components().peekable();
+    components.peek().is_some() && components.all(|it| it.get("RECURRENCE-ID").is_some())
+}
+
+/// Puts changed instances into the object that they are of: each in the place of that instance, whichever is newer.
+///
+/// ```
+/// use convoke_calendar::{gather::{is_of_instances, put_into}, tree::{Calendar, Limits}};
+///
+/// let read = |lines: &str| {
+///     let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n");
+///     Calendar::parse(text.as_bytes(), &Limits::default())
+/// };
+/// let series = read("DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY")?;
+/// let moved = read("RECURRENCE-ID:20270105T100000Z\nDTSTART:20270105T120000Z")?;
+/// assert!(is_of_instances(&moved) && !is_of_instances(&series));
+/// assert_eq!(put_into(series, moved).main_components().count(), 2);
+/// # Ok::<(), convoke_calendar::tree::ParseError>(())
+/// ```
+pub fn put_into(object: Calendar, instances: Calendar) -> Calendar {
+    let mut instances = Part::from(instances);
+    instances.frame.components.retain(|it| it.is("VTIMEZONE"));
+    gathered(vec![object.into(), instances], Counts::Later).calendar
+}
+
+/// Which of two versions of a component counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Newer,
+    Later,
 }
 
 /// Puts the parts of one object together, in the order of the input.
@@ -60,6 +111,10 @@ pub struct Gathered {
 /// assert_eq!(gathered.contradictions, [0]);
 /// ```
 pub fn gather(parts: Vec<Part>) -> Gathered {
+    gathered(parts, Counts::Newer)
+}
+
+fn gathered(parts: Vec<Part>, counts: Counts) -> Gathered {
     let mut calendar = Calendar::new();
     let mut main: Vec<(usize, Component)> = Vec::new();
     let mut zones = ZoneTable::new();
@@ -87,22 +142,29 @@ pub fn gather(parts: Vec<Part>) -> Gathered {
         main.extend((count..).zip(others));
         count += of_object;
     }
-    let contradictions = settle(&calendar, &mut main);
+    let (contradictions, superseded) = settle(&calendar, &mut main, counts);
     let components = main.into_iter().map(|(_, component)| component);
     calendar.root_mut().components.extend(components);
     Gathered {
         calendar,
         contradictions,
+        superseded,
     }
 }
 
-/// Leaves one version of each component; which of those that are dropped contradict the one that stays.
-fn settle(calendar: &Calendar, components: &mut Vec<(usize, Component)>) -> Vec<usize> {
+/// Leaves one version of each component; which of those that are dropped contradict the one that stays, and which are older
+/// and say something else.
+fn settle(
+    calendar: &Calendar,
+    components: &mut Vec<(usize, Component)>,
+    counts: Counts,
+) -> (Vec<usize>, Vec<(usize, usize)>) {
     let zones = Zones::of(calendar, TimeZone::UTC);
     let mut stays: HashMap<_, usize> = HashMap::new();
     let mut is_dropped = vec![false; components.len()];
     let mut contradictions = Vec::new();
-    for (at, (_, component)) in components.iter().enumerate() {
+    let mut superseded = Vec::new();
+    for (at, (number, component)) in components.iter().enumerate() {
         if component.uid_text().is_none() {
             continue;
         }
@@ -117,21 +179,26 @@ fn settle(calendar: &Calendar, components: &mut Vec<(usize, Component)>) -> Vec<
         let Some(before) = stays.insert(key.clone(), at) else {
             continue;
         };
-        let (number, old) = &components[before];
+        let (before_number, old) = &components[before];
         let [was, is] = [old, component].map(revision);
-        if was > is {
+        let says_else = content(old) != content(component);
+        let (dropped, taken) = if was > is && counts == Counts::Newer {
             stays.insert(key, before);
             is_dropped[at] = true;
+            (*number, *before_number)
         } else {
             is_dropped[before] = true;
-            if was == is && content(old) != content(component) {
-                contradictions.push(*number);
-            }
+            (*before_number, *number)
+        };
+        match (says_else, was == is) {
+            (false, _) => {}
+            (true, true) => contradictions.push(dropped),
+            (true, false) => superseded.push((dropped, taken)),
         }
     }
     let mut dropped = is_dropped.into_iter();
     components.retain(|_| !dropped.next().unwrap_or_default());
-    contradictions
+    (contradictions, superseded)
 }
 
 fn revision(component: &Component) -> (u64, Option<Timestamp>) {
@@ -216,6 +283,74 @@ mod tests {
         let mut starts: Vec<_> = starts.collect();
         starts.sort();
         assert_eq!(starts, ["2027-01-04T09:00:00Z", "2027-01-04T15:00:00Z"]);
+    }
+
+    fn calendar(lines: &str) -> Calendar {
+        let text = format!(
+            "BEGIN:VCALENDAR\n{}\nEND:VCALENDAR\n",
+            lines.replace('|', "\n")
+        );
+        Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn an_older_version_that_says_something_else_is_told() {
+        let event =
+            |lines: &str| calendar(&format!("BEGIN:VEVENT|UID:1|{lines}|END:VEVENT")).into();
+        let instance = "RECURRENCE-ID:20270105T100000Z|SEQUENCE:";
+        for (one, other, superseded) in [
+            ("1|SUMMARY:a", "2|SUMMARY:b", vec![(0, 1)]),
+            ("2|SUMMARY:a", "1|SUMMARY:b", vec![(1, 0)]),
+            ("1|SUMMARY:a", "1|SUMMARY:a", vec![]),
+            ("1|SUMMARY:a", "1|SUMMARY:b", vec![]),
+        ] {
+            let gathered = gather(
+                [one, other]
+                    .map(|it| event(&format!("{instance}{it}")))
+                    .into(),
+            );
+            assert_eq!(gathered.superseded, superseded, "{one} {other}");
+        }
+    }
+
+    /// An instance that is put into a series takes the place of that instance only.
+    #[test]
+    fn instances_are_put_into_the_object_that_they_are_of() {
+        let zone = |offset: &str| {
+            format!(
+                "BEGIN:VTIMEZONE|TZID:Mine|BEGIN:STANDARD|DTSTART:19700101T000000|TZOFFSETFROM:{offset}|TZOFFSETTO:{offset}|\
+                 END:STANDARD|END:VTIMEZONE"
+            )
+        };
+        let object = calendar(&format!(
+            "X-A:1|{}|BEGIN:X-NOTE|END:X-NOTE|BEGIN:VEVENT|UID:1|DTSTART;TZID=Mine:20270104T100000|RRULE:FREQ=DAILY|END:VEVENT|\
+             BEGIN:VEVENT|UID:1|RECURRENCE-ID;TZID=Mine:20270105T100000|SEQUENCE:9|SUMMARY:old|END:VEVENT|\
+             BEGIN:VEVENT|UID:1|RECURRENCE-ID;TZID=Mine:20270106T100000|SUMMARY:other|END:VEVENT",
+            zone("+0100")
+        ));
+        let instance = calendar(&format!(
+            "{}|BEGIN:VEVENT|UID:1|RECURRENCE-ID:20270105T090000Z|DTSTART;TZID=Mine:20270105T100000|SUMMARY:new|END:VEVENT",
+            zone("-0500")
+        ));
+        assert!(is_of_instances(&instance) && !is_of_instances(&object));
+        let put = put_into(object, instance);
+        let summaries = put.main_components().map(|it| it.value("SUMMARY"));
+        assert_eq!(
+            summaries.collect::<Vec<_>>(),
+            [None, Some("other"), Some("new")]
+        );
+        let new = put.main_components().last().unwrap();
+        let start = crate::time::When::of(new.get("DTSTART").unwrap()).unwrap();
+        let zones = Zones::of(&put, TimeZone::UTC);
+        assert_eq!(
+            start.instant(&zones).unwrap().to_string(),
+            "2027-01-05T15:00:00Z"
+        );
+        assert_eq!(
+            (put.root().value("X-A"), put.zones().count()),
+            (Some("1"), 2)
+        );
+        assert!(!is_of_instances(&calendar("BEGIN:X-NOTE|END:X-NOTE")));
     }
 
     #[test]

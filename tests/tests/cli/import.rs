@@ -207,6 +207,83 @@ fn what_belongs_to_one_uid_comes_together() {
     check();
 }
 
+/// A changed instance alone is no new version of the series that is there.
+#[test]
+fn an_instance_alone_is_put_into_its_series() {
+    let desk = Desk::with_users(&["anna@example.org"]);
+    let series = event(
+        "series",
+        "DTSTART:20270104T100000Z\nRRULE:FREQ=DAILY\nSUMMARY:series\n",
+    );
+    let instance = |summary: &str| {
+        let lines = format!(
+            "RECURRENCE-ID:20270105T100000Z\nDTSTART:20270105T120000Z\nSUMMARY:{summary}\n"
+        );
+        event("series", &lines)
+    };
+    // There may be no series, as for a guest of one instance only.
+    for (text, says, kept) in [
+        (instance("alone"), false, vec!["alone"]),
+        (series, false, vec!["series"]),
+        (instance("moved"), true, vec!["series", "moved"]),
+        (instance("again"), true, vec!["series", "again"]),
+    ] {
+        let said = desk.pipe(&IMPORT, &text);
+        assert_eq!(said.status, 0, "{}", said.err);
+        let note =
+            "-: line 4: series: only changed instances; they are put into the object that is there";
+        assert_eq!(said.err.contains(note), says, "{}", said.err);
+        let stored = desk.run(&EXPORT).out;
+        let summaries = stored
+            .lines()
+            .filter_map(|line| line.strip_prefix("SUMMARY:"));
+        assert_eq!(summaries.collect::<Vec<_>>(), kept);
+    }
+    let todo = instance("todo").replace("VEVENT", "VTODO");
+    let said = desk.pipe(&IMPORT, &todo);
+    assert_eq!(said.status, 1);
+    assert!(
+        said.err.contains("no series of such instances"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn what_can_be_read_in_two_ways_is_told() {
+    let desk = Desk::with_users(&["anna@example.org"]);
+    let parts = |text: String| {
+        let (from, to) = (
+            text.find("BEGIN:VEVENT").unwrap(),
+            text.find("END:VCALENDAR").unwrap(),
+        );
+        text[from..to].to_owned()
+    };
+    let one = event(
+        "one",
+        "DTSTART:20270104T100000Z\nDTSTART:20270105T100000Z\n",
+    );
+    let instance = |sequence: u8| {
+        let lines = format!(
+            "DTSTART:20270104T1{sequence}0000Z\nRECURRENCE-ID:20270104T100000Z\nSEQUENCE:{sequence}\n"
+        );
+        parts(event("one", &lines))
+    };
+    let todo = parts(event("one", "SUMMARY:todo\n")).replace("VEVENT", "VTODO");
+    let more = [instance(1), instance(2), todo].concat();
+    let text = one.replace("END:VCALENDAR", &format!("{more}END:VCALENDAR"));
+    let said = desk.pipe(&IMPORT, &text);
+    assert_eq!(said.status, 0, "{}", said.err);
+    for note in [
+        "DTSTART is there twice; the first one counts",
+        "it is there in a newer version, at line ",
+        "VEVENT and VTODO of one UID: both are kept, in one object",
+    ] {
+        assert!(said.err.contains(note), "{note}: {}", said.err);
+    }
+    assert_eq!(said.err.lines().count(), 3, "{}", said.err);
+}
+
 /// A file of a vdir store may hold several UIDs, and letters of any character set.
 #[test]
 fn a_file_of_a_vdir_is_taken_as_it_is() {

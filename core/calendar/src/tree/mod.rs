@@ -38,7 +38,7 @@ pub(crate) use conform::conform;
 pub use error::ParseError;
 pub(crate) use numbers::Numbers;
 pub use outline::{Frame, Outline, Piece};
-pub(crate) use split::object;
+pub(crate) use split::{is_object, object};
 
 use convoke_types::Uid;
 use std::borrow::Cow;

@@ -143,7 +143,23 @@ struct Reader {
     did: Did,
     /// Properties of the calendar that say which calendar it is.
     head: Vec<String>,
+    /// Those of the component of the calendar that may stand once.
+    once: Vec<&'static str>,
 }
+
+/// Properties that say what a component is and when: of two the first counts, and other programs may read the last.
+const ONCE: [&str; 10] = [
+    "UID",
+    "DTSTART",
+    "DTEND",
+    "DUE",
+    "DURATION",
+    "RECURRENCE-ID",
+    "SEQUENCE",
+    "STATUS",
+    "TRANSP",
+    "ORGANIZER",
+];
 
 #[derive(Default)]
 enum Did {
@@ -207,15 +223,17 @@ impl Reader {
             self.never_ended(1);
             self.began();
         }
-        self.open.push((name, number));
-        if self.open.len() > self.depth {
+        if self.open.len() >= self.depth {
+            // It is not opened: what an END names is looked for among few.
             let most = self.depth;
-            self.fail(number, Problem::TooDeep { most });
+            return self.fail(number, Problem::TooDeep { most });
         }
+        self.open.push((name, number));
     }
 
     fn began(&mut self) {
         (self.uid, self.fault) = (None, None);
+        self.once.clear();
         self.did = Did::Began;
     }
 
@@ -277,7 +295,20 @@ impl Reader {
         if let Some(problem) = remark(property) {
             let line = number;
             self.outline.remarks.push(ParseError { line, problem });
+        } else if self.open.len() == 2 {
+            self.note_once(number, property);
         }
+    }
+
+    fn note_once(&mut self, line: usize, property: &Property) {
+        let Some(name) = ONCE.iter().find(|name| property.is(name)) else {
+            return;
+        };
+        if !self.once.contains(name) {
+            return self.once.push(name);
+        }
+        let problem = Problem::Remark(format!("{name} is there twice; the first one counts"));
+        self.outline.remarks.push(ParseError { line, problem });
     }
 
     fn note_head(&mut self, line: usize, property: &Property) {

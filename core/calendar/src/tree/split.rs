@@ -144,7 +144,7 @@ impl<T> Groups<T> {
 }
 
 /// Whether a component may be an object of its own, or a part of one.
-pub(super) fn is_object(component: &Component) -> bool {
+pub(crate) fn is_object(component: &Component) -> bool {
     is_known(component) || (!component.is("VTIMEZONE") && component.get("UID").is_some())
 }
 

@@ -23,7 +23,11 @@ use crate::{
     serve,
 };
 use clap::Args;
-use convoke_calendar::{tree::Calendar, zone::unknown_names};
+use convoke_calendar::{
+    gather::{is_of_instances, put_into},
+    tree::Calendar,
+    zone::unknown_names,
+};
 use convoke_plugin_host::{IndexService, StoreHandle};
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
@@ -54,7 +58,8 @@ Examples:
   curl -s https://example.org/anna.ics | convoke calendar import --user anna@example.org
 
 Each UID becomes one object, also where a series and its changed instances stand in different files; an object of the
-same UID that is there already is replaced. Nothing is sent to anybody.
+same UID that is there already is replaced. Changed instances without their series are put into the object that is
+there, each in the place of that instance. Nothing is sent to anybody.
 
 What cannot be read costs its object only: the rest is taken, and each object that was not is listed with file, line
 and reason; exit status 1 then. Oddities that are kept as they are are told on stderr (`note:`).";
@@ -150,7 +155,7 @@ struct Importer<'a> {
     store: &'a StoreHandle,
     user: &'a CalendarUser,
     index: IndexService,
-    waiting: Vec<(&'a Object, Uid, NewObject)>,
+    waiting: Vec<(&'a Object, Uid, NewObject, Precondition)>,
     /// How many may wait before they go.
     together: usize,
     report: Report,
@@ -166,15 +171,12 @@ impl<'a> Importer<'a> {
         object: &'a Object,
         read: Result<(Uid, Calendar), Failed>,
     ) {
-        let read = read.and_then(|(uid, calendar)| {
-            self.unknown_zones.extend(unknown_names(&calendar));
-            let data = calendar.write();
-            let index = (self.index)(Some(self.user), &data);
-            let index = index.map_err(|error| input.fault(object, &error.to_string()))?;
-            Ok((uid, NewObject { data, index }))
-        });
+        let read = match read {
+            Ok((uid, calendar)) => self.prepare(input, object, uid, calendar).await,
+            Err(failed) => Err(failed),
+        };
         match read {
-            Ok((uid, new)) => self.waiting.push((object, uid, new)),
+            Ok((uid, new, when)) => self.waiting.push((object, uid, new, when)),
             Err(failed) => {
                 self.progress.inc(1);
                 self.report.failed.push(failed);
@@ -185,14 +187,60 @@ impl<'a> Importer<'a> {
         }
     }
 
+    /// An object as it is to be put.
+    async fn prepare(
+        &mut self,
+        input: &Input,
+        object: &Object,
+        uid: Uid,
+        calendar: Calendar,
+    ) -> Result<(Uid, NewObject, Precondition), Failed> {
+        self.unknown_zones.extend(unknown_names(&calendar));
+        let (calendar, when) = if is_of_instances(&calendar) {
+            self.with_series(input, object, &uid, calendar).await?
+        } else {
+            (calendar, Precondition::Any)
+        };
+        let data = calendar.write();
+        let index = (self.index)(Some(self.user), &data);
+        let index = index.map_err(|error| input.fault(object, &error.to_string()))?;
+        Ok((uid, NewObject { data, index }, when))
+    }
+
+    /// Changed instances, put into the object that is there: they are no new version of the whole.
+    async fn with_series(
+        &self,
+        input: &Input,
+        object: &Object,
+        uid: &Uid,
+        instances: Calendar,
+    ) -> Result<(Calendar, Precondition), Failed> {
+        let failed = |error: String| input.failed(object, error);
+        let stored = self.store.get(&self.user.id, uid).await;
+        let Some(stored) = stored.map_err(|error| failed(error.to_string()))? else {
+            return Ok((instances, Precondition::Absent));
+        };
+        let there = Calendar::parse_stored(&stored.data, &input::limits());
+        let there = there.map_err(|error| failed(format!("what is there already: {error}")))?;
+        let kind = instances.main_components().next().map(|it| &it.name);
+        if kind.is_some_and(|kind| !there.main_components().any(|it| it.is(kind))) {
+            let text = "what is there already under this UID is no series of such instances";
+            return Err(failed(text.to_owned()));
+        }
+        let text = "only changed instances; they are put into the object that is there";
+        input.note(object, text);
+        let when = Precondition::Matches(stored.etag);
+        Ok((put_into(there, instances), when))
+    }
+
     async fn put_all(&mut self, input: &Input) {
         let (store, user) = (self.store, &self.user.id);
         let puts = self.waiting.iter();
-        let puts = puts.map(|(_, _, object)| store.put(user, object, &Precondition::Any));
+        let puts = puts.map(|(_, _, object, when)| store.put(user, object, when));
         let begun = Instant::now();
         let etags = future::join_all(puts).await;
         self.together = next(self.together, begun.elapsed());
-        for ((object, uid, new), etag) in self.waiting.drain(..).zip(etags) {
+        for ((object, uid, new, _), etag) in self.waiting.drain(..).zip(etags) {
             self.progress.inc(1);
             match etag {
                 Ok(etag) => self.report.imported.push(ObjectSummary {

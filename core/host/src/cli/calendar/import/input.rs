@@ -141,7 +141,30 @@ impl Input {
             );
             note(self.file_of(piece), &text);
         }
+        for (older, newer) in gathered.superseded {
+            let [piece, newer] = [older, newer].map(|number| &object.pieces[number]);
+            // In another calendar it is another state of the whole, of which the newer one counts.
+            if piece.calendar != newer.calendar {
+                continue;
+            }
+            let text = format!(
+                "line {}: {uid}: it is there in a newer version, at line {}, which is taken",
+                piece.line, newer.line
+            );
+            note(self.file_of(piece), &text);
+        }
+        if let Some(text) = kinds(&gathered.calendar) {
+            self.note(object, &text);
+        }
         Ok((uid, gathered.calendar))
+    }
+
+    /// Says what is odd about an object, at its first line.
+    pub(super) fn note(&self, object: &Object, text: &str) {
+        let first = &object.pieces[0];
+        let uid = object.uid.as_deref().unwrap_or_default();
+        let text = format!("line {}: {uid}: {text}", first.line);
+        note(self.file_of(first), &text);
     }
 
     /// Its components, those of one calendar together.
@@ -248,8 +271,17 @@ impl Input {
     }
 }
 
+/// What is odd about an object of several kinds.
+fn kinds(calendar: &Calendar) -> Option<String> {
+    let mut kinds = calendar.main_components().map(|it| it.name.as_str());
+    let one = kinds.next()?;
+    let other = kinds.find(|it| !it.eq_ignore_ascii_case(one))?;
+    let text = format!("{one} and {other} of one UID: both are kept, in one object");
+    Some(text)
+}
+
 /// A calendar of many years may be larger than a message; who imports it has it on this machine.
-fn limits() -> tree::Limits {
+pub(super) fn limits() -> tree::Limits {
     tree::Limits {
         bytes: usize::MAX,
         properties: usize::MAX,
