@@ -613,7 +613,7 @@ impl Calendars {
                 let uid = it.uid.as_deref().unwrap_or_default();
                 tracing::warn!(
                     event = "object-unreadable",
-                    "{path}: {problem}; what stands there{of}{uid:.80} is left out of free-busy, and left as it is"
+                    "{path}: {problem}; that{of}{uid:.80} is left as it is, and out of free-busy; what is whole in the file counts"
                 );
             }
         }
