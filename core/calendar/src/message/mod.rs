@@ -334,9 +334,9 @@ pub(crate) fn check_instances(
 }
 
 fn shared_uid(components: &[&Component], kind: Kind) -> Result<Uid, Problem> {
-    let first = components.first().ok_or(Problem::NoComponent)?;
+    let (first, others) = components.split_first().ok_or(Problem::NoComponent)?;
     let uid = first.uid();
-    if components.iter().any(|other| other.uid() != uid) {
+    if others.iter().any(|other| other.uid() != uid) {
         return Err(Problem::Differs(kind, "UID"));
     }
     uid.ok_or_else(|| Problem::Value {

@@ -2,6 +2,7 @@
 
 use super::{
     Param, Property,
+    class::{self, ESCAPED, NAME, NEEDS_QUOTES, QUOTE},
     error::{Problem, excerpt},
 };
 use std::borrow::Cow;
@@ -9,8 +10,19 @@ use std::borrow::Cow;
 /// One unfolded content line of a message: with all that RFC 5545 §3.1 forbids refused that another program could read
 /// otherwise than we do.
 pub(super) fn of_message(line: &str) -> Result<Property, Problem> {
-    let property = property(line)?;
-    match Looseness::of(&property) {
+    refused(property(line)?, Looseness::of)
+}
+
+/// The same of a line that is known to hold no control character.
+pub(super) fn of_plain_message(line: &str) -> Result<Property, Problem> {
+    refused(property(line)?, Looseness::of_plain)
+}
+
+fn refused(
+    property: Property,
+    looseness: impl FnOnce(&Property) -> Option<Looseness>,
+) -> Result<Property, Problem> {
+    match looseness(&property) {
         Some(looseness) => Err(Problem::Loose(excerpt(&property.name), looseness)),
         None => Ok(property),
     }
@@ -34,18 +46,22 @@ pub(super) enum Looseness {
 
 impl Looseness {
     pub(super) fn of(property: &Property) -> Option<Self> {
+        Self::of_plain(property).or_else(|| {
+            let values = property.params.iter().flat_map(|it| &it.values);
+            let params = values.chain(property.params.iter().map(|it| &it.name));
+            // A line break in a parameter's value is `^n` on the wire (RFC 6868).
+            let in_params = params.into_iter().any(|it| has_control(it, true));
+            (in_params || has_control(&property.value, false)).then_some(Self::Control)
+        })
+    }
+
+    /// The same of a property without control characters.
+    fn of_plain(property: &Property) -> Option<Self> {
         let bare = property.params.iter().find(|it| it.values.is_empty());
         if let Some(bare) = bare {
             return Some(Self::NoValue(excerpt(&bare.name)));
         }
-        if property.name.contains('.') {
-            return Some(Self::Group);
-        }
-        let values = property.params.iter().flat_map(|it| &it.values);
-        let params = values.chain(property.params.iter().map(|it| &it.name));
-        // A line break in a parameter's value is `^n` on the wire (RFC 6868).
-        let in_params = params.into_iter().any(|it| has_control(it, true));
-        (in_params || has_control(&property.value, false)).then_some(Self::Control)
+        property.name.contains('.').then_some(Self::Group)
     }
 }
 
@@ -58,9 +74,7 @@ fn has_control(text: &str, takes_breaks: bool) -> bool {
 /// One unfolded content line.
 pub(super) fn property(line: &str) -> Result<Property, Problem> {
     let no_name = || Problem::NoName(excerpt(line));
-    let is_in_name =
-        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b':' | b',' | b'"' | b'=');
-    let end = line.bytes().position(|byte| !is_in_name(&byte));
+    let end = line.bytes().position(|octet| class::of(octet) & NAME == 0);
     let (name, rest) = line.split_at(end.filter(|&end| end > 0).ok_or_else(no_name)?);
     if !rest.starts_with([':', ';']) {
         return Err(no_name());
@@ -139,32 +153,29 @@ impl<'a> Scanner<'a> {
         let Some(after) = self.rest.strip_prefix(['=', ',']) else {
             return Ok(None);
         };
-        let (raw, rest, is_quoted) = if let Some(quoted) = after.strip_prefix('"') {
-            let end = quoted.split_once('"');
-            let (raw, rest) = end.ok_or(Problem::OpenQuote as MakeProblem)?;
+        let (raw, rest, seen) = if let Some(quoted) = after.strip_prefix('"') {
+            let (end, seen) = class::up_to(quoted, QUOTE);
+            let end = end.ok_or(Problem::OpenQuote as MakeProblem)?;
+            let (raw, rest) = (&quoted[..end], &quoted[end + 1..]);
             if !rest.is_empty() && !rest.starts_with([',', ';', ':']) {
                 return Err(Problem::AfterQuote);
             }
-            (raw, rest, true)
+            self.is_ours &= seen & NEEDS_QUOTES != 0;
+            (raw, rest, seen)
         } else {
-            let end = after.bytes().position(needs_quotes);
+            let (end, seen) = class::up_to(after, NEEDS_QUOTES);
             let (raw, rest) = after.split_at(end.unwrap_or(after.len()));
-            (raw, rest, false)
+            (raw, rest, seen)
         };
         self.rest = rest;
-        let is_odd = raw.bytes().any(|byte| matches!(byte, b'^' | b'"' | b'\r'));
-        self.is_ours &= !is_odd && is_quoted == raw.bytes().any(needs_quotes);
+        let is_odd = seen & (QUOTE | ESCAPED) != 0;
+        self.is_ours &= !is_odd;
         Ok(Some(if is_odd {
             decoded(raw).into()
         } else {
             raw.into()
         }))
     }
-}
-
-/// What may not stand in a parameter's value outside of quotes (RFC 5545 §3.1), besides the quote itself.
-pub(super) const fn needs_quotes(byte: u8) -> bool {
-    matches!(byte, b',' | b';' | b':')
 }
 
 /// RFC 6868 §3.1: `^n`, `^'` and `^^`; a `^` before anything else stands for itself.

@@ -9,7 +9,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` takes a line apart |
+//! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` and `class` take a line apart |
 //! | `write` | tree → octets |
 //! | `split` | one object for each UID |
 //! | `conform` | what was kept loosely, made fit for a message |
@@ -20,6 +20,7 @@
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
 //! and its writer folds by characters, not octets.
 
+mod class;
 mod conform;
 mod content_line;
 mod error;

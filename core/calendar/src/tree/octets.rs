@@ -13,6 +13,30 @@ const BASE: u32 = 0x10_FF00;
 /// Every code point that stands for an octet begins with it in UTF-8, and few others do.
 const LEAD: u8 = 0xF4;
 
+/// Octets as text in which nothing needs a second look: they are UTF-8, none of their code points could stand for an octet,
+/// and no control characters are among them but HTAB and the ends of lines.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches many octets are looked at at once, eight times as fast"
+)]
+pub(super) fn plain(octets: &[u8]) -> Option<&str> {
+    let is_odd = |octet: u8, next: u8| {
+        let is_blank = octet.wrapping_sub(b'\t') <= b'\n' - b'\t';
+        let ends_line = (octet == b'\r') & (next == b'\n');
+        ((octet < b' ') & !is_blank & !ends_line) | (octet == 0x7f) | (octet == LEAD)
+    };
+    let (last, rest) = octets.split_last()?;
+    let pairs = rest.iter().zip(&octets[1..]);
+    let odd = pairs.fold(is_odd(*last, 0), |odd, (octet, next)| {
+        odd | is_odd(*octet, *next)
+    });
+    if odd {
+        None
+    } else {
+        std::str::from_utf8(octets).ok()
+    }
+}
+
 /// Any octets as text.
 pub(super) fn decode(octets: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(octets) {

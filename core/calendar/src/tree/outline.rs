@@ -195,8 +195,8 @@ impl Reader {
             let what = if is_begin { "BEGIN" } else { "END" };
             match parse::component_name(&property, what) {
                 Err(problem) => self.fail(number, problem),
-                Ok(name) if is_begin => self.begin(number, name),
-                Ok(name) => self.finish(number, &name),
+                Ok(name) if is_begin => self.begin(number, name.to_owned()),
+                Ok(name) => self.finish(number, name),
             }
         } else {
             self.property(number, &property);

@@ -65,7 +65,8 @@ pub(super) fn piece(bytes: &[u8]) -> Option<Component> {
     };
     let mut lines = Lines::new(bytes, &any, Reading::Stored).ok()?;
     let (line, text) = lines.next().ok()??;
-    let name = component_name(&content_line::property(text).ok()?, "BEGIN").ok()?;
+    let begin = content_line::property(text).ok()?;
+    let name = component_name(&begin, "BEGIN").ok()?.to_owned();
     let (begin, mut budget) = (Begin { line, name }, usize::MAX);
     component(&mut lines, begin, &any, &mut budget, &mut |part, _| {
         Some(part)
@@ -85,9 +86,10 @@ fn begin_of_calendar(lines: &mut Lines, budget: &mut usize) -> Result<Option<Beg
         }
         let name = component_name(&property, "BEGIN")?;
         if name.eq_ignore_ascii_case("VCALENDAR") {
+            let name = name.to_owned();
             Ok(Begin { line, name })
         } else {
-            Err(Problem::NotACalendar(excerpt(&name)))
+            Err(Problem::NotACalendar(excerpt(name)))
         }
     });
     begin
@@ -126,15 +128,22 @@ fn component(
 ) -> Result<Component, ParseError> {
     let mut open = vec![Open::new(begin.line, lines.start(), begin.name)];
     let deepest = limits.depth.min(Limits::DEEPEST);
-    let reading = lines.reading();
+    let (reading, are_plain) = (lines.reading(), lines.are_plain());
     while let Some((line, text)) = lines.next()? {
         let fail = |problem| Err(ParseError { line, problem });
         let property = match reading {
             Reading::Stored => content_line::as_stored(text),
-            Reading::Message => match content_line::of_message(text) {
-                Ok(property) => property,
-                Err(problem) => return fail(problem),
-            },
+            Reading::Message => {
+                let read = if are_plain {
+                    content_line::of_plain_message(text)
+                } else {
+                    content_line::of_message(text)
+                };
+                match read {
+                    Ok(property) => property,
+                    Err(problem) => return fail(problem),
+                }
+            }
         };
         *budget = match budget.checked_sub(1) {
             Some(rest) => rest,
@@ -149,7 +158,7 @@ fn component(
                 return fail(Problem::TooDeep { most: deepest });
             }
             match component_name(&property, "BEGIN") {
-                Ok(name) => open.push(Open::new(line, lines.start(), name)),
+                Ok(name) => open.push(Open::new(line, lines.start(), name.to_owned())),
                 Err(problem) => return fail(problem),
             }
         } else if property.is("END") {
@@ -158,11 +167,11 @@ fn component(
                 Err(problem) => return fail(problem),
             };
             let Some(mut closed) = open.pop() else {
-                return fail(Problem::EndOfNothing(end));
+                return fail(Problem::EndOfNothing(end.to_owned()));
             };
-            if !closed.component.is(&end) {
+            if !closed.component.is(end) {
                 let open = excerpt(&closed.component.name);
-                let end = excerpt(&end);
+                let end = excerpt(end);
                 return fail(Problem::WrongEnd { open, end });
             }
             let properties = closed.component.properties.len();
@@ -194,12 +203,15 @@ fn component(
     Err(ParseError { line, problem })
 }
 
-pub(super) fn component_name(property: &Property, what: &'static str) -> Result<String, Problem> {
+pub(super) fn component_name<'a>(
+    property: &'a Property,
+    what: &'static str,
+) -> Result<&'a str, Problem> {
     let name = property.value.trim();
     if name.is_empty() || !property.params.is_empty() || name.contains(char::is_control) {
         return Err(Problem::NotAComponentName(what));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
 /// Where a VCALENDAR begins.

@@ -1,6 +1,11 @@
 //! Tree → octets.
 
-use super::{Component, Param, Property, content_line, octets};
+use super::{
+    Component, Param, Property,
+    class::{self, ESCAPED, NEEDS_QUOTES, QUOTE},
+    content_line, octets,
+};
+use memchr::memchr;
 
 /// RFC 5545 §3.1: octets of a line, without the line break.
 const WIDEST: usize = 75;
@@ -63,7 +68,7 @@ fn property(property: &Property, line: &mut String) {
 
 /// A line break in a value would end the line; RFC 5545 §3.3.11 has `\n` for it.
 fn push_value(value: &str, line: &mut String) {
-    if !value.contains('\n') {
+    if memchr(b'\n', value.as_bytes()).is_none() {
         line.push_str(value);
         return;
     }
@@ -87,16 +92,25 @@ fn push_params(params: &[Param], line: &mut String) {
 }
 
 fn push_param_value(value: &str, line: &mut String) {
-    let quote = value.bytes().any(content_line::needs_quotes);
+    let (_, seen) = class::up_to(value, 0);
+    let quote = seen & NEEDS_QUOTES != 0;
     if quote {
         line.push('"');
     }
-    // RFC 6868 §3.2
+    if seen & (QUOTE | ESCAPED) == 0 {
+        line.push_str(value);
+    } else {
+        push_escaped(value, line);
+    }
+    if quote {
+        line.push('"');
+    }
+}
+
+/// RFC 6868 §3.2.
+fn push_escaped(value: &str, line: &mut String) {
     let mut rest = value;
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| matches!(byte, b'^' | b'"' | b'\n' | b'\r'))
-    {
+    while let (Some(at), _) = class::up_to(rest, QUOTE | ESCAPED) {
         line.push_str(&rest[..at]);
         line.push_str(match rest.as_bytes()[at] {
             b'^' => "^^",
@@ -107,9 +121,6 @@ fn push_param_value(value: &str, line: &mut String) {
         rest = &rest[at + 1..];
     }
     line.push_str(rest);
-    if quote {
-        line.push('"');
-    }
 }
 
 fn fold(line: &str, out: &mut Vec<u8>) {
