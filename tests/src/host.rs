@@ -3,7 +3,7 @@
 use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program};
 use convoke::{
     config::Config,
-    serve::{self, ListenerNote},
+    state_folder::{self, ListenerNote},
 };
 use convoke_plugin_host::Plugins;
 use convoke_sdk::{CalendarAddress, NewUser, Uid};
@@ -295,7 +295,7 @@ impl Host {
     ///
     /// If the host keeps no token.
     pub fn submit(&self, post: &Post) -> Answer {
-        let token = serve::token(&self.folder().join("state")).expect("there is a token");
+        let token = state_folder::token(&self.folder().join("state")).expect("there is a token");
         let post = post
             .clone()
             .with("Authorization", &format!("Bearer {token}"));
@@ -439,7 +439,7 @@ impl Host {
             let status = child.wait();
             panic!("the host did not start ({status:?}):\n{}", log.text());
         }
-        let listeners = serve::listener_notes(&self.folder().join("state"));
+        let listeners = state_folder::listener_notes(&self.folder().join("state"));
         self.running = Some(Running {
             _stdin: child.stdin.take(),
             child,
@@ -450,7 +450,7 @@ impl Host {
 
     /// Reads again where the host listens.
     pub fn note_listeners(&mut self) {
-        let listeners = serve::listener_notes(&self.folder().join("state"));
+        let listeners = state_folder::listener_notes(&self.folder().join("state"));
         if let Some(running) = &mut self.running {
             running.listeners = listeners;
         }
@@ -485,7 +485,7 @@ impl Host {
             .block_on(async {
                 let setup = convoke_plugin_host::Setup {
                     program: program(),
-                    ..serve::setup(&config)
+                    ..convoke::instance::setup(&config)
                 };
                 let plugins = Plugins::open(&setup).await;
                 work(plugins.unwrap_or_else(|error| panic!("{error}"))).await

@@ -1,6 +1,6 @@
 //! What the README and the sample configurations say is true.
 
-use convoke::{config::Config, serve};
+use convoke::{config::Config, instance};
 use convoke_plugin_host::{Plugins, Setup};
 use convoke_tests::{plugin_directory, program, write_private};
 use std::{
@@ -94,7 +94,7 @@ async fn plugins_take_what_the_annotated_sample_gives_them() {
     config.server.plugins = vec![plugin_directory()];
     let setup = Setup {
         program: program(),
-        ..serve::setup(&config)
+        ..instance::setup(&config)
     };
     if let Err(errors) = Plugins::open(&setup).await {
         panic!("{errors}");

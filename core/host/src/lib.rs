@@ -3,41 +3,59 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | the command line: one file a command |
-//! | `demo` | two domains on this machine |
 //! | [`config`] | the configuration file, read into types |
-//! | [`serve`] | a running host: start, reload, end; health and metrics |
-//! | [`receiver`] | iSchedule from other servers: who are they, is the message valid, deliver |
+//! | [`serve`] | a running host: start, reload, end; health |
+//! | [`instance`] | everything that one configuration makes |
+//! | [`shared`] | what outlives a configuration |
+//! | [`receiver`] | iSchedule from other servers: who are they, then scheduling |
 //! | [`submission`] | the same POST from our own users and services, who log in |
-//! | [`delivery`] | to one calendar user of ours, through a store |
+//! | [`login`] | who they are |
+//! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
 //! | [`sender`] | to the receivers of other domains |
+//! | `wire` | the words of scheduling as iSchedule has them |
+//! | `answer` | HTTP responses, and the memory that they take |
+//! | [`capabilities`] | what we take, published |
+//! | [`admission`] | how much is worked on at once |
+//! | [`replay`] | the same signed message again gets the same answer again |
+//! | [`throttle`] | who may ask again, and when |
+//! | [`labour`] | what takes long, off the threads that answer everybody |
+//! | [`metrics`] | what is counted |
+//! | [`state_folder`] | what lies in `server.state` |
 //! | [`keys`] | where the keys of signatures come from |
 //! | [`probe`] | somebody else's receiver, looked at |
 //! | `file_modes` | what others on this machine may change of what the configuration names |
 //! | `escape` | texts of others, so that they fake no line of the log and steer no terminal |
-//! | [`throttle`] | who may ask again, and when |
-//! | [`labour`] | what takes long, off the threads that answer everybody |
 //!
 //! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-plugin-host` (the chains of discovery, policy and
-//! store plugins), `convoke-ischedule` (the wire), `convoke-calendar` (iCalendar and iTIP) and `convoke-file-access` (who
+//! store plugins), `convoke-scheduling` (what happens with a message), `convoke-ischedule` (the wire), `convoke-calendar` (iCalendar and iTIP) and `convoke-file-access` (who
 //! else may read or write a file).
 //!
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
+pub mod admission;
+mod answer;
+pub mod capabilities;
 pub mod cli;
 pub mod config;
-pub mod delivery;
-mod demo;
 mod escape;
 mod file_modes;
+pub mod instance;
 pub mod keys;
 pub mod labour;
+pub mod login;
+pub mod metrics;
 pub mod probe;
 pub mod receiver;
+pub mod replay;
+pub mod scheduling;
 pub mod sender;
 pub mod serve;
+pub mod shared;
+pub mod state_folder;
 pub mod submission;
 pub mod throttle;
+mod wire;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

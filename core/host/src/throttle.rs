@@ -4,13 +4,12 @@
 //! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
 
 use convoke_net::{network::network, registrable::registrable};
-use convoke_sdk::Proof;
-use convoke_types::{CalendarAddress, Domain, Rate};
+use convoke_scheduling::Peer;
+use convoke_types::{CalendarAddress, Proof, Rate};
 use governor::{Quota, RateLimiter, clock::Clock, state::keyed::DefaultKeyedStateStore};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
-    fmt,
     hash::Hash,
     net::IpAddr,
     sync::{
@@ -82,36 +81,24 @@ pub struct Allowed {
     pub peer: Peer,
 }
 
-/// Who is counted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Peer {
-    /// Whoever registered this domain: sub-domains cost nothing, so they all count as one.
-    Domain(Domain),
-    /// Whoever is behind this address, as [`network`] gives it.
-    Network(IpAddr),
-}
-
-impl Peer {
-    /// By what it proved of the Originator; by where it comes from if that is nothing, as anybody may then name any
-    /// Originator.
-    pub fn new(proofs: &[Proof], address: IpAddr) -> Self {
-        let domain = proofs.iter().find_map(|proof| match proof {
-            Proof::Dkim(domain) | Proof::Mtls(domain) => Some(domain),
-            Proof::Submission(user) => user.domain().ok(),
-        });
-        match domain {
-            Some(domain) => Self::Domain(registrable(domain)),
-            None => Self::Network(network(address)),
-        }
+/// As whom a peer is counted: by what it proved of the Originator; by where it comes from if that is nothing, as anybody may
+/// then name any Originator.
+pub fn peer(proofs: &[Proof], address: IpAddr) -> Peer {
+    let domain = proofs.iter().find_map(|proof| match proof {
+        Proof::Dkim(domain) | Proof::Mtls(domain) => Some(domain),
+        Proof::Submission(user) => user.domain().ok(),
+    });
+    match domain {
+        Some(domain) => Peer::Domain(registrable(domain)),
+        None => Peer::Network(network(address)),
     }
 }
 
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Domain(domain) => domain.fmt(f),
-            Self::Network(address) => address.fmt(f),
-        }
+/// The same peer, by the domain that somebody has registered: sub-domains cost nothing, so they all count as one.
+pub fn counted(peer: &Peer) -> Peer {
+    match peer {
+        Peer::Domain(domain) => Peer::Domain(registrable(domain)),
+        network @ Peer::Network(_) => network.clone(),
     }
 }
 
@@ -201,6 +188,7 @@ impl<K: Hash + Eq + Clone> Throttles<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use convoke_types::Domain;
 
     #[test]
     fn each_key_has_its_own_count() {
@@ -255,7 +243,7 @@ mod tests {
             (vec![Proof::Submission(user)], "example.org"),
             (vec![], "192.0.2.1"),
         ] {
-            let peer = Peer::new(&proofs, address);
+            let peer = peer(&proofs, address);
             assert_eq!(peer.to_string(), counted, "{proofs:?}");
         }
     }

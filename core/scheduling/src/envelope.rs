@@ -4,7 +4,10 @@ use crate::effort::Effort;
 use convoke_calendar::message::{Message, Provenance};
 use convoke_types::{CalendarAddress, Domain, Proof};
 use jiff::Timestamp;
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// As whom a sender is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,16 +16,16 @@ pub enum Peer {
     Domain(Domain),
     /// Whoever is behind this network address, as nothing was proved.
     Network(IpAddr),
-    /// Somebody of whom nothing is known but an address that is no mailbox.
-    Unknown,
 }
 
 impl Peer {
-    /// One of our own people.
+    /// One of our own people: by its domain; one whose address has none is somebody of this machine.
     pub(crate) fn of_ours(address: &CalendarAddress) -> Self {
         address
             .domain()
-            .map_or(Self::Unknown, |domain| Self::Domain(domain.clone()))
+            .map_or(Self::Network(Ipv6Addr::LOCALHOST.into()), |domain| {
+                Self::Domain(domain.clone())
+            })
     }
 }
 
@@ -31,7 +34,6 @@ impl fmt::Display for Peer {
         match self {
             Self::Domain(domain) => domain.fmt(f),
             Self::Network(address) => address.fmt(f),
-            Self::Unknown => f.write_str("unknown"),
         }
     }
 }

@@ -31,6 +31,9 @@ pub trait Environment: Clock + Processor + Journal + Send + Sync {
     fn transport(&self) -> &Self::Transport;
 }
 
+/// The home that an environment's stores give.
+pub(crate) type HomeOf<E> = <<E as Environment>::Stores as Stores>::Home;
+
 /// The clock.
 pub trait Clock {
     /// What time it is.

@@ -1,10 +1,10 @@
 //! From bytes to a valid message that its sender may send to its recipients.
 
 use crate::{
-    Scheduler,
     environment::Environment,
     limits::Limits,
     refusal::{Condition, Refusal},
+    scheduler::Scheduler,
 };
 use convoke_calendar::{
     message::{Kind, Message, Method, Provenance},

@@ -25,6 +25,7 @@
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
 //! | `person` | a calendar user as objects know it: [`Person`] |
+//! | `scheduler` | what holds all of it together: [`Scheduler`] |
 //! | `limits`, `effort` | what a message may ask of us, and what is left of it: [`Limits`], [`Effort`] |
 //!
 //! Always true: policy is asked before a store is; what is answered with success is on disk, as the store says; one
@@ -49,6 +50,7 @@ mod owed;
 mod person;
 mod refusal;
 mod reply;
+mod scheduler;
 mod send;
 mod stored;
 #[cfg(test)]
@@ -69,27 +71,5 @@ pub use owed::{Owed, OwedMessage};
 pub use person::Person;
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, compose_reply};
+pub use scheduler::Scheduler;
 pub use send::Submission;
-
-/// Scheduling for the calendar users of one host.
-pub struct Scheduler<E> {
-    environment: E,
-    limits: Limits,
-    owed: Owed,
-}
-
-impl<E: Environment> Scheduler<E> {
-    /// Scheduling in this environment, within these limits. What is owed goes to `owed`, which may outlive it.
-    pub const fn new(environment: E, limits: Limits, owed: Owed) -> Self {
-        Self {
-            environment,
-            limits,
-            owed,
-        }
-    }
-
-    /// The world around it.
-    pub const fn environment(&self) -> &E {
-        &self.environment
-    }
-}

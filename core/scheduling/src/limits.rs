@@ -14,23 +14,23 @@ const SENDERS: u64 = 8;
 /// Bounds on messages and objects, as the administrator sets them (`[limits]`, `[server] horizon`).
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of a message.
+    /// Bytes of a message; 1 MiB.
     pub content_length: usize,
-    /// Attendees of a message.
+    /// Attendees of a message; 1000.
     pub attendees: usize,
-    /// Recurrence instances of a message.
+    /// Recurrence instances of a message; 1000.
     pub instances: usize,
-    /// The earliest time taken.
+    /// The earliest time taken; 1900.
     pub earliest: Timestamp,
-    /// The latest time taken.
+    /// The latest time taken; 2100.
     pub latest: Timestamp,
-    /// Forms of attachment taken.
+    /// Forms of attachment taken; both.
     pub attachments: Attachments,
-    /// The longest time that one question about busy time may be about.
+    /// The longest time that one question about busy time may be about; 400 days.
     pub freebusy_range: Duration,
-    /// How far ahead the busy time of an object is indexed.
+    /// How far ahead the busy time of an object is indexed; two years.
     pub horizon: Duration,
-    /// Bytes of messages kept for one user to decide on.
+    /// Bytes of messages kept for one user to decide on; 64 MiB. One sender gets an eighth of it.
     pub inbox: usize,
 }
 
@@ -41,6 +41,28 @@ pub struct Room {
     pub total: u64,
     /// From the originator of the message at hand.
     pub of_sender: u64,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Default for Limits {
+    /// What holds where the administrator says nothing.
+    fn default() -> Self {
+        Self {
+            content_length: 1 << 20,
+            attendees: 1000,
+            instances: 1000,
+            earliest: Timestamp::constant(-2_208_988_800, 0), // 1900
+            latest: Timestamp::constant(4_102_444_800, 0),    // 2100
+            attachments: Attachments {
+                inline: true,
+                external: true,
+            },
+            freebusy_range: 400 * DAY,
+            horizon: 2 * 366 * DAY,
+            inbox: 64 << 20,
+        }
+    }
 }
 
 impl Limits {
@@ -82,7 +104,6 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::limits;
 
     #[test]
     fn one_sender_has_an_eighth_of_the_inbox_and_never_less_than_a_message() {
@@ -92,7 +113,7 @@ mod tests {
             let limits = Limits {
                 content_length,
                 inbox,
-                ..limits()
+                ..Limits::default()
             };
             let total = inbox as u64;
             assert_eq!(limits.room(), Room { total, of_sender });

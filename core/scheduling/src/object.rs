@@ -65,6 +65,8 @@ impl<F> From<Error> for Unsent<F> {
 pub struct Told {
     /// For each recipient; nothing, if it concerns nobody else.
     pub answers: Vec<Answered>,
+    /// Others are on it whom SCHEDULE-AGENT leaves to the owner's program.
+    pub left_to_client: bool,
     /// Somebody was not reached, whom the same object tells when it is sent again.
     pub again: bool,
     /// Somebody was not reached who is not on the list any more.
@@ -102,6 +104,7 @@ pub async fn send_object<H: Home, S: Submit + Sync>(
     let (before, etag, outgoing) = own.becomes(object).await?;
     let mut told = Told {
         answers: unnamed(object, &outgoing),
+        left_to_client: itip::is_left_to_client(object, &Person::of(home.user()).owner()),
         ..Told::default()
     };
     let unnamed = told.answers.len();

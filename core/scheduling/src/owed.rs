@@ -8,10 +8,6 @@
 //! ([`Owed::next`]), sends them ([`Scheduler::send_owed`](crate::Scheduler::send_owed)), and at the end waits for the last
 //! ones ([`Owed::settled`]) or names what is left ([`Owed::left`]).
 
-use crate::{
-    Scheduler,
-    environment::{Environment, Stores},
-};
 use convoke_calendar::itip::Outgoing;
 use convoke_types::{CalendarAddress, Domain};
 use jiff::{SignedDuration, Timestamp};
@@ -87,18 +83,14 @@ impl Drop for OwedMessage {
     }
 }
 
-impl<E: Environment> Scheduler<E> {
-    /// Takes note of a message that one of our people owes.
-    pub(crate) fn owe(&self, outgoing: Outgoing) {
-        let stores = self.environment.stores();
-        let is_ours = |domain: &Domain| stores.is_our_domain(domain);
-        self.owed.add(outgoing, is_ours, self.environment.now());
-    }
-}
-
 impl Owed {
     /// Leaves out whom the message may not go to now; nothing happens if that is everybody.
-    fn add(&self, mut outgoing: Outgoing, is_ours: impl Fn(&Domain) -> bool, now: Timestamp) {
+    pub(crate) fn add(
+        &self,
+        mut outgoing: Outgoing,
+        is_ours: impl Fn(&Domain) -> bool,
+        now: Timestamp,
+    ) {
         let mut state = self.lock();
         let Outgoing {
             message,

@@ -1,5 +1,5 @@
 use crate::world::{discovery, open, policy, store};
-use convoke::{config::Config, serve};
+use convoke::{config::Config, instance};
 use convoke_plugin_host::{PluginEntry, Plugins, Setup};
 use convoke_sdk::remote::Candidate;
 use convoke_tests::{plugin_directory, plugin_file, program};
@@ -311,7 +311,7 @@ async fn a_wrong_key_of_a_plugin_has_its_own_line_and_column() {
     let setup = Setup {
         plugin_directories: vec![plugin_directory()],
         program: program(),
-        ..serve::setup(&config)
+        ..instance::setup(&config)
     };
     let errors = Plugins::open(&setup).await;
     let sentence = errors.err().unwrap().to_string();

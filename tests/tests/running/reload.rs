@@ -274,7 +274,7 @@ fn listeners_come_and_go() {
     let admin = "role = \"admin\"\naddress = \"127.0.0.2:0\"";
     host.configure(|setup| setup.table("[[listener]]", admin));
     reloaded(&host);
-    let notes = convoke::serve::listener_notes(&host.folder().join("state"));
+    let notes = convoke::state_folder::listener_notes(&host.folder().join("state"));
     let added = notes
         .iter()
         .find(|note| note.address.ip().to_string() == "127.0.0.2");
@@ -288,6 +288,6 @@ fn listeners_come_and_go() {
     host.note_listeners();
     assert_eq!(host.address("receiver"), receiver);
     assert_eq!(host.get("admin", "/health").status, 200);
-    let notes = convoke::serve::listener_notes(&host.folder().join("state"));
+    let notes = convoke::state_folder::listener_notes(&host.folder().join("state"));
     assert!(notes.iter().all(|note| note.address != added));
 }

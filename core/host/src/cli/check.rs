@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     config::{Config, Listener, Role},
-    file_modes,
+    file_modes, instance,
     keys::Keys,
-    serve,
+    state_folder,
 };
 use clap::Args;
 use convoke_ischedule::dkim::{Lookup, Signer};
@@ -228,7 +228,7 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
 /// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.
 fn address(config: &Config, listener: &Listener, what: &str, findings: &mut Findings) {
     let address = listener.address;
-    let ours = serve::listener_notes(&config.server.state)
+    let ours = state_folder::listener_notes(&config.server.state)
         .iter()
         .any(|note| note.address == address);
     match TcpListener::bind(address) {
@@ -363,7 +363,7 @@ async fn trust(config: &Config, findings: &mut Findings) {
                 );
                 findings.add(Verdict::Warn, "signing", text);
             }
-            let signer = serve::signer(signing);
+            let signer = instance::signer(signing);
             if let Ok(signer) = &signer {
                 published(config, signer, findings).await;
             }
@@ -390,7 +390,7 @@ async fn trust(config: &Config, findings: &mut Findings) {
 
 /// Whether peers that look for our key find the one that we sign with.
 async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
-    let (dns, client) = match serve::outside(config) {
+    let (dns, client) = match instance::outside(config) {
         Ok(outside) => outside,
         Err(error) => return findings.add(Verdict::Fail, "signing", error.to_string()),
     };
@@ -424,7 +424,7 @@ async fn plugins(config: &Config, findings: &mut Findings) {
     for (plugin, warning) in grants::warnings(config) {
         findings.add(Verdict::Warn, &plugin, warning);
     }
-    let plugins = match Plugins::open(&serve::setup(config)).await {
+    let plugins = match Plugins::open(&instance::setup(config)).await {
         Ok(plugins) => plugins,
         Err(errors) => {
             for error in &errors.0 {

@@ -121,7 +121,7 @@ pub(crate) async fn ask(
         .map_err(|error| Failure::new(error.to_string()))?;
     let request = freebusy::request(originator, of, range, &uid, Timestamp::now());
     let message = Message::read(request).map_err(|error| Failure::new(error.to_string()))?;
-    let response = submission.submit(&message, originator, of).await?;
+    let response = submission.hand_in(&message, originator, of).await?;
     let answers = response.responses.into_iter().map(|response| Answer {
         busy: busy(&response, range),
         response,

@@ -16,7 +16,7 @@ mod calendar;
 mod check;
 mod completions;
 mod demo;
-pub(crate) mod freebusy;
+mod freebusy;
 mod keys;
 mod log;
 mod output;
@@ -24,21 +24,18 @@ mod places;
 mod plugin;
 mod probe;
 mod reload;
-pub(crate) mod reply;
-pub(crate) mod send;
+mod reply;
+mod send;
 mod serve;
 mod store;
 mod submit;
-pub(crate) mod timeline;
+mod timeline;
 mod user;
 mod when;
 
 use clap::{Args, Parser, Subcommand};
+use output::Failure;
 use std::{path::PathBuf, process::ExitCode};
-
-pub(crate) use output::{Failure, has_colour, print, width};
-pub(crate) use places::open_config;
-pub(crate) use submit::Submission;
 
 const EXAMPLES: &str = "\
 Examples:

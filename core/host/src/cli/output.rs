@@ -3,7 +3,7 @@
 use crate::{
     config::ConfigError,
     escape::{escape_controls, escape_json, escape_lines},
-    serve::ServeError,
+    instance::ServeError,
 };
 use convoke_plugin_host::PluginErrors;
 use indicatif::{ProgressBar, ProgressStyle};

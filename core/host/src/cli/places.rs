@@ -1,7 +1,7 @@
 //! The configuration file, and the stores opened as it says.
 
 use super::{Global, output::Failure};
-use crate::{config::Config, serve};
+use crate::{config::Config, instance};
 use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_sdk::{CalendarUser, Error, Page};
 use convoke_types::{CalendarAddress, Uid};
@@ -38,7 +38,7 @@ impl Global {
     /// The plugins that the configuration names, opened.
     pub(super) async fn plugins(&self) -> Result<Plugins, Failure> {
         let config = self.config()?;
-        Plugins::open(&serve::setup(&config))
+        Plugins::open(&instance::setup(&config))
             .await
             .map_err(Failure::from)
     }

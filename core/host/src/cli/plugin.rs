@@ -8,7 +8,7 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{config::Config, serve};
+use crate::{config::Config, instance};
 use clap::{Args, Subcommand};
 use convoke_plugin_host::{Installed, PluginEntry, PluginInfo, Plugins, Setup, installed};
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
@@ -98,7 +98,7 @@ struct Shown {
 
 async fn list(global: &Global) -> Result<(), Failure> {
     let config = global.config()?;
-    let setup = serve::setup(&config);
+    let setup = instance::setup(&config);
     let mut shown = configured(&config, &setup).await;
     for directory in setup.directories() {
         let unknown = installed(&directory, &setup.trust())
@@ -130,7 +130,7 @@ async fn configured(config: &Config, setup: &Setup) -> Vec<Shown> {
     for entry in &config.plugins {
         let alone = Setup {
             entries: vec![entry.clone()],
-            ..serve::setup(config)
+            ..instance::setup(config)
         };
         match Plugins::open(&alone).await {
             Ok(plugins) => shown.extend(plugins.list().iter().map(Shown::from)),

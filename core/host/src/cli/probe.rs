@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     config::Config,
+    instance,
     probe::{Finding, Outside, Question, Target, Verdict, probe},
-    serve,
 };
 use clap::Args;
 use convoke_net::{
@@ -73,7 +73,7 @@ impl Probe {
 
 fn outside(config: Option<&Config>) -> Result<Outside, Failure> {
     if let Some(config) = config {
-        let outside = serve::outside(config);
+        let outside = instance::outside(config);
         let (dns, client) = outside.map_err(Failure::from)?;
         return Ok(Outside { dns, client });
     }
@@ -89,7 +89,7 @@ fn question(who: Vec<CalendarAddress>, config: Option<&Config>) -> Result<Questi
         return Err(Failure::usage("--post takes ORIGINATOR and RECIPIENT"));
     };
     let signing = config.and_then(|config| config.signing.as_ref());
-    let signer = signing.map(serve::signer).transpose();
+    let signer = signing.map(instance::signer).transpose();
     Ok(Question {
         originator,
         recipient,
@@ -146,7 +146,7 @@ async fn configured(
     let Some(config) = config else {
         return Ok(None);
     };
-    let mut setup = serve::setup(config);
+    let mut setup = instance::setup(config);
     setup.entries.retain(|entry| entry.kind == Kind::Discovery);
     if setup.entries.is_empty() {
         return Ok(None);

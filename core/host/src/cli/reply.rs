@@ -7,16 +7,14 @@ use super::{
     send,
     submit::{Submission, To},
 };
+use crate::scheduling::OurHome;
 use clap::{Args, ValueEnum};
-use convoke_calendar::{
-    itip::{self, Outgoing, Owner, PartStat},
-    tree::{Calendar, Limits},
-};
+use convoke_calendar::itip::{Outgoing, PartStat};
 use convoke_ischedule::RecipientResponse;
 use convoke_plugin_host::Plugins;
-use convoke_sdk::CalendarUser;
+use convoke_scheduling::{Limits, NoReply, compose_reply};
 use convoke_types::{CalendarAddress, Uid};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,11 +61,13 @@ impl From<Answer> for PartStat {
 impl Reply {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let plugins = global.plugins().await?;
-        let outgoing = compose(&plugins, &self.user, &self.uid, self.answer.into()).await?;
+        let limits = global.config()?.limits.messages;
+        let answer = self.answer.into();
+        let outgoing = compose(&plugins, &self.user, &self.uid, answer, &limits).await?;
         let submission = Submission::find(&self.host, global, &self.user)?;
         let mut responses: Vec<RecipientResponse> = Vec::new();
         for answer in &outgoing {
-            let told = submission.submit(&answer.message, &answer.originator, &answer.recipients);
+            let told = submission.hand_in(&answer.message, &answer.originator, &answer.recipients);
             merge(&mut responses, told.await?.responses);
         }
         send::show(&responses, global.json)
@@ -92,37 +92,14 @@ pub(crate) async fn compose(
     address: &CalendarAddress,
     uid: &Uid,
     answer: PartStat,
+    limits: &Limits,
 ) -> Result<Vec<Outgoing>, Failure> {
     let (store, user) = user_of(plugins, address).await?;
-    let stored = store
-        .get(&user.id, uid)
-        .await
-        .map_err(|error| failed(store, &error))?
-        .ok_or_else(|| none_of(address, uid))?;
-    let unfit = |error: &dyn std::fmt::Display| Failure::new(format!("{uid}: {error}"));
-    let limits = Limits {
-        bytes: usize::MAX,
-        ..Limits::default()
-    };
-    let existing = Calendar::parse_stored(&stored.data, &limits).map_err(|error| unfit(&error))?;
-    let addresses = addresses(&user);
-    let owner = Owner {
-        addresses: &addresses,
-        timezone: timezone(&user),
-    };
-    itip::reply(&existing, &owner, answer, Timestamp::now()).map_err(|error| unfit(&error))
-}
-
-pub(super) fn addresses(user: &CalendarUser) -> Vec<CalendarAddress> {
-    std::iter::once(&user.address)
-        .chain(&user.aliases)
-        .cloned()
-        .collect()
-}
-
-pub(super) fn timezone(user: &CalendarUser) -> TimeZone {
-    let named = user.timezone.as_deref();
-    named
-        .and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or(TimeZone::UTC)
+    let home = OurHome::new(store.clone(), user);
+    let composed = compose_reply(&home, uid, answer, limits, Timestamp::now()).await;
+    composed.map_err(|error| match error {
+        NoReply::Unknown => none_of(address, uid),
+        NoReply::Store(error) => failed(store, &error),
+        NoReply::Reply(error) => Failure::new(format!("{uid}: {error}")),
+    })
 }

@@ -1,11 +1,14 @@
 //! `convoke send`, and the table of statuses that other commands show too.
 
-mod object;
-
 use super::{
     Global,
     output::{self, Failure},
+    places::{failed, user_of},
     submit::{Submission, To},
+};
+use crate::{
+    scheduling::{OurHome, SystemClock},
+    wire,
 };
 use clap::Args;
 use convoke_calendar::{
@@ -14,8 +17,8 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
+use convoke_scheduling::{Told, Unsent, send_object};
 use convoke_types::CalendarAddress;
-use object::Unsent;
 use serde::Serialize;
 use std::{
     io::Read,
@@ -71,7 +74,9 @@ impl Send {
             )));
         }
         let submission = Submission::find(&self.host, global, &self.from)?;
-        let response = submission.submit(&message, &self.from, &recipients).await?;
+        let response = submission
+            .hand_in(&message, &self.from, &recipients)
+            .await?;
         show(&response.responses, global.json)
     }
 
@@ -90,27 +95,23 @@ impl Send {
             )));
         }
         let submission = Submission::find(&self.host, global, &self.from)?;
-        let told = object::send(calendar, &self.from, &submission, global).await;
-        let told = told.map_err(|unsent| match unsent {
-            Unsent::Invalid(error) => Failure::new(format!(
-                "{}: {}; nothing is stored, and nobody is told",
-                self.file.display(),
-                error.in_source(octets)
-            )),
-            Unsent::Failed(failure) => failure,
-        })?;
-        if told.responses.is_empty() && !global.json {
+        let told = self
+            .store_and_tell(calendar, octets, &submission, global)
+            .await?;
+        if told.answers.is_empty() && !global.json {
             return output::print_text(if told.left_to_client {
                 "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
             } else {
                 "stored; it concerns nobody else\n"
             });
         }
-        let shown = show(&told.responses, global.json);
-        if let Some(failure) = &told.unnoted {
-            output::advise(&format!(
-                "who was not reached could not be noted: {failure}"
-            ));
+        let answers = told.answers.into_iter();
+        let responses: Vec<_> = answers
+            .map(|(recipient, outcome)| wire::response(&recipient, outcome))
+            .collect();
+        let shown = show(&responses, global.json);
+        if let Some(error) = &told.unnoted {
+            output::advise(&format!("who was not reached could not be noted: {error}"));
         } else if told.again {
             output::advise(&format!(
                 "it is stored; to tell those who were not reached, send {} again",
@@ -124,6 +125,37 @@ impl Send {
             );
         }
         shown
+    }
+
+    /// Makes the object what its owner wrote, and tells whom that concerns.
+    async fn store_and_tell(
+        &self,
+        calendar: &Calendar,
+        octets: &[u8],
+        submission: &Submission,
+        global: &Global,
+    ) -> Result<Told, Failure> {
+        let plugins = global.plugins().await?;
+        let (store, user) = user_of(&plugins, &self.from).await?;
+        let home = OurHome::new(store.clone(), user);
+        let limits = global.config()?.limits.messages;
+        let told = send_object(calendar, &home, submission, &limits, &SystemClock).await;
+        told.map_err(|unsent| match unsent {
+            Unsent::NoUid => {
+                Failure::new("the object has no usable UID, so that it cannot be kept")
+            }
+            Unsent::Invalid(error) => Failure::new(format!(
+                "{}: {}; nothing is stored, and nobody is told",
+                self.file.display(),
+                error.in_source(octets)
+            )),
+            Unsent::Refused(uid, status) => Failure::new(format!("{uid}: {}", status.text())),
+            Unsent::Contended(uid) => Failure::new(format!(
+                "others wrote {uid} again and again while it was to be stored; send it again"
+            )),
+            Unsent::Store(error) => failed(store, &error),
+            Unsent::Failed(failure) => failure,
+        })
     }
 }
 

@@ -7,22 +7,24 @@
 use super::{Global, output::Failure};
 use crate::{
     config::{Config, Role},
-    serve::{self, ListenerNote},
+    state_folder::{self, ListenerNote},
+    wire,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use clap::Args;
-use convoke_calendar::message::Message;
+use convoke_calendar::{itip::Outgoing, message::Message};
 use convoke_ischedule::{
     ContentType, ErrorDocument, Recipient, RequestHeaders, ScheduleResponse, WELL_KNOWN,
     xml::Limits,
 };
 use convoke_net::{
-    http_client::{self, ConnectPolicy},
+    http_client::{self, Reach},
     http_server::TlsFiles,
     pem,
     trusted_certificates::TrustedCertificates,
 };
+use convoke_scheduling::{Answered, Submit};
 use convoke_types::CalendarAddress;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -69,7 +71,7 @@ enum Way {
     /// On this machine, without TLS.
     Plain(SocketAddr),
     /// Verified.
-    Https(http_client::Client, ConnectPolicy),
+    Https(http_client::Client, Reach),
 }
 
 impl Submission {
@@ -96,7 +98,7 @@ impl Submission {
         })?;
         let state = &config.server.state;
         let remedy = format!("start it with `convoke serve --config {file}`");
-        let noted = serve::listener_notes(state)
+        let noted = state_folder::listener_notes(state)
             .into_iter()
             .find(|note| note.role == Role::Submission.as_str());
         let note = noted.unwrap_or(ListenerNote {
@@ -105,8 +107,8 @@ impl Submission {
             tls: listener.tls.is_some(),
         });
         let address = reachable(note.address);
-        let token =
-            serve::token(state).map_err(|error| no_token(state, address, &remedy, &error))?;
+        let token = state_folder::token(state)
+            .map_err(|error| no_token(state, address, &remedy, &error))?;
         let way = match &listener.tls {
             Some(tls) => own_tls(tls)?,
             None => Way::Plain(address),
@@ -160,7 +162,7 @@ impl Submission {
     }
 
     /// Hands in a message; one response for each recipient.
-    pub(crate) async fn submit(
+    pub(crate) async fn hand_in(
         &self,
         message: &Message,
         originator: &CalendarAddress,
@@ -205,9 +207,9 @@ impl Submission {
             url: self.url.clone(),
             headers,
             body: Bytes::from(message.calendar().write()),
-            policy: match &self.way {
-                Way::Https(_, policy) => policy.clone(),
-                Way::Plain(_) => ConnectPolicy::default(),
+            reach: match &self.way {
+                Way::Https(_, reach) => reach.clone(),
+                Way::Plain(_) => Reach::default(),
             },
             longest: None,
         }
@@ -302,6 +304,23 @@ impl Submission {
     }
 }
 
+impl Submit for Submission {
+    type Failure = Failure;
+
+    async fn submit(&self, outgoing: &Outgoing) -> Result<Vec<Answered>, Failure> {
+        let Outgoing {
+            message,
+            originator,
+            recipients,
+        } = outgoing;
+        let response = self.hand_in(message, originator, recipients).await?;
+        let answers = response.responses.into_iter();
+        Ok(answers
+            .map(|answer| (answer.recipient.clone(), wire::outcome(answer)))
+            .collect())
+    }
+}
+
 /// A host that listens everywhere is reached on this machine.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -359,8 +378,8 @@ fn client(ca: Vec<TrustedCertificates>) -> Result<http_client::Client, Failure> 
 }
 
 /// Whoever calls the command has named the server.
-const fn administered(tls_name: Option<String>) -> ConnectPolicy {
-    ConnectPolicy {
+const fn administered(tls_name: Option<String>) -> Reach {
+    Reach {
         administered: true,
         tls_name,
     }

@@ -303,7 +303,7 @@ pub(super) struct Limits {
 /// A form of ATTACH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Attachment {
+pub(super) enum Attachment {
     /// Data within the message.
     Inline,
     /// URIs.
@@ -312,16 +312,16 @@ pub enum Attachment {
 
 impl Default for Limits {
     fn default() -> Self {
-        let year = |text: &str| DateTime(text.parse().expect("a literal instant"));
+        let messages = convoke_scheduling::Limits::default();
         Self {
-            content_length: Size(1 << 20),
+            content_length: Size(messages.content_length),
             recipients: 250,
-            instances: 1000,
-            attendees: 1000,
-            freebusy_range: Span(Duration::from_secs(400 * 24 * 3600)),
-            inbox: Size(64 << 20),
-            min_date_time: year("1900-01-01T00:00:00Z"),
-            max_date_time: year("2100-01-01T00:00:00Z"),
+            instances: messages.instances,
+            attendees: messages.attendees,
+            freebusy_range: Span(messages.freebusy_range),
+            inbox: Size(messages.inbox),
+            min_date_time: DateTime(messages.earliest),
+            max_date_time: DateTime(messages.latest),
             attachments: vec![Attachment::Inline, Attachment::External],
             connections: 10_000,
             connections_per_address: None,

@@ -20,8 +20,9 @@ mod units;
 
 pub use error::ConfigError;
 use error::line_and_column;
-pub use file::{Attachment, Lookup, Role};
+pub use file::{Lookup, Role};
 
+use convoke_calendar::message::Attachments;
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
 use convoke_net::{
     http_server::{self, ConnectionsPerAddress, TlsFiles},
@@ -31,9 +32,10 @@ use convoke_plugin_host::{Confinement, Isolation, KeyLocator, PluginEntry, Posit
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
+use file::Attachment;
 use file::File;
 use ipnet::IpNet;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
@@ -79,8 +81,6 @@ pub struct Server {
     pub trusted_keys: Vec<TrustedKey>,
     /// Whom peers may turn to: a URI.
     pub administrator: Option<String>,
-    /// How far ahead busy time is indexed; beyond it, what repeats is expanded when it is asked for.
-    pub horizon: Duration,
 }
 
 /// `[[listener]]`.
@@ -142,24 +142,10 @@ pub struct Client {
 /// `[limits]`.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of a message; 1 MiB.
-    pub content_length: usize,
     /// Recipients of a message; 250.
     pub recipients: usize,
-    /// Recurrence instances of a message; 1000.
-    pub instances: usize,
-    /// Attendees of a message; 1000.
-    pub attendees: usize,
-    /// The longest time that one question about busy time may be about; 400 days.
-    pub freebusy_range: Duration,
-    /// Bytes of messages kept for one user to decide on; 64 MiB. One sender gets an eighth of it.
-    pub inbox: usize,
-    /// The earliest time taken; 1900.
-    pub min_date_time: Timestamp,
-    /// The latest time taken; 2100.
-    pub max_date_time: Timestamp,
-    /// Forms of attachment taken; both.
-    pub attachments: Vec<Attachment>,
+    /// What a message may ask of us; with `[server] horizon`.
+    pub messages: convoke_scheduling::Limits,
     /// Connections at once on a listener; 10,000.
     pub connections: usize,
     /// Of each connection: 100 from one address (IPv6: one /64), 10 s for the handshake and for a header, 30 s for a body,
@@ -257,6 +243,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     }
     let listeners = listeners(file.listener, at)?;
     let server = file.server.into_inner();
+    let horizon = horizon(server.horizon.as_ref(), at)?;
     let client = client(file.client, at)?;
     let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
@@ -269,7 +256,6 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             plugins: server.plugins.into_iter().map(path).collect(),
             trusted_keys: trusted_keys(server.trusted_keys, at)?,
             administrator: server.administrator,
-            horizon: horizon(server.horizon.as_ref(), at)?,
         },
         listeners,
         signing: file.signing.map(|signing| Signing {
@@ -281,19 +267,16 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         verification: verification(file.verification, at),
         client,
         nameservers: file.dns.nameservers,
-        limits: limits(&file.limits, at)?,
+        limits: limits(&file.limits, horizon, at)?,
         plugins,
     })
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How far ahead busy time is indexed unless `[server] horizon` says otherwise: two years.
-pub const HORIZON: Duration = DAY.saturating_mul(2 * 366);
-
 fn horizon(written: Option<&Spanned<Span>>, at: &Locator) -> Result<Duration, ConfigError> {
     let Some(written) = written else {
-        return Ok(HORIZON);
+        return Ok(convoke_scheduling::Limits::default().horizon);
     };
     let horizon = written.get_ref().0;
     if !(DAY..=DAY * 20 * 366).contains(&horizon) {
@@ -400,7 +383,11 @@ fn client(written: Spanned<file::Client>, at: &Locator) -> Result<Client, Config
     })
 }
 
-fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, ConfigError> {
+fn limits(
+    written: &Spanned<file::Limits>,
+    horizon: Duration,
+    at: &Locator,
+) -> Result<Limits, ConfigError> {
     let limits = written.get_ref();
     if limits.max_date_time.0 <= limits.min_date_time.0 {
         return Err(at.wrong(
@@ -425,15 +412,21 @@ fn limits(written: &Spanned<file::Limits>, at: &Locator) -> Result<Limits, Confi
         return Err(at.wrong(written.span(), text));
     }
     Ok(Limits {
-        content_length: limits.content_length.0,
         recipients: limits.recipients,
-        instances: limits.instances,
-        attendees: limits.attendees,
-        freebusy_range: limits.freebusy_range.0,
-        inbox: limits.inbox.0,
-        min_date_time: limits.min_date_time.0,
-        max_date_time: limits.max_date_time.0,
-        attachments: limits.attachments.clone(),
+        messages: convoke_scheduling::Limits {
+            content_length: limits.content_length.0,
+            attendees: limits.attendees,
+            instances: limits.instances,
+            earliest: limits.min_date_time.0,
+            latest: limits.max_date_time.0,
+            attachments: Attachments {
+                inline: limits.attachments.contains(&Attachment::Inline),
+                external: limits.attachments.contains(&Attachment::External),
+            },
+            freebusy_range: limits.freebusy_range.0,
+            horizon,
+            inbox: limits.inbox.0,
+        },
         connections: limits.connections,
         connection: http_server::Limits {
             connections_per_address: connections_per_address(limits.connections_per_address),

@@ -74,7 +74,7 @@ fn the_whole_file_is_read() {
         .as_ref()
         .unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/convoke/fullchain.pem"));
-    assert_eq!(config.limits.content_length, 1 << 20);
+    assert_eq!(config.limits.messages.content_length, 1 << 20);
     assert_eq!(config.client.request_timeout, Duration::from_secs(30));
     let plugins: Vec<_> = config
         .plugins
@@ -94,7 +94,7 @@ fn busy_time_is_indexed_two_years_ahead_unless_something_else_is_written() {
     let horizon = |line: &str| {
         let domains = "domains = [\"example.org\"]";
         let text = DESIGN.replacen(domains, &format!("{domains}\n{line}"), 1);
-        parse(&text).unwrap().server.horizon.as_secs() / (24 * 3600)
+        parse(&text).unwrap().limits.messages.horizon.as_secs() / (24 * 3600)
     };
     assert_eq!(horizon(""), 732);
     assert_eq!(horizon("horizon = \"90d\""), 90);

@@ -183,7 +183,7 @@ impl Question<'_> {
             url,
             headers,
             body: Bytes::new(),
-            policy: self.place.policy.clone(),
+            reach: self.place.reach.clone(),
             longest: None,
         };
         self.client.send(request).await

@@ -97,7 +97,7 @@ fn request(target: &Place, question: &Question) -> Result<Request, String> {
         url: target.url.clone(),
         headers,
         body,
-        policy: target.policy.clone(),
+        reach: target.reach.clone(),
         longest: None,
     })
 }

@@ -1,22 +1,25 @@
 //! Who the peer is: what it proved, and whether that covers the Originator.
 
-use crate::config::Config;
+use super::rejection::Rejection;
+use crate::{
+    admission::RetryAfter,
+    config::Config,
+    keys::{Keys, Unavailable},
+    throttle::peer,
+};
 use convoke_ischedule::{
     ErrorElement, Refusal,
     dkim::{Failure, Lifetime, Unverified, Verified},
 };
-use convoke_net::http_server::Arrival;
+use convoke_net::{
+    http_server::Arrival,
+    registrable::{is_public_suffix, speaks_for},
+};
+use convoke_scheduling::Peer;
 use convoke_sdk::Proof;
 use convoke_types::{CalendarAddress, Domain};
 use http::HeaderMap;
 use jiff::Timestamp;
-
-use super::{gate::Later, post::Stop};
-use crate::{
-    keys::{Keys, Unavailable},
-    throttle::Peer,
-};
-use convoke_net::registrable::{is_public_suffix, speaks_for};
 
 /// A peer that may speak for the Originator of a message. Only `identify` makes one.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ pub(crate) async fn identify(
     body: &[u8],
     originator: &CalendarAddress,
     now: Timestamp,
-) -> Result<VerifiedPeer, Stop> {
+) -> Result<VerifiedPeer, Rejection> {
     let mut proofs: Vec<Proof> = arrival
         .client_domains
         .iter()
@@ -84,13 +87,15 @@ pub(crate) async fn identify(
             let text = format!("{domain} is a public suffix; nobody signs for it (d=)");
             return Err(Refusal::new(ErrorElement::VerificationFailed, text).into());
         }
-        Err(Unproven::Unknown(error)) => return Err(Later::unavailable(error.to_string()).into()),
+        Err(Unproven::Unknown(error)) => {
+            return Err(RetryAfter::unavailable(error.to_string()).into());
+        }
     };
     proofs.extend(signed.iter().map(|it| Proof::Dkim(it.domain().clone())));
     if proofs.is_empty() && config.verification.required {
         return Err(Refusal::from(Failure::NotSigned).into());
     }
-    let denied = |text: String| Stop::from(Refusal::new(ErrorElement::OriginatorDenied, text));
+    let denied = |text: String| Rejection::from(Refusal::new(ErrorElement::OriginatorDenied, text));
     if let Ok(domain) = originator.domain() {
         if config.is_ours(domain) {
             return Err(denied(format!(
@@ -110,7 +115,7 @@ pub(crate) async fn identify(
         )));
     }
     Ok(VerifiedPeer {
-        counted: Peer::new(&proofs, arrival.address.ip()),
+        counted: peer(&proofs, arrival.address.ip()),
         proofs,
         signed,
     })

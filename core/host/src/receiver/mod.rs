@@ -2,35 +2,29 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `capabilities` | GET: what we take, with its serial number |
-//! | [`gate`] | how much at once, and how often |
 //! | [`identify`] | who the peer proved to be |
+//! | `posted` | header and body of a POST |
 //! | `post` | a scheduling message: the checks of spec §6, in their order, then delivery |
-//! | [`replay`] | the same message again gets the same answer again |
-//! | `room` | the memory that an answer takes |
-//! | `answer` | responses, and the one place where a refusal becomes one |
+//! | `rejection` | why a message is not delivered to anybody |
 //!
-//! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities` (`Published::fields`, which the
-//! listener puts on those that never come here, too); a message is delivered to our own
-//! calendar users or to nobody, never relayed.
+//! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities` (`CapabilitiesDocument::fields`, which
+//! the listener puts on those that never come here, too); a message is delivered to our own calendar users or to nobody,
+//! never relayed.
 
-pub(crate) mod answer;
-mod capabilities;
-pub mod gate;
 pub mod identify;
-pub(crate) mod post;
-pub mod replay;
-pub(crate) mod room;
+mod post;
+pub(crate) mod posted;
+mod rejection;
 
-pub use capabilities::Published;
-
-use crate::serve::Node;
-use answer::{empty, key_document, later, refuse_method};
+use crate::{
+    admission,
+    answer::{empty, key_document, refuse_method, retry_later},
+    instance::Instance,
+};
 use convoke_ischedule::{WELL_KNOWN, dkim::Lookup};
 use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_types::Domain;
 use http::{Method, Request, StatusCode};
-use std::sync::Arc;
 
 /// Where a receiver answers besides the well-known place.
 const SHORT: &str = "/ischedule";
@@ -39,20 +33,20 @@ const SHORT: &str = "/ischedule";
 const DOMAIN_KEY: &str = "/.well-known/domainkey/";
 
 /// Answers one request.
-pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>) -> Response {
+pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Body>) -> Response {
     let path = request.uri().path();
-    let limits = &node.config.limits;
-    if let Err(wait) = gate::admit_address(&node.lasting.paces, limits, arrival) {
-        later(&wait)
+    let limits = &instance.config.limits;
+    if let Err(wait) = admission::admit_address(&instance.shared.paces, limits, arrival) {
+        retry_later(&wait)
     } else if path == WELL_KNOWN || path == SHORT {
         match *request.method() {
-            Method::GET | Method::HEAD => node.published.answer(&request),
+            Method::GET | Method::HEAD => instance.capabilities.answer(&request),
             Method::OPTIONS => empty(StatusCode::OK, &[("allow", "GET, HEAD, OPTIONS, POST")]),
-            Method::POST => post::receive(node, arrival, request).await,
+            Method::POST => post::receive(instance, arrival, request).await,
             _ => refuse_method(),
         }
     } else {
-        match own_key(node, path) {
+        match own_key(instance, path) {
             Some(document) if *request.method() == Method::GET => key_document(document),
             _ => empty(StatusCode::NOT_FOUND, &[]),
         }
@@ -60,8 +54,8 @@ pub async fn handle(node: &Arc<Node>, arrival: &Arrival, request: Request<Body>)
 }
 
 /// The record of our key, if `path` asks for it and the configuration publishes it there.
-fn own_key(node: &Node, path: &str) -> Option<String> {
-    let signer = node
+fn own_key(instance: &Instance, path: &str) -> Option<String> {
+    let signer = instance
         .signer
         .as_ref()
         .filter(|signer| signer.lookups().contains(&Lookup::HttpWellKnown))?;

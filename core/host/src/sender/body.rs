@@ -1,19 +1,20 @@
 //! The body of one POST.
 
-use convoke_calendar::message::{Kind, Message};
-use convoke_ischedule::Recipient;
+use bytes::Bytes;
+use convoke_calendar::message::Kind;
+use convoke_scheduling::Letter;
 use convoke_types::CalendarAddress;
 
 /// The message as the recipients of one POST get it.
 ///
 /// Spec §2: a free-busy request names in its body exactly those it is sent to, so nobody learns who else is asked.
 /// Other messages go out as they are: their attendees are part of the event.
-pub(super) fn for_recipients(message: &Message, recipients: &[&Recipient]) -> Vec<u8> {
+pub(super) fn for_recipients(letter: &Letter<'_>, recipients: &[&CalendarAddress]) -> Bytes {
+    let message = letter.message;
     if message.kind() != Kind::FreeBusy {
-        return message.calendar().write();
+        return Bytes::copy_from_slice(letter.data);
     }
-    let sent_to =
-        |attendee: &CalendarAddress| recipients.iter().any(|it| it.address.same_user(attendee));
+    let sent_to = |attendee: &CalendarAddress| recipients.iter().any(|it| it.same_user(attendee));
     let mut calendar = message.calendar().clone();
     for component in &mut calendar.root_mut().components {
         component.properties.retain(|property| {
@@ -21,5 +22,5 @@ pub(super) fn for_recipients(message: &Message, recipients: &[&Recipient]) -> Ve
                 || CalendarAddress::new(&property.value).is_ok_and(|it| sent_to(&it))
         });
     }
-    calendar.write()
+    calendar.write().into()
 }

@@ -1,6 +1,6 @@
 //! The iSchedule Sender (spec §2): one message, many recipients, one delivery status for each.
 //!
-//! [`Sender::send`] finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
+//! It finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
 //! reads what each receiver takes (`known`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
@@ -11,11 +11,11 @@ mod known;
 mod post;
 mod route;
 
-use convoke_calendar::message::Message;
-use convoke_ischedule::{Recipient, RecipientResponse, dkim};
+use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
 use convoke_plugin_host::Plugins;
-use convoke_types::CalendarAddress;
+use convoke_scheduling::{Letter, Outcome, Transport};
+use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use known::Known;
 use route::Route;
@@ -49,27 +49,49 @@ impl Sender {
         }
     }
 
-    /// Sends `message` to `recipients`: one response for each, in their order. Never fails as a whole.
-    pub async fn send(
+    async fn routes(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Route> {
+        let mut lookups: Vec<BoxFuture<'_, Route>> = Vec::new();
+        for recipient in recipients {
+            lookups.push(route::permitted(&self.plugins, letter, recipient).boxed());
+        }
+        stream::iter(lookups).buffered(PARALLEL).collect().await
+    }
+
+    /// Delivers to recipients that share receivers: the first that can be reached takes the message.
+    async fn deliver(
         &self,
-        message: &Message,
-        originator: &CalendarAddress,
-        recipients: &[Recipient],
-    ) -> Vec<RecipientResponse> {
-        let mut responses = vec![None; recipients.len()];
+        receivers: &[convoke_sdk::Receiver],
+        letter: &Letter<'_>,
+        group: &[&CalendarAddress],
+    ) -> Vec<Outcome> {
+        let mut status = RequestStatus::SERVICE_UNAVAILABLE;
+        for receiver in receivers {
+            match self.deliver_to(receiver, letter, group).await {
+                Ok(outcomes) => return outcomes,
+                Err(failure) => {
+                    tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {failure}");
+                    status = failure.status();
+                    if !failure.may_go_elsewhere() {
+                        break;
+                    }
+                }
+            }
+        }
+        vec![status.into(); group.len()]
+    }
+}
+
+impl Transport for Sender {
+    async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
+        let mut outcomes = vec![None; recipients.len()];
         let mut groups: Vec<(Vec<convoke_sdk::Receiver>, Vec<usize>)> = Vec::new();
-        for (position, route) in self
-            .routes(message, originator, recipients)
-            .await
-            .into_iter()
-            .enumerate()
-        {
+        let routes = self.routes(letter, recipients).await;
+        for (position, route) in routes.into_iter().enumerate() {
             match route {
                 Route::Nowhere { status, reason } => {
-                    let response = RecipientResponse::new(&recipients[position].as_sent, status);
-                    responses[position] = Some(RecipientResponse {
+                    outcomes[position] = Some(Outcome {
                         description: Some(reason),
-                        ..response
+                        ..status.into()
                     });
                 }
                 Route::Receivers(receivers) => {
@@ -83,17 +105,15 @@ impl Sender {
                 }
             }
         }
-        let mut deliveries: Vec<BoxFuture<(&[usize], Vec<RecipientResponse>)>> = Vec::new();
+        let mut deliveries: Vec<BoxFuture<'_, (&[usize], Vec<Outcome>)>> = Vec::new();
         for (receivers, members) in &groups {
-            let group: Vec<&Recipient> = members
+            let group: Vec<&CalendarAddress> = members
                 .iter()
                 .map(|&position| &recipients[position])
                 .collect();
             let delivery = async move {
-                (
-                    members.as_slice(),
-                    self.deliver(receivers, message, originator, &group).await,
-                )
+                let delivered = self.deliver(receivers, letter, &group).await;
+                (members.as_slice(), delivered)
             };
             deliveries.push(delivery.boxed());
         }
@@ -101,52 +121,14 @@ impl Sender {
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
-        for (members, answers) in delivered {
-            for (&position, answer) in members.iter().zip(answers) {
-                responses[position] = Some(answer);
+        for (members, delivered) in delivered {
+            for (&position, outcome) in members.iter().zip(delivered) {
+                outcomes[position] = Some(outcome);
             }
         }
-        responses
+        outcomes
             .into_iter()
-            .map(|response| response.expect("every recipient is in a group or leads nowhere"))
+            .map(|outcome| outcome.expect("every recipient is in a group or leads nowhere"))
             .collect()
-    }
-
-    async fn routes(
-        &self,
-        message: &Message,
-        originator: &CalendarAddress,
-        recipients: &[Recipient],
-    ) -> Vec<Route> {
-        let mut lookups: Vec<BoxFuture<Route>> = Vec::new();
-        for recipient in recipients {
-            let to = &recipient.address;
-            lookups.push(route::permitted(&self.plugins, message, originator, to).boxed());
-        }
-        stream::iter(lookups).buffered(PARALLEL).collect().await
-    }
-
-    /// Delivers to recipients that share receivers: the first that can be reached takes the message.
-    async fn deliver(
-        &self,
-        receivers: &[convoke_sdk::Receiver],
-        message: &Message,
-        originator: &CalendarAddress,
-        group: &[&Recipient],
-    ) -> Vec<RecipientResponse> {
-        let mut status = convoke_types::RequestStatus::SERVICE_UNAVAILABLE;
-        for receiver in receivers {
-            match self.deliver_to(receiver, message, originator, group).await {
-                Ok(answers) => return answers,
-                Err(failure) => {
-                    tracing::warn!(receiver = %receiver.url, "not delivered: {failure}");
-                    status = failure.status();
-                    if !failure.may_go_elsewhere() {
-                        break;
-                    }
-                }
-            }
-        }
-        post::same_for_all(group, &status)
     }
 }

@@ -1,7 +1,7 @@
 //! One receiver: does the message fit, POST it in as many parts as the receiver wants, read the answers.
 
 use super::{Sender, body, known, known::Document};
-use bytes::Bytes;
+use crate::wire;
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, ErrorElement, Facts, Recipient, RecipientResponse,
@@ -10,6 +10,7 @@ use convoke_ischedule::{
     xml::{Limits, XmlError},
 };
 use convoke_net::http_client::{ClientError, Request, Response};
+use convoke_scheduling::{Letter, Outcome};
 use convoke_sdk::Receiver;
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -65,57 +66,52 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 impl Sender {
-    /// Delivers to recipients behind one receiver; one response each, in their order.
+    /// Delivers to recipients behind one receiver; one outcome each, in their order.
     pub(super) async fn deliver_to(
         &self,
         receiver: &Receiver,
-        message: &Message,
-        originator: &CalendarAddress,
-        group: &[&Recipient],
-    ) -> Result<Vec<RecipientResponse>, Failure> {
+        letter: &Letter<'_>,
+        group: &[&CalendarAddress],
+    ) -> Result<Vec<Outcome>, Failure> {
         let document = self.known.of(&self.client, receiver).await?;
-        if let Err(status) = fits(&document.capabilities, message) {
-            return Ok(same_for_all(group, &status));
+        if let Err(status) = fits(&document.capabilities, letter) {
+            return Ok(vec![status.into(); group.len()]);
         }
         let most = document
             .capabilities
             .max_recipients
             .and_then(|most| usize::try_from(most).ok());
-        let mut responses = Vec::with_capacity(group.len());
+        let mut outcomes = Vec::with_capacity(group.len());
         for part in group.chunks(most.unwrap_or(MAX_RECIPIENTS).clamp(1, MAX_RECIPIENTS)) {
-            match self
-                .post(receiver, &document, message, originator, part)
-                .await
-            {
-                Ok(answers) => responses.extend(answers),
+            match self.post(receiver, &document, letter, part).await {
+                Ok(answered) => outcomes.extend(answered),
                 // A part that went through stays delivered; only if none did may the group go elsewhere.
-                Err(error) if responses.is_empty() => return Err(error.into()),
+                Err(error) if outcomes.is_empty() => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(receiver = %receiver.url, "not delivered: {error}");
-                    responses.extend(same_for_all(part, &RequestStatus::SERVICE_UNAVAILABLE));
+                    tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {error}");
+                    let failed = Outcome::from(RequestStatus::SERVICE_UNAVAILABLE);
+                    outcomes.resize(outcomes.len() + part.len(), failed);
                 }
             }
         }
-        Ok(responses)
+        Ok(outcomes)
     }
 
     async fn post(
         &self,
         receiver: &Receiver,
         document: &Document,
-        message: &Message,
-        originator: &CalendarAddress,
-        part: &[&Recipient],
-    ) -> Result<Vec<RecipientResponse>, ClientError> {
-        let body = Bytes::from(body::for_recipients(message, part));
+        letter: &Letter<'_>,
+        part: &[&CalendarAddress],
+    ) -> Result<Vec<Outcome>, ClientError> {
+        let body = body::for_recipients(letter, part);
+        let (kind, method) = (letter.message.kind(), letter.message.method());
+        let recipients = part.iter().copied().cloned();
         let mut headers = RequestHeaders {
             message_id: Some(uuid::Uuid::now_v7().to_string()),
-            originator: originator.clone(),
-            recipients: part
-                .iter()
-                .map(|recipient| Recipient::new(recipient.address.clone()))
-                .collect(),
-            content: ContentType::new(message.kind().as_str(), message.method().as_str()),
+            originator: letter.originator.clone(),
+            recipients: recipients.map(Recipient::new).collect(),
+            content: ContentType::new(kind.as_str(), method.as_str()),
         }
         .to_headers();
         headers.insert(
@@ -125,26 +121,27 @@ impl Sender {
         if let Some(signer) = &self.signer
             && let Err(error) = signer.sign(&mut headers, &body, Timestamp::now())
         {
-            tracing::error!("a message goes out unsigned: {error}");
+            tracing::error!(event = "not-signed", "a message goes out unsigned: {error}");
         }
         let request = Request {
             method: Method::POST,
             url: document.target.clone(),
             headers,
             body,
-            policy: known::connect_policy(receiver),
+            reach: known::reach(receiver),
             longest: None,
         };
         let response = self.client.send(request).await?;
-        tracing::debug!(receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
+        tracing::debug!(event = "posted", receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
         self.known.check(receiver, document, &response.headers);
         Ok(answers(&response, part))
     }
 }
 
 /// Whether the receiver takes such a message; if not, what its recipients are told without a POST.
-fn fits(capabilities: &Capabilities, message: &Message) -> Result<(), RequestStatus> {
-    let size = message.calendar().write().len() as u64;
+fn fits(capabilities: &Capabilities, letter: &Letter<'_>) -> Result<(), RequestStatus> {
+    let message = letter.message;
+    let size = letter.data.len() as u64;
     let attachments = message.attachments();
     let facts = Facts {
         instances: instances(capabilities, message),
@@ -174,42 +171,26 @@ fn instances(capabilities: &Capabilities, message: &Message) -> u64 {
     }
 }
 
-/// The same outcome for every recipient.
-pub(super) fn same_for_all(
-    recipients: &[&Recipient],
-    status: &RequestStatus,
-) -> Vec<RecipientResponse> {
-    recipients
-        .iter()
-        .map(|it| RecipientResponse::new(&it.as_sent, status.clone()))
-        .collect()
-}
-
 /// What became of each recipient of one POST.
-fn answers(response: &Response, part: &[&Recipient]) -> Vec<RecipientResponse> {
+fn answers(response: &Response, part: &[&CalendarAddress]) -> Vec<Outcome> {
     if response.status != StatusCode::OK {
-        return refused(response, part);
+        return vec![refused(response); part.len()];
     }
     let read = match ScheduleResponse::read(&response.body, &Limits::default()) {
         Ok(read) => read,
         Err(error) => {
-            tracing::warn!(receiver = %response.url, "its answer cannot be read: {error}");
+            tracing::warn!(event = "answer-unreadable", receiver = %response.url, "its answer cannot be read: {error}");
             let text = "The receiver's answer cannot be read";
-            return same_for_all(
-                part,
-                &RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text),
-            );
+            let status = RequestStatus::INVALID_CALENDAR_SERVICE.with_text(text);
+            return vec![status.into(); part.len()];
         }
     };
     let unanswered = "The receiver's answer leaves this recipient out";
     let unanswered = RequestStatus::SERVICE_UNAVAILABLE.with_text(unanswered);
     part.iter()
-        .map(|recipient| match answer_for(&read, &recipient.address) {
-            Some(answer) => RecipientResponse {
-                recipient: recipient.as_sent.clone(),
-                ..answer.clone()
-            },
-            None => RecipientResponse::new(&recipient.as_sent, unanswered.clone()),
+        .map(|recipient| match answer_for(&read, recipient) {
+            Some(answer) => wire::outcome(answer.clone()),
+            None => unanswered.clone().into(),
         })
         .collect()
 }
@@ -227,25 +208,25 @@ fn answer_for<'a>(
 }
 
 /// The whole request was refused: all its recipients share the reason.
-fn refused(response: &Response, part: &[&Recipient]) -> Vec<RecipientResponse> {
+fn refused(response: &Response) -> Outcome {
     let refusal = ErrorDocument::read(&response.body, &Limits::default()).ok();
     let element = refusal.as_ref().and_then(|refusal| refusal.element);
     let said = refusal
         .map(|refusal| refusal.description)
         .filter(|text| !text.is_empty());
     tracing::warn!(
+        event = "refused-elsewhere",
         receiver = %response.url,
         status = %response.status,
         error = element.map_or("-", ErrorElement::name),
         "the receiver refused the message: {}",
         said.as_deref().unwrap_or("it gave no reason")
     );
-    let answer = |recipient: &&Recipient| RecipientResponse {
-        error: element,
-        description: said.clone(),
-        ..RecipientResponse::new(&recipient.as_sent, status_of(response.status, element))
-    };
-    part.iter().map(answer).collect()
+    Outcome {
+        condition: element.map(ErrorElement::name),
+        description: said,
+        ..status_of(response.status, element).into()
+    }
 }
 
 /// The one place where a refusal of the whole request becomes a delivery status.
@@ -298,7 +279,14 @@ mod tests {
             ("RRULE:FREQ=DAILY", Some(3), true),
             ("SUMMARY:once", Some(1), true),
         ] {
-            let fits = fits(&takes(most), &message(lines));
+            let message = message(lines);
+            let data = message.calendar().write();
+            let letter = Letter {
+                message: &message,
+                data: &data,
+                originator: message.organizer().unwrap(),
+            };
+            let fits = fits(&takes(most), &letter);
             assert_eq!(fits.is_ok(), fine, "{lines}: {fits:?}");
             if let Err(status) = fits {
                 assert!(status.same_code(&RequestStatus::UNSUPPORTED), "{status}");

@@ -1,7 +1,7 @@
 //! Where a recipient's messages go.
 
-use convoke_calendar::message::Message;
 use convoke_plugin_host::{DiscoveryChain, Objection, Plugins, origin::Origin};
+use convoke_scheduling::Letter;
 use convoke_sdk::{AccessRequest, Discovered, Proof, Receiver};
 use convoke_types::{CalendarAddress, RequestStatus};
 
@@ -21,10 +21,14 @@ pub(super) enum Route {
 /// Finds the receivers, and asks the policies whether the message may go there.
 pub(super) async fn permitted(
     plugins: &Plugins,
-    message: &Message,
-    originator: &CalendarAddress,
+    letter: &Letter<'_>,
     recipient: &CalendarAddress,
 ) -> Route {
+    let Letter {
+        message,
+        originator,
+        ..
+    } = *letter;
     let proofs = vec![Proof::Submission(originator.clone())];
     let origin = Origin::of(originator, &proofs);
     let route = origin

@@ -1,7 +1,6 @@
 //! Health and metrics, for the administrator's own tools.
 
-use super::Node;
-use crate::receiver::answer::empty;
+use crate::{answer::empty, instance::Instance};
 use bytes::Bytes;
 use convoke_net::http_server::{Body, Response};
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -12,13 +11,16 @@ const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Answers `/health` and `/metrics`.
-pub(super) fn handle(node: &Node, request: &Request<Body>) -> Response {
+pub(super) fn handle(instance: &Instance, request: &Request<Body>) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET, HEAD")]);
     }
     match request.uri().path() {
         "/health" => text("ok\n".to_owned(), PLAIN),
-        "/metrics" => text(node.lasting.metrics.text(&node.plugins.list()), PROMETHEUS),
+        "/metrics" => text(
+            instance.shared.metrics.text(&instance.plugins.list()),
+            PROMETHEUS,
+        ),
         _ => empty(StatusCode::NOT_FOUND, &[]),
     }
 }

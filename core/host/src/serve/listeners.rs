@@ -1,7 +1,11 @@
 //! The sockets of a host: kept over a reload where the configuration keeps them, opened and closed where it does not.
 
-use super::{ListenerNote, ServeError, watch::Watched};
-use crate::config::{Config, Listener, Role};
+use super::watch::Watched;
+use crate::{
+    config::{Config, Listener, Role},
+    instance::ServeError,
+    state_folder::ListenerNote,
+};
 use convoke_net::{
     http_server::{self, Descriptors, Handler, Limits, Listening, ServerTls},
     pem::TlsError,

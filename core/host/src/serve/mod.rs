@@ -2,55 +2,41 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `node` | [`Node`]: everything one configuration makes, which every request is answered by |
-//! | `files` | what the host keeps in its state folder: the token, where it listens |
 //! | `listeners` | the sockets |
 //! | `control` | the socket that `convoke reload` comes in by |
 //! | `watch` | certificates that change on disk |
-//! | `background` | what goes out because something came in |
-//! | `metrics` | what is counted |
+//! | `owed` | what our people owe because something came in, sent by a task of its own |
 //! | `admin` | health and metrics over HTTP |
 //!
-//! A new configuration is taken whole or not at all: its node is made and its sockets are bound before anything of the
-//! running one is touched. Requests that have begun are answered by the node that they began with, its plugins included;
+//! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
+//! running one is touched. Requests that have begun are answered by the instance that they began with, its plugins included;
 //! it is closed when the last of them has ended.
 
 mod admin;
-mod background;
 mod control;
-mod files;
 mod listeners;
-mod metrics;
-mod node;
+mod owed;
 mod watch;
 
-pub use background::Background;
 pub use control::{Answer, reload};
-pub(crate) use files::write_file;
-pub use files::{ListenerNote, listener_notes, token};
-pub use metrics::Metrics;
-pub use node::{Lasting, Node, setup};
-pub(crate) use node::{outside, signer};
 
 use crate::{
-    config::{Config, ConfigError, Role},
-    receiver, submission,
+    config::{Config, Role},
+    instance::{Instance, ServeError},
+    receiver,
+    shared::SharedState,
+    state_folder, submission,
 };
 use arc_swap::ArcSwap;
 use control::Control;
-use convoke_net::{
-    http_client::ClientError,
-    http_server::{Arrival, Body, Handler, Response},
-    pem::TlsError,
-};
-use convoke_plugin_host::{PluginErrors, isolated};
+use convoke_net::http_server::{Arrival, Body, Handler, Response};
+use convoke_plugin_host::isolated;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
+use owed::OwedTask;
 use std::{
     future::Future,
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -60,61 +46,6 @@ use tokio::{
     sync::mpsc,
 };
 use watch::Watched;
-
-/// How long messages that nobody waits for are waited for at the end.
-const LAST_MESSAGES: Duration = Duration::from_secs(5);
-
-/// The host cannot be started with this configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The configuration file.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Plugins.
-    #[error(transparent)]
-    Plugins(#[from] PluginErrors),
-    /// Certificates.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// Users who may hand in messages.
-    #[error(transparent)]
-    Users(#[from] submission::auth::UsersError),
-    /// The client for other servers.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The key that messages are signed with.
-    #[error("{}: messages cannot be signed with this key: {reason}", file.display())]
-    Signing {
-        /// The key's file.
-        file: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The state folder.
-    #[error("{}: the state folder cannot be used: {error}; see `server.state`", folder.display())]
-    State {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// A listener's address.
-    #[error("cannot listen on {address} ({role}): {error}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the listener is for.
-        role: &'static str,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Nobody could reach the host.
-    #[error("{}: there is no [[listener]]; add one with role, address and, for `receiver`, tls", .0.display())]
-    NoListener(PathBuf),
-    /// Signals cannot be waited for.
-    #[error("signals cannot be waited for: {0}")]
-    Signals(io::Error),
-}
 
 /// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
@@ -174,6 +105,7 @@ pub struct Host {
     current: Arc<Current>,
     control: Control,
     listeners: Listeners,
+    owed: OwedTask,
     watched_client: Watched,
 }
 
@@ -196,8 +128,8 @@ fn closed(held: impl Send + 'static) -> impl Future<Output = ()> {
     }
 }
 
-/// The node that answers now.
-struct Current(ArcSwap<Node>);
+/// The instance that answers now.
+struct Current(ArcSwap<Instance>);
 
 impl Host {
     /// Reads the configuration, opens the plugins and listens. What is ordered by the control socket comes out of the
@@ -205,29 +137,30 @@ impl Host {
     async fn start(path: &Path) -> Result<(Self, mpsc::Receiver<control::Order>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
-        let node = Node::new(config, Arc::default()).await?;
-        let current = Arc::new(Current(ArcSwap::from_pointee(node)));
+        let instance = Instance::new(config, Arc::default()).await?;
+        let current = Arc::new(Current(ArcSwap::from_pointee(instance)));
         let (control, orders) = Control::new();
         let mut host = Self {
+            owed: OwedTask::start(&current),
             current,
             control,
             listeners: Listeners::default(),
             watched_client,
         };
-        let node = host.current.0.load_full();
-        host.listen(&node).await?;
+        let instance = host.current.0.load_full();
+        host.listen(&instance).await?;
         Ok((host, orders))
     }
 
     /// Reads the configuration again; on an error everything stays as it is.
     pub async fn reload(&mut self, path: &Path) -> Result<(), ServeError> {
-        let lasting = self.current.0.load().lasting.clone();
+        let shared = self.current.0.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
-        let node = Arc::new(Node::new(config, lasting).await?);
-        self.listen(&node).await?;
+        let instance = Arc::new(Instance::new(config, shared).await?);
+        self.listen(&instance).await?;
         self.watched_client = watched_client;
-        let old = self.current.0.swap(node);
+        let old = self.current.0.swap(instance);
         // Nobody waits for it.
         drop(closed(old));
         Ok(())
@@ -235,19 +168,18 @@ impl Host {
 
     /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
     pub fn refresh_certificates(&mut self) {
-        let node = self.current.0.load_full();
-        self.listeners.refresh(&node.config.limits.connection);
+        let instance = self.current.0.load_full();
+        self.listeners.refresh(&instance.config.limits.connection);
         if self.watched_client.changed() {
-            self.watched_client.tell(node.refresh_client());
+            self.watched_client.tell(instance.refresh_client());
         }
     }
 
     /// Finishes what has begun, closes the plugins, then ends.
     pub async fn stop(self) {
         self.listeners.stop().await;
-        let lasting = self.current.0.load().lasting.clone();
-        lasting.background.finish(LAST_MESSAGES).await;
-        files::forget_listeners(&self.current.0.load().config.server.state);
+        self.owed.finish().await;
+        state_folder::forget_listeners(&self.current.0.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await
             .is_err()
@@ -260,17 +192,17 @@ impl Host {
         isolated::all_closed().await;
     }
 
-    /// Listens where the configuration of `node` says, and notes where for the command line.
-    async fn listen(&mut self, node: &Node) -> Result<(), ServeError> {
+    /// Listens where the configuration of `instance` says, and notes where for the command line.
+    async fn listen(&mut self, instance: &Instance) -> Result<(), ServeError> {
         let handler = |role| -> Arc<dyn Handler> {
             Arc::new(ByRole {
                 current: self.current.clone(),
                 role,
             })
         };
-        self.listeners.follow(&node.config, handler).await?;
-        let state = &node.config.server.state;
-        if let Err(error) = files::note_listeners(state, &self.listeners.notes()) {
+        self.listeners.follow(&instance.config, handler).await?;
+        let state = &instance.config.server.state;
+        if let Err(error) = state_folder::note_listeners(state, &self.listeners.notes()) {
             tracing::warn!(
                 "where the host listens could not be noted for the command line: {error}"
             );
@@ -296,14 +228,14 @@ impl Handler for ByRole {
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
         Box::pin(async move {
             let begun = Instant::now();
-            let node = self.current.0.load_full();
+            let instance = self.current.0.load_full();
             let response = match self.role {
-                Role::Receiver => receiver::handle(&node, arrival, request).await,
+                Role::Receiver => receiver::handle(&instance, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
-                Role::Submission => Box::pin(submission::handle(&node, arrival, request)).await,
-                Role::Admin => admin::handle(&node, &request),
+                Role::Submission => Box::pin(submission::handle(&instance, arrival, request)).await,
+                Role::Admin => admin::handle(&instance, &request),
             };
-            let metrics = &node.lasting.metrics;
+            let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());
             if let Some(element) = response.extensions().get() {
                 metrics.refused(*element);
@@ -314,34 +246,34 @@ impl Handler for ByRole {
 
     fn fields(&self) -> HeaderMap {
         match self.role {
-            Role::Receiver => self.current.0.load().published.fields(),
+            Role::Receiver => self.current.0.load().capabilities.fields(),
             Role::Submission | Role::Admin => HeaderMap::new(),
         }
     }
 
     fn connected(&self) -> Box<dyn Send + Sync + Unpin> {
-        let lasting = self.current.0.load().lasting.clone();
-        Box::new(Connected::new(lasting, self.role))
+        let shared = self.current.0.load().shared.clone();
+        Box::new(Connected::new(shared, self.role))
     }
 }
 
 /// Counts a connection while it is there.
 struct Connected {
-    lasting: Arc<Lasting>,
+    shared: Arc<SharedState>,
     role: Role,
 }
 
 impl Connected {
-    fn new(lasting: Arc<Lasting>, role: Role) -> Self {
-        let connections = lasting.metrics.connections(role);
+    fn new(shared: Arc<SharedState>, role: Role) -> Self {
+        let connections = shared.metrics.connections(role);
         connections.fetch_add(1, Ordering::Relaxed);
-        Self { lasting, role }
+        Self { shared, role }
     }
 }
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        let connections = self.lasting.metrics.connections(self.role);
+        let connections = self.shared.metrics.connections(self.role);
         connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

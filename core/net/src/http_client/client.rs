@@ -1,7 +1,7 @@
 //! One request to another server, redirects followed, everything bounded.
 
 use super::{
-    AddressFilter, ClientError, ConnectPolicy,
+    ClientError, Guard, Reach,
     connector::{Connector, Handshake},
     trust::{self, Identity},
 };
@@ -71,7 +71,7 @@ pub struct Request {
     /// The body; empty for none.
     pub body: Bytes,
     /// How far the request may reach.
-    pub policy: ConnectPolicy,
+    pub reach: Reach,
     /// The longest answer that is read, in bytes, if that is less than the settings say.
     pub longest: Option<usize>,
 }
@@ -100,13 +100,13 @@ pub struct Client {
 struct Shared {
     tls: Arc<rustls::ClientConfig>,
     dns: Option<Dns>,
-    filter: AddressFilter,
+    guard: Guard,
     connect_timeout: Duration,
     request_timeout: Duration,
     redirects: usize,
     response_size: usize,
-    /// Connections are shared only between requests of the same policy.
-    pools: Mutex<HashMap<ConnectPolicy, HttpsPool>>,
+    /// Connections are shared only between requests of the same reach.
+    pools: Mutex<HashMap<Reach, HttpsPool>>,
 }
 
 type HttpsPool = Pool<Connector, Full<Bytes>>;
@@ -130,16 +130,12 @@ impl Client {
     }
 
     /// Makes a connection to a server, as a request to `url` would, to see what it shows.
-    pub async fn handshake(
-        &self,
-        url: &Url,
-        policy: &ConnectPolicy,
-    ) -> Result<Handshake, ClientError> {
+    pub async fn handshake(&self, url: &Url, reach: &Reach) -> Result<Handshake, ClientError> {
         let uri = url.as_str().parse().map_err(|error| ClientError::Broken {
             server: server_of(url),
             error: format!("{error}"),
         })?;
-        let connector = self.shared.load().connector(policy.clone());
+        let connector = self.shared.load().connector(reach.clone());
         connector.handshake(uri).await
     }
 
@@ -162,7 +158,7 @@ impl Shared {
         Ok(Self {
             tls: Arc::new(tls),
             dns: settings.dns,
-            filter: AddressFilter::new(settings.allow_networks),
+            guard: Guard::new(settings.allow_networks),
             connect_timeout: settings.connect_timeout,
             request_timeout: settings.request_timeout,
             redirects: settings.redirects,
@@ -187,7 +183,7 @@ impl Shared {
             moved_to = permanent.then(|| target.clone());
             if target.origin() != first.origin() {
                 // Where a stranger sends us, what the administrator said of the first server does not hold.
-                request.policy = ConnectPolicy::default();
+                request.reach = Reach::default();
             }
             request.url = target;
         }
@@ -213,7 +209,7 @@ impl Shared {
         *built.headers_mut() = request.headers.clone();
 
         let response = self
-            .pool(&request.policy)
+            .pool(&request.reach)
             .request(built)
             .await
             .map_err(|error| classify(&error, &server))?;
@@ -241,33 +237,33 @@ impl Shared {
         })
     }
 
-    fn pool(&self, policy: &ConnectPolicy) -> HttpsPool {
+    fn pool(&self, reach: &Reach) -> HttpsPool {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if pools.len() >= MAX_POOLS && !pools.contains_key(policy) {
+        if pools.len() >= MAX_POOLS && !pools.contains_key(reach) {
             pools.clear();
         }
         pools
-            .entry(policy.clone())
-            .or_insert_with(|| self.new_pool(policy.clone()))
+            .entry(reach.clone())
+            .or_insert_with(|| self.new_pool(reach.clone()))
             .clone()
     }
 
-    fn connector(&self, policy: ConnectPolicy) -> Connector {
+    fn connector(&self, reach: Reach) -> Connector {
         Connector {
             tls: self.tls.clone(),
             dns: self.dns.clone(),
-            filter: self.filter.clone(),
-            policy,
+            guard: self.guard.clone(),
+            reach,
             timeout: self.connect_timeout,
         }
     }
 
-    fn new_pool(&self, policy: ConnectPolicy) -> HttpsPool {
+    fn new_pool(&self, reach: Reach) -> HttpsPool {
         Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(8)
-            .build(self.connector(policy))
+            .build(self.connector(reach))
     }
 }
 

@@ -1,15 +1,14 @@
 //! A question about busy time: the store's index, and what the index leaves open.
 
-use super::HomeOf;
 use crate::{
-    Scheduler,
     effort::LARGE,
     envelope::Envelope,
-    environment::{Environment, Home, Overloaded, Processor},
+    environment::{Environment, Home, HomeOf, Overloaded, Processor},
     index,
     limits::Limits,
     outcome::Outcome,
     person::Person,
+    scheduler::Scheduler,
     stored,
 };
 use convoke_calendar::{availability, freebusy, itip::Owner, recurrence, tree::Calendar};

@@ -1,13 +1,13 @@
 //! A message that has arrived changes an object of its recipient, or waits for the person to decide.
 
-use super::{HomeOf, anomaly};
+use super::anomaly;
 use crate::{
-    Scheduler,
     effort::Weight,
     envelope::{Envelope, InboxItem},
-    environment::{Environment, Home},
+    environment::{Environment, Home, HomeOf},
     outcome::Outcome,
     person::Person,
+    scheduler::Scheduler,
     stored::{NotUpdated, Update},
 };
 use convoke_calendar::{

@@ -14,10 +14,10 @@ mod freebusy;
 mod merge;
 
 use crate::{
-    Scheduler,
     envelope::Envelope,
-    environment::{Answers, Environment, Event, Grant, Home, Policies, Stores, Verdict},
+    environment::{Answers, Environment, Event, Grant, Home, HomeOf, Policies, Stores, Verdict},
     outcome::Outcome,
+    scheduler::Scheduler,
 };
 use convoke_calendar::{itip::Outgoing, message::Kind, zone::unknown_names};
 use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus};
@@ -162,9 +162,6 @@ impl<E: Environment> Scheduler<E> {
         (ours || address.local_part().is_some()).then_some(ours)
     }
 }
-
-/// The home that an environment's stores give.
-pub(crate) type HomeOf<E> = <<E as Environment>::Stores as Stores>::Home;
 
 fn later(what: &str, after: Duration) -> RequestStatus {
     let text = format!("{what}; try again in {} seconds", after.as_secs() + 1);

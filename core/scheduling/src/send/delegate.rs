@@ -6,10 +6,10 @@
 
 use super::Submission;
 use crate::{
-    Scheduler,
     environment::{Environment, Home, Stores, Unbounded},
     outcome::Outcome,
     person::Person,
+    scheduler::Scheduler,
     stored,
 };
 use convoke_calendar::itip::{self, Outgoing};

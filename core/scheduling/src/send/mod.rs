@@ -5,13 +5,13 @@
 mod delegate;
 
 use crate::{
-    Scheduler,
     effort::{Effort, Weight},
     envelope::{Envelope, Letter, Peer},
     environment::{Answers, Environment, Event, Home, Stores, Transport, Unbounded},
     outcome::Outcome,
     owed::OwedMessage,
     person::Person,
+    scheduler::Scheduler,
     stored::{NotUpdated, Update},
 };
 use convoke_calendar::{

@@ -177,7 +177,7 @@ fn a_proposal_waits_for_the_person() {
     let host = Host::with(crate::Limits {
         inbox: 300,
         content_length: 300,
-        ..super::limits()
+        ..crate::Limits::default()
     });
     host.person("dee").has(&own.replace("bo@example.org", bo));
     let message = convoke_calendar::message::Message::read(super::world::calendar(&text)).unwrap();

@@ -67,7 +67,7 @@ fn what_an_index_leaves_open_is_expanded_and_indexed_anew_as_time_goes_by() {
         "UID:daily\nDTSTART:20260104T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\n",
     ));
     assert_eq!(asked(&host, 2).concat().matches("T100000Z/").count(), 2);
-    // The horizon of the index is 800 days.
+    // The horizon of the index is two years.
     host.pass(std::time::Duration::from_secs(800 * 24 * 3600));
     let later = question(2)
         .replace("20270104", "20300204")
@@ -85,7 +85,7 @@ fn what_an_index_leaves_open_is_expanded_and_indexed_anew_as_time_goes_by() {
 fn longer_than_allowed_is_said_with_the_limit() {
     let host = Host::with(crate::Limits {
         freebusy_range: std::time::Duration::from_secs(24 * 3600),
-        ..super::limits()
+        ..crate::Limits::default()
     });
     assert!(asked(&host, 1).is_empty());
     let outcomes = host.receives(&question(2), ANNA, &["bo@example.org"]);

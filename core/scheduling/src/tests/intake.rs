@@ -1,6 +1,6 @@
 //! What is refused before anybody's calendar is looked at.
 
-use super::world::{Host, limits, meeting, message};
+use super::world::{Host, meeting, message};
 use crate::{Condition, Limits};
 use convoke_calendar::message::Attachments;
 
@@ -96,7 +96,7 @@ fn limits_are_the_administrators() {
             inline: false,
             external: true,
         },
-        ..limits()
+        ..Limits::default()
     });
     let request = |more: &str| message("REQUEST", &meeting(more));
     let inline = "ATTACH;ENCODING=BASE64;VALUE=BINARY:AA==\n";

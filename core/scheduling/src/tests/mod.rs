@@ -7,5 +7,3 @@ mod object;
 mod owed;
 mod submit;
 mod world;
-
-pub(crate) use world::limits;

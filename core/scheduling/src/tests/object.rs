@@ -1,6 +1,6 @@
 //! Our people write objects, and answer invitations.
 
-use super::world::{Host, NOW, address, calendar, limits, meeting, message};
+use super::world::{Host, NOW, address, calendar, meeting, message};
 use crate::{Answered, Clock, NoReply, Outcome, Submit, Told, Unsent, compose_reply, send_object};
 use convoke_calendar::{
     itip::{Outgoing, PartStat},
@@ -62,7 +62,13 @@ fn object(more: &str) -> String {
 fn sends(host: &Host, object: &str, clerk: &Clerk) -> Result<Told, Unsent<String>> {
     let dee = host.person("dee");
     let object = calendar(object);
-    block_on(send_object(&object, &dee, clerk, &limits(), &Fixed))
+    block_on(send_object(
+        &object,
+        &dee,
+        clerk,
+        &crate::Limits::default(),
+        &Fixed,
+    ))
 }
 
 #[test]
@@ -152,7 +158,13 @@ fn an_answer_is_made_of_the_own_copy() {
     let uid = Uid::new("meeting").unwrap();
     let reply = || {
         let now = NOW.parse().unwrap();
-        block_on(compose_reply(&bo, &uid, PartStat::Accepted, &limits(), now))
+        block_on(compose_reply(
+            &bo,
+            &uid,
+            PartStat::Accepted,
+            &crate::Limits::default(),
+            now,
+        ))
     };
     assert!(matches!(reply(), Err(NoReply::Unknown)));
     let text = message("REQUEST", &meeting(""));

@@ -6,7 +6,7 @@ use crate::{
     Submission, Transport, Unbounded, Verdict, index,
 };
 use convoke_calendar::{
-    message::{Attachments, Message, Provenance},
+    message::{Message, Provenance},
     tree::{self, Calendar},
 };
 use convoke_types::{
@@ -23,25 +23,6 @@ use std::{
 
 /// A Tuesday.
 pub(super) const NOW: &str = "2026-12-01T08:00:00Z";
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-pub(crate) fn limits() -> Limits {
-    Limits {
-        content_length: 1 << 20,
-        attendees: 1000,
-        instances: 1000,
-        earliest: "1900-01-01T00:00:00Z".parse().unwrap(),
-        latest: "2100-01-01T00:00:00Z".parse().unwrap(),
-        attachments: Attachments {
-            inline: true,
-            external: true,
-        },
-        freebusy_range: 400 * DAY,
-        horizon: 800 * DAY,
-        inbox: 1 << 20,
-    }
-}
 
 pub(super) fn address(text: &str) -> CalendarAddress {
     CalendarAddress::new(text).unwrap()
@@ -129,7 +110,7 @@ impl Person {
     pub(super) fn has(&self, object: &str) {
         let user = Some(&self.user);
         let now = NOW.parse().unwrap();
-        let index = index::index_stored(user, object.as_bytes(), &limits(), now).unwrap();
+        let index = index::index_stored(user, object.as_bytes(), &Limits::default(), now).unwrap();
         self.content.lock().unwrap().write(object.into(), index);
     }
 
@@ -364,7 +345,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new() -> Self {
-        Self::with(limits())
+        Self::with(Limits::default())
     }
 
     pub(super) fn with(limits: Limits) -> Self {

@@ -20,7 +20,7 @@ use crate::{
         output::{self, Failure},
         places::user_of,
     },
-    serve,
+    instance,
 };
 use clap::Args;
 use convoke_calendar::{
@@ -92,7 +92,7 @@ impl Import {
         let mut importer = Importer {
             store,
             user: &user,
-            index: serve::setup(&config).index,
+            index: instance::setup(&config).index,
             waiting: Vec::new(),
             together: TOGETHER,
             report,

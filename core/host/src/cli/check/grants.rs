@@ -1,6 +1,6 @@
 //! Whether what `allow` grants the process of a plugin is the host's own: its configuration, keys, users, state, plugins.
 
-use crate::{config::Config, serve};
+use crate::{config::Config, instance};
 use convoke_plugin_host::{Confinement, Isolation, PluginEntry, find};
 use std::{
     collections::BTreeSet,
@@ -157,7 +157,7 @@ fn assets(config: &Config) -> Vec<Asset> {
     if let Some(folder) = &config.verification.private_exchange {
         add("the keys of peers", folder, false, true);
     }
-    let setup = serve::setup(config);
+    let setup = instance::setup(config);
     for folder in setup.directories() {
         add("the plugin folder", &folder, false, true);
     }

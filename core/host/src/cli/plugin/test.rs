@@ -4,13 +4,10 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{
-    config,
-    delivery::{self, Bounds},
-};
+use crate::scheduling;
 use clap::Args;
-use convoke_calendar::tree::Limits;
 use convoke_plugin_host::{PluginEntry, Setup, trial};
+use convoke_scheduling::Limits;
 use convoke_sdk::{
     CalendarAddress,
     conformance::{DecisionKind, Expected, Law, Outcome, Samples},
@@ -192,14 +189,6 @@ impl Test {
 
 /// A host that serves nobody.
 fn setup() -> Setup {
-    let bounds = Bounds {
-        limits: Limits {
-            bytes: usize::MAX,
-            ..Limits::default()
-        },
-        ahead: config::HORIZON,
-        room: delivery::room(64 << 20, 1 << 20),
-    };
     Setup {
         entries: Vec::new(),
         plugin_directories: Vec::new(),
@@ -207,7 +196,7 @@ fn setup() -> Setup {
         folder: PathBuf::new(),
         locate: Arc::new(|_, _| None),
         domains: Vec::new(),
-        index: delivery::index_service(bounds),
+        index: scheduling::index_service(Limits::default()),
         program: PathBuf::new(), // no entry asks for a process of its own
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         places::{failed, people},
     },
     escape::escape_controls,
-    serve,
+    instance,
 };
 use clap::Args;
 use convoke_plugin_host::{IndexService, Plugins, StoreHandle};
@@ -67,7 +67,7 @@ impl Copy {
             from: named(&plugins, &self.from)?,
             to: named(&plugins, &self.to)?,
             replace: self.replace,
-            index: serve::setup(&config).index,
+            index: instance::setup(&config).index,
             progress: output::progress(),
         };
         let mut copied = Vec::new();

@@ -1,6 +1,12 @@
 //! Responses.
+//!
+//! `room` holds the memory that an answer takes.
 
-use super::{gate::Later, room::Room};
+mod room;
+
+pub(crate) use room::AnswerRoom;
+
+use crate::admission::RetryAfter;
 use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
 use convoke_net::http_server::{Arrival, Response, counted};
@@ -35,12 +41,12 @@ pub(crate) fn document(response: &ScheduleResponse) -> Bytes {
 }
 
 /// The answer to a message that was fine as a whole; it takes memory until its peer has taken it.
-pub(crate) async fn delivered(arrival: &Arrival, room: Room, document: Bytes) -> Response {
+pub(crate) async fn delivered(arrival: &Arrival, room: AnswerRoom, document: Bytes) -> Response {
     match room.for_document(document.len()).await {
         Ok(holding) => counted(xml(StatusCode::OK, Bytes::new()), document, holding),
         Err(short) => {
             tracing::warn!(event = "no-memory", peer = %arrival.address, "no memory for an answer of {} bytes", document.len());
-            later(&short.into())
+            retry_later(&short.into())
         }
     }
 }
@@ -54,7 +60,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Response {
 }
 
 /// The answer to a message that is not looked at now.
-pub(crate) fn later(wait: &Later) -> Response {
+pub(crate) fn retry_later(wait: &RetryAfter) -> Response {
     let mut response = Response::new(Full::new(Bytes::from(format!("{}\r\n", wait.reason))));
     *response.status_mut() = wait.status;
     let headers = response.headers_mut();

@@ -2,8 +2,8 @@
 
 use super::{failure, people::Person, story::address, world::World};
 use crate::{
-    cli::{Failure, open_config},
-    serve,
+    cli::{output::Failure, places::open_config},
+    instance,
 };
 use convoke_calendar::tree::{Calendar, Limits};
 use convoke_plugin_host::Plugins;
@@ -43,7 +43,7 @@ pub(super) async fn copy(
         .find(|house| address.domain() == Ok(&house.domain));
     let house = house.ok_or_else(|| failure("a person of neither domain"))?;
     let config = open_config(&house.config_file())?;
-    let plugins = Plugins::open(&serve::setup(&config))
+    let plugins = Plugins::open(&instance::setup(&config))
         .await
         .map_err(failure)?;
     let store = plugins.stores.for_address(&address);

@@ -4,8 +4,9 @@
 //! restarts: the last number and a digest of what it stood for are kept in `<state>/capabilities.json`.
 
 use crate::{
-    config::{Attachment, Config},
-    receiver::answer::{empty, refused},
+    answer::{empty, refused},
+    config::Config,
+    state_folder::write_file,
 };
 use bytes::Bytes;
 use convoke_ischedule::{
@@ -33,7 +34,7 @@ const SCHEDULED: &[&str] = &[
 ];
 
 /// The capabilities document, ready to be sent.
-pub struct Published {
+pub struct CapabilitiesDocument {
     capabilities: Capabilities,
     document: Bytes,
     etag: HeaderValue,
@@ -47,7 +48,7 @@ struct Remembered {
     document: String,
 }
 
-impl Published {
+impl CapabilitiesDocument {
     /// What `config` makes of us; the serial number goes on from the one in `<state>`.
     pub fn new(config: &Config) -> io::Result<Self> {
         let mut capabilities = capabilities_of(config);
@@ -68,7 +69,7 @@ impl Published {
     }
 
     /// Answers `GET ?action=capabilities`.
-    pub(super) fn answer(&self, request: &Request<Body>) -> Response {
+    pub(crate) fn answer(&self, request: &Request<Body>) -> Response {
         if !asks_for_capabilities(request.uri().query()) {
             let text = "GET takes `?action=capabilities` and nothing else";
             return refused(&Refusal::new(ErrorElement::InvalidSchedulingMessage, text));
@@ -137,7 +138,7 @@ fn asks_for_capabilities(query: Option<&str>) -> bool {
 }
 
 fn capabilities_of(config: &Config) -> Capabilities {
-    let limits = &config.limits;
+    let limits = &config.limits.messages;
     Capabilities {
         messages: vec![
             Supported::new("VEVENT", SCHEDULED),
@@ -145,14 +146,14 @@ fn capabilities_of(config: &Config) -> Capabilities {
             Supported::new("VFREEBUSY", &["REQUEST"]),
         ],
         attachments: Some(Attachments {
-            inline: limits.attachments.contains(&Attachment::Inline),
-            external: limits.attachments.contains(&Attachment::External),
+            inline: limits.attachments.inline,
+            external: limits.attachments.external,
         }),
         max_content_length: Some(limits.content_length as u64),
-        min_date_time: Some(limits.min_date_time),
-        max_date_time: Some(limits.max_date_time),
+        min_date_time: Some(limits.earliest),
+        max_date_time: Some(limits.latest),
         max_instances: Some(limits.instances as u64),
-        max_recipients: Some(limits.recipients as u64),
+        max_recipients: Some(config.limits.recipients as u64),
         administrator: config.server.administrator.clone(),
         ..Capabilities::new(0)
     }
@@ -178,7 +179,7 @@ fn next_serial(state: &Path, document: &str) -> io::Result<u64> {
         serial,
         document: document.to_owned(),
     };
-    crate::serve::write_file(&file, &serde_json::to_vec(&remembered)?)?;
+    write_file(&file, &serde_json::to_vec(&remembered)?)?;
     Ok(serial)
 }
 

@@ -19,17 +19,40 @@ mod story;
 mod wire;
 mod world;
 
-use crate::cli::{Failure, print};
+use crate::cli::output::{Failure, print};
 use child::HostProcess;
+use clap::Args;
 use story::Story;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use world::World;
 
+const EXAMPLES: &str = "\
+Examples:
+  convoke demo            tell the story, then stay up so that you can go on by hand; Ctrl-C ends it
+  convoke demo --once     tell the story and end; exit status 0 only if every step did what it says
+
+Nothing is left behind. Only loopback addresses are used.";
+
 /// How often other ports are tried when somebody takes the chosen ones first.
 const ATTEMPTS: usize = 3;
 
+/// Watch two domains on this machine schedule with each other
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Demo {
+    /// End after the story
+    #[arg(long)]
+    once: bool,
+}
+
+impl Demo {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        run(self.once).await
+    }
+}
+
 /// Tells the story; with `once` it ends after that, else it stays up until Ctrl-C.
-pub(crate) async fn run(once: bool) -> Result<(), Failure> {
+async fn run(once: bool) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let mut world = World::make().map_err(failure)?;
     let mut hosts = Vec::new();

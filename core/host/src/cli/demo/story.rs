@@ -8,9 +8,14 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure, Submission, freebusy, has_colour, open_config, print, reply, send, timeline, width,
+        freebusy,
+        output::{Failure, has_colour, print, width},
+        places::open_config,
+        reply, send,
+        submit::Submission,
+        timeline,
     },
-    serve,
+    instance,
 };
 use convoke_calendar::{
     itip,
@@ -46,7 +51,7 @@ impl<'a> Story<'a> {
         let now = Timestamp::now();
         for (house, people) in [(&world.harbour, [ANNA, DAN]), (&world.meadow, [BO, CLEO])] {
             let config = open_config(&house.config_file())?;
-            let setup = serve::setup(&config);
+            let setup = instance::setup(&config);
             let plugins = Plugins::open(&setup).await.map_err(failure)?;
             for person in people {
                 let new = person.new_user();
@@ -184,7 +189,7 @@ Their administrators have exchanged the public halves of the signing keys, and n
         let message = self.invitation(when)?;
         let anna = address(&ANNA)?;
         let recipients = itip::addressees(&message, &anna);
-        let response = self.harbour.submit(&message, &anna, &recipients).await?;
+        let response = self.harbour.hand_in(&message, &anna, &recipients).await?;
         say(&indented(&send::table(&response.responses)))?;
         self.show_wire(
             "one POST to meadow for its two people; dan is at home in harbour",
@@ -249,17 +254,19 @@ Their administrators have exchanged the public halves of the signing keys, and n
     async fn accept(&self) -> Result<(), Failure> {
         step(4, "Bo accepts")?;
         let config = open_config(&self.world.meadow.config_file())?;
-        let plugins = Plugins::open(&serve::setup(&config))
+        let plugins = Plugins::open(&instance::setup(&config))
             .await
             .map_err(failure)?;
         let bo = address(&BO)?;
-        let answers = reply::compose(&plugins, &bo, &self.uid, itip::PartStat::Accepted).await?;
+        let limits = &config.limits.messages;
+        let accepted = itip::PartStat::Accepted;
+        let answers = reply::compose(&plugins, &bo, &self.uid, accepted, limits).await?;
         let answer = answers
             .first()
             .ok_or_else(|| failure("bo is not invited"))?;
         let response = self
             .meadow
-            .submit(&answer.message, &answer.originator, &answer.recipients)
+            .hand_in(&answer.message, &answer.originator, &answer.recipients)
             .await?;
         say(&indented(&send::table(&response.responses)))?;
         self.show_wire("meadow.example tells harbour.example", |exchange| {

@@ -13,8 +13,7 @@
 //! Not here yet: memory over a restart. [`Replays`] is what a plugin of kind `state` will stand behind: `Key` is the key,
 //! the document the value, `until` its expiry.
 
-use super::answer::document;
-use crate::throttle::Peer;
+use crate::answer::document;
 use bytes::Bytes;
 use convoke_calendar::message::Kind;
 use convoke_ischedule::{
@@ -22,6 +21,7 @@ use convoke_ischedule::{
     dkim::{Verified, canon::relaxed},
     headers::{ISCHEDULE_MESSAGE_ID, RECIPIENT},
 };
+use convoke_scheduling::Peer;
 use convoke_types::RequestStatus;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -70,13 +70,13 @@ struct Entry {
 }
 
 /// A message that may come again.
-pub(super) struct Repeatable<'a> {
-    pub(super) key: Key,
-    pub(super) kind: Kind,
+pub(crate) struct Repeatable<'a> {
+    pub(crate) key: Key,
+    pub(crate) kind: Kind,
     /// Who sent it.
-    pub(super) peer: &'a Peer,
+    pub(crate) peer: &'a Peer,
     /// When its signature dies.
-    pub(super) until: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
 impl Default for Replays {
@@ -94,11 +94,11 @@ impl Default for Replays {
 
 /// What makes two messages the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key([u8; 32]);
+pub(crate) struct Key([u8; 32]);
 
 impl Key {
     /// Of the fields as the signature covers them, so that no space that it tolerates makes another message.
-    pub(super) fn of(fields: &HeaderMap, signed: &Verified) -> Self {
+    pub(crate) fn of(fields: &HeaderMap, signed: &Verified) -> Self {
         let mut digest = Sha256::new();
         // Each part with its length, so that none can run into the next.
         let mut add = |part: &[u8]| {
@@ -120,7 +120,7 @@ impl Key {
 
 impl Replays {
     /// The answer to a message: the remembered one, or what `work` gives.
-    pub(super) async fn answer(
+    pub(crate) async fn answer(
         &self,
         message: Repeatable<'_>,
         now: Timestamp,

@@ -24,7 +24,7 @@ pub struct ListenerNote {
 }
 
 /// Makes the state folder, for the host's user only.
-pub(super) fn make_state(state: &Path) -> io::Result<()> {
+pub(crate) fn make_state(state: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -32,7 +32,7 @@ pub(super) fn make_state(state: &Path) -> io::Result<()> {
 }
 
 /// The token that lets in whoever can read the state folder, made if it is not there yet.
-pub(super) fn make_token(state: &Path) -> io::Result<String> {
+pub(crate) fn make_token(state: &Path) -> io::Result<String> {
     match token(state) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         known => return known,
@@ -51,11 +51,11 @@ pub fn token(state: &Path) -> io::Result<String> {
     Ok(fs::read_to_string(state.join(TOKEN))?.trim().to_owned())
 }
 
-pub(super) fn note_listeners(state: &Path, notes: &[ListenerNote]) -> io::Result<()> {
+pub(crate) fn note_listeners(state: &Path, notes: &[ListenerNote]) -> io::Result<()> {
     write_file(&state.join(LISTENERS), &serde_json::to_vec_pretty(notes)?)
 }
 
-pub(super) fn forget_listeners(state: &Path) {
+pub(crate) fn forget_listeners(state: &Path) {
     // If it stays, the command line finds nobody there and says so.
     let _ = fs::remove_file(state.join(LISTENERS));
 }

@@ -1,18 +1,18 @@
-//! How much is worked on at once, and how often one peer may come.
+//! Admission control: how much is worked on at once, how much memory it takes, how often one peer may come.
 //!
 //! Messages beyond what is worked on at once wait for their turn, in order and for a while; then the peer is told to
-//! come later. So is a peer that comes too often, and one whose message or answer finds no memory. Nothing of such a message was looked at, so that nothing is lost by
-//! sending it again.
+//! come later. So is a peer that comes too often, and one whose message or answer finds no memory. Nothing of such a
+//! message was looked at, so that nothing is lost by sending it again.
 
 use crate::{
     config::{Limits, Pace},
-    labour::SMALL,
-    throttle::{Paces, Peer, TooOften},
+    throttle::{Paces, TooOften},
 };
 use convoke_net::{
     http_server::{Arrival, Memory, Short},
     network::network,
 };
+use convoke_scheduling::{Peer, SMALL};
 use http::StatusCode;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -25,11 +25,11 @@ const BACK_IN: Duration = Duration::from_secs(2);
 const LONG: usize = 8;
 
 /// What a message takes beside its header and body, about.
-pub(super) const BESIDE: usize = 4 << 10;
+pub(crate) const BESIDE: usize = 4 << 10;
 
 /// A message that is not looked at now; it may be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Later {
+pub(crate) struct RetryAfter {
     /// Of the answer: 429 or 503.
     pub(crate) status: StatusCode,
     /// When to send it again.
@@ -38,13 +38,13 @@ pub(crate) struct Later {
     pub(crate) reason: String,
 }
 
-impl From<Short> for Later {
+impl From<Short> for RetryAfter {
     fn from(Short: Short) -> Self {
         Self::unavailable("there is no memory left for this")
     }
 }
 
-impl Later {
+impl RetryAfter {
     /// It is our own fault, or that of somebody we ask.
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
         Self {
@@ -71,9 +71,9 @@ impl Later {
 
 /// Messages that are read and worked on.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Admission {
     work: Semaphore,
-    /// Messages that take long have few turns of their own, so that the others always find one.
+    /// Messages that take long have few permits of their own, so that the others always find one.
     long: Semaphore,
     /// For headers and bodies of messages, until they are answered.
     pub(crate) bodies: Arc<Memory>,
@@ -83,11 +83,11 @@ pub struct Gate {
 
 /// A message's place; it is given back when dropped.
 #[must_use]
-pub(crate) struct Place<'a> {
+pub(crate) struct Permit<'a> {
     _permit: SemaphorePermit<'a>,
 }
 
-impl Gate {
+impl Admission {
     /// Lets in as many as the limits say.
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -95,14 +95,14 @@ impl Gate {
             long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
             bodies: Memory::new(
                 limits.body_memory,
-                limits.content_length + limits.connection.header_size + BESIDE,
+                limits.messages.content_length + limits.connection.header_size + BESIDE,
             ),
             answers: Memory::new(limits.answer_memory, 0),
         }
     }
 
-    /// A turn to be worked on, for a message with a body of so many bytes.
-    pub(crate) async fn turn_for(&self, bytes: usize) -> Result<Place<'_>, Later> {
+    /// A permit to be worked on, for a message with a body of so many bytes.
+    pub(crate) async fn permit_for(&self, bytes: usize) -> Result<Permit<'_>, RetryAfter> {
         if bytes > SMALL {
             wait(self.long.acquire()).await
         } else {
@@ -110,46 +110,51 @@ impl Gate {
         }
     }
 
-    /// A turn for a message that turns out to take long; the one that it has is given back.
-    pub(crate) async fn long_turn<'a>(&'a self, turn: Place<'a>) -> Result<Place<'a>, Later> {
-        drop(turn);
+    /// A permit for a message that turns out to take long; the one that it has is given back.
+    pub(crate) async fn long_permit<'a>(
+        &'a self,
+        permit: Permit<'a>,
+    ) -> Result<Permit<'a>, RetryAfter> {
+        drop(permit);
         wait(self.long.acquire()).await
     }
 }
 
 async fn wait<'a>(
     permit: impl Future<Output = Result<SemaphorePermit<'a>, tokio::sync::AcquireError>>,
-) -> Result<Place<'a>, Later> {
+) -> Result<Permit<'a>, RetryAfter> {
     match tokio::time::timeout(PATIENCE, permit).await {
-        Ok(permit) => Ok(Place {
+        Ok(permit) => Ok(Permit {
             _permit: permit.expect("the semaphores are never closed"),
         }),
-        Err(_) => Err(Later::unavailable("more is being worked on than can be")),
+        Err(_) => Err(RetryAfter::unavailable(
+            "more is being worked on than can be",
+        )),
     }
 }
 
 /// Counts a request from this address.
-pub(super) fn admit_address(
+pub(crate) fn admit_address(
     paces: &Paces,
     limits: &Limits,
     arrival: &Arrival,
-) -> Result<(), Later> {
+) -> Result<(), RetryAfter> {
     let peer = network(arrival.address.ip());
     let admit = |rate| paces.addresses.admit(rate, &peer);
     held(limits.requests_per_address, arrival, admit)
-        .map_err(|often| Later::too_often(&peer.to_string(), often))
+        .map_err(|often| RetryAfter::too_often(&peer.to_string(), often))
 }
 
 /// Counts a message of a peer that proved who it is, or was asked for no proof.
-pub(super) fn admit_peer(
+pub(crate) fn admit_peer(
     paces: &Paces,
     limits: &Limits,
     arrival: &Arrival,
     peer: &Peer,
-) -> Result<(), Later> {
+) -> Result<(), RetryAfter> {
     let admit = |rate| paces.peers.admit(rate, peer);
     held(limits.requests_per_domain, arrival, admit)
-        .map_err(|often| Later::too_often(&peer.to_string(), often))
+        .map_err(|often| RetryAfter::too_often(&peer.to_string(), often))
 }
 
 fn held(

@@ -4,7 +4,7 @@
 //! Who logged in from an address before is counted apart, so that somebody else's guesses (behind one proxy, say) do not
 //! keep them out.
 
-use crate::receiver::gate::Later;
+use crate::admission::RetryAfter;
 use convoke_net::network::network;
 use http::StatusCode;
 use std::{
@@ -78,7 +78,11 @@ pub(super) struct Attempt<'a> {
 
 impl Attempts {
     /// Waits for the turn of an attempt to log in as `login`; says when to come back if there were too many.
-    pub(super) async fn begin(&self, address: IpAddr, login: &str) -> Result<Attempt<'_>, Later> {
+    pub(super) async fn begin(
+        &self,
+        address: IpAddr,
+        login: &str,
+    ) -> Result<Attempt<'_>, RetryAfter> {
         let address = network(address);
         let source = self.source(address, login);
         self.check(&source)?;
@@ -87,9 +91,9 @@ impl Attempts {
             // What failed meanwhile counts.
             self.check(&source)?;
             let verifying = self.verifying.acquire().await;
-            Ok::<_, Later>((turn, verifying.expect("the semaphore is never closed")))
+            Ok::<_, RetryAfter>((turn, verifying.expect("the semaphore is never closed")))
         };
-        let busy = |_| Later::unavailable("too many log in at once");
+        let busy = |_| RetryAfter::unavailable("too many log in at once");
         let (turn, verifying) = timeout(PATIENCE, wait).await.map_err(busy)??;
         Ok(Attempt {
             attempts: self,
@@ -101,7 +105,7 @@ impl Attempts {
     }
 
     /// Whether an attempt as `login` would have to wait.
-    pub(super) fn check_login(&self, address: IpAddr, login: &str) -> Result<(), Later> {
+    pub(super) fn check_login(&self, address: IpAddr, login: &str) -> Result<(), RetryAfter> {
         let address = network(address);
         self.check(&self.source(address, login))
     }
@@ -121,10 +125,10 @@ impl Attempts {
         }
     }
 
-    fn check(&self, source: &Source) -> Result<(), Later> {
+    fn check(&self, source: &Source) -> Result<(), RetryAfter> {
         let now = Instant::now();
         match self.seen().0.get(source).and_then(|seen| seen.until) {
-            Some(until) if now < until => Err(Later {
+            Some(until) if now < until => Err(RetryAfter {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 after: until - now,
                 reason: "too many attempts to log in failed".to_owned(),

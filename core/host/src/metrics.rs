@@ -4,9 +4,10 @@
 //! bounded.
 
 use crate::config::Role;
-use convoke_calendar::message::Message;
-use convoke_ischedule::{ErrorElement, RecipientResponse};
+use convoke_ischedule::ErrorElement;
 use convoke_plugin_host::{PluginInfo, PluginState};
+use convoke_scheduling::Event;
+use convoke_types::RequestStatus;
 use http::StatusCode;
 use std::{
     collections::BTreeMap,
@@ -44,7 +45,7 @@ struct Histogram {
 
 impl Metrics {
     /// An HTTP answer.
-    pub(super) fn answered(&self, role: Role, status: StatusCode, took: Duration) {
+    pub(crate) fn answered(&self, role: Role, status: StatusCode, took: Duration) {
         self.answers.add((role.as_str(), status.as_u16()));
         let mut all = self.took.lock().unwrap_or_else(PoisonError::into_inner);
         let histogram = all.entry(role.as_str()).or_default();
@@ -57,39 +58,37 @@ impl Metrics {
     }
 
     /// A request refused as a whole.
-    pub(super) fn refused(&self, element: ErrorElement) {
+    pub(crate) fn refused(&self, element: ErrorElement) {
         self.refusals.add(element.name());
     }
 
-    /// A message was handed to calendar users of ours.
-    pub(crate) fn delivered(&self, message: &Message, responses: &[RecipientResponse]) {
-        for response in responses {
-            let (component, method) = (message.kind().as_str(), message.method().as_str());
-            self.deliveries
-                .add((component, method, response.status.code()));
-        }
-    }
-
-    /// A message went to other servers. Their codes are theirs to choose, so only the outcome counts.
-    pub(crate) fn sent(&self, message: &Message, responses: &[RecipientResponse]) {
-        for response in responses {
-            let outcome = match &response.status {
-                status if status.is_success() => "success",
-                status if status.is_pending() => "pending",
-                _ => "failure",
-            };
-            let (component, method) = (message.kind().as_str(), message.method().as_str());
-            self.sent.add((component, method, outcome));
+    /// What scheduling decided about a message. The codes of other servers are theirs to choose, so only their outcome counts.
+    pub(crate) fn scheduled(&self, event: &Event<'_>) {
+        match event {
+            Event::Delivered(message, outcomes) => {
+                let (component, method) = (message.kind().as_str(), message.method().as_str());
+                for outcome in *outcomes {
+                    let code = outcome.status.code();
+                    self.deliveries.add((component, method, code));
+                }
+            }
+            Event::Sent(message, outcomes) => {
+                let (component, method) = (message.kind().as_str(), message.method().as_str());
+                for outcome in *outcomes {
+                    self.sent.add((component, method, result(&outcome.status)));
+                }
+            }
+            _ => {}
         }
     }
 
     /// Connections to listeners of `role`, to be raised and lowered.
-    pub(super) fn connections(&self, role: Role) -> &AtomicU64 {
+    pub(crate) fn connections(&self, role: Role) -> &AtomicU64 {
         &self.connections[role as usize]
     }
 
     /// Prometheus' text format, version 0.0.4.
-    pub(super) fn text(&self, plugins: &[PluginInfo]) -> String {
+    pub(crate) fn text(&self, plugins: &[PluginInfo]) -> String {
         let mut page = Page(String::new());
         page.family("build_info", "gauge", "The version that runs.");
         page.line(
@@ -149,6 +148,14 @@ impl Metrics {
             page.line("answer_seconds_sum", &all[..1], &times.sum);
             page.line("answer_seconds_count", &all[..1], &times.count);
         }
+    }
+}
+
+fn result(status: &RequestStatus) -> &'static str {
+    match status {
+        status if status.is_success() => "success",
+        status if status.is_pending() => "pending",
+        _ => "failure",
     }
 }
 

@@ -6,7 +6,7 @@
 use super::world::House;
 use crate::{
     config::{Config, ConfigError},
-    serve,
+    state_folder,
 };
 use std::{
     fs::{self, File},
@@ -93,7 +93,7 @@ impl HostProcess {
 
     async fn listens(&mut self, config: &Config) -> Result<(), ChildError> {
         let begun = Instant::now();
-        while serve::listener_notes(&config.server.state).len() < config.listeners.len() {
+        while state_folder::listener_notes(&config.server.state).len() < config.listeners.len() {
             if let Some(error) = self.has_ended() {
                 return Err(error);
             }

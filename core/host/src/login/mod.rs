@@ -1,13 +1,15 @@
 //! Who hands in a message: HTTP Basic against an htpasswd file, or the token of this host.
 
-use super::{
-    attempts::Attempts,
-    passwords::{Classes, Hash},
-};
-use crate::receiver::gate::Later;
+mod attempts;
+mod passwords;
+
+pub(crate) use attempts::Attempts;
+
+use crate::admission::RetryAfter;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_types::{CalendarAddress, Domain};
 use http::{HeaderMap, header};
+use passwords::{Classes, Hash};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -65,12 +67,12 @@ pub(crate) enum Denied {
     /// Nobody said who they are, or they did not prove it.
     Unauthorized,
     /// They were not asked for a proof: too many attempts failed, or are being made.
-    Later(Later),
+    RetryAfter(RetryAfter),
 }
 
-impl From<Later> for Denied {
-    fn from(later: Later) -> Self {
-        Self::Later(later)
+impl From<RetryAfter> for Denied {
+    fn from(later: RetryAfter) -> Self {
+        Self::RetryAfter(later)
     }
 }
 
@@ -366,7 +368,7 @@ mod tests {
         }
         for (login, password) in [("nobody", "wrong"), ("bo", "right"), ("", "")] {
             let denied = log_in(login, password).await;
-            assert!(matches!(denied, Err(Denied::Later(_))), "{denied:?}");
+            assert!(matches!(denied, Err(Denied::RetryAfter(_))), "{denied:?}");
         }
         assert!(log_in("anna", "right").await.is_ok());
         let token = HeaderMap::from_iter([(

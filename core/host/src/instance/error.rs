@@ -1,0 +1,58 @@
+//! Why a host cannot be started.
+
+use crate::{config::ConfigError, login::UsersError};
+use convoke_net::{http_client::ClientError, pem::TlsError};
+use convoke_plugin_host::PluginErrors;
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// The host cannot be started with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Plugins.
+    #[error(transparent)]
+    Plugins(#[from] PluginErrors),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Users who may hand in messages.
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    /// The client for other servers.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The key that messages are signed with.
+    #[error("{}: messages cannot be signed with this key: {reason}", file.display())]
+    Signing {
+        /// The key's file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The state folder.
+    #[error("{}: the state folder cannot be used: {error}; see `server.state`", folder.display())]
+    State {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A listener's address.
+    #[error("cannot listen on {address} ({role}): {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the listener is for.
+        role: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Nobody could reach the host.
+    #[error("{}: there is no [[listener]]; add one with role, address and, for `receiver`, tls", .0.display())]
+    NoListener(PathBuf),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(io::Error),
+}

@@ -1,0 +1,114 @@
+//! Everything that one configuration makes.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `outside` | how a configuration reaches plugins and other servers, and signs |
+//! | `oddities` | what is allowed but seldom meant |
+//! | `error` | why a host cannot be started |
+
+mod error;
+mod oddities;
+mod outside;
+
+pub use error::ServeError;
+pub use outside::setup;
+pub(crate) use outside::{outside, signer};
+
+use crate::{
+    admission::Admission,
+    capabilities::CapabilitiesDocument,
+    config::{Config, Role},
+    keys::Keys,
+    login::Users,
+    scheduling::{self, World},
+    sender::Sender,
+    shared::SharedState,
+    state_folder,
+};
+use convoke_ischedule::dkim;
+use convoke_net::{dns::Dns, http_client::Client};
+use convoke_plugin_host::Plugins;
+use convoke_scheduling::Scheduler;
+use std::sync::Arc;
+
+/// What answers requests: the configuration, and all that was opened for it.
+pub struct Instance {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The plugins.
+    pub plugins: Arc<Plugins>,
+    /// What happens with a message.
+    pub scheduler: Scheduler<World>,
+    /// HTTPS to other servers.
+    pub client: Client,
+    /// What we take.
+    pub capabilities: CapabilitiesDocument,
+    /// Name servers.
+    pub dns: Dns,
+    /// Keys of peers.
+    pub keys: Keys,
+    /// Signs what we send; its public key is published.
+    pub signer: Option<Arc<dkim::Signer>>,
+    /// Who may hand in messages.
+    pub users: Arc<Users>,
+    /// How much is worked on at once.
+    pub admission: Admission,
+    /// What outlives the configuration.
+    pub shared: Arc<SharedState>,
+}
+
+impl Instance {
+    /// Opens everything that `config` names, except sockets.
+    pub async fn new(config: Config, shared: Arc<SharedState>) -> Result<Self, ServeError> {
+        let config = Arc::new(config);
+        let state = |error| ServeError::State {
+            folder: config.server.state.clone(),
+            error,
+        };
+        state_folder::make_state(&config.server.state).map_err(state)?;
+        let token = state_folder::make_token(&config.server.state).map_err(state)?;
+        let (dns, client) = outside(&config)?;
+        let signer = config
+            .signing
+            .as_ref()
+            .map(signer)
+            .transpose()?
+            .map(Arc::new);
+        let users = config
+            .listener(Role::Submission)
+            .and_then(|listener| listener.users.as_deref());
+        let users = Users::new(
+            token,
+            users,
+            &config.server.domains[0],
+            shared.attempts.clone(),
+        )?;
+        let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
+        oddities::warn(&config, &plugins)?;
+        let sender = Sender::new(client.clone(), plugins.clone(), signer.clone());
+        Ok(Self {
+            scheduler: scheduling::scheduler(&config, &plugins, sender, &shared),
+            capabilities: CapabilitiesDocument::new(&config).map_err(state)?,
+            keys: Keys::new(
+                config.verification.private_exchange.clone(),
+                dns.clone(),
+                client.clone(),
+            ),
+            dns,
+            users: Arc::new(users),
+            admission: Admission::new(&config.limits),
+            shared,
+            signer,
+            client,
+            plugins,
+            config,
+        })
+    }
+
+    /// Reads the certificates for other servers again.
+    pub(crate) fn refresh_client(&self) -> Result<(), ServeError> {
+        Ok(self
+            .client
+            .use_settings(outside::settings(&self.config, &self.dns)?)?)
+    }
+}

@@ -1,0 +1,64 @@
+//! What is allowed but seldom meant.
+
+use super::ServeError;
+use crate::{
+    config::{Config, Role},
+    file_modes,
+};
+use convoke_net::trusted_certificates::{self, TrustedCertificates};
+use convoke_plugin_host::Plugins;
+use convoke_sdk::remote::Kind;
+use jiff::Timestamp;
+
+/// Warns of it.
+pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError> {
+    if !config.verification.required {
+        tracing::warn!(
+            "VERIFICATION IS OFF: anybody may speak for any domain but ours; set `verification.required = true` \
+             unless this is a test"
+        );
+    }
+    if !config
+        .plugins
+        .iter()
+        .any(|entry| entry.kind == Kind::Policy)
+    {
+        tracing::warn!("there is no [[policy]]: every request is denied, as nobody allows any");
+    }
+    if plugins.stores.iter().next().is_none() {
+        tracing::warn!("there is no [[store]]: there are no calendar users here");
+    }
+    for listener in &config.listeners {
+        let open = !listener.address.ip().is_loopback();
+        if listener.tls.is_none() && open && listener.role != Role::Admin {
+            tracing::warn!(
+                role = listener.role.as_str(),
+                address = %listener.address,
+                "plain HTTP on an address that others can reach; set `tls`, or put a proxy with TLS before it"
+            );
+        }
+    }
+    warn_of_modes(config);
+    warn_of_client_authorities(config)
+}
+
+/// What others on this machine may write, though it decides what the host does.
+fn warn_of_modes(config: &Config) {
+    for (what, exposed) in file_modes::exposed(config) {
+        tracing::warn!(event = "file-mode", "{what}: {exposed}");
+    }
+}
+
+/// An authority that is bound to no domains vouches for every peer, which is seldom meant where a partner's self-signed
+/// certificate is listed (`openssl req -x509` makes it an authority).
+fn warn_of_client_authorities(config: &Config) -> Result<(), ServeError> {
+    let listed = config.listeners.iter().filter_map(|it| it.tls.as_ref());
+    let listed: Vec<_> = listed.flat_map(|tls| tls.client_ca.clone()).collect();
+    let trusted = TrustedCertificates::read_all(&listed)?;
+    for remark in trusted_certificates::remarks(&trusted, Timestamp::now().as_second()) {
+        if remark.odd {
+            tracing::warn!(event = "client-authority", "client_ca: {}", remark.text);
+        }
+    }
+    Ok(())
+}

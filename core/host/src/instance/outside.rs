@@ -1,0 +1,80 @@
+//! How a configuration reaches plugins and other servers, and signs.
+
+use super::ServeError;
+use crate::{
+    config::{Config, Lookup, Signing},
+    scheduling,
+};
+use convoke_file_access::{PrivateFileError, read_private};
+use convoke_ischedule::dkim;
+use convoke_net::{
+    dns::Dns,
+    http_client::{Client, Settings},
+    pem::{TlsError, certificates, private_key},
+    trusted_certificates::TrustedCertificates,
+};
+use convoke_plugin_host::{Setup, own_program};
+
+/// How a configuration reaches other servers.
+pub(crate) fn outside(config: &Config) -> Result<(Dns, Client), ServeError> {
+    let dns = Dns::new(&config.nameservers);
+    let client = Client::new(settings(config, &dns)?)?;
+    Ok((dns, client))
+}
+
+/// What opening the plugins of a configuration takes.
+pub fn setup(config: &Config) -> Setup {
+    Setup {
+        entries: config.plugins.clone(),
+        plugin_directories: config.server.plugins.clone(),
+        trusted_keys: config.server.trusted_keys.clone(),
+        folder: config.folder().to_owned(),
+        locate: config.key_locator(),
+        domains: config.server.domains.clone(),
+        index: scheduling::index_service(config.limits.messages.clone()),
+        program: own_program(),
+    }
+}
+
+pub(super) fn settings(config: &Config, dns: &Dns) -> Result<Settings, ServeError> {
+    let client = &config.client;
+    let identity = match &client.identity {
+        Some((certificate, key)) => Some((certificates(certificate)?, private_key(key)?)),
+        None => None,
+    };
+    Ok(Settings {
+        ca: TrustedCertificates::read_all(&client.ca)?,
+        identity,
+        dns: (!config.nameservers.is_empty()).then(|| dns.clone()),
+        allow_networks: client.allow_networks.clone(),
+        connect_timeout: client.connect_timeout,
+        request_timeout: client.request_timeout,
+        redirects: client.redirects,
+        response_size: client.response_size,
+    })
+}
+
+pub(crate) fn signer(signing: &Signing) -> Result<dkim::Signer, ServeError> {
+    let wrong = |reason: String| ServeError::Signing {
+        file: signing.key.clone(),
+        reason,
+    };
+    let pem = read_private(&signing.key).map_err(|error| match error {
+        PrivateFileError::Exposed(exposed) => TlsError::Exposed(exposed).into(),
+        PrivateFileError::Io(error) => wrong(error.to_string()),
+    })?;
+    let pem = String::from_utf8_lossy(&pem);
+    let key = dkim::PrivateKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+    let lookups = signing.lookup.iter().map(|lookup| match lookup {
+        Lookup::DnsTxt => dkim::Lookup::DnsTxt,
+        Lookup::HttpWellKnown => dkim::Lookup::HttpWellKnown,
+        Lookup::PrivateExchange => dkim::Lookup::PrivateExchange,
+    });
+    dkim::Signer::new(
+        signing.domain.clone(),
+        &signing.selector,
+        key,
+        lookups.collect(),
+    )
+    .map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,84 @@
+//! Who may do what, by the policy plugins; and how often.
+
+use crate::{
+    shared::SharedState,
+    throttle::{Allowed, Pair, TooOften, counted},
+};
+use convoke_plugin_host::{Allowance, Plugins, Verdict as Said};
+use convoke_scheduling::{Envelope, Grant, Policies, Quota, Verdict};
+use convoke_sdk::AccessRequest;
+use convoke_types::{CalendarAddress, CalendarUser};
+use std::{sync::Arc, time::Duration};
+
+/// The policies of the configuration.
+pub struct OurPolicies {
+    plugins: Arc<Plugins>,
+    shared: Arc<SharedState>,
+}
+
+impl OurPolicies {
+    pub(super) const fn new(plugins: Arc<Plugins>, shared: Arc<SharedState>) -> Self {
+        Self { plugins, shared }
+    }
+
+    /// Counts one more use of what the policies allow only so often.
+    fn count(&self, allowance: &Allowance, envelope: &Envelope<'_>) -> Result<(), TooOften> {
+        for (policy, limit) in &allowance.rates {
+            let allowed = Allowed {
+                policy: policy.clone(),
+                bucket: limit.bucket,
+                peer: counted(envelope.peer),
+            };
+            let allowances = &self.shared.paces.allowances;
+            allowances.admit(limit.rate, &allowed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Policies for OurPolicies {
+    async fn decide(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Verdict {
+        let message = envelope.message;
+        let mut request = AccessRequest::new(
+            message.method().as_str(),
+            message.kind().as_str(),
+            envelope.originator.clone(),
+            recipient.clone(),
+        );
+        request.proofs = envelope.proofs.to_vec();
+        let allowance = match self.plugins.policy.decide(&request).await {
+            Said::Allow(allowance) => allowance,
+            Said::Deny => return Verdict::Deny,
+            Said::Unavailable => return Verdict::Unavailable,
+        };
+        if let Err(TooOften(after)) = self.count(&allowance, envelope) {
+            return Verdict::TooOften(after);
+        }
+        let quotas = allowance.quotas.into_iter();
+        let quotas = quotas.map(|(policy, limit)| Quota {
+            policy,
+            bucket: limit.bucket,
+            rate: limit.rate,
+        });
+        Verdict::Allow(Grant {
+            detail: allowance.grant.detail,
+            uninvited: allowance.grant.uninvited,
+            quotas: quotas.collect(),
+        })
+    }
+
+    fn charge(
+        &self,
+        grant: &Grant,
+        originator: &CalendarAddress,
+        user: &CalendarUser,
+    ) -> Result<(), Duration> {
+        for quota in &grant.quotas {
+            let counted = (quota.policy.as_str(), quota.bucket);
+            let pair = Pair::new(counted, originator, &user.address);
+            let admitted = self.shared.paces.quotas.admit(quota.rate, &pair);
+            admitted.map_err(|TooOften(after)| after)?;
+        }
+        Ok(())
+    }
+}

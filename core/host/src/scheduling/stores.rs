@@ -1,0 +1,107 @@
+//! Calendar users and their objects, by the store plugins.
+
+use crate::config::Config;
+use convoke_plugin_host::{Plugins, StoreHandle};
+use convoke_scheduling::{Home, InboxItem, Room, Stores};
+use convoke_sdk::{Delivery, KeptMessage};
+use convoke_types::{
+    Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, Precondition,
+    RequestStatus, StoredObject, TimeRange, Uid,
+};
+use std::sync::Arc;
+
+/// The stores of the configuration.
+pub struct OurStores {
+    config: Arc<Config>,
+    plugins: Arc<Plugins>,
+}
+
+impl OurStores {
+    pub(super) const fn new(config: Arc<Config>, plugins: Arc<Plugins>) -> Self {
+        Self { config, plugins }
+    }
+}
+
+impl Stores for OurStores {
+    type Home = OurHome;
+
+    fn is_our_domain(&self, domain: &Domain) -> bool {
+        self.config.is_ours(domain)
+    }
+
+    async fn find(&self, address: &CalendarAddress) -> Result<Option<OurHome>, Error> {
+        let found = self.plugins.stores.find(address).await?;
+        Ok(found.map(|(store, user)| OurHome::new(store.clone(), user)))
+    }
+}
+
+/// A calendar user, and the store that it is in.
+pub struct OurHome {
+    store: Arc<StoreHandle>,
+    user: CalendarUser,
+}
+
+impl OurHome {
+    /// What `store` has of `user`.
+    pub const fn new(store: Arc<StoreHandle>, user: CalendarUser) -> Self {
+        Self { store, user }
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &Arc<StoreHandle> {
+        &self.store
+    }
+}
+
+impl Home for OurHome {
+    fn user(&self) -> &CalendarUser {
+        &self.user
+    }
+
+    async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>, Error> {
+        self.store.get(&self.user.id, uid).await
+    }
+
+    async fn put(&self, object: &NewObject, when: &Precondition) -> Result<Etag, Error> {
+        self.store.put(&self.user.id, object, when).await
+    }
+
+    async fn remove(&self, uid: &Uid, when: &Precondition) -> Result<(), Error> {
+        self.store.remove(&self.user.id, uid, when).await
+    }
+
+    async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {
+        self.store.busy(&self.user.id, range).await
+    }
+
+    async fn deliver(&self, item: &InboxItem<'_>) -> Result<Option<RequestStatus>, Error> {
+        let delivery = self.store.deliver(&self.user.id, &kept(item)).await?;
+        Ok(match delivery {
+            Delivery::NotTaken => None,
+            // What cannot be read is no yes.
+            Delivery::Taken(status) => {
+                Some(status.parse().unwrap_or(RequestStatus::SERVICE_UNAVAILABLE))
+            }
+        })
+    }
+
+    async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
+        let room = convoke_sdk::Room {
+            total: room.total,
+            of_sender: room.of_sender,
+        };
+        let message = kept(item).about(instances).within(room);
+        self.store.keep(&self.user.id, &message).await
+    }
+}
+
+fn kept(item: &InboxItem<'_>) -> KeptMessage {
+    KeptMessage {
+        originator: item.originator.clone(),
+        recipient: item.recipient.clone(),
+        method: item.message.method().as_str().to_owned(),
+        uid: item.message.uid().clone(),
+        data: item.data.to_vec(),
+        attributes: Vec::new(),
+    }
+}

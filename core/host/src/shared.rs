@@ -1,0 +1,22 @@
+//! What a host remembers as long as it runs, whatever it is configured to do.
+
+use crate::{labour::Labour, login::Attempts, metrics::Metrics, replay::Replays, throttle::Paces};
+use convoke_scheduling::Owed;
+use std::sync::Arc;
+
+/// What a host remembers as long as it runs, whatever it is configured to do.
+#[derive(Default)]
+pub struct SharedState {
+    /// What was counted.
+    pub metrics: Metrics,
+    /// Answers to messages that may come again.
+    pub replays: Replays,
+    /// How often peers came.
+    pub paces: Paces,
+    /// Attempts to log in.
+    pub(crate) attempts: Arc<Attempts>,
+    /// What goes out without anybody waiting for it.
+    pub owed: Owed,
+    /// Turns for what takes long.
+    pub labour: Labour,
+}
