@@ -104,6 +104,8 @@ pub(super) fn send(
             address.as_str().clone_into(&mut line.value);
         }
         match from.iter_mut().find(|(known, _)| known.same_user(&address)) {
+            // Two lines of one mailbox: the organizer marks both by one answer.
+            Some((_, answers)) if answers.iter().any(|known| is_about(known, &answer)) => {}
             Some((_, answers)) => answers.push(answer),
             None => from.push((address, vec![answer])),
         }
@@ -117,6 +119,12 @@ pub(super) fn send(
         })
     });
     messages.collect()
+}
+
+/// Whether two answers are about one instance.
+fn is_about(one: &Component, other: &Component) -> bool {
+    let [one, other] = [one, other].map(|it| it.get("RECURRENCE-ID"));
+    one.map(|id| (&id.value, &id.params)) == other.map(|id| (&id.value, &id.params))
 }
 
 fn is_answer(answer: PartStat, component: &Component) -> bool {

@@ -139,7 +139,12 @@ fn text(line: &Property) -> String {
 }
 
 fn same_texts(known: &Component, component: &Component) -> Result<(), MessageError> {
-    let first = |it: &Component, name: &str| it.get(name).map(text).unwrap_or_default();
+    let first = |it: &Component, name: &str| {
+        let said = it.get(name).map(text).unwrap_or_default();
+        // What an event is that does not say so: programs write it out.
+        let is_default = name == "STATUS" && said.eq_ignore_ascii_case("CONFIRMED");
+        if is_default { String::new() } else { said }
+    };
     // How far a to-do is, is its owner's; whether it is to be done at all is not.
     let is_progress = |name: &str| {
         name == "STATUS" && component.is("VTODO") && is_cancelled(known) == is_cancelled(component)
@@ -153,7 +158,12 @@ fn same_texts(known: &Component, component: &Component) -> Result<(), MessageErr
     let there: HashSet<(String, String)> = known.properties.iter().map(named).collect();
     let is_free = |line: &Property| {
         let mut free = OWN.iter().chain(&TIMES).chain(&TEXTS);
-        is_extension(&line.name) || free.any(|name| line.is(name)) || there.contains(&named(line))
+        // The same as none (RFC 5545 §3.8.1.9).
+        let says_nothing = text(line).is_empty() || (line.is("PRIORITY") && text(line) == "0");
+        is_extension(&line.name)
+            || free.any(|name| line.is(name))
+            || says_nothing
+            || there.contains(&named(line))
     };
     match component.properties.iter().find(|line| !is_free(line)) {
         Some(line) => Err(theirs(component, &line.name, &line.value)),

@@ -6,7 +6,7 @@ use crate::message::{MessageError, Method};
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a letter tells of: its method, and the parts that it holds, each with whether it is called off.
 pub(super) type Matter = (Method, Vec<(Part, bool)>);
@@ -23,6 +23,7 @@ struct Letter {
     method: Method,
     components: Vec<Component>,
     guests: Vec<CalendarAddress>,
+    known: HashSet<String>,
 }
 
 impl Letters {
@@ -39,11 +40,14 @@ impl Letters {
                 method,
                 components: components(),
                 guests: Vec::new(),
+                known: HashSet::new(),
             });
             self.letters.len() - 1
         });
         let letter = &mut self.letters[at];
-        letter.guests.push(guest.clone());
+        if letter.known.insert(guest.as_str().to_ascii_lowercase()) {
+            letter.guests.push(guest.clone());
+        }
         &mut letter.components
     }
 

@@ -14,9 +14,7 @@ const ADDRESS: &str = "a calendar user address such as mailto:anna@example.org";
 /// event know nothing of a to-do.
 pub(super) fn check_kind(before: Option<&Calendar>, after: &Calendar) -> Result<(), MessageError> {
     let mut kinds = kinds(after);
-    let Some(kind) = kinds.next() else {
-        return Ok(());
-    };
+    let kind = kinds.next().ok_or(Problem::NoComponent)?;
     if let Some(other) = kinds.find(|other| *other != kind) {
         return Err(Problem::Mixed(kind, other).into());
     }

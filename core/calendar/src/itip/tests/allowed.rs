@@ -383,6 +383,14 @@ fn what_describes_the_meeting_is_the_organizers() {
         let name = line.split([':', ';']).next().unwrap();
         assert_refused(MEETING, &with(line), 10, &format!("{name} is"));
     }
+    // What is meant where nothing is said.
+    assert_eq!(
+        heard(
+            MEETING,
+            &with("STATUS:CONFIRMED\nPRIORITY:0\nLOCATION:\nCONTACT:")
+        ),
+        [""; 0]
+    );
     // What a program does not know it may lose.
     assert_eq!(
         heard(

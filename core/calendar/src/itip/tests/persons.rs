@@ -455,3 +455,41 @@ fn who_is_named_without_a_mailbox_is_told_and_answers_by_the_one_beside() {
     let gone = edit(Some(&calendar(&copy)), None, &owner(&alices), now()).unwrap();
     assert_eq!(gone.outgoing[0].recipients, [MAIN, ALIAS].map(address));
 }
+
+#[test]
+fn a_mailbox_that_stands_there_twice_is_one() {
+    let addresses = hers();
+    let copy = meeting(&format!(
+        "ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:{MAIN}"
+    ));
+    let outgoing = reply(
+        &calendar(&copy),
+        &owner(&addresses),
+        PartStat::Accepted,
+        now(),
+    )
+    .unwrap();
+    assert_eq!(
+        told(&outgoing),
+        [format!("REPLY by {MAIN}: ACCEPTED {MAIN}")]
+    );
+    let accepted = copy.replace("ATTENDEE", "ATTENDEE;PARTSTAT=ACCEPTED");
+    assert_same(
+        &followed(&outgoing, &copy, &owner(&addresses)),
+        &calendar(&accepted),
+    );
+    let edited = edit(
+        Some(&calendar(&copy)),
+        Some(&calendar(&accepted)),
+        &owner(&addresses),
+        now(),
+    );
+    assert_eq!(
+        told(&edited.unwrap().outgoing),
+        [format!("REPLY by {MAIN}: ACCEPTED {MAIN}")]
+    );
+    let alices = [address(ALICE)];
+    let invited = edit(None, Some(&calendar(&copy)), &owner(&alices), now()).unwrap();
+    assert_eq!(invited.outgoing.len(), 1);
+    assert_eq!(invited.outgoing[0].recipients, [address(MAIN)]);
+}

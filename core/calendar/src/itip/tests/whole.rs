@@ -52,6 +52,17 @@ fn what_is_stored_stays_of_its_kind() {
             assert_refused(who, Some(&before), &after, 3, &says);
         }
     }
+    let event = object(&[("VEVENT", ALICES)]);
+    let odd = object(&[("X-EVENT", ALICES)]);
+    for before in [None, Some(&*event)] {
+        assert_refused(
+            ALICE,
+            before,
+            &odd,
+            1,
+            "there is no VEVENT, VTODO or VFREEBUSY",
+        );
+    }
     let both = object(&[("VEVENT", ALICES), ("VTODO", ALICES)]);
     for before in [None, Some(&*object(&[("VEVENT", ALICES)]))] {
         let says = "VEVENT and VTODO may not stand in one message or object";
