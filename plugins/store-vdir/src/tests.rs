@@ -334,80 +334,85 @@ async fn what_is_broken_in_a_file_costs_itself_alone() {
         ),
         (event("2", 2)[..60].to_owned(), vec![], Some(2)),
     ] {
-        let world = World::new();
-        let store = world.open().await;
-        let anna = store
-            .add_user(NewUser::new(address("anna@example.org")))
-            .await
-            .unwrap();
-        let path = "anna@example.org/home/all.ics";
-        world.write(path, &file);
-        let read = || fs::read_to_string(world.path(path)).unwrap_or_default();
-        assert_eq!(days(&store, &anna).await, left, "{file}");
-        if let Some(day) = broken {
-            let what = uid(&day.to_string());
-            for error in [
-                store
-                    .put(&anna, object(what.as_str(), 9), Precondition::Any)
-                    .await
-                    .err(),
-                store
-                    .put(&anna, object(what.as_str(), 9), Precondition::Absent)
-                    .await
-                    .err(),
-                store.remove(&anna, &what, Precondition::Any).await.err(),
-            ] {
-                let error = error.unwrap_or_else(|| panic!("{file}"));
-                assert_eq!(error.kind(), ErrorKind::Unavailable);
-                assert!(error.message().contains("home/all.ics"), "{error}");
-            }
-            let got = store.get(&anna, &what).await;
-            let is_whole_too = left.contains(&day);
-            assert_eq!(
-                got.map(|it| it.is_some()).ok(),
-                is_whole_too.then_some(true)
-            );
+        check_what_is_whole(&file, &left, broken).await;
+    }
+}
+
+/// Of a file what is of the days `left` can be read, changed and removed, and what is of the day `broken` is left alone.
+async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
+    let world = World::new();
+    let store = world.open().await;
+    let anna = store
+        .add_user(NewUser::new(address("anna@example.org")))
+        .await
+        .unwrap();
+    let path = "anna@example.org/home/all.ics";
+    world.write(path, file);
+    let read = || fs::read_to_string(world.path(path)).unwrap_or_default();
+    assert_eq!(days(&store, &anna).await, left, "{file}");
+    if let Some(day) = broken {
+        let what = uid(&day.to_string());
+        for error in [
+            store
+                .put(&anna, object(what.as_str(), 9), Precondition::Any)
+                .await
+                .err(),
+            store
+                .put(&anna, object(what.as_str(), 9), Precondition::Absent)
+                .await
+                .err(),
+            store.remove(&anna, &what, Precondition::Any).await.err(),
+        ] {
+            let error = error.unwrap_or_else(|| panic!("{file}"));
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.message().contains("home/all.ics"), "{error}");
         }
-        assert_eq!(read(), file);
-        for day in left.into_iter().filter(|day| Some(*day) != broken) {
-            let what = uid(&day.to_string());
-            let data = store.get(&anna, &what).await.unwrap().unwrap().data;
-            assert!(data.ends_with(b"END:VCALENDAR\r\n"), "{file}");
-            let (before, new) = (
-                read(),
-                object(what.as_str(), 20 + u8::try_from(day).unwrap()),
-            );
-            store.put(&anna, new, Precondition::Any).await.unwrap();
-            // A file of one object alone is written as a whole.
-            let text = read();
-            assert_eq!(
-                text.trim_start_matches('\u{feff}'),
-                before
-                    .replace(&format!("2701{day:02}T"), &format!("2701{}T", 20 + day))
-                    .trim_start_matches('\u{feff}'),
-                "{file}"
-            );
-            assert_eq!(files(&world.path("anna@example.org/home")), ["all.ics"]);
-            store.remove(&anna, &what, Precondition::Any).await.unwrap();
-            assert!(
-                !read().contains(&format!("UID:{what}\r\nDTSTART")),
-                "{file}"
-            );
-        }
-        // The rest is not thrown away; and what is mended is there again.
+        let got = store.get(&anna, &what).await;
+        let is_whole_too = left.contains(&day);
         assert_eq!(
-            read().contains("garbage"),
-            file.contains("garbage"),
+            got.map(|it| it.is_some()).ok(),
+            is_whole_too.then_some(true)
+        );
+    }
+    assert_eq!(read(), file);
+    for &day in left.iter().filter(|day| Some(**day) != broken) {
+        let what = uid(&day.to_string());
+        let data = store.get(&anna, &what).await.unwrap().unwrap().data;
+        assert!(data.ends_with(b"END:VCALENDAR\r\n"), "{file}");
+        let (before, new) = (
+            read(),
+            object(what.as_str(), 20 + u8::try_from(day).unwrap()),
+        );
+        store.put(&anna, new, Precondition::Any).await.unwrap();
+        // A file of one object alone is written as a whole.
+        let text = read();
+        assert_eq!(
+            text.trim_start_matches('\u{feff}'),
+            before
+                .replace(&format!("2701{day:02}T"), &format!("2701{}T", 20 + day))
+                .trim_start_matches('\u{feff}'),
             "{file}"
         );
-        world.exchange(path, &event("2", 2));
-        assert_eq!(days(&store, &anna).await, [2]);
-        store
-            .put(&anna, object("2", 4), Precondition::Any)
-            .await
-            .unwrap();
-        assert_eq!(days(&store, &anna).await, [4]);
+        assert_eq!(files(&world.path("anna@example.org/home")), ["all.ics"]);
+        store.remove(&anna, &what, Precondition::Any).await.unwrap();
+        assert!(
+            !read().contains(&format!("UID:{what}\r\nDTSTART")),
+            "{file}"
+        );
     }
+    // The rest is not thrown away; and what is mended is there again.
+    assert_eq!(
+        read().contains("garbage"),
+        file.contains("garbage"),
+        "{file}"
+    );
+    world.exchange(path, &event("2", 2));
+    assert_eq!(days(&store, &anna).await, [2]);
+    store
+        .put(&anna, object("2", 4), Precondition::Any)
+        .await
+        .unwrap();
+    assert_eq!(days(&store, &anna).await, [4]);
 }
 
 /// Of two zones of one name the file keeps its own.

@@ -30,7 +30,7 @@ fn each_object_is_a_calendar_with_its_zones() {
 fn a_backslash_that_escapes_nothing_stands_for_itself() {
     let file = calendar(
         &["a\\b", "a\\\\b", "ab", "a\\;b", "a\\nb\\"]
-            .map(|uid| event(uid))
+            .map(event)
             .each_ref()
             .map(String::as_str),
     );

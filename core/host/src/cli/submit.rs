@@ -19,7 +19,7 @@ use convoke_ischedule::{
     xml::Limits,
 };
 use convoke_net::{
-    http_client::{self, Reach},
+    http_client::{self, ConnectPolicy},
     http_server::TlsFiles,
     pem,
     trusted_certificates::TrustedCertificates,
@@ -71,7 +71,7 @@ enum Way {
     /// On this machine, without TLS.
     Plain(SocketAddr),
     /// Verified.
-    Https(http_client::Client, Reach),
+    Https(http_client::Client, ConnectPolicy),
 }
 
 impl Submission {
@@ -207,9 +207,9 @@ impl Submission {
             url: self.url.clone(),
             headers,
             body: Bytes::from(message.calendar().write()),
-            reach: match &self.way {
-                Way::Https(_, reach) => reach.clone(),
-                Way::Plain(_) => Reach::default(),
+            policy: match &self.way {
+                Way::Https(_, policy) => policy.clone(),
+                Way::Plain(_) => ConnectPolicy::default(),
             },
             longest: None,
         }
@@ -378,8 +378,8 @@ fn client(ca: Vec<TrustedCertificates>) -> Result<http_client::Client, Failure> 
 }
 
 /// Whoever calls the command has named the server.
-const fn administered(tls_name: Option<String>) -> Reach {
-    Reach {
+const fn administered(tls_name: Option<String>) -> ConnectPolicy {
+    ConnectPolicy {
         administered: true,
         tls_name,
     }

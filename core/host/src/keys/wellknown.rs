@@ -7,7 +7,7 @@ use super::{Answer, LONGEST_DOCUMENT, Unavailable, records};
 use bytes::Bytes;
 use convoke_net::{
     dns::{Dns, Server, in_order},
-    http_client::{Client, ClientError, Reach, Request, freshness},
+    http_client::{Client, ClientError, ConnectPolicy, Request, freshness},
 };
 use convoke_types::Domain;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -74,7 +74,7 @@ async fn ask(client: &Client, url: Url) -> Result<Answer, Unavailable> {
         url,
         headers,
         body: Bytes::new(),
-        reach: Reach::default(),
+        policy: ConnectPolicy::default(),
         longest: Some(LONGEST_DOCUMENT),
     };
     let response = match client.send(request).await {

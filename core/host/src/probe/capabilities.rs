@@ -183,7 +183,7 @@ impl Question<'_> {
             url,
             headers,
             body: Bytes::new(),
-            reach: self.place.reach.clone(),
+            policy: self.place.policy.clone(),
             longest: None,
         };
         self.client.send(request).await

@@ -19,7 +19,7 @@ pub use post::Question;
 use convoke_ischedule::Strays;
 use convoke_net::{
     dns::Dns,
-    http_client::{Client, Reach},
+    http_client::{Client, ConnectPolicy},
 };
 use convoke_sdk::Receiver;
 use convoke_types::Domain;
@@ -92,7 +92,7 @@ pub async fn probe(target: Target, outside: &Outside, question: Option<&Question
     for receiver in &receivers {
         let place = Place {
             url: receiver.url.url().clone(),
-            reach: Reach {
+            policy: ConnectPolicy {
                 administered: receiver.administered,
                 tls_name: receiver.tls_name.as_ref().map(ToString::to_string),
             },
@@ -114,7 +114,7 @@ pub async fn probe(target: Target, outside: &Outside, question: Option<&Question
 #[derive(Clone, Debug)]
 struct Place {
     url: Url,
-    reach: Reach,
+    policy: ConnectPolicy,
 }
 
 #[derive(Default)]

@@ -97,7 +97,7 @@ fn request(target: &Place, question: &Question) -> Result<Request, String> {
         url: target.url.clone(),
         headers,
         body,
-        reach: target.reach.clone(),
+        policy: target.policy.clone(),
         longest: None,
     })
 }

@@ -12,7 +12,7 @@ const SOON: i64 = 14 * 24 * 3600;
 
 /// Whether the receiver can be talked to.
 pub(super) async fn look(client: &Client, place: &Place, notes: &mut Notes) -> bool {
-    let session = match client.handshake(&place.url, &place.reach).await {
+    let session = match client.handshake(&place.url, &place.policy).await {
         Ok(session) => session,
         Err(error) => {
             notes.add(STEP, Verdict::Fail, SECTION, error.to_string());

@@ -6,7 +6,7 @@
 use super::post::Failure;
 use bytes::Bytes;
 use convoke_ischedule::{Capabilities, headers::ISCHEDULE_CAPABILITIES, xml::Limits};
-use convoke_net::http_client::{Client, Reach, Request, Response, freshness};
+use convoke_net::http_client::{Client, ConnectPolicy, Request, Response, freshness};
 use convoke_sdk::Receiver;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::{
@@ -91,8 +91,8 @@ impl Known {
 }
 
 /// How far requests to a receiver may reach.
-pub(super) fn reach(receiver: &Receiver) -> Reach {
-    Reach {
+pub(super) fn connect_policy(receiver: &Receiver) -> ConnectPolicy {
+    ConnectPolicy {
         administered: receiver.administered,
         tls_name: receiver.tls_name.as_ref().map(ToString::to_string),
     }
@@ -118,7 +118,7 @@ fn question(receiver: &Receiver, known: Option<&Document>) -> Request {
         url,
         headers,
         body: Bytes::new(),
-        reach: reach(receiver),
+        policy: connect_policy(receiver),
         longest: None,
     }
 }

@@ -128,7 +128,7 @@ impl Sender {
             url: document.target.clone(),
             headers,
             body,
-            reach: known::reach(receiver),
+            policy: known::connect_policy(receiver),
             longest: None,
         };
         let response = self.client.send(request).await?;

@@ -1,7 +1,7 @@
 //! One request to another server, redirects followed, everything bounded.
 
 use super::{
-    ClientError, Guard, Reach,
+    AddressFilter, ClientError, ConnectPolicy,
     connector::{Connector, Handshake},
     trust::{self, Identity},
 };
@@ -71,7 +71,7 @@ pub struct Request {
     /// The body; empty for none.
     pub body: Bytes,
     /// How far the request may reach.
-    pub reach: Reach,
+    pub policy: ConnectPolicy,
     /// The longest answer that is read, in bytes, if that is less than the settings say.
     pub longest: Option<usize>,
 }
@@ -100,13 +100,13 @@ pub struct Client {
 struct Shared {
     tls: Arc<rustls::ClientConfig>,
     dns: Option<Dns>,
-    guard: Guard,
+    filter: AddressFilter,
     connect_timeout: Duration,
     request_timeout: Duration,
     redirects: usize,
     response_size: usize,
-    /// Connections are shared only between requests of the same reach.
-    pools: Mutex<HashMap<Reach, HttpsPool>>,
+    /// Connections are shared only between requests of the same policy.
+    pools: Mutex<HashMap<ConnectPolicy, HttpsPool>>,
 }
 
 type HttpsPool = Pool<Connector, Full<Bytes>>;
@@ -130,12 +130,16 @@ impl Client {
     }
 
     /// Makes a connection to a server, as a request to `url` would, to see what it shows.
-    pub async fn handshake(&self, url: &Url, reach: &Reach) -> Result<Handshake, ClientError> {
+    pub async fn handshake(
+        &self,
+        url: &Url,
+        policy: &ConnectPolicy,
+    ) -> Result<Handshake, ClientError> {
         let uri = url.as_str().parse().map_err(|error| ClientError::Broken {
             server: server_of(url),
             error: format!("{error}"),
         })?;
-        let connector = self.shared.load().connector(reach.clone());
+        let connector = self.shared.load().connector(policy.clone());
         connector.handshake(uri).await
     }
 
@@ -158,7 +162,7 @@ impl Shared {
         Ok(Self {
             tls: Arc::new(tls),
             dns: settings.dns,
-            guard: Guard::new(settings.allow_networks),
+            filter: AddressFilter::new(settings.allow_networks),
             connect_timeout: settings.connect_timeout,
             request_timeout: settings.request_timeout,
             redirects: settings.redirects,
@@ -183,7 +187,7 @@ impl Shared {
             moved_to = permanent.then(|| target.clone());
             if target.origin() != first.origin() {
                 // Where a stranger sends us, what the administrator said of the first server does not hold.
-                request.reach = Reach::default();
+                request.policy = ConnectPolicy::default();
             }
             request.url = target;
         }
@@ -209,7 +213,7 @@ impl Shared {
         *built.headers_mut() = request.headers.clone();
 
         let response = self
-            .pool(&request.reach)
+            .pool(&request.policy)
             .request(built)
             .await
             .map_err(|error| classify(&error, &server))?;
@@ -237,33 +241,33 @@ impl Shared {
         })
     }
 
-    fn pool(&self, reach: &Reach) -> HttpsPool {
+    fn pool(&self, policy: &ConnectPolicy) -> HttpsPool {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if pools.len() >= MAX_POOLS && !pools.contains_key(reach) {
+        if pools.len() >= MAX_POOLS && !pools.contains_key(policy) {
             pools.clear();
         }
         pools
-            .entry(reach.clone())
-            .or_insert_with(|| self.new_pool(reach.clone()))
+            .entry(policy.clone())
+            .or_insert_with(|| self.new_pool(policy.clone()))
             .clone()
     }
 
-    fn connector(&self, reach: Reach) -> Connector {
+    fn connector(&self, policy: ConnectPolicy) -> Connector {
         Connector {
             tls: self.tls.clone(),
             dns: self.dns.clone(),
-            guard: self.guard.clone(),
-            reach,
+            filter: self.filter.clone(),
+            policy,
             timeout: self.connect_timeout,
         }
     }
 
-    fn new_pool(&self, reach: Reach) -> HttpsPool {
+    fn new_pool(&self, policy: ConnectPolicy) -> HttpsPool {
         Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(8)
-            .build(self.connector(reach))
+            .build(self.connector(policy))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One TLS connection to one server: resolve, check the address, connect, shake hands.
 
-use super::{ClientError, Guard};
+use super::{AddressFilter, ClientError};
 use crate::dns::Dns;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
@@ -22,7 +22,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How far a request may reach, and whose name the server must prove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Reach {
+pub struct ConnectPolicy {
     /// The administrator wrote the server down, so that it may lie on a private address.
     pub administered: bool,
     /// The name in the certificate, if that is not the URL's host.
@@ -33,8 +33,8 @@ pub struct Reach {
 pub(super) struct Connector {
     pub tls: Arc<rustls::ClientConfig>,
     pub dns: Option<Dns>,
-    pub guard: Guard,
-    pub reach: Reach,
+    pub filter: AddressFilter,
+    pub policy: ConnectPolicy,
     pub timeout: Duration,
 }
 
@@ -97,7 +97,7 @@ impl Connector {
         host: &str,
         server: &str,
     ) -> Result<Stream, ClientError> {
-        if !self.reach.administered && !self.guard.permits(address.ip()) {
+        if !self.policy.administered && !self.filter.permits(address.ip()) {
             return Err(ClientError::Forbidden {
                 server: server.to_owned(),
                 address: address.ip(),
@@ -110,7 +110,7 @@ impl Connector {
         };
         let tcp = TcpStream::connect(address).await.map_err(connect)?;
         tcp.set_nodelay(true).map_err(connect)?;
-        let name = self.reach.tls_name.as_deref().unwrap_or(host).to_owned();
+        let name = self.policy.tls_name.as_deref().unwrap_or(host).to_owned();
         let tls = |error: String| ClientError::Tls {
             server: server.to_owned(),
             error,

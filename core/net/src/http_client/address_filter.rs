@@ -9,12 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Lets through public addresses, and the networks that the administrator listed.
 #[derive(Clone, Debug, Default)]
-pub struct Guard {
+pub struct AddressFilter {
     allowed: Vec<IpNet>,
 }
 
-impl Guard {
-    /// A guard that lets through `allowed` besides public addresses (`client.allow_networks`).
+impl AddressFilter {
+    /// A filter that lets through `allowed` besides public addresses (`client.allow_networks`).
     pub const fn new(allowed: Vec<IpNet>) -> Self {
         Self { allowed }
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn only_public_addresses_pass() {
-        let guard = Guard::default();
+        let filter = AddressFilter::default();
         for public in [
             "93.184.216.34",
             "1.1.1.1",
@@ -84,7 +84,7 @@ mod tests {
             "64:ff9b::101:101",
             "::ffff:1.1.1.1",
         ] {
-            assert!(guard.permits(public.parse().unwrap()), "{public}");
+            assert!(filter.permits(public.parse().unwrap()), "{public}");
         }
         for inside in [
             "127.0.0.1",
@@ -114,15 +114,15 @@ mod tests {
             "fec0::1",
             "::7f00:1",
         ] {
-            assert!(!guard.permits(inside.parse().unwrap()), "{inside}");
+            assert!(!filter.permits(inside.parse().unwrap()), "{inside}");
         }
     }
 
     #[test]
     fn a_listed_network_passes_too() {
-        let guard = Guard::new(vec!["127.0.0.0/8".parse().unwrap()]);
-        assert!(guard.permits("127.0.0.1".parse().unwrap()));
-        assert!(guard.permits("::ffff:127.0.0.1".parse().unwrap()));
-        assert!(!guard.permits("10.0.0.1".parse().unwrap()));
+        let filter = AddressFilter::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        assert!(filter.permits("127.0.0.1".parse().unwrap()));
+        assert!(filter.permits("::ffff:127.0.0.1".parse().unwrap()));
+        assert!(!filter.permits("10.0.0.1".parse().unwrap()));
     }
 }
