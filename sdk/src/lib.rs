@@ -87,6 +87,7 @@
 //! | [`Host`] | what the host offers |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`parts`] | for stores: several objects in one file |
+//! | `dns`, with the feature `dns` | asks name servers as the host does |
 //! | [`prelude`] | all of it in one `use` |
 //!
 //! The tutorial is in `README.md` beside this crate, what the binary interface promises in `ABI.md`.
@@ -113,6 +114,8 @@ pub mod guest;
 #[cfg(feature = "host")]
 pub mod remote;
 
+#[cfg(feature = "dns")]
+pub use convoke_dns as dns;
 pub use convoke_types::{
     Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes, Cursor, Detail, Domain,
     EmptyRange, Error, ErrorKind, Etag, InvalidAddress, InvalidDomain, InvalidId, InvalidRate,

@@ -144,14 +144,16 @@ impl Imports {
         }
         for (file, paths) in &uses {
             if module(file).is_empty() {
-                paths.iter().for_each(|path| imports.export(path));
+                for path in paths {
+                    imports.export(path);
+                }
             }
         }
         for (file, paths) in uses {
             if let Some(from) = module(&file).first() {
-                paths
-                    .iter()
-                    .for_each(|path| imports.import(from, path, &file));
+                for path in &paths {
+                    imports.import(from, path, &file);
+                }
             }
         }
         imports
@@ -217,7 +219,7 @@ impl Imports {
             };
             let others: Vec<String> = left.iter().filter(|it| together(it)).cloned().collect();
             if !others.is_empty() {
-                others.iter().for_each(|it| _ = left.remove(it));
+                left.retain(|it| !others.contains(it));
                 circles.push([vec![module], others].concat());
             }
         }

@@ -1,10 +1,9 @@
-//! What the host has of the network: a TLS listener, an HTTPS client, a filter of addresses, a DNS resolver.
+//! What the host has of the network: a TLS listener, an HTTPS client, a filter of addresses.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`http_server`] | from a listening socket to one bounded HTTP request, and back |
 //! | [`http_client`] | one HTTPS request to another server, redirects followed; only addresses that may be reached |
-//! | [`dns`] | names and records, asked of name servers |
 //! | [`pem`] | certificates and private keys, read from files |
 //! | [`certificate`] | what a certificate says of itself |
 //! | [`trusted_certificates`] | certificates and authorities that the administrator listed |
@@ -14,11 +13,10 @@
 //! Always true: nothing is read from a peer without a bound on its size and time; every certificate is verified; an address
 //! is looked at after its name was resolved, and before it is connected to.
 //!
-//! Not here: the configuration file, whose values come as the settings of each module, and what is said over a connection:
+//! Not here: names and records (`convoke-dns`); the configuration file, whose values come as the settings of each module, and what is said over a connection:
 //! iSchedule, calendars, plugins.
 
 pub mod certificate;
-pub mod dns;
 pub mod http_client;
 pub mod http_server;
 pub mod network;

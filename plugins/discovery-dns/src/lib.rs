@@ -21,15 +21,12 @@
 //! without records is left to the next strategy; name servers that fail make the look-up worth trying again.
 //!
 //! Answers are remembered as long as their TTL says, a "no" for a minute at most. Not here: whether a target answers
-//! (the host tries one after the other) and whether its address may be connected to (the host's guard decides).
+//! (the host tries one after the other) and whether its address may be connected to (the host's address filter decides).
 
-mod names;
-mod records;
-mod resolver;
-
-use convoke_sdk::prelude::*;
-use records::{Servers, in_order};
-use resolver::Resolver;
+use convoke_sdk::{
+    dns::{self, Found, OpenError, Resolver, Server, Signed, domains_to_ask, in_order},
+    prelude::*,
+};
 use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
 convoke_sdk::config! {
@@ -66,6 +63,27 @@ enum Dnssec {
     Require,
 }
 
+impl From<Dnssec> for dns::Dnssec {
+    fn from(written: Dnssec) -> Self {
+        match written {
+            Dnssec::Off => Self::Off,
+            Dnssec::Prefer => Self::Prefer,
+            Dnssec::Require => Self::Require,
+        }
+    }
+}
+
+fn not_opened(error: &OpenError) -> Error {
+    match error {
+        OpenError::System(_) => Error::invalid(format!("{error}; set `config.nameservers`")),
+        _ => Error::invalid(error.to_string()),
+    }
+}
+
+fn unavailable(error: &dns::LookupError) -> Error {
+    Error::unavailable(error.to_string())
+}
+
 /// Looks receivers up in DNS.
 pub struct DnsDiscovery {
     resolver: Resolver,
@@ -77,8 +95,13 @@ impl Discovery for DnsDiscovery {
 
     async fn open(config: Config, host: Host) -> Result<Self> {
         let anchor = config.trust_anchor.map(|file| host.path(file));
+        let settings = dns::Settings {
+            servers: config.nameservers,
+            dnssec: config.dnssec.into(),
+            trust_anchor: anchor,
+        };
         Ok(Self {
-            resolver: Resolver::new(&config.nameservers, config.dnssec, anchor.as_deref())?,
+            resolver: Resolver::open(&settings).map_err(|error| not_opened(&error))?,
             tls_name: config.tls_name,
         })
     }
@@ -87,18 +110,21 @@ impl Discovery for DnsDiscovery {
         let Ok(domain) = address.domain() else {
             return Ok(Discovered::NotMine);
         };
-        for domain in names::to_ask(domain) {
+        for domain in domains_to_ask(domain) {
             let service = format!("_ischedules._tcp.{domain}");
             // The path is wanted seldom, and waiting for it always would cost as much again.
             let asked = tokio::join!(
                 self.resolver.servers(&service),
-                self.resolver.path(&service)
+                self.resolver.texts(&service)
             );
-            let (servers, path) = asked;
-            let servers = servers?;
-            if !servers.servers.is_empty() {
-                let path = path?;
-                let path = path.as_deref().unwrap_or("/.well-known/ischedule");
+            let (servers, texts) = asked;
+            let servers = servers.map_err(|error| unavailable(&error))?;
+            if !servers.records.is_empty() {
+                let texts = texts.map_err(|error| unavailable(&error))?;
+                // Each string of a record is a pair of key and value of its own.
+                let mut pairs = texts.records.iter().flat_map(|text| &text.0);
+                let path = pairs.find_map(|pair| dns::path(std::str::from_utf8(pair).ok()?));
+                let path = path.unwrap_or("/.well-known/ischedule");
                 return Ok(self.receivers(&domain, servers, path));
             }
         }
@@ -107,16 +133,20 @@ impl Discovery for DnsDiscovery {
 }
 
 impl DnsDiscovery {
-    fn receivers(&self, domain: &Domain, found: Servers, path: &str) -> Discovered {
+    fn receivers(&self, domain: &Domain, found: Found<Server>, path: &str) -> Discovered {
         let valid_for = found.until.saturating_duration_since(Instant::now());
+        let dnssec = found.signed.map(|signed| match signed {
+            Signed::Secure => convoke_sdk::Dnssec::Secure,
+            Signed::Insecure => convoke_sdk::Dnssec::Insecure,
+        });
         let mut receivers = Vec::new();
-        for server in in_order(found.servers) {
+        for server in in_order(found.records) {
             let url = format!("https://{}:{}{path}", server.target, server.port);
             match ReceiverUrl::new(&url) {
                 Ok(url) => {
                     let mut receiver = Receiver::new(url);
                     receiver.valid_for = Some(valid_for);
-                    receiver.dnssec = found.validated;
+                    receiver.dnssec = dnssec;
                     receiver.tls_name = (self.tls_name == TlsName::Domain).then(|| domain.clone());
                     receivers.push(receiver);
                 }

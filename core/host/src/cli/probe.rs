@@ -10,10 +10,8 @@ use crate::{
     probe::{Finding, Outside, Question, Target, Verdict, probe},
 };
 use clap::Args;
-use convoke_net::{
-    dns::Dns,
-    http_client::{Client, Settings},
-};
+use convoke_dns::Resolver;
+use convoke_net::http_client::{Client, Settings};
 use convoke_plugin_host::Plugins;
 use convoke_sdk::{Discovered, Receiver, ReceiverUrl, remote::Kind};
 use convoke_types::{CalendarAddress, Domain};
@@ -79,7 +77,7 @@ fn outside(config: Option<&Config>) -> Result<Outside, Failure> {
     }
     let client = Client::new(Settings::default());
     Ok(Outside {
-        dns: Dns::new(&[]),
+        dns: Resolver::new(&[]),
         client: client.map_err(|error| Failure::new(error.to_string()))?,
     })
 }

@@ -25,8 +25,9 @@ use crate::{
     shared::SharedState,
     state_folder,
 };
+use convoke_dns::Resolver;
 use convoke_ischedule::dkim;
-use convoke_net::{dns::Dns, http_client::Client};
+use convoke_net::http_client::Client;
 use convoke_plugin_host::Plugins;
 use convoke_scheduling::Scheduler;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Instance {
     /// What we take.
     pub capabilities: CapabilitiesDocument,
     /// Name servers.
-    pub dns: Dns,
+    pub dns: Resolver,
     /// Keys of peers.
     pub keys: Keys,
     /// Signs what we send; its public key is published.

@@ -5,10 +5,10 @@ use crate::{
     config::{Config, Lookup, Signing},
     scheduling,
 };
+use convoke_dns::Resolver;
 use convoke_file_access::{PrivateFileError, read_private};
 use convoke_ischedule::dkim;
 use convoke_net::{
-    dns::Dns,
     http_client::{Client, Settings},
     pem::{TlsError, certificates, private_key},
     trusted_certificates::TrustedCertificates,
@@ -16,8 +16,8 @@ use convoke_net::{
 use convoke_plugin_host::{Setup, own_program};
 
 /// How a configuration reaches other servers.
-pub(crate) fn outside(config: &Config) -> Result<(Dns, Client), ServeError> {
-    let dns = Dns::new(&config.nameservers);
+pub(crate) fn outside(config: &Config) -> Result<(Resolver, Client), ServeError> {
+    let dns = Resolver::new(&config.nameservers);
     let client = Client::new(settings(config, &dns)?)?;
     Ok((dns, client))
 }
@@ -36,7 +36,7 @@ pub fn setup(config: &Config) -> Setup {
     }
 }
 
-pub(super) fn settings(config: &Config, dns: &Dns) -> Result<Settings, ServeError> {
+pub(super) fn settings(config: &Config, dns: &Resolver) -> Result<Settings, ServeError> {
     let client = &config.client;
     let identity = match &client.identity {
         Some((certificate, key)) => Some((certificates(certificate)?, private_key(key)?)),

@@ -20,11 +20,9 @@
 mod exchange;
 mod wellknown;
 
+use convoke_dns::{LookupError, Resolver, Text};
 use convoke_ischedule::dkim::{KeyRecord, Lookup, Pending};
-use convoke_net::{
-    dns::{Dns, DnsError},
-    http_client::Client,
-};
+use convoke_net::http_client::Client;
 use convoke_types::Domain;
 use exchange::Exchange;
 use moka::{Expiry, future::Cache};
@@ -52,7 +50,7 @@ const BESIDE: usize = 512;
 #[derive(Clone)]
 pub struct Keys {
     private_exchange: Option<Arc<Exchange>>,
-    dns: Dns,
+    dns: Resolver,
     client: Client,
     /// Verified messages used these.
     proven: Cache<Wanted, Remembered>,
@@ -81,8 +79,8 @@ impl From<Arc<[KeyRecord]>> for Found {
 #[error("the key of the signature cannot be looked up now: {0}")]
 pub struct Unavailable(String);
 
-impl From<DnsError> for Unavailable {
-    fn from(error: DnsError) -> Self {
+impl From<LookupError> for Unavailable {
+    fn from(error: LookupError) -> Self {
         Self(error.to_string())
     }
 }
@@ -152,7 +150,7 @@ impl Expiry<Wanted, Remembered> for Ends {
 
 impl Keys {
     /// Keys from the folder that `verification.private_exchange` names, from DNS, and from web servers.
-    pub fn new(private_exchange: Option<PathBuf>, dns: Dns, client: Client) -> Self {
+    pub fn new(private_exchange: Option<PathBuf>, dns: Resolver, client: Client) -> Self {
         Self {
             private_exchange: private_exchange.map(|folder| Arc::new(Exchange::new(folder))),
             dns,
@@ -271,7 +269,8 @@ impl Keys {
             Lookup::DnsTxt => {
                 let name = format!("{selector}._domainkey.{domain}");
                 let texts = self.dns.texts(&name).await?;
-                let records = records(&name, texts.records.iter().map(String::as_str));
+                let joined: Vec<String> = texts.records.iter().map(Text::joined).collect();
+                let records = records(&name, joined.iter().map(String::as_str));
                 Ok(Answer {
                     records,
                     until: texts.until,
@@ -332,7 +331,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_of_answers_is_bounded_and_pushes_out_no_key_in_use() {
         let client = Client::new(Settings::default()).unwrap();
-        let keys = Keys::new(None, Dns::new(&[]), client);
+        let keys = Keys::new(None, Resolver::new(&[]), client);
         let key = PrivateKey::generate(KeyKind::Ed25519).unwrap().record();
         let in_use = (wanted("good".to_owned()), remembered(Ok(vec![key])));
         keys.used(Found {

@@ -5,10 +5,8 @@
 
 use super::{Answer, LONGEST_DOCUMENT, Unavailable, records};
 use bytes::Bytes;
-use convoke_net::{
-    dns::{Dns, Server, in_order},
-    http_client::{Client, ClientError, ConnectPolicy, Request, freshness},
-};
+use convoke_dns::{Resolver, Server, in_order};
+use convoke_net::http_client::{Client, ClientError, ConnectPolicy, Request, freshness};
 use convoke_types::Domain;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::time::{Duration, Instant};
@@ -23,7 +21,7 @@ const MAX_SERVERS: usize = 5;
 
 /// What the domain publishes for the selector.
 pub(super) async fn find(
-    dns: &Dns,
+    dns: &Resolver,
     client: &Client,
     domain: &Domain,
     selector: &str,

@@ -1,8 +1,8 @@
 //! What DNS says of a domain, name by name (spec §3).
 
 use super::{Notes, Verdict};
+use convoke_dns::{Resolver, Server, domains_to_ask, in_order, path};
 use convoke_ischedule::WELL_KNOWN;
-use convoke_net::dns::{Dns, Server, in_order};
 use convoke_sdk::{Receiver, ReceiverUrl};
 use convoke_types::Domain;
 
@@ -10,9 +10,9 @@ const STEP: &str = "discovery";
 const SECTION: &str = "§3";
 
 /// The receivers that a sender would find.
-pub(super) async fn find(dns: &Dns, domain: &Domain, notes: &mut Notes) -> Vec<Receiver> {
+pub(super) async fn find(dns: &Resolver, domain: &Domain, notes: &mut Notes) -> Vec<Receiver> {
     let mut note = |verdict, text: String| notes.add(STEP, verdict, SECTION, text);
-    for name in names(domain) {
+    for name in domains_to_ask(domain) {
         let service = format!("_ischedules._tcp.{name}");
         let servers = match dns.servers(&service).await {
             Ok(found) => found.records,
@@ -29,7 +29,11 @@ pub(super) async fn find(dns: &Dns, domain: &Domain, notes: &mut Notes) -> Vec<R
             note(Verdict::Info, format!("{service} SRV {}", shown(server)));
         }
         let path = match dns.texts(&service).await {
-            Ok(texts) => texts.records.iter().find_map(|text| path(text)),
+            Ok(found) => {
+                let mut pairs = found.records.iter().flat_map(|text| &text.0);
+                let path = pairs.find_map(|pair| path(std::str::from_utf8(pair).ok()?));
+                path.map(str::to_owned)
+            }
             Err(error) => {
                 note(Verdict::Fail, error.to_string());
                 return Vec::new();
@@ -74,50 +78,4 @@ fn shown(server: &Server) -> String {
         target,
     } = server;
     format!("{priority} {weight} {port} {target}.")
-}
-
-/// The domain and those above it, down to the one that somebody registered: nobody asks a public suffix.
-fn names(domain: &Domain) -> Vec<String> {
-    let registered = psl::domain_str(domain.as_str()).unwrap_or(domain.as_str());
-    let mut names = vec![domain.to_string()];
-    while let Some(last) = names.last()
-        && last != registered
-        && let Some((_, above)) = last.split_once('.')
-    {
-        names.push(above.to_owned());
-    }
-    names
-}
-
-/// The value of `path=` (RFC 6763 §6.4: the key in any case).
-fn path(text: &str) -> Option<String> {
-    let (key, value) = text.split_once('=')?;
-    (key.eq_ignore_ascii_case("path") && value.starts_with('/')).then(|| value.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sub_domains_are_climbed_but_no_public_suffix_is_asked() {
-        for (domain, expected) in [
-            ("example.org", &["example.org"][..]),
-            (
-                "a.b.example.co.uk",
-                &["a.b.example.co.uk", "b.example.co.uk", "example.co.uk"],
-            ),
-            ("co.uk", &["co.uk"]),
-            ("lab.internal", &["lab.internal"]),
-        ] {
-            assert_eq!(names(&domain.parse().unwrap()), expected, "{domain}");
-        }
-    }
-
-    #[test]
-    fn a_path_is_read_whatever_its_key_looks_like() {
-        assert_eq!(path("PATH=/x").as_deref(), Some("/x"));
-        assert_eq!(path("path=x"), None);
-        assert_eq!(path("txtvers=1"), None);
-    }
 }

@@ -16,11 +16,9 @@ mod tls;
 
 pub use post::Question;
 
+use convoke_dns::Resolver;
 use convoke_ischedule::Strays;
-use convoke_net::{
-    dns::Dns,
-    http_client::{Client, ConnectPolicy},
-};
+use convoke_net::http_client::{Client, ConnectPolicy};
 use convoke_sdk::Receiver;
 use convoke_types::Domain;
 use serde::Serialize;
@@ -77,7 +75,7 @@ pub enum Target {
 /// How the outside is reached.
 pub struct Outside {
     /// Name servers.
-    pub dns: Dns,
+    pub dns: Resolver,
     /// HTTPS.
     pub client: Client,
 }

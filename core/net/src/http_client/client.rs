@@ -5,9 +5,10 @@ use super::{
     connector::{Connector, Handshake},
     trust::{self, Identity},
 };
-use crate::{dns::Dns, trusted_certificates::TrustedCertificates};
+use crate::trusted_certificates::TrustedCertificates;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use convoke_dns::Resolver;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
@@ -31,7 +32,7 @@ pub struct Settings {
     /// What the host shows to servers that ask for a certificate.
     pub identity: Option<Identity>,
     /// Asked for the addresses of servers before the system is.
-    pub dns: Option<Dns>,
+    pub dns: Option<Resolver>,
     /// Networks that may be reached besides public addresses.
     pub allow_networks: Vec<IpNet>,
     /// For name look-up, connection and TLS handshake together.
@@ -99,7 +100,7 @@ pub struct Client {
 
 struct Shared {
     tls: Arc<rustls::ClientConfig>,
-    dns: Option<Dns>,
+    dns: Option<Resolver>,
     filter: AddressFilter,
     connect_timeout: Duration,
     request_timeout: Duration,

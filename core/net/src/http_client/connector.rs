@@ -1,7 +1,7 @@
 //! One TLS connection to one server: resolve, check the address, connect, shake hands.
 
 use super::{AddressFilter, ClientError};
-use crate::dns::Dns;
+use convoke_dns::Resolver;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
     client::legacy::connect::{Connected, Connection},
@@ -32,7 +32,7 @@ pub struct ConnectPolicy {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub tls: Arc<rustls::ClientConfig>,
-    pub dns: Option<Dns>,
+    pub dns: Option<Resolver>,
     pub filter: AddressFilter,
     pub policy: ConnectPolicy,
     pub timeout: Duration,
