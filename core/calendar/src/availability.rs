@@ -7,9 +7,9 @@ use crate::{
     freebusy::own_zone,
     itip::Owner,
     recurrence::{RecurrenceError, Series},
-    rule::Work,
     time::{Length, When},
     tree::{Calendar, Component, Limits},
+    work::Work,
     zone::Zones,
 };
 use convoke_types::{BusySpan, BusyType, TimeRange, merge};

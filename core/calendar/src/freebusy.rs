@@ -15,9 +15,9 @@ pub(crate) use table::Table;
 use crate::{
     itip::{Owner, PartStat},
     recurrence::RecurrenceError,
-    rule::Work,
     time::{Period, values},
     tree::{Calendar, Component, Limits, Property},
+    work::Work,
     zone::Zones,
 };
 use convoke_types::{BusySpan, BusyType, TimeRange};

@@ -5,8 +5,8 @@
 //! they contradict each other, and the caller is told.
 
 use crate::{
-    itip::InstanceKey,
-    message::utc,
+    instance::InstanceKey,
+    stamp::utc,
     tree::{self, Calendar, Component},
     zone::{ZoneTable, Zones, used},
 };

@@ -8,8 +8,8 @@ use crate::{
     freebusy::{Table, coarser},
     itip::{Owner, weight},
     recurrence::RecurrenceError,
-    rule::Work,
     tree::{Calendar, Limits},
+    work::Work,
 };
 use convoke_types::{ObjectIndex, TimeRange};
 use jiff::Timestamp;

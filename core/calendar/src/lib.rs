@@ -5,6 +5,7 @@
 //! | [`tree`] | [`Calendar`](tree::Calendar): components and properties, kept as they came |
 //! | [`time`], [`zone`] | dates, durations, periods; time zones, embedded or known by name |
 //! | [`recurrence`], [`rule`] | the instances of an object; the rules that give them |
+//! | [`work`] | how much of it may be done |
 //! | [`freebusy`], [`availability`] | when somebody is busy, asked and answered |
 //! | [`gather`](mod@gather) | one object out of what stands of it in several places |
 //! | [`index`](mod@index) | what a store keeps beside an object |
@@ -30,13 +31,16 @@ pub mod availability;
 pub mod freebusy;
 pub mod gather;
 pub mod index;
+mod instance;
 pub mod itip;
 pub mod message;
 pub mod recurrence;
 pub mod rule;
+mod stamp;
 pub mod time;
 pub mod tree;
 mod wall;
+pub mod work;
 pub mod zone;
 
 /// The examples of the README are run as tests.

@@ -1,11 +1,7 @@
 //! Dates and times as iCalendar writes them: a date, wall-clock time without a zone, UTC, or wall-clock time in a zone
 //! that is named (RFC 5545 §3.3.4, §3.3.5); durations (§3.3.6) and periods (§3.3.9).
 
-use crate::{
-    message::basic_date_time,
-    tree::Property,
-    zone::{ZoneError, Zones},
-};
+use crate::{stamp::basic_date_time, tree::Property};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 /// When something is, before it is known in which zone the wall clock hangs.
@@ -109,30 +105,6 @@ impl When {
     /// Whether it is a whole day.
     pub fn is_date(&self) -> bool {
         self.clock == Clock::Date
-    }
-
-    /// The zone its wall clock hangs in.
-    pub fn zone(&self, zones: &Zones) -> Result<TimeZone, ZoneError> {
-        match &self.clock {
-            Clock::Utc => Ok(TimeZone::UTC),
-            Clock::Zone(id) => zones.get(id),
-            Clock::Date | Clock::Floating => Ok(zones.own()),
-        }
-    }
-
-    /// The instant, if the clock hangs in a zone that is described or known by name.
-    pub(crate) fn known_instant(&self, zones: &Zones) -> Option<Timestamp> {
-        let zone = match &self.clock {
-            Clock::Utc => TimeZone::UTC,
-            Clock::Zone(id) => zones.known(id).ok()??,
-            Clock::Date | Clock::Floating => return None,
-        };
-        Some(instant(self.wall, &zone))
-    }
-
-    /// The instant.
-    pub fn instant(&self, zones: &Zones) -> Result<Timestamp, ZoneError> {
-        Ok(instant(self.wall, &self.zone(zones)?))
     }
 }
 
@@ -280,16 +252,6 @@ impl Period {
         };
         let start = time(start)?;
         Ok(Self { start, end })
-    }
-
-    /// Start and end; the end may lie before the start.
-    pub fn instants(&self, zones: &Zones) -> Result<(Timestamp, Timestamp), ZoneError> {
-        let zone = self.start.zone(zones)?;
-        let end = match &self.end {
-            PeriodEnd::At(end) => end.instant(zones)?,
-            PeriodEnd::After(length) => length.end(self.start.wall, &zone),
-        };
-        Ok((instant(self.start.wall, &zone), end))
     }
 }
 

@@ -15,12 +15,14 @@
 //! | `observance`, `memory` | a VTIMEZONE as a zone; those made lately |
 //! | `windows`, `display` | names of Windows, names in menus |
 //! | `vtimezone`, `yearly` | a zone as a VTIMEZONE |
+//! | `instant` | times as they are written, as instants |
 //! | `span`, `agree` | the times in a zone; whether they are the same in another |
 //! | `table` | zones of several calendars side by side |
 //! | `written` | what a message needs, so that others read the same times |
 
 mod agree;
 mod display;
+mod instant;
 mod memory;
 mod names;
 mod observance;
@@ -41,8 +43,8 @@ pub(crate) use {
 };
 
 use crate::{
-    rule::{TooMuchWork, Work},
     tree::{Calendar, Component},
+    work::{TooMuchWork, Work},
 };
 use jiff::tz::TimeZone;
 use std::{

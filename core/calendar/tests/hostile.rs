@@ -8,8 +8,8 @@ use convoke_calendar::{
     itip::{Change, Owner, Received, Receiving, edit, receive},
     message::{Message, Provenance},
     recurrence::finite_instances,
-    rule::Work,
     tree::{Calendar, Limits},
+    work::Work,
 };
 use convoke_types::{BusyType, CalendarAddress, TimeRange};
 use jiff::{Timestamp, tz::TimeZone};

@@ -3,7 +3,7 @@
 //! No piece of work can be taken back once it has begun, so each is bounded: expanding recurrences by steps, changing
 //! objects by lines.
 
-use convoke_calendar::{message::Message, rule::Work};
+use convoke_calendar::{message::Message, work::Work};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Up to so many bytes, handling a calendar takes a moment.

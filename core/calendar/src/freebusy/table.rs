@@ -4,8 +4,8 @@ use super::{kind, of_kind, own_zone, stated};
 use crate::{
     itip::Owner,
     recurrence::{RecurrenceError, Series},
-    rule::Work,
     tree::{Calendar, Component},
+    work::Work,
     zone::Zones,
 };
 use convoke_types::{BusySpan, BusyType, TimeRange, merge};

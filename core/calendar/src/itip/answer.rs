@@ -5,7 +5,7 @@
 //! then the open ones are answered.
 
 use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
-use super::instance::{InstanceKey, Range, recurs};
+use super::instance::{Range, recurs};
 use super::noted::{comment, progress, record, version_answered};
 use super::object::Object;
 use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, is_uninvited};
@@ -13,8 +13,9 @@ use super::people::{Owner, PartStat, address_of, attendee, attendees_mut, is_att
 use super::request::is_cancelled;
 use super::revision::{Revision, sequence};
 use super::series::Search;
-use crate::message::{Message, utc};
+use crate::instance::InstanceKey;
 use crate::tree::{Component, Property};
+use crate::{message::Message, stamp::utc};
 use convoke_types::{CalendarAddress, RequestStatus};
 use std::collections::HashSet;
 

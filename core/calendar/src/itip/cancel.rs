@@ -3,13 +3,14 @@
 //! Nothing is deleted: a cancelled component keeps its version, so that an old invitation that comes late does not
 //! bring it back, and people see what happened.
 
-use super::instance::{InstanceKey, Range, recurs};
+use super::instance::{Range, recurs};
 use super::object::{Object, retain_dates};
 use super::own::{COMMENT_FROM, Role};
 use super::people::person;
 use super::request::is_cancelled;
 use super::revision::Revision;
 use super::series::Search;
+use crate::instance::InstanceKey;
 use crate::message::Message;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;

@@ -20,15 +20,16 @@
 //!
 //! [`Message::read`]: crate::message::Message::read
 
-use super::instance::{in_form_of, is_time};
+use super::instance::in_form_of;
 use super::revision::{basic, mend_sequence};
 use super::typed::{mend_clocks, mend_types};
+use crate::instance::is_time;
 use crate::message::{Kind, Method, single};
 use crate::recurrence::Series;
-use crate::rule::{Rule, Work};
 use crate::time::{Clock, When, instant, values};
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
+use crate::{rule::Rule, work::Work};
 use convoke_types::TimeRange;
 use jiff::tz::TimeZone;
 use std::collections::HashSet;

@@ -10,6 +10,7 @@
 //! | which line does an answer mark? | that of the address which answers, each time it stands there ([`attendees_mut`]) |
 //! | for which lines does she answer? | for each of her addresses on the list, by a REPLY from that address ([`Owner::lines`]) |
 
+use crate::message::mailbox_of;
 use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::tz::TimeZone;
@@ -217,16 +218,6 @@ pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
     line.is("ATTENDEE")
         && (address.is_written_as(&line.value)
             || mailbox_of(line).is_some_and(|it| it.same_user(address)))
-}
-
-/// The mailbox beside an ATTENDEE that is named by what only its own server understands, such as `urn:uuid:` (EMAIL,
-/// RFC 7986 §6.2). Not of an ORGANIZER: whoever writes that line would choose whose meeting it is.
-pub(crate) fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
-    let scheme = line.value.trim_start().get(..7);
-    if !line.is("ATTENDEE") || scheme.is_some_and(|it| it.eq_ignore_ascii_case("mailto:")) {
-        return None;
-    }
-    CalendarAddress::new(line.param("EMAIL")?).ok()
 }
 
 /// Where whom an ATTENDEE line names is reached.

@@ -1,6 +1,6 @@
 //! REQUEST: the organizer invites, updates or reschedules (RFC 5546 §3.2.2, §3.4.2).
 
-use super::instance::{InstanceKey, derive};
+use super::instance::derive;
 use super::object::{MAX_WEIGHT, Object, same_component, weight};
 use super::own::{
     Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
@@ -8,6 +8,7 @@ use super::own::{
 use super::people::{Owner, PartStat, by_person, person};
 use super::revision::Revision;
 use super::series::Search;
+use crate::instance::InstanceKey;
 use crate::message::Message;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;

@@ -1,8 +1,11 @@
 //! Which of two versions of a component is newer (RFC 5546 §2.1.5).
 
 use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
-use crate::message::{CLOCK_SKEW, MAX_SEQUENCE, utc};
 use crate::tree::{Component, Property};
+use crate::{
+    message::{CLOCK_SKEW, MAX_SEQUENCE},
+    stamp::utc,
+};
 use jiff::Timestamp;
 
 /// SEQUENCE, then DTSTAMP: the later one in this order obsoletes the other.

@@ -3,7 +3,8 @@
 //! The same instant in another zone, DTEND in the place of DURATION, or the parts of a rule in another order do not
 //! move anything, so they ask nobody to answer anew (RFC 5546 §2.1.4: compare what changed, not how it is written).
 
-use super::instance::{InstanceKey, bare_date, is_time, recurs, zone};
+use super::instance::{bare_date, recurs};
+use crate::instance::{InstanceKey, is_time, zone};
 use crate::rule::Rule;
 use crate::time::{Length, When, instant, values};
 use crate::tree::{Component, Property};

@@ -1,7 +1,7 @@
 //! A calendar user has sent a message: its own copy follows.
 
 use super::delegation::delegates as named_delegates;
-use super::instance::{InstanceKey, recurs};
+use super::instance::recurs;
 use super::object::Object;
 use super::own::Role;
 use super::people::{Owner, address_of, attendee, is_attendee};
@@ -11,6 +11,7 @@ use super::{
     add::{self, Added},
     cancel, request,
 };
+use crate::instance::InstanceKey;
 use crate::message::{Message, Method};
 use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;

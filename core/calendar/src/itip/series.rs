@@ -1,11 +1,12 @@
 //! Which instances a series has: whether a message speaks of one that there is.
 
-use super::instance::{InstanceKey, is_time, recurs, zone};
+use super::instance::recurs;
 use super::object::Object;
+use crate::instance::{InstanceKey, is_time, zone};
 use crate::recurrence::Series;
-use crate::rule::Work;
 use crate::time::When;
 use crate::tree::{Component, Property};
+use crate::work::Work;
 
 /// How many steps may be taken for one message; after that, what it names is taken for granted.
 const STEPS: usize = 250_000;

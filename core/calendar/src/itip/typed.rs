@@ -1,9 +1,9 @@
 //! Optional properties whose value is not of their type (RFC 5545 §3.8), and times that name a zone beside the clock that
 //! they are on: written as they are read, or left out where nobody can read them.
 
-use super::instance::zone;
 use super::revision::basic;
-use crate::message::basic_date_time;
+use crate::instance::zone;
+use crate::stamp::basic_date_time;
 use crate::time::{instant, values};
 use crate::tree::{Component, Property};
 use crate::zone::Zones;

@@ -1,7 +1,7 @@
 //! Who must match what: the table of spec §5, RFC 5546 §1.4.
 
 use super::{Kind, Message, MessageError, Method, Party, Problem};
-use crate::itip::mailbox_of;
+use crate::tree::Property;
 use convoke_types::{CalendarAddress, Domain};
 
 /// How a message came here, and how far what its sender proved goes.
@@ -176,4 +176,14 @@ impl Party {
             .is_some_and(|agent| agent.same_user(originator));
         acts && from.covers_both(originator, &self.address)
     }
+}
+
+/// The mailbox beside an ATTENDEE that is named by what only its own server understands, such as `urn:uuid:` (EMAIL,
+/// RFC 7986 §6.2). Not of an ORGANIZER: whoever writes that line would choose whose meeting it is.
+pub(crate) fn mailbox_of(line: &Property) -> Option<CalendarAddress> {
+    let scheme = line.value.trim_start().get(..7);
+    if !line.is("ATTENDEE") || scheme.is_some_and(|it| it.eq_ignore_ascii_case("mailto:")) {
+        return None;
+    }
+    CalendarAddress::new(line.param("EMAIL")?).ok()
 }

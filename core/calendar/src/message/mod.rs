@@ -21,21 +21,21 @@ mod error;
 mod extent;
 mod line;
 mod method;
-mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use addressing::Provenance;
+pub(crate) use addressing::mailbox_of;
 pub use error::MessageError;
 pub use extent::Attachments;
 pub use method::{Kind, Method};
 
 pub(crate) use error::{Problem, excerpt};
-pub(crate) use stamp::{basic_date_time, utc};
 pub(crate) use table::single;
 
-use crate::itip::InstanceKey;
+use crate::instance::InstanceKey;
+use crate::stamp::utc;
 use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use convoke_types::{CalendarAddress, TimeRange, Uid};

@@ -1,7 +1,7 @@
 //! How many instances a finite object has: what `max-instances` (spec §4) is held against.
 
 use super::{RecurrenceError, Series};
-use crate::{rule::Work, tree::Calendar, zone::Zones};
+use crate::{tree::Calendar, work::Work, zone::Zones};
 use jiff::tz::TimeZone;
 
 /// Steps that may be taken to count; the instances of a rule that takes more lie far apart.

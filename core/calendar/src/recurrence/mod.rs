@@ -34,9 +34,10 @@ pub use count::finite_instances;
 pub(crate) use series::Series;
 
 use crate::{
-    rule::{Rule, RuleError, TooMuchWork, Work},
+    rule::{Rule, RuleError},
     time::{BadValue, When},
     tree::{Calendar, Component, Limits},
+    work::{TooMuchWork, Work},
     zone::{ZoneError, Zones},
 };
 use convoke_types::TimeRange;

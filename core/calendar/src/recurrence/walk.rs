@@ -4,11 +4,7 @@ use super::{
     Instance, RecurrenceError,
     series::{Main, Ruled, Series},
 };
-use crate::{
-    rule::{Occurrences, Work},
-    time::instant,
-    wall,
-};
+use crate::{rule::Occurrences, time::instant, wall, work::Work};
 use convoke_types::TimeRange;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use std::collections::BTreeSet;

@@ -1,8 +1,9 @@
 //! [`Rule`] → times on the wall, in order.
 
 use super::days::Days;
-use super::{Frequency, Rule, TooMuchWork, Work};
+use super::{Frequency, Rule};
 use crate::wall::{self, DAY};
+use crate::work::{TooMuchWork, Work};
 
 /// Every time after this year ends a rule.
 const LAST_YEAR: i64 = 9999;

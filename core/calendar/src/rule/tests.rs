@@ -1,5 +1,6 @@
-use super::{Occurrences, Rule, TooMuchWork, Work};
+use super::{Occurrences, Rule};
 use crate::wall;
+use crate::work::{TooMuchWork, Work};
 use jiff::civil::DateTime;
 use proptest::prelude::*;
 
@@ -147,7 +148,7 @@ fn what_would_take_for_ever_ends() {
 /// 500 random rules as python-dateutil 2.9 reads them, up to eight times within twelve years (`oracle/generate.py`).
 #[test]
 fn rules_mean_what_python_dateutil_reads() {
-    let wall = |text: &str| wall::seconds(crate::message::basic_date_time(text).unwrap());
+    let wall = |text: &str| wall::seconds(crate::stamp::basic_date_time(text).unwrap());
     for line in include_str!("oracle/dateutil.txt").lines() {
         let mut words = line.split(' ');
         let (rule, start) = (words.next().unwrap(), wall(words.next().unwrap()));

@@ -5,8 +5,8 @@
 
 use super::observance;
 use crate::{
-    rule::{TooMuchWork, Work},
     tree::Component,
+    work::{TooMuchWork, Work},
 };
 use jiff::tz::TimeZone;
 use std::{

@@ -1,11 +1,12 @@
 //! A VTIMEZONE (RFC 5545 §3.6.5) as a zone: its observances become transitions, written as `TZif` (RFC 8536) for jiff.
 
 use crate::{
-    message::basic_date_time,
-    rule::{Occurrences, Rule, TooMuchWork, Work},
+    rule::{Occurrences, Rule},
+    stamp::basic_date_time,
     time::Clock,
     tree::{Component, Property},
     wall,
+    work::{TooMuchWork, Work},
 };
 use jiff::{Timestamp, tz::TimeZone};
 

@@ -1,8 +1,8 @@
 //! Which zones the times of components are in, and when those times are.
 
 use crate::{
-    message::{basic_date_time, utc},
     rule::Rule,
+    stamp::{basic_date_time, utc},
     tree::Component,
 };
 use jiff::{Span as Length, Timestamp, ToSpan, civil, tz::TimeZone};

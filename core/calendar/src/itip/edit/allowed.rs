@@ -12,8 +12,9 @@
 //! The list itself is `allowed_guests`'.
 
 use super::allowed_guests::same_guests;
+use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
-use crate::itip::instance::{InstanceKey, bare_date, recurs};
+use crate::itip::instance::{bare_date, recurs};
 use crate::itip::object::Object;
 use crate::itip::own::{Role, is_only_own, is_rescheduled};
 use crate::itip::people::{Owner, person};
@@ -21,10 +22,13 @@ use crate::itip::redact::is_extension;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::series::Search;
-use crate::message::{Kind, MessageError, Problem, basic_date_time, excerpt};
 use crate::time::values;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
+use crate::{
+    message::{Kind, MessageError, Problem, excerpt},
+    stamp::basic_date_time,
+};
 use std::collections::HashSet;
 
 const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];

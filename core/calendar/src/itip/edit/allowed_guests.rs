@@ -2,8 +2,9 @@
 
 use super::allowed::theirs;
 use crate::itip::delegation::delegated_to;
-use crate::itip::people::{Owner, PartStat, address_of, mailbox_of, person};
+use crate::itip::people::{Owner, PartStat, address_of, person};
 use crate::message::MessageError;
+use crate::message::mailbox_of;
 use crate::tree::{Component, Property};
 use std::collections::{HashMap, HashSet};
 

@@ -2,8 +2,9 @@
 
 use super::allowed::{exceptions, keep_version};
 use super::{Edit, Edited, delivery::is_owed, stored};
+use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
-use crate::itip::instance::{InstanceKey, derive};
+use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::people::{Owner, PartStat, person};
 use crate::itip::reply::{ReplyError, answer_to, send};

@@ -1,8 +1,8 @@
 //! Who is invited to what.
 
 use super::delivery::is_owed;
+use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
-use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::own::{UNINVITED, is_uninvited};
 use crate::itip::people::{address_of, person, reached_at};

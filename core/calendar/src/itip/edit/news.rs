@@ -1,8 +1,8 @@
 //! What an edit of the organizer changed for others, and the versions that its parts have then.
 
 use super::guests::Part;
+use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
-use crate::itip::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::own::{PROGRESS, REPLY_PERCENT, Role, is_only_own, is_rescheduled};
 use crate::itip::people::{PartStat, is_attendee};

@@ -4,7 +4,7 @@ use super::guests::{Guests, Part, everybody, take_in_uninvited};
 use super::letters::{Letters, name_guest};
 use super::news::{News, count_up};
 use super::{Edit, Edited, delivery::is_owed, stored};
-use crate::itip::instance::InstanceKey;
+use crate::instance::InstanceKey;
 use crate::itip::mend::mend;
 use crate::itip::object::Object;
 use crate::itip::outgoing::for_message;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{rule::Work, zone::observance};
+use crate::{work::Work, zone::observance};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
