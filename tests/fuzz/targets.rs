@@ -5,7 +5,8 @@
 
 use convoke_calendar::{
     message::Message,
-    tree::{Calendar, Limits as CalendarLimits, Objects, Outline},
+    stream::{Objects, Outline},
+    tree::{Calendar, Limits as CalendarLimits},
 };
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, RequestHeaders, ScheduleResponse,

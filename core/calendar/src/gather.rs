@@ -7,6 +7,7 @@
 use crate::{
     instance::InstanceKey,
     stamp::utc,
+    stream,
     tree::{self, Calendar, Component},
     zone::{ZoneTable, Zones, used},
 };
@@ -122,7 +123,7 @@ fn gathered(parts: Vec<Part>, counts: Counts) -> Gathered {
     for (number, part) in parts.into_iter().enumerate() {
         let of_object = part.components.len();
         let names = part.zone_names.iter().map(String::as_str);
-        let mut whole = tree::object(&part.frame, names, part.components);
+        let mut whole = stream::object(&part.frame, names, part.components);
         let root = calendar.root_mut();
         if number == 0 {
             root.name.clone_from(&whole.name);

@@ -7,6 +7,7 @@
 //! | [`recurrence`], [`rule`] | the instances of an object; the rules that give them |
 //! | [`work`] | how much of it may be done |
 //! | [`freebusy`], [`availability`] | when somebody is busy, asked and answered |
+//! | [`stream`] | the objects of a stream of calendars, and what is wrong with it |
 //! | [`gather`](mod@gather) | one object out of what stands of it in several places |
 //! | [`index`](mod@index) | what a store keeps beside an object |
 //! | [`message`] | scheduling messages, valid by RFC 5546 |
@@ -37,6 +38,7 @@ pub mod message;
 pub mod recurrence;
 pub mod rule;
 mod stamp;
+pub mod stream;
 pub mod time;
 pub mod tree;
 mod wall;

@@ -1,6 +1,9 @@
 //! What is read is written as it came: line for line, held against an unfolding of its own.
 
-use convoke_calendar::tree::{Calendar, Limits, Objects};
+use convoke_calendar::{
+    stream::Objects,
+    tree::{Calendar, Limits},
+};
 use proptest::prelude::*;
 use std::{fs, path::Path};
 

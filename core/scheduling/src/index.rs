@@ -4,7 +4,8 @@ use crate::{limits::Limits, person::Person};
 use convoke_calendar::{
     index,
     itip::Owner,
-    tree::{self, Calendar, Outline},
+    stream::Outline,
+    tree::{self, Calendar},
     zone::unknown_names,
 };
 use convoke_types::{CalendarUser, Error, ObjectIndex};

@@ -9,12 +9,12 @@ use std::borrow::Cow;
 
 /// One unfolded content line of a message: with all that RFC 5545 §3.1 forbids refused that another program could read
 /// otherwise than we do.
-pub(super) fn of_message(line: &str) -> Result<Property, Problem> {
+pub(crate) fn of_message(line: &str) -> Result<Property, Problem> {
     refused(property(line)?, Looseness::of)
 }
 
 /// The same of a line that is known to hold no control character.
-pub(super) fn of_plain_message(line: &str) -> Result<Property, Problem> {
+pub(crate) fn of_plain_message(line: &str) -> Result<Property, Problem> {
     refused(property(line)?, Looseness::of_plain)
 }
 
@@ -29,13 +29,13 @@ fn refused(
 }
 
 /// One unfolded content line as it is stored: one that cannot be read is kept as a whole, without a name.
-pub(super) fn as_stored(line: &str) -> Property {
+pub(crate) fn as_stored(line: &str) -> Property {
     property(line).unwrap_or_else(|_| Property::new("", line))
 }
 
 /// Why a line that can be read is not one of RFC 5545.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Looseness {
+pub(crate) enum Looseness {
     /// `;RSVP:` of vCard 2.1, or a TZID that lost its `=`.
     NoValue(String),
     /// `item1.SUMMARY` of vCard.
@@ -45,7 +45,7 @@ pub(super) enum Looseness {
 }
 
 impl Looseness {
-    pub(super) fn of(property: &Property) -> Option<Self> {
+    pub(crate) fn of(property: &Property) -> Option<Self> {
         Self::of_plain(property).or_else(|| {
             let values = property.params.iter().flat_map(|it| &it.values);
             let params = values.chain(property.params.iter().map(|it| &it.name));
@@ -72,7 +72,7 @@ fn has_control(text: &str, takes_breaks: bool) -> bool {
 }
 
 /// One unfolded content line.
-pub(super) fn property(line: &str) -> Result<Property, Problem> {
+pub(crate) fn property(line: &str) -> Result<Property, Problem> {
     let no_name = || Problem::NoName(excerpt(line));
     let end = line.bytes().position(|octet| class::of(octet) & NAME == 0);
     let (name, rest) = line.split_at(end.filter(|&end| end > 0).ok_or_else(no_name)?);
@@ -105,7 +105,7 @@ fn params(scanner: &mut Scanner) -> Result<Vec<Param>, MakeProblem> {
 }
 
 /// Whether parameters as they came still say what `params` say.
-pub(super) fn still_says(source: &str, params: &[Param]) -> bool {
+pub(crate) fn still_says(source: &str, params: &[Param]) -> bool {
     let mut scanner = Scanner::of(source);
     let says = |param: &Param| {
         let is_name = scanner.name().is_ok_and(|name| name == Some(&param.name));

@@ -6,12 +6,12 @@ use std::fmt;
 /// Octets are not one calendar: names the line, and the property where there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
-    pub(super) line: usize,
-    pub(super) problem: Problem,
+    pub(crate) line: usize,
+    pub(crate) problem: Problem,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     TooManyBytes { found: usize, most: usize },
     TooDeep { most: usize },
     TooManyProperties { most: usize },
@@ -140,7 +140,7 @@ impl fmt::Display for Looseness {
 }
 
 /// As much of a line from outside as fits a sentence.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let letters = text.chars().filter(|letter| !letter.is_control());
     octets::as_latin1(&letters.take(40).collect::<String>())
 }

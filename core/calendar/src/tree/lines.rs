@@ -8,7 +8,7 @@ use std::ops::Range;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Unfolded lines (RFC 5545 §3.1), with the number of their first line.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     octets: &'a [u8],
     /// The same as text, if they are plain: then no line needs to be looked at again.
     plain: Option<&'a str>,
@@ -26,7 +26,7 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         bytes: &'a [u8],
         limits: &Limits,
         reading: Reading,
@@ -50,33 +50,33 @@ impl<'a> Lines<'a> {
     }
 
     /// The problem, at the line read last.
-    pub(super) fn fail(&self, problem: Problem) -> ParseError {
+    pub(crate) fn fail(&self, problem: Problem) -> ParseError {
         let line = self.number.max(1);
         ParseError { line, problem }
     }
 
     /// What the lines are of.
-    pub(super) const fn reading(&self) -> Reading {
+    pub(crate) const fn reading(&self) -> Reading {
         self.reading
     }
 
     /// Whether no line can hold a control character, or an octet that is not UTF-8.
-    pub(super) const fn are_plain(&self) -> bool {
+    pub(crate) const fn are_plain(&self) -> bool {
         self.plain.is_some()
     }
 
     /// Where the line read last starts among the octets.
-    pub(super) const fn start(&self) -> usize {
+    pub(crate) const fn start(&self) -> usize {
         self.start
     }
 
     /// Where it ends.
-    pub(super) const fn end(&self) -> usize {
+    pub(crate) const fn end(&self) -> usize {
         self.end
     }
 
     /// The next line that is not empty.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, ParseError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, &str)>, ParseError> {
         let first = loop {
             self.start = self.end;
             match self.raw() {

@@ -11,10 +11,9 @@
 //! | --- | --- |
 //! | `parse` | octets → tree, within [`Limits`]: `lines` unfolds, `content_line` and `class` take a line apart |
 //! | `write` | tree → octets |
-//! | `split` | one object for each UID |
+//! | `kind` | which components are objects |
 //! | `conform` | what was kept loosely, made fit for a message |
 //! | `octets` | what is not UTF-8, in a `String` |
-//! | `outline`, `remark` | where things stand in a stream, faults and oddities included |
 //! | `error`, `numbers` | [`ParseError`]; which part stands on which line |
 //!
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
@@ -22,24 +21,21 @@
 
 mod class;
 mod conform;
-mod content_line;
-mod error;
-mod lines;
+pub(crate) mod content_line;
+pub(crate) mod error;
+mod kind;
+pub(crate) mod lines;
 mod numbers;
-mod octets;
-mod outline;
-mod parse;
-mod remark;
-mod split;
+pub(crate) mod octets;
+pub(crate) mod parse;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub(crate) use conform::conform;
 pub use error::ParseError;
+pub(crate) use kind::{OBJECTS, is_known, is_object};
 pub(crate) use numbers::Numbers;
-pub use outline::{Frame, Outline, Piece};
-pub(crate) use split::{is_object, object};
 
 use convoke_types::Uid;
 use std::borrow::Cow;
@@ -380,7 +376,7 @@ pub struct Calendar {
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(crate) enum Reading {
     /// What a peer sent: the lines are those of RFC 5545 §3.1, so that all programs read them alike.
     Message,
     /// What somebody has: kept as it is.
@@ -458,12 +454,12 @@ impl Calendar {
     /// ```
     pub fn main_components(&self) -> impl Iterator<Item = &Component> {
         let components = &self.root.components;
-        let has_known = components.iter().any(split::is_known);
+        let has_known = components.iter().any(is_known);
         components.iter().filter(move |it| {
             if has_known {
-                split::is_known(it)
+                is_known(it)
             } else {
-                split::is_object(it)
+                is_object(it)
             }
         })
     }
@@ -478,56 +474,11 @@ impl Calendar {
         self.root.write()
     }
 
-    /// One calendar for each UID, in the order of their first appearance, as stores keep them: with the properties of
-    /// this one but METHOD, and the VTIMEZONEs that it uses.
-    ///
-    /// A component without UID gets a calendar of its own; components that iCalendar does not know (`X-…`) stay with
-    /// the first.
-    pub fn split_by_uid(self) -> Vec<Self> {
-        split::by_uid(self.root)
-            .into_iter()
-            .map(|root| Self { root })
-            .collect()
+    /// The VCALENDAR component alone.
+    pub(crate) fn into_root(self) -> Component {
+        self.root
     }
 }
-
-/// The objects in a stream of calendars, as [`Calendar::split_by_uid`] gives them, one at a time: of a large export
-/// only the octets and one object are in memory.
-///
-/// ```
-/// use convoke_calendar::tree::{Limits, Objects};
-///
-/// let export = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".repeat(3);
-/// let objects = Objects::read(&export, &Limits::default())?;
-/// assert_eq!(objects.len(), 3);
-/// # Ok::<(), convoke_calendar::tree::ParseError>(())
-/// ```
-#[derive(Debug)]
-pub struct Objects<'a> {
-    pieces: split::Pieces<'a>,
-}
-
-impl<'a> Objects<'a> {
-    /// Looks over all of `bytes`: what cannot be read is an error here, before the first object is given.
-    pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
-        let pieces = split::Pieces::of(bytes, limits)?;
-        Ok(Self { pieces })
-    }
-}
-
-impl Iterator for Objects<'_> {
-    type Item = Calendar;
-
-    fn next(&mut self) -> Option<Calendar> {
-        self.pieces.next().map(|root| Calendar { root })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.pieces.left(), Some(self.pieces.left()))
-    }
-}
-
-impl ExactSizeIterator for Objects<'_> {}
 
 impl Default for Calendar {
     fn default() -> Self {

@@ -19,7 +19,7 @@ const LEAD: u8 = 0xF4;
     clippy::needless_bitwise_bool,
     reason = "without branches many octets are looked at at once, eight times as fast"
 )]
-pub(super) fn plain(octets: &[u8]) -> Option<&str> {
+pub(crate) fn plain(octets: &[u8]) -> Option<&str> {
     let is_odd = |octet: u8, next: u8| {
         let is_blank = octet.wrapping_sub(b'\t') <= b'\n' - b'\t';
         let ends_line = (octet == b'\r') & (next == b'\n');
@@ -38,7 +38,7 @@ pub(super) fn plain(octets: &[u8]) -> Option<&str> {
 }
 
 /// Any octets as text.
-pub(super) fn decode(octets: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode(octets: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(octets) {
         Ok(text) if !holds_octets(text) => text.into(),
         _ => {
@@ -60,7 +60,7 @@ pub(super) fn decode(octets: &[u8]) -> Cow<'_, str> {
 }
 
 /// The octets that a text stands for.
-pub(super) fn encode(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn encode(text: &str) -> Cow<'_, [u8]> {
     if !holds_octets(text) {
         return text.as_bytes().into();
     }
@@ -75,17 +75,17 @@ pub(super) fn encode(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// Whether a code point in it stands for an octet.
-pub(super) fn holds_octets(text: &str) -> bool {
+pub(crate) fn holds_octets(text: &str) -> bool {
     memchr::memchr(LEAD, text.as_bytes()).is_some() && text.contains(|it| it >= FIRST)
 }
 
 /// Whether the octets that a text stands for are UTF-8.
-pub(super) fn is_utf8(text: &str) -> bool {
+pub(crate) fn is_utf8(text: &str) -> bool {
     !holds_octets(text) || std::str::from_utf8(&encode(text)).is_ok()
 }
 
 /// The text with every octet read as ISO 8859-1, which most of what is not UTF-8 was meant as.
-pub(super) fn as_latin1(text: &str) -> String {
+pub(crate) fn as_latin1(text: &str) -> String {
     // What is whole UTF-8 after all (a code point of the last 128) has no such reading.
     let letters = text.chars();
     letters

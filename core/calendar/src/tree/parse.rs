@@ -8,7 +8,7 @@ use super::{
 use std::ops::Range;
 
 /// Exactly one VCALENDAR.
-pub(super) fn one(
+pub(crate) fn one(
     bytes: &[u8],
     limits: &Limits,
     reading: Reading,
@@ -29,7 +29,7 @@ pub(super) fn one(
 }
 
 /// Every VCALENDAR of a stream, one at a time, with the components in it that `keep` gives back.
-pub(super) fn all(
+pub(crate) fn all(
     bytes: &[u8],
     limits: &Limits,
     mut keep: impl FnMut(usize, Component, Range<usize>) -> Option<Component>,
@@ -55,7 +55,7 @@ pub(super) fn all(
 }
 
 /// A component out of octets that were read before.
-pub(super) fn piece(bytes: &[u8]) -> Option<Component> {
+pub(crate) fn piece(bytes: &[u8]) -> Option<Component> {
     let any = Limits {
         bytes: usize::MAX,
         line_length: usize::MAX,
@@ -203,7 +203,7 @@ fn component(
     Err(ParseError { line, problem })
 }
 
-pub(super) fn component_name<'a>(
+pub(crate) fn component_name<'a>(
     property: &'a Property,
     what: &'static str,
 ) -> Result<&'a str, Problem> {

@@ -1,4 +1,5 @@
-use super::{Calendar, Component, Limits, Outline, Param, Property};
+use super::{Calendar, Component, Limits, Param, Property};
+use crate::stream::Outline;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Calendar, super::ParseError> {

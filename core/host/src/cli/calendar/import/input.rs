@@ -4,7 +4,8 @@ use super::report::{Failed, Report, note};
 use crate::cli::send;
 use convoke_calendar::{
     gather::{self, Part},
-    tree::{self, Calendar, Component, Frame, Outline, Piece},
+    stream::{Frame, Outline, Piece},
+    tree::{self, Calendar, Component},
 };
 use convoke_types::Uid;
 use std::{

@@ -1,9 +1,10 @@
 //! Lines that mean less than they say: what an import tells of, and what is read all the same.
 
-use super::{Property, error::Problem, outline::looseness};
+use super::outline::looseness;
 use crate::{
     rule::Rule,
     time::{Length, Period, When, values},
+    tree::{Property, error::Problem},
 };
 
 /// Properties whose value says when something is: an empty one is as if it were not there.

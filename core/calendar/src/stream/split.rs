@@ -1,22 +1,12 @@
 //! One object for each UID: what an import makes of a file.
 
-use super::{Component, Limits, ParseError, parse};
+use crate::tree::{Component, Limits, ParseError, is_object, parse};
 use crate::zone::{Descriptions, by_name, name_of, used};
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
 };
-
-/// Components of iCalendar that are objects of their own.
-pub(super) const OBJECTS: [&str; 6] = [
-    "VEVENT",
-    "VTODO",
-    "VJOURNAL",
-    "VFREEBUSY",
-    "VAVAILABILITY",
-    "VPOLL",
-];
 
 pub(super) fn by_uid(mut root: Component) -> Vec<Component> {
     root.remove("METHOD");
@@ -141,16 +131,6 @@ impl<T> Groups<T> {
         }
         &mut self.groups[group]
     }
-}
-
-/// Whether a component may be an object of its own, or a part of one.
-pub(crate) fn is_object(component: &Component) -> bool {
-    is_known(component) || (!component.is("VTIMEZONE") && component.get("UID").is_some())
-}
-
-/// Whether iCalendar knows it as an object.
-pub(super) fn is_known(component: &Component) -> bool {
-    OBJECTS.iter().any(|name| component.is(name))
 }
 
 /// The VTIMEZONEs of a VCALENDAR by their places among its components.

@@ -3,20 +3,20 @@
 //! A fault costs the object that it is in, and is noted with its line; the rest goes on. Nothing is kept but places,
 //! so that of a stream of any size an outline is small.
 
-use super::{
-    Component, Limits, ParseError, Property, Reading,
+use super::remark::remark;
+use crate::tree::{
+    Component, Limits, OBJECTS, ParseError, Property, Reading,
     content_line::{self, Looseness},
     error::{Problem, excerpt},
     lines::Lines,
     octets, parse,
-    remark::remark,
 };
 use std::{collections::BTreeSet, ops::Range};
 
 /// A stream of calendars, looked over.
 ///
 /// ```
-/// use convoke_calendar::tree::{Limits, Outline};
+/// use convoke_calendar::{stream::Outline, tree::Limits};
 ///
 /// let stream = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nno line\nEND:VEVENT\n\
 ///     BEGIN:VEVENT\nUID:2\nDURATION:\nEND:VEVENT\nEND:VCALENDAR\n";
@@ -205,7 +205,7 @@ impl Reader {
 
     fn begin(&mut self, number: usize, name: String) {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let is_object = is("VTIMEZONE") || super::split::OBJECTS.iter().any(|it| is(it));
+        let is_object = is("VTIMEZONE") || OBJECTS.iter().any(|it| is(it));
         if is("VCALENDAR") {
             self.never_ended(0);
             self.outline.calendars.push(Frame::default());
@@ -258,7 +258,7 @@ impl Reader {
         self.open.truncate(at + 1);
         let (name, line) = self.open.pop().unwrap_or_default();
         if at == 1 {
-            let object = super::split::OBJECTS.iter();
+            let object = OBJECTS.iter();
             let mut object = object.filter(|it| name.eq_ignore_ascii_case(it));
             let is_zone = name.eq_ignore_ascii_case("VTIMEZONE");
             let is_object = !is_zone && (self.uid.is_some() || object.next().is_some());
