@@ -18,7 +18,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("plugins/store-sqlite", &["busy", "objects", "users"]),
     ("plugins/store-vdir", &["calendars", "memory", "watch"]),
     ("sdk", &["described", "guest"]),
-    ("tests/load", &["drive", "report"]),
 ];
 
 #[test]

@@ -7,6 +7,7 @@
 use crate::{
     Trouble,
     message::Messages,
+    plan::Plan,
     process::{self, Usage},
     report::{Report, Tally},
     target::{Connection, Target},
@@ -29,19 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are made at once.
 const AT_ONCE: usize = 32;
-
-/// How much, and for how long.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Each has one request at a time.
-    pub(crate) connections: usize,
-    /// Requests a second; none: as fast as answers come.
-    pub(crate) rate: Option<f64>,
-    /// How long to send before anything is measured.
-    pub(crate) warm_up: Duration,
-    /// How long to measure.
-    pub(crate) length: Duration,
-}
 
 /// What all connections share.
 struct Run {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `target` | where the receiver is, and connections to it |
 //! | `message` | what is asked: free-busy of a month, new invitations, updates; signed or not |
+//! | `plan` | how many connections, at which rate, for how long |
 //! | `drive` | many connections at once: as fast as answers come, or at a given rate |
 //! | `report` | what came of it: a histogram of latencies, answers by status, what it cost the server |
 //! | `process` | processor time and memory of a server on this machine |
@@ -18,6 +19,7 @@ mod calendar;
 mod drive;
 mod floor;
 mod message;
+mod plan;
 mod process;
 mod report;
 mod table;
@@ -27,9 +29,9 @@ mod world;
 use clap::{Args, Parser};
 use convoke_ischedule::dkim::{Lookup, PrivateKey, Signer};
 use convoke_types::{CalendarAddress, Domain};
-use drive::Plan;
 use http::{HeaderName, HeaderValue};
 use message::{Kind, Messages};
+use plan::Plan;
 use std::{error::Error, fs, path::PathBuf, process::ExitCode, time::Duration};
 use target::Target;
 

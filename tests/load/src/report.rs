@@ -1,6 +1,6 @@
 //! What came of it.
 
-use crate::{Trouble, drive::Plan};
+use crate::{Trouble, plan::Plan};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http::StatusCode;

@@ -1,9 +1,9 @@
 //! The table of README.md: each store, size and message beside the floor, all in one run on one machine.
 
 use crate::{
-    How, Trouble,
-    drive::{self, Plan},
+    How, Trouble, drive,
     message::{Kind, Messages},
+    plan::Plan,
     report::Report,
     target::Target,
     world::{ANNA, BO, Running, Store, World},

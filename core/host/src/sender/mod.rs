@@ -1,23 +1,23 @@
 //! The iSchedule Sender (spec §2): one message, many recipients, one delivery status for each.
 //!
 //! It finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
-//! reads what each receiver takes (`known`), posts (`post`) and merges the answers in the order of the request.
+//! reads what each receiver takes (`capabilities_cache`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
 //! Not here: a spool. What cannot be delivered now is answered with 5.1, and the submitter tries again.
 
 mod body;
-mod known;
+mod capabilities_cache;
 mod post;
 mod route;
 
+use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
 use convoke_plugin_host::Plugins;
 use convoke_scheduling::{Letter, Outcome, Transport};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use known::Known;
 use route::Route;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub struct Sender {
     client: Client,
     plugins: Arc<Plugins>,
     signer: Option<Arc<dkim::Signer>>,
-    known: Arc<Known>,
+    capabilities: Arc<CapabilitiesCache>,
 }
 
 /// Whether these are the same receivers, in whatever order: equal ones come in an order of chance (RFC 2782).
@@ -45,7 +45,7 @@ impl Sender {
             client,
             plugins,
             signer,
-            known: Arc::default(),
+            capabilities: Arc::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One receiver: does the message fit, POST it in as many parts as the receiver wants, read the answers.
 
-use super::{Sender, body, known, known::Document};
+use super::{Sender, body, capabilities_cache, capabilities_cache::Document};
 use crate::wire;
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
@@ -73,7 +73,7 @@ impl Sender {
         letter: &Letter<'_>,
         group: &[&CalendarAddress],
     ) -> Result<Vec<Outcome>, Failure> {
-        let document = self.known.of(&self.client, receiver).await?;
+        let document = self.capabilities.of(&self.client, receiver).await?;
         if let Err(status) = fits(&document.capabilities, letter) {
             return Ok(vec![status.into(); group.len()]);
         }
@@ -128,12 +128,13 @@ impl Sender {
             url: document.target.clone(),
             headers,
             body,
-            policy: known::connect_policy(receiver),
+            policy: capabilities_cache::connect_policy(receiver),
             longest: None,
         };
         let response = self.client.send(request).await?;
         tracing::debug!(event = "posted", receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
-        self.known.check(receiver, document, &response.headers);
+        self.capabilities
+            .check(receiver, document, &response.headers);
         Ok(answers(&response, part))
     }
 }

@@ -22,7 +22,7 @@ const MAX_KNOWN: usize = 10_000;
 
 /// The capabilities documents of receivers, by the URL that discovery gave.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct CapabilitiesCache {
     documents: Mutex<HashMap<Url, Arc<Document>>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Document {
     fresh_until: Instant,
 }
 
-impl Known {
+impl CapabilitiesCache {
     /// What the receiver takes, asked for if it is not known or no longer fresh.
     pub(super) async fn of(
         &self,
