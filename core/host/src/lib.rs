@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`cli`] | the command line: one file a command |
 //! | [`config`] | the configuration file, read into types |
+//! | `admin` | what a running host does for commands, and for the console |
 //! | [`serve`] | a running host: start, reload, end; health |
 //! | [`instance`] | everything that one configuration makes |
 //! | [`shared`] | what outlives a configuration |
@@ -33,6 +34,7 @@
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
+mod admin;
 pub mod admission;
 mod answer;
 pub mod capabilities;

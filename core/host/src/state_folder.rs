@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 const TOKEN: &str = "token";
@@ -21,6 +21,11 @@ pub struct ListenerNote {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+}
+
+/// The control socket of the host whose state folder this is, which only the host's user can open.
+pub(crate) fn control_socket(state: &Path) -> PathBuf {
+    state.join("control")
 }
 
 /// Makes the state folder, for the host's user only.

@@ -85,7 +85,7 @@ async fn submit(
                 originator,
                 recipients: &recipients,
             };
-            let outcomes = scheduler.submit(&submission, room).await;
+            let outcomes = scheduler.dispatch(&submission, room).await;
             Ok(wire::responses(&posted.headers.recipients, outcomes))
         })
         .await

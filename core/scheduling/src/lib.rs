@@ -4,7 +4,7 @@
 //! bytes and what their sender proved
 //!   └─ Scheduler::read ──▶ a valid Message, or a Refusal
 //!        ├─ Scheduler::deliver (from elsewhere) ──┐
-//!        └─ Scheduler::submit (from our people) ──┤
+//!        └─ Scheduler::dispatch (from our people) ──┤
 //!             own copy, then                      │
 //!             ├─ to our domains ──────────────────┼─▶ policy ─▶ store: busy time, or an object that changes
 //!             └─ to the others ─▶ Transport       │                └─▶ Owed: what the recipient sends in turn

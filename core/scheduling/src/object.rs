@@ -20,7 +20,11 @@ use convoke_types::{
     CalendarAddress, Error, ErrorKind, Etag, NewObject, Precondition, RequestStatus, StoredObject,
     Uid,
 };
-use std::{collections::BTreeSet, fmt::Display, future::Future};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display},
+    future::Future,
+};
 
 /// Where messages of our people are handed in.
 pub trait Submit {
@@ -52,6 +56,22 @@ pub enum Unsent<F> {
     Store(Error),
     /// Nobody can be told, so that nothing is stored.
     Failed(F),
+}
+
+impl<F: Display> Display for Unsent<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUid => f.write_str("the object has no usable UID, so that it cannot be kept"),
+            Self::Invalid(error) => error.fmt(f),
+            Self::Refused(uid, status) => write!(f, "{uid}: {}", status.text()),
+            Self::Contended(uid) => write!(
+                f,
+                "others wrote {uid} again and again while it was to be stored; send it again"
+            ),
+            Self::Store(error) => error.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
 }
 
 impl<F> From<Error> for Unsent<F> {

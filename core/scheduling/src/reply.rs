@@ -20,7 +20,7 @@ pub enum NoReply {
 }
 
 /// The answer as messages, made of the user's own copy: one from each of its addresses that is invited. They are handed in
-/// ([`Scheduler::submit`](crate::Scheduler::submit)), and the copy follows.
+/// ([`Scheduler::dispatch`](crate::Scheduler::dispatch)), and the copy follows.
 pub async fn compose_reply<H: Home>(
     home: &H,
     uid: &Uid,

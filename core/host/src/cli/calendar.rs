@@ -5,11 +5,11 @@ mod import;
 
 use super::{
     Global,
+    context::{failed, none_of, user_of},
     output::{self, Failure},
-    places::{failed, none_of, user_of},
+    session::StoreSession,
 };
 use clap::{Args, Subcommand};
-use convoke_plugin_host::StoreHandle;
 use convoke_sdk::{CalendarUser, Cursor, Listing, ObjectSummary, Page};
 use convoke_types::{CalendarAddress, Uid};
 use serde::Serialize;
@@ -57,9 +57,9 @@ impl Calendar {
 
 impl List {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let plugins = global.plugins().await?;
-        let (store, user) = user_of(&plugins, &self.user).await?;
-        let mut objects = all(store, &user).await?;
+        let stores = global.stores().await?;
+        let (store, user) = user_of(&stores, &self.user).await?;
+        let mut objects = all(&store, &user).await?;
         if let Some(uid) = &self.uid {
             objects.retain(|object| object.uid == *uid);
             if objects.is_empty() {
@@ -95,7 +95,7 @@ impl<'a> From<&'a ObjectSummary> for Shown<'a> {
     }
 }
 
-async fn all(store: &StoreHandle, user: &CalendarUser) -> Result<Vec<ObjectSummary>, Failure> {
+async fn all(store: &StoreSession, user: &CalendarUser) -> Result<Vec<ObjectSummary>, Failure> {
     let mut objects = Vec::new();
     let mut after = None;
     loop {
@@ -109,7 +109,7 @@ async fn all(store: &StoreHandle, user: &CalendarUser) -> Result<Vec<ObjectSumma
 }
 
 async fn page_after(
-    store: &StoreHandle,
+    store: &StoreSession,
     user: &CalendarUser,
     after: Option<Cursor>,
 ) -> Result<Listing<ObjectSummary>, Failure> {

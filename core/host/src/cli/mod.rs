@@ -6,7 +6,8 @@
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
-//! | `places` | the configuration file, and the stores opened as it says |
+//! | `context` | what every command takes; the configuration file |
+//! | `session` | the stores, through the running host or opened here |
 //! | `submit` | messages handed to a running host |
 //!
 //! Always true: what a program may read goes to stdout, everything else to stderr; the exit status is 0 for done, 1 for
@@ -15,18 +16,19 @@
 mod calendar;
 mod check;
 mod completions;
+mod context;
 mod demo;
 mod freebusy;
 mod keys;
 mod log;
 mod output;
-mod places;
 mod plugin;
 mod probe;
 mod reload;
 mod reply;
 mod send;
 mod serve;
+mod session;
 mod store;
 mod submit;
 mod timeline;
@@ -34,8 +36,9 @@ mod user;
 mod when;
 
 use clap::{Args, Parser, Subcommand};
+use context::Global;
 use output::Failure;
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,17 +61,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What every command takes.
-#[derive(Args, Clone, Debug)]
-struct Global {
-    /// The configuration; ./convoke.toml, then /etc/convoke/convoke.toml, if it is not named
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Print JSON for programs instead of text for people
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -153,7 +145,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,
             Command::Completions(completions) => completions.run(),
-            Command::Reload(_) => reload::Reload::run(&global),
+            Command::Reload(_) => reload::Reload::run(&global).await,
             // Done before there were threads.
             Command::PluginProcess(_) => Ok(()),
         };

@@ -4,8 +4,15 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{config::Config, serve};
+use crate::{
+    admin::{
+        api,
+        client::{Client, Failed},
+    },
+    config::Config,
+};
 use clap::Args;
+use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +27,7 @@ To be run on the host itself, as the host's user or root. SIGHUP does the same; 
 pub(super) struct Reload {}
 
 impl Reload {
-    pub(super) fn run(global: &Global) -> Result<(), Failure> {
+    pub(super) async fn run(global: &Global) -> Result<(), Failure> {
         let file = global.config_file()?;
         let kept = |error: &dyn std::fmt::Display| {
             Failure::new(format!(
@@ -29,22 +36,43 @@ impl Reload {
         };
         let config = Config::read(&file).map_err(|error| kept(&error))?;
         let state = &config.server.state;
-        let answer = serve::reload(state).map_err(|error| {
+        let unreachable = |error: &std::io::Error| {
             Failure::new(format!(
                 "no running host can be reached through the state folder {} ({error}); start it with \
                  `convoke serve --config {}`, or, if `server.state` is what changed, send SIGHUP",
                 state.display(),
                 file.display()
             ))
-        })?;
+        };
+        let host = Client::find(state)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let refused = match host.call(&api::Reload {}).await {
+            Ok(()) => None,
+            Err(Failed::Refused(error)) => Some(error.to_string()),
+            Err(Failed::Unreachable(error)) => return Err(unreachable(&error)),
+        };
         if global.json {
-            output::print_json(&answer)?;
+            output::print_json(&Shown {
+                reloaded: refused.is_none(),
+                error: refused.as_deref(),
+            })?;
         }
-        match answer.error {
-            _ if global.json && !answer.reloaded => Err(Failure::told()),
+        match refused {
+            Some(_) if global.json => Err(Failure::told()),
             Some(error) => Err(kept(&error)),
             None if global.json => Ok(()),
             None => output::print_text("the configuration was read again\n"),
         }
     }
+}
+
+/// `reload --json`.
+#[derive(Serialize)]
+struct Shown<'a> {
+    /// Whether the new configuration holds now.
+    reloaded: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }

@@ -2,18 +2,18 @@
 
 use super::{
     Global,
+    context::{failed, none_of, user_of},
     output::Failure,
-    places::{failed, none_of, user_of},
     send,
+    session::{Session, asked},
     submit::{Submission, To},
 };
-use crate::scheduling::OurHome;
+use crate::admin::{api, client::Client};
 use clap::{Args, ValueEnum};
 use convoke_calendar::itip::{Outgoing, PartStat};
 use convoke_ischedule::RecipientResponse;
-use convoke_plugin_host::Plugins;
 use convoke_scheduling::{Limits, NoReply, compose_reply};
-use convoke_types::{CalendarAddress, Uid};
+use convoke_types::{CalendarAddress, ErrorKind, Uid};
 use jiff::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -60,17 +60,38 @@ impl From<Answer> for PartStat {
 
 impl Reply {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let plugins = global.plugins().await?;
-        let limits = global.config()?.limits.messages;
-        let answer = self.answer.into();
-        let outgoing = compose(&plugins, &self.user, &self.uid, answer, &limits).await?;
-        let submission = Submission::find(&self.host, global, &self.user)?;
         let mut responses: Vec<RecipientResponse> = Vec::new();
-        for answer in &outgoing {
-            let told = submission.hand_in(&answer.message, &answer.originator, &answer.recipients);
-            merge(&mut responses, told.await?.responses);
+        match global.running_host().await? {
+            Some(host) if !self.host.is_elsewhere() => {
+                merge(&mut responses, self.ask(&host).await?);
+            }
+            _ => {
+                let stores = Session::Opened(global.plugins().await?);
+                let limits = global.config()?.limits.messages;
+                let answer = self.answer.into();
+                let outgoing = compose(&stores, &self.user, &self.uid, answer, &limits).await?;
+                let submission = Submission::find(&self.host, global, &self.user)?;
+                for answer in &outgoing {
+                    let (message, originator) = (&answer.message, &answer.originator);
+                    let told = submission.hand_in(message, originator, &answer.recipients);
+                    merge(&mut responses, told.await?.responses);
+                }
+            }
         }
         send::show(&responses, global.json)
+    }
+
+    /// Has the running host answer.
+    async fn ask(&self, host: &Client) -> Result<Vec<RecipientResponse>, Failure> {
+        let answer = PartStat::from(self.answer).as_str().to_owned();
+        let (user, uid) = (self.user.clone(), self.uid.clone());
+        let told = host.call(&api::Reply { user, uid, answer }).await;
+        let told = asked(told).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => none_of(&self.user, &self.uid),
+            ErrorKind::Invalid => Failure::new(format!("{}: {error}", self.uid)),
+            _ => Failure::new(error.to_string()),
+        })?;
+        Ok(told.into_iter().map(send::response).collect())
     }
 }
 
@@ -88,18 +109,18 @@ fn merge(responses: &mut Vec<RecipientResponse>, more: Vec<RecipientResponse>) {
 
 /// The answer as messages, made of the user's own copy: one from each of its addresses that is invited.
 pub(crate) async fn compose(
-    plugins: &Plugins,
+    stores: &Session,
     address: &CalendarAddress,
     uid: &Uid,
     answer: PartStat,
     limits: &Limits,
 ) -> Result<Vec<Outgoing>, Failure> {
-    let (store, user) = user_of(plugins, address).await?;
-    let home = OurHome::new(store.clone(), user);
+    let (store, user) = user_of(stores, address).await?;
+    let home = store.home(user)?;
     let composed = compose_reply(&home, uid, answer, limits, Timestamp::now()).await;
     composed.map_err(|error| match error {
         NoReply::Unknown => none_of(address, uid),
-        NoReply::Store(error) => failed(store, &error),
+        NoReply::Store(error) => failed(&store, &error),
         NoReply::Reply(error) => Failure::new(format!("{uid}: {error}")),
     })
 }

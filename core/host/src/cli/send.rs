@@ -2,13 +2,17 @@
 
 use super::{
     Global,
+    context::{failed, user_of},
     output::{self, Failure},
-    places::{failed, user_of},
+    session::{Session, asked},
     submit::{Submission, To},
 };
 use crate::{
-    scheduling::{OurHome, SystemClock},
-    wire,
+    admin::{
+        api::{SendObject, Sent, Text, Told},
+        client::Client,
+    },
+    scheduling::SystemClock,
 };
 use clap::Args;
 use convoke_calendar::{
@@ -17,8 +21,8 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
-use convoke_scheduling::{Told, Unsent, send_object};
-use convoke_types::CalendarAddress;
+use convoke_scheduling::{Unsent, send_object};
+use convoke_types::{CalendarAddress, ErrorKind, RequestStatus};
 use serde::Serialize;
 use std::{
     io::Read,
@@ -94,21 +98,18 @@ impl Send {
                 self.file.display()
             )));
         }
-        let submission = Submission::find(&self.host, global, &self.from)?;
-        let told = self
-            .store_and_tell(calendar, octets, &submission, global)
-            .await?;
-        if told.answers.is_empty() && !global.json {
+        let told = match global.running_host().await? {
+            Some(host) => self.ask(octets, &host).await?,
+            None => self.store_and_tell(calendar, octets, global).await?,
+        };
+        if told.told.is_empty() && !global.json {
             return output::print_text(if told.left_to_client {
                 "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
             } else {
                 "stored; it concerns nobody else\n"
             });
         }
-        let answers = told.answers.into_iter();
-        let responses: Vec<_> = answers
-            .map(|(recipient, outcome)| wire::response(&recipient, outcome))
-            .collect();
+        let responses: Vec<_> = told.told.into_iter().map(response).collect();
         let shown = show(&responses, global.json);
         if let Some(error) = &told.unnoted {
             output::advise(&format!("who was not reached could not be noted: {error}"));
@@ -127,35 +128,43 @@ impl Send {
         shown
     }
 
-    /// Makes the object what its owner wrote, and tells whom that concerns.
+    /// Has the running host make the object what its owner wrote, and tell whom that concerns.
+    async fn ask(&self, octets: &[u8], host: &Client) -> Result<Sent, Failure> {
+        let (user, data) = (self.from.clone(), Text(octets.to_vec()));
+        let sent = host.call(&SendObject { user, data }).await;
+        asked(sent).map_err(|error| match error.kind() {
+            ErrorKind::Invalid => self.not_stored(&error),
+            _ => Failure::new(error.to_string()),
+        })
+    }
+
+    /// Makes the object what its owner wrote, where no host runs that could be asked: to tell others takes one.
     async fn store_and_tell(
         &self,
         calendar: &Calendar,
         octets: &[u8],
-        submission: &Submission,
         global: &Global,
-    ) -> Result<Told, Failure> {
-        let plugins = global.plugins().await?;
-        let (store, user) = user_of(&plugins, &self.from).await?;
-        let home = OurHome::new(store.clone(), user);
+    ) -> Result<Sent, Failure> {
+        let submission = Submission::find(&self.host, global, &self.from)?;
+        let stores = Session::Opened(global.plugins().await?);
+        let (store, user) = user_of(&stores, &self.from).await?;
+        let home = store.home(user)?;
         let limits = global.config()?.limits.messages;
-        let told = send_object(calendar, &home, submission, &limits, &SystemClock).await;
-        told.map_err(|unsent| match unsent {
-            Unsent::NoUid => {
-                Failure::new("the object has no usable UID, so that it cannot be kept")
-            }
-            Unsent::Invalid(error) => Failure::new(format!(
-                "{}: {}; nothing is stored, and nobody is told",
-                self.file.display(),
-                error.in_source(octets)
-            )),
-            Unsent::Refused(uid, status) => Failure::new(format!("{uid}: {}", status.text())),
-            Unsent::Contended(uid) => Failure::new(format!(
-                "others wrote {uid} again and again while it was to be stored; send it again"
-            )),
-            Unsent::Store(error) => failed(store, &error),
+        let told = send_object(calendar, &home, &submission, &limits, &SystemClock).await;
+        let told = told.map_err(|unsent| match unsent {
+            Unsent::Invalid(error) => self.not_stored(&error.in_source(octets)),
+            Unsent::Store(error) => failed(&store, &error),
             Unsent::Failed(failure) => failure,
-        })
+            other => Failure::new(other.to_string()),
+        })?;
+        Ok(Sent::from(told))
+    }
+
+    fn not_stored(&self, why: &dyn std::fmt::Display) -> Failure {
+        Failure::new(format!(
+            "{}: {why}; nothing is stored, and nobody is told",
+            self.file.display()
+        ))
     }
 }
 
@@ -218,6 +227,18 @@ pub(super) fn show(responses: &[RecipientResponse], json: bool) -> Result<(), Fa
         return Err(Failure::told());
     }
     Ok(())
+}
+
+/// What a host told of one recipient.
+pub(super) fn response(told: Told) -> RecipientResponse {
+    let status = told.status.parse();
+    RecipientResponse {
+        description: told.description,
+        ..RecipientResponse::new(
+            told.recipient,
+            status.unwrap_or(RequestStatus::INVALID_CALENDAR_SERVICE),
+        )
+    }
 }
 
 /// One line a recipient.

@@ -2,8 +2,8 @@
 
 use super::{
     Global,
+    context::{all, failed, people, store_of, user_of},
     output::{self, Failure},
-    places::{failed, people, store_of, user_of},
 };
 use clap::{Args, Subcommand, ValueEnum};
 use convoke_sdk::{CalendarUser, NewUser, UserKind};
@@ -112,8 +112,8 @@ impl User {
 
 impl Add {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let plugins = global.plugins().await?;
-        let store = store_of(&plugins, &self.address)?;
+        let stores = global.stores().await?;
+        let store = store_of(&stores, &self.address).await?;
         let mut user = NewUser::new(self.address.clone());
         user.aliases = self.aliases;
         user.name = self.name;
@@ -122,7 +122,7 @@ impl Add {
         store
             .add_user(&user)
             .await
-            .map_err(|error| failed(store, &error))?;
+            .map_err(|error| failed(&store, &error))?;
         if global.json {
             return output::print_json(&Shown {
                 address: &user.address,
@@ -142,12 +142,12 @@ impl Add {
 
 impl Remove {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let plugins = global.plugins().await?;
-        let (store, user) = user_of(&plugins, &self.address).await?;
+        let stores = global.stores().await?;
+        let (store, user) = user_of(&stores, &self.address).await?;
         store
             .remove_user(&user.id)
             .await
-            .map_err(|error| failed(store, &error))?;
+            .map_err(|error| failed(&store, &error))?;
         if global.json {
             return output::print_json(&Shown::from(&user));
         }
@@ -157,10 +157,9 @@ impl Remove {
 }
 
 async fn list(global: &Global) -> Result<(), Failure> {
-    let plugins = global.plugins().await?;
     let mut users = Vec::new();
-    for store in plugins.stores.iter() {
-        users.extend(people(store).await?);
+    for store in all(&global.stores().await?).await? {
+        users.extend(people(&store).await?);
     }
     if global.json {
         return output::print_json(&users.iter().map(Shown::from).collect::<Vec<_>>());

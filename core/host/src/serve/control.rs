@@ -1,68 +1,74 @@
-//! The control socket: how `convoke reload` reaches the running host.
+//! The control socket: how commands, and the console, reach the running host.
 //!
-//! A Unix socket in the state folder, which only the host's user can open. One line comes in, one line of JSON goes out:
-//! [`Answer`]. Nothing else can be asked.
+//! A Unix socket in the state folder, which only the host's user can open. HTTP/1.1 goes over it: each method of the admin
+//! API ([`crate::admin`]) is a POST of JSON.
 
-use serde::{Deserialize, Serialize};
+use super::current::Current;
+use crate::{
+    admin::{
+        self,
+        api::{Method, Reload},
+    },
+    state_folder::control_socket,
+};
+use bytes::Bytes;
+use convoke_types::{Error, ErrorKind};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    convert::Infallible,
+    io,
     os::unix::{fs::PermissionsExt, net::UnixStream as Blocking},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     sync::{mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
-const SOCKET: &str = "control";
-const RELOAD: &str = "reload\n";
 /// How long somebody may take to say what is wanted.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a reload may take: plugins may have a minute each to open, side by side.
-const RELOADING: Duration = Duration::from_secs(5 * 60);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what has begun is waited for at the end.
+const ENDING: Duration = Duration::from_secs(10);
+/// The longest thing that may be asked: an object with its index.
+const LONGEST: usize = 256 << 20;
 /// Orders that wait for the one before them.
 const WAITING: usize = 16;
 
-/// What came of an order.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Answer {
-    /// Whether the new configuration holds now.
-    pub reloaded: bool,
-    /// Why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
 /// An order to reload; the answer goes to who gave it.
-pub(super) type Order = oneshot::Sender<Answer>;
+pub(super) type Order = oneshot::Sender<Result<(), String>>;
 
 /// The socket, in the state folder of the configuration that holds.
 pub(super) struct Control {
-    orders: mpsc::Sender<Order>,
+    asked: Asked,
     open: Option<Open>,
+}
+
+/// What answers.
+#[derive(Clone)]
+struct Asked {
+    current: Arc<Current>,
+    orders: mpsc::Sender<Order>,
 }
 
 struct Open {
     state: PathBuf,
+    /// Ends the task when it is dropped.
+    end: oneshot::Sender<()>,
     task: JoinHandle<()>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.task.abort();
-        // If it stays, the command line finds nobody there and says so.
-        let _ = std::fs::remove_file(self.state.join(SOCKET));
-    }
 }
 
 impl Control {
     /// No socket yet; what is ordered comes out of the second.
-    pub(super) fn new() -> (Self, mpsc::Receiver<Order>) {
+    pub(super) fn new(current: Arc<Current>) -> (Self, mpsc::Receiver<Order>) {
         let (orders, ordered) = mpsc::channel(WAITING);
-        (Self { orders, open: None }, ordered)
+        let asked = Asked { current, orders };
+        (Self { asked, open: None }, ordered)
     }
 
     /// Listens in this state folder, and in no other.
@@ -70,7 +76,7 @@ impl Control {
         if self.open.as_ref().is_some_and(|open| open.state == state) {
             return Ok(());
         }
-        let path = state.join(SOCKET);
+        let path = control_socket(state);
         if Blocking::connect(&path).is_ok() {
             return Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
@@ -84,67 +90,127 @@ impl Control {
         }
         let socket = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let (end, ended) = oneshot::channel();
+        // The one before it finishes what it has begun.
         self.open = Some(Open {
             state: state.to_owned(),
-            task: tokio::spawn(listen(socket, self.orders.clone())),
+            end,
+            task: tokio::spawn(listen(socket, path, self.asked.clone(), ended)),
         });
         Ok(())
     }
+
+    /// Takes nothing new, and finishes what has begun.
+    pub(super) async fn stop(self) {
+        let Some(open) = self.open else {
+            return;
+        };
+        drop(open.end);
+        // An error: it panicked, and there is nothing to wait for.
+        let _ = open.task.await;
+    }
 }
 
-async fn listen(socket: UnixListener, orders: mpsc::Sender<Order>) {
+async fn listen(socket: UnixListener, path: PathBuf, asked: Asked, mut end: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
     loop {
-        match socket.accept().await {
-            Ok((stream, _)) => {
-                let orders = orders.clone();
-                // Nobody is told if whoever asked goes away.
-                tokio::spawn(async move { drop(hear(stream, orders).await) });
+        tokio::select! {
+            _ = &mut end => break,
+            Some(_) = connections.join_next() => {}
+            accepted = socket.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, asked.clone()));
+                }
+                // No descriptors, for example: they may come back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+        }
+    }
+    drop(socket);
+    // If it stays, the command line finds nobody there and says so.
+    let _ = std::fs::remove_file(path);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    // An error: the rest is given up.
+    let _ = tokio::time::timeout(ENDING, finished).await;
+}
+
+async fn serve(stream: UnixStream, asked: Asked) {
+    let answer = service_fn(move |request| {
+        let asked = asked.clone();
+        async move { Ok::<_, Infallible>(asked.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), answer);
+    // An error: whoever asked went away.
+    let _ = connection.await;
+}
+
+impl Asked {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let unknown = || {
+            let text = format!("{path} is no method of this host; is it of another version?");
+            (StatusCode::NOT_FOUND, Error::unsupported(text))
+        };
+        let called = match path.strip_prefix("/v1/") {
+            Some(method) if request.method() == http::Method::POST => {
+                let body = Limited::new(request.into_body(), LONGEST).collect();
+                match body.await {
+                    Ok(body) => self.call(method, &body.to_bytes()).await,
+                    Err(error) => Some(Err(Error::invalid(error.to_string()))),
+                }
             }
-            // No descriptors, for example: they may come back.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => None,
+        };
+        match called {
+            Some(Ok(json)) => json_of(StatusCode::OK, json),
+            Some(Err(error)) => refused(status_of(error.kind()), &error),
+            None => {
+                let (status, error) = unknown();
+                refused(status, &error)
+            }
         }
     }
-}
 
-async fn hear(mut stream: UnixStream, orders: mpsc::Sender<Order>) -> io::Result<()> {
-    let (read, mut write) = stream.split();
-    let mut line = String::new();
-    let mut read = tokio::io::BufReader::new(read.take(64));
-    let heard = tokio::time::timeout(PATIENCE, read.read_line(&mut line));
-    heard.await??;
-    let gone = |_| io::Error::other("the host ends");
-    let answer = if line == RELOAD {
+    async fn call(&self, method: &str, body: &[u8]) -> Option<Result<Vec<u8>, Error>> {
+        if method == Reload::NAME {
+            return Some(self.reload().await.map(|()| b"null".to_vec()));
+        }
+        let instance = self.current.load();
+        admin::call(&instance, method, body).await
+    }
+
+    async fn reload(&self) -> Result<(), Error> {
+        let ending = || Error::unavailable("the host ends");
         let (order, answered) = oneshot::channel();
-        orders
-            .send(order)
-            .await
-            .map_err(|_| io::Error::other("the host ends"))?;
-        answered.await.map_err(gone)?
-    } else {
-        Answer {
-            reloaded: false,
-            error: Some("only `reload` is understood here".to_owned()),
-        }
-    };
-    let mut line = serde_json::to_vec(&answer)?;
-    line.push(b'\n');
-    write.write_all(&line).await
+        self.orders.send(order).await.map_err(|_| ending())?;
+        let reloaded = answered.await.map_err(|_| ending())?;
+        reloaded.map_err(Error::invalid)
+    }
 }
 
-/// Has the host that runs with this state folder read its configuration again, and waits until it has.
-///
-/// An error: there is no such host, or it went away.
-pub fn reload(state: &Path) -> io::Result<Answer> {
-    let mut stream = Blocking::connect(state.join(SOCKET))?;
-    stream.set_read_timeout(Some(RELOADING))?;
-    stream.write_all(RELOAD.as_bytes())?;
-    let mut line = String::new();
-    BufReader::new(stream.take(1 << 20)).read_line(&mut line)?;
-    if line.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the host ended",
-        ));
+fn refused(status: StatusCode, error: &Error) -> Response<Full<Bytes>> {
+    json_of(status, serde_json::to_vec(error).unwrap_or_default())
+}
+
+fn json_of(status: StatusCode, json: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(json.into()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+const fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
-    Ok(serde_json::from_str(&line)?)
 }

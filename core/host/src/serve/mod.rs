@@ -3,22 +3,22 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `listeners` | the sockets |
-//! | `control` | the socket that `convoke reload` comes in by |
+//! | `current` | the instance that answers now |
+//! | `control` | the socket that commands come in by |
 //! | `watch` | certificates that change on disk |
 //! | `owed` | what our people owe because something came in, sent by a task of its own |
-//! | `admin` | health and metrics over HTTP |
+//! | `observe` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
 //! running one is touched. Requests that have begun are answered by the instance that they began with, its plugins included;
 //! it is closed when the last of them has ended.
 
-mod admin;
 mod control;
+mod current;
 mod listeners;
+mod observe;
 mod owed;
 mod watch;
-
-pub use control::{Answer, reload};
 
 use crate::{
     config::{Config, Role},
@@ -27,10 +27,10 @@ use crate::{
     shared::SharedState,
     state_folder, submission,
 };
-use arc_swap::ArcSwap;
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
 use convoke_plugin_host::isolated;
+use current::Current;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
 use owed::OwedTask;
@@ -78,6 +78,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         tell(&reloaded, order);
     }
     tracing::info!("ending: requests that have begun are finished");
+    // Who waits for a reload is told at once that there will be none.
+    drop(orders);
     host.stop().await;
     tracing::info!("ended");
     Ok(())
@@ -92,11 +94,12 @@ fn tell(reloaded: &Result<(), ServeError>, order: Option<control::Order>) {
         }
     }
     if let Some(order) = order {
+        let answer = match reloaded {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
         // Fails if nobody waits any more.
-        let _ = order.send(Answer {
-            reloaded: reloaded.is_ok(),
-            error: reloaded.as_ref().err().map(ToString::to_string),
-        });
+        let _ = order.send(answer);
     }
 }
 
@@ -128,9 +131,6 @@ fn closed(held: impl Send + 'static) -> impl Future<Output = ()> {
     }
 }
 
-/// The instance that answers now.
-struct Current(ArcSwap<Instance>);
-
 impl Host {
     /// Reads the configuration, opens the plugins and listens. What is ordered by the control socket comes out of the
     /// second.
@@ -138,8 +138,8 @@ impl Host {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
         let instance = Instance::new(config, Arc::default()).await?;
-        let current = Arc::new(Current(ArcSwap::from_pointee(instance)));
-        let (control, orders) = Control::new();
+        let current = Arc::new(Current::new(instance));
+        let (control, orders) = Control::new(current.clone());
         let mut host = Self {
             owed: OwedTask::start(&current),
             current,
@@ -147,20 +147,20 @@ impl Host {
             listeners: Listeners::default(),
             watched_client,
         };
-        let instance = host.current.0.load_full();
+        let instance = host.current.load();
         host.listen(&instance).await?;
         Ok((host, orders))
     }
 
     /// Reads the configuration again; on an error everything stays as it is.
     pub async fn reload(&mut self, path: &Path) -> Result<(), ServeError> {
-        let shared = self.current.0.load().shared.clone();
+        let shared = self.current.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
         let instance = Arc::new(Instance::new(config, shared).await?);
         self.listen(&instance).await?;
         self.watched_client = watched_client;
-        let old = self.current.0.swap(instance);
+        let old = self.current.swap(instance);
         // Nobody waits for it.
         drop(closed(old));
         Ok(())
@@ -168,7 +168,7 @@ impl Host {
 
     /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
     pub fn refresh_certificates(&mut self) {
-        let instance = self.current.0.load_full();
+        let instance = self.current.load();
         self.listeners.refresh(&instance.config.limits.connection);
         if self.watched_client.changed() {
             self.watched_client.tell(instance.refresh_client());
@@ -178,8 +178,9 @@ impl Host {
     /// Finishes what has begun, closes the plugins, then ends.
     pub async fn stop(self) {
         self.listeners.stop().await;
+        self.control.stop().await;
         self.owed.finish().await;
-        state_folder::forget_listeners(&self.current.0.load().config.server.state);
+        state_folder::forget_listeners(&self.current.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await
             .is_err()
@@ -228,12 +229,12 @@ impl Handler for ByRole {
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
         Box::pin(async move {
             let begun = Instant::now();
-            let instance = self.current.0.load_full();
+            let instance = self.current.load();
             let response = match self.role {
                 Role::Receiver => receiver::handle(&instance, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
                 Role::Submission => Box::pin(submission::handle(&instance, arrival, request)).await,
-                Role::Admin => admin::handle(&instance, &request),
+                Role::Admin => observe::handle(&instance, &request),
             };
             let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());
@@ -246,13 +247,13 @@ impl Handler for ByRole {
 
     fn fields(&self) -> HeaderMap {
         match self.role {
-            Role::Receiver => self.current.0.load().capabilities.fields(),
+            Role::Receiver => self.current.load().capabilities.fields(),
             Role::Submission | Role::Admin => HeaderMap::new(),
         }
     }
 
     fn connected(&self) -> Box<dyn Send + Sync + Unpin> {
-        let shared = self.current.0.load().shared.clone();
+        let shared = self.current.load().shared.clone();
         Box::new(Connected::new(shared, self.role))
     }
 }

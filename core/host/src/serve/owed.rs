@@ -1,6 +1,6 @@
 //! What our people owe because something came in, sent by a task of its own.
 
-use super::Current;
+use super::current::Current;
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{Owed, OwedMessage};
 use convoke_types::Proof;
@@ -21,7 +21,7 @@ pub(super) struct OwedTask {
 impl OwedTask {
     /// Sends, from now on, each message by the instance that answers then.
     pub(super) fn start(current: &Arc<Current>) -> Self {
-        let owed = current.0.load().shared.owed.clone();
+        let owed = current.load().shared.owed.clone();
         Self {
             task: tokio::spawn(send(owed.clone(), current.clone())),
             owed,
@@ -67,7 +67,7 @@ async fn send(owed: Owed, current: Arc<Current>) {
 }
 
 async fn send_one(message: OwedMessage, current: Arc<Current>) {
-    let instance = current.0.load_full();
+    let instance = current.load();
     let originator = &message.outgoing().originator;
     let origin = Origin::of(originator, &[Proof::Submission(originator.clone())]);
     origin.ask(instance.scheduler.send_owed(message)).await;

@@ -8,9 +8,12 @@ use crate::{
     effort::{Effort, Weight},
     envelope::{Envelope, Letter, Peer},
     environment::{Answers, Environment, Event, Home, Stores, Transport, Unbounded},
+    intake::Intake,
+    object::{Answered, Submit},
     outcome::Outcome,
     owed::OwedMessage,
     person::Person,
+    refusal::Refusal,
     scheduler::Scheduler,
     stored::{NotUpdated, Update},
 };
@@ -21,6 +24,37 @@ use convoke_calendar::{
 };
 use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
 use jiff::tz::TimeZone;
+
+impl<E: Environment> Submit for Scheduler<E> {
+    type Failure = Refusal;
+
+    /// As if the originator had handed the message in: it is read, and sent to everybody it is for.
+    async fn submit(&self, outgoing: &Outgoing) -> Result<Vec<Answered>, Refusal> {
+        let Outgoing {
+            message,
+            originator,
+            recipients,
+        } = outgoing;
+        let data = message.calendar().write();
+        let intake = Intake {
+            data: &data,
+            originator,
+            recipients,
+            from: Provenance::Submission,
+            now: self.environment.now(),
+        };
+        let message = &self.read(&intake, |_| Ok(())).await?;
+        let submission = Submission {
+            message,
+            data: &data,
+            originator,
+            recipients,
+        };
+        let outcomes = self.dispatch(&submission, &Unbounded).await;
+        let recipients = recipients.iter().map(ToString::to_string);
+        Ok(recipients.zip(outcomes).collect())
+    }
+}
 
 /// A message that one of our own people hands in.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +71,7 @@ pub struct Submission<'a> {
 
 impl<E: Environment> Scheduler<E> {
     /// Sends a message of one of our users to everybody it is for: one outcome for each, in their order.
-    pub async fn submit(
+    pub async fn dispatch(
         &self,
         submission: &Submission<'_>,
         answers: &impl Answers,

@@ -450,7 +450,7 @@ impl Host {
             originator: &address(from),
             recipients: &addresses(to),
         };
-        block_on(self.scheduler.submit(&submission, &Unbounded))
+        block_on(self.scheduler.dispatch(&submission, &Unbounded))
     }
 
     /// Sends what is owed now.

@@ -5,8 +5,8 @@
 use super::page_after;
 use crate::cli::{
     Global,
+    context::{failed, none_of, user_of},
     output::{self, Failure},
-    places::{failed, none_of, user_of},
 };
 use clap::Args;
 use convoke_calendar::{tree, zone::ZoneTable};
@@ -38,8 +38,9 @@ pub(in crate::cli) struct Export {
 
 impl Export {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let plugins = global.plugins().await?;
-        let (store, user) = user_of(&plugins, &self.user).await?;
+        let session = global.stores().await?;
+        let (store, user) = user_of(&session, &self.user).await?;
+        let store = &store;
         let get = async |uid: Uid| {
             let stored = store.get(&user.id, &uid).await;
             let stored = stored.map_err(|error| failed(store, &error))?;

@@ -17,10 +17,11 @@ mod report;
 use crate::{
     cli::{
         Global,
+        context::user_of,
         output::{self, Failure},
-        places::user_of,
+        session::StoreSession,
     },
-    instance,
+    scheduling,
 };
 use clap::Args;
 use convoke_calendar::{
@@ -28,7 +29,7 @@ use convoke_calendar::{
     tree::Calendar,
     zone::unknown_names,
 };
-use convoke_plugin_host::{IndexService, StoreHandle};
+use convoke_plugin_host::IndexService;
 use convoke_sdk::{CalendarUser, NewObject, ObjectSummary, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::future;
@@ -82,17 +83,17 @@ pub(in crate::cli) struct Import {
 impl Import {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.config()?;
-        let plugins = global.plugins().await?;
-        let (store, user) = user_of(&plugins, &self.user).await?;
+        let stores = global.stores().await?;
+        let (store, user) = user_of(&stores, &self.user).await?;
         let mut report = Report::default();
         let mut input = Input::default();
         for file in self.sources()? {
             input.look_over(file, self.uid.as_ref(), &mut report);
         }
         let mut importer = Importer {
-            store,
+            store: &store,
             user: &user,
-            index: instance::setup(&config).index,
+            index: scheduling::index_service(config.limits.messages),
             waiting: Vec::new(),
             together: TOGETHER,
             report,
@@ -152,7 +153,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 /// Puts objects into the store, some at once.
 struct Importer<'a> {
-    store: &'a StoreHandle,
+    store: &'a StoreSession,
     user: &'a CalendarUser,
     index: IndexService,
     waiting: Vec<(&'a Object, Uid, NewObject, Precondition)>,

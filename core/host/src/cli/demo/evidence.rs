@@ -2,7 +2,7 @@
 
 use super::{failure, people::Person, story::address, world::World};
 use crate::{
-    cli::{output::Failure, places::open_config},
+    cli::{context::open_config, output::Failure},
     instance,
 };
 use convoke_calendar::tree::{Calendar, Limits};

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     cli::{
+        context::open_config,
         freebusy,
         output::{Failure, has_colour, print, width},
-        places::open_config,
         reply, send,
+        session::Session,
         submit::Submission,
         timeline,
     },
@@ -257,10 +258,11 @@ Their administrators have exchanged the public halves of the signing keys, and n
         let plugins = Plugins::open(&instance::setup(&config))
             .await
             .map_err(failure)?;
+        let stores = Session::Opened(plugins);
         let bo = address(&BO)?;
         let limits = &config.limits.messages;
         let accepted = itip::PartStat::Accepted;
-        let answers = reply::compose(&plugins, &bo, &self.uid, accepted, limits).await?;
+        let answers = reply::compose(&stores, &bo, &self.uid, accepted, limits).await?;
         let answer = answers
             .first()
             .ok_or_else(|| failure("bo is not invited"))?;

@@ -7,14 +7,15 @@ use super::same::same;
 use crate::{
     cli::{
         Global,
+        context::{all, failed, people},
         output::{self, Failure, counted},
-        places::{failed, people},
+        session::{Session, StoreSession},
     },
     escape::escape_controls,
-    instance,
+    scheduling,
 };
 use clap::Args;
-use convoke_plugin_host::{IndexService, Plugins, StoreHandle};
+use convoke_plugin_host::IndexService;
 use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, NewUser, Page, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::{StreamExt, stream};
@@ -58,20 +59,20 @@ pub(in crate::cli) struct Copy {
 impl Copy {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.config()?;
-        let plugins = global.plugins().await?;
+        let stores = global.stores().await?;
         if self.from == self.to {
             let text = "a store is not copied into itself; name two with --from and --to";
             return Err(Failure::usage(text));
         }
         let work = Work {
-            from: named(&plugins, &self.from)?,
-            to: named(&plugins, &self.to)?,
+            from: named(&stores, &self.from).await?,
+            to: named(&stores, &self.to).await?,
             replace: self.replace,
-            index: instance::setup(&config).index,
+            index: scheduling::index_service(config.limits.messages),
             progress: output::progress(),
         };
         let mut copied = Vec::new();
-        for user in self.whom(work.from).await? {
+        for user in self.whom(&work.from).await? {
             copied.push(work.person(&user).await);
         }
         work.progress.finish_and_clear();
@@ -88,7 +89,7 @@ impl Copy {
         }
     }
 
-    async fn whom(&self, from: &StoreHandle) -> Result<Vec<CalendarUser>, Failure> {
+    async fn whom(&self, from: &StoreSession) -> Result<Vec<CalendarUser>, Failure> {
         if self.users.is_empty() {
             return people(from).await;
         }
@@ -108,24 +109,26 @@ impl Copy {
     }
 }
 
-fn named<'a>(plugins: &'a Plugins, name: &str) -> Result<&'a StoreHandle, Failure> {
-    plugins
-        .stores
-        .by_name(name)
-        .map(AsRef::as_ref)
-        .ok_or_else(|| {
-            let names: Vec<_> = plugins.stores.iter().map(|store| store.name()).collect();
-            Failure::new(format!(
-                "the configuration has no [[store]] of the name `{name}`; it has `{}`",
-                names.join("`, `")
-            ))
-        })
+async fn named(stores: &Session, name: &str) -> Result<StoreSession, Failure> {
+    let all = all(stores).await?;
+    if let Some(store) = all.iter().find(|store| store.name() == name) {
+        return Ok(store.clone());
+    }
+    let names: Vec<_> = all.iter().map(StoreSession::name).collect();
+    let remedy = match stores {
+        Session::Running(_) => "; what was written since it started holds after `convoke reload`",
+        Session::Opened(_) => "",
+    };
+    Err(Failure::new(format!(
+        "the configuration has no [[store]] of the name `{name}`; it has `{}`{remedy}",
+        names.join("`, `")
+    )))
 }
 
 /// One copy.
-struct Work<'a> {
-    from: &'a StoreHandle,
-    to: &'a StoreHandle,
+struct Work {
+    from: StoreSession,
+    to: StoreSession,
     replace: bool,
     index: IndexService,
     progress: ProgressBar,
@@ -161,7 +164,7 @@ enum Fate {
     Gone,
 }
 
-impl Work<'_> {
+impl Work {
     async fn person(&self, user: &CalendarUser) -> Copied {
         let mut copied = Copied {
             user: user.address.clone(),

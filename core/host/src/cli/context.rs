@@ -1,17 +1,28 @@
 //! The configuration file, and the stores opened as it says.
 
-use super::{Global, output::Failure};
-use crate::{config::Config, instance};
-use convoke_plugin_host::{Plugins, StoreHandle};
-use convoke_sdk::{CalendarUser, Error, Page};
-use convoke_types::{CalendarAddress, Uid};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
+use super::{
+    output::Failure,
+    session::{Session, StoreSession},
 };
+use crate::{config::Config, instance};
+use clap::Args;
+use convoke_plugin_host::Plugins;
+use convoke_types::{CalendarAddress, CalendarUser, Error, Page, Uid};
+use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for, in this order.
 const USUAL: [&str; 2] = ["convoke.toml", "/etc/convoke/convoke.toml"];
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Global {
+    /// The configuration; ./convoke.toml, then /etc/convoke/convoke.toml, if it is not named
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
 
 impl Global {
     /// The configuration file: the one named, or the first of the usual ones that is there.
@@ -35,7 +46,7 @@ impl Global {
         open_config(&self.config_file()?)
     }
 
-    /// The plugins that the configuration names, opened.
+    /// The plugins that the configuration names, opened here, whoever else has them open.
     pub(super) async fn plugins(&self) -> Result<Plugins, Failure> {
         let config = self.config()?;
         Plugins::open(&instance::setup(&config))
@@ -50,11 +61,12 @@ pub(crate) fn open_config(file: &Path) -> Result<Config, Failure> {
 }
 
 /// The store that serves an address.
-pub(super) fn store_of<'a>(
-    plugins: &'a Plugins,
+pub(super) async fn store_of(
+    stores: &Session,
     address: &CalendarAddress,
-) -> Result<&'a Arc<StoreHandle>, Failure> {
-    plugins.stores.for_address(address).ok_or_else(|| {
+) -> Result<StoreSession, Failure> {
+    let serving = stores.for_address(address).await;
+    serving.map_err(|error| unavailable(&error))?.ok_or_else(|| {
         Failure::new(format!(
             "no [[store]] of the configuration serves {}; add its domain to the `domains` of one",
             address.human()
@@ -63,16 +75,20 @@ pub(super) fn store_of<'a>(
 }
 
 /// The calendar user whose address this is, and its store.
-pub(super) async fn user_of<'a>(
-    plugins: &'a Plugins,
+pub(super) async fn user_of(
+    stores: &Session,
     address: &CalendarAddress,
-) -> Result<(&'a Arc<StoreHandle>, CalendarUser), Failure> {
-    let unavailable = |error: &Error| match plugins.stores.for_address(address) {
-        Some(store) => failed(store, error),
-        None => Failure::new(format!("a store cannot be asked: {error}")),
+) -> Result<(StoreSession, CalendarUser), Failure> {
+    let found = match stores.find(address).await {
+        Ok(found) => found,
+        Err(error) => {
+            return Err(match stores.for_address(address).await {
+                Ok(Some(store)) => failed(&store, &error),
+                _ => unavailable(&error),
+            });
+        }
     };
-    let found = plugins.stores.find(address).await;
-    if let Some(found) = found.map_err(|error| unavailable(&error))? {
+    if let Some(found) = found {
         return Ok(found);
     }
     let human = address.human();
@@ -81,7 +97,7 @@ pub(super) async fn user_of<'a>(
             "{human} is an address of no calendar user; give it to one with `convoke user add ADDR --alias {human}`"
         )));
     }
-    let store = store_of(plugins, address)?;
+    let store = store_of(stores, address).await?;
     Err(Failure::new(format!(
         "{human} is no calendar user of the store `{}`; make it with `convoke user add {human}`",
         store.name()
@@ -89,7 +105,7 @@ pub(super) async fn user_of<'a>(
 }
 
 /// The calendar users of a store.
-pub(super) async fn people(store: &StoreHandle) -> Result<Vec<CalendarUser>, Failure> {
+pub(super) async fn people(store: &StoreSession) -> Result<Vec<CalendarUser>, Failure> {
     let mut people = Vec::new();
     let mut page = Page {
         after: None,
@@ -106,8 +122,17 @@ pub(super) async fn people(store: &StoreHandle) -> Result<Vec<CalendarUser>, Fai
     }
 }
 
+/// All stores.
+pub(super) async fn all(stores: &Session) -> Result<Vec<StoreSession>, Failure> {
+    stores.all().await.map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &Error) -> Failure {
+    Failure::new(format!("a store cannot be asked: {error}"))
+}
+
 /// A store could not do it.
-pub(super) fn failed(store: &StoreHandle, error: &Error) -> Failure {
+pub(super) fn failed(store: &StoreSession, error: &Error) -> Failure {
     Failure::new(format!("the store `{}`: {error}", store.name()))
 }
 

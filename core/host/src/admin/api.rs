@@ -1,0 +1,266 @@
+//! What a running host can be asked by commands and by the console: its methods, each with what it takes and answers.
+//!
+//! A method is a POST of JSON to `/v1/NAME`; the answer is 200 with JSON, or another status with an
+//! [`Error`](convoke_types::Error). Addresses, UIDs and entity tags are texts; objects are [`Text`].
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use convoke_scheduling::{self as scheduling, Outcome};
+use convoke_types::{
+    CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
+    Precondition, StoredObject, Uid, UserId,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// A method.
+pub(crate) trait Method: Serialize + DeserializeOwned + Send {
+    /// Its name in the path.
+    const NAME: &'static str;
+    /// What it answers.
+    type Answer: Serialize + DeserializeOwned + Send;
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $method:ident $name:literal {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+    } -> $answer:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Serialize, Deserialize)]
+            pub(crate) struct $method {
+                $($(#[$field_doc])* pub(crate) $field: $type,)*
+            }
+
+            impl Method for $method {
+                const NAME: &'static str = $name;
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+methods! {
+    /// Has the host read its configuration again.
+    Reload "reload" {} -> ();
+
+    /// The names of the stores, in the order of the configuration.
+    Stores "stores" {} -> Vec<String>;
+
+    /// The name of the store that serves an address.
+    StoreFor "store-for" {
+        address: CalendarAddress,
+    } -> Option<String>;
+
+    /// The calendar user that an address means, in whatever store.
+    Find "find" {
+        address: CalendarAddress,
+    } -> Option<Found>;
+
+    /// The calendar user that an address means in one store.
+    FindIn "find-in" {
+        store: String,
+        address: CalendarAddress,
+    } -> Option<CalendarUser>;
+
+    /// The calendar users of a store, a page at a time.
+    Users "users" {
+        store: String,
+        page: Page,
+    } -> Listing<CalendarUser>;
+
+    /// Makes a calendar user.
+    AddUser "add-user" {
+        store: String,
+        user: NewUser,
+    } -> UserId;
+
+    /// Removes a calendar user with everything that belongs to it.
+    RemoveUser "remove-user" {
+        store: String,
+        user: UserId,
+    } -> ();
+
+    /// The objects of a calendar user, a page at a time.
+    Objects "objects" {
+        store: String,
+        user: UserId,
+        page: Page,
+    } -> Listing<ObjectSummary>;
+
+    /// One object.
+    Get "get" {
+        store: String,
+        user: UserId,
+        uid: Uid,
+    } -> Option<Object>;
+
+    /// Writes an object, and tells nobody.
+    Put "put" {
+        store: String,
+        user: UserId,
+        data: Text,
+        index: ObjectIndex,
+        when: Precondition,
+    } -> Etag;
+
+    /// Answers an invitation.
+    Reply "reply" {
+        user: CalendarAddress,
+        uid: Uid,
+        /// `ACCEPTED`, `DECLINED` or `TENTATIVE`.
+        answer: String,
+    } -> Vec<Told>;
+
+    /// Stores an object as its owner wrote it, and tells whom that concerns.
+    SendObject "send-object" {
+        user: CalendarAddress,
+        data: Text,
+    } -> Sent;
+}
+
+/// A calendar user, and the store that it is in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) store: String,
+    pub(crate) user: CalendarUser,
+}
+
+/// What became of a message for one recipient.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) recipient: String,
+    /// A request status: `2.0;Success`.
+    pub(crate) status: String,
+    pub(crate) description: Option<String>,
+}
+
+impl Told {
+    pub(crate) fn new(recipient: String, outcome: Outcome) -> Self {
+        Self {
+            recipient,
+            status: outcome.status.to_string(),
+            description: outcome.description,
+        }
+    }
+}
+
+/// What became of an object that was sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    /// For each recipient; nothing, if it concerns nobody else.
+    pub(crate) told: Vec<Told>,
+    /// Others are on it whom SCHEDULE-AGENT leaves to the owner's program.
+    pub(crate) left_to_client: bool,
+    /// Somebody was not reached, whom the same object tells when it is sent again.
+    pub(crate) again: bool,
+    /// Somebody was not reached who is not on the list any more.
+    pub(crate) gone: bool,
+    /// Why it could not be noted who was not reached.
+    pub(crate) unnoted: Option<String>,
+}
+
+impl From<scheduling::Told> for Sent {
+    fn from(told: scheduling::Told) -> Self {
+        let answers = told.answers.into_iter();
+        Self {
+            told: answers
+                .map(|(recipient, outcome)| Told::new(recipient, outcome))
+                .collect(),
+            left_to_client: told.left_to_client,
+            again: told.again,
+            gone: told.gone,
+            unnoted: told.unnoted.map(|error| error.to_string()),
+        }
+    }
+}
+
+/// An object as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Object {
+    pub(crate) uid: Uid,
+    pub(crate) etag: Etag,
+    pub(crate) data: Text,
+}
+
+impl From<StoredObject> for Object {
+    fn from(stored: StoredObject) -> Self {
+        Self {
+            uid: stored.uid,
+            etag: stored.etag,
+            data: Text(stored.data),
+        }
+    }
+}
+
+impl From<Object> for StoredObject {
+    fn from(object: Object) -> Self {
+        Self::new(object.uid, object.etag, object.data.0)
+    }
+}
+
+/// iCalendar: a text, or where it holds octets that are not UTF-8, `{"base64": "…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub(crate) struct Text(pub(crate) Vec<u8>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Octets { base64: Octets },
+}
+
+impl From<Text> for Written {
+    fn from(text: Text) -> Self {
+        match String::from_utf8(text.0) {
+            Ok(text) => Self::Text(text),
+            Err(error) => Self::Octets {
+                base64: Octets(error.into_bytes()),
+            },
+        }
+    }
+}
+
+impl From<Written> for Text {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Text(text) => text.into_bytes(),
+            Written::Octets { base64 } => base64.0,
+        })
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Octets(Vec<u8>);
+
+impl From<Octets> for String {
+    fn from(octets: Octets) -> Self {
+        STANDARD.encode(octets.0)
+    }
+}
+
+impl TryFrom<String> for Octets {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        STANDARD.decode(text).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_of_any_kind_cross() {
+        for (octets, json) in [
+            (&b"BEGIN:VCALENDAR\r\n"[..], r#""BEGIN:VCALENDAR\r\n""#),
+            (b"Gr\xfc\xdfe", r#"{"base64":"R3L832U="}"#),
+            (b"", r#""""#),
+        ] {
+            let text = Text(octets.to_vec());
+            assert_eq!(serde_json::to_string(&text).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Text>(json).unwrap(), text);
+        }
+    }
+}
