@@ -1,45 +1,45 @@
-//! The capabilities document (spec §4): what a receiver takes, and whether a message fits.
+//! The capabilities document (spec §4): what a receiver accepts, and whether a message is within it.
 
-mod fit;
+mod permits;
 mod read;
 
-pub use fit::{Facts, Unfit};
+pub use permits::{LimitExceeded, MessageProfile};
 
 use crate::{VERSION, xml::Writer};
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 
-/// What a receiver takes.
+/// What a receiver accepts.
 ///
-/// An empty list and a `None` mean that the receiver does not say, so nothing is refused for it.
+/// An empty list and a `None` mean that the receiver states nothing, so nothing is refused for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Grows whenever something else in the document changes.
     pub serial: u64,
-    /// Protocol versions spoken: `1.0`.
+    /// Protocol versions supported: `1.0`.
     pub versions: Vec<String>,
-    /// Components and methods taken.
+    /// Components and methods accepted.
     pub messages: Vec<Supported>,
-    /// Media types taken.
+    /// Media types accepted.
     pub data_types: Vec<DataType>,
-    /// Forms of attachment taken.
+    /// Forms of attachment accepted.
     pub attachments: Option<Attachments>,
     /// Calendars other than the Gregorian in recurrence rules (RFC 7529).
     pub rscales: Vec<String>,
-    /// The largest message taken, in bytes.
+    /// The largest message accepted, in bytes.
     pub max_content_length: Option<u64>,
-    /// The earliest time taken.
+    /// The earliest time accepted.
     pub min_date_time: Option<Timestamp>,
-    /// The latest time taken.
+    /// The latest time accepted.
     pub max_date_time: Option<Timestamp>,
     /// The most recurrence instances in one message.
     pub max_instances: Option<u64>,
     /// The most recipients of one message, never 0.
     pub max_recipients: Option<u64>,
-    /// URI at which a person can be reached.
+    /// URI at which the administrator can be reached.
     pub administrator: Option<String>,
 }
 
-/// A component that is taken, with its methods.
+/// A component that is accepted, with its methods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Supported {
     /// `VEVENT`, in upper case.
@@ -58,7 +58,7 @@ impl Supported {
     }
 }
 
-/// A media type that is taken.
+/// A media type that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataType {
     /// `text/calendar`.
@@ -77,7 +77,7 @@ impl DataType {
     }
 }
 
-/// Forms of ATTACH that are taken.
+/// Forms of ATTACH that are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attachments {
     /// Data within the message.
@@ -87,7 +87,7 @@ pub struct Attachments {
 }
 
 impl Capabilities {
-    /// A receiver of iSchedule 1.0 and iCalendar 2.0 that says nothing else yet.
+    /// A receiver of iSchedule 1.0 and iCalendar 2.0 that states nothing else yet.
     pub fn new(serial: u64) -> Self {
         Self {
             serial,
@@ -165,7 +165,7 @@ impl Capabilities {
             }
             xml.close();
         }
-        // Spec §4: it stands there, also where only the Gregorian calendar is taken.
+        // Spec §4: the element is required even if only the Gregorian calendar is supported.
         if self.rscales.is_empty() {
             xml.empty("rscales", &[]);
         } else {

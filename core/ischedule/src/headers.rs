@@ -1,6 +1,6 @@
 //! The header fields of a scheduling POST (spec §5), read in the order of spec §6.
 
-use crate::{ContentType, ErrorElement, Refusal, Strays, VERSION};
+use crate::{ContentType, Deviations, ErrorElement, Refusal, VERSION};
 use convoke_types::CalendarAddress;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{collections::HashSet, fmt::Write as _};
@@ -62,20 +62,23 @@ impl RequestHeaders {
     /// Taken beside what the specification says: a bare `user@host` as `mailto:`, angle brackets around the
     /// message id, no `Cache-Control`; a recipient named twice counts once.
     pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
-        Self::read_noting(headers, &mut Strays::default())
+        Self::read_reporting(headers, &mut Deviations::default())
     }
 
-    /// [`Self::read`], and notes where the peer strays.
-    pub fn read_noting(headers: &HeaderMap, strays: &mut Strays) -> Result<Self, Refusal> {
+    /// [`Self::read`], and reports where the peer deviates.
+    pub fn read_reporting(
+        headers: &HeaderMap,
+        deviations: &mut Deviations,
+    ) -> Result<Self, Refusal> {
         check_version(headers)?;
         let content = content_type(headers)?;
-        let originator = originator(headers, strays)?;
-        let recipients = recipients(headers, strays)?;
+        let originator = originator(headers, deviations)?;
+        let recipients = recipients(headers, deviations)?;
         if !headers.contains_key(header::CACHE_CONTROL) {
-            strays.note("§5", "no `Cache-Control: no-cache, no-transform`");
+            deviations.report("§5", "no `Cache-Control: no-cache, no-transform`");
         }
         Ok(Self {
-            message_id: message_id(headers, strays),
+            message_id: message_id(headers, deviations),
             originator,
             recipients,
             content,
@@ -131,7 +134,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let stated: String = stated.chars().take(60).collect();
     refused(format!(
-        "iSchedule-Version `{stated}` is not spoken here; send `{VERSION}`"
+        "iSchedule-Version `{stated}` is not supported; send `{VERSION}`"
     ))
 }
 
@@ -142,14 +145,17 @@ fn content_type(headers: &HeaderMap) -> Result<ContentType, Refusal> {
         .next()
         .ok_or_else(|| refused("Content-Type is missing; send `text/calendar`"))?;
     if fields.next().is_some() {
-        return Err(refused("Content-Type is there more than once"));
+        return Err(refused("Content-Type appears more than once"));
     }
     let text = std::str::from_utf8(field.as_bytes());
     ContentType::read(text.map_err(|_| refused("Content-Type is not UTF-8"))?)
 }
 
-fn originator(headers: &HeaderMap, strays: &mut Strays) -> Result<CalendarAddress, Refusal> {
-    let missing = || Refusal::new(ErrorElement::OriginatorMissing, "there is no Originator");
+fn originator(
+    headers: &HeaderMap,
+    deviations: &mut Deviations,
+) -> Result<CalendarAddress, Refusal> {
+    let missing = || Refusal::new(ErrorElement::OriginatorMissing, "Originator is missing");
     let mut fields = headers.get_all(ORIGINATOR).iter();
     let field = fields.next().ok_or_else(missing)?;
     let invalid = |reason: String| Refusal::new(ErrorElement::OriginatorInvalid, reason);
@@ -159,25 +165,25 @@ fn originator(headers: &HeaderMap, strays: &mut Strays) -> Result<CalendarAddres
     let several =
         fields.next().is_some() || text.split(',').filter(|uri| is_address(uri)).count() > 1;
     if several {
-        let text = "there is more than one Originator";
+        let text = "Originator appears more than once";
         return Err(Refusal::new(ErrorElement::TooManyOriginators, text));
     }
     if text.is_empty() {
         return Err(missing());
     }
     let address = CalendarAddress::new(text).map_err(|e| invalid(format!("Originator {e}")))?;
-    note_bare("Originator", text, strays);
+    report_bare("Originator", text, deviations);
     Ok(address)
 }
 
-fn recipients(headers: &HeaderMap, strays: &mut Strays) -> Result<Vec<Recipient>, Refusal> {
+fn recipients(headers: &HeaderMap, deviations: &mut Deviations) -> Result<Vec<Recipient>, Refusal> {
     let mismatch = |reason: String| Refusal::new(ErrorElement::RecipientMismatch, reason);
     let mut recipients = Vec::new();
     let mut seen = HashSet::new();
     for field in headers.get_all(RECIPIENT) {
         let field = std::str::from_utf8(field.as_bytes())
             .map_err(|_| mismatch("Recipient is not UTF-8".to_owned()))?;
-        // RFC 9110 §5.6.1.2: empty list elements are let pass
+        // RFC 9110 §5.6.1.2: empty list elements are ignored
         for uri in field
             .split(',')
             .map(str::trim)
@@ -185,9 +191,9 @@ fn recipients(headers: &HeaderMap, strays: &mut Strays) -> Result<Vec<Recipient>
         {
             let address =
                 CalendarAddress::new(uri).map_err(|e| mismatch(format!("Recipient {e}")))?;
-            note_bare("Recipient", uri, strays);
+            report_bare("Recipient", uri, deviations);
             if !seen.insert(address.clone()) {
-                strays.note("§5", format!("Recipient {address} is there twice"));
+                deviations.report("§5", format!("Recipient {address} appears twice"));
                 continue;
             }
             if recipients.len() == MAX_RECIPIENTS {
@@ -201,22 +207,22 @@ fn recipients(headers: &HeaderMap, strays: &mut Strays) -> Result<Vec<Recipient>
         }
     }
     if recipients.is_empty() {
-        let text = "there is no Recipient";
+        let text = "Recipient is missing";
         return Err(Refusal::new(ErrorElement::RecipientMissing, text));
     }
     Ok(recipients)
 }
 
-fn message_id(headers: &HeaderMap, strays: &mut Strays) -> Option<String> {
+fn message_id(headers: &HeaderMap, deviations: &mut Deviations) -> Option<String> {
     let Some(field) = headers.get(ISCHEDULE_MESSAGE_ID) else {
-        strays.note("§5", "no iSchedule-Message-ID");
+        deviations.report("§5", "no iSchedule-Message-ID");
         return None;
     };
     let text = String::from_utf8_lossy(field.as_bytes());
     let text = text.trim();
     let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>'));
     if bare.is_some() {
-        strays.note("§5", "iSchedule-Message-ID is in angle brackets");
+        deviations.report("§5", "iSchedule-Message-ID is in angle brackets");
     }
     let id = bare.unwrap_or(text).trim();
     (!id.is_empty()).then(|| id.to_owned())
@@ -226,12 +232,12 @@ fn is_address(text: &str) -> bool {
     CalendarAddress::new(text).is_ok()
 }
 
-fn note_bare(field: &str, uri: &str, strays: &mut Strays) {
+fn report_bare(field: &str, uri: &str, deviations: &mut Deviations) {
     let has_scheme = uri
         .split_once(':')
         .is_some_and(|(scheme, _)| !scheme.contains('@'));
     if !has_scheme {
-        strays.note("§5", format!("{field} {uri} has no `mailto:`"));
+        deviations.report("§5", format!("{field} {uri} has no `mailto:`"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The schedule-response document: one delivery status a recipient (spec §5).
 
 use crate::{
-    ErrorElement, Strays,
+    Deviations, ErrorElement,
     xml::{Element, Limits, Writer, XmlError, parse},
 };
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -62,10 +62,10 @@ impl RecipientResponse {
         }
     }
 
-    fn read(element: &Element, strays: &mut Strays) -> Self {
+    fn read(element: &Element, deviations: &mut Deviations) -> Self {
         let status = element.child_text("request-status").unwrap_or_default();
         let status = status.parse().unwrap_or_else(|_| {
-            strays.note("§5", format!("request-status `{status}` is not a status"));
+            deviations.report("§5", format!("request-status `{status}` is not a status"));
             RequestStatus::INVALID_CALENDAR_SERVICE
                 .with_text("The receiver's answer holds no readable status")
         });
@@ -108,14 +108,14 @@ impl RecipientResponse {
 impl ScheduleResponse {
     /// Reads a receiver's answer.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, XmlError> {
-        Self::read_noting(bytes, limits, &mut Strays::default())
+        Self::read_reporting(bytes, limits, &mut Deviations::default())
     }
 
-    /// [`Self::read`], and notes where the peer strays.
-    pub fn read_noting(
+    /// [`Self::read`], and reports where the peer deviates.
+    pub fn read_reporting(
         bytes: &[u8],
         limits: &Limits,
-        strays: &mut Strays,
+        deviations: &mut Deviations,
     ) -> Result<Self, XmlError> {
         let root = parse(bytes, limits)?;
         if !root.is("schedule-response") {
@@ -125,11 +125,11 @@ impl ScheduleResponse {
             });
         }
         if !root.has_namespace() {
-            strays.note("§5", "schedule-response is in no namespace");
+            deviations.report("§5", "schedule-response is in no namespace");
         }
         let mut responses = Vec::new();
         for element in root.all("response") {
-            responses.push(RecipientResponse::read(element, strays));
+            responses.push(RecipientResponse::read(element, deviations));
         }
         Ok(Self { responses })
     }

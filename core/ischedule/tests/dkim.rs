@@ -350,11 +350,11 @@ fn private_keys_that_cannot_be_used_say_why() {
         ), // PKCS#1
         (
             include_str!("data/keys/openssl-rsa1024.pem"),
-            PrivateKeyError::Unfit,
+            PrivateKeyError::Unsuitable,
         ),
         (
             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-            PrivateKeyError::Unfit,
+            PrivateKeyError::Unsuitable,
         ),
         (
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----",

@@ -23,13 +23,13 @@ Examples:
   convoke probe https://cal.example.com/.well-known/ischedule --json
   convoke probe example.com --config convoke.toml --post anna@example.org bo@example.com
 
-Each line is pass, stray (against the specification, and understood all the same), fail or info,
-with the section of the specification. Nothing is changed over there: GET, OPTIONS and, with --post,
+Each line is pass, deviation (against the specification, and understood all the same), fail or info,
+with the section of the specification. Nothing is changed at the peer: GET, OPTIONS and, with --post,
 a free-busy question, signed if the configuration has [signing].
 If there is a configuration, its [client], [dns] and [[discovery]] are used.
 Exit status 1 if one line is fail.";
 
-/// See what a remote receiver can do, and where it strays from the specification
+/// Probe a remote receiver: what it supports, and where it deviates from the specification
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Probe {

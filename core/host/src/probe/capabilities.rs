@@ -3,7 +3,7 @@
 use super::{Notes, Place, Verdict};
 use bytes::Bytes;
 use convoke_ischedule::{
-    Capabilities, Strays, VERSION,
+    Capabilities, Deviations, VERSION,
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
     xml::Limits,
 };
@@ -49,8 +49,8 @@ fn document(answer: &Response, notes: &mut Notes) -> Option<Capabilities> {
     let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or("none");
     let is_xml = kind.split(';').next().map(str::trim) == Some("application/xml");
     notes.check(STEP, SECTION, is_xml, format!("its Content-Type is {kind}"));
-    let mut strays = Strays::default();
-    let read = Capabilities::read_noting(&answer.body, &Limits::default(), &mut strays);
+    let mut deviations = Deviations::default();
+    let read = Capabilities::read_reporting(&answer.body, &Limits::default(), &mut deviations);
     let capabilities = match read {
         Ok(capabilities) => capabilities,
         Err(error) => {
@@ -59,7 +59,7 @@ fn document(answer: &Response, notes: &mut Notes) -> Option<Capabilities> {
             return None;
         }
     };
-    notes.strays(STEP, &strays);
+    notes.deviations(STEP, &deviations);
     let speaks = capabilities.versions.iter().any(|it| it == VERSION);
     let verdict = if speaks { Verdict::Pass } else { Verdict::Fail };
     let text = format!("it speaks versions {}", capabilities.versions.join(", "));

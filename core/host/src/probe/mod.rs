@@ -1,4 +1,4 @@
-//! Looking at somebody else's receiver: how it is found, what it shows, and where it strays from the specification.
+//! Probing a remote receiver: how it is found, what it publishes, and where it deviates from the specification.
 //!
 //! | module | step |
 //! | --- | --- |
@@ -17,7 +17,7 @@ mod tls;
 pub use post::Question;
 
 use convoke_dns::Resolver;
-use convoke_ischedule::Strays;
+use convoke_ischedule::Deviations;
 use convoke_net::http_client::{Client, ConnectPolicy};
 use convoke_sdk::Receiver;
 use convoke_types::Domain;
@@ -43,8 +43,8 @@ pub struct Finding {
 pub enum Verdict {
     /// As it should be.
     Pass,
-    /// Not as it should be, and understood all the same.
-    Stray,
+    /// Against the specification, and understood all the same.
+    Deviation,
     /// Others cannot work with it.
     Fail,
     /// Good to know.
@@ -56,7 +56,7 @@ impl Verdict {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
-            Self::Stray => "stray",
+            Self::Deviation => "deviation",
             Self::Fail => "fail",
             Self::Info => "info",
         }
@@ -134,7 +134,7 @@ impl Notes {
         });
     }
 
-    /// One that passes or strays.
+    /// One that passes or deviates.
     fn check(
         &mut self,
         step: &'static str,
@@ -142,13 +142,17 @@ impl Notes {
         good: bool,
         text: impl Into<String>,
     ) {
-        let verdict = if good { Verdict::Pass } else { Verdict::Stray };
+        let verdict = if good {
+            Verdict::Pass
+        } else {
+            Verdict::Deviation
+        };
         self.add(step, verdict, section, text);
     }
 
-    fn strays(&mut self, step: &'static str, strays: &Strays) {
-        for stray in strays.as_slice() {
-            self.add(step, Verdict::Stray, stray.section, &stray.text);
+    fn deviations(&mut self, step: &'static str, deviations: &Deviations) {
+        for deviation in deviations.as_slice() {
+            self.add(step, Verdict::Deviation, deviation.section, &deviation.text);
         }
     }
 }

@@ -8,8 +8,8 @@ use convoke_calendar::{
     tree::{Calendar, Limits as CalendarLimits},
 };
 use convoke_ischedule::{
-    ContentType, ErrorDocument, Recipient, RecipientResponse, RequestHeaders, ScheduleResponse,
-    Strays,
+    ContentType, Deviations, ErrorDocument, Recipient, RecipientResponse, RequestHeaders,
+    ScheduleResponse,
     dkim::Signer,
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION},
     xml::Limits,
@@ -118,9 +118,10 @@ fn refused(response: &Response, signed: &str, notes: &mut Notes) {
 }
 
 fn read(response: &Response, question: &Question, notes: &mut Notes) {
-    let mut strays = Strays::default();
-    let read = ScheduleResponse::read_noting(&response.body, &Limits::default(), &mut strays);
-    notes.strays(STEP, &strays);
+    let mut deviations = Deviations::default();
+    let read =
+        ScheduleResponse::read_reporting(&response.body, &Limits::default(), &mut deviations);
+    notes.deviations(STEP, &deviations);
     let read = match read {
         Ok(read) => read,
         Err(error) => {
@@ -166,8 +167,8 @@ fn status(answer: &RecipientResponse, notes: &mut Notes) {
             notes.add(STEP, Verdict::Pass, "§8", text);
         }
         Err(error) => {
-            let text = format!("the free-busy reply strays: {error}");
-            notes.add(STEP, Verdict::Stray, "§8", text);
+            let text = format!("the free-busy reply deviates: {error}");
+            notes.add(STEP, Verdict::Deviation, "§8", text);
         }
     }
 }

@@ -31,7 +31,10 @@ pub(super) async fn look(client: &Client, place: &Place, notes: &mut Notes) -> b
     let day = Timestamp::from_second(until)
         .map_or_else(|_| "?".to_owned(), |it| it.strftime("%Y-%m-%d").to_string());
     let (verdict, text) = if until < Timestamp::now().as_second() + SOON {
-        (Verdict::Stray, format!("its certificate expires on {day}"))
+        (
+            Verdict::Deviation,
+            format!("its certificate expires on {day}"),
+        )
     } else {
         (
             Verdict::Pass,

@@ -4,8 +4,8 @@ use super::{Sender, body, capabilities_cache, capabilities_cache::Document};
 use crate::wire;
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
-    Capabilities, ContentType, ErrorDocument, ErrorElement, Facts, Recipient, RecipientResponse,
-    RequestHeaders, ScheduleResponse,
+    Capabilities, ContentType, ErrorDocument, ErrorElement, MessageProfile, Recipient,
+    RecipientResponse, RequestHeaders, ScheduleResponse,
     headers::MAX_RECIPIENTS,
     xml::{Limits, XmlError},
 };
@@ -144,17 +144,17 @@ fn fits(capabilities: &Capabilities, letter: &Letter<'_>) -> Result<(), RequestS
     let message = letter.message;
     let size = letter.data.len() as u64;
     let attachments = message.attachments();
-    let facts = Facts {
+    let profile = MessageProfile {
         instances: instances(capabilities, message),
         earliest: message.earliest(),
         latest: message.latest(),
         inline_attachments: attachments.inline,
         external_attachments: attachments.external,
-        ..Facts::new(message.kind().as_str(), message.method().as_str(), size)
+        ..MessageProfile::new(message.kind().as_str(), message.method().as_str(), size)
     };
     capabilities
-        .permits(&facts)
-        .map_err(|unfit| unfit.request_status().with_text(&unfit.to_string()))
+        .permits(&profile)
+        .map_err(|exceeded| exceeded.request_status().with_text(&exceeded.to_string()))
 }
 
 /// The recurrence instances of a message, as far as the receiver wants to know: one more than it takes stands for all

@@ -2,7 +2,7 @@
 
 use super::{Attachments, Capabilities, DataType, Supported, read_utc_date_time};
 use crate::{
-    Strays,
+    Deviations,
     xml::{Element, Limits, XmlError, parse},
 };
 use std::str::FromStr;
@@ -12,14 +12,14 @@ impl Capabilities {
     ///
     /// An empty or unreadable element counts as not stated, an unknown one is ignored.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, XmlError> {
-        Self::read_noting(bytes, limits, &mut Strays::default())
+        Self::read_reporting(bytes, limits, &mut Deviations::default())
     }
 
-    /// [`Self::read`], and notes where the peer strays.
-    pub fn read_noting(
+    /// [`Self::read`], and reports where the peer deviates.
+    pub fn read_reporting(
         bytes: &[u8],
         limits: &Limits,
-        strays: &mut Strays,
+        deviations: &mut Deviations,
     ) -> Result<Self, XmlError> {
         let root = parse(bytes, limits)?;
         let document = root
@@ -30,12 +30,15 @@ impl Capabilities {
                 expected: "query-result/capabilities",
             })?;
         if !root.has_namespace() {
-            strays.note("§4", "query-result is in no namespace");
+            deviations.report("§4", "query-result is in no namespace");
         }
-        let mut from = From { document, strays };
+        let mut from = From {
+            document,
+            deviations,
+        };
         Ok(Self {
             serial: from.number("serial-number").unwrap_or_else(|| {
-                from.strays.note("§4", "serial-number is missing");
+                from.deviations.report("§4", "serial-number is missing");
                 0
             }),
             versions: from.list("versions", "version", text),
@@ -59,21 +62,21 @@ impl Capabilities {
 
 struct From<'a> {
     document: &'a Element,
-    strays: &'a mut Strays,
+    deviations: &'a mut Deviations,
 }
 
 impl From<'_> {
     fn value<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.document.child(name)?.text();
         if text.is_empty() {
-            self.strays.note("§4", format!("{name} is empty"));
+            self.deviations.report("§4", format!("{name} is empty"));
             return None;
         }
         let value = read(text);
         if value.is_none() {
             let text: String = text.chars().take(60).collect();
-            self.strays
-                .note("§4", format!("{name} `{text}` cannot be read"));
+            self.deviations
+                .report("§4", format!("{name} `{text}` cannot be read"));
         }
         value
     }
@@ -85,7 +88,7 @@ impl From<'_> {
     fn list<T>(&mut self, name: &str, item: &str, read: fn(&Element) -> Option<T>) -> Vec<T> {
         let Some(list) = self.document.child(name) else {
             if name != "rscales" {
-                self.strays.note("§4", format!("{name} is missing"));
+                self.deviations.report("§4", format!("{name} is missing"));
             }
             return Vec::new();
         };

@@ -1,24 +1,24 @@
 use super::*;
 use crate::{
-    ErrorElement, Strays,
+    Deviations, ErrorElement,
     xml::{Limits, XmlError},
 };
 use convoke_types::RequestStatus;
 use proptest::prelude::*;
 
-fn read(xml: &str, strays: &mut Strays) -> Result<Capabilities, XmlError> {
-    Capabilities::read_noting(xml.as_bytes(), &Limits::default(), strays)
+fn read(xml: &str, deviations: &mut Deviations) -> Result<Capabilities, XmlError> {
+    Capabilities::read_reporting(xml.as_bytes(), &Limits::default(), deviations)
 }
 
-fn cyrus(strays: &mut Strays) -> Capabilities {
+fn cyrus(deviations: &mut Deviations) -> Capabilities {
     let raw = include_str!("../../tests/data/cyrus/02-get-capabilities.resp");
-    read(raw.split_once("\r\n\r\n").unwrap().1, strays).unwrap()
+    read(raw.split_once("\r\n\r\n").unwrap().1, deviations).unwrap()
 }
 
 #[test]
 fn what_cyrus_says_is_read() {
-    let mut strays = Strays::default();
-    let read = cyrus(&mut strays);
+    let mut deviations = Deviations::default();
+    let read = cyrus(&mut deviations);
     assert_eq!(read.serial, 1_795_394_656);
     assert_eq!(read.versions, ["1.0"]);
     assert_eq!(
@@ -44,25 +44,25 @@ fn what_cyrus_says_is_read() {
     );
     assert_eq!((read.max_instances, read.max_recipients), (None, None));
     assert_eq!(read.administrator, None);
-    let strays: Vec<_> = strays.as_slice().iter().map(|s| &*s.text).collect();
+    let deviations: Vec<_> = deviations.as_slice().iter().map(|s| &*s.text).collect();
     assert_eq!(
-        strays,
+        deviations,
         ["max-recipients is empty", "administrator is empty"]
     );
 }
 
 #[test]
 fn what_cannot_be_read_counts_as_not_stated() {
-    let mut strays = Strays::default();
+    let mut deviations = Deviations::default();
     let read = read(
         r#"<query-result xmlns="urn:ietf:params:xml:ns:ischedule"><capabilities>
            <serial-number>x</serial-number><max-recipients>0</max-recipients><max-instances>-1</max-instances>
            <min-date-time>yesterday</min-date-time><component/><scheduling-messages><component/></scheduling-messages>
            </capabilities></query-result>"#,
-        &mut strays,
+        &mut deviations,
     );
     assert_eq!(read.unwrap(), Capabilities::default());
-    assert!(strays.as_slice().len() >= 5, "{strays:?}");
+    assert!(deviations.as_slice().len() >= 5, "{deviations:?}");
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn a_message_is_held_against_what_the_receiver_takes() {
         max_content_length: Some(1000),
         max_recipients: Some(2),
         max_instances: Some(10),
-        ..cyrus(&mut Strays::default())
+        ..cyrus(&mut Deviations::default())
     };
-    let fine = Facts::new("vevent", "request", 1000);
+    let fine = MessageProfile::new("vevent", "request", 1000);
     assert_eq!(capabilities.permits(&fine), Ok(()));
     let late = "2040-01-01T00:00:00Z".parse().unwrap();
     let early = "1900-01-01T00:00:00Z".parse().unwrap();
     for (message, element, status) in [
         (
-            Facts {
+            MessageProfile {
                 component: "VJOURNAL",
                 ..fine.clone()
             },
@@ -87,7 +87,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::UNSUPPORTED,
         ),
         (
-            Facts {
+            MessageProfile {
                 method: "ADD",
                 ..fine.clone()
             },
@@ -95,7 +95,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::UNSUPPORTED,
         ),
         (
-            Facts {
+            MessageProfile {
                 size: 1001,
                 ..fine.clone()
             },
@@ -103,7 +103,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::TOO_LARGE,
         ),
         (
-            Facts {
+            MessageProfile {
                 recipients: 3,
                 ..fine.clone()
             },
@@ -111,7 +111,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::UNSUPPORTED,
         ),
         (
-            Facts {
+            MessageProfile {
                 instances: 11,
                 ..fine.clone()
             },
@@ -119,7 +119,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::UNSUPPORTED,
         ),
         (
-            Facts {
+            MessageProfile {
                 earliest: Some(early),
                 ..fine.clone()
             },
@@ -127,7 +127,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::INVALID_DATE,
         ),
         (
-            Facts {
+            MessageProfile {
                 latest: Some(late),
                 ..fine.clone()
             },
@@ -135,7 +135,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::INVALID_DATE,
         ),
         (
-            Facts {
+            MessageProfile {
                 inline_attachments: true,
                 external_attachments: true,
                 ..fine.clone()
@@ -144,22 +144,22 @@ fn a_message_is_held_against_what_the_receiver_takes() {
             RequestStatus::UNSUPPORTED,
         ),
     ] {
-        let unfit = capabilities.permits(&message).unwrap_err();
-        assert_eq!(unfit.element, element, "{message:?}");
-        assert!(unfit.request_status().same_code(&status));
-        assert_eq!(unfit.into_refusal().status, element.status());
+        let exceeded = capabilities.permits(&message).unwrap_err();
+        assert_eq!(exceeded.element, element, "{message:?}");
+        assert!(exceeded.request_status().same_code(&status));
+        assert_eq!(exceeded.into_refusal().status, element.status());
     }
 }
 
 #[test]
 fn another_version_or_format_does_not_fit() {
-    let message = Facts::new("VEVENT", "REQUEST", 1);
+    let message = MessageProfile::new("VEVENT", "REQUEST", 1);
     let old = Capabilities {
         versions: vec!["0.1".to_owned()],
         ..Capabilities::new(1)
     };
-    let unfit = old.permits(&message).unwrap_err();
-    assert_eq!(unfit.element, ErrorElement::VersionNotSupported);
+    let exceeded = old.permits(&message).unwrap_err();
+    assert_eq!(exceeded.element, ErrorElement::VersionNotSupported);
     let data_types = vec![DataType {
         content_type: "application/calendar+json".to_owned(),
         version: None,
@@ -168,16 +168,16 @@ fn another_version_or_format_does_not_fit() {
         data_types,
         ..Capabilities::new(1)
     };
-    let unfit = json.permits(&message).unwrap_err();
-    assert_eq!(unfit.element, ErrorElement::InvalidCalendarDataType);
+    let exceeded = json.permits(&message).unwrap_err();
+    assert_eq!(exceeded.element, ErrorElement::InvalidCalendarDataType);
 }
 
 #[test]
 fn a_receiver_that_says_nothing_refuses_nothing() {
-    let message = Facts {
+    let message = MessageProfile {
         recipients: 10_000,
         instances: 10_000,
-        ..Facts::new("X-ANY", "ADD", 1 << 40)
+        ..MessageProfile::new("X-ANY", "ADD", 1 << 40)
     };
     assert_eq!(Capabilities::default().permits(&message), Ok(()));
 }
@@ -210,8 +210,8 @@ prop_compose! {
 proptest! {
     #[test]
     fn what_is_written_is_read_back(capabilities in any_capabilities()) {
-        let mut strays = Strays::default();
-        prop_assert_eq!(read(&capabilities.to_xml(), &mut strays).unwrap(), capabilities);
+        let mut deviations = Deviations::default();
+        prop_assert_eq!(read(&capabilities.to_xml(), &mut deviations).unwrap(), capabilities);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum PrivateKeyError {
     Encrypted,
     /// Neither RSA of at least 2048 bits nor Ed25519.
     #[error("it is neither an RSA key of 2048 to 8192 bits nor an Ed25519 key (PKCS#8)")]
-    Unfit,
+    Unsuitable,
     /// No key could be generated.
     #[error("the system gave no key")]
     Generation,
@@ -85,9 +85,9 @@ impl PrivateKey {
         if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
             return Ok(Self(Pair::Ed25519(pair)));
         }
-        let pair = rsa::KeyPair::from_pkcs8(der).map_err(|_| PrivateKeyError::Unfit)?;
+        let pair = rsa::KeyPair::from_pkcs8(der).map_err(|_| PrivateKeyError::Unsuitable)?;
         if pair.public_modulus_len() * 8 < 2048 {
-            return Err(PrivateKeyError::Unfit); // RFC 8301 §3.2
+            return Err(PrivateKeyError::Unsuitable); // RFC 8301 §3.2
         }
         Ok(Self(Pair::Rsa(pair)))
     }

@@ -40,13 +40,13 @@ fn recipients(headers: &RequestHeaders) -> Vec<&str> {
 
 #[test]
 fn the_fields_are_read_as_the_specification_writes_them() {
-    let mut strays = Strays::default();
-    let read = RequestHeaders::read_noting(&with(&[]), &mut strays).unwrap();
+    let mut deviations = Deviations::default();
+    let read = RequestHeaders::read_reporting(&with(&[]), &mut deviations).unwrap();
     assert_eq!(read.message_id.as_deref(), Some("6c2a-1"));
     assert_eq!(read.originator.as_str(), "mailto:anna@example.org");
     assert_eq!(recipients(&read), ["mailto:bo@example.com"]);
     assert_eq!(read.content, ContentType::new("VEVENT", "REQUEST"));
-    assert!(strays.is_empty(), "{strays:?}");
+    assert!(deviations.is_empty(), "{deviations:?}");
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn what_deployed_peers_send_is_read() {
         let raw = raw.replace("\r\n", "\n");
         let (head, _) = raw.split_once("\n\n").unwrap();
         let (_, fields) = head.split_once('\n').unwrap();
-        let mut strays = Strays::default();
-        let read = RequestHeaders::read_noting(&header(fields), &mut strays).unwrap();
+        let mut deviations = Deviations::default();
+        let read = RequestHeaders::read_reporting(&header(fields), &mut deviations).unwrap();
         assert!(
             read.message_id.unwrap().starts_with("cmu-ischedule-"),
             "{name}"
@@ -77,7 +77,10 @@ fn what_deployed_peers_send_is_read() {
             read.recipients[0].address.as_str(),
             "mailto:wilfredo@example.org"
         );
-        assert!(!strays.is_empty(), "{name}: angle brackets are a stray");
+        assert!(
+            !deviations.is_empty(),
+            "{name}: angle brackets are a deviation"
+        );
     }
 }
 
@@ -236,10 +239,10 @@ proptest! {
             recipients: addresses.into_iter().filter(|a| seen.insert(a.clone())).map(Recipient::new).collect(),
             content: ContentType::new("VTODO", "CANCEL"),
         };
-        let mut strays = Strays::default();
-        let read = RequestHeaders::read_noting(&request.to_headers(), &mut strays).unwrap();
+        let mut deviations = Deviations::default();
+        let read = RequestHeaders::read_reporting(&request.to_headers(), &mut deviations).unwrap();
         prop_assert_eq!(read, request);
-        prop_assert!(strays.is_empty(), "{:?}", strays);
+        prop_assert!(deviations.is_empty(), "{:?}", deviations);
     }
 
     #[test]

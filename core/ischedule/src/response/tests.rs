@@ -57,10 +57,11 @@ fn a_response_is_read_whatever_its_dress() {
 #[test]
 fn a_recipient_without_a_readable_status_has_failed() {
     let xml = r#"<schedule-response xmlns="urn:ietf:params:xml:ns:ischedule"><response><recipient>a@b.example</recipient></response></schedule-response>"#;
-    let mut strays = Strays::default();
-    let read = ScheduleResponse::read_noting(xml.as_bytes(), &Limits::default(), &mut strays);
+    let mut deviations = Deviations::default();
+    let read =
+        ScheduleResponse::read_reporting(xml.as_bytes(), &Limits::default(), &mut deviations);
     assert!(read.unwrap().responses[0].status.is_failure());
-    assert_eq!(strays.as_slice().len(), 1);
+    assert_eq!(deviations.as_slice().len(), 1);
 }
 
 #[test]
@@ -150,10 +151,10 @@ proptest! {
     fn what_is_written_is_read_back(responses in prop::collection::vec(any_response(), 0..8)) {
         let response = ScheduleResponse { responses };
         let xml = response.to_xml();
-        let mut strays = Strays::default();
-        let read = ScheduleResponse::read_noting(xml.as_bytes(), &Limits::default(), &mut strays).unwrap();
+        let mut deviations = Deviations::default();
+        let read = ScheduleResponse::read_reporting(xml.as_bytes(), &Limits::default(), &mut deviations).unwrap();
         prop_assert_eq!(read, response);
-        prop_assert!(strays.is_empty());
+        prop_assert!(deviations.is_empty());
     }
 
     #[test]

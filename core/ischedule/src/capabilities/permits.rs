@@ -1,4 +1,4 @@
-//! Whether a message fits what a receiver takes: asked by the sender before it posts, by the receiver after it
+//! Whether a message is within the limits of a receiver: asked by the sender before it posts, by the receiver after it
 //! has parsed.
 
 use super::{Attachments, Capabilities};
@@ -6,11 +6,11 @@ use crate::{ErrorElement, Refusal, VERSION};
 use convoke_types::RequestStatus;
 use jiff::Timestamp;
 
-/// What there is to know of a message for [`Capabilities::permits`].
+/// The properties of a message that [`Capabilities::permits`] looks at.
 ///
-/// [`Facts::new`] knows component, method and size; the rest are set where they are known.
+/// [`MessageProfile::new`] takes component, method and size; the other fields are set where they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts<'a> {
+pub struct MessageProfile<'a> {
     /// `VEVENT`; case does not count.
     pub component: &'a str,
     /// `REQUEST`; case does not count.
@@ -31,7 +31,7 @@ pub struct Facts<'a> {
     pub external_attachments: bool,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> MessageProfile<'a> {
     /// A message without recurrences and attachments.
     pub fn new(component: &'a str, method: &'a str, size: u64) -> Self {
         Self {
@@ -43,10 +43,10 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A message does not fit what a receiver takes.
+/// A message exceeds a limit that a receiver states.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{description}")]
-pub struct Unfit {
+pub struct LimitExceeded {
     /// The limit, as an error element.
     pub element: ErrorElement,
     /// The limit in words.
@@ -54,7 +54,7 @@ pub struct Unfit {
     status: RequestStatus,
 }
 
-impl Unfit {
+impl LimitExceeded {
     /// What a sender reports for each recipient behind the receiver, without having posted.
     pub fn request_status(&self) -> RequestStatus {
         self.status.clone()
@@ -67,8 +67,8 @@ impl Unfit {
 }
 
 impl Capabilities {
-    /// Whether a message fits. The first limit that it exceeds is the error.
-    pub fn permits(&self, message: &Facts) -> Result<(), Unfit> {
+    /// Whether a message is within the limits. The first limit that it exceeds is the error.
+    pub fn permits(&self, message: &MessageProfile) -> Result<(), LimitExceeded> {
         self.permit_format()?;
         self.permit_method(message.component, message.method)?;
         self.permit_numbers(message)?;
@@ -76,12 +76,12 @@ impl Capabilities {
         self.permit_attachments(message)
     }
 
-    fn permit_format(&self) -> Result<(), Unfit> {
+    fn permit_format(&self) -> Result<(), LimitExceeded> {
         if !self.versions.is_empty() && !self.versions.iter().any(|v| v == VERSION) {
-            return Err(unfit(
+            return Err(exceeded(
                 ErrorElement::VersionNotSupported,
                 RequestStatus::UNSUPPORTED_VERSION,
-                format!("iSchedule {VERSION} is not spoken"),
+                format!("iSchedule {VERSION} is not supported"),
             ));
         }
         let icalendar = |t: &super::DataType| {
@@ -90,14 +90,14 @@ impl Capabilities {
         if self.data_types.is_empty() || self.data_types.iter().any(icalendar) {
             return Ok(());
         }
-        Err(unfit(
+        Err(exceeded(
             ErrorElement::InvalidCalendarDataType,
             RequestStatus::UNSUPPORTED,
-            "text/calendar 2.0 is not taken".to_owned(),
+            "text/calendar 2.0 is not accepted".to_owned(),
         ))
     }
 
-    fn permit_method(&self, component: &str, method: &str) -> Result<(), Unfit> {
+    fn permit_method(&self, component: &str, method: &str) -> Result<(), LimitExceeded> {
         let fits = |supported: &super::Supported| {
             let methods = &supported.methods;
             supported.component.eq_ignore_ascii_case(component)
@@ -106,14 +106,14 @@ impl Capabilities {
         if self.messages.is_empty() || self.messages.iter().any(fits) {
             return Ok(());
         }
-        Err(unfit(
+        Err(exceeded(
             ErrorElement::InvalidSchedulingMessage,
             RequestStatus::UNSUPPORTED,
-            format!("{method} of {component} is not taken"),
+            format!("{method} of {component} is not accepted"),
         ))
     }
 
-    fn permit_numbers(&self, message: &Facts) -> Result<(), Unfit> {
+    fn permit_numbers(&self, message: &MessageProfile) -> Result<(), LimitExceeded> {
         let numbers = [
             (
                 ErrorElement::MaxContentLength,
@@ -141,36 +141,36 @@ impl Capabilities {
             if let Some(limit) = limit
                 && is > limit
             {
-                let text = format!("{is} {what} are more than the {limit} taken");
-                return Err(unfit(element, status, text));
+                let text = format!("{is} {what} exceed the limit of {limit}");
+                return Err(exceeded(element, status, text));
             }
         }
         Ok(())
     }
 
-    fn permit_times(&self, message: &Facts) -> Result<(), Unfit> {
+    fn permit_times(&self, message: &MessageProfile) -> Result<(), LimitExceeded> {
         if let (Some(is), Some(limit)) = (message.earliest, self.min_date_time)
             && is < limit
         {
-            return Err(unfit(
+            return Err(exceeded(
                 ErrorElement::MinDateTime,
                 RequestStatus::INVALID_DATE,
-                format!("{is} is before {limit}, the earliest time taken"),
+                format!("{is} is before {limit}, the earliest time accepted"),
             ));
         }
         if let (Some(is), Some(limit)) = (message.latest, self.max_date_time)
             && is > limit
         {
-            return Err(unfit(
+            return Err(exceeded(
                 ErrorElement::MaxDateTime,
                 RequestStatus::INVALID_DATE,
-                format!("{is} is after {limit}, the latest time taken"),
+                format!("{is} is after {limit}, the latest time accepted"),
             ));
         }
         Ok(())
     }
 
-    fn permit_attachments(&self, message: &Facts) -> Result<(), Unfit> {
+    fn permit_attachments(&self, message: &MessageProfile) -> Result<(), LimitExceeded> {
         let Some(Attachments { inline, external }) = self.attachments else {
             return Ok(());
         };
@@ -179,16 +179,16 @@ impl Capabilities {
             (_, true) if !external => "external",
             _ => return Ok(()),
         };
-        Err(unfit(
+        Err(exceeded(
             ErrorElement::AttachmentTypeNotSupported,
             RequestStatus::UNSUPPORTED,
-            format!("{form} attachments are not taken"),
+            format!("{form} attachments are not accepted"),
         ))
     }
 }
 
-fn unfit(element: ErrorElement, status: RequestStatus, description: String) -> Unfit {
-    Unfit {
+fn exceeded(element: ErrorElement, status: RequestStatus, description: String) -> LimitExceeded {
+    LimitExceeded {
         element,
         description,
         status,
