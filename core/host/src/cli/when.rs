@@ -18,7 +18,7 @@ pub(super) enum When {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WrongTime {
     /// Nothing that is known.
-    #[error("write 2027-01-04T10:00:00Z, 2027-01-04, now, now+7d or now-90m (m, h, d, w)")]
+    #[error("write 2027-01-04T10:00:00Z, 2027-01-04, now, now+7d or now-90m (m, h, d, w, mo, y)")]
     Form,
     /// Beyond the years -9999 to 9999.
     #[error("that is further away than calendars reach")]
@@ -60,26 +60,24 @@ impl FromStr for When {
     }
 }
 
-/// `+7d`, `-90m`, or nothing.
+/// `+7d`, `-90m`, `+1h30m`, or nothing.
 fn from_now(distance: &str) -> Result<When, WrongTime> {
     if distance.is_empty() {
         return Ok(When::FromNow(Span::new()));
     }
-    let unit = distance.chars().last().ok_or(WrongTime::Form)?;
-    let number = &distance[..distance.len() - unit.len_utf8()];
-    let signed = number.strip_prefix(['+', '-']).ok_or(WrongTime::Form)?;
-    if signed.is_empty() || !signed.bytes().all(|byte| byte.is_ascii_digit()) {
+    let span = distance.strip_prefix(['+', '-']).ok_or(WrongTime::Form)?;
+    if !span.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(WrongTime::Form);
     }
-    let number: i64 = number.parse().map_err(|_| WrongTime::Range)?;
-    let span = match unit {
-        'm' => Span::new().try_minutes(number),
-        'h' => Span::new().try_hours(number),
-        'd' => Span::new().try_days(number),
-        'w' => Span::new().try_weeks(number),
-        _ => return Err(WrongTime::Form),
-    };
-    span.map(When::FromNow).map_err(|_| WrongTime::Range)
+    let span: Span = span.parse().map_err(|error: jiff::Error| {
+        if error.is_range() {
+            WrongTime::Range
+        } else {
+            WrongTime::Form
+        }
+    })?;
+    let backwards = distance.starts_with('-');
+    Ok(When::FromNow(if backwards { -span } else { span }))
 }
 
 #[cfg(test)]
@@ -107,6 +105,9 @@ mod tests {
             // the clock goes forward in the night: the same wall time tomorrow is 23 hours away
             ("now+1d", "2027-03-28T11:00:00Z"),
             ("now+24h", "2027-03-28T12:00:00Z"),
+            ("now+1h30m", "2027-03-27T13:30:00Z"),
+            ("now+3 days", "2027-03-30T11:00:00Z"),
+            ("now-1y", "2026-03-27T12:00:00Z"),
         ] {
             assert_eq!(resolved(text).as_deref(), Ok(instant), "{text}");
         }
@@ -121,7 +122,6 @@ mod tests {
             "now+d",
             "now+7",
             "now7d",
-            "now+7y",
             "now+-7d",
             "now+7dd",
             "2027-13-01",
@@ -130,6 +130,7 @@ mod tests {
             assert_eq!(resolved(text), Err(WrongTime::Form), "{text}");
         }
         assert_eq!(resolved("now+999999999999w"), Err(WrongTime::Range));
-        assert_eq!(resolved("now+99999999999999999999d"), Err(WrongTime::Range));
+        // A number that no integer holds is no number of anything.
+        assert_eq!(resolved("now+99999999999999999999d"), Err(WrongTime::Form));
     }
 }

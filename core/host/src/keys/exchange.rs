@@ -6,49 +6,34 @@
 use super::{Unavailable, records};
 use convoke_ischedule::dkim::KeyRecord;
 use convoke_types::Domain;
+use moka::future::Cache;
 use std::{
-    collections::HashMap,
     fs::Metadata,
     io::{Error, ErrorKind, Result as IoResult},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A file that changed more recently is read each time: it could change again within one tick of the file system's clock.
 const QUIET: Duration = Duration::from_secs(2);
-/// Bytes that remembered files may hold together, about; beyond, all are read anew.
-const MOST_BYTES: usize = 4 << 20;
+/// Bytes that remembered files may hold together, about.
+const MOST_BYTES: u64 = 4 << 20;
 /// What a file takes beside its records, about.
 const BESIDE: usize = 512;
 
 /// The folder of exchanged keys.
 pub(super) struct Exchange {
     folder: PathBuf,
-    known: Mutex<Known>,
+    /// What each file held when it was last read.
+    files: Cache<PathBuf, (Stamp, Arc<[KeyRecord]>)>,
 }
 
-/// What each file held when it was last read.
-#[derive(Default)]
-struct Known {
-    files: HashMap<PathBuf, (Stamp, Arc<[KeyRecord]>)>,
-    bytes: usize,
-}
-
-impl Known {
-    fn recall(&self, file: &Path, stamp: Stamp) -> Option<Arc<[KeyRecord]>> {
-        let (known, records) = self.files.get(file)?;
-        (*known == stamp).then(|| records.clone())
-    }
-
-    fn remember(&mut self, file: PathBuf, stamp: Stamp, records: Arc<[KeyRecord]>) {
-        if self.bytes > MOST_BYTES {
-            *self = Self::default();
-        }
-        self.bytes += BESIDE + records.iter().map(KeyRecord::memory).sum::<usize>();
-        self.files.insert(file, (stamp, records));
-    }
+/// How many bytes of memory a file takes, about.
+fn weight(file: &Path, records: &[KeyRecord]) -> u32 {
+    let records: usize = records.iter().map(KeyRecord::memory).sum();
+    u32::try_from(BESIDE + file.as_os_str().len() + records).unwrap_or(u32::MAX)
 }
 
 /// What differs if a file was written, replaced or touched.
@@ -80,7 +65,12 @@ impl Exchange {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            known: Mutex::default(),
+            files: Cache::builder()
+                .max_capacity(MOST_BYTES)
+                .weigher(|file: &PathBuf, (_, records): &(Stamp, Arc<[KeyRecord]>)| {
+                    weight(file, records)
+                })
+                .build(),
         }
     }
 
@@ -117,7 +107,9 @@ impl Exchange {
             return Err(ErrorKind::NotFound.into());
         }
         let stamp = Stamp::of(&about);
-        if let Some(records) = self.known().recall(file, stamp) {
+        if let Some((known, records)) = self.files.get(file).await
+            && known == stamp
+        {
             return Ok(records);
         }
         let longest = super::LONGEST_DOCUMENT as u64;
@@ -127,14 +119,10 @@ impl Exchange {
         let text = tokio::fs::read_to_string(file).await?;
         let records: Arc<[_]> = records(&file.display(), text.lines()).into();
         if stamp.is_quiet(now) {
-            self.known()
-                .remember(file.to_owned(), stamp, records.clone());
+            let read = (stamp, records.clone());
+            self.files.insert(file.to_owned(), read).await;
         }
         Ok(records)
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

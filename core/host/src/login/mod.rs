@@ -9,16 +9,10 @@ use crate::admission::RetryAfter;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_types::{CalendarAddress, Domain};
 use http::{HeaderMap, header};
+use moka::future::Cache;
 use passwords::{Classes, Hash};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    fmt, fs, io,
-    net::IpAddr,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fmt, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 /// Somebody who logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +79,12 @@ pub struct Users {
     local_parts: HashMap<String, Option<String>>,
     classes: Arc<Classes>,
     /// Passwords that were right a short while ago, by a digest: hashes are slow on purpose.
-    recent: Mutex<HashMap<[u8; 32], Instant>>,
+    recent: Cache<[u8; 32], ()>,
     attempts: Arc<Attempts>,
 }
 
 const RECENT: Duration = Duration::from_secs(300);
-const MAX_RECENT: usize = 10_000;
+const MAX_RECENT: u64 = 10_000;
 /// A login that is shown in the log is cut off here, in characters.
 const SHOWN: usize = 100;
 
@@ -139,7 +133,10 @@ impl Users {
                 .map(|(address, hash)| (key(&address), hash))
                 .collect(),
             local_parts,
-            recent: Mutex::default(),
+            recent: Cache::builder()
+                .max_capacity(MAX_RECENT)
+                .time_to_live(RECENT)
+                .build(),
             attempts,
         }
     }
@@ -185,10 +182,10 @@ impl Users {
         self.attempts.check_login(address, &key)?;
         let own = self.hashes.get(&key).cloned();
         let digest = (own.as_ref()).map(|own| digest(&self.token, own.text(), password));
-        if digest.is_some_and(|digest| self.is_recent(&digest))
-            && let Some(user) = user
+        if let (Some(digest), Some(user)) = (&digest, &user)
+            && self.recent.get(digest).await.is_some()
         {
-            return Ok(Submitter::User(user));
+            return Ok(Submitter::User(user.clone()));
         }
         let attempt = self.attempts.begin(address, &key).await?;
         let (classes, password) = (self.classes.clone(), password.to_owned());
@@ -196,7 +193,7 @@ impl Users {
             tokio::task::spawn_blocking(move || classes.verify(own.as_ref(), &password)).await;
         match (user, digest) {
             (Some(user), Some(digest)) if verified.unwrap_or(false) => {
-                self.remember(digest);
+                self.recent.insert(digest, ()).await;
                 attempt.succeeded(&key);
                 Ok(Submitter::User(user))
             }
@@ -212,21 +209,6 @@ impl Users {
     fn address(&self, login: &str) -> Option<CalendarAddress> {
         let named = CalendarAddress::new(login).ok();
         named.or_else(|| self.local_parts.get(login)?.as_ref()?.parse().ok())
-    }
-
-    fn is_recent(&self, digest: &[u8; 32]) -> bool {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent
-            .get(digest)
-            .is_some_and(|since| since.elapsed() < RECENT)
-    }
-
-    fn remember(&self, digest: [u8; 32]) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= MAX_RECENT {
-            recent.clear();
-        }
-        recent.insert(digest, Instant::now());
     }
 }
 

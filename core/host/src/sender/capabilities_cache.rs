@@ -9,21 +9,44 @@ use convoke_ischedule::{Capabilities, headers::ISCHEDULE_CAPABILITIES, xml::Limi
 use convoke_net::http_client::{Client, ConnectPolicy, Request, Response, freshness};
 use convoke_sdk::Receiver;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use moka::future::Cache;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use url::Url;
 
 const DEFAULT_AGE: Duration = Duration::from_secs(3600);
-/// Receivers remembered at once; beyond that the older half is forgotten.
-const MAX_KNOWN: usize = 10_000;
+/// Bytes that all documents may hold together, about.
+const MOST_BYTES: u64 = 32 << 20;
+/// A receiver that nothing is sent to for so long is forgotten.
+const IDLE: Duration = Duration::from_secs(24 * 3600);
+/// What a document takes beside its texts, about.
+const BESIDE: usize = 1024;
+/// What a byte of a document takes in memory at most, about: its shortest elements become strings of their own.
+const OF_A_BYTE: usize = 4;
 
 /// The capabilities documents of receivers, by the URL that discovery gave.
-#[derive(Default)]
 pub(super) struct CapabilitiesCache {
-    documents: Mutex<HashMap<Url, Arc<Document>>>,
+    documents: Cache<Url, Arc<Document>>,
+}
+
+impl Default for CapabilitiesCache {
+    fn default() -> Self {
+        Self {
+            documents: Cache::builder()
+                .max_capacity(MOST_BYTES)
+                .weigher(weight)
+                .time_to_idle(IDLE)
+                .build(),
+        }
+    }
+}
+
+/// How many bytes of memory an entry takes, about.
+fn weight(url: &Url, document: &Arc<Document>) -> u32 {
+    let urls = url.as_str().len() + document.target.as_str().len();
+    u32::try_from(BESIDE + urls + OF_A_BYTE * document.length).unwrap_or(u32::MAX)
 }
 
 /// A receiver's document and where its messages go.
@@ -33,7 +56,8 @@ pub(super) struct Document {
     /// Where to POST: the URL that discovery gave, or where it moved for good.
     pub(super) target: Url,
     etag: Option<HeaderValue>,
-    read: Instant,
+    /// In bytes, as it came.
+    length: usize,
     fresh_until: Instant,
 }
 
@@ -45,7 +69,7 @@ impl CapabilitiesCache {
         receiver: &Receiver,
     ) -> Result<Arc<Document>, Failure> {
         let url = receiver.url.url();
-        let known = self.lock().get(url).cloned();
+        let known = self.documents.get(url).await;
         if let Some(document) = &known
             && Instant::now() < document.fresh_until
         {
@@ -58,35 +82,19 @@ impl CapabilitiesCache {
             (status, _) => return Err(Failure::NoCapabilities { status }),
         };
         let document = Arc::new(document);
-        self.remember(url.clone(), document.clone());
+        self.documents.insert(url.clone(), document.clone()).await;
         Ok(document)
     }
 
     /// Forgets a document if an answer of its receiver carries another number.
-    pub(super) fn check(&self, receiver: &Receiver, document: &Document, answer: &HeaderMap) {
+    pub(super) async fn check(&self, receiver: &Receiver, document: &Document, answer: &HeaderMap) {
         let stated = answer
             .get(ISCHEDULE_CAPABILITIES)
             .and_then(|value| value.to_str().ok());
         let serial = stated.and_then(|text| text.trim().parse::<u64>().ok());
         if serial.is_some_and(|serial| serial != document.capabilities.serial) {
-            self.lock().remove(receiver.url.url());
+            self.documents.invalidate(receiver.url.url()).await;
         }
-    }
-
-    fn remember(&self, url: Url, document: Arc<Document>) {
-        let mut documents = self.lock();
-        if documents.len() >= MAX_KNOWN {
-            let mut ages: Vec<Instant> = documents.values().map(|document| document.read).collect();
-            let median = *ages.select_nth_unstable(MAX_KNOWN / 2).1;
-            documents.retain(|_, document| document.read > median);
-        }
-        documents.insert(url, document);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Url, Arc<Document>>> {
-        self.documents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,18 +134,16 @@ fn question(receiver: &Receiver, known: Option<&Document>) -> Request {
 fn read(url: &Url, response: &Response) -> Result<Document, Failure> {
     let capabilities =
         Capabilities::read(&response.body, &Limits::default()).map_err(Failure::BadDocument)?;
-    let now = Instant::now();
     Ok(Document {
         capabilities,
         target: target(url, response.moved_to.as_ref()),
         etag: response.headers.get(header::ETAG).cloned(),
-        read: now,
-        fresh_until: now + freshness(&response.headers, DEFAULT_AGE),
+        length: response.body.len(),
+        fresh_until: Instant::now() + freshness(&response.headers, DEFAULT_AGE),
     })
 }
 
 fn refreshed(known: &Document, response: &Response) -> Document {
-    let now = Instant::now();
     let etag = response
         .headers
         .get(header::ETAG)
@@ -145,8 +151,7 @@ fn refreshed(known: &Document, response: &Response) -> Document {
         .cloned();
     Document {
         etag,
-        read: now,
-        fresh_until: now + freshness(&response.headers, DEFAULT_AGE),
+        fresh_until: Instant::now() + freshness(&response.headers, DEFAULT_AGE),
         ..known.clone()
     }
 }

@@ -1,6 +1,9 @@
 //! One receiver: does the message fit, POST it in as many parts as the receiver wants, read the answers.
 
-use super::{Sender, body, capabilities_cache, capabilities_cache::Document};
+use super::{
+    Sender, body,
+    capabilities_cache::{self, Document},
+};
 use crate::wire;
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
@@ -133,8 +136,9 @@ impl Sender {
         };
         let response = self.client.send(request).await?;
         tracing::debug!(event = "posted", receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
-        self.capabilities
-            .check(receiver, document, &response.headers);
+        (self.capabilities)
+            .check(receiver, document, &response.headers)
+            .await;
         Ok(answers(&response, part))
     }
 }
