@@ -1,9 +1,13 @@
 //! Who: calendar user addresses, and the domains and receivers they lead to.
 
+use crate::text::excerpt;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use url::Url;
+
+/// Letters of a wrong text that its error shows: enough to recognise it, without filling a log with it.
+const MOST_SHOWN: usize = 120;
 
 /// A DNS domain name: lower-case A-labels, without a trailing dot.
 ///
@@ -20,7 +24,7 @@ pub struct InvalidDomain(String);
 impl Domain {
     /// Reads a domain name, with or without a trailing dot, Unicode or A-labels.
     pub fn new(text: &str) -> Result<Self, InvalidDomain> {
-        let invalid = || InvalidDomain(excerpt(text));
+        let invalid = || InvalidDomain(excerpt(text, MOST_SHOWN));
         let name = text.strip_suffix('.').unwrap_or(text);
         let ascii = idna::domain_to_ascii_strict(name).map_err(|_| invalid())?;
         let labels_fit = ascii
@@ -121,7 +125,7 @@ impl CalendarAddress {
     /// Reads an absolute URI or a bare `user@host`.
     pub fn new(text: &str) -> Result<Self, InvalidAddress> {
         let invalid = |reason| InvalidAddress {
-            text: excerpt(text),
+            text: excerpt(text, MOST_SHOWN),
             reason,
         };
         let text = text.trim();
@@ -321,7 +325,7 @@ impl ReceiverUrl {
     /// Reads an `https` URL.
     pub fn new(text: &str) -> Result<Self, InvalidUrl> {
         let invalid = |reason| InvalidUrl {
-            text: excerpt(text),
+            text: excerpt(text, MOST_SHOWN),
             reason,
         };
         let url = Url::parse(text).map_err(|_| invalid("it is not an absolute URL"))?;
@@ -371,11 +375,6 @@ impl From<ReceiverUrl> for String {
     fn from(url: ReceiverUrl) -> Self {
         url.0.into()
     }
-}
-
-/// Enough of a wrong text to recognise it, without filling a log with it.
-fn excerpt(text: &str) -> String {
-    text.chars().take(120).collect()
 }
 
 #[cfg(test)]

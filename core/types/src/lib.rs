@@ -15,6 +15,7 @@
 //! | [`rate`] | [`Rate`] |
 //! | [`store`] | [`CalendarUser`], [`StoredObject`], [`Precondition`]: what goes into a store and comes out of it |
 //! | [`access`] | [`Proof`], [`Detail`], [`Uninvited`]: what a peer proved, and how far it may go |
+//! | [`text`] | [`excerpt`]: texts from outside, made fit for a sentence |
 //! | [`error`] | [`Error`]: why a store or a policy could not do what it was asked |
 //!
 //! Invariants: a [`Domain`] is lower-case ASCII without a trailing dot; a [`TimeRange`] is never empty; two
@@ -31,6 +32,7 @@ pub mod index;
 pub mod rate;
 pub mod status;
 pub mod store;
+pub mod text;
 pub mod time;
 
 pub use access::{Detail, Proof, Uninvited};
@@ -47,4 +49,5 @@ pub use store::{
     Busy, CalendarUser, Changes, Cursor, Listing, NewObject, NewUser, ObjectSummary, Page,
     Precondition, StoredObject, UserKind,
 };
+pub use text::excerpt;
 pub use time::{EmptyRange, TimeRange};

@@ -332,5 +332,5 @@ impl Problem {
 
 /// As much of a value from outside as fits a sentence.
 pub(crate) fn excerpt(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(60).collect()
+    convoke_types::excerpt(value, 60)
 }

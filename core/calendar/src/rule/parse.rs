@@ -271,6 +271,5 @@ fn not_done(part: &'static str, value: &str) -> Problem {
 }
 
 fn excerpt(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !letter.is_control());
-    letters.take(40).collect()
+    convoke_types::excerpt(text, 40)
 }

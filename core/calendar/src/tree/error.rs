@@ -141,6 +141,5 @@ impl fmt::Display for Looseness {
 
 /// As much of a line from outside as fits a sentence.
 pub(crate) fn excerpt(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !letter.is_control());
-    octets::as_latin1(&letters.take(40).collect::<String>())
+    octets::as_latin1(&convoke_types::excerpt(text, 40))
 }
