@@ -7,6 +7,7 @@
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
 //! | `context` | what every command takes; the configuration file |
+//! | `owner` | root goes on as the host's user |
 //! | `session` | the stores, through the running host or opened here |
 //! | `submit` | messages handed to a running host |
 //!
@@ -22,6 +23,7 @@ mod freebusy;
 mod keys;
 mod log;
 mod output;
+mod owner;
 mod plugin;
 mod probe;
 mod reload;

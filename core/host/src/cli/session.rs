@@ -2,7 +2,7 @@
 //!
 //! A store has one master while the host runs: it is asked, and what it writes belongs to its user.
 
-use super::{context::Global, output::Failure};
+use super::{context::Global, output::Failure, owner::become_owner};
 use crate::{
     admin::{
         api::{
@@ -29,12 +29,14 @@ pub(crate) enum Session {
 }
 
 impl Global {
-    /// The stores that the configuration names.
+    /// The stores that the configuration names. To be called before anything is read from stdin: root goes on as the host's
+    /// user where they are opened here.
     pub(super) async fn stores(&self) -> Result<Session, Failure> {
-        Ok(match self.running_host().await? {
-            Some(client) => Session::Running(client),
-            None => Session::Opened(self.plugins().await?),
-        })
+        if let Some(client) = self.running_host().await? {
+            return Ok(Session::Running(client));
+        }
+        become_owner(&self.config()?.server.state)?;
+        Ok(Session::Opened(self.plugins().await?))
     }
 
     /// The host that runs with the configuration's state folder, if one does.
