@@ -5,7 +5,7 @@
 //! the others waiting; what cannot begin within ten seconds is given up. No piece of work can be taken back once it has
 //! begun, so each is bounded by its budget ([`Effort`](convoke_scheduling::Effort)).
 
-use convoke_scheduling::{Overloaded, Peer, SMALL};
+use convoke_scheduling::{Overloaded, Peer, Processor, SMALL};
 use std::{
     collections::HashMap,
     sync::{
@@ -88,13 +88,14 @@ impl Labour {
             queue
         })
     }
+}
 
-    /// As [`run`](Self::run), when it is the turn of the peer whose message it is for.
-    pub(crate) async fn run_for<T>(
+impl Processor for Labour {
+    async fn run_for<T: Send>(
         &self,
         peer: &Peer,
         bytes: usize,
-        work: impl FnOnce() -> T,
+        work: impl FnOnce() -> T + Send,
     ) -> Result<T, Overloaded> {
         if bytes <= SMALL {
             return Ok(work());
@@ -108,9 +109,7 @@ impl Labour {
         Ok(done)
     }
 
-    /// Does `work` on something of so many bytes: at once if that is little, else when it is its turn, and on a thread that
-    /// nobody else waits for.
-    pub(crate) async fn run<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+    async fn run<T: Send>(&self, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
         if bytes <= SMALL {
             return work();
         }

@@ -6,7 +6,7 @@
 use crate::config::Role;
 use convoke_ischedule::ErrorElement;
 use convoke_plugin_host::{PluginInfo, PluginState};
-use convoke_scheduling::Event;
+use convoke_scheduling::{Event, Journal};
 use convoke_types::RequestStatus;
 use http::StatusCode;
 use std::{
@@ -60,26 +60,6 @@ impl Metrics {
     /// A request refused as a whole.
     pub(crate) fn refused(&self, element: ErrorElement) {
         self.refusals.add(element.name());
-    }
-
-    /// What scheduling decided about a message. The codes of other servers are theirs to choose, so only their outcome counts.
-    pub(crate) fn scheduled(&self, event: &Event<'_>) {
-        match event {
-            Event::Delivered(message, outcomes) => {
-                let (component, method) = (message.kind().as_str(), message.method().as_str());
-                for outcome in *outcomes {
-                    let code = outcome.status.code();
-                    self.deliveries.add((component, method, code));
-                }
-            }
-            Event::Sent(message, outcomes) => {
-                let (component, method) = (message.kind().as_str(), message.method().as_str());
-                for outcome in *outcomes {
-                    self.sent.add((component, method, result(&outcome.status)));
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Connections to listeners of `role`, to be raised and lowered.
@@ -147,6 +127,28 @@ impl Metrics {
             page.line("answer_seconds_bucket", &all, &times.count);
             page.line("answer_seconds_sum", &all[..1], &times.sum);
             page.line("answer_seconds_count", &all[..1], &times.count);
+        }
+    }
+}
+
+impl Journal for Metrics {
+    /// The codes of other servers are theirs to choose, so only their outcome counts.
+    fn record(&self, event: &Event<'_>) {
+        match event {
+            Event::Delivered(message, outcomes) => {
+                let (component, method) = (message.kind().as_str(), message.method().as_str());
+                for outcome in *outcomes {
+                    let code = outcome.status.code();
+                    self.deliveries.add((component, method, code));
+                }
+            }
+            Event::Sent(message, outcomes) => {
+                let (component, method) = (message.kind().as_str(), message.method().as_str());
+                for outcome in *outcomes {
+                    self.sent.add((component, method, result(&outcome.status)));
+                }
+            }
+            _ => {}
         }
     }
 }

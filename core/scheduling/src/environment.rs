@@ -15,13 +15,19 @@ use jiff::Timestamp;
 use std::{future::Future, time::Duration};
 
 /// The world around scheduling.
-pub trait Environment: Clock + Processor + Journal + Send + Sync {
+pub trait Environment: Send + Sync {
     /// Where calendars live.
     type Stores: Stores;
     /// Who may do what.
     type Policies: Policies;
     /// How other servers are reached.
     type Transport: Transport;
+    /// What time it is.
+    type Clock: Clock;
+    /// Where work is done.
+    type Processor: Processor;
+    /// Who is told what was decided.
+    type Journal: Journal;
 
     /// Where calendars live.
     fn stores(&self) -> &Self::Stores;
@@ -29,19 +35,25 @@ pub trait Environment: Clock + Processor + Journal + Send + Sync {
     fn policies(&self) -> &Self::Policies;
     /// How other servers are reached.
     fn transport(&self) -> &Self::Transport;
+    /// What time it is.
+    fn clock(&self) -> &Self::Clock;
+    /// Where work is done.
+    fn processor(&self) -> &Self::Processor;
+    /// Who is told what was decided.
+    fn journal(&self) -> &Self::Journal;
 }
 
 /// The home that an environment's stores give.
 pub(crate) type HomeOf<E> = <<E as Environment>::Stores as Stores>::Home;
 
 /// The clock.
-pub trait Clock {
+pub trait Clock: Send + Sync {
     /// What time it is.
     fn now(&self) -> Timestamp;
 }
 
 /// Where work is done that takes the processor's time.
-pub trait Processor {
+pub trait Processor: Send + Sync {
     /// Does `work` on something of so many bytes: at once if that is little ([`SMALL`](crate::SMALL)), else when it is its
     /// turn.
     fn run<T: Send>(
@@ -71,7 +83,7 @@ impl From<Overloaded> for Error {
 }
 
 /// Who is told what was decided: metrics, and later the decision log.
-pub trait Journal {
+pub trait Journal: Send + Sync {
     /// Something was decided about a message.
     fn record(&self, event: &Event<'_>);
 }

@@ -1,7 +1,7 @@
 //! From bytes to a valid message that its sender may send to its recipients.
 
 use crate::{
-    environment::Environment,
+    environment::{Environment, Processor},
     limits::Limits,
     refusal::{Condition, Refusal},
     scheduler::Scheduler,
@@ -45,7 +45,11 @@ impl<E: Environment> Scheduler<E> {
             check(&message, intake, &self.limits)?;
             Ok(message)
         };
-        let message = self.environment.run(intake.data.len(), work).await?;
+        let message = self
+            .environment
+            .processor()
+            .run(intake.data.len(), work)
+            .await?;
         if matches!(intake.from, Provenance::Peer { .. }) {
             self.refuse_for_ours(&message, intake).await?;
         }

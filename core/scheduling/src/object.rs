@@ -112,7 +112,7 @@ pub async fn send_object<H: Home, S: Submit + Sync>(
     home: &H,
     submit: &S,
     limits: &Limits,
-    clock: &(impl Clock + Sync),
+    clock: &impl Clock,
 ) -> Result<Told, Unsent<S::Failure>> {
     let uid = object.main_components().find_map(tree::Component::uid);
     let own = OwnCopy {

@@ -1,7 +1,7 @@
 //! Scheduling, held together: the world around it, its limits, and what is owed.
 
 use crate::{
-    environment::{Environment, Stores},
+    environment::{Clock, Environment, Stores},
     limits::Limits,
     owed::Owed,
 };
@@ -34,6 +34,7 @@ impl<E: Environment> Scheduler<E> {
     pub(crate) fn owe(&self, outgoing: Outgoing) {
         let stores = self.environment.stores();
         let is_ours = |domain: &Domain| stores.is_our_domain(domain);
-        self.owed.add(outgoing, is_ours, self.environment.now());
+        self.owed
+            .add(outgoing, is_ours, self.environment.clock().now());
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     effort::{Effort, TooMuch, Weight, lines_of},
     envelope::Peer,
-    environment::{Environment, Home, Overloaded},
+    environment::{Home, Overloaded, Processor},
     index,
     limits::Limits,
 };
@@ -36,9 +36,9 @@ pub(crate) fn unchanged(there: Option<StoredObject>) -> Precondition {
 }
 
 /// An object that is about to change.
-pub(crate) struct Update<'a, E, H> {
+pub(crate) struct Update<'a, P, H> {
     /// Where the work is done.
-    pub(crate) environment: &'a E,
+    pub(crate) processor: &'a P,
     /// Whose object it is.
     pub(crate) home: &'a H,
     /// Which object.
@@ -80,7 +80,7 @@ enum Write {
     Remove,
 }
 
-impl<E: Environment, H: Home> Update<'_, E, H> {
+impl<P: Processor, H: Home> Update<'_, P, H> {
     /// Lets `apply` change the object, again and again until no other writer came between.
     pub(crate) async fn apply<T: Send>(
         self,
@@ -101,9 +101,9 @@ impl<E: Environment, H: Home> Update<'_, E, H> {
                     };
                     let handled = effort.handle(lines);
                     handled.map_err(|TooMuch| NotUpdated::TooMuch)?;
-                    self.environment.run_for(peer, size, work).await??
+                    self.processor.run_for(peer, size, work).await??
                 }
-                None => self.environment.run(size, work).await?,
+                None => self.processor.run(size, work).await?,
             };
             let when = unchanged(stored);
             let written = match write {

@@ -11,12 +11,11 @@ mod stores;
 
 pub use stores::OurHome;
 
-use crate::{config::Config, sender::Sender, shared::SharedState};
-use convoke_plugin_host::{IndexService, Plugins};
-use convoke_scheduling::{
-    Clock, Environment, Event, Journal, Limits, Overloaded, Peer, Processor, Scheduler,
-    index_stored,
+use crate::{
+    config::Config, labour::Labour, metrics::Metrics, sender::Sender, shared::SharedState,
 };
+use convoke_plugin_host::{IndexService, Plugins};
+use convoke_scheduling::{Clock, Environment, Limits, Scheduler, index_stored};
 use jiff::Timestamp;
 use policies::OurPolicies;
 use std::sync::Arc;
@@ -55,6 +54,9 @@ impl Environment for World {
     type Stores = OurStores;
     type Policies = OurPolicies;
     type Transport = Sender;
+    type Clock = SystemClock;
+    type Processor = Labour;
+    type Journal = Metrics;
 
     fn stores(&self) -> &OurStores {
         &self.stores
@@ -67,6 +69,18 @@ impl Environment for World {
     fn transport(&self) -> &Sender {
         &self.sender
     }
+
+    fn clock(&self) -> &SystemClock {
+        &SystemClock
+    }
+
+    fn processor(&self) -> &Labour {
+        &self.shared.labour
+    }
+
+    fn journal(&self) -> &Metrics {
+        &self.shared.metrics
+    }
 }
 
 /// The system's clock.
@@ -76,36 +90,5 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-}
-
-impl Processor for World {
-    fn run<T: Send>(
-        &self,
-        bytes: usize,
-        work: impl FnOnce() -> T + Send,
-    ) -> impl Future<Output = T> + Send {
-        self.shared.labour.run(bytes, work)
-    }
-
-    fn run_for<T: Send>(
-        &self,
-        peer: &Peer,
-        bytes: usize,
-        work: impl FnOnce() -> T + Send,
-    ) -> impl Future<Output = Result<T, Overloaded>> + Send {
-        self.shared.labour.run_for(peer, bytes, work)
-    }
-}
-
-impl Journal for World {
-    fn record(&self, event: &Event<'_>) {
-        self.shared.metrics.scheduled(event);
     }
 }

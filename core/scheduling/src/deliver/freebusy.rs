@@ -47,7 +47,7 @@ impl<E: Environment> Scheduler<E> {
             range,
             envelope,
             limits: &self.limits,
-            processor: &self.environment,
+            processor: self.environment.processor(),
         };
         let spans = question.busy().await?;
         let bytes = if spans.len() > FEW { LARGE } else { 0 };
@@ -102,7 +102,7 @@ struct Question<'a, H, P> {
     processor: &'a P,
 }
 
-impl<H: Home, P: Processor + Sync> Question<'_, H, P> {
+impl<H: Home, P: Processor> Question<'_, H, P> {
     async fn busy(&self) -> Result<Vec<BusySpan>, Error> {
         let (user, range) = (self.home.user(), self.range);
         let mut found = self.home.busy(range).await?;

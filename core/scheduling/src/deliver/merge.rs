@@ -46,7 +46,7 @@ impl<E: Environment> Scheduler<E> {
             accept_uninvited: uninvited == Some(Uninvited::Accept),
         };
         let update = Update {
-            environment: &self.environment,
+            processor: self.environment.processor(),
             home,
             uid: message.uid(),
             owner: &owner,

@@ -15,7 +15,9 @@ mod merge;
 
 use crate::{
     envelope::Envelope,
-    environment::{Answers, Environment, Event, Grant, Home, HomeOf, Policies, Stores, Verdict},
+    environment::{
+        Answers, Environment, Event, Grant, Home, HomeOf, Journal, Policies, Stores, Verdict,
+    },
     outcome::Outcome,
     scheduler::Scheduler,
 };
@@ -54,7 +56,7 @@ impl<E: Environment> Scheduler<E> {
         let delivered: Vec<_> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
         let (outcomes, outgoing): (Vec<Outcome>, Vec<_>) = delivered.into_iter().unzip();
         let event = Event::Delivered(envelope.message, &outcomes);
-        self.environment.record(&event);
+        self.environment.journal().record(&event);
         for message in outgoing.into_iter().flatten() {
             self.owe(message);
         }

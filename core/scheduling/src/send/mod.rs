@@ -7,7 +7,9 @@ mod delegate;
 use crate::{
     effort::{Effort, Weight},
     envelope::{Envelope, Letter, Peer},
-    environment::{Answers, Environment, Event, Home, Stores, Transport, Unbounded},
+    environment::{
+        Answers, Clock, Environment, Event, Home, Journal, Stores, Transport, Unbounded,
+    },
     intake::Intake,
     object::{Answered, Submit},
     outcome::Outcome,
@@ -41,7 +43,7 @@ impl<E: Environment> Submit for Scheduler<E> {
             originator,
             recipients,
             from: Provenance::Submission,
-            now: self.environment.now(),
+            now: self.environment.clock().now(),
         };
         let message = &self.read(&intake, |_| Ok(())).await?;
         let submission = Submission {
@@ -164,7 +166,7 @@ impl<E: Environment> Scheduler<E> {
             from: Provenance::Submission,
             proofs: &[Proof::Submission(originator.clone())],
             peer: &Peer::of_ours(originator),
-            now: self.environment.now(),
+            now: self.environment.clock().now(),
             effort: Effort::default(),
         };
         let letter = Letter {
@@ -176,7 +178,9 @@ impl<E: Environment> Scheduler<E> {
             self.deliver(&envelope, &local, answers),
             self.environment.transport().send(&letter, &remote)
         );
-        self.environment.record(&Event::Sent(message, &there));
+        self.environment
+            .journal()
+            .record(&Event::Sent(message, &there));
         let (mut here, mut there) = (here.into_iter(), there.into_iter());
         let sides = is_local.into_iter();
         sides
@@ -197,9 +201,9 @@ impl<E: Environment> Scheduler<E> {
         };
         let person = Person::of(home.user());
         let owner = person.owner();
-        let now = self.environment.now();
+        let now = self.environment.clock().now();
         let update = Update {
-            environment: &self.environment,
+            processor: self.environment.processor(),
             home: &home,
             uid: message.uid(),
             owner: &owner,

@@ -278,17 +278,26 @@ pub(super) struct World {
     people: People,
     policies: SameForAll,
     elsewhere: Elsewhere,
-    now: Mutex<Timestamp>,
-    recorded: Mutex<Vec<String>>,
+    now: Now,
+    at_once: AtOnce,
+    recorded: Recorded,
 }
 
-impl Clock for World {
+pub(super) struct Now(Mutex<Timestamp>);
+
+/// Does all work at once.
+pub(super) struct AtOnce;
+
+#[derive(Default)]
+pub(super) struct Recorded(Mutex<Vec<String>>);
+
+impl Clock for Now {
     fn now(&self) -> Timestamp {
-        *self.now.lock().unwrap()
+        *self.0.lock().unwrap()
     }
 }
 
-impl Processor for World {
+impl Processor for AtOnce {
     async fn run<T: Send>(&self, _: usize, work: impl FnOnce() -> T + Send) -> T {
         work()
     }
@@ -303,13 +312,13 @@ impl Processor for World {
     }
 }
 
-impl Journal for World {
+impl Journal for Recorded {
     fn record(&self, event: &Event<'_>) {
         let (what, message, outcomes) = match event {
             Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
             Event::Sent(message, outcomes) => ("sent", message, outcomes),
         };
-        let mut recorded = self.recorded.lock().unwrap();
+        let mut recorded = self.0.lock().unwrap();
         let method = message.method();
         recorded.extend(
             outcomes
@@ -323,6 +332,9 @@ impl Environment for World {
     type Stores = People;
     type Policies = SameForAll;
     type Transport = Elsewhere;
+    type Clock = Now;
+    type Processor = AtOnce;
+    type Journal = Recorded;
 
     fn stores(&self) -> &People {
         &self.people
@@ -334,6 +346,18 @@ impl Environment for World {
 
     fn transport(&self) -> &Elsewhere {
         &self.elsewhere
+    }
+
+    fn clock(&self) -> &Now {
+        &self.now
+    }
+
+    fn processor(&self) -> &AtOnce {
+        &self.at_once
+    }
+
+    fn journal(&self) -> &Recorded {
+        &self.recorded
     }
 }
 
@@ -356,8 +380,9 @@ impl Host {
             people: People(people),
             policies: SameForAll(Mutex::new(Verdict::Allow(Grant::default()))),
             elsewhere: Elsewhere::default(),
-            now: Mutex::new(NOW.parse().unwrap()),
-            recorded: Mutex::default(),
+            now: Now(Mutex::new(NOW.parse().unwrap())),
+            at_once: AtOnce,
+            recorded: Recorded::default(),
         };
         let owed = Owed::default();
         Self {
@@ -382,7 +407,7 @@ impl Host {
     }
 
     pub(super) fn pass(&self, time: Duration) {
-        let mut now = self.world().now.lock().unwrap();
+        let mut now = self.world().now.0.lock().unwrap();
         *now = now.saturating_add(time).unwrap();
     }
 
@@ -392,7 +417,7 @@ impl Host {
     }
 
     pub(super) fn recorded(&self) -> Vec<String> {
-        self.world().recorded.lock().unwrap().clone()
+        self.world().recorded.0.lock().unwrap().clone()
     }
 
     /// Reads a message of another server, or why it is refused.
@@ -407,7 +432,7 @@ impl Host {
             originator: &address(from),
             recipients: &addresses(to),
             from: Provenance::Peer { proven: &[] },
-            now: self.world().now(),
+            now: self.world().now.now(),
         };
         block_on(self.scheduler.read(&intake, |_| Ok(())))
     }
@@ -435,7 +460,7 @@ impl Host {
             from: Provenance::Peer { proven: &[] },
             proofs: &[Proof::Dkim(domain.clone())],
             peer: &Peer::Domain(domain),
-            now: self.world().now(),
+            now: self.world().now.now(),
             effort: Effort::default(),
         };
         block_on(self.scheduler.deliver(&envelope, &addresses(to), answers))
