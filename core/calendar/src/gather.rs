@@ -12,7 +12,7 @@ use crate::{
     zone::{ZoneTable, Zones, used},
 };
 use jiff::{Timestamp, tz::TimeZone};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What stands of an object in one calendar.
 #[derive(Clone, Debug)]
@@ -73,16 +73,41 @@ pub fn is_of_instances(calendar: &Calendar) -> bool {
 /// # Ok::<(), convoke_calendar::tree::ParseError>(())
 /// ```
 pub fn put_into(object: Calendar, instances: Calendar) -> Calendar {
+    let object = Part::from(object);
     let mut instances = Part::from(instances);
     instances.frame.components.retain(|it| it.is("VTIMEZONE"));
-    gathered(vec![object.into(), instances], Counts::Later).calendar
+    let of_object = object.components.len();
+    let (mut calendar, mut components) = joined(vec![object, instances]);
+    let zones = Zones::of(&calendar, TimeZone::UTC);
+    let new = components.iter().filter(|(number, _)| *number >= of_object);
+    let new: HashSet<Place> = new
+        .filter_map(|(_, component)| Place::of(component, &zones))
+        .collect();
+    components.retain(|(number, component)| {
+        let place = Place::of(component, &zones);
+        *number >= of_object || place.is_none_or(|place| !new.contains(&place))
+    });
+    let components = components.into_iter().map(|(_, component)| component);
+    calendar.root_mut().components.extend(components);
+    calendar
 }
 
-/// Which of two versions of a component counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Counts {
-    Newer,
-    Later,
+/// What two versions of one component have in common: the kind, which instance it is, and whether of those to come too.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Place(String, Option<InstanceKey>, Option<String>);
+
+impl Place {
+    /// `None` of what belongs to no object.
+    fn of(component: &Component, zones: &Zones) -> Option<Self> {
+        component.uid_text()?;
+        let id = component.get("RECURRENCE-ID");
+        let range = id.and_then(|id| id.param("RANGE"));
+        Some(Self(
+            component.name.to_ascii_uppercase(),
+            InstanceKey::of(component, zones),
+            range.map(str::to_ascii_uppercase),
+        ))
+    }
 }
 
 /// Puts the parts of one object together, in the order of the input.
@@ -112,10 +137,19 @@ enum Counts {
 /// assert_eq!(gathered.contradictions, [0]);
 /// ```
 pub fn gather(parts: Vec<Part>) -> Gathered {
-    gathered(parts, Counts::Newer)
+    let (mut calendar, mut components) = joined(parts);
+    let (contradictions, superseded) = settle(&calendar, &mut components);
+    let components = components.into_iter().map(|(_, component)| component);
+    calendar.root_mut().components.extend(components);
+    Gathered {
+        calendar,
+        contradictions,
+        superseded,
+    }
 }
 
-fn gathered(parts: Vec<Part>, counts: Counts) -> Gathered {
+/// The calendar with its time zones, and what else is to stand in it, counted through all the parts.
+fn joined(parts: Vec<Part>) -> (Calendar, Vec<(usize, Component)>) {
     let mut calendar = Calendar::new();
     let mut main: Vec<(usize, Component)> = Vec::new();
     let mut zones = ZoneTable::new();
@@ -143,14 +177,7 @@ fn gathered(parts: Vec<Part>, counts: Counts) -> Gathered {
         main.extend((count..).zip(others));
         count += of_object;
     }
-    let (contradictions, superseded) = settle(&calendar, &mut main, counts);
-    let components = main.into_iter().map(|(_, component)| component);
-    calendar.root_mut().components.extend(components);
-    Gathered {
-        calendar,
-        contradictions,
-        superseded,
-    }
+    (calendar, main)
 }
 
 /// Leaves one version of each component; which of those that are dropped contradict the one that stays, and which are older
@@ -158,33 +185,24 @@ fn gathered(parts: Vec<Part>, counts: Counts) -> Gathered {
 fn settle(
     calendar: &Calendar,
     components: &mut Vec<(usize, Component)>,
-    counts: Counts,
 ) -> (Vec<usize>, Vec<(usize, usize)>) {
     let zones = Zones::of(calendar, TimeZone::UTC);
-    let mut stays: HashMap<_, usize> = HashMap::new();
+    let mut stays: HashMap<Place, usize> = HashMap::new();
     let mut is_dropped = vec![false; components.len()];
     let mut contradictions = Vec::new();
     let mut superseded = Vec::new();
     for (at, (number, component)) in components.iter().enumerate() {
-        if component.uid_text().is_none() {
+        let Some(place) = Place::of(component, &zones) else {
             continue;
-        }
-        let range = component
-            .get("RECURRENCE-ID")
-            .and_then(|id| id.param("RANGE"));
-        let key = (
-            component.name.to_ascii_uppercase(),
-            InstanceKey::of(component, &zones),
-            range.map(str::to_ascii_uppercase),
-        );
-        let Some(before) = stays.insert(key.clone(), at) else {
+        };
+        let Some(before) = stays.insert(place.clone(), at) else {
             continue;
         };
         let (before_number, old) = &components[before];
         let [was, is] = [old, component].map(revision);
         let says_else = content(old) != content(component);
-        let (dropped, taken) = if was > is && counts == Counts::Newer {
-            stays.insert(key, before);
+        let (dropped, taken) = if was > is {
+            stays.insert(place, before);
             is_dropped[at] = true;
             (*number, *before_number)
         } else {

@@ -12,6 +12,7 @@ use crate::{
     stored::{ATTEMPTS, read, unchanged},
 };
 use convoke_calendar::{
+    gather,
     itip::{self, Change, Edited, Outgoing},
     message::{MessageError, Method},
     tree::{self, Calendar},
@@ -21,6 +22,7 @@ use convoke_types::{
     Uid,
 };
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     fmt::{self, Display},
     future::Future,
@@ -211,9 +213,10 @@ impl<H: Home, C: Clock> OwnCopy<'_, H, C> {
         after: &Calendar,
     ) -> Result<Edited, Unsent<F>> {
         let before = before.map(|object| read(object, self.limits)).transpose()?;
+        let after = of_whole(before.as_ref(), after);
         let person = Person::of(self.home.user());
         let owner = person.owner();
-        let edited = itip::edit(before.as_ref(), Some(after), &owner, self.clock.now());
+        let edited = itip::edit(before.as_ref(), Some(&after), &owner, self.clock.now());
         edited.map_err(Unsent::Invalid)
     }
 
@@ -265,6 +268,21 @@ impl<H: Home, C: Clock> OwnCopy<'_, H, C> {
             return self.put(before.data, &when).await.map(drop);
         }
         unless_conflict(self.home.remove(&self.uid, &when).await).map(drop)
+    }
+}
+
+/// What an object becomes: changed instances alone are an edit of those, not the end of the series that they are of.
+fn of_whole<'a>(before: Option<&Calendar>, after: &'a Calendar) -> Cow<'a, Calendar> {
+    let kind = after.main_components().next().map(|it| it.name.as_str());
+    let is_of_kind = |it: &Calendar| {
+        it.main_components()
+            .any(|one| kind.is_some_and(|kind| one.is(kind)))
+    };
+    match before.filter(|before| is_of_kind(before)) {
+        Some(before) if gather::is_of_instances(after) => {
+            Cow::Owned(gather::put_into(before.clone(), after.clone()))
+        }
+        _ => Cow::Borrowed(after),
     }
 }
 

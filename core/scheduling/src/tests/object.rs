@@ -137,6 +137,73 @@ fn what_cannot_be_a_message_is_not_stored() {
     ));
 }
 
+/// What a calendar program exports of an instance that was moved is no end of the series.
+#[test]
+fn an_instance_alone_is_an_edit_of_that_instance() {
+    let series = object("RRULE:FREQ=DAILY;COUNT=5\n");
+    let moved = |day: u8| {
+        let id = format!("RECURRENCE-ID:202701{day:02}T100000Z\n");
+        object(&id).replace("DTSTART:20270104T10", &format!("DTSTART:202701{day:02}T15"))
+    };
+    let success = || RequestStatus::SUCCESS;
+    let host = Host::new();
+    let clerk = Clerk::answering(&[success(), success(), success()]);
+    for written in [&series, &moved(5), &moved(6)] {
+        sends(&host, written, &clerk).unwrap();
+    }
+    // The same again concerns nobody.
+    let told = sends(&host, &moved(5), &clerk).unwrap();
+    assert!(told.answers.is_empty());
+    assert_eq!(
+        *clerk.taken.lock().unwrap(),
+        ["REQUEST mailto:bo@example.org"; 3]
+    );
+    let stored = host.person("dee").object("meeting").unwrap();
+    assert_eq!(stored.matches("BEGIN:VEVENT").count(), 3, "{stored}");
+    assert!(stored.contains("DTSTART:20270105T15"), "{stored}");
+
+    // Twice the same instance is no edit, nor is one of another kind.
+    let instance = moved(7);
+    let (head, event) = instance.split_at(instance.find("BEGIN:VEVENT").unwrap());
+    let twice = format!("{head}{}{event}", event.replace("END:VCALENDAR\n", ""));
+    for wrong in [twice, instance.replace("VEVENT", "VTODO")] {
+        let refused = sends(&host, &wrong, &clerk);
+        assert!(matches!(refused, Err(Unsent::Invalid(_))), "{refused:?}");
+    }
+    assert_eq!(host.person("dee").object("meeting").unwrap(), stored);
+}
+
+/// A guest who answers one instance of a series says nothing of the others.
+#[test]
+fn an_instance_alone_answers_for_that_instance() {
+    let host = Host::new();
+    let bo = host.person("bo");
+    let series = meeting("RRULE:FREQ=DAILY;COUNT=5\n");
+    host.receives(
+        &message("REQUEST", &series),
+        "anna@example.com",
+        &["bo@example.org"],
+    );
+    let declined = meeting("RECURRENCE-ID:20270105T100000Z\n")
+        .replace("DTSTART:20270104", "DTSTART:20270105")
+        .replace("ATTENDEE:", "ATTENDEE;PARTSTAT=DECLINED:");
+    let object = calendar(&format!(
+        "BEGIN:VCALENDAR\nVERSION:2.0\n{declined}END:VCALENDAR\n"
+    ));
+    let clerk = Clerk::answering(&[RequestStatus::SUCCESS]);
+    let limits = crate::Limits::default();
+    block_on(send_object(&object, &bo, &clerk, &limits, &Fixed)).unwrap();
+    assert_eq!(
+        *clerk.taken.lock().unwrap(),
+        ["REPLY mailto:anna@example.com"]
+    );
+    let stored = bo.object("meeting").unwrap();
+    assert!(
+        stored.contains("RRULE") && stored.contains("DECLINED"),
+        "{stored}"
+    );
+}
+
 #[test]
 fn guests_without_an_address_are_named() {
     let host = Host::new();
