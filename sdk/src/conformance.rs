@@ -10,7 +10,7 @@
 //! # impl Discovery for Nobody {
 //! #     type Config = ();
 //! #     async fn open(_: (), _: Host) -> Result<Self> { Ok(Self) }
-//! #     async fn discover(&self, _: &CalendarAddress) -> Result<Discovered> { Ok(Discovered::NotMine) }
+//! #     async fn discover(&self, _: &CalendarAddress, _: &Call) -> Result<Discovered> { Ok(Discovered::NotMine) }
 //! # }
 //! convoke_sdk::conformance! { discovery: Nobody, config: "", unknown: ["anna@example.com"] }
 //! # fn main() { it_keeps_what_a_discovery_strategy_promises() }
@@ -22,28 +22,31 @@
 //! | --- | --- |
 //! | `discovery` | discovery strategies: 10 laws |
 //! | `policy` | policies: 9 laws |
-//! | `store` | stores: 24 laws, each with calendar users of its own |
+//! | `store` | stores: 30 laws, each with calendar users of its own |
+//! | `state` | places for state: 13 laws, each with keys of its own |
 //! | [`crash`] | stores: is what was acknowledged there after `kill -9`? |
-//! | `ask` | asking for one law: panics, patience, what came of it |
-//! | `dice` | random addresses and requests, the same in each run |
+//! | `runner` | asking for one law: panics, patience, what came of it |
+//! | `generator` | random addresses and requests, the same in each run |
 //! | `objects` | the calendar objects that the laws put, and a `host` that can index them |
-//! | `one_line` | the macro, and what it calls |
+//! | `macros` | the macro, and what it calls |
 
-mod ask;
 pub mod crash;
-mod dice;
 mod discovery;
+mod generator;
+mod macros;
 mod objects;
-mod one_line;
 mod policy;
+mod runner;
+mod state;
 mod store;
 
 pub use discovery::{Samples, discovery};
-pub use objects::host;
 #[doc(hidden)]
-pub use one_line::{assert_discovery, assert_policy, assert_store};
+pub use macros::{assert_discovery, assert_policy, assert_state, assert_store};
+pub use objects::host;
 pub use policy::{DecisionKind, Expected, policy};
-pub use store::{store, store_that_rewrites, store_with_users};
+pub use state::{StateFacts, state};
+pub use store::{Keeps, StoreFacts, store};
 
 use std::fmt;
 

@@ -1,15 +1,15 @@
 //! Discovery: from a calendar user's address to the server that takes messages for it.
 
-use crate::{CalendarAddress, Domain, Host, ReceiverUrl, Result};
+use crate::{Attributes, CalendarAddress, Call, Domain, Host, ReceiverUrl, Result, Sharing};
 use convoke_abi::discovery::dnssec;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{future::Future, time::Duration};
 
 /// A way to find the iSchedule Receiver of an address.
 ///
 /// The host asks its strategies in the order of the configuration file: [`Discovered::NotMine`] lets the next one
-/// answer, [`Discovered::NoService`] ends the search for good, an error lets the next one answer and, if nobody
-/// does, becomes *try later*.
+/// answer, [`Discovered::NoService`] ends the search for good, [`Discovered::Mail`] ends it with the mail transport, an
+/// error lets the next one answer and, if nobody does, becomes *try later*.
 ///
 /// ```
 /// use convoke_sdk::prelude::*;
@@ -31,7 +31,7 @@ use std::{future::Future, time::Duration};
 ///         Ok(Self(config.url))
 ///     }
 ///
-///     async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+///     async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
 ///         Ok(match address.domain() {
 ///             Ok(_) => Discovered::Receivers(vec![Receiver::administered(self.0.clone())]),
 ///             Err(_) => Discovered::NotMine, // an address such as `urn:uuid:…`
@@ -47,6 +47,9 @@ pub trait Discovery: Sized + Send + Sync + 'static {
     /// What the administrator writes under `config` in this plugin's entry.
     type Config: DeserializeOwned;
 
+    /// Whether it may be opened twice side by side.
+    const SHARING: Sharing = Sharing::Shared;
+
     /// Makes ready to answer. Called once for each entry in the configuration.
     fn open(config: Self::Config, host: Host) -> impl Future<Output = Result<Self>> + Send;
 
@@ -54,12 +57,20 @@ pub trait Discovery: Sized + Send + Sync + 'static {
     fn discover(
         &self,
         address: &CalendarAddress,
+        call: &Call,
     ) -> impl Future<Output = Result<Discovered>> + Send;
+
+    /// The last call: finishes what is under way. The default has nothing to finish.
+    fn close(&self, call: &Call) -> impl Future<Output = Result<()>> + Send {
+        let _ = call;
+        std::future::ready(Ok(()))
+    }
 }
 
 /// What a strategy knows about an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Discovered {
     /// These receivers serve it; the first one that answers is used.
     Receivers(Vec<Receiver>),
@@ -67,6 +78,8 @@ pub enum Discovered {
     NoService,
     /// This strategy has nothing to say; ask the next.
     NotMine,
+    /// It is reached by mail; nobody else is asked.
+    Mail,
 }
 
 impl Discovered {
@@ -77,26 +90,71 @@ impl Discovered {
 }
 
 /// One receiver, and what was learnt on the way to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Receiver {
     /// Where to POST.
     pub url: ReceiverUrl,
     /// The name its certificate must carry, if that is not the URL's host.
+    #[serde(default)]
     pub tls_name: Option<Domain>,
     /// How long the answer may be remembered; `None` leaves it to the host.
+    #[serde(default, with = "crate::seconds")]
     pub valid_for: Option<Duration>,
-    /// Whether an administrator wrote this receiver down. Only then may it lie on a loopback, link-local or
-    /// private address without `client.allow_networks`.
-    pub administered: bool,
+    /// Where it is known from.
+    #[serde(default)]
+    pub source: Source,
     /// How far DNSSEC vouches for it; `None` if nothing was validated.
+    #[serde(default)]
     pub dnssec: Option<Dnssec>,
+    /// Further facts by name.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+impl Receiver {
+    /// A receiver at `url`, found by a look-up.
+    pub const fn new(url: ReceiverUrl) -> Self {
+        Self {
+            url,
+            tls_name: None,
+            valid_for: None,
+            source: Source::Lookup,
+            dnssec: None,
+            attributes: Attributes::new(),
+        }
+    }
+
+    /// A receiver that the administrator wrote down; it may lie on a private address.
+    pub const fn administered(url: ReceiverUrl) -> Self {
+        let mut receiver = Self::new(url);
+        receiver.source = Source::Administrator;
+        receiver
+    }
+
+    /// Whether an administrator wrote it down.
+    pub fn is_administered(&self) -> bool {
+        self.source == Source::Administrator
+    }
+}
+
+/// Where a receiver is known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Source {
+    /// From a look-up that others answer. It may not lie on a loopback, link-local or private address without
+    /// `client.allow_networks`.
+    #[default]
+    Lookup,
+    /// An administrator wrote it down.
+    Administrator,
 }
 
 /// What DNSSEC says of a look-up (RFC 4035 §4.3). What it says was forged is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Dnssec {
     /// Signed from a trust anchor down.
     Secure,
@@ -119,30 +177,6 @@ impl Dnssec {
             dnssec::SECURE => Some(Self::Secure),
             dnssec::INSECURE => Some(Self::Insecure),
             _ => None,
-        }
-    }
-}
-
-impl Receiver {
-    /// A receiver at `url`, found by a look-up.
-    pub const fn new(url: ReceiverUrl) -> Self {
-        Self {
-            url,
-            tls_name: None,
-            valid_for: None,
-            administered: false,
-            dnssec: None,
-        }
-    }
-
-    /// A receiver that the administrator wrote down; it may lie on a private address.
-    pub const fn administered(url: ReceiverUrl) -> Self {
-        Self {
-            url,
-            tls_name: None,
-            valid_for: None,
-            administered: true,
-            dnssec: None,
         }
     }
 }

@@ -23,10 +23,18 @@ mod schema;
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) use config::read as read_config;
 pub use defaults::{default_value, missing_key};
-pub use open::{open_discovery, open_policy, open_store};
-pub use schema::{Describes, Schema, Undescribed, is_option, text};
+pub use open::{open_discovery, open_policy, open_state, open_store};
+pub use schema::{Schema, SchemaOf, WithoutSchema, is_option, text};
 
 /// Which compiler built the SDK, as `rustc --version` says it.
 pub const RUSTC: &str = env!("CONVOKE_RUSTC");
 /// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What stands in a manifest for a kind: `word` if it cannot be opened twice.
+pub const fn exclusive(word: &'static str, sharing: crate::Sharing) -> &'static str {
+    match sharing {
+        crate::Sharing::Shared => "",
+        crate::Sharing::Exclusive => word,
+    }
+}

@@ -1,7 +1,8 @@
-//! Write plugins for Convoke: how receivers are found, who may do what, and where calendars live.
+//! Write plugins for Convoke: how receivers are found, who may do what, where calendars live, and where the host keeps
+//! what it must not forget.
 //!
-//! A plugin is a library that implements one or more of three traits, [`Discovery`], [`Policy`] and [`Store`], and
-//! names them in [`plugin!`]. It may be built with any compiler from Rust 1.88 on, and loads in every host that
+//! A plugin is a library that implements one or more of four traits, [`Discovery`], [`Policy`], [`Store`] and [`State`],
+//! and names them in [`plugin!`]. It may be built with any compiler from Rust 1.88 on, and loads in every host that
 //! speaks the same major version of the plugin ABI.
 //!
 //! # The first plugin
@@ -41,7 +42,7 @@
 //!         Ok(config)
 //!     }
 //!
-//!     async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+//!     async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
 //!         Ok(match self.domains.get(address.domain()?) {
 //!             Some(url) => Discovered::receiver(url.clone()),
 //!             None => Discovered::NotMine, // the next strategy is asked
@@ -67,7 +68,8 @@
 //! - **Configuration.** `type Config` is a struct made by [`config!`], or any type that serde can read; the entry's
 //!   `config` table becomes it. An error names the key and what was expected. `type Config = ()` takes no keys.
 //! - **Concurrency.** One value is opened for each entry of the configuration, and called from many threads at once.
-//!   A call may be dropped before it ends: its deadline passed, or the peer went away.
+//!   A call may be dropped before it ends: its deadline passed, or the peer went away. [`Call`] says until when it is
+//!   waited for. The last call is `close`, which is waited for.
 //! - **tokio.** Every call runs inside a runtime of the plugin's own: timers, sockets and `spawn` work. A call must
 //!   not block its thread, which is the host's; `tokio::task::spawn_blocking` is there for what does.
 //! - **Panics** become [`ErrorKind::Internal`] with their text and place, and cost that call only. The plugin must be
@@ -82,7 +84,9 @@
 //! | [`Discovery`], [`Discovered`], [`Receiver`] | finding the server of an address |
 //! | [`Policy`], [`AccessRequest`], [`Decision`] | who may do what |
 //! | [`Store`] and its values | where calendars live |
-//! | [`config!`], [`Described`], [`Key`] | what the administrator may write |
+//! | [`State`] and its values | where the host keeps what it must not forget |
+//! | [`Call`], [`Attributes`] | what goes with every call; further facts by name |
+//! | [`config!`], [`ConfigSchema`], [`Key`] | what the administrator may write |
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
 //! | [`Host`] | what the host offers |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
@@ -97,15 +101,20 @@
 // What `config!` writes names this crate, here as elsewhere.
 extern crate self as convoke_sdk;
 
+mod call;
+mod config_schema;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod described;
 mod discovery;
 mod host;
+mod methods;
 pub mod mirror;
 pub mod parts;
 mod plugin;
 mod policy;
+mod seconds;
+mod sharing;
+mod state;
 mod store;
 mod wire;
 
@@ -116,29 +125,35 @@ pub mod remote;
 
 #[cfg(feature = "dns")]
 pub use convoke_dns as dns;
+pub use call::{Call, Purpose};
+pub use config_schema::{ConfigSchema, Key};
 pub use convoke_types::{
-    Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes, Cursor, Detail, Domain,
-    EmptyRange, Error, ErrorKind, Etag, InvalidAddress, InvalidDomain, InvalidId, InvalidRate,
-    InvalidUrl, Listing, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
-    Precondition, Proof, Rate, ReceiverUrl, Result, StoredObject, TimeRange, Uid, Uninvited,
-    UserId, UserKind,
+    Attributes, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes, Cursor,
+    Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry, InboxMessage, InvalidAddress,
+    InvalidDomain, InvalidId, InvalidRate, InvalidUrl, Listing, MessageId, NewObject, NewUser,
+    NoDomain, ObjectIndex, ObjectSummary, Page, Precondition, Proof, Rate, ReceiverUrl, Result,
+    Room, Scheduling, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched,
 };
-pub use described::{Described, Key};
-pub use discovery::{Discovered, Discovery, Dnssec, Receiver};
+pub use discovery::{Discovered, Discovery, Dnssec, Receiver, Source};
 pub use host::Host;
-pub use policy::{AccessRequest, Action, Decision, Grant, Policy, RateLimit};
-pub use store::{Delivery, KeptMessage, Room, Store};
+pub use policy::{AccessRequest, Acquaintance, Action, Decision, Grant, Policy, RateLimit};
+pub use sharing::Sharing;
+pub use state::{Batch, Committed, Condition, KeyRange, Scan, State, StateEntry, StateWrite};
+pub use store::{Delivery, Store};
 
 pub use {jiff, serde, tracing};
 
 /// Everything a plugin needs, in one `use`.
 pub mod prelude {
     pub use crate::{
-        AccessRequest, Action, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes,
-        Cursor, Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error,
-        ErrorKind, Etag, Grant, Host, KeptMessage, Listing, NewObject, NewUser, ObjectIndex,
-        ObjectSummary, Page, Policy, Precondition, Proof, Rate, RateLimit, Receiver, ReceiverUrl,
-        Result, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
+        AccessRequest, Acquaintance, Action, Attributes, Batch, Busy, BusySpan, BusyType,
+        CalendarAddress, CalendarUser, Call, Changed, Changes, Committed, Condition, Cursor,
+        Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error, ErrorKind, Etag,
+        Grant, Host, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, NewUser,
+        ObjectIndex, ObjectSummary, Page, Policy, Precondition, Proof, Purpose, Rate, RateLimit,
+        Receiver, ReceiverUrl, Result, Room, Scan, Scheduling, Sharing, Source, State, StateEntry,
+        StateWrite, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch,
+        Watched,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

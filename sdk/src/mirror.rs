@@ -182,7 +182,7 @@ impl<P: Ord, S> Mirror<P, S> {
     /// The objects in the order of their UIDs. `Invalid` if the cursor is none of these pages.
     pub fn list(&self, page: &Page) -> Result<Listing<ObjectSummary>> {
         let after = match &page.after {
-            Some(cursor) => std::ops::Bound::Excluded(Uid::new(&*cursor.0)?),
+            Some(cursor) => std::ops::Bound::Excluded(Uid::new(cursor.as_str())?),
             None => std::ops::Bound::Unbounded,
         };
         let limit = usize::try_from(page.limit.max(1)).unwrap_or(usize::MAX);
@@ -193,16 +193,16 @@ impl<P: Ord, S> Mirror<P, S> {
         let more = uids.next().is_some();
         let next = items.last().filter(|_| more);
         let next = next.map(|last| Cursor(last.uid.as_str().to_owned()));
-        Ok(Listing { items, next })
+        Ok(Listing::new(items, next))
     }
 
     fn summary(&self, uid: &Uid) -> Option<ObjectSummary> {
         let (_, _, object) = self.find(uid)?;
-        Some(ObjectSummary {
-            uid: uid.clone(),
-            component: object.index.component.clone(),
-            etag: object.etag.clone(),
-        })
+        Some(ObjectSummary::new(
+            uid.clone(),
+            object.index.component.clone(),
+            object.etag.clone(),
+        ))
     }
 
     /// What happened since `since`. `Invalid` if the cursor is of another run, or too old.
@@ -214,11 +214,11 @@ impl<P: Ord, S> Mirror<P, S> {
         };
         let changed = history.changed.range(seen + 1..);
         let removed = history.removed.range(seen + 1..);
-        Ok(Changes {
-            changed: changed.filter_map(|(_, uid)| self.summary(uid)).collect(),
-            removed: removed.map(|(_, uid)| uid.clone()).collect(),
-            cursor: history.cursor(),
-        })
+        Ok(Changes::new(
+            changed.filter_map(|(_, uid)| self.summary(uid)).collect(),
+            removed.map(|(_, uid)| uid.clone()).collect(),
+            history.cursor(),
+        ))
     }
 }
 

@@ -2,7 +2,7 @@
 ///
 /// Stands once in a crate of `crate-type = ["cdylib", "rlib"]`. The name comes first: 1 to 64 of `a-z`, `0-9` and
 /// `-`. Then, if wanted, `vendor: "…"` (else the crate's authors are named). Then any of `discovery: Type`,
-/// `policy: Type` and `store: Type`, each type implementing the trait of that name.
+/// `policy: Type`, `store: Type` and `state: Type`, each type implementing the trait of that name.
 ///
 /// ```
 /// # use convoke_sdk::prelude::*;
@@ -10,7 +10,7 @@
 /// # impl Discovery for Nobody {
 /// #     type Config = ();
 /// #     async fn open(_: (), _: Host) -> Result<Self> { Ok(Self) }
-/// #     async fn discover(&self, _: &CalendarAddress) -> Result<Discovered> { Ok(Discovered::NotMine) }
+/// #     async fn discover(&self, _: &CalendarAddress, _: &Call) -> Result<Discovered> { Ok(Discovered::NotMine) }
 /// # }
 /// convoke_sdk::plugin! { name: "nobody", vendor: "Example Inc.", discovery: Nobody }
 /// # fn main() {}
@@ -56,6 +56,7 @@ macro_rules! plugin {
                 "\nversion = ", ::core::env!("CARGO_PKG_VERSION"),
                 "\nvendor = ", $vendor,
                 "\nkinds =", $(" ", ::core::stringify!($kind),)+
+                "\nexclusive =", $($crate::plugin!(@exclusive $kind $type),)+
                 "\nsdk = ", guest::VERSION,
                 "\nrustc = ", guest::RUSTC,
                 "\npanic = ", if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
@@ -73,12 +74,26 @@ macro_rules! plugin {
     (@keys discovery $type:ty) => { $crate::plugin!(@keys <$type as $crate::Discovery>) };
     (@keys policy $type:ty) => { $crate::plugin!(@keys <$type as $crate::Policy>) };
     (@keys store $type:ty) => { $crate::plugin!(@keys <$type as $crate::Store>) };
+    (@keys state $type:ty) => { $crate::plugin!(@keys <$type as $crate::State>) };
     (@keys <$type:ty as $trait:path>) => {{
         #[allow(unused_imports)] // used where the configuration is not described
-        use guest::Undescribed as _;
-        guest::Describes::<<$type as $trait>::Config>::KEYS
+        use guest::WithoutSchema as _;
+        guest::SchemaOf::<<$type as $trait>::Config>::KEYS
     }};
     (@keys $kind:ident $type:ty) => { ::core::option::Option::None };
+    (@exclusive discovery $type:ty) => {
+        guest::exclusive(" discovery", <$type as $crate::Discovery>::SHARING)
+    };
+    (@exclusive policy $type:ty) => {
+        guest::exclusive(" policy", <$type as $crate::Policy>::SHARING)
+    };
+    (@exclusive store $type:ty) => {
+        guest::exclusive(" store", <$type as $crate::Store>::SHARING)
+    };
+    (@exclusive state $type:ty) => {
+        guest::exclusive(" state", <$type as $crate::State>::SHARING)
+    };
+    (@exclusive $kind:ident $type:ty) => { "" };
     (@open $root:ident discovery $type:ty) => {
         $root.open_discovery = abi::RSome(guest::open_discovery::<$type>);
     };
@@ -88,9 +103,12 @@ macro_rules! plugin {
     (@open $root:ident store $type:ty) => {
         $root.open_store = abi::RSome(guest::open_store::<$type>);
     };
+    (@open $root:ident state $type:ty) => {
+        $root.open_state = abi::RSome(guest::open_state::<$type>);
+    };
     (@open $root:ident $kind:ident $type:ty) => {
         ::core::compile_error!(::core::concat!(
-            "`", ::core::stringify!($kind), "` is no kind of plugin: write `discovery`, `policy` or `store`"
+            "`", ::core::stringify!($kind), "` is no kind of plugin: write `discovery`, `policy`, `store` or `state`"
         ));
     };
 }

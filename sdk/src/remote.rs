@@ -2,10 +2,19 @@
 //!
 //! Behind the feature `host`; a plugin has no use for it. What a plugin answers is read into our types here, and
 //! what cannot be read is the plugin's fault ([`ErrorKind::Internal`](crate::ErrorKind::Internal)). Deadlines,
-//! order and circuit breakers are the host's business.
+//! order and circuit breakers are the host's business: it implements [`Caller`], and calls by a [`Client`].
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `services` | what the host offers to a plugin |
+//! | `process` | a plugin in a process of its own: calls and answers as JSON |
+//! | `client` | a plugin as its host calls it |
 
+mod client;
+mod process;
 mod services;
 
+pub use client::{Caller, Client};
 #[cfg(target_os = "linux")]
 pub use convoke_abi::load::Sealed;
 pub use convoke_abi::{
@@ -16,22 +25,25 @@ pub use convoke_abi::{
     },
     manifest::{Kind, Manifest, is_name as is_plugin_name},
 };
+pub use process::{Answered, Process, ProcessCall, RemotePlugin, Repeat};
 pub use services::{LogEvent, Services};
 
 use crate::{
-    AccessRequest, Busy, CalendarAddress, CalendarUser, Changes, Cursor, Decision, Delivery,
-    Discovered, Error, Etag, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page,
-    Precondition, Result, StoredObject, TimeRange, Uid, UserId,
+    Call, Discovery, Domain, Error, Host, Policy, Precondition, Result, State, Store,
+    call::clock,
+    methods::{lent, methods_of},
+    prelude::*,
     wire::{Garbage, Read, Write, error_of},
 };
 use convoke_abi::{
-    ROption, RResult, RStr, RVec,
+    ROption, RResult, RVec,
     discovery::DiscoveryObject,
     policy::PolicyObject,
     root::{OpenRequest, Opening},
     services::HostObject,
+    state::StateObject,
     store::StoreObject,
-    values::{Call, Failure, failure},
+    values::{Answer, Failure, failure},
 };
 use std::{
     future::{Future, poll_fn},
@@ -45,17 +57,29 @@ pub struct NotOpened {
     /// What it says.
     pub error: Error,
     /// If its configuration is at fault: the key, from `config` on (`config.domains."example.org"`).
+    #[serde(default)]
     pub config_key: Option<String>,
 }
 
+/// Where an opened plugin runs.
+enum Backend<O> {
+    /// In this process.
+    InProcess(O),
+    /// In another.
+    Subprocess(Arc<dyn Process>),
+}
+
 /// An opened discovery strategy.
-pub struct RemoteDiscovery(DiscoveryObject);
+pub struct RemoteDiscovery(Backend<DiscoveryObject>);
 
 /// An opened policy.
-pub struct RemotePolicy(PolicyObject);
+pub struct RemotePolicy(Backend<PolicyObject>);
 
 /// An opened store.
-pub struct RemoteStore(StoreObject);
+pub struct RemoteStore(Backend<StoreObject>);
+
+/// An opened place for state.
+pub struct RemoteState(Backend<StateObject>);
 
 macro_rules! open {
     ($remote:ident, $field:ident, $kind:expr) => {
@@ -69,7 +93,13 @@ macro_rules! open {
                 let ROption::RSome(open) = library.root.$field() else {
                     return Err(not_offered($kind));
                 };
-                opened(open, config, services).await.map(Self)
+                let opened = opened(open, config, services).await?;
+                Ok(Self(Backend::InProcess(opened)))
+            }
+
+            /// What was opened in another process.
+            pub fn apart(process: Arc<dyn Process>) -> Self {
+                Self(Backend::Subprocess(process))
             }
         }
     };
@@ -78,6 +108,7 @@ macro_rules! open {
 open!(RemoteDiscovery, open_discovery, Kind::Discovery);
 open!(RemotePolicy, open_policy, Kind::Policy);
 open!(RemoteStore, open_store, Kind::Store);
+open!(RemoteState, open_state, Kind::State);
 
 fn not_offered(kind: Kind) -> NotOpened {
     NotOpened {
@@ -93,6 +124,7 @@ async fn opened<O>(
 ) -> Result<O, NotOpened> {
     let request = OpenRequest {
         config: config.into(),
+        now: clock(),
         attributes: RVec::new(),
     };
     match open(request, services::object(services)).await {
@@ -115,7 +147,7 @@ fn not_opened(failure: Failure) -> NotOpened {
 
 /// Waits for a call and reads its answer. Spelled out, as an `async fn` here moves each answer once more.
 fn answer<'a, Sent: 'a, T: Read<Sent> + 'a>(
-    mut call: Call<'a, Sent>,
+    mut call: Answer<'a, Sent>,
 ) -> impl Future<Output = Result<T>> + Send + 'a {
     poll_fn(move |context| {
         let answer = Pin::new(&mut call).poll(context);
@@ -126,99 +158,75 @@ fn answer<'a, Sent: 'a, T: Read<Sent> + 'a>(
     })
 }
 
-impl RemoteDiscovery {
-    /// See [`Discovery::discover`](crate::Discovery::discover).
-    pub async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
-        answer(self.0.discover(address.write())).await
+/// The traits that authors implement, for what they made: each call goes to where the plugin runs.
+macro_rules! remote {
+    ($trait:ident $plugin:ident $remote:ident: $(
+        $name:ident($($arg:ident: $type:ident),*) -> $answer:ty {
+            about: $about:expr, again: $again:expr $(, limit: $limit:expr)?
+        }
+    )*) => {
+        impl $trait for $remote {
+            type Config = ();
+
+            async fn open((): (), _: Host) -> Result<Self> {
+                Err(Error::unsupported("a plugin is opened by its host"))
+            }
+
+            $(async fn $name(&self, $($arg: lent!('_ $type),)* call: &Call) -> Result<$answer> {
+                let found: $answer = match &self.0 {
+                    Backend::InProcess(plugin) => {
+                        answer(plugin.$name($($arg.write(),)* call.write())).await?
+                    }
+                    Backend::Subprocess(process) => {
+                        use process::Repeat::{Harmful, Harmless};
+                        // Not every method has use for both.
+                        let _ = (Harmful, Harmless);
+                        let arguments = process::Arguments::new()
+                            $(.with(stringify!($arg), process::packed!($type $arg))?)*;
+                        let asked = ProcessCall {
+                            method: stringify!($name),
+                            arguments: arguments.end(),
+                            about: $about,
+                            repeat: $again,
+                            call,
+                        };
+                        process::read(process.call(asked).await?)?
+                    }
+                };
+                $(within($limit, &found)?;)?
+                Ok(found)
+            })*
+        }
+    };
+}
+
+methods_of!(Discovery, remote);
+methods_of!(Policy, remote);
+methods_of!(Store, remote);
+methods_of!(State, remote);
+
+/// What is answered with a number of items.
+trait Counted {
+    fn count(&self) -> usize;
+}
+
+impl<T> Counted for Listing<T> {
+    fn count(&self) -> usize {
+        self.items.len()
     }
 }
 
-impl RemotePolicy {
-    /// See [`Policy::authorize`](crate::Policy::authorize).
-    pub async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
-        answer(self.0.authorize(request.write())).await
+impl<T> Counted for Vec<T> {
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
-/// Each method as in [`Store`](crate::Store), but arguments are borrowed, so that the host can try again.
-impl RemoteStore {
-    /// See [`Store::find`](crate::Store::find).
-    pub async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
-        answer(self.0.find(address.write())).await
-    }
-
-    /// See [`Store::get`](crate::Store::get).
-    pub async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
-        answer(self.0.get(text(user), text(uid))).await
-    }
-
-    /// See [`Store::put`](crate::Store::put).
-    pub async fn put(
-        &self,
-        user: &UserId,
-        object: &NewObject,
-        when: &Precondition,
-    ) -> Result<Etag> {
-        answer(self.0.put(text(user), object.write(), when.write())).await
-    }
-
-    /// See [`Store::remove`](crate::Store::remove).
-    pub async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition) -> Result<()> {
-        answer(self.0.remove(text(user), text(uid), when.write())).await
-    }
-
-    /// See [`Store::busy`](crate::Store::busy).
-    pub async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
-        let (start, end) = (range.start().write(), range.end().write());
-        answer(self.0.busy(text(user), start, end)).await
-    }
-
-    /// See [`Store::add_user`](crate::Store::add_user).
-    pub async fn add_user(&self, user: &NewUser) -> Result<UserId> {
-        answer(self.0.add_user(user.clone().write())).await
-    }
-
-    /// See [`Store::remove_user`](crate::Store::remove_user).
-    pub async fn remove_user(&self, user: &UserId) -> Result<()> {
-        answer(self.0.remove_user(text(user))).await
-    }
-
-    /// See [`Store::users`](crate::Store::users).
-    pub async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>> {
-        within(page, answer(self.0.users(page.write())).await?)
-    }
-
-    /// See [`Store::list`](crate::Store::list).
-    pub async fn list(&self, user: &UserId, page: &Page) -> Result<Listing<ObjectSummary>> {
-        within(page, answer(self.0.list(text(user), page.write())).await?)
-    }
-
-    /// See [`Store::changes`](crate::Store::changes).
-    pub async fn changes(&self, user: &UserId, since: Option<&Cursor>) -> Result<Changes> {
-        let since: ROption<RStr<'_>> = since.map(|cursor| cursor.0.as_str().into()).into();
-        answer(self.0.changes(text(user), since)).await
-    }
-
-    /// See [`Store::keep`](crate::Store::keep).
-    pub async fn keep(&self, user: &UserId, message: &KeptMessage) -> Result<()> {
-        answer(self.0.keep(text(user), message.write())).await
-    }
-
-    /// See [`Store::deliver`](crate::Store::deliver).
-    pub async fn deliver(&self, user: &UserId, message: &KeptMessage) -> Result<Delivery> {
-        answer(self.0.deliver(text(user), message.write())).await
-    }
-}
-
-fn text(id: &impl AsRef<str>) -> RStr<'_> {
-    id.as_ref().into()
-}
-
-/// A page that is no longer than was asked for; else the plugin is at fault.
-fn within<T>(page: &Page, listing: Listing<T>) -> Result<Listing<T>> {
-    let (asked, came) = (page.limit as usize, listing.items.len());
+/// Fails if there are more items than were asked for: the plugin is at fault.
+fn within(asked: usize, found: &impl Counted) -> Result<()> {
+    let came = found.count();
     if came <= asked {
-        return Ok(listing);
+        return Ok(());
     }
     Err(Error::internal(format!(
         "the plugin answers with {came} items where {asked} were asked for"

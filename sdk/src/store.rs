@@ -1,12 +1,12 @@
 //! Stores: where calendars live.
 
 use crate::{
-    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Error, Etag, Host, Listing, NewObject,
-    NewUser, ObjectSummary, Page, Precondition, Result, StoredObject, TimeRange, Uid, UserId,
+    Busy, CalendarAddress, CalendarUser, Call, Changed, Changes, Cursor, Error, Etag, Host,
+    InboxEntry, InboxMessage, Listing, MessageId, NewObject, NewUser, ObjectSummary, Page,
+    Precondition, Result, Sharing, StoredObject, TimeRange, Uid, UserId, Watch, Watched,
 };
-use convoke_abi::store::message;
-use serde::de::DeserializeOwned;
-use std::future::Future;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{future::Future, time::Duration};
 
 /// A calendar store.
 ///
@@ -51,28 +51,28 @@ use std::future::Future;
 ///         Ok(Self(config.people))
 ///     }
 ///
-///     async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+///     async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
 ///         let Some(hermit) = self.0.iter().find(|hermit| hermit.same_user(address)) else {
 ///             return Ok(None);
 ///         };
 ///         Ok(Some(CalendarUser::new(UserId::new(hermit.as_str())?, hermit.clone())))
 ///     }
 ///
-///     async fn get(&self, user: &UserId, _uid: &Uid) -> Result<Option<StoredObject>> {
+///     async fn get(&self, user: &UserId, _: &Uid, _: &Call) -> Result<Option<StoredObject>> {
 ///         self.known(user).map(|()| None)
 ///     }
 ///
-///     async fn put(&self, user: &UserId, _: NewObject, _: Precondition) -> Result<Etag> {
+///     async fn put(&self, user: &UserId, _: &NewObject, _: &Precondition, _: &Call) -> Result<Etag> {
 ///         self.known(user)?;
 ///         Err(Error::denied("a hermit takes no invitations"))
 ///     }
 ///
-///     async fn remove(&self, user: &UserId, _: &Uid, _: Precondition) -> Result<()> {
+///     async fn remove(&self, user: &UserId, _: &Uid, _: &Precondition, _: &Call) -> Result<()> {
 ///         self.known(user)?;
 ///         Err(Error::not_found("a hermit has no appointments"))
 ///     }
 ///
-///     async fn busy(&self, user: &UserId, _: TimeRange) -> Result<Busy> {
+///     async fn busy(&self, user: &UserId, _: TimeRange, _: &Call) -> Result<Busy> {
 ///         self.known(user).map(|()| Busy::default())
 ///     }
 /// }
@@ -84,6 +84,9 @@ pub trait Store: Sized + Send + Sync + 'static {
     /// What the administrator writes under `config` in this plugin's entry.
     type Config: DeserializeOwned;
 
+    /// Whether it may be opened twice side by side, as a reload of the configuration does.
+    const SHARING: Sharing = Sharing::Shared;
+
     /// Opens the store, making it if it is not there yet. Called once for each entry in the configuration.
     fn open(config: Self::Config, host: Host) -> impl Future<Output = Result<Self>> + Send;
 
@@ -91,6 +94,7 @@ pub trait Store: Sized + Send + Sync + 'static {
     fn find(
         &self,
         address: &CalendarAddress,
+        call: &Call,
     ) -> impl Future<Output = Result<Option<CalendarUser>>> + Send;
 
     /// An object of the user, as it was put.
@@ -98,6 +102,7 @@ pub trait Store: Sized + Send + Sync + 'static {
         &self,
         user: &UserId,
         uid: &Uid,
+        call: &Call,
     ) -> impl Future<Output = Result<Option<StoredObject>>> + Send;
 
     /// Writes an object if the precondition holds, else [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
@@ -105,8 +110,9 @@ pub trait Store: Sized + Send + Sync + 'static {
     fn put(
         &self,
         user: &UserId,
-        object: NewObject,
-        when: Precondition,
+        object: &NewObject,
+        when: &Precondition,
+        call: &Call,
     ) -> impl Future<Output = Result<Etag>> + Send;
 
     /// Removes an object if the precondition holds; `NotFound` if there is none.
@@ -114,45 +120,61 @@ pub trait Store: Sized + Send + Sync + 'static {
         &self,
         user: &UserId,
         uid: &Uid,
-        when: Precondition,
+        when: &Precondition,
+        call: &Call,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// When the user is busy in `range`: every indexed span that overlaps it, and every object whose index
     /// [is open](crate::ObjectIndex::is_open_in) in it.
-    fn busy(&self, user: &UserId, range: TimeRange) -> impl Future<Output = Result<Busy>> + Send;
+    fn busy(
+        &self,
+        user: &UserId,
+        range: TimeRange,
+        call: &Call,
+    ) -> impl Future<Output = Result<Busy>> + Send;
 
     /// Makes a calendar user; `Conflict` if one of the addresses is taken.
-    fn add_user(&self, user: NewUser) -> impl Future<Output = Result<UserId>> + Send {
-        let _ = user;
-        std::future::ready(Err(Error::unsupported(
-            "this store makes no calendar users",
-        )))
+    fn add_user(&self, user: &NewUser, call: &Call) -> impl Future<Output = Result<UserId>> + Send {
+        let _ = (user, call);
+        unsupported("this store makes no calendar users")
+    }
+
+    /// Replaces all that is known of the calendar user of this identifier; `NotFound` if there is none, `Conflict` if one
+    /// of the addresses is somebody else's.
+    fn update_user(
+        &self,
+        user: &CalendarUser,
+        call: &Call,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (user, call);
+        unsupported("this store changes no calendar users")
     }
 
     /// Removes a calendar user with everything that belongs to it; `NotFound` if there is none.
-    fn remove_user(&self, user: &UserId) -> impl Future<Output = Result<()>> + Send {
-        let _ = user;
-        std::future::ready(Err(Error::unsupported(
-            "this store removes no calendar users",
-        )))
+    fn remove_user(&self, user: &UserId, call: &Call) -> impl Future<Output = Result<()>> + Send {
+        let _ = (user, call);
+        unsupported("this store removes no calendar users")
     }
 
     /// The calendar users, a page at a time, in an order that does not change.
-    fn users(&self, page: Page) -> impl Future<Output = Result<Listing<CalendarUser>>> + Send {
-        let _ = page;
-        std::future::ready(Err(Error::unsupported(
-            "this store lists no calendar users",
-        )))
+    fn users(
+        &self,
+        page: &Page,
+        call: &Call,
+    ) -> impl Future<Output = Result<Listing<CalendarUser>>> + Send {
+        let _ = (page, call);
+        unsupported("this store lists no calendar users")
     }
 
     /// The objects of a user, a page at a time, in an order that does not change.
     fn list(
         &self,
         user: &UserId,
-        page: Page,
+        page: &Page,
+        call: &Call,
     ) -> impl Future<Output = Result<Listing<ObjectSummary>>> + Send {
-        let _ = (user, page);
-        std::future::ready(Err(Error::unsupported("this store lists no objects")))
+        let _ = (user, page, call);
+        unsupported("this store lists no objects")
     }
 
     /// What happened to a user's objects since `since`, or since ever. `Invalid` if the cursor is too old: the
@@ -160,106 +182,124 @@ pub trait Store: Sized + Send + Sync + 'static {
     fn changes(
         &self,
         user: &UserId,
-        since: Option<Cursor>,
+        since: Option<&Cursor>,
+        call: &Call,
     ) -> impl Future<Output = Result<Changes>> + Send {
-        let _ = (user, since);
-        std::future::ready(Err(Error::unsupported("this store does not track changes")))
+        let _ = (user, since, call);
+        unsupported("this store does not track changes")
+    }
+
+    /// Waits until something happened to the objects of one of these users, and says of whom; of nobody if the call's
+    /// time is up. What it says need not be true: whoever asked looks at the [`changes`](Store::changes). A user that is not
+    /// there, or whose cursor is too old, is one to whom something happened.
+    ///
+    /// The default asks for the changes of each of them again and again, which is good enough where that costs little. A
+    /// store that is told of changes (by its file system, by a server) answers at once.
+    fn await_changes(
+        &self,
+        watch: &Watch,
+        call: &Call,
+    ) -> impl Future<Output = Result<Changed>> + Send {
+        poll_changes(self, watch, call)
     }
 
     /// Keeps a message for the person to decide on (a COUNTER, for example), in the place of an earlier one of the same
-    /// originator, UID, [instance](KeptMessage::instance) and method. `Conflict` if it takes more
-    /// [room](KeptMessage::room) than there is; then nothing changes.
-    fn keep(&self, user: &UserId, message: KeptMessage) -> impl Future<Output = Result<()>> + Send {
-        let _ = (user, message);
-        std::future::ready(Err(Error::unsupported("this store keeps no messages")))
+    /// originator, UID, [instance](InboxMessage::instance) and method. `Conflict` if it takes more
+    /// [room](InboxMessage::room) than there is; then nothing changes.
+    fn inbox_add(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        call: &Call,
+    ) -> impl Future<Output = Result<MessageId>> + Send {
+        let _ = (user, message, call);
+        unsupported("this store keeps no messages")
+    }
+
+    /// The messages that are kept for the user, a page at a time, in an order that does not change.
+    fn inbox_list(
+        &self,
+        user: &UserId,
+        page: &Page,
+        call: &Call,
+    ) -> impl Future<Output = Result<Listing<InboxEntry>>> + Send {
+        let _ = (user, page, call);
+        unsupported("this store keeps no messages")
+    }
+
+    /// Takes a message out of those that are kept: of two who take it, one gets it. `NotFound` if there is none.
+    fn inbox_take(
+        &self,
+        user: &UserId,
+        id: &MessageId,
+        call: &Call,
+    ) -> impl Future<Output = Result<InboxMessage>> + Send {
+        let _ = (user, id, call);
+        unsupported("this store keeps no messages")
     }
 
     /// Takes a message whole, for a store in front of a system that does iTIP by itself. The default answers
-    /// [`Delivery::NotTaken`]: the host merges the message and calls [`put`](Store::put).
+    /// [`Delivery::Unhandled`]: the host merges the message and calls [`put`](Store::put).
     fn deliver(
         &self,
         user: &UserId,
-        message: &KeptMessage,
+        message: &InboxMessage,
+        call: &Call,
     ) -> impl Future<Output = Result<Delivery>> + Send {
-        let _ = (user, message);
-        std::future::ready(Ok(Delivery::NotTaken))
+        let _ = (user, message, call);
+        std::future::ready(Ok(Delivery::Unhandled))
+    }
+
+    /// The last call: finishes what is under way. The default has nothing to finish.
+    fn close(&self, call: &Call) -> impl Future<Output = Result<()>> + Send {
+        let _ = call;
+        std::future::ready(Ok(()))
     }
 }
 
-/// A scheduling message as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
-pub struct KeptMessage {
-    /// Who sent it.
-    pub originator: CalendarAddress,
-    /// To whom.
-    pub recipient: CalendarAddress,
-    /// The iTIP method, upper-case.
-    pub method: String,
-    /// The UID it is about.
-    pub uid: Uid,
-    /// iCalendar with METHOD.
-    #[cfg_attr(feature = "host", serde(with = "serde_bytes"))]
-    pub data: Vec<u8>,
-    /// Further facts by name, for what has no field yet.
-    pub attributes: Vec<(String, String)>,
+fn unsupported<T: Send>(what: &'static str) -> impl Future<Output = Result<T>> + Send {
+    std::future::ready(Err(Error::unsupported(what)))
 }
 
-/// How much may be kept for a calendar user, in bytes of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// In all.
-    pub total: u64,
-    /// From the originator of the message at hand.
-    pub of_sender: u64,
+/// The first pause between two looks at the changes, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Looks at the changes of each user until there are some, or the time is up.
+async fn poll_changes<S: Store>(store: &S, watch: &Watch, call: &Call) -> Result<Changed> {
+    let until = tokio::time::Instant::now() + call.patience();
+    let mut pause = PAUSES.0;
+    loop {
+        let mut users = Vec::new();
+        for Watched { user, since, .. } in &watch.users {
+            match store.changes(user, Some(since), call).await {
+                Ok(changes) if changes.changed.is_empty() && changes.removed.is_empty() => {}
+                // Whoever asks for the changes is told what is wrong.
+                Ok(_) => users.push(user.clone()),
+                Err(error) if is_news(error.kind()) => users.push(user.clone()),
+                Err(error) => return Err(error),
+            }
+        }
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        if !users.is_empty() || left.is_zero() {
+            return Ok(Changed::of(users));
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
 }
 
-impl KeptMessage {
-    /// The same message, about these instances of its object: a text that is the same for the same ones.
-    #[must_use]
-    pub fn about(self, instance: &str) -> Self {
-        self.with(message::INSTANCE, instance)
-    }
-
-    /// The same message, for which there is so much room.
-    #[must_use]
-    pub fn within(self, room: Room) -> Self {
-        self.with(message::ROOM, &room.total.to_string())
-            .with(message::ROOM_OF_SENDER, &room.of_sender.to_string())
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.attributes.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Which instances of its object it is about, as a text that can be compared; empty for the whole.
-    pub fn instance(&self) -> &str {
-        self.attribute(message::INSTANCE).unwrap_or_default()
-    }
-
-    /// How much may be kept, this message included; `None` if the host does not say.
-    pub fn room(&self) -> Option<Room> {
-        Some(Room {
-            total: self.attribute(message::ROOM)?.parse().ok()?,
-            of_sender: self.attribute(message::ROOM_OF_SENDER)?.parse().ok()?,
-        })
-    }
-
-    fn attribute(&self, name: &str) -> Option<&str> {
-        let mut attributes = self.attributes.iter();
-        attributes
-            .find(|(it, _)| it == name)
-            .map(|(_, value)| value.as_str())
-    }
+/// Whether a failure to tell the changes is itself something that happened.
+const fn is_news(kind: crate::ErrorKind) -> bool {
+    matches!(kind, crate::ErrorKind::Invalid | crate::ErrorKind::NotFound)
 }
 
 /// What became of a message handed to a store whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Delivery {
     /// The store does no iTIP; the host does it.
-    NotTaken,
-    /// The store took it, with this request status (`2.0;Success`).
-    Taken(String),
+    Unhandled,
+    /// The store did it, with this request status (`2.0;Success`).
+    Handled(String),
 }

@@ -5,14 +5,17 @@
 
 mod discovery;
 mod policy;
+mod state;
 mod store;
 
 use crate::{CalendarAddress, Domain, Error, ErrorKind};
 use convoke_abi::{
     ROption, RString, RVec,
-    values::{Address, Attribute, Attributes, Failure, Instant, failure},
+    values::{Address, Attribute, Attributes as Sent, Failure, Instant, Length, Range, failure},
 };
+use convoke_types::{Attributes, TimeRange};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// A value that can be sent.
 pub(crate) trait Write {
@@ -123,6 +126,44 @@ impl Read<Instant> for Timestamp {
     }
 }
 
+impl Write for TimeRange {
+    type Sent = Range;
+
+    fn write(self) -> Range {
+        Range {
+            start: self.start().write(),
+            end: self.end().write(),
+        }
+    }
+}
+
+impl Read<Range> for TimeRange {
+    fn read(sent: Range) -> Result<Self, Garbage> {
+        Ok(Self::new(
+            Timestamp::read(sent.start)?,
+            Timestamp::read(sent.end)?,
+        )?)
+    }
+}
+
+impl Write for Duration {
+    type Sent = Length;
+
+    fn write(self) -> Length {
+        Length {
+            seconds: self.as_secs(),
+            nanoseconds: self.subsec_nanos(),
+        }
+    }
+}
+
+impl Read<Length> for Duration {
+    fn read(sent: Length) -> Result<Self, Garbage> {
+        // Nanoseconds beyond a second would carry, and could overflow.
+        Ok(Self::new(sent.seconds, sent.nanoseconds.min(999_999_999)))
+    }
+}
+
 impl<'a> Write for &'a CalendarAddress {
     type Sent = Address<'a>;
 
@@ -144,13 +185,40 @@ impl Read<Address<'_>> for CalendarAddress {
 }
 
 /// Named facts, ready to cross.
-pub(crate) fn attributes<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Attributes {
+pub(crate) fn attributes<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sent {
     facts
         .into_iter()
         .map(|(name, value)| Attribute {
             name: name.into(),
             value: value.into(),
         })
+        .collect()
+}
+
+impl Write for &Attributes {
+    type Sent = Sent;
+
+    fn write(self) -> Sent {
+        if self.is_empty() {
+            return RVec::new();
+        }
+        attributes(self.iter())
+    }
+}
+
+impl Read<Sent> for Attributes {
+    fn read(sent: Sent) -> Result<Self, Garbage> {
+        Ok(read_attributes(sent))
+    }
+}
+
+/// What the other side says of itself.
+pub(crate) fn read_attributes(sent: Sent) -> Attributes {
+    if sent.is_empty() {
+        return Attributes::new();
+    }
+    (sent.into_iter())
+        .map(|fact| (fact.name.into_string(), fact.value.into_string()))
         .collect()
 }
 
@@ -205,9 +273,12 @@ mod tests {
     fn receiver(url: &str) -> discovery::Receiver {
         discovery::Receiver {
             url: url.into(),
+            host_end: u32::try_from(url.len().saturating_sub(1)).unwrap(),
+            port: 443,
+            target_start: u32::try_from(url.len().saturating_sub(1)).unwrap(),
             tls_name: ROption::RNone,
             valid_for: ROption::RNone,
-            administered: false,
+            source: 0,
             attributes: RVec::new(),
         }
     }
@@ -222,12 +293,12 @@ mod tests {
             (
                 discovery::outcome::RECEIVERS,
                 vec![receiver(good), receiver("http://cal.example.com/")],
-                "over https only",
+                "`http://cal.example.com/` is no URL",
             ),
             (
                 discovery::outcome::RECEIVERS,
                 vec![receiver("")],
-                "not an absolute URL",
+                "`` is no URL",
             ),
         ] {
             let sent = discovery::Discovered {

@@ -46,7 +46,7 @@ impl Discovery for Listed {
         Err(Error::unsupported("a test makes it"))
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         let Ok(domain) = address.domain() else {
             return Ok(Discovered::NotMine);
         };

@@ -1,9 +1,13 @@
 //! The store kit finds nothing wrong with a right store, and finds each flaw of a wrong one.
 
-use convoke_sdk::{conformance, prelude::*};
+use convoke_sdk::{
+    conformance::{self, StoreFacts},
+    prelude::*,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 /// What a store may do wrong.
@@ -33,7 +37,18 @@ enum Flaw {
     SharesObjects,
     InventsUsers,
     KeepsRemovedUsers,
-    PutsKeptMessages,
+    PutsInboxMessages,
+    AnswersTooLate,
+    DropsAttributes,
+    KeepsOldAddresses,
+    LetsAddressesBeTaken,
+    KeepsTheFirstOfTwo,
+    GivesTwice,
+    HasEndlessRoom,
+    CountsNoSenders,
+    SaysNoStatus,
+    KeepsWhatItLeaves,
+    HidesBesideItself,
     ForgetsAtTheEnd,
 }
 
@@ -42,11 +57,11 @@ use Flaw::*;
 /// A store in memory; what `Arc` shares outlives it, as a file would.
 struct Memory {
     flaw: Flaw,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Contents>>,
 }
 
 #[derive(Default)]
-struct State {
+struct Contents {
     users: BTreeMap<UserId, Account>,
     made: u64,
     /// Of users that were removed, by address: for a store that keeps them.
@@ -59,6 +74,7 @@ struct Account {
     objects: BTreeMap<Uid, Kept>,
     removed: BTreeMap<Uid, u64>,
     now: u64,
+    inbox: BTreeMap<u64, InboxMessage>,
 }
 
 #[derive(Clone)]
@@ -69,7 +85,7 @@ struct Kept {
 }
 
 impl Memory {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Contents> {
         self.state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -104,6 +120,7 @@ impl Memory {
             Precondition::Any => true,
             Precondition::Absent => there.is_none() || self.flaw == CreatesOverOthers,
             Precondition::Matches(etag) => there.is_some_and(|kept| kept.etag == *etag),
+            _ => false,
         };
         if holds {
             Ok(())
@@ -112,7 +129,8 @@ impl Memory {
         }
     }
 
-    fn write(&self, account: &mut Account, mut object: NewObject) -> Etag {
+    fn write(&self, account: &mut Account, object: &NewObject) -> Etag {
+        let mut object = object.clone();
         if self.flaw == CutsLargeObjects {
             object.data.truncate(100_000);
         }
@@ -152,7 +170,7 @@ impl Store for Memory {
         Err(Error::unsupported("a test makes it"))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         let state = self.state();
         let mut users = state.users.values().map(|account| &account.user);
         let found = users.find(|user| match self.flaw {
@@ -162,32 +180,35 @@ impl Store for Memory {
         Ok(found.cloned())
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         let uid = self.key(uid);
         self.account(user, |account| {
-            Ok(account.objects.get(&uid).map(|kept| StoredObject {
-                uid: kept.object.index.uid.clone(),
-                etag: kept.etag.clone(),
-                data: kept.object.data.clone(),
+            Ok(account.objects.get(&uid).map(|kept| {
+                let (uid, data) = (kept.object.index.uid.clone(), kept.object.data.clone());
+                StoredObject::new(uid, kept.etag.clone(), data)
             }))
         })
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
+    async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
         let uid = self.key(&object.index.uid);
         if self.flaw == ChecksThenWrites {
-            self.account(user, |account| self.check(account, &uid, &when))?;
+            self.account(user, |account| self.check(account, &uid, when))?;
             tokio::task::yield_now().await;
             return self.account(user, |account| Ok(self.write(account, object)));
         }
         if self.flaw == WritesInTwoSteps {
-            let half = NewObject {
-                data: object.data[..object.data.len() / 2].to_vec(),
-                index: object.index.clone(),
-            };
+            let data = object.data[..object.data.len() / 2].to_vec();
+            let half = NewObject::new(data, object.index.clone());
             self.account(user, |account| {
-                self.check(account, &uid, &when)?;
-                Ok(self.write(account, half))
+                self.check(account, &uid, when)?;
+                Ok(self.write(account, &half))
             })?;
             tokio::task::yield_now().await;
             return self.account(user, |account| Ok(self.write(account, object)));
@@ -196,15 +217,15 @@ impl Store for Memory {
             return Ok(Etag::new("invented")?);
         }
         self.account(user, |account| {
-            self.check(account, &uid, &when)?;
+            self.check(account, &uid, when)?;
             Ok(self.write(account, object))
         })
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
         let uid = self.key(uid);
         self.account(user, |account| {
-            self.check(account, &uid, &when)?;
+            self.check(account, &uid, when)?;
             if self.flaw == RemovesNothing {
                 return Ok(());
             }
@@ -220,7 +241,7 @@ impl Store for Memory {
         })
     }
 
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         self.account(user, |account| {
             let mut busy = Busy::default();
             for (uid, kept) in &account.objects {
@@ -229,18 +250,16 @@ impl Store for Memory {
                 busy.spans
                     .extend(spans.filter(|span| self.overlaps(span.range, range)));
                 if index.is_open_in(range) && self.flaw != ForgetsOpenObjects {
-                    busy.objects.push(StoredObject {
-                        uid: uid.clone(),
-                        etag: kept.etag.clone(),
-                        data: kept.object.data.clone(),
-                    });
+                    let data = kept.object.data.clone();
+                    let object = StoredObject::new(uid.clone(), kept.etag.clone(), data);
+                    busy.objects.push(object);
                 }
             }
             Ok(busy)
         })
     }
 
-    async fn add_user(&self, user: NewUser) -> Result<UserId> {
+    async fn add_user(&self, user: &NewUser, _: &Call) -> Result<UserId> {
         if self.flaw == OffersNoUsers {
             return Err(Error::unsupported("an administrator makes them"));
         }
@@ -257,21 +276,23 @@ impl Store for Memory {
         }
         state.made += 1;
         let id = UserId::new(format!("u{}", state.made))?;
-        let mut made = CalendarUser::new(id.clone(), user.address);
-        (made.aliases, made.name) = (user.aliases, user.name);
-        (made.timezone, made.kind) = (user.timezone, user.kind);
+        let mut made = user.clone().with_id(id.clone());
+        if self.flaw == DropsAttributes {
+            made.attributes = Attributes::new();
+        }
         let objects = state.left_behind.remove(made.address.as_str());
         let account = Account {
             user: made,
             objects: objects.unwrap_or_default(),
             removed: BTreeMap::new(),
             now: 0,
+            inbox: BTreeMap::new(),
         };
         state.users.insert(id.clone(), account);
         Ok(id)
     }
 
-    async fn remove_user(&self, user: &UserId) -> Result<()> {
+    async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         if self.flaw == OffersNoUsers {
             return Err(Error::unsupported("an administrator removes them"));
         }
@@ -285,9 +306,13 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
+    async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
         let state = self.state();
-        let after = page.after.map(|cursor| cursor.0).unwrap_or_default();
+        let after = page
+            .after
+            .clone()
+            .map(|cursor| cursor.0)
+            .unwrap_or_default();
         let users = state
             .users
             .iter()
@@ -299,11 +324,15 @@ impl Store for Memory {
             .last()
             .filter(|_| more)
             .map(|user| Cursor(user.id.to_string()));
-        Ok(Listing { items, next })
+        Ok(Listing::new(items, next))
     }
 
-    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
-        let after = page.after.map(|cursor| cursor.0).unwrap_or_default();
+    async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
+        let after = page
+            .after
+            .clone()
+            .map(|cursor| cursor.0)
+            .unwrap_or_default();
         self.account(user, |account| {
             let objects = account.objects.iter().filter(|(uid, _)| match self.flaw {
                 RepeatsAtPageEnds => uid.as_str() >= after.as_str(),
@@ -314,11 +343,11 @@ impl Store for Memory {
             items.truncate(page.limit as usize);
             let next = items.last().filter(|_| more);
             let next = next.map(|object| Cursor(object.uid.to_string()));
-            Ok(Listing { items, next })
+            Ok(Listing::new(items, next))
         })
     }
 
-    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
+    async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
         self.account(user, |account| {
             let seen = match since.map(|cursor| cursor.0.parse::<u64>()) {
                 None => 0,
@@ -332,38 +361,149 @@ impl Store for Memory {
                 .filter(|(_, kept)| kept.change > seen)
                 .filter(|(_, kept)| self.flaw != ForgetsAPut || kept.change % 11 != 0);
             let removed = account.removed.iter().filter(|(_, change)| **change > seen);
-            Ok(Changes {
-                changed: objects.map(summary).collect(),
-                removed: removed.map(|(uid, _)| uid.clone()).collect(),
-                cursor: Cursor(account.now.to_string()),
-            })
+            Ok(Changes::new(
+                objects.map(summary).collect(),
+                removed.map(|(uid, _)| uid.clone()).collect(),
+                Cursor::new(account.now.to_string()),
+            ))
         })
     }
 
-    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
+    async fn inbox_add(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        _: &Call,
+    ) -> Result<MessageId> {
         self.account(user, |account| {
-            if self.flaw == PutsKeptMessages {
-                let index = ObjectIndex {
-                    component: "VEVENT".to_owned(),
-                    uid: message.uid,
-                    spans: Vec::new(),
-                    open_before: None,
-                    open_after: None,
-                };
-                let data = message.data;
-                self.write(account, NewObject { data, index });
+            if self.flaw == PutsInboxMessages {
+                let index = ObjectIndex::new("VEVENT", message.uid.clone());
+                self.write(account, &NewObject::new(message.data.clone(), index));
             }
-            Ok(())
+            let about = |it: &InboxMessage| {
+                let uid = (it.uid.clone(), it.instance.clone());
+                (uid, it.method.clone(), it.originator.clone())
+            };
+            let before = account
+                .inbox
+                .iter()
+                .find(|(_, it)| about(it) == about(message));
+            let before = before.map(|(id, _)| *id);
+            if let Some(id) = before {
+                if self.flaw == KeepsTheFirstOfTwo {
+                    return Ok(MessageId::new(id.to_string())?);
+                }
+                account.inbox.remove(&id);
+            }
+            if let Some(room) = message.room.filter(|_| self.flaw != HasEndlessRoom) {
+                let size = |it: &InboxMessage| it.data.len() as u64;
+                let of_sender = |it: &&InboxMessage| it.originator == message.originator;
+                let all: u64 = account.inbox.values().map(size).sum();
+                let of_sender: u64 = account.inbox.values().filter(of_sender).map(size).sum();
+                let counts_senders = self.flaw != CountsNoSenders;
+                if all + size(message) > room.total
+                    || (counts_senders && of_sender + size(message) > room.of_sender)
+                {
+                    return Err(Error::conflict("there is no room"));
+                }
+            }
+            account.now += 1;
+            let mut kept = message.clone();
+            kept.room = None;
+            account.inbox.insert(account.now, kept);
+            Ok(MessageId::new(account.now.to_string())?)
         })
+    }
+
+    async fn inbox_list(
+        &self,
+        user: &UserId,
+        page: &Page,
+        _: &Call,
+    ) -> Result<Listing<InboxEntry>> {
+        let after = page.after.as_ref().map_or("0", Cursor::as_str);
+        let after: u64 = after.parse().map_err(|_| Error::invalid("no cursor"))?;
+        self.account(user, |account| {
+            let rest = account.inbox.range(after + 1..);
+            let entries = rest.map(|(id, message)| {
+                let id = MessageId::new(id.to_string())?;
+                Ok(InboxEntry::new(id, message.clone()))
+            });
+            let entries = entries.take(page.len() + 1).collect::<Result<Vec<_>>>()?;
+            Ok(Listing::page(entries, page, |last| {
+                Cursor::new(last.id.as_str())
+            }))
+        })
+    }
+
+    async fn inbox_take(&self, user: &UserId, id: &MessageId, _: &Call) -> Result<InboxMessage> {
+        let id: u64 = id.as_str().parse().map_err(|_| Error::not_found("gone"))?;
+        self.account(user, |account| {
+            let taken = match self.flaw {
+                GivesTwice => account.inbox.get(&id).cloned(),
+                _ => account.inbox.remove(&id),
+            };
+            taken.ok_or_else(|| Error::not_found("it is gone"))
+        })
+    }
+
+    async fn update_user(&self, user: &CalendarUser, _: &Call) -> Result<()> {
+        let mut state = self.state();
+        let addresses = || [&user.address].into_iter().chain(&user.aliases);
+        let mut others = state.users.values().filter(|it| it.user.id != user.id);
+        let taken = others.any(|other| addresses().any(|it| other.user.answers_to(it)));
+        if taken && self.flaw != LetsAddressesBeTaken {
+            return Err(Error::conflict("the address is taken"));
+        }
+        let account = state.users.get_mut(&user.id);
+        let account = account.ok_or_else(|| Error::not_found("no such user"))?;
+        let before = std::mem::replace(&mut account.user, user.clone());
+        if self.flaw == KeepsOldAddresses {
+            account.user.aliases.push(before.address);
+        }
+        Ok(())
+    }
+
+    async fn await_changes(&self, watch: &Watch, call: &Call) -> Result<Changed> {
+        if self.flaw == AnswersTooLate {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            return Ok(Changed::default());
+        }
+        loop {
+            let mut users = Vec::new();
+            for watched in &watch.users {
+                let changes = self
+                    .changes(&watched.user, Some(&watched.since), call)
+                    .await?;
+                if !changes.changed.is_empty() || !changes.removed.is_empty() {
+                    users.push(watched.user.clone());
+                }
+            }
+            if !users.is_empty() || call.patience() < Duration::from_millis(20) {
+                return Ok(Changed::of(users));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn deliver(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        call: &Call,
+    ) -> Result<Delivery> {
+        match self.flaw {
+            SaysNoStatus => return Ok(Delivery::Handled("done".to_owned())),
+            KeepsWhatItLeaves => drop(self.inbox_add(user, message, call).await?),
+            _ => {}
+        }
+        Ok(Delivery::Unhandled)
     }
 }
 
 fn summary((uid, kept): (&Uid, &Kept)) -> ObjectSummary {
-    ObjectSummary {
-        uid: uid.clone(),
-        component: kept.object.index.component.clone(),
-        etag: kept.etag.clone(),
-    }
+    let component = kept.object.index.component.clone();
+    ObjectSummary::new(uid.clone(), component, kept.etag.clone())
 }
 
 /// Each flaw, and a law that it breaks; there is one for every law of the kit.
@@ -420,23 +560,61 @@ const FLAWS: &[(Flaw, &str)] = &[
     (SharesObjects, "two users never see each other's objects"),
     (InventsUsers, "a user that is not there is not found"),
     (KeepsRemovedUsers, "a removed user is gone with everything"),
-    (PutsKeptMessages, "a kept message is taken and is no object"),
+    (
+        PutsInboxMessages,
+        "a kept message is taken and is no object",
+    ),
+    (
+        AnswersTooLate,
+        "who waits for changes is told of them in time",
+    ),
+    (
+        DropsAttributes,
+        "every address of a user finds it, in any case",
+    ),
+    (KeepsOldAddresses, "what is known of a user can be changed"),
+    (
+        LetsAddressesBeTaken,
+        "what is known of a user can be changed",
+    ),
+    (
+        KeepsTheFirstOfTwo,
+        "kept messages are listed, and taken once",
+    ),
+    (GivesTwice, "kept messages are listed, and taken once"),
+    (
+        HasEndlessRoom,
+        "no more messages are kept than there is room for",
+    ),
+    (
+        CountsNoSenders,
+        "no more messages are kept than there is room for",
+    ),
+    (
+        SaysNoStatus,
+        "a message is delivered whole, or left to the host",
+    ),
+    (
+        KeepsWhatItLeaves,
+        "a message is delivered whole, or left to the host",
+    ),
+    (HidesBesideItself, "it is opened twice side by side"),
     (
         ForgetsAtTheEnd,
-        "a store that is opened again holds everything",
+        "a store that is closed and opened again holds everything",
     ),
 ];
 
 async fn report(flaw: Flaw) -> conformance::Report {
-    let state = Arc::new(Mutex::new(State::default()));
+    let state = Arc::new(Mutex::new(Contents::default()));
     let open = || async {
         let state = match flaw {
-            ForgetsAtTheEnd => Arc::default(),
+            ForgetsAtTheEnd | HidesBesideItself => Arc::default(),
             _ => Arc::clone(&state),
         };
         Ok(Memory { flaw, state })
     };
-    conformance::store(open).await
+    conformance::store(open, &StoreFacts::default()).await
 }
 
 #[tokio::test]
@@ -445,7 +623,7 @@ async fn a_right_store_keeps_every_law() {
     report.assert_kept();
     let kept = |law: &conformance::Law| law.outcome == conformance::Outcome::Kept;
     assert!(report.laws.iter().all(kept), "{report}");
-    assert_eq!(report.laws.len(), 24);
+    assert_eq!(report.laws.len(), 30);
     for law in &report.laws {
         let is_tried = FLAWS.iter().any(|(_, broken)| law.name == *broken);
         assert!(is_tried, "no flaw breaks “{}”", law.name);
@@ -463,18 +641,20 @@ async fn each_flaw_breaks_its_law() {
 
 #[tokio::test]
 async fn a_store_that_makes_no_users_is_asked_with_those_it_has() {
-    let state = Arc::new(Mutex::new(State::default()));
+    let state = Arc::new(Mutex::new(Contents::default()));
     let store = |flaw| Memory {
         flaw,
         state: Arc::clone(&state),
     };
     let users = ["a@example.org", "b@example.org"].map(|text| CalendarAddress::new(text).unwrap());
     for user in &users {
-        let made = store(Nothing).add_user(NewUser::new(user.clone())).await;
+        let made = store(Nothing)
+            .add_user(&NewUser::new(user.clone()), &Call::default())
+            .await;
         made.unwrap();
     }
     let open = || async { Ok(store(OffersNoUsers)) };
-    let report = conformance::store_with_users(open, &users).await;
+    let report = conformance::store(open, &StoreFacts::with_users(users)).await;
     report.assert_kept();
     let kept = |law: &&conformance::Law| law.outcome == conformance::Outcome::Kept;
     assert_eq!(report.laws.iter().filter(kept).count(), 21, "{report}");

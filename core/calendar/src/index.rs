@@ -69,13 +69,7 @@ pub fn index(
     let uid = main.uid().ok_or_else(|| IndexError::Uid {
         component: component.clone(),
     })?;
-    let index = ObjectIndex {
-        component,
-        uid,
-        spans: Vec::new(),
-        open_before: None,
-        open_after: None,
-    };
+    let mut index = ObjectIndex::new(component, uid);
     if index.component == "VAVAILABILITY" {
         return Ok(open_everywhere(index));
     }
@@ -83,7 +77,10 @@ pub fn index(
     let work = || Work::of(limits.work.min(WORK));
     if !table.is_endless() {
         match table.spans(TimeRange::ALL, &mut work()) {
-            Ok(spans) if spans.len() <= MAX_SPANS => return Ok(ObjectIndex { spans, ..index }),
+            Ok(spans) if spans.len() <= MAX_SPANS => {
+                index.spans = spans;
+                return Ok(index);
+            }
             Ok(_) | Err(RecurrenceError::TooMany(_) | RecurrenceError::TooMuchWork) => {}
             Err(error) => return Err(error.into()),
         }
@@ -100,12 +97,10 @@ pub fn index(
         Err(error) => return Err(error.into()),
     };
     let begins = table.begins().unwrap_or(horizon.start());
-    Ok(ObjectIndex {
-        spans,
-        open_before: (begins < horizon.start()).then_some(horizon.start()),
-        open_after: Some(horizon.end()),
-        ..index
-    })
+    index.spans = spans;
+    index.open_before = (begins < horizon.start()).then_some(horizon.start());
+    index.open_after = Some(horizon.end());
+    Ok(index)
 }
 
 /// Whether to read an object again takes long by itself.
@@ -115,11 +110,9 @@ fn is_long(calendar: &Calendar) -> bool {
 }
 
 /// The store always hands the object back.
-fn open_everywhere(index: ObjectIndex) -> ObjectIndex {
-    ObjectIndex {
-        open_after: Some(Timestamp::MIN),
-        ..index
-    }
+fn open_everywhere(mut index: ObjectIndex) -> ObjectIndex {
+    index.open_after = Some(Timestamp::MIN);
+    index
 }
 
 #[cfg(test)]

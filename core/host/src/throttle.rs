@@ -87,6 +87,7 @@ pub fn peer(proofs: &[Proof], address: IpAddr) -> Peer {
     let domain = proofs.iter().find_map(|proof| match proof {
         Proof::Dkim(domain) | Proof::Mtls(domain) => Some(domain),
         Proof::Submission(user) => user.domain().ok(),
+        _ => None,
     });
     match domain {
         Some(domain) => Peer::Domain(registrable(domain)),

@@ -1,18 +1,19 @@
 //! The chain of discovery strategies.
 
 use super::{Handle, PluginInfo};
-use convoke_sdk::{CalendarAddress, Discovered, Domain, Error, Result, remote::RemoteDiscovery};
-use std::time::Duration;
+use convoke_sdk::{CalendarAddress, Discovered, Error, Result, remote::RemoteDiscovery};
+use std::{sync::Arc, time::Duration};
 
 /// The deadline of a look-up, if its entry says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The discovery strategies, in file order.
-pub struct DiscoveryChain(Vec<Handle<RemoteDiscovery>>);
+#[derive(Clone)]
+pub struct DiscoveryChain(Arc<[Handle<RemoteDiscovery>]>);
 
 impl DiscoveryChain {
     pub(super) fn new(strategies: Vec<Handle<RemoteDiscovery>>) -> Self {
-        Self(strategies)
+        Self(strategies.into())
     }
 
     /// Asks one strategy after the other until one knows.
@@ -21,11 +22,8 @@ impl DiscoveryChain {
     /// it is worth trying later, and never a permanent refusal.
     pub async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
         let mut failed: Option<Error> = None;
-        // What breaks at one address of a domain breaks at the next.
-        let subject = address.domain().map_or("", Domain::as_str);
-        for strategy in &self.0 {
-            let call = strategy.remote.discover(address);
-            match strategy.call(subject, call).await {
+        for strategy in self.0.iter() {
+            match strategy.discover(address).await {
                 Ok(Discovered::NotMine) => {}
                 Ok(known) => return Ok(known),
                 Err(error) => {
@@ -39,7 +37,12 @@ impl DiscoveryChain {
         }
     }
 
+    /// Closes all of them.
+    pub(super) async fn close(&self) {
+        super::closed(self.0.iter().map(|it| it.close())).await;
+    }
+
     pub(super) fn list(&self) -> Vec<PluginInfo> {
-        self.0.iter().map(Handle::info).collect()
+        self.0.iter().map(|strategy| strategy.info()).collect()
     }
 }

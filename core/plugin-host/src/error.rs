@@ -108,6 +108,9 @@ pub enum Problem {
     /// Two entries of one name.
     #[error("another plugin is named `{0}` already; give this one a `name` of its own")]
     NameTaken(String),
+    /// Two places for state.
+    #[error("there is a `[[state]]` already; the host keeps its state in one place")]
+    SecondState,
     /// The table cannot be handed over.
     #[error("its `config` cannot be written as TOML: {0}")]
     Config(String),

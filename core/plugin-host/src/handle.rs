@@ -3,24 +3,28 @@
 use super::{
     PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
+    isolated::Isolated,
     origin::Origin,
-    placed::Placed,
 };
 use convoke_sdk::{
-    Error, ErrorKind, Result,
-    remote::{Kind, Manifest},
+    Call, Error, ErrorKind, Purpose, Result,
+    remote::{Caller, Client, Kind, Manifest},
 };
-use std::{future::Future, path::Path, path::PathBuf, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tracing::{error, info, warn};
 
 /// An opened plugin: each call has a deadline and passes the breaker.
-pub struct Handle<R> {
-    parts: Parts,
-    pub(super) remote: Placed<R>,
-}
+pub type Handle<R> = Client<Opened, R>;
 
 /// What is known of an opened plugin, whatever its kind.
-pub(super) struct Parts {
+pub struct Opened {
     name: String,
     kind: Kind,
     deadline: Duration,
@@ -28,34 +32,34 @@ pub(super) struct Parts {
     kinds: Vec<Kind>,
     version: String,
     abi: (u32, u32),
+    is_exclusive: bool,
     isolation: &'static str,
     breaker: Breaker,
+    /// Its process, if it has one.
+    process: Option<Arc<Isolated>>,
 }
 
-impl Parts {
+impl Opened {
     pub(super) fn new(
-        name: String,
+        name: &str,
         entry: &PluginEntry,
         file: &Path,
         manifest: &Manifest,
         deadline: Duration,
     ) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             kind: entry.kind,
             deadline: entry.timeout.unwrap_or(deadline),
             file: file.to_owned(),
             kinds: manifest.kinds.clone(),
             version: manifest.version.clone(),
             abi: manifest.abi,
+            is_exclusive: manifest.exclusive.contains(&entry.kind),
             isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
+            process: None,
         }
-    }
-
-    /// The library.
-    pub(super) fn file(&self) -> &Path {
-        &self.file
     }
 
     /// How long a call may take.
@@ -63,33 +67,33 @@ impl Parts {
         self.deadline
     }
 
-    pub(super) fn around<R>(self, remote: Placed<R>) -> Handle<R> {
-        Handle {
-            parts: self,
-            remote,
+    /// The same, in a process of its own.
+    pub(super) fn within(self, process: Arc<Isolated>) -> Self {
+        Self {
+            process: Some(process),
+            ..self
         }
     }
-}
 
-impl<R> Handle<R> {
     /// What the administrator calls it.
     pub fn name(&self) -> &str {
-        &self.parts.name
+        &self.name
     }
 
     /// What `plugin list` shows.
     pub fn info(&self) -> PluginInfo {
-        let parts = &self.parts;
+        let process = self.process.as_ref();
         PluginInfo {
-            name: parts.name.clone(),
-            kind: parts.kind,
-            file: parts.file.clone(),
-            kinds: parts.kinds.clone(),
-            version: parts.version.clone(),
-            abi: parts.abi,
-            isolation: parts.isolation,
-            lacks: self.remote.lacks(),
-            state: match (self.remote.down(), parts.breaker.skipped()) {
+            name: self.name.clone(),
+            kind: self.kind,
+            file: self.file.clone(),
+            kinds: self.kinds.clone(),
+            version: self.version.clone(),
+            abi: self.abi,
+            is_exclusive: self.is_exclusive,
+            isolation: self.isolation,
+            lacks: process.map_or(Vec::new(), |it| it.lacks().to_vec()),
+            state: match (process.and_then(|it| it.down()), self.breaker.skipped()) {
                 (Some((reason, left)), _) => PluginState::Skipped { reason, left },
                 (None, None) => PluginState::Ready,
                 (None, Some(skipped)) => PluginState::Skipped {
@@ -99,14 +103,26 @@ impl<R> Handle<R> {
             },
         }
     }
+}
 
-    /// Makes one call about `subject`. What is the plugin's fault is logged, and counted by the breaker.
-    pub(super) async fn call<T>(
+impl Caller for Opened {
+    fn call(&self) -> Call {
+        let call = Call::within(self.deadline);
+        match Origin::current() {
+            Some(origin) => call
+                .made_for(origin.purpose())
+                .of_request(Origin::request_id()),
+            None => call.made_for(Purpose::Administration),
+        }
+    }
+
+    /// What is the plugin's fault is logged, and counted by the breaker.
+    async fn settle<T: Send>(
         &self,
         subject: &str,
-        call: impl Future<Output = Result<T>>,
+        call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let Parts { name, breaker, .. } = &self.parts;
+        let Self { name, breaker, .. } = self;
         let attempt = breaker.admit(subject).map_err(|skipped| {
             Error::unavailable(format!(
                 "plugin `{name}` is skipped for another {} s: {}",
@@ -114,7 +130,7 @@ impl<R> Handle<R> {
                 skipped.reason
             ))
         })?;
-        let answer = within(self.parts.deadline, call).await;
+        let answer = within(self.deadline, call).await;
         let fault = answer.as_ref().err();
         let fault = fault.filter(|error| is_fault(error.kind()));
         if let Some(error) = fault {

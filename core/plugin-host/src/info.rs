@@ -22,6 +22,8 @@ pub struct PluginInfo {
     pub version: String,
     /// The ABI it was built for: major, minor.
     pub abi: (u32, u32),
+    /// Whether it cannot be opened a second time while it is open.
+    pub is_exclusive: bool,
     /// Where it runs: `in-process` or `process`.
     pub isolation: &'static str,
     /// What is to be taken away from its process and this kernel cannot take away, in words.

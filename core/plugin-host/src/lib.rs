@@ -6,13 +6,12 @@
 //! | [`find`] | from a name to a file |
 //! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
-//! | [`placed`] | where it runs: in the host's process, or in one of its own |
 //! | [`isolated`] | a plugin in a process of its own |
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
 //! | [`origin`] | on whose behalf plugins are asked |
-//! | [`discovery`], [`policy`], [`stores`] | the three chains |
+//! | [`discovery`], [`policy`], [`stores`] | the three chains; of state there is one place |
 //! | [`info`] | what `plugin list` shows |
-//! | [`trial`] | does a library keep what its kind promises? |
+//! | [`conformance`] | does a library keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
 //! not answer neither allows nor denies for good; a discovery that does not answer never turns into a permanent refusal.
@@ -24,6 +23,7 @@
 //! `isolation = "process"`.
 
 pub mod breaker;
+pub mod conformance;
 pub mod discovery;
 pub mod entry;
 pub mod error;
@@ -32,11 +32,9 @@ pub mod handle;
 pub mod info;
 pub mod isolated;
 pub mod origin;
-pub mod placed;
 pub mod policy;
 mod services;
 pub mod stores;
-pub mod trial;
 
 pub use discovery::DiscoveryChain;
 pub use entry::{
@@ -44,20 +42,29 @@ pub use entry::{
     own_program,
 };
 pub use error::{PluginError, PluginErrors, Problem};
-pub use handle::Handle;
+pub use handle::{Handle, Opened};
 pub use info::{Installed, PluginInfo, PluginState, installed};
-pub use placed::Placed;
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
-    Candidate, Kind, Library, NotOpened, Reason, Refusal, RemoteDiscovery, RemotePolicy,
-    RemoteStore, Services,
+    Candidate, Client, Kind, Reason, Refusal, RemoteDiscovery, RemotePlugin, RemotePolicy,
+    RemoteState,
 };
 use isolated::Isolated;
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tracing::debug;
 
+/// How long all plugins together may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How long a plugin may take to open, if its entry's `timeout` is not longer: a store may have to bring its files up
 /// to date.
 const OPENING: Duration = Duration::from_secs(60);
@@ -70,6 +77,12 @@ pub struct Plugins {
     pub policy: PolicyChain,
     /// Where calendars live.
     pub stores: Stores,
+    /// Where the host keeps what it must not forget, if an entry says so.
+    pub state: Option<Arc<Handle<RemoteState>>>,
+    /// Whether they were told that no further call comes.
+    is_closed: AtomicBool,
+    /// Where they are closed.
+    runtime: tokio::runtime::Handle,
 }
 
 impl Plugins {
@@ -77,13 +90,14 @@ impl Plugins {
     ///
     /// The log must be set up before: a library asks once which levels are wanted.
     pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
-        let names = instance_names(&setup.entries)?;
-        let opening = setup
-            .entries
-            .iter()
-            .zip(names)
-            .map(|(entry, name)| open(setup, entry, name));
-        let mut opened = Opened::default();
+        let candidates: Vec<_> = (setup.entries.iter())
+            .map(|entry| candidate(setup, entry).map_err(|it| PluginError::new(entry, it)))
+            .collect();
+        let names = instance_names(&setup.entries, &candidates)?;
+        let entries = setup.entries.iter().zip(candidates).zip(names);
+        let opening = entries
+            .map(async |((entry, candidate), name)| open(setup, entry, candidate?, name).await);
+        let mut opened = AllOpened::default();
         let mut errors = Vec::new();
         for plugin in futures::future::join_all(opening).await {
             match plugin {
@@ -98,7 +112,33 @@ impl Plugins {
             discovery: DiscoveryChain::new(opened.discovery),
             policy: PolicyChain::new(opened.policy),
             stores: Stores::new(opened.stores, &setup.domains),
+            state: opened.state.pop().map(Arc::new),
+            is_closed: AtomicBool::new(false),
+            runtime: tokio::runtime::Handle::current(),
         })
+    }
+
+    /// Tells every plugin that no further call comes, and waits, not for ever, until each has finished what it had begun
+    /// and let go of what it alone may hold. Otherwise that is done once they are dropped ([`isolated::all_closed`] waits
+    /// for it).
+    pub async fn close(&self) {
+        if !self.is_closed.swap(true, Ordering::Relaxed) {
+            self.held().close().await;
+        }
+    }
+
+    fn held(&self) -> Held {
+        Held {
+            discovery: self.discovery.clone(),
+            policy: self.policy.clone(),
+            stores: self.stores.iter().cloned().collect(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// Whether one of them cannot be opened a second time while it is open.
+    pub fn are_exclusive(&self) -> bool {
+        self.list().iter().any(|plugin| plugin.is_exclusive)
     }
 
     /// What is opened, and how it fares; in the order of the kinds, then of the configuration.
@@ -106,37 +146,95 @@ impl Plugins {
         let mut list = self.discovery.list();
         list.extend(self.policy.list());
         list.extend(self.stores.iter().map(|store| store.info()));
+        list.extend(self.state.iter().map(|state| state.info()));
         list
     }
 }
 
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        let (held, counted) = (self.held(), isolated::Counted::new());
+        let is_closed = *self.is_closed.get_mut();
+        self.runtime.spawn(async move {
+            if !is_closed {
+                held.close().await;
+            }
+            // What plugins do when they are dropped may take its time, and is not to keep a thread of the runtime.
+            // Fails if it panics; there is nobody left to tell.
+            let _ = tokio::task::spawn_blocking(move || drop(held)).await;
+            drop(counted);
+        });
+    }
+}
+
+/// Every plugin, while it is closed.
+struct Held {
+    discovery: DiscoveryChain,
+    policy: PolicyChain,
+    stores: Vec<Arc<StoreHandle>>,
+    state: Option<Arc<Handle<RemoteState>>>,
+}
+
+impl Held {
+    async fn close(&self) {
+        let closing = async {
+            tokio::join!(
+                self.discovery.close(),
+                self.policy.close(),
+                closed(self.stores.iter().map(|store| store.close())),
+                closed(self.state.iter().map(|state| state.close())),
+            )
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!(
+                event = "plugins-not-closed",
+                "plugins did not close in {CLOSING:?}; the host goes on without them"
+            );
+        }
+    }
+}
+
+/// Waits until all have closed. One that fails is named in the log by its handle.
+async fn closed(closing: impl Iterator<Item = impl Future<Output = convoke_sdk::Result<()>>>) {
+    futures::future::join_all(closing).await;
+}
+
 #[derive(Default)]
-struct Opened {
+struct AllOpened {
     discovery: Vec<Handle<RemoteDiscovery>>,
     policy: Vec<Handle<RemotePolicy>>,
     stores: Vec<Arc<StoreHandle>>,
+    state: Vec<Handle<RemoteState>>,
 }
 
 enum Plugin {
     Discovery(Handle<RemoteDiscovery>),
     Policy(Handle<RemotePolicy>),
     Store(StoreHandle),
+    State(Handle<RemoteState>),
 }
 
-impl Opened {
+impl AllOpened {
     fn push(&mut self, plugin: Plugin) {
         match plugin {
             Plugin::Discovery(handle) => self.discovery.push(handle),
             Plugin::Policy(handle) => self.policy.push(handle),
             Plugin::Store(handle) => self.stores.push(Arc::new(handle)),
+            Plugin::State(handle) => self.state.push(handle),
         }
     }
 }
 
-/// What each entry's plugin is called: its `name`, else the plugin's, numbered if it is used more than once.
-fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> {
+/// What each entry's plugin is called: its `name`, else the plugin's, numbered if it is used more than once. A plugin that
+/// is named by a path goes by the name in its manifest.
+fn instance_names(
+    entries: &[PluginEntry],
+    candidates: &[Result<Candidate, PluginError>],
+) -> Result<Vec<String>, PluginErrors> {
     let mut taken = BTreeSet::new();
     let mut errors = Vec::new();
+    let mut of_state = entries.iter().filter(|entry| entry.kind == Kind::State);
+    errors.extend((of_state.nth(1)).map(|entry| PluginError::new(entry, Problem::SecondState)));
     for entry in entries {
         if let Some(name) = &entry.name
             && !taken.insert(name.clone())
@@ -147,8 +245,11 @@ fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> 
     if !errors.is_empty() {
         return Err(PluginErrors(errors));
     }
-    let mut free = |entry: &PluginEntry| {
-        let base = find::short_name(&entry.plugin);
+    let mut free = |entry: &PluginEntry, candidate: &Result<Candidate, PluginError>| {
+        let base = match candidate {
+            Ok(candidate) if find::is_path(&entry.plugin) => candidate.manifest.name.clone(),
+            _ => find::short_name(&entry.plugin),
+        };
         let numbered = (2..).map(|number| format!("{base}-{number}"));
         let name = std::iter::once(base.clone())
             .chain(numbered)
@@ -159,41 +260,40 @@ fn instance_names(entries: &[PluginEntry]) -> Result<Vec<String>, PluginErrors> 
     };
     Ok(entries
         .iter()
-        .map(|entry| entry.name.clone().unwrap_or_else(|| free(entry)))
+        .zip(candidates)
+        .map(|(entry, candidate)| (entry.name.clone()).unwrap_or_else(|| free(entry, candidate)))
         .collect())
 }
 
-async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin, PluginError> {
+/// How long a call of a kind may take, if its entry says nothing.
+const fn deadline_of(kind: Kind) -> Duration {
+    match kind {
+        Kind::Discovery => discovery::DEADLINE,
+        Kind::Policy => policy::DEADLINE,
+        Kind::Store | Kind::State => stores::DEADLINE,
+    }
+}
+
+async fn open(
+    setup: &Setup,
+    entry: &PluginEntry,
+    candidate: Candidate,
+    name: String,
+) -> Result<Plugin, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
-    let candidate = candidate(setup, entry).map_err(fail)?;
     let file = candidate.file.clone();
-    let config =
-        toml::to_string(&entry.config).map_err(|error| fail(Problem::Config(error.to_string())))?;
-    let opening = Opening {
-        setup,
-        entry,
-        name,
-        config,
-    };
     let patience = entry.timeout.unwrap_or_default().max(OPENING);
-    let opened = tokio::time::timeout(patience, async {
-        Ok(match entry.kind {
-            Kind::Discovery => {
-                let open = opening.open(candidate, discovery::DEADLINE, RemoteDiscovery::open);
-                Plugin::Discovery(open.await?)
+    let opening = open_there(setup, entry, candidate, &name);
+    match tokio::time::timeout(patience, opening).await {
+        Ok(Ok((caller, remote))) => Ok(match remote {
+            RemotePlugin::Discovery(remote) => Plugin::Discovery(Client::new(caller, remote)),
+            RemotePlugin::Policy(remote) => Plugin::Policy(Client::new(caller, remote)),
+            RemotePlugin::Store(remote) => {
+                let handle = Client::new(caller, remote);
+                Plugin::Store(StoreHandle::new(handle, entry.domains.clone()))
             }
-            Kind::Policy => {
-                let open = opening.open(candidate, policy::DEADLINE, RemotePolicy::open);
-                Plugin::Policy(open.await?)
-            }
-            Kind::Store => {
-                let open = opening.open(candidate, stores::DEADLINE, RemoteStore::open);
-                Plugin::Store(StoreHandle::new(open.await?, entry.domains.clone()))
-            }
-        })
-    });
-    match opened.await {
-        Ok(Ok(plugin)) => Ok(plugin),
+            RemotePlugin::State(remote) => Plugin::State(Client::new(caller, remote)),
+        }),
         Ok(Err(problem)) => {
             let mut error = fail(problem);
             error.point_at_key(setup, entry);
@@ -203,55 +303,41 @@ async fn open(setup: &Setup, entry: &PluginEntry, name: String) -> Result<Plugin
     }
 }
 
-/// What opening one plugin takes.
-struct Opening<'a> {
-    setup: &'a Setup,
-    entry: &'a PluginEntry,
-    name: String,
-    config: String,
-}
-
-impl Opening<'_> {
-    /// Opens the plugin where its entry says; `open` does it in this process.
-    async fn open<R>(
-        &self,
-        candidate: Candidate,
-        deadline: Duration,
-        open: impl AsyncFnOnce(&Library, &str, Arc<dyn Services>) -> Result<R, NotOpened>,
-    ) -> Result<Handle<R>, Problem> {
-        let Self {
-            setup,
-            entry,
-            name,
-            config,
-        } = self;
-        let (file, manifest) = (&candidate.file, &candidate.manifest);
-        let parts = handle::Parts::new(name.clone(), entry, file, manifest, deadline);
-        let services = services::for_instance(name, setup);
-        let placed = match &entry.isolation {
-            Isolation::InProcess => {
-                let library = candidate.load().map_err(not_loaded)?;
-                open(&library, config, services).await.map(Placed::Here)
-            }
-            Isolation::Process(confinement) => {
-                let order = isolated::Order {
-                    program: &setup.program,
-                    library: candidate.seal()?,
-                    kind: entry.kind,
-                    name,
-                    folder: &setup.folder,
-                    config,
-                    confinement,
-                    deadline: parts.deadline(),
-                    services,
-                };
-                let opened = Isolated::open(order).await;
-                opened.map(Box::new).map(Placed::Apart)
-            }
-        };
-        match placed {
-            Ok(placed) => Ok(parts.around(placed)),
-            Err(refused) => Err(Problem::not_opened(parts.file(), refused)),
+/// Opens the plugin where its entry says.
+async fn open_there(
+    setup: &Setup,
+    entry: &PluginEntry,
+    candidate: Candidate,
+    name: &str,
+) -> Result<(Opened, RemotePlugin), Problem> {
+    let (file, manifest) = (candidate.file.clone(), &candidate.manifest);
+    let opened = Opened::new(name, entry, &file, manifest, deadline_of(entry.kind));
+    let config_toml =
+        toml::to_string(&entry.config).map_err(|error| Problem::Config(error.to_string()))?;
+    let services = services::for_instance(name, setup);
+    let refused = |refused| Problem::not_opened(&file, refused);
+    match &entry.isolation {
+        Isolation::InProcess => {
+            let library = candidate.load().map_err(not_loaded)?;
+            let remote = RemotePlugin::open(entry.kind, &library, &config_toml, services).await;
+            Ok((opened, remote.map_err(refused)?))
+        }
+        Isolation::Process(confinement) => {
+            let order = isolated::Order {
+                program: &setup.program,
+                library: candidate.seal()?,
+                kind: entry.kind,
+                name,
+                folder: &setup.folder,
+                config: &entry.config,
+                config_toml: &config_toml,
+                confinement,
+                deadline: opened.deadline(),
+                services,
+            };
+            let process = Arc::new(Isolated::open(order).await.map_err(refused)?);
+            let remote = RemotePlugin::apart(entry.kind, Arc::clone(&process) as _);
+            Ok((opened.within(process), remote))
         }
     }
 }

@@ -3,49 +3,75 @@
 //! Anybody may send what a plugin cannot stand. So failures, and places in the queue of a plugin's process, are counted
 //! by origin: whoever breaks a plugin again and again is kept away from it, and nobody else is.
 
-use convoke_sdk::{CalendarAddress, Proof};
-use std::{future::Future, sync::Arc};
+use convoke_sdk::{CalendarAddress, Proof, Purpose};
+use std::{
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 tokio::task_local! {
-    static CURRENT: Origin;
+    /// Who it is, and the number of the request.
+    static CURRENT: (Origin, u64);
 }
+
+/// The number of the next request; those of another run are others.
+static NEXT: LazyLock<AtomicU64> =
+    LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
 
 /// Who caused a call: the registrable domain of a peer, or one of our own people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(Arc<str>);
+pub struct Origin {
+    who: Arc<str>,
+    purpose: Purpose,
+}
 
 impl Origin {
     /// The origin of a message. What the peer proved covers its originator, so the originator's domain is what was
     /// proven; of those who hand in messages here, each user is an origin of its own.
     pub fn of(originator: &CalendarAddress, proofs: &[Proof]) -> Self {
         let submitted = |proof: &Proof| matches!(proof, Proof::Submission(_));
-        if proofs.iter().any(submitted) {
-            return Self(originator.as_str().into());
-        }
-        match originator.domain() {
+        let (who, purpose) = match originator.domain() {
+            _ if proofs.iter().any(submitted) => (originator.as_str(), Purpose::Submission),
             // Sub-domains cost nothing.
-            Ok(domain) => Self(
-                psl::domain_str(domain.as_str())
-                    .unwrap_or(domain.as_str())
-                    .into(),
+            Ok(domain) => (
+                psl::domain_str(domain.as_str()).unwrap_or(domain.as_str()),
+                Purpose::Delivery,
             ),
-            Err(_) => Self(originator.as_str().into()),
+            Err(_) => (originator.as_str(), Purpose::Delivery),
+        };
+        Self {
+            who: who.into(),
+            purpose,
         }
     }
 
     /// The origin of the calls that the current task makes; `None` for the host's own.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        CURRENT.try_with(|(origin, _)| origin.clone()).ok()
+    }
+
+    /// The number of the request that the current task works on; 0 for none.
+    pub(crate) fn request_id() -> u64 {
+        CURRENT.try_with(|(_, id)| *id).unwrap_or_default()
+    }
+
+    /// What its calls are made for.
+    pub(crate) const fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Who it is, for people.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.who
     }
 
     /// Makes the calls of `work` on behalf of this origin.
     pub fn ask<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        CURRENT.scope(self, work)
+        CURRENT.scope((self, NEXT.fetch_add(1, Ordering::Relaxed)), work)
     }
 }
 
@@ -73,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn calls_have_the_origin_of_the_task_around_them() {
         assert_eq!(Origin::current(), None);
-        let origin = Origin("example.com".into());
+        let origin = Origin::of(&"mailto:a@example.com".parse().unwrap(), &[]);
         let seen = origin.clone().ask(async { Origin::current() }).await;
         assert_eq!(seen, Some(origin));
     }

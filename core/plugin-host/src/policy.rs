@@ -1,21 +1,24 @@
 //! The policies, all of which are asked.
 
 use super::{Handle, PluginInfo};
-use convoke_sdk::{AccessRequest, Decision, Error, Grant, RateLimit, remote::RemotePolicy};
-use std::time::Duration;
+use convoke_sdk::{AccessRequest, Action, Decision, Error, Grant, RateLimit, remote::RemotePolicy};
+use std::{sync::Arc, time::Duration};
 use tracing::info;
 
 /// The deadline of a decision, if its entry says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// The policies of the configuration.
-pub struct PolicyChain(Vec<Handle<RemotePolicy>>);
+#[derive(Clone)]
+pub struct PolicyChain(Arc<[Handle<RemotePolicy>]>);
 
 /// What all policies together say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Yes, as far as the strictest of them grants.
     Allow(Allowance),
+    /// Neither: it waits for the recipient to decide, out of the calendar.
+    Hold,
     /// No; why is in the log.
     Deny,
     /// None of them denies, and one could not be asked; why is in the log. Neither a yes nor a no: later may help.
@@ -44,14 +47,15 @@ pub struct Allowance {
 
 impl PolicyChain {
     pub(super) fn new(policies: Vec<Handle<RemotePolicy>>) -> Self {
-        Self(policies)
+        Self(policies.into())
     }
 
     /// Asks every policy. Any denial wins, and so does nobody's allowing; one that fails or runs out of time allows
     /// nothing and denies nothing: it may be asked later.
     pub async fn decide(&self, request: &AccessRequest) -> Verdict {
-        let objection = match combined(self.ask(request).await) {
-            Ok(allowance) => return Verdict::Allow(allowance),
+        let objection = match combined(request.action, self.ask(request).await) {
+            Ok(Combined::Allow(allowance)) => return Verdict::Allow(allowance),
+            Ok(Combined::Hold) => return Verdict::Hold,
             Err(objection) => objection,
         };
         let (verdict, event, reason) = match &objection {
@@ -71,28 +75,49 @@ impl PolicyChain {
     }
 
     async fn ask(&self, request: &AccessRequest) -> Vec<(&str, Result<Decision, Error>)> {
-        let asked = self.0.iter().map(async |policy| {
-            let call = policy.remote.authorize(request);
-            let decision = policy.call(request.recipient.as_str(), call).await;
-            (policy.name(), decision)
-        });
+        let asked = self
+            .0
+            .iter()
+            .map(async |policy| (policy.name(), policy.authorize(request).await));
         futures::future::join_all(asked).await
     }
 
     /// Why one of our own users may not send to a receiver elsewhere; `None` if no policy objects.
     pub async fn forbids(&self, request: &AccessRequest) -> Option<Objection> {
-        objection(&self.ask(request).await)
+        objection(request.action, &self.ask(request).await)
+    }
+
+    /// Closes all of them.
+    pub(super) async fn close(&self) {
+        super::closed(self.0.iter().map(|it| it.close())).await;
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {
-        self.0.iter().map(Handle::info).collect()
+        self.0.iter().map(|policy| policy.info()).collect()
     }
 }
 
+/// What policies say together that do not object.
+#[derive(Debug)]
+enum Combined {
+    Allow(Allowance),
+    Hold,
+}
+
 /// The strictest grant, or why not.
-fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance, Objection> {
-    if let Some(objection) = objection(&decisions) {
+fn combined(
+    action: Action,
+    decisions: Vec<(&str, Result<Decision, Error>)>,
+) -> Result<Combined, Objection> {
+    if let Some(objection) = objection(action, &decisions) {
         return Err(objection);
+    }
+    // What waits is asked about again.
+    if decisions
+        .iter()
+        .any(|(_, decision)| *decision == Ok(Decision::Hold))
+    {
+        return Ok(Combined::Hold);
     }
     let mut granted: Option<Grant> = None;
     let (mut rates, mut quotas) = (Vec::new(), Vec::new());
@@ -105,19 +130,23 @@ fn combined(decisions: Vec<(&str, Result<Decision, Error>)>) -> Result<Allowance
     }
     let nobody = || Objection::Denied("no policy allows it".to_owned());
     let grant = granted.ok_or_else(nobody)?;
-    Ok(Allowance {
+    Ok(Combined::Allow(Allowance {
         grant,
         rates,
         quotas,
-    })
+    }))
 }
 
 /// A denial; else a policy that could not be asked.
-fn objection(decisions: &[(&str, Result<Decision, Error>)]) -> Option<Objection> {
+fn objection(action: Action, decisions: &[(&str, Result<Decision, Error>)]) -> Option<Objection> {
     let denied = decisions
         .iter()
         .find_map(|(name, decision)| match decision {
             Ok(Decision::Deny(reason)) => Some(format!("policy `{name}` says: {reason}")),
+            // Only what is to come into a calendar can wait before it.
+            Ok(Decision::Hold) if action != Action::Schedule => {
+                Some(format!("policy `{name}` holds it, and this cannot wait"))
+            }
             _ => None,
         });
     let failed = decisions.iter().find_map(|(_, decision)| {
@@ -146,6 +175,7 @@ mod tests {
         let abstain = || Ok(Decision::Abstain);
         let deny = || Ok(Decision::deny("closed"));
         let fail = || Err(Error::internal("broken"));
+        let hold = || Ok(Decision::Hold);
         for (decisions, expected) in [
             (vec![], Err("denied")),
             (vec![abstain()], Err("denied")),
@@ -156,15 +186,27 @@ mod tests {
             (vec![allow(), fail()], Err("unavailable")),
             (vec![fail(), abstain()], Err("unavailable")),
             (vec![fail(), deny()], Err("denied")),
+            (vec![allow(), hold()], Err("held")),
+            (vec![hold(), abstain()], Err("held")),
+            (vec![hold(), deny()], Err("denied")),
+            (vec![hold(), fail()], Err("unavailable")),
         ] {
             let named = decisions.into_iter().map(|d| ("p", d)).collect();
-            let said = combined(named)
-                .map(|it| it.grant)
-                .map_err(|objection| match objection {
-                    Objection::Denied(_) => "denied",
-                    Objection::Unavailable(_) => "unavailable",
-                });
+            let said = match combined(Action::Schedule, named) {
+                Ok(Combined::Allow(allowance)) => Ok(allowance.grant),
+                Ok(Combined::Hold) => Err("held"),
+                Err(Objection::Denied(_)) => Err("denied"),
+                Err(Objection::Unavailable(_)) => Err("unavailable"),
+            };
             assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_wait_is_denied_where_it_would_be_held() {
+        for action in [Action::FreeBusy, Action::Send] {
+            let said = combined(action, vec![("p", Ok(Decision::Hold))]);
+            assert!(matches!(said, Err(Objection::Denied(_))), "{said:?}");
         }
     }
 
@@ -172,10 +214,7 @@ mod tests {
     fn every_rate_is_held() {
         let allow = |rate: &str| {
             let mut grant = Grant::default();
-            grant.rate = Some(RateLimit {
-                rate: rate.parse().unwrap(),
-                bucket: 1,
-            });
+            grant.rate = Some(RateLimit::new(rate.parse().unwrap(), 1));
             Ok(Decision::Allow(grant))
         };
         let decisions = vec![
@@ -183,7 +222,10 @@ mod tests {
             ("free", Ok(Decision::allow())),
             ("seldom", allow("1/d")),
         ];
-        let rates = combined(decisions).unwrap().rates;
+        let Ok(Combined::Allow(allowance)) = combined(Action::Schedule, decisions) else {
+            panic!("it is allowed");
+        };
+        let rates = allowance.rates;
         let rates: Vec<_> = rates
             .iter()
             .map(|(name, limit)| format!("{name} {}", limit.rate))

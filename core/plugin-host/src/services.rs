@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tracing::{Level, debug, enabled, error, info, trace, warn};
+use tracing::{Level, debug, enabled, error, info, level_filters::LevelFilter, trace, warn};
 
 /// What a filter of the log calls what plugins say; it is documented, so it is no module's path.
 pub(crate) const TARGET: &str = "convoke::plugin";
@@ -41,14 +41,16 @@ impl Services for Instance {
         (self.index)(user, data)
     }
 
-    fn wants(&self, level: Level) -> bool {
-        match level {
-            Level::ERROR => enabled!(target: TARGET, Level::ERROR),
-            Level::WARN => enabled!(target: TARGET, Level::WARN),
-            Level::INFO => enabled!(target: TARGET, Level::INFO),
-            Level::DEBUG => enabled!(target: TARGET, Level::DEBUG),
-            Level::TRACE => enabled!(target: TARGET, Level::TRACE),
-        }
+    fn level(&self) -> LevelFilter {
+        let wanted = [
+            (enabled!(target: TARGET, Level::TRACE), LevelFilter::TRACE),
+            (enabled!(target: TARGET, Level::DEBUG), LevelFilter::DEBUG),
+            (enabled!(target: TARGET, Level::INFO), LevelFilter::INFO),
+            (enabled!(target: TARGET, Level::WARN), LevelFilter::WARN),
+            (enabled!(target: TARGET, Level::ERROR), LevelFilter::ERROR),
+        ];
+        let wanted = wanted.into_iter().find(|(is_wanted, _)| *is_wanted);
+        wanted.map_or(LevelFilter::OFF, |(_, level)| level)
     }
 
     fn log(&self, event: &LogEvent<'_>) {

@@ -1,12 +1,8 @@
 //! The stores, by the domains they serve.
 
-use super::{Handle, PluginInfo};
-use convoke_sdk::{
-    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Domain, Etag, KeptMessage,
-    Listing, NewObject, NewUser, ObjectSummary, Page, Precondition, Result, StoredObject,
-    TimeRange, Uid, UserId, remote::RemoteStore,
-};
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use super::Handle;
+use convoke_sdk::{CalendarAddress, CalendarUser, Domain, Result, remote::RemoteStore};
+use std::{cmp::Reverse, ops::Deref, sync::Arc, time::Duration};
 
 /// The deadline of a store's call, if its entry says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
@@ -93,104 +89,24 @@ fn by_domain<'a>(
         .collect()
 }
 
-/// An opened store.
+/// An opened store: the methods of [`convoke_sdk::Store`], each with its deadline; arguments are borrowed so that a
+/// caller can try again.
 pub struct StoreHandle {
     handle: Handle<RemoteStore>,
     domains: Vec<Domain>,
 }
 
-/// The methods of [`convoke_sdk::Store`], each with its deadline; arguments are borrowed so that a caller can try
-/// again.
 impl StoreHandle {
     pub(super) fn new(handle: Handle<RemoteStore>, domains: Vec<Domain>) -> Self {
         Self { handle, domains }
     }
+}
 
-    /// What the administrator calls it.
-    pub fn name(&self) -> &str {
-        self.handle.name()
-    }
+impl Deref for StoreHandle {
+    type Target = Handle<RemoteStore>;
 
-    /// What `plugin list` shows.
-    pub fn info(&self) -> PluginInfo {
-        self.handle.info()
-    }
-
-    /// See [`Store::find`](convoke_sdk::Store::find).
-    pub async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
-        let call = self.handle.remote.find(address);
-        self.handle.call(address.as_str(), call).await
-    }
-
-    /// See [`Store::get`](convoke_sdk::Store::get).
-    pub async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
-        let call = self.handle.remote.get(user, uid);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::put`](convoke_sdk::Store::put).
-    pub async fn put(
-        &self,
-        user: &UserId,
-        object: &NewObject,
-        when: &Precondition,
-    ) -> Result<Etag> {
-        let call = self.handle.remote.put(user, object, when);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::remove`](convoke_sdk::Store::remove).
-    pub async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition) -> Result<()> {
-        let call = self.handle.remote.remove(user, uid, when);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::busy`](convoke_sdk::Store::busy).
-    pub async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
-        let call = self.handle.remote.busy(user, range);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::add_user`](convoke_sdk::Store::add_user).
-    pub async fn add_user(&self, user: &NewUser) -> Result<UserId> {
-        let call = self.handle.remote.add_user(user);
-        self.handle.call(user.address.as_str(), call).await
-    }
-
-    /// See [`Store::remove_user`](convoke_sdk::Store::remove_user).
-    pub async fn remove_user(&self, user: &UserId) -> Result<()> {
-        let call = self.handle.remote.remove_user(user);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::users`](convoke_sdk::Store::users).
-    pub async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>> {
-        let call = self.handle.remote.users(page);
-        self.handle.call("", call).await
-    }
-
-    /// See [`Store::list`](convoke_sdk::Store::list).
-    pub async fn list(&self, user: &UserId, page: &Page) -> Result<Listing<ObjectSummary>> {
-        let call = self.handle.remote.list(user, page);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::changes`](convoke_sdk::Store::changes).
-    pub async fn changes(&self, user: &UserId, since: Option<&Cursor>) -> Result<Changes> {
-        let call = self.handle.remote.changes(user, since);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::keep`](convoke_sdk::Store::keep).
-    pub async fn keep(&self, user: &UserId, message: &KeptMessage) -> Result<()> {
-        let call = self.handle.remote.keep(user, message);
-        self.handle.call(user.as_ref(), call).await
-    }
-
-    /// See [`Store::deliver`](convoke_sdk::Store::deliver).
-    pub async fn deliver(&self, user: &UserId, message: &KeptMessage) -> Result<Delivery> {
-        let call = self.handle.remote.deliver(user, message);
-        self.handle.call(user.as_ref(), call).await
+    fn deref(&self) -> &Self::Target {
+        &self.handle
     }
 }
 

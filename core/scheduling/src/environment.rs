@@ -178,6 +178,8 @@ pub trait Policies: Send + Sync {
 pub enum Verdict {
     /// Yes, so far.
     Allow(Grant),
+    /// Neither: the message waits for the recipient to decide, out of the calendar.
+    Hold,
     /// Yes, but not before so long.
     TooOften(Duration),
     /// No.

@@ -257,7 +257,7 @@ impl<H: Home, C: Clock> OwnCopy<'_, H, C> {
     async fn put(&self, data: Vec<u8>, when: &Precondition) -> Result<Option<Etag>, Error> {
         let user = Some(self.home.user());
         let index = index::index_stored(user, &data, self.limits, self.clock.now())?;
-        let object = NewObject { data, index };
+        let object = NewObject::new(data, index);
         unless_conflict(self.home.put(&object, when).await)
     }
 

@@ -135,10 +135,10 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         let (change, answer) = apply(existing.as_ref());
         let write = match change {
             Change::None => Write::Nothing,
-            Change::Store(calendar) => Write::Put(NewObject {
-                index: index::of(&calendar, Some(self.owner), self.limits, self.now)?,
-                data: calendar.write(),
-            }),
+            Change::Store(calendar) => {
+                let index = index::of(&calendar, Some(self.owner), self.limits, self.now)?;
+                Write::Put(NewObject::new(calendar.write(), index))
+            }
             Change::Remove => Write::Remove,
         };
         Ok((write, answer))

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Something the peer proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Proof {
     /// A DKIM signature of this domain verified.
     Dkim(Domain),
@@ -16,6 +18,8 @@ pub enum Proof {
 
 /// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Uninvited {
     /// They come on the organizer's list with their answer, and are told so.
     Accept,
@@ -27,6 +31,8 @@ pub enum Uninvited {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Detail {
     /// Busy, tentative and unavailable are told apart.
     #[default]

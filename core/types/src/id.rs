@@ -1,4 +1,4 @@
-//! Identifiers: of an object, of its version, of a calendar user in a store.
+//! Identifiers: of an object, of its version, of a calendar user and of a message in a store.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -92,6 +92,11 @@ identifier! {
 identifier! {
     /// What a store calls one of its calendar users. Opaque to the host.
     UserId, "a user identifier", 512, |text| text
+}
+
+identifier! {
+    /// What a store calls a message that it keeps for a calendar user. Opaque to the host.
+    MessageId, "a message identifier", 512, |text| text
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// [`ObjectIndex::is_open_in`] holds, as bytes; the host expands those itself. Nothing else of the object is
 /// needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ObjectIndex {
     /// The object's main component: `VEVENT`, `VTODO`, `VAVAILABILITY`…
     pub component: String,
@@ -26,6 +27,17 @@ pub struct ObjectIndex {
 }
 
 impl ObjectIndex {
+    /// The index of an object that takes no time.
+    pub fn new(component: impl Into<String>, uid: Uid) -> Self {
+        Self {
+            component: component.into(),
+            uid,
+            spans: Vec::new(),
+            open_before: None,
+            open_after: None,
+        }
+    }
+
     /// Whether the spans may miss busy time in `range`, so that the object itself must be expanded.
     pub fn is_open_in(&self, range: TimeRange) -> bool {
         self.open_before

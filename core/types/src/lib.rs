@@ -7,13 +7,14 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`address`] | [`CalendarAddress`], [`Domain`], [`ReceiverUrl`] |
-//! | [`id`] | [`Uid`], [`Etag`], [`UserId`] |
+//! | [`id`] | [`Uid`], [`Etag`], [`UserId`], [`MessageId`] |
 //! | [`time`] | [`TimeRange`] |
 //! | [`busy`] | [`BusyType`], [`BusySpan`] |
 //! | [`index`] | [`ObjectIndex`], what a store keeps beside an object's bytes |
 //! | [`status`] | [`RequestStatus`] |
 //! | [`rate`] | [`Rate`] |
 //! | [`store`] | [`CalendarUser`], [`StoredObject`], [`Precondition`]: what goes into a store and comes out of it |
+//! | [`attributes`] | [`Attributes`]: further facts by name |
 //! | [`access`] | [`Proof`], [`Detail`], [`Uninvited`]: what a peer proved, and how far it may go |
 //! | [`text`] | [`excerpt`]: texts from outside, made fit for a sentence |
 //! | [`error`] | [`Error`]: why a store or a policy could not do what it was asked |
@@ -25,6 +26,9 @@
 
 pub mod access;
 pub mod address;
+pub mod attributes;
+#[doc(hidden)]
+pub mod base64;
 pub mod busy;
 pub mod error;
 pub mod id;
@@ -39,15 +43,17 @@ pub use access::{Detail, Proof, Uninvited};
 pub use address::{
     CalendarAddress, Domain, InvalidAddress, InvalidDomain, InvalidUrl, NoDomain, ReceiverUrl,
 };
+pub use attributes::Attributes;
 pub use busy::{BusySpan, BusyType, merge};
 pub use error::{Error, ErrorKind, Result};
-pub use id::{Etag, InvalidId, Uid, UserId};
+pub use id::{Etag, InvalidId, MessageId, Uid, UserId};
 pub use index::ObjectIndex;
 pub use rate::{InvalidRate, Rate};
 pub use status::{InvalidStatus, RequestStatus};
 pub use store::{
-    Busy, CalendarUser, Changes, Cursor, Listing, NewObject, NewUser, ObjectSummary, Page,
-    Precondition, StoredObject, UserKind,
+    Busy, CalendarUser, Changed, Changes, Cursor, InboxEntry, InboxMessage, Listing, NewObject,
+    NewUser, ObjectSummary, Page, Precondition, Room, Scheduling, StoredObject, UserKind, Watch,
+    Watched,
 };
 pub use text::excerpt;
 pub use time::{EmptyRange, TimeRange};

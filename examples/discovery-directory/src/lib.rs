@@ -56,7 +56,7 @@ impl Discovery for Directory {
         Ok(Self(people))
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         Ok(match self.0.get(&key(address)) {
             // The directory is the administrator's, so a receiver may lie in a private network.
             Some(Some(url)) => Discovered::Receivers(vec![Receiver::administered(url.clone())]),

@@ -13,7 +13,7 @@ impl Discovery for Fixed {
         Ok(config)
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         Ok(match self.domains.get(address.domain()?) {
             Some(url) => Discovered::receiver(url.clone()),
             None => Discovered::NotMine, // the next strategy is asked

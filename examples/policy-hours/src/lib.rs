@@ -54,7 +54,7 @@ impl Policy for Hours {
     }
 
     /// Abstaining leaves it to the others: this policy forbids, and allows nothing by itself.
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         let ours = |proof: &Proof| matches!(proof, Proof::Submission(_));
         let may = request.action != Action::Schedule || request.proofs.iter().any(ours);
         Ok(match may || self.is_open(Timestamp::now()) {

@@ -36,18 +36,18 @@ impl Store for Memory {
         Ok(Self(config))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         let users = users();
         let found = users.values().find(|(user, _)| user.answers_to(address));
         Ok(found.map(|(user, _)| user.clone()))
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         with(user, |all| Ok(all.get(uid).map(|kept| kept.0.clone())))
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
-        let (data, index) = (object.data, object.index);
+    async fn put(&self, user: &UserId, object: &NewObject, when: &Precondition, _: &Call) -> Result<Etag> {
+        let (data, index) = (object.data.clone(), object.index.clone());
         if data.len() > self.0.max_bytes {
             return Err(Error::denied("it is larger than `config.max_bytes`"));
         }
@@ -60,7 +60,7 @@ impl Store for Memory {
         })
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
         with(user, |objects| {
             let there = objects.get(uid).map(|(object, _)| &object.etag);
             when.check(Some(there.ok_or(Error::not_found("no such object"))?))?;
@@ -70,7 +70,7 @@ impl Store for Memory {
     }
 
     /// The spans in the range, and whole what the index leaves open: no iCalendar is read for it.
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         with(user, |objects| {
             let mut busy = Busy::default();
             for (object, index) in objects.values() {
@@ -81,9 +81,9 @@ impl Store for Memory {
     }
 
     /// This and the further methods may be left out: `remove_user`, `list`, `changes`…
-    async fn add_user(&self, new: NewUser) -> Result<UserId> {
+    async fn add_user(&self, new: &NewUser, _: &Call) -> Result<UserId> {
         let mut users = users();
-        let user = new.with_id(UserId::new(format!("user-{}", users.len()))?);
+        let user = new.clone().with_id(UserId::new(format!("user-{}", users.len()))?);
         let taken = |address| users.values().any(|(user, _)| user.answers_to(address));
         if user.aliases.iter().chain([&user.address]).any(taken) {
             return Err(Error::conflict("the address is taken"));

@@ -106,7 +106,7 @@ impl Discovery for DnsDiscovery {
         })
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         let Ok(domain) = address.domain() else {
             return Ok(Discovered::NotMine);
         };

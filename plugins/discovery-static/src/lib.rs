@@ -6,6 +6,7 @@
 //! config.domains."example.com" = "https://cal.example.com/.well-known/ischedule"
 //! config.domains."*.example.com" = ["https://a.example.com/", "https://b.example.com/"]   # the first that answers
 //! config.domains."example.net" = "none"                    # known to have no receiver: nobody else is asked
+//! config.domains."example.info" = "mail"                   # reached by mail
 //! config.addresses."mailto:anna@example.com" = "https://other.example.org/"
 //! ```
 //!
@@ -20,11 +21,12 @@ convoke_sdk::config! {
     /// What the administrator writes under `config`.
     #[derive(Debug)]
     pub struct Config {
-        /// What is known of a domain: its receivers, the first that answers is used, or `"none"` if it has none.
+        /// What is known of a domain: its receivers, the first that answers is used, `"none"` if it has none, or `"mail"`
+        /// if it is reached by mail.
         /// `*.` before a domain stands for all below it, `*` alone for every domain.
-        domains: BTreeMap<String, Answer> as "table of https URL, list of them, or \"none\", by domain" = {},
+        domains: BTreeMap<String, Answer> as "table of https URL, list of them, \"none\" or \"mail\", by domain" = {},
         /// The same of single addresses, which go before their domain.
-        addresses: BTreeMap<String, Answer> as "table of https URL, list of them, or \"none\", by address" = {},
+        addresses: BTreeMap<String, Answer> as "table of https URL, list of them, \"none\" or \"mail\", by address" = {},
     }
 }
 
@@ -62,7 +64,7 @@ impl Discovery for StaticDiscovery {
         Ok(entries)
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         let entry = (self.addresses.get(&key(address))).or_else(|| self.of_domain(address));
         Ok(entry.map_or(Discovered::NotMine, |answer| answer.0.clone()))
     }
@@ -96,7 +98,7 @@ fn once(text: &str, first: bool) -> Result<()> {
     )))
 }
 
-/// One URL, a list of them, or `"none"`.
+/// One URL, a list of them, `"none"` or `"mail"`.
 #[derive(Clone, Debug)]
 struct Answer(Discovered);
 
@@ -112,12 +114,15 @@ impl<'de> Visitor<'de> for AnswerVisitor {
     type Value = Answer;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a receiver's https URL, a list of such URLs, or \"none\"")
+        f.write_str("a receiver's https URL, a list of such URLs, \"none\" or \"mail\"")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Answer, E> {
         if text == "none" {
             return Ok(Answer(Discovered::NoService));
+        }
+        if text == "mail" {
+            return Ok(Answer(Discovered::Mail));
         }
         let url = ReceiverUrl::new(text).map_err(E::custom)?;
         Ok(Answer(Discovered::Receivers(vec![Receiver::administered(

@@ -21,7 +21,7 @@ async fn open(config: &str) -> Result<StaticDiscovery> {
 
 async fn discover(strategy: &StaticDiscovery, address: &str) -> Discovered {
     let address = CalendarAddress::new(address).unwrap();
-    strategy.discover(&address).await.unwrap()
+    strategy.discover(&address, &Call::default()).await.unwrap()
 }
 
 fn receivers(urls: &[&str]) -> Discovered {

@@ -9,6 +9,7 @@
 //!   { allow = "freebusy", from = "*@example.com", via = ["dkim", "mtls"] },
 //!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy", rate = "10/min" },
 //!   { allow = "schedule", method = ["REQUEST", "CANCEL"], component = "VEVENT" },
+//!   { hold = "schedule", known = "no" },                                     # strangers wait in the person's inbox
 //!   { deny = "send", dnssec = ["insecure", "none"] },                         # our own users, to receivers elsewhere
 //! ]
 //! ```
@@ -18,17 +19,18 @@
 //!
 //! | key | value | a rule without it |
 //! | --- | --- | --- |
-//! | `allow` or `deny` | `freebusy`, `schedule` or `any` of the two: what the rule is about; `deny` also takes `send`: what our own users send to receivers elsewhere | is refused: exactly one of the two |
+//! | `allow`, `deny` or `hold` | `freebusy`, `schedule` or `any` of the two: what the rule is about; `deny` also takes `send`: what our own users send to receivers elsewhere. `hold` takes `schedule` only: the message waits in the recipient's inbox, out of the calendar, until they accept the sender | is refused: exactly one of the three |
 //! | `from`, `to` | [patterns](Pattern) of addresses | matches every address |
 //! | `method`, `component` | `REQUEST`…, `VEVENT`…, in any case | matches all |
 //! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
+//! | `known` | whether the recipient knows the sender: `yes`, `no`, or `unsaid` if the host does not say | matches whether or not |
 //! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated | matches whatever it says |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
 //! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
 //! | `quota` | of an `allow`: how many messages one sender may send to one recipient by it, `100/day` | as many as they like |
 //! | `uninvited` | of an `allow`: `accept` to let answers of people who were not invited put them on the organizer's list (it needs `from`, which names them), or `refuse` | `refuse`, unless another policy accepts |
 //!
-//! All but `allow`, `deny`, `detail`, `rate`, `quota` and `uninvited` take one value or a list, of which one must match. The host counts, and
+//! All but `allow`, `deny`, `hold`, `detail`, `rate`, `quota` and `uninvited` take one value or a list, of which one must match. The host counts, and
 //! answers *try later* beyond the rate or the quota. A sender is an address of a domain that proved itself: a rate bounds
 //! what a domain does, a quota what one of its users does to one of ours.
 //!
@@ -54,7 +56,7 @@ impl Policy for Rules {
         config.read().map(Self)
     }
 
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         let first = self.0.iter().find(|rule| rule.matches(request));
         Ok(first.map_or(Decision::Abstain, Rule::decision))
     }

@@ -8,7 +8,8 @@ convoke_sdk::config! {
     #[derive(Debug)]
     pub struct Config {
         /// The rules, read from the top; the first that matches decides. Each has `allow` or `deny` (`"freebusy"`,
-        /// `"schedule"` or `"any"`), and may have `from`, `to`, `method`, `component`, `via` and `detail`.
+        /// `"schedule"` or `"any"`) or `hold` (`"schedule"`), and may have `from`, `to`, `method`, `component`, `via`,
+        /// `known` and `detail`.
         rules: Vec<Written> as "list of rules",
     }
 }
@@ -32,6 +33,7 @@ impl Config {
 struct Written {
     allow: Option<About>,
     deny: Option<About>,
+    hold: Option<About>,
     from: Option<OneOf<Pattern>>,
     to: Option<OneOf<Pattern>>,
     method: Option<OneOf<String>>,
@@ -42,6 +44,7 @@ struct Written {
     quota: Option<Rate>,
     uninvited: Option<Guests>,
     dnssec: Option<OneOf<Validated>>,
+    known: Option<OneOf<Sender>>,
 }
 
 impl Written {
@@ -54,8 +57,30 @@ impl Written {
                 "has `uninvited = \"accept\"` for everybody: name those whose answers put them on a list with `from`",
             );
         }
-        let (about, decision) = match (self.allow, self.deny) {
-            (Some(about), None) => {
+        let limits = [
+            (self.detail.is_some(), "detail"),
+            (self.rate.is_some(), "rate"),
+            (self.quota.is_some(), "quota"),
+            (self.uninvited.is_some(), "uninvited"),
+        ];
+        if self.allow.is_none()
+            && let Some((_, key)) = limits.iter().find(|(is_there, _)| *is_there)
+        {
+            return Err(match *key {
+                "uninvited" => {
+                    "allows nothing, so `uninvited` says nothing: remove it or write `allow`"
+                }
+                "rate" => {
+                    "allows nothing, so `rate` has nothing to limit: remove it or write `allow`"
+                }
+                "quota" => {
+                    "allows nothing, so `quota` has nothing to limit: remove it or write `allow`"
+                }
+                _ => "allows nothing, so `detail` has nothing to limit: remove it or write `allow`",
+            });
+        }
+        let (about, decision) = match (self.allow, self.deny, self.hold) {
+            (Some(about), None, None) => {
                 let mut grant = Grant::default();
                 if let Some(Shown::Busy) = self.detail {
                     grant.detail = Detail::Busy;
@@ -64,33 +89,26 @@ impl Written {
                     Guests::Accept => Uninvited::Accept,
                     Guests::Refuse => Uninvited::Refuse,
                 });
-                let limit = |rate| RateLimit {
-                    rate,
-                    bucket: number,
-                };
+                let limit = |rate| RateLimit::new(rate, number);
                 grant.rate = self.rate.map(limit);
                 grant.quota = self.quota.map(limit);
                 (about, Decision::Allow(grant))
             }
-            (None, Some(_)) if self.detail.is_some() => {
-                return Err("denies, so `detail` has nothing to limit: remove it or write `allow`");
+            (None, Some(about), None) => {
+                (about, Decision::deny(format!("rule {number} denies it")))
             }
-            (None, Some(_)) if self.rate.is_some() => {
-                return Err("denies, so `rate` has nothing to limit: remove it or write `allow`");
+            (None, None, Some(about @ About::Schedule)) => (about, Decision::Hold),
+            (None, None, Some(_)) => {
+                return Err("holds what cannot wait: write `hold = \"schedule\"`");
             }
-            (None, Some(_)) if self.quota.is_some() => {
-                return Err("denies, so `quota` has nothing to limit: remove it or write `allow`");
-            }
-            (None, Some(_)) if self.uninvited.is_some() => {
-                return Err("denies, so `uninvited` says nothing: remove it or write `allow`");
-            }
-            (None, Some(about)) => (about, Decision::deny(format!("rule {number} denies it"))),
-            (Some(_), Some(_)) => {
-                return Err("has both `allow` and `deny`: split it into two rules");
-            }
-            (None, None) => {
+            (None, None, None) => {
                 return Err(
-                    "has neither `allow` nor `deny`: write one of them, such as `allow = \"freebusy\"`",
+                    "has neither `allow` nor `deny` nor `hold`: write one of them, such as `allow = \"freebusy\"`",
+                );
+            }
+            _ => {
+                return Err(
+                    "has several of `allow`, `deny` and `hold`: split it into several rules",
                 );
             }
         };
@@ -114,6 +132,7 @@ impl Written {
             component: self.component,
             via: self.via,
             dnssec: self.dnssec,
+            known: self.known,
             decision,
         })
     }
@@ -129,6 +148,7 @@ pub(crate) struct Rule {
     component: Option<OneOf<String>>,
     via: Option<OneOf<Via>>,
     dnssec: Option<OneOf<Validated>>,
+    known: Option<OneOf<Sender>>,
     decision: Decision,
 }
 
@@ -147,6 +167,7 @@ impl Rule {
             && word(self.component.as_ref(), &request.component)
             && OneOf::allows(self.via.as_ref(), |via| via.holds(request))
             && OneOf::allows(self.dnssec.as_ref(), |it| it.holds(request))
+            && OneOf::allows(self.known.as_ref(), |it| it.holds(request))
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -197,6 +218,26 @@ impl Validated {
     }
 }
 
+/// Whether the recipient knows the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sender {
+    Yes,
+    No,
+    /// The host does not say.
+    Unsaid,
+}
+
+impl Sender {
+    fn holds(self, request: &AccessRequest) -> bool {
+        match self {
+            Self::Yes => request.sender == Some(Acquaintance::Known),
+            Self::No => request.sender == Some(Acquaintance::Stranger),
+            Self::Unsaid => request.sender.is_none(),
+        }
+    }
+}
+
 /// How the peer proved that it may speak for the originator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -234,6 +275,8 @@ impl Via {
             Proof::Dkim(domain) => covers(domain).then_some(Self::Dkim),
             Proof::Mtls(domain) => covers(domain).then_some(Self::Mtls),
             Proof::Submission(address) => address.same_user(originator).then_some(Self::Submission),
+            // What is not known proves nothing.
+            _ => None,
         }
     }
 }

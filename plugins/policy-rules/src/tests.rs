@@ -18,7 +18,7 @@ fn request(text: &str) -> AccessRequest {
     let [method, component, from, to, proofs @ ..] = &words[..] else {
         panic!("{text} is no request");
     };
-    let mut request = AccessRequest::new(*method, *component, address(from), address(to));
+    let mut request = AccessRequest::new(method, component, address(from), address(to));
     request.proofs = proofs
         .iter()
         .map(|proof| match proof.split_once(':').unwrap() {
@@ -32,7 +32,11 @@ fn request(text: &str) -> AccessRequest {
 
 async fn decide(rules: &str, asked: &str) -> String {
     let rules = open(rules).await.unwrap();
-    match rules.authorize(&request(asked)).await.unwrap() {
+    match rules
+        .authorize(&request(asked), &Call::default())
+        .await
+        .unwrap()
+    {
         Decision::Allow(grant) if grant.detail == Detail::Busy => "allow busy".to_owned(),
         Decision::Allow(Grant {
             rate: Some(limit), ..
@@ -47,6 +51,8 @@ async fn decide(rules: &str, asked: &str) -> String {
         Decision::Allow(_) => "allow".to_owned(),
         Decision::Deny(reason) => reason,
         Decision::Abstain => "abstain".to_owned(),
+        Decision::Hold => "hold".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -78,7 +84,9 @@ async fn what_leaves_is_denied_by_rules_about_sending_alone() {
         receiver.dnssec = dnssec;
         let asked = request("REQUEST VEVENT bo@example.org anna@example.com");
         let rules_read = open(rules).await.unwrap();
-        let decision = rules_read.authorize(&asked.to_receiver(&receiver)).await;
+        let decision = rules_read
+            .authorize(&asked.to_receiver(&receiver), &Call::default())
+            .await;
         let is_denied = matches!(decision, Ok(Decision::Deny(_)));
         assert_eq!(is_denied, denied, "{rules} {dnssec:?}");
     }
@@ -109,7 +117,8 @@ async fn a_rule_says_what_becomes_of_uninvited_answers() {
     ] {
         let rules = open(rule).await.unwrap();
         let asked = request("REPLY VEVENT anna@example.com bo@example.org");
-        let Decision::Allow(grant) = rules.authorize(&asked).await.unwrap() else {
+        let Decision::Allow(grant) = rules.authorize(&asked, &Call::default()).await.unwrap()
+        else {
             panic!("{rule} does not allow it");
         };
         assert_eq!(grant.uninvited, expected, "{rule}");
@@ -133,7 +142,8 @@ async fn a_rule_says_what_becomes_of_uninvited_answers() {
         ("anna@example.net", None),
     ] {
         let asked = request(&format!("REPLY VEVENT {from} bo@example.org"));
-        let Decision::Allow(grant) = rules.authorize(&asked).await.unwrap() else {
+        let Decision::Allow(grant) = rules.authorize(&asked, &Call::default()).await.unwrap()
+        else {
             panic!("{from} is not allowed");
         };
         assert_eq!(grant.uninvited, expected, "{from}");
@@ -228,6 +238,24 @@ async fn via_asks_for_a_proof_that_covers_the_originator() {
 }
 
 #[tokio::test]
+async fn strangers_can_be_made_to_wait() {
+    let hold = r#"{ hold = "schedule", known = ["no", "unsaid"] }, { allow = "any" }"#;
+    assert_eq!(decide(hold, INVITE).await, "hold");
+    assert_eq!(decide(hold, LOOK).await, "allow");
+    let rules = open(hold).await.unwrap();
+    for (sender, held) in [
+        (None, true),
+        (Some(Acquaintance::Stranger), true),
+        (Some(Acquaintance::Known), false),
+    ] {
+        let mut asked = request(INVITE);
+        asked.sender = sender;
+        let decision = rules.authorize(&asked, &Call::default()).await.unwrap();
+        assert_eq!(decision == Decision::Hold, held, "{sender:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_rule_is_named_by_its_number() {
     for (rules, says) in [
         (
@@ -235,16 +263,24 @@ async fn a_wrong_rule_is_named_by_its_number() {
             "rule 2 (counting from 1) has neither",
         ),
         (
+            r#"{ hold = "freebusy" }"#,
+            "rule 1 (counting from 1) holds what cannot wait",
+        ),
+        (
+            r#"{ hold = "schedule", deny = "any" }"#,
+            "rule 1 (counting from 1) has several",
+        ),
+        (
             r#"{ allow = "any", deny = "any" }"#,
-            "rule 1 (counting from 1) has both",
+            "rule 1 (counting from 1) has several",
         ),
         (
             r#"{ deny = "any", detail = "busy" }"#,
-            "rule 1 (counting from 1) denies",
+            "rule 1 (counting from 1) allows nothing",
         ),
         (
             r#"{ deny = "any", rate = "1/s" }"#,
-            "rule 1 (counting from 1) denies",
+            "rule 1 (counting from 1) allows nothing",
         ),
         (
             r#"{ deny = "any", quota = "1/day" }"#,

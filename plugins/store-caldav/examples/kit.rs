@@ -1,7 +1,10 @@
 //! Asks a CalDAV server for what a store promises: `kit CONFIG.toml ADDRESS ADDRESS`, where the file holds what would
 //! stand under `config`. **All objects of the two users are removed.**
 
-use convoke_sdk::{CalendarAddress, Store, conformance};
+use convoke_sdk::{
+    CalendarAddress, Store,
+    conformance::{self, Keeps, StoreFacts},
+};
 use convoke_store_caldav::{CalDavStore, Config};
 use std::{env, fs, path::Path, process::ExitCode};
 
@@ -16,7 +19,11 @@ async fn main() -> ExitCode {
         .collect();
     let folder = Path::new(&file).parent().unwrap_or(Path::new("."));
     let open = || CalDavStore::open(config.clone(), conformance::host(folder));
-    let report = conformance::store_that_rewrites(open, &users).await;
+    let report = conformance::store(
+        open,
+        &StoreFacts::with_users(users).that_keeps(Keeps::Meaning),
+    )
+    .await;
     print!("{report}");
     if report.is_kept() {
         ExitCode::SUCCESS

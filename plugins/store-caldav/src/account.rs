@@ -215,7 +215,7 @@ impl Account {
                 }
             }
             let spans = state.mirror.spans(range);
-            return Ok(Busy { spans, objects });
+            return Ok(Busy::new(spans, objects));
         }
         Err(self.server.unavailable(
             "its objects change each time they are looked at; see what other programs do there",
@@ -303,7 +303,7 @@ impl Account {
         };
         let data = answer.body.to_vec();
         let uid = self.learn(state, href, etag.clone(), &data)?;
-        Ok(uid.map(|uid| StoredObject { uid, etag, data }))
+        Ok(uid.map(|uid| StoredObject::new(uid, etag, data)))
     }
 
     /// Takes note of an object as it is on the server; its UID, if it can be read.
@@ -467,8 +467,8 @@ fn check(uid: &Uid, there: Option<&There>, when: &Precondition) -> Result<()> {
         (Precondition::Any, _) | (Precondition::Absent, None) => return Ok(()),
         (Precondition::Matches(wanted), Some(there)) if *wanted == there.etag => return Ok(()),
         (Precondition::Absent, Some(_)) => "is there already",
-        (Precondition::Matches(_), Some(_)) => "was changed meanwhile",
         (Precondition::Matches(_), None) => "is not there any more",
+        _ => "was changed meanwhile",
     };
     let what = format!("the object with the UID {uid} {problem}");
     Err(Error::conflict(what))
@@ -485,12 +485,7 @@ fn described(etag: Etag, index: ObjectIndex, counts: bool) -> Object {
     let index = if counts {
         index
     } else {
-        ObjectIndex {
-            spans: Vec::new(),
-            open_before: None,
-            open_after: None,
-            ..index
-        }
+        ObjectIndex::new(index.component, index.uid)
     };
     Object { etag, index }
 }

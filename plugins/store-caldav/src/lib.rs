@@ -77,36 +77,45 @@ impl Store for CalDavStore {
         Ok(Self(People::new(config, host)?))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         self.0.find(address).await
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         self.account(user).await?.get(uid).await
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
-        self.account(user).await?.put(object, when).await
+    async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
+        self.account(user)
+            .await?
+            .put(object.clone(), when.clone())
+            .await
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
-        self.account(user).await?.remove(uid, when).await
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
+        self.account(user).await?.remove(uid, when.clone()).await
     }
 
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         self.account(user).await?.busy(range).await
     }
 
-    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
-        self.0.list(&page).await
+    async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
+        self.0.list(page).await
     }
 
-    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
-        self.account(user).await?.list(&page).await
+    async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
+        self.account(user).await?.list(page).await
     }
 
-    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
-        self.account(user).await?.changes(since.as_ref()).await
+    async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
+        self.account(user).await?.changes(since).await
     }
 }
 

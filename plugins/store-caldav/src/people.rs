@@ -162,7 +162,7 @@ impl People {
             last = Some(Cursor(id.clone()));
         }
         let next = ids.next().and(last);
-        Ok(Listing { items, next })
+        Ok(Listing::new(items, next))
     }
 
     /// Who has `address` by the server's word (RFC 6638 §2.4.1).

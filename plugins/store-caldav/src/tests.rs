@@ -3,7 +3,7 @@
 mod fake;
 
 use super::*;
-use convoke_sdk::conformance;
+use convoke_sdk::conformance::{self, StoreFacts};
 use fake::{Fake, Fault, Reply, Seen, reply};
 use http::header;
 use std::fs;
@@ -29,15 +29,22 @@ impl World {
     }
 
     async fn put(&self, uid: &str, when: Precondition) -> Result<Etag> {
-        self.store.put(&anna(), object(uid, 10), when).await
+        self.store
+            .put(&anna(), &object(uid, 10), &when, &Call::default())
+            .await
     }
 
     async fn get(&self, uid: &str) -> Result<Option<StoredObject>> {
-        self.store.get(&anna(), &Uid::new(uid).unwrap()).await
+        self.store
+            .get(&anna(), &Uid::new(uid).unwrap(), &Call::default())
+            .await
     }
 
     async fn busy(&self) -> Result<usize> {
-        let busy = self.store.busy(&anna(), TimeRange::ALL).await;
+        let busy = self
+            .store
+            .busy(&anna(), TimeRange::ALL, &Call::default())
+            .await;
         busy.map(|busy| busy.spans.len())
     }
 
@@ -73,7 +80,7 @@ fn object(uid: &str, hour: u8) -> NewObject {
     )
     .into_bytes();
     let index = conformance::host(".").index(&data).unwrap();
-    NewObject { data, index }
+    NewObject::new(data, index)
 }
 
 /// Whatever is asked, this is the answer.
@@ -96,7 +103,7 @@ async fn it_keeps_what_a_store_promises() {
     let users = ["anna@example.org", "bo@example.org"];
     let users = users.map(|user| CalendarAddress::new(user).unwrap());
     let open = async || Ok(open(&world.server.origin, &world.folder).await);
-    let report = conformance::store_with_users(open, &users).await;
+    let report = conformance::store(open, &StoreFacts::with_users(users)).await;
     report.assert_kept();
 }
 
@@ -194,7 +201,10 @@ async fn a_server_that_is_down_is_to_be_tried_later() {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let store = open(&origin, &tempfile::tempdir().unwrap()).await;
-    let error = store.busy(&anna(), TimeRange::ALL).await.unwrap_err();
+    let error = store
+        .busy(&anna(), TimeRange::ALL, &Call::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.message().contains(&origin), "{error}");
 }
@@ -457,7 +467,7 @@ async fn a_user_is_found_by_what_the_server_says() {
         ("nobody@example.org", None),
     ] {
         let found = store
-            .find(&CalendarAddress::new(address).unwrap())
+            .find(&CalendarAddress::new(address).unwrap(), &Call::default())
             .await
             .unwrap();
         let id = found.as_ref().map(|user| user.id.as_str());
@@ -466,7 +476,10 @@ async fn a_user_is_found_by_what_the_server_says() {
     world
         .server
         .write("/anna/work/one.ics", &object("one", 10).data);
-    let busy = store.busy(&anna(), TimeRange::ALL).await.unwrap();
+    let busy = store
+        .busy(&anna(), TimeRange::ALL, &Call::default())
+        .await
+        .unwrap();
     assert_eq!(busy.spans.len(), 1);
 }
 
@@ -484,9 +497,15 @@ async fn only_calendars_that_shall_count_make_busy() {
         let store = CalDavStore::open(toml::from_str(&config).unwrap(), host)
             .await
             .unwrap();
-        let found = store.busy(&anna(), TimeRange::ALL).await.unwrap();
+        let found = store
+            .busy(&anna(), TimeRange::ALL, &Call::default())
+            .await
+            .unwrap();
         assert_eq!(found.spans.len(), wanted, "{busy}");
-        let there = store.get(&anna(), &Uid::new("one").unwrap()).await.unwrap();
+        let there = store
+            .get(&anna(), &Uid::new("one").unwrap(), &Call::default())
+            .await
+            .unwrap();
         assert!(there.is_some(), "{busy}");
     }
 }
@@ -573,7 +592,12 @@ async fn a_resource_of_several_objects_is_not_written() {
         world.put("one", Precondition::Any).await.map(drop),
         world
             .store
-            .remove(&anna(), &Uid::new("one").unwrap(), Precondition::Any)
+            .remove(
+                &anna(),
+                &Uid::new("one").unwrap(),
+                &Precondition::Any,
+                &Call::default(),
+            )
             .await,
     ] {
         let error = error.unwrap_err();

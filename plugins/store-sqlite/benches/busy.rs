@@ -27,7 +27,7 @@ fn busy_from_an_index_of(bencher: Bencher, spans: i64) {
         .expect("the calendar can be stored");
     let middle = spans / 2 * 2 * HOUR;
     let week = range(middle - 60 * HOUR, middle + 60 * HOUR);
-    let ask = |runtime: &Runtime| runtime.block_on(store.busy(&user, week));
+    let ask = |runtime: &Runtime| runtime.block_on(store.busy(&user, week, &Call::default()));
     let found = ask(&runtime).expect("the store answers").spans.len();
     assert!((60..=61).contains(&found), "{found} spans");
     bencher.bench_local(|| black_box(ask(&runtime)));
@@ -39,19 +39,19 @@ async fn calendar(folder: &std::path::Path, spans: i64) -> Result<(SqliteStore, 
     };
     let store = SqliteStore::open(config, Host::for_tests_without_index(folder)).await?;
     let anna = NewUser::new(CalendarAddress::new("mailto:anna@example.org")?);
-    let user = store.add_user(anna).await?;
+    let user = store.add_user(&anna, &Call::default()).await?;
     for number in 0..spans / EACH {
         let first = number * EACH;
-        let index = ObjectIndex {
-            component: "VEVENT".to_owned(),
-            uid: Uid::new(format!("{number}@example.org"))?,
-            spans: (first..first + EACH).map(span).collect(),
-            open_before: None,
-            open_after: None,
-        };
+        let mut index = ObjectIndex::new("VEVENT", Uid::new(format!("{number}@example.org"))?);
+        index.spans = (first..first + EACH).map(span).collect();
         let data = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n".to_vec();
         store
-            .put(&user, NewObject { data, index }, Precondition::Any)
+            .put(
+                &user,
+                &NewObject::new(data, index),
+                &Precondition::Any,
+                &Call::default(),
+            )
             .await?;
     }
     Ok((store, user))

@@ -47,14 +47,10 @@ pub(crate) fn busy(db: &Connection, user: i64, range: TimeRange) -> Outcome<Busy
         })?
         .map(|row| {
             let (uid, etag, data) = row?;
-            Ok(StoredObject {
-                uid: Uid::new(uid)?,
-                etag: Etag::new(etag)?,
-                data,
-            })
+            Ok(StoredObject::new(Uid::new(uid)?, Etag::new(etag)?, data))
         })
         .collect::<Outcome<_>>()?;
-    Ok(Busy { spans, objects })
+    Ok(Busy::new(spans, objects))
 }
 
 /// Makes `spans` the spans of the object.

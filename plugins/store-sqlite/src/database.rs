@@ -12,7 +12,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 const APPLICATION: i32 = 0x436e_766b;
 
 /// Each brings a database from the version of its place to the next; only ever appended to.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("inbox.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("inbox.sql"),
+    include_str!("attributes.sql"),
+];
 
 #[allow(
     clippy::cast_possible_wrap,

@@ -71,33 +71,39 @@ impl Store for SqliteStore {
         })
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         let key = users::key(address);
         self.readers.look_up(move |db| users::find(db, &key)).await
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         let (user, uid) = (users::number(user)?, uid.clone());
         self.readers
             .look_up(move |db| objects::get(db, user, &uid))
             .await
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
-        let user = users::number(user)?;
+    async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
+        let (user, object, when) = (users::number(user)?, object.clone(), when.clone());
         self.writer
             .write(move |db| objects::put(db, user, &object, &when))
             .await
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
-        let (user, uid) = (users::number(user)?, uid.clone());
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
+        let (user, uid, when) = (users::number(user)?, uid.clone(), when.clone());
         self.writer
             .write(move |db| objects::remove(db, user, &uid, &when))
             .await
     }
 
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         let user = users::number(user)?;
         let work = move |db: &Connection| busy::busy(db, user, range);
         // What is usually asked for is found at once; of a longer time there may be much.
@@ -109,38 +115,76 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn add_user(&self, user: NewUser) -> Result<UserId> {
+    async fn add_user(&self, user: &NewUser, _: &Call) -> Result<UserId> {
+        let user = user.clone();
         self.writer.write(move |db| users::add(db, &user)).await
     }
 
-    async fn remove_user(&self, user: &UserId) -> Result<()> {
+    async fn update_user(&self, user: &CalendarUser, _: &Call) -> Result<()> {
+        let (id, user) = (users::number(&user.id)?, user.clone());
+        self.writer
+            .write(move |db| users::update(db, id, &user))
+            .await
+    }
+
+    async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         let user = users::number(user)?;
         self.writer.write(move |db| users::remove(db, user)).await
     }
 
-    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
+    async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
+        let page = page.clone();
         self.readers.read(move |db| users::list(db, &page)).await
     }
 
-    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
-        let user = users::number(user)?;
+    async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
+        let (user, page) = (users::number(user)?, page.clone());
         self.readers
             .read(move |db| objects::list(db, user, &page))
             .await
     }
 
-    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
-        let user = users::number(user)?;
+    async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
+        let (user, since) = (users::number(user)?, since.cloned());
         self.readers
             .read(move |db| objects::changes(db, user, since.as_ref()))
             .await
     }
 
-    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
-        let user = users::number(user)?;
+    async fn inbox_add(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        _: &Call,
+    ) -> Result<MessageId> {
+        let (user, message) = (users::number(user)?, message.clone());
         self.writer
-            .write(move |db| inbox::keep(db, user, &message))
+            .write(move |db| inbox::add(db, user, &message))
             .await
+    }
+
+    async fn inbox_list(
+        &self,
+        user: &UserId,
+        page: &Page,
+        _: &Call,
+    ) -> Result<Listing<InboxEntry>> {
+        let (user, page) = (users::number(user)?, page.clone());
+        self.readers
+            .read(move |db| inbox::list(db, user, &page))
+            .await
+    }
+
+    async fn inbox_take(&self, user: &UserId, id: &MessageId, _: &Call) -> Result<InboxMessage> {
+        let (user, id) = (users::number(user)?, id.clone());
+        self.writer
+            .write(move |db| inbox::take(db, user, &id))
+            .await
+    }
+
+    /// Every write that was answered is on disk; of those that are not, the one that queues last is answered last.
+    async fn close(&self, _: &Call) -> Result<()> {
+        self.writer.write(|_| Ok(())).await
     }
 }
 

@@ -18,11 +18,7 @@ pub(crate) fn get(db: &Connection, user: i64, uid: &Uid) -> Outcome<Option<Store
     let Some((etag, data)) = found else {
         return Ok(None);
     };
-    Ok(Some(StoredObject {
-        uid: uid.clone(),
-        etag: Etag::new(etag)?,
-        data,
-    }))
+    Ok(Some(StoredObject::new(uid.clone(), Etag::new(etag)?, data)))
 }
 
 pub(crate) fn put(
@@ -91,8 +87,8 @@ fn check(db: &Connection, user: i64, uid: &Uid, when: &Precondition) -> Outcome<
             return Ok(true);
         }
         (Precondition::Absent, Some(_)) => "is there already",
-        (Precondition::Matches(_), Some(_)) => "was changed meanwhile",
         (Precondition::Matches(_), None) => "is not there any more",
+        _ => "was changed meanwhile",
     };
     Err(Error::conflict(format!("the object with the UID {uid} {problem}")).into())
 }
@@ -107,7 +103,7 @@ fn etag(change: i64) -> Outcome<Etag> {
 /// The objects in the order of their UIDs.
 pub(crate) fn list(db: &Connection, user: i64, page: &Page) -> Outcome<Listing<ObjectSummary>> {
     users::must_exist(db, user)?;
-    let after = page.after.as_ref().map_or("", |cursor| &cursor.0);
+    let after = page.after.as_ref().map_or("", Cursor::as_str);
     let rows = db
         .prepare_cached(
             "SELECT uid, component, etag FROM objects WHERE user = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
@@ -118,7 +114,9 @@ pub(crate) fn list(db: &Connection, user: i64, page: &Page) -> Outcome<Listing<O
         )?
         .map(|row| read(row?))
         .collect::<Outcome<Vec<_>>>()?;
-    Ok(cut(rows, page, |last| Cursor(last.uid.as_str().to_owned())))
+    Ok(Listing::page(rows, page, |last| {
+        Cursor::new(last.uid.as_str())
+    }))
 }
 
 /// The cursor is the number of the last write seen.
@@ -130,13 +128,12 @@ pub(crate) fn changes(db: &Connection, user: i64, since: Option<&Cursor>) -> Out
     let now = now.ok_or_else(|| users::unknown(user))?;
     let seen = match since {
         None => -1,
-        Some(Cursor(text)) => text
-            .parse::<i64>()
-            .ok()
+        Some(cursor) => (cursor.as_str().parse::<i64>().ok())
             .filter(|seen| (0..=now).contains(seen))
             .ok_or_else(|| {
                 Error::invalid(format!(
-                    "`{text}` is no cursor of this calendar user; begin again without one"
+                    "`{}` is no cursor of this calendar user; begin again without one",
+                    cursor.as_str()
                 ))
             })?,
     };
@@ -152,11 +149,7 @@ pub(crate) fn changes(db: &Connection, user: i64, since: Option<&Cursor>) -> Out
         .query_map([user, seen], |row| row.get::<_, String>(0))?
         .map(|uid| Ok(Uid::new(uid?)?))
         .collect::<Outcome<_>>()?;
-    Ok(Changes {
-        changed,
-        removed,
-        cursor: Cursor(now.to_string()),
-    })
+    Ok(Changes::new(changed, removed, Cursor::new(now.to_string())))
 }
 
 type Columns = (String, String, String);
@@ -166,18 +159,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Columns> {
 }
 
 fn read((uid, component, etag): Columns) -> Outcome<ObjectSummary> {
-    Ok(ObjectSummary {
-        uid: Uid::new(uid)?,
+    Ok(ObjectSummary::new(
+        Uid::new(uid)?,
         component,
-        etag: Etag::new(etag)?,
-    })
-}
-
-/// One page of what was read with one item too many.
-pub(crate) fn cut<T>(mut items: Vec<T>, page: &Page, cursor: impl Fn(&T) -> Cursor) -> Listing<T> {
-    let limit = usize::try_from(page.limit.max(1)).unwrap_or(usize::MAX);
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(cursor);
-    Listing { items, next }
+        Etag::new(etag)?,
+    ))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use convoke_sdk::conformance;
+use convoke_sdk::conformance::{self, StoreFacts};
 use std::{env, fs, path::Path, process::Command};
 
 async fn open(path: &Path) -> Result<SqliteStore> {
@@ -21,8 +21,9 @@ fn address(text: &str) -> CalendarAddress {
 async fn it_keeps_what_stores_promise() {
     let folder = tempfile::tempdir().unwrap();
     let host = || conformance::host(folder.path());
-    let report = conformance::store(|| SqliteStore::open(config(), host()));
-    report.await.assert_kept();
+    let open = || SqliteStore::open(config(), host());
+    let report = conformance::store(open, &StoreFacts::default()).await;
+    report.assert_kept();
 }
 
 #[cfg(unix)]
@@ -32,7 +33,7 @@ async fn only_its_owner_can_read_a_new_database() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("calendars.db")).await.unwrap();
     store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     let mut files = 0;
@@ -101,10 +102,23 @@ async fn two_processes_see_each_others_writes() {
     let path = folder.path().join("calendars.db");
     let (host, command) = (open(&path).await.unwrap(), open(&path).await.unwrap());
     let anna = address("anna@example.org");
-    assert_eq!(host.find(&anna).await.unwrap(), None);
-    let id = command.add_user(NewUser::new(anna.clone())).await.unwrap();
-    assert_eq!(host.find(&anna).await.unwrap().unwrap().id, id);
-    let again = host.add_user(NewUser::new(anna)).await.unwrap_err();
+    assert_eq!(host.find(&anna, &Call::default()).await.unwrap(), None);
+    let id = command
+        .add_user(&NewUser::new(anna.clone()), &Call::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        host.find(&anna, &Call::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .id,
+        id
+    );
+    let again = host
+        .add_user(&NewUser::new(anna), &Call::default())
+        .await
+        .unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Conflict);
 }
 
@@ -125,33 +139,27 @@ async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
         readers: Arc::new(Readers::new(path)),
     };
     let user = store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     let uid = Uid::new("large").unwrap();
-    let index = ObjectIndex {
-        component: "VEVENT".to_owned(),
-        uid: uid.clone(),
-        spans: Vec::new(),
-        open_before: None,
-        open_after: None,
-    };
-    let large = NewObject {
-        data: vec![b'x'; 1 << 20],
-        index,
-    };
+    let index = ObjectIndex::new("VEVENT", uid.clone());
+    let large = NewObject::new(vec![b'x'; 1 << 20], index);
     let error = store
-        .put(&user, large.clone(), Precondition::Any)
+        .put(&user, &large, &Precondition::Any, &Call::default())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("no space is left"), "{error}");
-    assert_eq!(store.get(&user, &uid).await.unwrap(), None);
-    let small = NewObject {
-        data: b"small".to_vec(),
-        ..large
-    };
-    store.put(&user, small, Precondition::Absent).await.unwrap();
+    assert_eq!(
+        store.get(&user, &uid, &Call::default()).await.unwrap(),
+        None
+    );
+    let small = NewObject::new(b"small".to_vec(), large.index.clone());
+    store
+        .put(&user, &small, &Precondition::Absent, &Call::default())
+        .await
+        .unwrap();
 }
 
 /// The half that is killed: see below.

@@ -58,7 +58,7 @@ pub(crate) fn find(db: &Connection, key: &str) -> Outcome<Option<CalendarUser>> 
 
 fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
     let mut statement = db.prepare_cached(
-        "SELECT address, name, timezone, kind, schedulable
+        "SELECT address, name, timezone, kind, schedulable, attributes
          FROM users JOIN addresses ON addresses.user = users.id WHERE users.id = ?1 ORDER BY position",
     )?;
     let mut rows = statement.query([id])?;
@@ -73,7 +73,11 @@ fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
     user.name = row.get(1)?;
     user.timezone = row.get(2)?;
     user.kind = kind(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?);
-    user.schedulable = row.get(4)?;
+    user.scheduling = match row.get(4)? {
+        true => Scheduling::Enabled,
+        false => Scheduling::Disabled,
+    };
+    user.attributes = attributes(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
     while let Some(row) = rows.next()? {
         user.aliases.push(address(row)?);
     }
@@ -83,9 +87,7 @@ fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
 /// The users in the order in which they were added.
 pub(crate) fn list(db: &Connection, page: &Page) -> Outcome<Listing<CalendarUser>> {
     let after = match &page.after {
-        Some(Cursor(text)) => text
-            .parse::<i64>()
-            .map_err(|_| Error::invalid(format!("`{text}` is no cursor of this store")))?,
+        Some(cursor) => cursor_number(cursor)?,
         None => 0,
     };
     let ids = db
@@ -94,23 +96,79 @@ pub(crate) fn list(db: &Connection, page: &Page) -> Outcome<Listing<CalendarUser
             row.get::<_, i64>(0)
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    let ids = crate::objects::cut(ids, page, |id| Cursor(id.to_string()));
+    let ids = Listing::page(ids, page, |id| Cursor::new(id.to_string()));
     let items = ids.items.into_iter().map(|id| read(db, id));
-    Ok(Listing {
-        items: items.collect::<Outcome<_>>()?,
-        next: ids.next,
-    })
+    Ok(Listing::new(items.collect::<Outcome<_>>()?, ids.next))
+}
+
+/// The number in a cursor of a listing.
+pub(crate) fn cursor_number(cursor: &Cursor) -> Result<i64> {
+    let text = cursor.as_str();
+    text.parse()
+        .map_err(|_| Error::invalid(format!("`{text}` is no cursor of this store")))
+}
+
+/// Attributes as they stand in the database.
+pub(crate) fn attributes(text: &str) -> Result<Attributes> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal(format!("the database holds attributes: {error}")))
+}
+
+/// Attributes as they are written into the database.
+pub(crate) fn attributes_text(attributes: &Attributes) -> Result<String> {
+    serde_json::to_string(attributes)
+        .map_err(|error| Error::internal(format!("attributes cannot be written: {error}")))
 }
 
 pub(crate) fn add(db: &Connection, user: &NewUser) -> Outcome<UserId> {
     let id: i64 = db
         .prepare_cached(
-            "INSERT INTO users (name, timezone, kind) VALUES (?1, ?2, ?3) RETURNING id",
+            "INSERT INTO users (name, timezone, kind, attributes) VALUES (?1, ?2, ?3, ?4) RETURNING id",
         )?
-        .query_row(params![user.name, user.timezone, word(user.kind)], |row| {
-            row.get(0)
-        })?;
-    for (position, address) in (0..).zip([&user.address].into_iter().chain(&user.aliases)) {
+        .query_row(
+            params![
+                user.name,
+                user.timezone,
+                word(user.kind),
+                attributes_text(&user.attributes)?
+            ],
+            |row| row.get(0),
+        )?;
+    give_addresses(db, id, &user.address, &user.aliases)?;
+    Ok(UserId::new(id.to_string())?)
+}
+
+/// Replaces what is known of a user.
+pub(crate) fn update(db: &Connection, id: i64, user: &CalendarUser) -> Outcome<()> {
+    let updated = db
+        .prepare_cached(
+            "UPDATE users SET name = ?2, timezone = ?3, kind = ?4, schedulable = ?5, attributes = ?6
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            user.name,
+            user.timezone,
+            word(user.kind),
+            user.scheduling == Scheduling::Enabled,
+            attributes_text(&user.attributes)?,
+        ])?;
+    if updated == 0 {
+        return Err(unknown(&user.id).into());
+    }
+    // What fails is undone as a whole, this too.
+    db.prepare_cached("DELETE FROM addresses WHERE user = ?1")?
+        .execute([id])?;
+    give_addresses(db, id, &user.address, &user.aliases)
+}
+
+fn give_addresses(
+    db: &Connection,
+    id: i64,
+    main: &CalendarAddress,
+    aliases: &[CalendarAddress],
+) -> Outcome<()> {
+    for (position, address) in (0..).zip([main].into_iter().chain(aliases)) {
         let key = key(address);
         let owner: Option<i64> = db
             .prepare_cached("SELECT user FROM addresses WHERE key = ?1")?
@@ -133,7 +191,7 @@ pub(crate) fn add(db: &Connection, user: &NewUser) -> Outcome<UserId> {
             }
         }
     }
-    Ok(UserId::new(id.to_string())?)
+    Ok(())
 }
 
 pub(crate) fn remove(db: &Connection, user: i64) -> Outcome<()> {
@@ -148,10 +206,10 @@ pub(crate) fn remove(db: &Connection, user: i64) -> Outcome<()> {
 
 const fn word(kind: UserKind) -> &'static str {
     match kind {
-        UserKind::Individual => "INDIVIDUAL",
         UserKind::Group => "GROUP",
         UserKind::Resource => "RESOURCE",
         UserKind::Room => "ROOM",
+        _ => "INDIVIDUAL",
     }
 }
 

@@ -1,7 +1,7 @@
 //! One user's objects: what changed on disk, get, put, remove.
 
 use crate::{
-    Shared, inbox, memory, names, people,
+    Shared, memory, names, people,
     tree::{Content, Folder, PATIENCE, Stamp},
     watch::Changed,
 };
@@ -150,7 +150,7 @@ impl Calendars {
                 }
             }
             let spans = self.index.spans(range);
-            return Ok(Busy { spans, objects });
+            return Ok(Busy::new(spans, objects));
         }
         Err(restless(&folder))
     }
@@ -162,10 +162,7 @@ impl Calendars {
             && shared.watch.is_quiet(person.id.as_str())
             && shared.people.is_still(person)
             && self.index.open(range).is_empty();
-        known.then(|| Busy {
-            spans: self.index.spans(range),
-            objects: Vec::new(),
-        })
+        known.then(|| Busy::new(self.index.spans(range), Vec::new()))
     }
 
     pub(crate) fn put(
@@ -245,11 +242,6 @@ impl Calendars {
         self.index.changes(since)
     }
 
-    /// Keeps a message for the person to decide on.
-    pub(crate) fn keep(&mut self, shared: &Shared, message: &KeptMessage) -> Result<()> {
-        inbox::keep(shared, self.user()?, message)
-    }
-
     /// Where the object is; fails if the precondition does not hold.
     fn check(&self, folder: &Folder, uid: &Uid, when: &Precondition) -> Result<Option<Place>> {
         self.check_readable(folder, uid)?;
@@ -261,8 +253,8 @@ impl Calendars {
                 return Ok(place);
             }
             (Precondition::Absent, Some(_)) => "is there already",
-            (Precondition::Matches(_), Some(_)) => "was changed meanwhile",
             (Precondition::Matches(_), None) => "is not there any more",
+            _ => "was changed meanwhile",
         };
         Err(Error::conflict(format!(
             "the object with the UID {uid} {problem}"
@@ -480,11 +472,11 @@ impl Calendars {
             if names::etag(&data) != known.etag {
                 return None;
             }
-            objects.push(StoredObject {
-                uid: known.index.uid.clone(),
-                etag: known.etag.clone(),
+            objects.push(StoredObject::new(
+                known.index.uid.clone(),
+                known.etag.clone(),
                 data,
-            });
+            ));
         }
         Some(objects)
     }
@@ -749,7 +741,7 @@ impl Calendars {
             .ok_or_else(|| Error::internal("nobody said whose calendars these are"))
     }
 
-    fn user(&self) -> Result<&str> {
+    pub(crate) fn user(&self) -> Result<&str> {
         self.person().map(|person| person.id.as_str())
     }
 }

@@ -109,7 +109,7 @@ impl Store for VdirStore {
         Ok(Self(Arc::new(opened.await?)))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         // Handing work to another thread and back takes longer than what is usually to be done.
         if let Some(found) = self.0.people.find_known(address) {
             return Ok(Some(found));
@@ -118,28 +118,35 @@ impl Store for VdirStore {
         blocking(move || shared.people.find(&address)).await
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         let uid = uid.clone();
         self.of(user, move |calendars, shared| calendars.get(shared, &uid))
             .await
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
+    async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
+        let (object, when) = (object.clone(), when.clone());
         self.of(user, move |calendars, shared| {
             calendars.put(shared, &object, &when)
         })
         .await
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
-        let uid = uid.clone();
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
+        let (uid, when) = (uid.clone(), when.clone());
         self.of(user, move |calendars, shared| {
             calendars.remove(shared, &uid, &when)
         })
         .await
     }
 
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         if let Some(busy) = self.0.busy_at_once(user, range) {
             return Ok(busy);
         }
@@ -147,12 +154,17 @@ impl Store for VdirStore {
             .await
     }
 
-    async fn add_user(&self, user: NewUser) -> Result<UserId> {
-        let shared = Arc::clone(&self.0);
+    async fn add_user(&self, user: &NewUser, _: &Call) -> Result<UserId> {
+        let (shared, user) = (Arc::clone(&self.0), user.clone());
         blocking(move || shared.people.add(&user)).await
     }
 
-    async fn remove_user(&self, user: &UserId) -> Result<()> {
+    async fn update_user(&self, user: &CalendarUser, _: &Call) -> Result<()> {
+        let (shared, user) = (Arc::clone(&self.0), user.clone());
+        blocking(move || shared.people.update(&user)).await
+    }
+
+    async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
         blocking(move || {
             shared.people.remove(&user)?;
@@ -163,26 +175,55 @@ impl Store for VdirStore {
         .await
     }
 
-    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
-        let shared = Arc::clone(&self.0);
+    async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
+        let (shared, page) = (Arc::clone(&self.0), page.clone());
         blocking(move || shared.people.list(&page)).await
     }
 
-    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
+    async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
+        let page = page.clone();
         self.of(user, move |calendars, shared| calendars.list(shared, &page))
             .await
     }
 
-    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
+    async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
+        let since = since.cloned();
         self.of(user, move |calendars, shared| {
             calendars.changes(shared, since.as_ref())
         })
         .await
     }
 
-    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
+    async fn inbox_add(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        _: &Call,
+    ) -> Result<MessageId> {
+        let message = message.clone();
         self.of(user, move |calendars, shared| {
-            calendars.keep(shared, &message)
+            inbox::add(shared, calendars.user()?, &message)
+        })
+        .await
+    }
+
+    async fn inbox_list(
+        &self,
+        user: &UserId,
+        page: &Page,
+        _: &Call,
+    ) -> Result<Listing<InboxEntry>> {
+        let page = page.clone();
+        self.of(user, move |calendars, shared| {
+            inbox::list(shared, calendars.user()?, &page)
+        })
+        .await
+    }
+
+    async fn inbox_take(&self, user: &UserId, id: &MessageId, _: &Call) -> Result<InboxMessage> {
+        let id = id.clone();
+        self.of(user, move |calendars, shared| {
+            inbox::take(shared, calendars.user()?, &id)
         })
         .await
     }

@@ -42,6 +42,17 @@ pub struct Profile {
     /// The calendar that new objects go to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
+    /// `enabled` (the default) or `disabled`: whether the user can be scheduled with.
+    #[serde(skip_serializing_if = "is_enabled")]
+    pub scheduling: Scheduling,
+    /// Further facts by name.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_enabled(scheduling: &Scheduling) -> bool {
+    *scheduling == Scheduling::Enabled
 }
 
 /// CUTYPE (RFC 5545 §3.2.3), as it is written in a profile.
@@ -176,36 +187,27 @@ impl People {
     pub(crate) fn list(&self, page: &Page) -> Result<Listing<CalendarUser>> {
         let mut known = self.known();
         let mut names = self.look_at_all(&mut known)?;
-        if let Some(Cursor(after)) = &page.after {
-            names.retain(|name| name > after);
+        if let Some(after) = &page.after {
+            names.retain(|name| name.as_str() > after.as_str());
         }
-        let limit = usize::try_from(page.limit.max(1)).unwrap_or(usize::MAX);
-        let more = names.len() > limit;
-        names.truncate(limit);
-        let next = names.last().filter(|_| more).cloned().map(Cursor);
-        let people = names
-            .iter()
-            .filter_map(|name| known.folders.get(name)?.person.clone());
+        let names = Listing::page(names, page, |name| Cursor::new(name.as_str()));
+        let people =
+            (names.items.iter()).filter_map(|name| known.folders.get(name)?.person.clone());
         let items = people.map(|(person, _)| person).collect();
-        Ok(Listing { items, next })
+        Ok(Listing::new(items, names.next))
     }
 
     pub(crate) fn add(&self, user: &NewUser) -> Result<UserId> {
         let _lock = self.root.lock(LOCK, PATIENCE)?;
         let mut known = self.known();
         self.look_at_all(&mut known)?;
-        for address in [&user.address].into_iter().chain(&user.aliases) {
-            if let Some(folder) = known.by_key.get(&key(address)) {
-                return Err(Error::conflict(format!(
-                    "{} is an address of the calendar user in {}",
-                    address.human(),
-                    self.root.path().join(folder).display()
-                )));
-            }
-        }
+        self.are_free(
+            &known,
+            [&user.address].into_iter().chain(&user.aliases),
+            None,
+        )?;
         let name = names::folder(&user.address);
-        let profile = toml::to_string(&Profile::of(user))
-            .map_err(|error| Error::internal(format!("a profile cannot be written: {error}")))?;
+        let profile = Profile::of(&user.clone().with_id(UserId::new(name.as_str())?)).written()?;
         self.discard(UNFINISHED)?; // of an attempt that was cut short
         let folder = self.root.make_folder(UNFINISHED)?;
         folder.prepare(PROFILE, profile.as_bytes())?.create()?;
@@ -217,6 +219,46 @@ impl People {
             )));
         }
         Ok(UserId::new(name)?)
+    }
+
+    /// Fails if one of the addresses is somebody else's than `own`'s.
+    fn are_free<'a>(
+        &self,
+        known: &Known,
+        addresses: impl Iterator<Item = &'a CalendarAddress>,
+        own: Option<&str>,
+    ) -> Result<()> {
+        for address in addresses {
+            let folder = known.by_key.get(&key(address));
+            if let Some(folder) = folder.filter(|folder| Some(folder.as_str()) != own) {
+                return Err(Error::conflict(format!(
+                    "{} is an address of the calendar user in {}",
+                    address.human(),
+                    self.root.path().join(folder).display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what is known of a user anew; which calendar new objects go to stays.
+    pub(crate) fn update(&self, user: &CalendarUser) -> Result<()> {
+        let name = user.id.as_str();
+        let _lock = self.root.lock(LOCK, PATIENCE)?;
+        let (_, calendar) = self.by_folder(&user.id)?;
+        let mut known = self.known();
+        self.look_at_all(&mut known)?;
+        let addresses = [&user.address].into_iter().chain(&user.aliases);
+        self.are_free(&known, addresses, Some(name))?;
+        let mut profile = Profile::of(user);
+        profile.calendar = calendar;
+        let (folder, _lock) = self.open_locked(name, PATIENCE)?;
+        folder
+            .prepare(PROFILE, profile.written()?.as_bytes())?
+            .replace()?;
+        known.folders.remove(name);
+        self.look_at_all(&mut known)?;
+        Ok(())
     }
 
     pub(crate) fn remove(&self, user: &UserId) -> Result<()> {
@@ -335,19 +377,26 @@ fn complain(folder: &Folder, problem: &str) {
 }
 
 impl Profile {
-    fn of(user: &NewUser) -> Self {
+    fn written(&self) -> Result<String> {
+        toml::to_string(self)
+            .map_err(|error| Error::internal(format!("a profile cannot be written: {error}")))
+    }
+
+    fn of(user: &CalendarUser) -> Self {
         Self {
             address: Some(user.address.clone()),
             aliases: user.aliases.clone(),
             name: user.name.clone(),
             timezone: user.timezone.clone(),
             kind: match user.kind {
-                UserKind::Individual => Kind::Individual,
                 UserKind::Group => Kind::Group,
                 UserKind::Resource => Kind::Resource,
                 UserKind::Room => Kind::Room,
+                _ => Kind::Individual,
             },
             calendar: None,
+            scheduling: user.scheduling,
+            attributes: user.attributes.clone(),
         }
     }
 
@@ -363,6 +412,8 @@ impl Profile {
             Kind::Resource => UserKind::Resource,
             Kind::Room => UserKind::Room,
         };
+        user.scheduling = self.scheduling;
+        user.attributes = self.attributes;
         Some((user, self.calendar))
     }
 }

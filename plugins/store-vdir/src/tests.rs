@@ -1,5 +1,5 @@
 use super::*;
-use convoke_sdk::conformance;
+use convoke_sdk::conformance::{self, StoreFacts};
 use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, symlink},
@@ -71,7 +71,7 @@ fn event(uid: &str, day: u8) -> String {
 fn object(uid: &str, day: u8) -> NewObject {
     let data = event(uid, day).into_bytes();
     let index = conformance::host("/").index(&data).unwrap();
-    NewObject { data, index }
+    NewObject::new(data, index)
 }
 
 fn address(text: &str) -> CalendarAddress {
@@ -83,13 +83,16 @@ fn uid(text: &str) -> Uid {
 }
 
 async fn user(store: &VdirStore, text: &str) -> UserId {
-    let found = store.find(&address(text)).await.unwrap();
+    let found = store.find(&address(text), &Call::default()).await.unwrap();
     found.unwrap_or_else(|| panic!("{text} is nobody")).id
 }
 
 /// The days of January 2027 with busy time.
 async fn days(store: &VdirStore, user: &UserId) -> Vec<i8> {
-    let busy = store.busy(user, TimeRange::ALL).await.unwrap();
+    let busy = store
+        .busy(user, TimeRange::ALL, &Call::default())
+        .await
+        .unwrap();
     let day = |span: &BusySpan| span.range.start().strftime("%d").to_string();
     let mut days: Vec<i8> = (busy.spans.iter().map(day))
         .map(|day| day.parse().unwrap())
@@ -111,8 +114,9 @@ fn files(folder: &Path) -> Vec<String> {
 async fn it_keeps_what_stores_promise() {
     let world = World::new();
     let host = || conformance::host(world.folder.path());
-    let report = conformance::store(|| VdirStore::open(world.config.clone(), host()));
-    report.await.assert_kept();
+    let open = || VdirStore::open(world.config.clone(), host());
+    let report = conformance::store(open, &StoreFacts::default()).await;
+    report.assert_kept();
 }
 
 #[tokio::test]
@@ -124,7 +128,8 @@ async fn it_keeps_what_stores_promise_without_a_watch() {
         shared.watch = Watch::blind();
         Ok(store)
     };
-    conformance::store(open).await.assert_kept();
+    let report = conformance::store(open, &StoreFacts::default()).await;
+    report.assert_kept();
 }
 
 #[tokio::test]
@@ -147,7 +152,10 @@ async fn what_other_programs_do_is_seen_by_the_next_call() {
         assert_eq!(days(&store, &anna).await, [2, 4], "a file edited in place");
         world.write("anna@example.org/home/a.ics", &event("c", 5));
         assert_eq!(days(&store, &anna).await, [2, 5], "another UID");
-        assert_eq!(store.get(&anna, &uid("a")).await.unwrap(), None);
+        assert_eq!(
+            store.get(&anna, &uid("a"), &Call::default()).await.unwrap(),
+            None
+        );
         world.write("anna@example.org/work/d.ics", &event("d", 6));
         assert_eq!(days(&store, &anna).await, [2, 5, 6], "a new calendar");
         fs::remove_file(world.path("anna@example.org/home/b.ics")).unwrap();
@@ -167,16 +175,26 @@ async fn two_hosts_on_one_tree_see_each_others_writes() {
     let world = World::new();
     let (one, two) = (world.open().await, world.open().await);
     let new = NewUser::new(address("anna@example.org"));
-    let anna = one.add_user(new.clone()).await.unwrap();
-    let taken = two.add_user(new).await.unwrap_err();
+    let anna = one.add_user(&new, &Call::default()).await.unwrap();
+    let taken = two.add_user(&new, &Call::default()).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Conflict);
     let etag = one
-        .put(&anna, object("a", 1), Precondition::Absent)
+        .put(
+            &anna,
+            &object("a", 1),
+            &Precondition::Absent,
+            &Call::default(),
+        )
         .await
         .unwrap();
     let stale = Precondition::Matches(etag.clone());
-    two.put(&anna, object("a", 2), stale.clone()).await.unwrap();
-    let late = one.put(&anna, object("a", 3), stale).await.unwrap_err();
+    two.put(&anna, &object("a", 2), &stale, &Call::default())
+        .await
+        .unwrap();
+    let late = one
+        .put(&anna, &object("a", 3), &stale, &Call::default())
+        .await
+        .unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Conflict);
     assert_eq!(days(&one, &anna).await, [2]);
 }
@@ -188,7 +206,12 @@ async fn a_file_that_somebody_else_named_is_the_object_of_its_uid() {
     let store = world.open().await;
     let anna = user(&store, "anna@example.org").await;
     store
-        .put(&anna, object("../a", 2), Precondition::Any)
+        .put(
+            &anna,
+            &object("../a", 2),
+            &Precondition::Any,
+            &Call::default(),
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -197,7 +220,7 @@ async fn a_file_that_somebody_else_named_is_the_object_of_its_uid() {
     );
     assert_eq!(days(&store, &anna).await, [2]);
     store
-        .remove(&anna, &uid("../a"), Precondition::Any)
+        .remove(&anna, &uid("../a"), &Precondition::Any, &Call::default())
         .await
         .unwrap();
     assert!(files(&world.path("anna@example.org/home")).is_empty());
@@ -224,30 +247,39 @@ async fn a_file_of_several_objects_is_each_of_them() {
     let world = World::new();
     let store = world.open().await;
     let anna = store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     let file = "anna@example.org/home/all.ics";
     world.write(file, &several(&[1, 2, 3]));
     let read = || fs::read_to_string(world.path(file)).unwrap();
     assert_eq!(days(&store, &anna).await, [1, 2, 3]);
-    let page = Page {
-        after: None,
-        limit: 10,
-    };
-    let listed = store.list(&anna, page).await.unwrap().items;
+    let page = Page::first(10);
+    let listed = store
+        .list(&anna, &page, &Call::default())
+        .await
+        .unwrap()
+        .items;
     let uids: Vec<_> = listed.iter().map(|it| it.uid.as_str()).collect();
     assert_eq!(uids, ["1", "2", "3"]);
-    let second = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    let second = store
+        .get(&anna, &uid("2"), &Call::default())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(second.data, event("2", 2).into_bytes());
     assert_eq!(second.etag, listed[1].etag);
 
-    let since = store.changes(&anna, None).await.unwrap().cursor;
+    let since = store
+        .changes(&anna, None, &Call::default())
+        .await
+        .unwrap()
+        .cursor;
     let moved = object("2", 5);
     let stale = Precondition::Matches(listed[0].etag.clone());
     assert_eq!(
         store
-            .put(&anna, moved.clone(), stale)
+            .put(&anna, &moved, &stale, &Call::default())
             .await
             .unwrap_err()
             .kind(),
@@ -256,31 +288,50 @@ async fn a_file_of_several_objects_is_each_of_them() {
     let matches = Precondition::Matches(second.etag);
     let mut moved = moved;
     moved.data = event("2", 5).into_bytes();
-    let etag = store.put(&anna, moved, matches).await.unwrap();
+    let etag = store
+        .put(&anna, &moved, &matches, &Call::default())
+        .await
+        .unwrap();
     assert_eq!(read(), several(&[1, 2, 3]).replace("0102", "0105"));
     assert_eq!(days(&store, &anna).await, [1, 3, 5]);
-    let second = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    let second = store
+        .get(&anna, &uid("2"), &Call::default())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (second.etag, second.data),
         (etag, event("2", 5).into_bytes())
     );
-    let changes = store.changes(&anna, Some(since)).await.unwrap();
+    let changes = store
+        .changes(&anna, Some(&since), &Call::default())
+        .await
+        .unwrap();
     let uids: Vec<_> = changes.changed.iter().map(|it| it.uid.as_str()).collect();
     assert_eq!((uids, changes.removed.len()), (vec!["2"], 0));
 
     // Another program writes the file.
     world.exchange(file, &several(&[1, 3, 4]));
     assert_eq!(days(&store, &anna).await, [1, 3, 4]);
-    assert!(store.get(&anna, &uid("2")).await.unwrap().is_none());
+    assert!(
+        store
+            .get(&anna, &uid("2"), &Call::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
     for (day, left) in [(3, vec![1, 4]), (1, vec![4])] {
         let day = uid(&day.to_string());
-        store.remove(&anna, &day, Precondition::Any).await.unwrap();
+        store
+            .remove(&anna, &day, &Precondition::Any, &Call::default())
+            .await
+            .unwrap();
         assert_eq!(read(), several(&left));
         let left: Vec<i8> = left.iter().map(|&day| i8::try_from(day).unwrap()).collect();
         assert_eq!(days(&store, &anna).await, left);
     }
     store
-        .remove(&anna, &uid("4"), Precondition::Any)
+        .remove(&anna, &uid("4"), &Precondition::Any, &Call::default())
         .await
         .unwrap();
     assert!(files(&world.path("anna@example.org/home")).is_empty());
@@ -343,7 +394,7 @@ async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
     let world = World::new();
     let store = world.open().await;
     let anna = store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     let path = "anna@example.org/home/all.ics";
@@ -354,20 +405,33 @@ async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
         let what = uid(&day.to_string());
         for error in [
             store
-                .put(&anna, object(what.as_str(), 9), Precondition::Any)
+                .put(
+                    &anna,
+                    &object(what.as_str(), 9),
+                    &Precondition::Any,
+                    &Call::default(),
+                )
                 .await
                 .err(),
             store
-                .put(&anna, object(what.as_str(), 9), Precondition::Absent)
+                .put(
+                    &anna,
+                    &object(what.as_str(), 9),
+                    &Precondition::Absent,
+                    &Call::default(),
+                )
                 .await
                 .err(),
-            store.remove(&anna, &what, Precondition::Any).await.err(),
+            store
+                .remove(&anna, &what, &Precondition::Any, &Call::default())
+                .await
+                .err(),
         ] {
             let error = error.unwrap_or_else(|| panic!("{file}"));
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             assert!(error.message().contains("home/all.ics"), "{error}");
         }
-        let got = store.get(&anna, &what).await;
+        let got = store.get(&anna, &what, &Call::default()).await;
         let is_whole_too = left.contains(&day);
         assert_eq!(
             got.map(|it| it.is_some()).ok(),
@@ -377,13 +441,21 @@ async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
     assert_eq!(read(), file);
     for &day in left.iter().filter(|day| Some(**day) != broken) {
         let what = uid(&day.to_string());
-        let data = store.get(&anna, &what).await.unwrap().unwrap().data;
+        let data = store
+            .get(&anna, &what, &Call::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .data;
         assert!(data.ends_with(b"END:VCALENDAR\r\n"), "{file}");
         let (before, new) = (
             read(),
             object(what.as_str(), 20 + u8::try_from(day).unwrap()),
         );
-        store.put(&anna, new, Precondition::Any).await.unwrap();
+        store
+            .put(&anna, &new, &Precondition::Any, &Call::default())
+            .await
+            .unwrap();
         // A file of one object alone is written as a whole.
         let text = read();
         assert_eq!(
@@ -394,7 +466,10 @@ async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
             "{file}"
         );
         assert_eq!(files(&world.path("anna@example.org/home")), ["all.ics"]);
-        store.remove(&anna, &what, Precondition::Any).await.unwrap();
+        store
+            .remove(&anna, &what, &Precondition::Any, &Call::default())
+            .await
+            .unwrap();
         assert!(
             !read().contains(&format!("UID:{what}\r\nDTSTART")),
             "{file}"
@@ -409,7 +484,7 @@ async fn check_what_is_whole(file: &str, left: &[i8], broken: Option<i8>) {
     world.exchange(path, &event("2", 2));
     assert_eq!(days(&store, &anna).await, [2]);
     store
-        .put(&anna, object("2", 4), Precondition::Any)
+        .put(&anna, &object("2", 4), &Precondition::Any, &Call::default())
         .await
         .unwrap();
     assert_eq!(days(&store, &anna).await, [4]);
@@ -421,7 +496,7 @@ async fn an_object_with_another_zone_of_the_same_name_gets_a_file_of_its_own() {
     let world = World::new();
     let store = world.open().await;
     let anna = store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     let zone = |rule: &str| {
@@ -435,7 +510,7 @@ async fn an_object_with_another_zone_of_the_same_name_gets_a_file_of_its_own() {
         .replace("BEGIN:VEVENT", &zone("X-A:2"))
         .into_bytes();
     store
-        .put(&anna, new.clone(), Precondition::Any)
+        .put(&anna, &new, &Precondition::Any, &Call::default())
         .await
         .unwrap();
     let folder = world.path("anna@example.org/home");
@@ -444,7 +519,11 @@ async fn an_object_with_another_zone_of_the_same_name_gets_a_file_of_its_own() {
         fs::read_to_string(folder.join("all.ics")).unwrap(),
         file.replace(&several(&[2])[17..several(&[2]).len() - 15], "")
     );
-    let stored = store.get(&anna, &uid("2")).await.unwrap().unwrap();
+    let stored = store
+        .get(&anna, &uid("2"), &Call::default())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.data, new.data);
     assert_eq!(days(&store, &anna).await, [1, 5]);
 }
@@ -454,23 +533,31 @@ async fn khal_sees_calendars_and_nothing_else() {
     let world = World::new();
     let store = world.open().await;
     let anna = store
-        .add_user(NewUser::new(address("anna@example.org")))
+        .add_user(&NewUser::new(address("anna@example.org")), &Call::default())
         .await
         .unwrap();
     store
-        .put(&anna, object("1f0c@example.org", 1), Precondition::Absent)
+        .put(
+            &anna,
+            &object("1f0c@example.org", 1),
+            &Precondition::Absent,
+            &Call::default(),
+        )
         .await
         .unwrap();
-    let message = KeptMessage {
-        originator: address("bo@example.com"),
-        recipient: address("anna@example.org"),
-        method: "COUNTER".to_owned(),
-        uid: uid("1f0c@example.org"),
-        data: event("1f0c@example.org", 2).into_bytes(),
-        attributes: Vec::new(),
-    };
-    store.keep(&anna, message.clone()).await.unwrap();
-    store.keep(&anna, message).await.unwrap();
+    let message = InboxMessage::new(
+        address("bo@example.com"),
+        address("anna@example.org"),
+        "COUNTER",
+        uid("1f0c@example.org"),
+        event("1f0c@example.org", 2).into_bytes(),
+    );
+    for _ in 0..2 {
+        store
+            .inbox_add(&anna, &message, &Call::default())
+            .await
+            .unwrap();
+    }
     let visible = |path: &str| {
         let names = files(&world.path(path)).into_iter();
         names
@@ -505,7 +592,11 @@ async fn look_up(world: &World) -> (Vec<BusySpan>, usize) {
     });
     let store = VdirStore::open(world.config.clone(), host).await.unwrap();
     let anna = user(&store, "anna@example.org").await;
-    let mut spans = store.busy(&anna, TimeRange::ALL).await.unwrap().spans;
+    let mut spans = store
+        .busy(&anna, TimeRange::ALL, &Call::default())
+        .await
+        .unwrap()
+        .spans;
     spans.sort_unstable();
     (spans, asked.load(Ordering::Relaxed))
 }
@@ -594,7 +685,12 @@ async fn what_is_no_calendar_object_is_left_alone() {
     assert_eq!(days(&store, &anna).await, [1]);
     // The name is taken by a file that cannot be read.
     store
-        .put(&anna, object("new", 4), Precondition::Absent)
+        .put(
+            &anna,
+            &object("new", 4),
+            &Precondition::Absent,
+            &Call::default(),
+        )
         .await
         .unwrap();
     assert_eq!(days(&store, &anna).await, [1, 4]);
@@ -623,13 +719,29 @@ async fn no_symbolic_link_leads_out_of_the_tree() {
     let store = world.open().await;
     let anna = user(&store, "anna@example.org").await;
     assert_eq!(days(&store, &anna).await, [2]);
-    assert_eq!(store.find(&address("bo@example.org")).await.unwrap(), None);
+    assert_eq!(
+        store
+            .find(&address("bo@example.org"), &Call::default())
+            .await
+            .unwrap(),
+        None
+    );
     store
-        .put(&anna, object("link", 3), Precondition::Absent)
+        .put(
+            &anna,
+            &object("link", 3),
+            &Precondition::Absent,
+            &Call::default(),
+        )
         .await
         .unwrap();
     store
-        .put(&anna, object("secret", 4), Precondition::Absent)
+        .put(
+            &anna,
+            &object("secret", 4),
+            &Precondition::Absent,
+            &Call::default(),
+        )
         .await
         .unwrap();
     assert_eq!(fs::read_to_string(&secret).unwrap(), event("secret", 1));
@@ -641,8 +753,11 @@ async fn no_symbolic_link_leads_out_of_the_tree() {
     )
     .unwrap();
     symlink(outside.path(), world.path("anna@example.org/home")).unwrap();
-    assert_eq!(store.get(&anna, &uid("a")).await.unwrap(), None);
-    store.remove_user(&anna).await.unwrap();
+    assert_eq!(
+        store.get(&anna, &uid("a"), &Call::default()).await.unwrap(),
+        None
+    );
+    store.remove_user(&anna, &Call::default()).await.unwrap();
     assert_eq!(files(outside.path()), ["secret.ics"]);
 }
 
@@ -665,7 +780,7 @@ async fn new_objects_go_where_they_are_expected() {
         let store = world.open().await;
         let anna = user(&store, "anna@example.org").await;
         store
-            .put(&anna, object("a", 1), Precondition::Any)
+            .put(&anna, &object("a", 1), &Precondition::Any, &Call::default())
             .await
             .unwrap();
         let path = world.path(&format!("anna@example.org/{calendar}/a.ics"));
@@ -711,14 +826,23 @@ async fn a_folder_belongs_to_whom_it_says() {
         "cy@example.com",
     ] {
         assert_eq!(
-            store.find(&address(nobody)).await.unwrap(),
+            store
+                .find(&address(nobody), &Call::default())
+                .await
+                .unwrap(),
             None,
             "{nobody}"
         );
     }
     // Edited by hand.
     world.write("cy/.convoke.toml", "address = 'cynthia@example.org'");
-    assert_eq!(store.find(&address("c@example.org")).await.unwrap(), None);
+    assert_eq!(
+        store
+            .find(&address("c@example.org"), &Call::default())
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(user(&store, "cynthia@example.org").await.as_str(), "cy");
 }
 

@@ -1,17 +1,19 @@
 //! Discovery across the boundary.
 
-use crate::values::{Address, Attributes, Call, Length};
+use crate::values::{Address, Answer, Attributes, Call, Length};
 use abi_stable::{
     StableAbi, sabi_trait,
     std_types::{RBox, ROption, RString, RVec},
 };
 
-/// An opened discovery strategy. Since 1.0.
+/// An opened discovery strategy. Every method is since 1.0.
 #[sabi_trait]
 pub trait DiscoveryPlugin: Send + Sync {
-    /// Where messages for `address` go. Since 1.0.
+    /// Where messages for `address` go.
+    fn discover<'a>(&'a self, address: Address<'a>, call: Call) -> Answer<'a, Discovered>;
+    /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn discover<'a>(&'a self, address: Address<'a>) -> Call<'a, Discovered>;
+    fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.
@@ -37,22 +39,38 @@ pub mod outcome {
     pub const NO_SERVICE: u32 = 2;
     /// Ask the next strategy.
     pub const NOT_MINE: u32 = 3;
+    /// It is reached by mail.
+    pub const MAIL: u32 = 4;
 }
 
 /// One receiver. Since 1.0.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
 pub struct Receiver {
-    /// Where to POST.
+    /// Its URL, normalised: `https://`, a host in lower case, a port if it is not 443, path and query.
     pub url: RString,
-    /// The domain its certificate must name, if not the URL's host.
+    /// Where in it the host ends, which begins after `https://`.
+    pub host_end: u32,
+    /// The port.
+    pub port: u32,
+    /// Where in it path and query begin.
+    pub target_start: u32,
+    /// The domain its certificate must name, if not the host.
     pub tls_name: ROption<RString>,
     /// How long the answer holds.
     pub valid_for: ROption<Length>,
-    /// Whether an administrator wrote it down.
-    pub administered: bool,
+    /// One of [`source`]; an unknown one is read as [`source::LOOKUP`].
+    pub source: u32,
     /// Further facts: [`dnssec`].
     pub attributes: Attributes,
+}
+
+/// Where a receiver is known from.
+pub mod source {
+    /// From a look-up that others answer: it may not lie on a private address.
+    pub const LOOKUP: u32 = 1;
+    /// An administrator wrote it down.
+    pub const ADMINISTRATOR: u32 = 2;
 }
 
 /// Attributes of what was found in DNS, and validated there (RFC 4035 §4.3). Since 1.0.

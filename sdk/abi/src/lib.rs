@@ -5,8 +5,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`values`] | what all calls share: instants, attributes, failures, the call future |
-//! | [`discovery`], [`policy`], [`store`] | the three kinds: their requests, their answers, the object a plugin hands out |
+//! | [`values`] | what all calls share: what goes with a call, instants, attributes, failures, the answer |
+//! | [`discovery`], [`policy`], [`store`], [`state`] | the four kinds: their requests, their answers, the object a plugin hands out |
 //! | [`services`] | what the host offers to a plugin |
 //! | [`root`] | the root module: what a library exports |
 //! | [`manifest`] | what a library says about itself without being run |
@@ -21,7 +21,7 @@
 //! - the values keep their layout; small new facts travel in their `attributes`, larger ones in new values of new
 //!   methods;
 //! - codes (of failures, kinds, outcomes) are numbers that are never used again for something else, and each says
-//!   how a reader takes a number it does not know.
+//!   how a reader takes a number it does not know. There is no `bool`: what has two values today may have three.
 //!
 //! Raise this crate's minor version when a table grows, the major version when a layout changes.
 //!
@@ -54,6 +54,7 @@ pub mod manifest;
 pub mod policy;
 pub mod root;
 pub mod services;
+pub mod state;
 pub mod store;
 pub mod values;
 

@@ -10,10 +10,11 @@
 //! | `name` | what it is called in a configuration, `store-sqlite` |
 //! | `version` | its own version |
 //! | `vendor` | who makes it |
-//! | `kinds` | `discovery`, `policy`, `store`, separated by spaces |
+//! | `kinds` | `discovery`, `policy`, `store`, `state`, separated by spaces |
 //! | `sdk` | the version of the SDK |
 //! | `rustc` | the compiler, as `rustc --version` says it |
 //! | `panic` | `unwind` or `abort` |
+//! | `exclusive` | the kinds that cannot be opened twice side by side, separated by spaces |
 //! | `schema` | the configuration's keys as JSON in one line, see below; empty if it says nothing |
 //!
 //! The schema is an object with a member for each kind: `null`, or a list of keys, each an object of `name`, `type`
@@ -98,11 +99,13 @@ pub enum Kind {
     Policy,
     /// Keeps calendars.
     Store,
+    /// Keeps the host's own state.
+    State,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Discovery, Self::Policy, Self::Store];
+    pub const ALL: [Self; 4] = [Self::Discovery, Self::Policy, Self::Store, Self::State];
 
     /// The word in manifests and configurations.
     pub const fn as_str(self) -> &'static str {
@@ -110,6 +113,7 @@ impl Kind {
             Self::Discovery => "discovery",
             Self::Policy => "policy",
             Self::Store => "store",
+            Self::State => "state",
         }
     }
 }
@@ -133,6 +137,8 @@ pub struct Manifest {
     pub vendor: String,
     /// What it offers; kinds this host does not know are left out.
     pub kinds: Vec<Kind>,
+    /// Those of them that cannot be opened twice side by side.
+    pub exclusive: Vec<Kind>,
     /// The version of the SDK it was built with.
     pub sdk: String,
     /// The compiler, as `rustc --version` says it.
@@ -182,15 +188,18 @@ impl Manifest {
         let name = value("name")
             .filter(|name| is_name(name))
             .ok_or(InvalidManifest("it states no name"))?;
-        let kinds = value("kinds").unwrap_or_default();
+        let kinds = |key| {
+            let words = value(key).unwrap_or_default();
+            let is_said = |kind: &Kind| words.split_whitespace().any(|word| word == kind.as_str());
+            Kind::ALL.into_iter().filter(is_said).collect()
+        };
         Ok(Self {
             abi,
             name: name.to_owned(),
             version: owned("version"),
             vendor: owned("vendor"),
-            kinds: (Kind::ALL.into_iter())
-                .filter(|kind| kinds.split_whitespace().any(|word| word == kind.as_str()))
-                .collect(),
+            kinds: kinds("kinds"),
+            exclusive: kinds("exclusive"),
             sdk: owned("sdk"),
             rustc: owned("rustc"),
             // What does not say that it unwinds is taken not to: it would take the host down.
@@ -206,7 +215,7 @@ mod tests {
 
     const PARTS: &[&str] = &[
         "abi = 1.0\nname = demo\nkinds = store policy\n",
-        "panic = unwind\nlater = x\n",
+        "panic = unwind\nexclusive = store\nlater = x\n",
     ];
     static BYTES: [u8; size(PARTS)] = bytes(PARTS);
 
@@ -215,6 +224,7 @@ mod tests {
         let manifest = Manifest::read(&BYTES).unwrap();
         assert_eq!((manifest.abi, manifest.name.as_str()), ((1, 0), "demo"));
         assert_eq!(manifest.kinds, [Kind::Policy, Kind::Store]);
+        assert_eq!(manifest.exclusive, [Kind::Store]);
         assert!(manifest.unwinds && manifest.vendor.is_empty());
     }
 

@@ -1,17 +1,19 @@
 //! Policies across the boundary.
 
-use crate::values::{Address, Attributes, Call};
+use crate::values::{Address, Answer, Attributes, Call};
 use abi_stable::{
     StableAbi, sabi_trait,
-    std_types::{RBox, RStr, RString, RVec},
+    std_types::{RBox, ROption, RStr, RString, RVec},
 };
 
-/// An opened policy. Since 1.0.
+/// An opened policy. Every method is since 1.0.
 #[sabi_trait]
 pub trait PolicyPlugin: Send + Sync {
-    /// Decides about one recipient of one message. Since 1.0.
+    /// Decides about one recipient of one message.
+    fn authorize<'a>(&'a self, request: AccessRequest<'a>, call: Call) -> Answer<'a, Decision>;
+    /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn authorize<'a>(&'a self, request: AccessRequest<'a>) -> Call<'a, Decision>;
+    fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.
@@ -31,10 +33,40 @@ pub struct AccessRequest<'a> {
     pub originator: Address<'a>,
     /// Who is to receive.
     pub recipient: Address<'a>,
+    /// Who organizes what the message is about.
+    pub organizer: ROption<Address<'a>>,
+    /// The UID it is about; empty if it has none.
+    pub uid: RStr<'a>,
+    /// The identifier of the message (`iSchedule-Message-ID`, `Message-ID`); empty if it has none.
+    pub message_id: RStr<'a>,
+    /// How many bytes of iCalendar it is.
+    pub size: ROption<u64>,
+    /// From where it came.
+    pub peer: ROption<PeerAddress>,
     /// What the peer proved.
     pub proofs: RVec<Proof<'a>>,
+    /// One of [`sender`].
+    pub sender: u32,
     /// Further facts: with [`action::SEND`], [`receiver`].
     pub attributes: Attributes,
+}
+
+/// An IP address. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// As an IPv6 address; an IPv4 one is mapped (`::ffff:192.0.2.1`).
+    pub octets: [u8; 16],
+}
+
+/// Whether a recipient knows the sender.
+pub mod sender {
+    /// The host does not say; so is an unknown code read.
+    pub const UNSAID: u32 = 0;
+    /// The sender stands in the recipient's calendar already.
+    pub const KNOWN: u32 = 1;
+    /// The sender does not.
+    pub const STRANGER: u32 = 2;
 }
 
 /// Attributes of the receiver that a message would go to. Since 1.0.
@@ -96,6 +128,8 @@ pub mod verdict {
     pub const DENY: u32 = 2;
     /// Others decide.
     pub const ABSTAIN: u32 = 3;
+    /// Neither: the message waits for the recipient to decide, out of the calendar.
+    pub const HOLD: u32 = 4;
 }
 
 /// How much of busy time is shown.

@@ -4,6 +4,7 @@ use crate::{
     discovery::DiscoveryObject,
     policy::PolicyObject,
     services::HostObject,
+    state::StateObject,
     store::StoreObject,
     values::{Attributes, Failure},
 };
@@ -33,8 +34,10 @@ pub struct PluginRoot {
     /// Opens a policy. Since 1.0.
     pub open_policy: ROption<extern "C" fn(OpenRequest, HostObject) -> Opening<PolicyObject>>,
     /// Opens a store. Since 1.0.
-    #[sabi(last_prefix_field)]
     pub open_store: ROption<extern "C" fn(OpenRequest, HostObject) -> Opening<StoreObject>>,
+    /// Opens a place for the host's own state. Since 1.0.
+    #[sabi(last_prefix_field)]
+    pub open_state: ROption<extern "C" fn(OpenRequest, HostObject) -> Opening<StateObject>>,
 }
 
 impl PluginRoot {
@@ -43,6 +46,7 @@ impl PluginRoot {
         open_discovery: ROption::RNone,
         open_policy: ROption::RNone,
         open_store: ROption::RNone,
+        open_state: ROption::RNone,
     };
 }
 
@@ -55,6 +59,8 @@ pub type Opening<T> = FfiFuture<RResult<T, Failure>>;
 pub struct OpenRequest {
     /// The entry's `config` as a TOML document.
     pub config: RString,
+    /// What the host's clock shows, in nanoseconds, at least 1: deadlines of calls count on it.
+    pub now: u64,
     /// Further facts.
     pub attributes: Attributes,
 }

@@ -23,8 +23,8 @@ pub trait HostServices: Send + Sync {
         user: ROption<CalendarUser>,
         data: RSlice<'_, u8>,
     ) -> RResult<ObjectIndex, Failure>;
-    /// Whether events of a level are wanted at all.
-    fn wants(&self, level: u32) -> bool;
+    /// The chattiest level of which events are wanted, one of [`level`]; 0 for none.
+    fn level(&self) -> u32;
     /// Takes an event into the host's log.
     #[sabi(last_prefix_field)]
     fn log(&self, event: Event<'_>);

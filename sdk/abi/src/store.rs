@@ -1,6 +1,6 @@
 //! Stores across the boundary.
 
-use crate::values::{Address, Attributes, Call, Instant};
+use crate::values::{Address, Answer, Attributes, Call, Instant, Range};
 use abi_stable::{
     StableAbi, sabi_trait,
     std_types::{RBox, ROption, RSlice, RStr, RString, RVec},
@@ -10,35 +10,77 @@ use abi_stable::{
 #[sabi_trait]
 pub trait StorePlugin: Send + Sync {
     /// The calendar user whose address or alias this is.
-    fn find<'a>(&'a self, address: Address<'a>) -> Call<'a, ROption<CalendarUser>>;
+    fn find<'a>(&'a self, address: Address<'a>, call: Call) -> Answer<'a, ROption<CalendarUser>>;
     /// An object as it was put.
-    fn get<'a>(&'a self, user: RStr<'a>, uid: RStr<'a>) -> Call<'a, ROption<StoredObject>>;
+    fn get<'a>(
+        &'a self,
+        user: RStr<'a>,
+        uid: RStr<'a>,
+        call: Call,
+    ) -> Answer<'a, ROption<StoredObject>>;
     /// Writes an object and answers its version.
     fn put<'a>(
         &'a self,
         user: RStr<'a>,
         object: NewObject<'a>,
         when: Precondition<'a>,
-    ) -> Call<'a, RString>;
+        call: Call,
+    ) -> Answer<'a, RString>;
     /// Removes an object.
-    fn remove<'a>(&'a self, user: RStr<'a>, uid: RStr<'a>, when: Precondition<'a>) -> Call<'a, ()>;
-    /// Busy time from `start` up to, not including, `end`.
-    fn busy<'a>(&'a self, user: RStr<'a>, start: Instant, end: Instant) -> Call<'a, Busy>;
+    fn remove<'a>(
+        &'a self,
+        user: RStr<'a>,
+        uid: RStr<'a>,
+        when: Precondition<'a>,
+        call: Call,
+    ) -> Answer<'a, ()>;
+    /// Busy time in a range.
+    fn busy<'a>(&'a self, user: RStr<'a>, range: Range, call: Call) -> Answer<'a, Busy>;
     /// Makes a calendar user and answers its identifier.
-    fn add_user<'a>(&'a self, user: NewUser) -> Call<'a, RString>;
+    fn add_user<'a>(&'a self, user: NewUser, call: Call) -> Answer<'a, RString>;
+    /// Replaces what is known of a calendar user.
+    fn update_user<'a>(&'a self, user: CalendarUser, call: Call) -> Answer<'a, ()>;
     /// Removes a calendar user.
-    fn remove_user<'a>(&'a self, user: RStr<'a>) -> Call<'a, ()>;
+    fn remove_user<'a>(&'a self, user: RStr<'a>, call: Call) -> Answer<'a, ()>;
     /// A page of calendar users.
-    fn users<'a>(&'a self, page: Page<'a>) -> Call<'a, Users>;
+    fn users<'a>(&'a self, page: Page<'a>, call: Call) -> Answer<'a, Users>;
     /// A page of a user's objects.
-    fn list<'a>(&'a self, user: RStr<'a>, page: Page<'a>) -> Call<'a, Objects>;
+    fn list<'a>(&'a self, user: RStr<'a>, page: Page<'a>, call: Call) -> Answer<'a, Objects>;
     /// What happened since a cursor.
-    fn changes<'a>(&'a self, user: RStr<'a>, since: ROption<RStr<'a>>) -> Call<'a, Changes>;
-    /// Keeps a message for the person.
-    fn keep<'a>(&'a self, user: RStr<'a>, message: Message<'a>) -> Call<'a, ()>;
-    /// Takes a message whole: answers its request status, or nothing if the host is to merge it.
+    fn changes<'a>(
+        &'a self,
+        user: RStr<'a>,
+        since: ROption<RStr<'a>>,
+        call: Call,
+    ) -> Answer<'a, Changes>;
+    /// Waits until something happened to the objects of one of these users.
+    fn await_changes<'a>(&'a self, watch: Watch<'a>, call: Call) -> Answer<'a, Changed>;
+    /// Keeps a message for the person to decide on.
+    fn inbox_add<'a>(
+        &'a self,
+        user: RStr<'a>,
+        message: Message<'a>,
+        call: Call,
+    ) -> Answer<'a, RString>;
+    /// A page of the messages that are kept.
+    fn inbox_list<'a>(&'a self, user: RStr<'a>, page: Page<'a>, call: Call) -> Answer<'a, Inbox>;
+    /// Takes a message out of those that are kept.
+    fn inbox_take<'a>(
+        &'a self,
+        user: RStr<'a>,
+        id: RStr<'a>,
+        call: Call,
+    ) -> Answer<'a, OwnedMessage>;
+    /// Takes a message whole, or leaves it to the host.
+    fn deliver<'a>(
+        &'a self,
+        user: RStr<'a>,
+        message: Message<'a>,
+        call: Call,
+    ) -> Answer<'a, Delivery>;
+    /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn deliver<'a>(&'a self, user: RStr<'a>, message: Message<'a>) -> Call<'a, ROption<RString>>;
+    fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.
@@ -60,8 +102,8 @@ pub struct CalendarUser {
     pub timezone: ROption<RString>,
     /// One of [`user_kind`]; an unknown one is read as an individual.
     pub kind: u32,
-    /// Whether it can be scheduled with.
-    pub schedulable: bool,
+    /// One of [`scheduling`]; an unknown one is read as [`scheduling::DISABLED`].
+    pub scheduling: u32,
     /// Further facts.
     pub attributes: Attributes,
 }
@@ -94,6 +136,14 @@ pub mod user_kind {
     pub const RESOURCE: u32 = 3;
     /// A room.
     pub const ROOM: u32 = 4;
+}
+
+/// Whether a calendar user can be scheduled with.
+pub mod scheduling {
+    /// It can.
+    pub const ENABLED: u32 = 1;
+    /// It cannot.
+    pub const DISABLED: u32 = 2;
 }
 
 /// An object as the store holds it. Since 1.0.
@@ -196,12 +246,14 @@ pub struct Busy {
 
 /// Where to go on. Since 1.0.
 #[repr(C)]
-#[derive(StableAbi, Clone, Copy, Debug)]
+#[derive(StableAbi, Clone, Debug)]
 pub struct Page<'a> {
     /// The cursor of the page before.
     pub after: ROption<RStr<'a>>,
     /// The most items wanted, at least 1.
     pub limit: u32,
+    /// Further facts.
+    pub attributes: Attributes,
 }
 
 /// A page of calendar users. Since 1.0.
@@ -212,6 +264,8 @@ pub struct Users {
     pub items: RVec<CalendarUser>,
     /// Where the next page begins.
     pub next: ROption<RString>,
+    /// Further facts.
+    pub attributes: Attributes,
 }
 
 /// A page of objects. Since 1.0.
@@ -222,6 +276,8 @@ pub struct Objects {
     pub items: RVec<ObjectSummary>,
     /// Where the next page begins.
     pub next: ROption<RString>,
+    /// Further facts.
+    pub attributes: Attributes,
 }
 
 /// One object in a listing. Since 1.0.
@@ -252,14 +308,44 @@ pub struct Changes {
     pub attributes: Attributes,
 }
 
-/// Attributes of a message that is to be kept. Since 1.0.
-pub mod message {
-    /// Attribute: which instances it is about, a text to compare; empty, or none, for the whole.
-    pub const INSTANCE: &str = "instance";
-    /// Attribute: how many bytes may be kept for the user, this message included.
-    pub const ROOM: &str = "room";
-    /// Attribute: how many of them from this originator.
-    pub const ROOM_OF_SENDER: &str = "room-of-sender";
+/// Whose objects to wait for. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Watch<'a> {
+    /// Whose.
+    pub users: RVec<Watched<'a>>,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// What is known of a user that is waited for. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// Who.
+    pub user: RStr<'a>,
+    /// The cursor of what is known of its objects.
+    pub since: RStr<'a>,
+}
+
+/// To whose objects something happened. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Changed {
+    /// Whose; empty if the time is up.
+    pub users: RVec<RString>,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// How much may be kept for a calendar user, in bytes of messages. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct Room {
+    /// In all.
+    pub total: u64,
+    /// From the originator of the message at hand.
+    pub of_sender: u64,
 }
 
 /// A scheduling message. Since 1.0.
@@ -274,8 +360,76 @@ pub struct Message<'a> {
     pub method: RStr<'a>,
     /// Its UID.
     pub uid: RStr<'a>,
+    /// Which instances it is about, a text to compare; empty for the whole.
+    pub instance: RStr<'a>,
     /// iCalendar.
     pub data: RSlice<'a, u8>,
-    /// Further facts: [`message`].
+    /// How much may be kept, this message included.
+    pub room: ROption<Room>,
+    /// Further facts, which are kept with it.
     pub attributes: Attributes,
+}
+
+/// As [`Message`], handed out by a store. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct OwnedMessage {
+    /// Who sent it.
+    pub originator: RString,
+    /// To whom.
+    pub recipient: RString,
+    /// The iTIP method, upper-case.
+    pub method: RString,
+    /// Its UID.
+    pub uid: RString,
+    /// Which instances it is about; empty for the whole.
+    pub instance: RString,
+    /// iCalendar.
+    pub data: RVec<u8>,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// A message that is kept. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct InboxEntry {
+    /// What the store calls it.
+    pub id: RString,
+    /// The message.
+    pub message: OwnedMessage,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// A page of messages that are kept. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Inbox {
+    /// The messages.
+    pub items: RVec<InboxEntry>,
+    /// Where the next page begins.
+    pub next: ROption<RString>,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// What became of a message that was handed over whole. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Delivery {
+    /// One of [`delivery`]; an unknown one is an error.
+    pub outcome: u32,
+    /// With [`delivery::HANDLED`]: the request status.
+    pub status: RString,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// What became of a message.
+pub mod delivery {
+    /// The host is to do it.
+    pub const UNHANDLED: u32 = 1;
+    /// The store did it.
+    pub const HANDLED: u32 = 2;
 }

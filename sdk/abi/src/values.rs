@@ -5,13 +5,46 @@ use abi_stable::{
     std_types::{RResult, RStr, RString, RVec},
 };
 
-/// An asynchronous call: borrows the object and the arguments for `'a`, is `Send`, and may be dropped at any time.
-/// Since 1.0.
-pub type Call<'a, T> = async_ffi::BorrowingFfiFuture<'a, RResult<T, Failure>>;
+/// The answer to an asynchronous call: borrows the object and the arguments for `'a`, is `Send`, and may be dropped at any
+/// time. Since 1.0.
+pub type Answer<'a, T> = async_ffi::BorrowingFfiFuture<'a, RResult<T, Failure>>;
 
-/// Makes a call of a future, which must not panic when it is polled or dropped.
-pub fn call<'a, T>(future: impl Future<Output = RResult<T, Failure>> + Send + 'a) -> Call<'a, T> {
-    Call::new(future)
+/// Makes an answer of a future, which must not panic when it is polled or dropped.
+pub fn answer<'a, T>(
+    future: impl Future<Output = RResult<T, Failure>> + Send + 'a,
+) -> Answer<'a, T> {
+    Answer::new(future)
+}
+
+/// What goes with every call. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Call {
+    /// When the answer is of no use any more: nanoseconds on the host's clock, which stands at
+    /// [`OpenRequest::now`](crate::root::OpenRequest::now) when a plugin is opened and never goes back; 0 for never.
+    pub deadline: u64,
+    /// Which request of the host it belongs to, for logs; 0 for none.
+    pub request_id: u64,
+    /// One of [`purpose`]; an unknown one is read as [`purpose::OTHER`].
+    pub purpose: u32,
+    /// Further facts.
+    pub attributes: Attributes,
+}
+
+/// What a call is made for.
+pub mod purpose {
+    /// Nothing of the others.
+    pub const OTHER: u32 = 0;
+    /// A scheduling message came in.
+    pub const DELIVERY: u32 = 1;
+    /// A user of ours sends.
+    pub const SUBMISSION: u32 = 2;
+    /// An administrator asked.
+    pub const ADMINISTRATION: u32 = 3;
+    /// The host's own work: comparing, retrying, cleaning up.
+    pub const BACKGROUND: u32 = 4;
+    /// A test of the plugin.
+    pub const TEST: u32 = 5;
 }
 
 /// Further facts by name, for what has no field yet. Unknown names are ignored. Since 1.0.
@@ -19,12 +52,22 @@ pub type Attributes = RVec<Attribute>;
 
 /// One further fact.
 #[repr(C)]
-#[derive(StableAbi, Clone, Debug)]
+#[derive(StableAbi, Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// What it is; lower-case words joined by `-`.
     pub name: RString,
     /// Its value.
     pub value: RString,
+}
+
+/// A stretch of time from `start` up to, not including, `end`. Since 1.0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Its first instant.
+    pub start: Instant,
+    /// The first instant after it.
+    pub end: Instant,
 }
 
 /// An instant: seconds since 1970-01-01T00:00:00Z, and nanoseconds of the same sign. Since 1.0.

@@ -4,7 +4,10 @@
 //! write once the store has acknowledged it. The other one reads the lines and kills it ([`kill_after`]), opens the store
 //! and calls [`survived`].
 
-use super::objects::{Event, summary};
+use super::{
+    objects::{Event, summary},
+    runner::CALL,
+};
 use crate::prelude::*;
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -53,7 +56,9 @@ pub async fn write_for_ever<S: Store>(store: S) -> Error {
 async fn write<S: Store>(store: &S, user: &UserId, writer: usize, count: u64) -> Result<()> {
     let name = format!("{writer}-{}", count % OBJECTS);
     let event = Event::new(&name).summary(format!("{count} {}", "x".repeat(3000)));
-    store.put(user, event.object(), Precondition::Any).await?;
+    store
+        .put(user, &event.object(), &Precondition::Any, &CALL)
+        .await?;
     let line = format!("{PREFIX}{name} {count}\n");
     let mut out = io::stdout().lock();
     out.write_all(line.as_bytes())?;
@@ -97,7 +102,7 @@ pub async fn survived<S: Store>(store: &S, printed: &str) -> Result<usize> {
     }
     for (name, acknowledged) in told {
         let uid = Uid::new(name)?;
-        let found = store.get(&user, &uid).await?;
+        let found = store.get(&user, &uid, &CALL).await?;
         let text = found.as_ref().and_then(|object| summary(&object.data));
         let whole = text.as_ref().and_then(|text| {
             let (count, rest) = text.split_once(' ')?;
@@ -110,16 +115,8 @@ pub async fn survived<S: Store>(store: &S, printed: &str) -> Result<usize> {
             )));
         }
     }
-    let busy = store.busy(&user, TimeRange::ALL).await?;
-    let objects = store
-        .list(
-            &user,
-            Page {
-                after: None,
-                limit: 1000,
-            },
-        )
-        .await?;
+    let busy = store.busy(&user, TimeRange::ALL, &CALL).await?;
+    let objects = store.list(&user, &Page::first(1000), &CALL).await?;
     if objects.items.len() > WRITERS * 5 || busy.spans.is_empty() != objects.items.is_empty() {
         return Err(Error::internal("there is more or less than was written"));
     }
@@ -128,8 +125,8 @@ pub async fn survived<S: Store>(store: &S, printed: &str) -> Result<usize> {
 
 async fn user<S: Store>(store: &S) -> Result<UserId> {
     let address = CalendarAddress::new("killed@conformance.example")?;
-    match store.find(&address).await? {
+    match store.find(&address, &CALL).await? {
         Some(user) => Ok(user.id),
-        None => store.add_user(NewUser::new(address)).await,
+        None => store.add_user(&NewUser::new(address), &CALL).await,
     }
 }

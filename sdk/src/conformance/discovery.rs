@@ -2,8 +2,10 @@
 
 use super::{
     Outcome, Report,
-    ask::{Ask, Broken, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome},
-    dice::Dice,
+    generator::Dice,
+    runner::{
+        Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome,
+    },
 };
 use crate::prelude::*;
 use std::{
@@ -105,12 +107,13 @@ enum Said {
     Receivers(Vec<(ReceiverUrl, Option<Domain>)>),
     NoService,
     NotMine,
+    Mail,
     Failed(ErrorKind),
 }
 
 impl<D: Discovery> Subject<D> {
     async fn said(&self, address: &CalendarAddress) -> Said {
-        match self.strategy.discover(address).await {
+        match self.strategy.discover(address, &CALL).await {
             Ok(Discovered::Receivers(receivers)) => {
                 let mut pairs: Vec<_> = (receivers.into_iter())
                     .map(|receiver| (receiver.url, receiver.tls_name))
@@ -120,6 +123,7 @@ impl<D: Discovery> Subject<D> {
             }
             Ok(Discovered::NoService) => Said::NoService,
             Ok(Discovered::NotMine) => Said::NotMine,
+            Ok(Discovered::Mail) => Said::Mail,
             Err(error) => Said::Failed(error.kind()),
         }
     }
@@ -159,7 +163,7 @@ impl<D: Discovery> Subject<D> {
             )));
         }
         for address in samples {
-            let answer = self.strategy.discover(address).await;
+            let answer = self.strategy.discover(address, &CALL).await;
             expect(answer.as_ref().is_ok_and(&is_right), || {
                 format!("{address}: expected {wanted}, got {answer:?}")
             })?;
@@ -260,7 +264,7 @@ async fn every_address<D: Discovery>(subject: Subject<D>) -> Verdict {
 async fn answers<D: Discovery>(subject: &Subject<D>, address: &CalendarAddress) -> Verdict {
     let strategy = Arc::clone(&subject.strategy);
     let asked = address.clone();
-    let answer = ask(async move { Ok(strategy.discover(&asked).await) }).await;
+    let answer = ask(async move { Ok(strategy.discover(&asked, &CALL).await) }).await;
     let at = |how: String| Broken::How(format!("{address}: {how}"));
     match answer {
         Err(Broken::How(how) | Broken::NotAsked(how)) => Err(at(how)),
@@ -313,7 +317,7 @@ async fn given_up<D: Discovery>(subject: Subject<D>) -> Verdict {
     for address in subject.addresses() {
         let before = subject.said(&address).await;
         for _ in 0..20 {
-            give_up(subject.strategy.discover(&address)).await;
+            give_up(subject.strategy.discover(&address, &CALL)).await;
         }
         let after = tokio::time::timeout(Duration::from_secs(20), subject.said(&address)).await;
         let after = after.map_err(|_| {
@@ -328,7 +332,7 @@ async fn given_up<D: Discovery>(subject: Subject<D>) -> Verdict {
 
 async fn prompt<D: Discovery>(subject: Subject<D>) -> Verdict {
     for address in subject.addresses() {
-        let call = || subject.strategy.discover(&address);
+        let call = || subject.strategy.discover(&address, &CALL);
         holds_no_thread(address.as_str(), call).await?;
     }
     Ok(())

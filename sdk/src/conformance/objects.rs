@@ -45,7 +45,7 @@ impl Event {
     pub(super) fn object(&self) -> NewObject {
         let data = self.text();
         let index = index(&data).expect("the kit reads its own objects");
-        NewObject { data, index }
+        NewObject::new(data, index)
     }
 
     /// When it takes time, if it does not repeat.
@@ -133,13 +133,12 @@ fn index(data: &[u8]) -> Result<ObjectIndex> {
     };
     let free = value(&text, "TRANSP").is_some();
     let repeats = value(&text, "RRULE").is_some();
-    Ok(ObjectIndex {
-        component: "VEVENT".to_owned(),
-        uid,
-        spans: if free { Vec::new() } else { vec![span] },
-        open_before: None,
-        open_after: repeats.then_some(end),
-    })
+    let mut index = ObjectIndex::new("VEVENT", uid);
+    if !free {
+        index.spans.push(span);
+    }
+    index.open_after = repeats.then_some(end);
+    Ok(index)
 }
 
 /// RFC 5545 §3.3.11

@@ -2,8 +2,10 @@
 
 use super::{
     Outcome, Report,
-    ask::{Ask, Broken, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome},
-    dice::Dice,
+    generator::Dice,
+    runner::{
+        Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome,
+    },
 };
 use crate::prelude::*;
 use std::{
@@ -29,6 +31,7 @@ pub struct Expected {
 
 /// A [`Decision`] without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DecisionKind {
     /// Yes.
     Allow,
@@ -36,6 +39,8 @@ pub enum DecisionKind {
     Deny,
     /// Nothing to say.
     Abstain,
+    /// It waits for the recipient.
+    Hold,
 }
 
 impl From<&Decision> for DecisionKind {
@@ -44,6 +49,7 @@ impl From<&Decision> for DecisionKind {
             Decision::Allow(_) => Self::Allow,
             Decision::Deny(_) => Self::Deny,
             Decision::Abstain => Self::Abstain,
+            Decision::Hold => Self::Hold,
         }
     }
 }
@@ -54,6 +60,7 @@ impl fmt::Display for DecisionKind {
             Self::Allow => "allow",
             Self::Deny => "deny",
             Self::Abstain => "abstain",
+            Self::Hold => "hold",
         })
     }
 }
@@ -66,8 +73,9 @@ impl FromStr for DecisionKind {
             "allow" => Ok(Self::Allow),
             "deny" => Ok(Self::Deny),
             "abstain" => Ok(Self::Abstain),
+            "hold" => Ok(Self::Hold),
             _ => Err(Error::invalid(format!(
-                "`{text}` is no decision; write `allow`, `deny` or `abstain`"
+                "`{text}` is no decision; write `allow`, `deny`, `abstain` or `hold`"
             ))),
         }
     }
@@ -151,14 +159,14 @@ fn said(decision: Result<Decision>) -> Said {
     let decision = decision.map_err(|error| error.kind())?;
     let grant = match decision {
         Decision::Allow(grant) => grant,
-        Decision::Deny(_) | Decision::Abstain => Grant::default(),
+        Decision::Deny(_) | Decision::Abstain | Decision::Hold => Grant::default(),
     };
     Ok((DecisionKind::from(&decision), grant))
 }
 
 impl<P: Policy> Subject<P> {
     async fn said(&self, request: &AccessRequest) -> Said {
-        said(self.policy.authorize(request).await)
+        said(self.policy.authorize(request, &CALL).await)
     }
 
     fn requests(&self, count: usize) -> Vec<AccessRequest> {
@@ -190,7 +198,7 @@ impl<P: Policy> Subject<P> {
     async fn failure(&self, request: &AccessRequest) -> Option<String> {
         let policy = Arc::clone(&self.policy);
         let asked = request.clone();
-        match ask(async move { Ok(policy.authorize(&asked).await) }).await {
+        match ask(async move { Ok(policy.authorize(&asked, &CALL).await) }).await {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(format!("the error {:?}: {error}", error.kind())),
             Err(Broken::How(how) | Broken::NotAsked(how)) => Some(how),
@@ -292,7 +300,7 @@ async fn twins<P: Policy>(subject: Subject<P>) -> Verdict {
         let mut alike = false;
         for _ in 0..2 {
             let one = subject.said(&request).await;
-            alike |= one == said(subject.twin.authorize(&request).await);
+            alike |= one == said(subject.twin.authorize(&request, &CALL).await);
         }
         expect(alike, || {
             format!("{}: expected one decision, got two", short(&request))
@@ -316,14 +324,18 @@ async fn one_default<P: Policy>(subject: Subject<P>) -> Verdict {
             3 => ("Ω".repeat(10_000), "Ω".repeat(10_000)),
             _ => (dice.roll(9).to_string(), dice.roll(9).to_string()),
         };
-        let request = AccessRequest::new(method, component, stranger("a"), stranger("b"));
-        let decision = subject.policy.authorize(&request).await.map_err(|error| {
-            Broken::How(format!(
-                "{}: expected a decision, got the error {:?}: {error}",
-                short(&request),
-                error.kind()
-            ))
-        })?;
+        let request = AccessRequest::new(&method, &component, stranger("a"), stranger("b"));
+        let decision = subject
+            .policy
+            .authorize(&request, &CALL)
+            .await
+            .map_err(|error| {
+                Broken::How(format!(
+                    "{}: expected a decision, got the error {:?}: {error}",
+                    short(&request),
+                    error.kind()
+                ))
+            })?;
         let found = DecisionKind::from(&decision);
         let wanted = *wanted.get_or_insert(found);
         expect(found == wanted, || {
@@ -353,9 +365,12 @@ async fn any_case<P: Policy>(subject: Subject<P>) -> Verdict {
 async fn unknown_facts<P: Policy>(subject: Subject<P>) -> Verdict {
     for request in subject.requests(200) {
         let mut told = request.clone();
-        let fact = |name: &str| (name.to_owned(), "since a later version".to_owned());
-        told.attributes.insert(0, fact("x-conformance-first"));
-        told.attributes.push(fact("x-conformance-last"));
+        let later = "since a later version";
+        told.attributes = Attributes::new().with("x-conformance-first", later);
+        for (name, value) in request.attributes.iter() {
+            told.attributes.set(name, value);
+        }
+        told.attributes.set("x-conformance-last", later);
         subject.alike(&request, &told).await?;
     }
     Ok(())
@@ -383,7 +398,7 @@ async fn all_at_once<P: Policy>(subject: Subject<P>) -> Verdict {
 
 async fn given_up<P: Policy>(subject: Subject<P>) -> Verdict {
     for request in subject.requests(50) {
-        give_up(subject.policy.authorize(&request)).await;
+        give_up(subject.policy.authorize(&request, &CALL)).await;
         let after = subject.alike(&request, &request);
         let after = tokio::time::timeout(Duration::from_secs(20), after).await;
         after.map_err(|_| {
@@ -398,7 +413,7 @@ async fn given_up<P: Policy>(subject: Subject<P>) -> Verdict {
 
 async fn prompt<P: Policy>(subject: Subject<P>) -> Verdict {
     for request in subject.requests(20) {
-        let call = || subject.policy.authorize(&request);
+        let call = || subject.policy.authorize(&request, &CALL);
         holds_no_thread(&short(&request), call).await?;
     }
     Ok(())

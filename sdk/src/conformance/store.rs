@@ -10,8 +10,8 @@ mod time;
 
 use super::{
     Law, Outcome, Report,
-    ask::{Ask, Broken, Verdict, ask, equal, expect, fails, outcome},
     objects::{Event, lines},
+    runner::{Ask, Broken, CALL, Verdict, ask, equal, expect, fails, outcome},
 };
 use crate::prelude::*;
 use std::{
@@ -23,57 +23,68 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Asks the store that `open` opens for every law. `open` may be called several times, and opens the same place.
-///
-/// Needs a tokio runtime. The calendar users it makes, all at `conformance.example`, are removed again.
-pub async fn store<S, O, F>(open: O) -> Report
-where
-    S: Store,
-    O: Fn() -> F,
-    F: Future<Output = Result<S>>,
-{
-    store_with_users(open, &[]).await
+/// What is known of the store that is asked.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StoreFacts {
+    /// For a store that makes no users: two at least of those that it has, **whose objects are all removed**. Laws about
+    /// users are not asked then.
+    pub users: Vec<CalendarAddress>,
+    /// What it keeps of an object.
+    pub keeps: Keeps,
+    /// Whether it may be opened twice side by side; what the trait says is asked if this is `None`.
+    pub sharing: Option<Sharing>,
 }
 
-/// As [`store()`], for a store that makes no users: the laws are asked with those of `users`, two at least, **and all
-/// their objects are removed**. Laws about users are not asked.
-pub async fn store_with_users<S, O, F>(open: O, users: &[CalendarAddress]) -> Report
-where
-    S: Store,
-    O: Fn() -> F,
-    F: Future<Output = Result<S>>,
-{
-    all(open, users, Keeps::Bytes).await
-}
+impl StoreFacts {
+    /// A store that has these users, and makes none.
+    pub fn with_users(users: impl Into<Vec<CalendarAddress>>) -> Self {
+        Self {
+            users: users.into(),
+            ..Self::default()
+        }
+    }
 
-/// As [`store_with_users`], for a store in front of a server that writes objects down in its own way: other folds,
-/// another order of properties. What is got must mean what was put.
-pub async fn store_that_rewrites<S, O, F>(open: O, users: &[CalendarAddress]) -> Report
-where
-    S: Store,
-    O: Fn() -> F,
-    F: Future<Output = Result<S>>,
-{
-    all(open, users, Keeps::Meaning).await
+    /// The same, of a store that keeps this.
+    #[must_use]
+    pub fn that_keeps(self, keeps: Keeps) -> Self {
+        Self { keeps, ..self }
+    }
+
+    /// The same, of a store that may be opened so often.
+    #[must_use]
+    pub fn that_is(self, sharing: Sharing) -> Self {
+        Self {
+            sharing: Some(sharing),
+            ..self
+        }
+    }
 }
 
 /// What a store keeps of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeps {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Keeps {
+    /// Its bytes.
+    #[default]
     Bytes,
-    /// The same properties, in any order.
+    /// The same properties, in any order: for a store in front of a server that writes objects down in its own way.
     Meaning,
 }
 
-async fn all<S, O, F>(open: O, users: &[CalendarAddress], keeps: Keeps) -> Report
+/// Asks the store that `open` opens for every law. `open` may be called several times, and opens the same place.
+///
+/// Needs a tokio runtime. The calendar users it makes, all at `conformance.example`, are removed again.
+pub async fn store<S, O, F>(open: O, facts: &StoreFacts) -> Report
 where
     S: Store,
     O: Fn() -> F,
     F: Future<Output = Result<S>>,
 {
     let mut report = Report::default();
+    let subject = |store| Subject::new(Arc::new(store), &facts.users, facts.keeps);
     let first = match open().await {
-        Ok(store) => Subject::new(Arc::new(store), users, keeps),
+        Ok(store) => subject(store),
         Err(error) => {
             let how = format!("opening it failed: {error}");
             report.push("a store opens", Outcome::Broken(how));
@@ -83,18 +94,25 @@ where
     for (name, law) in laws::<S>() {
         report.push(name, outcome(ask(law(first.clone())).await));
     }
+    let beside = match facts.sharing.unwrap_or(S::SHARING) {
+        Sharing::Exclusive => Err(Broken::NotAsked("it says that it may not".to_owned())),
+        Sharing::Shared => match open().await {
+            Ok(store) => ask(people::side_by_side(first.clone(), subject(store))).await,
+            Err(error) => Err(Broken::How(format!("opening it twice failed: {error}"))),
+        },
+    };
+    report.push("it is opened twice side by side", outcome(beside));
     let reopened = async {
         let left = ask(people::leave(first.clone())).await?;
+        first.store.close(&CALL).await?;
         drop(first);
-        let store = open().await?;
-        ask(people::return_to(
-            Subject::new(Arc::new(store), users, keeps),
-            left,
-        ))
-        .await
+        ask(people::return_to(subject(open().await?), left)).await
     };
     let reopened = outcome(reopened.await);
-    report.push("a store that is opened again holds everything", reopened);
+    report.push(
+        "a store that is closed and opened again holds everything",
+        reopened,
+    );
     let asked = |law: &Law| !matches!(law.outcome, Outcome::NotAsked(_));
     if !report.laws.iter().any(asked) {
         let how = "it makes none, so expected two in the test (`users: [\"a@example.org\", \"b@example.org\"]`, or `--user` twice), got none";
@@ -132,12 +150,17 @@ laws! {
     "changes tell what happened since the cursor" => history::changes,
     "who follows the changes sees what is listed" => history::followed,
     "a cursor that the store did not make is invalid" => history::wrong_cursor,
+    "who waits for changes is told of them in time" => history::awaited,
     "every address of a user finds it, in any case" => people::addresses,
     "an address belongs to one user" => people::taken_address,
     "two users never see each other's objects" => people::two_users,
     "a user that is not there is not found" => people::unknown_user,
     "a removed user is gone with everything" => people::removed_user,
+    "what is known of a user can be changed" => people::updated,
     "a kept message is taken and is no object" => people::kept_message,
+    "kept messages are listed, and taken once" => people::inbox_listed,
+    "no more messages are kept than there is room for" => people::inbox_room,
+    "a message is delivered whole, or left to the host" => people::delivered,
 }
 
 /// The store that is asked.
@@ -193,7 +216,11 @@ impl<S: Store> Subject<S> {
 
     async fn user_and_address(&self) -> Verdict<(UserId, CalendarAddress)> {
         let address = self.address();
-        match self.store.add_user(NewUser::new(address.clone())).await {
+        match self
+            .store
+            .add_user(&NewUser::new(address.clone()), &CALL)
+            .await
+        {
             Ok(user) => Ok((user, address)),
             Err(error) if error.kind() == ErrorKind::Unsupported && !self.given.is_empty() => {
                 self.given_user().await
@@ -209,7 +236,7 @@ impl<S: Store> Subject<S> {
         })?;
         let turn = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
         let address = &self.given[turn % given];
-        let found = self.store.find(address).await?;
+        let found = self.store.find(address, &CALL).await?;
         let user = found.ok_or_else(|| {
             Broken::How(format!(
                 "expected {address}, whom the test names, to be there"
@@ -221,25 +248,22 @@ impl<S: Store> Subject<S> {
 
     /// Removes the objects of a user.
     async fn clear(&self, user: &UserId) -> Verdict {
-        let page = || Page {
-            after: None,
-            limit: 100,
-        };
+        let page = || Page::first(100);
         loop {
-            let listing = self.store.list(user, page()).await?;
+            let listing = self.store.list(user, &page(), &CALL).await?;
             if listing.items.is_empty() {
                 return Ok(());
             }
             for object in listing.items {
                 let any = Precondition::Any;
-                self.store.remove(user, &object.uid, any).await?;
+                self.store.remove(user, &object.uid, &any, &CALL).await?;
             }
         }
     }
 
     async fn put(&self, user: &UserId, event: &Event) -> Verdict<Etag> {
-        let put = self.store.put(user, event.object(), Precondition::Any);
-        Ok(put.await?)
+        let (object, any) = (event.object(), Precondition::Any);
+        Ok(self.store.put(user, &object, &any, &CALL).await?)
     }
 
     /// Whether an object that was got is the event that was put.
@@ -261,14 +285,14 @@ impl<S: Store> Subject<S> {
     }
 
     async fn got(&self, user: &UserId, uid: &Uid) -> Verdict<StoredObject> {
-        let got = self.store.get(user, uid).await?;
+        let got = self.store.get(user, uid, &CALL).await?;
         got.ok_or_else(|| Broken::How(format!("there is no object {uid:?} after it was put")))
     }
 
     /// Leaves nothing behind.
     async fn done(&self, users: impl IntoIterator<Item = UserId>) -> Verdict {
         for user in users {
-            match self.store.remove_user(&user).await {
+            match self.store.remove_user(&user, &CALL).await {
                 Ok(()) => {}
                 Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error.into()),
                 Err(_) if self.given.is_empty() => {}

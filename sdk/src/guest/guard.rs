@@ -2,7 +2,7 @@ use super::{host::Instance, log};
 use crate::{Error, Result, wire::Write};
 use convoke_abi::{
     RResult,
-    values::{Call, Failure, call},
+    values::{Answer, Failure, answer},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -21,8 +21,8 @@ use std::{
 pub(super) fn guarded<'a, T: Write>(
     instance: impl Deref<Target = Instance> + Send + 'a,
     future: impl Future<Output = Result<T>> + Send + 'a,
-) -> Call<'a, T::Sent> {
-    call(Guarded {
+) -> Answer<'a, T::Sent> {
+    answer(Guarded {
         future: Some(future),
         instance,
     })

@@ -41,10 +41,13 @@ pub(super) fn register(services: Arc<Services>) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let wanted = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN]
-            .into_iter()
-            .find(|level| services.host.wants(number(*level)))
-            .unwrap_or(Level::ERROR);
+        let wanted = match services.host.level() {
+            0 | level::ERROR => Level::ERROR,
+            level::WARN => Level::WARN,
+            level::INFO => Level::INFO,
+            level::DEBUG => Level::DEBUG,
+            _ => Level::TRACE,
+        };
         // Whoever set a subscriber first, as a test does, keeps it.
         let _ = tracing::subscriber::set_global_default(Forward { wanted });
     });

@@ -4,49 +4,46 @@ use super::{
     host::Instance,
 };
 use crate::{
-    Discovery, Host, Policy, Result, Store, TimeRange,
+    Call, Discovery, Host, Policy, Result, State, Store,
+    call::set_clock,
+    methods::{lend, lent, methods_of, owned},
+    prelude::*,
     wire::{Garbage, Read, Write},
 };
 use convoke_abi::{
-    ROption, RResult, RStr, RString, TD_Opaque,
-    discovery::{self, DiscoveryObject, DiscoveryPlugin, DiscoveryPlugin_TO},
-    policy::{self, PolicyObject, PolicyPlugin, PolicyPlugin_TO},
+    RResult, TD_Opaque,
+    discovery::{DiscoveryObject, DiscoveryPlugin, DiscoveryPlugin_TO},
+    policy::{PolicyObject, PolicyPlugin, PolicyPlugin_TO},
     root::{OpenRequest, Opening},
     services::HostObject,
-    store::{self, StoreObject, StorePlugin, StorePlugin_TO},
-    values::{Address, Call, Failure, Instant, call},
+    state::{StateObject, StatePlugin, StatePlugin_TO},
+    store::{StoreObject, StorePlugin, StorePlugin_TO},
+    values::{Answer, Call as SentCall, Failure, answer},
 };
 use serde::de::DeserializeOwned;
 use std::{future::Future, sync::Arc};
 
-/// Opens a discovery strategy.
-pub extern "C" fn open_discovery<D: Discovery>(
-    request: OpenRequest,
-    host: HostObject,
-) -> Opening<DiscoveryObject> {
-    open(request, host, D::open, |guest| {
-        DiscoveryPlugin_TO::from_value(guest, TD_Opaque)
-    })
+macro_rules! open {
+    ($($(#[$doc:meta])* $name:ident: $trait:ident -> $object:ident by $wrapper:ident;)*) => {
+        $($(#[$doc])*
+        pub extern "C" fn $name<P: $trait>(
+            request: OpenRequest,
+            host: HostObject,
+        ) -> Opening<$object> {
+            open(request, host, P::open, |guest| $wrapper::from_value(guest, TD_Opaque))
+        })*
+    };
 }
 
-/// Opens a policy.
-pub extern "C" fn open_policy<P: Policy>(
-    request: OpenRequest,
-    host: HostObject,
-) -> Opening<PolicyObject> {
-    open(request, host, P::open, |guest| {
-        PolicyPlugin_TO::from_value(guest, TD_Opaque)
-    })
-}
-
-/// Opens a store.
-pub extern "C" fn open_store<S: Store>(
-    request: OpenRequest,
-    host: HostObject,
-) -> Opening<StoreObject> {
-    open(request, host, S::open, |guest| {
-        StorePlugin_TO::from_value(guest, TD_Opaque)
-    })
+open! {
+    /// Opens a discovery strategy.
+    open_discovery: Discovery -> DiscoveryObject by DiscoveryPlugin_TO;
+    /// Opens a policy.
+    open_policy: Policy -> PolicyObject by PolicyPlugin_TO;
+    /// Opens a store.
+    open_store: Store -> StoreObject by StorePlugin_TO;
+    /// Opens a place for state.
+    open_state: State -> StateObject by StatePlugin_TO;
 }
 
 fn open<C, P, F, O>(
@@ -61,9 +58,10 @@ where
     F: Future<Output = Result<P>> + Send + 'static,
     O: Send + 'static,
 {
+    set_clock(request.now);
     let instance = match caught(|| Instance::new(host)) {
         Ok(Ok(instance)) => Arc::new(instance),
-        Ok(Err(error)) | Err(error) => return call(async move { RResult::RErr(error.write()) }),
+        Ok(Err(error)) | Err(error) => return answer(async move { RResult::RErr(error.write()) }),
     };
     hear_panics();
     let opened = guarded(Arc::clone(&instance), async move {
@@ -75,7 +73,7 @@ where
         let plugin = Some(open(config, instance.host()).await?);
         Ok(Opened(Ok(object(Guest { plugin, instance }))))
     });
-    call(async move { opened.await.and_then(|opened| opened) })
+    answer(async move { opened.await.and_then(|opened| opened) })
 }
 
 struct Opened<O>(Result<O, Failure>);
@@ -104,7 +102,7 @@ impl<P> Guest<P> {
     fn call<'a, T: Write>(
         &'a self,
         future: impl Future<Output = Result<T>> + Send + 'a,
-    ) -> Call<'a, T::Sent> {
+    ) -> Answer<'a, T::Sent> {
         guarded(&*self.instance, future)
     }
 }
@@ -120,87 +118,28 @@ fn read<T: Read<Sent>, Sent>(sent: Sent) -> Result<T> {
     T::read(sent).map_err(Garbage::blame_host)
 }
 
-impl<D: Discovery> DiscoveryPlugin for Guest<D> {
-    fn discover<'a>(&'a self, address: Address<'a>) -> Call<'a, discovery::Discovered> {
-        self.call(async move { self.plugin().discover(&read(address)?).await })
-    }
+/// The object that a library hands out: every call reads its arguments, asks the author's type, and writes the answer.
+macro_rules! object {
+    ($trait:ident $plugin:ident $remote:ident: $(
+        $name:ident($($arg:ident: $type:ident),*) -> $answer:ty { $($_:tt)* }
+    )*) => {
+        impl<P: $trait> $plugin for Guest<P> {
+            $(fn $name<'a>(
+                &'a self,
+                $($arg: <lent!('a $type) as Write>::Sent,)*
+                call: SentCall,
+            ) -> Answer<'a, <$answer as Write>::Sent> {
+                self.call(async move {
+                    $(let $arg: owned!($type) = read($arg)?;)*
+                    let call = Call::read(call);
+                    self.plugin().$name($(lend!($type $arg),)* &call).await
+                })
+            })*
+        }
+    };
 }
 
-impl<P: Policy> PolicyPlugin for Guest<P> {
-    fn authorize<'a>(&'a self, request: policy::AccessRequest<'a>) -> Call<'a, policy::Decision> {
-        self.call(async move { self.plugin().authorize(&read(request)?).await })
-    }
-}
-
-impl<S: Store> StorePlugin for Guest<S> {
-    fn find<'a>(&'a self, address: Address<'a>) -> Call<'a, ROption<store::CalendarUser>> {
-        self.call(async move { self.plugin().find(&read(address)?).await })
-    }
-
-    fn get<'a>(&'a self, user: RStr<'a>, uid: RStr<'a>) -> Call<'a, ROption<store::StoredObject>> {
-        self.call(async move { self.plugin().get(&read(user)?, &read(uid)?).await })
-    }
-
-    fn put<'a>(
-        &'a self,
-        user: RStr<'a>,
-        object: store::NewObject<'a>,
-        when: store::Precondition<'a>,
-    ) -> Call<'a, RString> {
-        self.call(async move {
-            let (object, when) = (read(object)?, read(when)?);
-            self.plugin().put(&read(user)?, object, when).await
-        })
-    }
-
-    fn remove<'a>(
-        &'a self,
-        user: RStr<'a>,
-        uid: RStr<'a>,
-        when: store::Precondition<'a>,
-    ) -> Call<'a, ()> {
-        self.call(async move {
-            let when = read(when)?;
-            self.plugin().remove(&read(user)?, &read(uid)?, when).await
-        })
-    }
-
-    fn busy<'a>(&'a self, user: RStr<'a>, start: Instant, end: Instant) -> Call<'a, store::Busy> {
-        self.call(async move {
-            let range = TimeRange::new(read(start)?, read(end)?)?;
-            self.plugin().busy(&read(user)?, range).await
-        })
-    }
-
-    fn add_user(&self, user: store::NewUser) -> Call<'_, RString> {
-        self.call(async move { self.plugin().add_user(read(user)?).await })
-    }
-
-    fn remove_user<'a>(&'a self, user: RStr<'a>) -> Call<'a, ()> {
-        self.call(async move { self.plugin().remove_user(&read(user)?).await })
-    }
-
-    fn users<'a>(&'a self, page: store::Page<'a>) -> Call<'a, store::Users> {
-        self.call(async move { self.plugin().users(read(page)?).await })
-    }
-
-    fn list<'a>(&'a self, user: RStr<'a>, page: store::Page<'a>) -> Call<'a, store::Objects> {
-        self.call(async move { self.plugin().list(&read(user)?, read(page)?).await })
-    }
-
-    fn changes<'a>(&'a self, user: RStr<'a>, since: ROption<RStr<'a>>) -> Call<'a, store::Changes> {
-        self.call(async move { self.plugin().changes(&read(user)?, read(since)?).await })
-    }
-
-    fn keep<'a>(&'a self, user: RStr<'a>, message: store::Message<'a>) -> Call<'a, ()> {
-        self.call(async move { self.plugin().keep(&read(user)?, read(message)?).await })
-    }
-
-    fn deliver<'a>(
-        &'a self,
-        user: RStr<'a>,
-        message: store::Message<'a>,
-    ) -> Call<'a, ROption<RString>> {
-        self.call(async move { self.plugin().deliver(&read(user)?, &read(message)?).await })
-    }
-}
+methods_of!(Discovery, object);
+methods_of!(Policy, object);
+methods_of!(Store, object);
+methods_of!(State, object);

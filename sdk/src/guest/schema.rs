@@ -1,23 +1,23 @@
 //! A configuration's keys as JSON, written by the compiler, so that they can be read without running the library.
 
-use crate::{Described, Key};
+use crate::{ConfigSchema, Key};
 use std::marker::PhantomData;
 
-/// Whether `C` describes itself: its keys if so, else, through [`Undescribed`], none.
-pub struct Describes<C>(PhantomData<C>);
+/// Whether `C` describes itself: its keys if so, else, through [`WithoutSchema`], none.
+pub struct SchemaOf<C>(PhantomData<C>);
 
-impl<C: Described> Describes<C> {
+impl<C: ConfigSchema> SchemaOf<C> {
     /// The keys.
     pub const KEYS: Option<&'static [Key]> = Some(C::KEYS);
 }
 
 /// What a type says that does not describe itself: inherent items go before those of traits.
-pub trait Undescribed {
+pub trait WithoutSchema {
     /// Nothing.
     const KEYS: Option<&'static [Key]> = None;
 }
 
-impl<C> Undescribed for Describes<C> {}
+impl<C> WithoutSchema for SchemaOf<C> {}
 
 /// JSON of `N` bytes; what does not fit is only counted.
 pub struct Schema<const N: usize> {
@@ -26,7 +26,7 @@ pub struct Schema<const N: usize> {
 }
 
 impl<const N: usize> Schema<N> {
-    /// Describes the configurations of the library's kinds.
+    /// SchemaOf the configurations of the library's kinds.
     pub const fn of(kinds: &[(&str, Option<&[Key]>)]) -> Self {
         let mut json = Self {
             bytes: [0; N],

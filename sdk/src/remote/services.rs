@@ -13,6 +13,7 @@ use std::{
     path::Path,
     sync::Arc,
 };
+use tracing::level_filters::LevelFilter;
 
 /// What a host offers to one opened plugin. Called from any thread, the plugin's own included.
 pub trait Services: Send + Sync {
@@ -20,10 +21,10 @@ pub trait Services: Send + Sync {
     fn instance(&self) -> &str;
     /// The folder that relative paths in its configuration count from.
     fn directory(&self) -> &Path;
-    /// Describes an iCalendar object, of this user if it is known.
+    /// SchemaOf an iCalendar object, of this user if it is known.
     fn index(&self, user: Option<&CalendarUser>, data: &[u8]) -> Result<ObjectIndex>;
-    /// Whether events of this level are wanted at all.
-    fn wants(&self, level: tracing::Level) -> bool;
+    /// The chattiest level of which events are wanted.
+    fn level(&self) -> LevelFilter;
     /// Takes an event of the plugin's log.
     fn log(&self, event: &LogEvent<'_>);
 }
@@ -76,8 +77,15 @@ impl HostServices for Crossing {
         described.map(Write::write).map_err(Write::write).into()
     }
 
-    fn wants(&self, number: u32) -> bool {
-        caught(|| self.0.wants(read_level(number))).unwrap_or_default()
+    fn level(&self) -> u32 {
+        let wanted = caught(|| self.0.level()).and_then(LevelFilter::into_level);
+        wanted.map_or(0, |wanted| match wanted {
+            tracing::Level::ERROR => level::ERROR,
+            tracing::Level::WARN => level::WARN,
+            tracing::Level::INFO => level::INFO,
+            tracing::Level::DEBUG => level::DEBUG,
+            tracing::Level::TRACE => level::TRACE,
+        })
     }
 
     fn log(&self, event: Event<'_>) {

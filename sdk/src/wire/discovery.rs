@@ -1,11 +1,9 @@
-use super::{Garbage, Read, Write, attributes, read_all, write_all};
-use crate::{Discovered, Dnssec, Domain, Receiver, ReceiverUrl};
+use super::{Garbage, Read, Write, read_all, read_attributes, write_all};
+use crate::{Discovered, Dnssec, Domain, Receiver, ReceiverUrl, Source};
 use convoke_abi::{
     RVec,
-    discovery::{Discovered as SentDiscovered, Receiver as SentReceiver, dnssec, outcome},
-    values::Length,
+    discovery::{Discovered as SentDiscovered, Receiver as SentReceiver, dnssec, outcome, source},
 };
-use std::time::Duration;
 
 impl Write for Discovered {
     type Sent = SentDiscovered;
@@ -15,6 +13,7 @@ impl Write for Discovered {
             Self::Receivers(receivers) => (outcome::RECEIVERS, write_all(receivers)),
             Self::NoService => (outcome::NO_SERVICE, RVec::new()),
             Self::NotMine => (outcome::NOT_MINE, RVec::new()),
+            Self::Mail => (outcome::MAIL, RVec::new()),
         };
         SentDiscovered {
             outcome,
@@ -33,6 +32,7 @@ impl Read<SentDiscovered> for Discovered {
             outcome::RECEIVERS => Ok(Self::Receivers(read_all(sent.receivers)?)),
             outcome::NO_SERVICE => Ok(Self::NoService),
             outcome::NOT_MINE => Ok(Self::NotMine),
+            outcome::MAIL => Ok(Self::Mail),
             other => Err(Garbage::new(format!("outcome {other} is not known"))),
         }
     }
@@ -42,16 +42,23 @@ impl Write for Receiver {
     type Sent = SentReceiver;
 
     fn write(self) -> SentReceiver {
-        let length = |duration: Duration| Length {
-            seconds: duration.as_secs(),
-            nanoseconds: duration.subsec_nanos(),
-        };
+        let mut attributes = self.attributes;
+        if let Some(it) = self.dnssec {
+            attributes.set(dnssec::DNSSEC, it.as_str());
+        }
+        let (host_end, port, target_start) = self.url.parts();
         SentReceiver {
-            url: self.url.as_str().into(),
-            tls_name: self.tls_name.map(|name| name.as_str().into()).into(),
-            valid_for: self.valid_for.map(length).into(),
-            administered: self.administered,
-            attributes: attributes(self.dnssec.map(|it| (dnssec::DNSSEC, it.as_str()))),
+            url: String::from(self.url).into(),
+            host_end,
+            port: port.into(),
+            target_start,
+            tls_name: self.tls_name.map(|name| String::from(name).into()).into(),
+            valid_for: self.valid_for.write(),
+            source: match self.source {
+                Source::Lookup => source::LOOKUP,
+                Source::Administrator => source::ADMINISTRATOR,
+            },
+            attributes: (&attributes).write(),
         }
     }
 }
@@ -59,18 +66,40 @@ impl Write for Receiver {
 impl Read<SentReceiver> for Receiver {
     fn read(sent: SentReceiver) -> Result<Self, Garbage> {
         let tls_name = sent.tls_name.into_option();
-        let duration = |length: Length| {
-            // Nanoseconds beyond a second would carry, and could overflow.
-            Duration::new(length.seconds, length.nanoseconds.min(999_999_999))
-        };
+        let attributes = read_attributes(sent.attributes);
         Ok(Self {
-            url: ReceiverUrl::new(&sent.url)?,
+            url: read_url(
+                sent.url.into_string(),
+                sent.host_end,
+                sent.port,
+                sent.target_start,
+            )?,
             tls_name: tls_name.map(|name| Domain::new(&name)).transpose()?,
-            valid_for: sent.valid_for.map(duration).into(),
-            administered: sent.administered,
-            dnssec: (sent.attributes.iter())
-                .find(|fact| fact.name == dnssec::DNSSEC)
-                .and_then(|fact| Dnssec::from_name(&fact.value)),
+            valid_for: Option::read(sent.valid_for)?,
+            source: match sent.source {
+                source::ADMINISTRATOR => Source::Administrator,
+                _ => Source::Lookup,
+            },
+            dnssec: attributes.get(dnssec::DNSSEC).and_then(Dnssec::from_name),
+            attributes,
         })
     }
+}
+
+/// The URL was parsed by the plugin; what it says of its parts is compared with the text.
+fn read_url(
+    text: String,
+    host_end: u32,
+    port: u32,
+    target_start: u32,
+) -> Result<ReceiverUrl, Garbage> {
+    let shown: String = text.chars().take(120).collect();
+    u16::try_from(port)
+        .ok()
+        .and_then(|port| ReceiverUrl::from_parts(text, host_end, port, target_start))
+        .ok_or_else(|| {
+            Garbage::new(format!(
+                "`{shown}` is no URL of a receiver whose parts lie where they are said to"
+            ))
+        })
 }

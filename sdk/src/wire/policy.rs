@@ -1,16 +1,17 @@
-use super::{Garbage, Read, Write, attributes};
+use super::{Garbage, Read, Write, attributes, read_attributes};
 use crate::{
-    AccessRequest, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof, RateLimit,
-    Uninvited,
+    AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof,
+    RateLimit, Uid, Uninvited, policy::word,
 };
 use convoke_abi::{
     RString, RVec,
     policy::{
-        AccessRequest as SentRequest, Decision as SentDecision, Proof as SentProof, action, detail,
-        proof, quota, rate, uninvited, verdict,
+        AccessRequest as SentRequest, Decision as SentDecision, PeerAddress, Proof as SentProof,
+        action, detail, proof, quota, rate, sender, uninvited, verdict,
     },
     values::Attributes,
 };
+use std::net::{IpAddr, Ipv6Addr};
 
 impl<'a> Write for &'a AccessRequest {
     type Sent = SentRequest<'a>;
@@ -22,12 +23,22 @@ impl<'a> Write for &'a AccessRequest {
                 Action::Schedule => action::SCHEDULE,
                 Action::Send => action::SEND,
             },
-            method: self.method.as_str().into(),
-            component: self.component.as_str().into(),
+            method: (*self.method).into(),
+            component: (*self.component).into(),
             originator: (&self.originator).write(),
             recipient: (&self.recipient).write(),
+            organizer: self.organizer.as_ref().write(),
+            uid: self.uid.as_ref().map_or("", Uid::as_str).into(),
+            message_id: self.message_id.as_deref().unwrap_or_default().into(),
+            size: self.size.into(),
+            peer: self.peer.write(),
             proofs: self.proofs.iter().map(Write::write).collect(),
-            attributes: attributes(self.attributes.iter().map(|(n, v)| (&**n, &**v))),
+            sender: match self.sender {
+                None => sender::UNSAID,
+                Some(Acquaintance::Known) => sender::KNOWN,
+                Some(Acquaintance::Stranger) => sender::STRANGER,
+            },
+            attributes: (&self.attributes).write(),
         }
     }
 }
@@ -42,17 +53,47 @@ impl Read<SentRequest<'_>> for AccessRequest {
         };
         Ok(Self {
             action,
-            method: sent.method.to_string(),
-            component: sent.component.to_string(),
+            method: word(sent.method.as_str()),
+            component: word(sent.component.as_str()),
             originator: CalendarAddress::read(sent.originator)?,
             recipient: CalendarAddress::read(sent.recipient)?,
+            organizer: Option::read(sent.organizer)?,
+            uid: some(sent.uid.as_str()).map(Uid::new).transpose()?,
+            message_id: some(sent.message_id.as_str()).map(str::to_owned),
+            size: sent.size.into(),
+            peer: Option::read(sent.peer)?,
             proofs: (sent.proofs.into_iter())
                 .filter_map(|proof| read_proof(proof).transpose())
                 .collect::<Result<_, _>>()?,
-            attributes: (sent.attributes.into_iter())
-                .map(|fact| (fact.name.into_string(), fact.value.into_string()))
-                .collect(),
+            sender: match sent.sender {
+                sender::KNOWN => Some(Acquaintance::Known),
+                sender::STRANGER => Some(Acquaintance::Stranger),
+                _ => None,
+            },
+            attributes: read_attributes(sent.attributes),
         })
+    }
+}
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+impl Write for IpAddr {
+    type Sent = PeerAddress;
+
+    fn write(self) -> PeerAddress {
+        let octets = match self {
+            Self::V4(address) => address.to_ipv6_mapped().octets(),
+            Self::V6(address) => address.octets(),
+        };
+        PeerAddress { octets }
+    }
+}
+
+impl Read<PeerAddress> for IpAddr {
+    fn read(sent: PeerAddress) -> Result<Self, Garbage> {
+        Ok(Self::V6(Ipv6Addr::from(sent.octets)).to_canonical())
     }
 }
 
@@ -64,6 +105,8 @@ impl<'a> Write for &'a Proof {
             Proof::Dkim(domain) => (proof::DKIM, domain.as_str()),
             Proof::Mtls(domain) => (proof::MTLS, domain.as_str()),
             Proof::Submission(address) => (proof::SUBMISSION, address.as_str()),
+            // It proves nothing to who does not know it.
+            _ => (0, ""),
         };
         SentProof {
             kind,
@@ -89,18 +132,19 @@ impl Write for Decision {
     fn write(self) -> SentDecision {
         let facts = match &self {
             Self::Allow(grant) => write_grant(grant),
-            Self::Deny(_) | Self::Abstain => RVec::new(),
+            Self::Deny(_) | Self::Abstain | Self::Hold => RVec::new(),
         };
         let (verdict, detail, reason) = match self {
             Self::Allow(grant) => {
                 let detail = match grant.detail {
                     Detail::Full => detail::FULL,
-                    Detail::Busy => detail::BUSY,
+                    _ => detail::BUSY,
                 };
                 (verdict::ALLOW, detail, RString::new())
             }
             Self::Deny(reason) => (verdict::DENY, detail::BUSY, reason.into()),
             Self::Abstain => (verdict::ABSTAIN, detail::BUSY, RString::new()),
+            Self::Hold => (verdict::HOLD, detail::BUSY, RString::new()),
         };
         SentDecision {
             verdict,
@@ -121,7 +165,7 @@ fn write_grant(grant: &Grant) -> Attributes {
     if let Some(says) = grant.uninvited {
         let word = match says {
             Uninvited::Accept => uninvited::ACCEPT,
-            Uninvited::Refuse => uninvited::REFUSE,
+            _ => uninvited::REFUSE,
         };
         facts.extend(attributes([(uninvited::UNINVITED, word)]));
     }
@@ -178,6 +222,7 @@ impl Read<SentDecision> for Decision {
             }),
             verdict::DENY => Self::Deny(super::sentence(sent.reason)),
             verdict::ABSTAIN => Self::Abstain,
+            verdict::HOLD => Self::Hold,
             other => Self::Deny(format!("its verdict {other} is not known")),
         })
     }
@@ -188,15 +233,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_request_comes_back_as_it_was() {
+        let address = |text| CalendarAddress::new(text).unwrap();
+        let mut request = AccessRequest::new(
+            "X-METHOD",
+            "VEVENT",
+            address("a@example.com"),
+            address("urn:uuid:1f0c"),
+        );
+        let sent = AccessRequest::read((&request).write());
+        assert_eq!(sent.ok().as_ref(), Some(&request));
+        request.organizer = Some(address("boss@example.com"));
+        request.uid = Some(Uid::new("u").unwrap());
+        request.message_id = Some("<m@example.com>".to_owned());
+        request.size = Some(1 << 40);
+        request.proofs = vec![Proof::Dkim(Domain::new("example.com").unwrap())];
+        request.sender = Some(Acquaintance::Known);
+        request.attributes = crate::Attributes::new().with("a", "b");
+        for peer in ["192.0.2.1", "2001:db8::1"] {
+            request.peer = Some(peer.parse().unwrap());
+            let sent = AccessRequest::read((&request).write());
+            assert_eq!(sent.ok().as_ref(), Some(&request));
+        }
+    }
+
+    #[test]
     fn a_grant_comes_back_as_it_was() {
-        let rate = RateLimit {
-            rate: "10/min".parse().unwrap(),
-            bucket: 3,
-        };
-        let quota = RateLimit {
-            rate: "100/d".parse().unwrap(),
-            bucket: 4,
-        };
+        let rate = RateLimit::new("10/min".parse().unwrap(), 3);
+        let quota = RateLimit::new("100/d".parse().unwrap(), 4);
         for (rate, quota) in [
             (None, None),
             (Some(rate), None),

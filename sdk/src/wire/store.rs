@@ -1,12 +1,13 @@
-use super::{Garbage, Read, Write, attributes, read_all, read_text, write_all, write_text};
+use super::{Garbage, Read, Write, read_all, read_attributes, read_text, write_all, write_text};
 use crate::{
-    Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Etag,
-    KeptMessage, Listing, NewObject, NewUser, ObjectIndex, ObjectSummary, Page, Precondition,
-    StoredObject, TimeRange, Uid, UserId, UserKind,
+    Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes, Cursor, Delivery,
+    Etag, InboxEntry, InboxMessage, Listing, MessageId, NewObject, NewUser, ObjectIndex,
+    ObjectSummary, Page, Precondition, Room, Scheduling, StoredObject, TimeRange, Uid, UserId,
+    UserKind, Watch, Watched,
 };
 use convoke_abi::{
     ROption, RStr, RString, RVec,
-    store::{self, busy_kind, precondition, user_kind},
+    store::{self, busy_kind, delivery, precondition, scheduling, user_kind},
 };
 use jiff::Timestamp;
 
@@ -40,6 +41,14 @@ macro_rules! identifiers {
             }
         }
 
+        impl<'a> Write for &'a $id {
+            type Sent = RStr<'a>;
+
+            fn write(self) -> RStr<'a> {
+                self.as_str().into()
+            }
+        }
+
         impl Read<RStr<'_>> for $id {
             fn read(sent: RStr<'_>) -> Result<Self, Garbage> {
                 Ok(Self::new(sent.as_str())?)
@@ -48,17 +57,18 @@ macro_rules! identifiers {
     };
 }
 
-identifiers!(Uid, Etag, UserId);
+identifiers!(Uid, Etag, UserId, MessageId);
 
 impl Write for UserKind {
     type Sent = u32;
 
     fn write(self) -> u32 {
         match self {
-            Self::Individual => user_kind::INDIVIDUAL,
             Self::Group => user_kind::GROUP,
             Self::Resource => user_kind::RESOURCE,
             Self::Room => user_kind::ROOM,
+            // What there is no code for is read as this, too.
+            _ => user_kind::INDIVIDUAL,
         }
     }
 }
@@ -85,9 +95,20 @@ impl Write for CalendarUser {
             name: write_text(self.name),
             timezone: write_text(self.timezone),
             kind: self.kind.write(),
-            schedulable: self.schedulable,
-            attributes: RVec::new(),
+            scheduling: match self.scheduling {
+                Scheduling::Enabled => scheduling::ENABLED,
+                _ => scheduling::DISABLED,
+            },
+            attributes: (&self.attributes).write(),
         }
+    }
+}
+
+impl Write for &CalendarUser {
+    type Sent = store::CalendarUser;
+
+    fn write(self) -> store::CalendarUser {
+        self.clone().write()
     }
 }
 
@@ -99,22 +120,27 @@ impl Read<store::CalendarUser> for CalendarUser {
         user.name = read_text(sent.name);
         user.timezone = read_text(sent.timezone);
         user.kind = UserKind::read(sent.kind)?;
-        user.schedulable = sent.schedulable;
+        user.scheduling = match sent.scheduling {
+            scheduling::ENABLED => Scheduling::Enabled,
+            _ => Scheduling::Disabled,
+        };
+        user.attributes = read_attributes(sent.attributes);
         Ok(user)
     }
 }
 
-impl Write for NewUser {
+impl Write for &NewUser {
     type Sent = store::NewUser;
 
     fn write(self) -> store::NewUser {
+        let user = self.clone();
         store::NewUser {
-            address: self.address.write(),
-            aliases: write_all(self.aliases),
-            name: write_text(self.name),
-            timezone: write_text(self.timezone),
-            kind: self.kind.write(),
-            attributes: RVec::new(),
+            address: user.address.write(),
+            aliases: write_all(user.aliases),
+            name: write_text(user.name),
+            timezone: write_text(user.timezone),
+            kind: user.kind.write(),
+            attributes: (&user.attributes).write(),
         }
     }
 }
@@ -126,6 +152,7 @@ impl Read<store::NewUser> for NewUser {
         user.name = read_text(sent.name);
         user.timezone = read_text(sent.timezone);
         user.kind = UserKind::read(sent.kind)?;
+        user.attributes = read_attributes(sent.attributes);
         Ok(user)
     }
 }
@@ -145,11 +172,11 @@ impl Write for StoredObject {
 
 impl Read<store::StoredObject> for StoredObject {
     fn read(sent: store::StoredObject) -> Result<Self, Garbage> {
-        Ok(Self {
-            uid: Uid::read(sent.uid)?,
-            etag: Etag::read(sent.etag)?,
-            data: sent.data.into_vec(),
-        })
+        Ok(Self::new(
+            Uid::read(sent.uid)?,
+            Etag::read(sent.etag)?,
+            sent.data.into_vec(),
+        ))
     }
 }
 
@@ -167,10 +194,8 @@ impl<'a> Write for &'a NewObject {
 
 impl Read<store::NewObject<'_>> for NewObject {
     fn read(sent: store::NewObject<'_>) -> Result<Self, Garbage> {
-        Ok(Self {
-            data: sent.data.as_slice().to_vec(),
-            index: ObjectIndex::read(sent.index)?,
-        })
+        let data = sent.data.as_slice().to_vec();
+        Ok(Self::new(data, ObjectIndex::read(sent.index)?))
     }
 }
 
@@ -191,13 +216,11 @@ impl Write for ObjectIndex {
 
 impl Read<store::ObjectIndex> for ObjectIndex {
     fn read(sent: store::ObjectIndex) -> Result<Self, Garbage> {
-        Ok(Self {
-            component: sent.component.into_string(),
-            uid: Uid::read(sent.uid)?,
-            spans: read_all(sent.spans)?,
-            open_before: Option::read(sent.open_before)?,
-            open_after: Option::read(sent.open_after)?,
-        })
+        let mut index = Self::new(sent.component.into_string(), Uid::read(sent.uid)?);
+        index.spans = read_all(sent.spans)?;
+        index.open_before = Option::read(sent.open_before)?;
+        index.open_after = Option::read(sent.open_after)?;
+        Ok(index)
     }
 }
 
@@ -237,6 +260,8 @@ impl<'a> Write for &'a Precondition {
             Precondition::Any => (precondition::ANY, ""),
             Precondition::Absent => (precondition::ABSENT, ""),
             Precondition::Matches(etag) => (precondition::MATCHES, etag.as_str()),
+            // Refused by the other side.
+            _ => (0, ""),
         };
         store::Precondition {
             kind,
@@ -271,10 +296,7 @@ impl Write for Busy {
 
 impl Read<store::Busy> for Busy {
     fn read(sent: store::Busy) -> Result<Self, Garbage> {
-        Ok(Self {
-            spans: read_all(sent.spans)?,
-            objects: read_all(sent.objects)?,
-        })
+        Ok(Self::new(read_all(sent.spans)?, read_all(sent.objects)?))
     }
 }
 
@@ -285,16 +307,22 @@ impl<'a> Write for &'a Page {
         store::Page {
             after: self.after.as_ref().map(|c| RStr::from(&*c.0)).into(),
             limit: self.limit,
+            attributes: RVec::new(),
         }
     }
 }
 
 impl Read<store::Page<'_>> for Page {
     fn read(sent: store::Page<'_>) -> Result<Self, Garbage> {
-        Ok(Self {
-            after: Option::read(sent.after)?,
-            limit: sent.limit.max(1),
-        })
+        Ok(Self::after(Option::read(sent.after)?, sent.limit.max(1)))
+    }
+}
+
+impl<'a> Write for Option<&'a Cursor> {
+    type Sent = ROption<RStr<'a>>;
+
+    fn write(self) -> ROption<RStr<'a>> {
+        self.map(|cursor| cursor.as_str().into()).into()
     }
 }
 
@@ -321,16 +349,14 @@ impl Write for Listing<CalendarUser> {
         store::Users {
             items: write_all(self.items),
             next: write_cursor(self.next),
+            attributes: RVec::new(),
         }
     }
 }
 
 impl Read<store::Users> for Listing<CalendarUser> {
     fn read(sent: store::Users) -> Result<Self, Garbage> {
-        Ok(Self {
-            items: read_all(sent.items)?,
-            next: Option::read(sent.next)?,
-        })
+        Ok(Self::new(read_all(sent.items)?, Option::read(sent.next)?))
     }
 }
 
@@ -341,16 +367,14 @@ impl Write for Listing<ObjectSummary> {
         store::Objects {
             items: write_all(self.items),
             next: write_cursor(self.next),
+            attributes: RVec::new(),
         }
     }
 }
 
 impl Read<store::Objects> for Listing<ObjectSummary> {
     fn read(sent: store::Objects) -> Result<Self, Garbage> {
-        Ok(Self {
-            items: read_all(sent.items)?,
-            next: Option::read(sent.next)?,
-        })
+        Ok(Self::new(read_all(sent.items)?, Option::read(sent.next)?))
     }
 }
 
@@ -369,11 +393,11 @@ impl Write for ObjectSummary {
 
 impl Read<store::ObjectSummary> for ObjectSummary {
     fn read(sent: store::ObjectSummary) -> Result<Self, Garbage> {
-        Ok(Self {
-            uid: Uid::read(sent.uid)?,
-            component: sent.component.into_string(),
-            etag: Etag::read(sent.etag)?,
-        })
+        Ok(Self::new(
+            Uid::read(sent.uid)?,
+            sent.component.into_string(),
+            Etag::read(sent.etag)?,
+        ))
     }
 }
 
@@ -392,60 +416,188 @@ impl Write for Changes {
 
 impl Read<store::Changes> for Changes {
     fn read(sent: store::Changes) -> Result<Self, Garbage> {
-        Ok(Self {
-            changed: read_all(sent.changed)?,
-            removed: read_all(sent.removed)?,
-            cursor: Cursor::read(sent.cursor)?,
-        })
+        Ok(Self::new(
+            read_all(sent.changed)?,
+            read_all(sent.removed)?,
+            Cursor::read(sent.cursor)?,
+        ))
     }
 }
 
-impl<'a> Write for &'a KeptMessage {
+impl<'a> Write for &'a Watch {
+    type Sent = store::Watch<'a>;
+
+    fn write(self) -> store::Watch<'a> {
+        let users = self.users.iter().map(|watched| store::Watched {
+            user: (&watched.user).write(),
+            since: watched.since.as_str().into(),
+        });
+        store::Watch {
+            users: users.collect(),
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl Read<store::Watch<'_>> for Watch {
+    fn read(sent: store::Watch<'_>) -> Result<Self, Garbage> {
+        let read = |watched: store::Watched<'_>| -> Result<Watched, Garbage> {
+            let since = Cursor::read(watched.since)?;
+            Ok(Watched::new(UserId::read(watched.user)?, since))
+        };
+        let users = sent.users.into_iter().map(read);
+        Ok(Self::over(users.collect::<Result<_, _>>()?))
+    }
+}
+
+impl Write for Changed {
+    type Sent = store::Changed;
+
+    fn write(self) -> store::Changed {
+        store::Changed {
+            users: write_all(self.users),
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl Read<store::Changed> for Changed {
+    fn read(sent: store::Changed) -> Result<Self, Garbage> {
+        Ok(Self::of(read_all(sent.users)?))
+    }
+}
+
+impl<'a> Write for &'a InboxMessage {
     type Sent = store::Message<'a>;
 
     fn write(self) -> store::Message<'a> {
+        let room = self.room.map(|room| store::Room {
+            total: room.total,
+            of_sender: room.of_sender,
+        });
         store::Message {
             originator: (&self.originator).write(),
             recipient: (&self.recipient).write(),
             method: self.method.as_str().into(),
-            uid: self.uid.as_str().into(),
+            uid: (&self.uid).write(),
+            instance: self.instance.as_str().into(),
             data: self.data.as_slice().into(),
-            attributes: attributes(self.attributes.iter().map(|(n, v)| (&**n, &**v))),
+            room: room.into(),
+            attributes: (&self.attributes).write(),
         }
     }
 }
 
-impl Read<store::Message<'_>> for KeptMessage {
+impl Read<store::Message<'_>> for InboxMessage {
     fn read(sent: store::Message<'_>) -> Result<Self, Garbage> {
-        Ok(Self {
-            originator: CalendarAddress::read(sent.originator)?,
-            recipient: CalendarAddress::read(sent.recipient)?,
-            method: sent.method.to_string(),
-            uid: Uid::read(sent.uid)?,
-            data: sent.data.as_slice().to_vec(),
-            attributes: (sent.attributes.into_iter())
-                .map(|fact| (fact.name.into_string(), fact.value.into_string()))
-                .collect(),
-        })
+        let mut message = Self::new(
+            CalendarAddress::read(sent.originator)?,
+            CalendarAddress::read(sent.recipient)?,
+            sent.method.as_str(),
+            Uid::read(sent.uid)?,
+            sent.data.as_slice().to_vec(),
+        );
+        message.instance = sent.instance.to_string();
+        let room = sent.room.into_option();
+        message.room = room.map(|room| Room::new(room.total, room.of_sender));
+        message.attributes = read_attributes(sent.attributes);
+        Ok(message)
+    }
+}
+
+impl Write for InboxMessage {
+    type Sent = store::OwnedMessage;
+
+    fn write(self) -> store::OwnedMessage {
+        store::OwnedMessage {
+            originator: self.originator.write(),
+            recipient: self.recipient.write(),
+            method: self.method.into(),
+            uid: self.uid.write(),
+            instance: self.instance.into(),
+            data: self.data.into(),
+            attributes: (&self.attributes).write(),
+        }
+    }
+}
+
+impl Read<store::OwnedMessage> for InboxMessage {
+    fn read(sent: store::OwnedMessage) -> Result<Self, Garbage> {
+        let mut message = Self::new(
+            CalendarAddress::read(sent.originator)?,
+            CalendarAddress::read(sent.recipient)?,
+            sent.method.into_string(),
+            Uid::read(sent.uid)?,
+            sent.data.into_vec(),
+        );
+        message.instance = sent.instance.into_string();
+        message.attributes = read_attributes(sent.attributes);
+        Ok(message)
+    }
+}
+
+impl Write for InboxEntry {
+    type Sent = store::InboxEntry;
+
+    fn write(self) -> store::InboxEntry {
+        store::InboxEntry {
+            id: self.id.write(),
+            message: self.message.write(),
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl Read<store::InboxEntry> for InboxEntry {
+    fn read(sent: store::InboxEntry) -> Result<Self, Garbage> {
+        Ok(Self::new(
+            MessageId::read(sent.id)?,
+            InboxMessage::read(sent.message)?,
+        ))
+    }
+}
+
+impl Write for Listing<InboxEntry> {
+    type Sent = store::Inbox;
+
+    fn write(self) -> store::Inbox {
+        store::Inbox {
+            items: write_all(self.items),
+            next: write_cursor(self.next),
+            attributes: RVec::new(),
+        }
+    }
+}
+
+impl Read<store::Inbox> for Listing<InboxEntry> {
+    fn read(sent: store::Inbox) -> Result<Self, Garbage> {
+        Ok(Self::new(read_all(sent.items)?, Option::read(sent.next)?))
     }
 }
 
 impl Write for Delivery {
-    type Sent = ROption<RString>;
+    type Sent = store::Delivery;
 
-    fn write(self) -> ROption<RString> {
-        match self {
-            Self::NotTaken => ROption::RNone,
-            Self::Taken(status) => ROption::RSome(status.into()),
+    fn write(self) -> store::Delivery {
+        let (outcome, status) = match self {
+            Self::Unhandled => (delivery::UNHANDLED, RString::new()),
+            Self::Handled(status) => (delivery::HANDLED, status.into()),
+        };
+        store::Delivery {
+            outcome,
+            status,
+            attributes: RVec::new(),
         }
     }
 }
 
-impl Read<ROption<RString>> for Delivery {
-    fn read(sent: ROption<RString>) -> Result<Self, Garbage> {
-        Ok(match sent {
-            ROption::RNone => Self::NotTaken,
-            ROption::RSome(status) => Self::Taken(status.into_string()),
-        })
+impl Read<store::Delivery> for Delivery {
+    fn read(sent: store::Delivery) -> Result<Self, Garbage> {
+        match sent.outcome {
+            delivery::UNHANDLED => Ok(Self::Unhandled),
+            delivery::HANDLED => Ok(Self::Handled(sent.status.into_string())),
+            // Doing it once more could tell people twice.
+            other => Err(Garbage::new(format!("outcome {other} is not known"))),
+        }
     }
 }

@@ -3,9 +3,8 @@
 use crate::world::{discovery, isolated, policy, setup, store};
 use convoke_plugin_host::{Confinement, PluginEntry, Plugins, Setup, StoreHandle};
 use convoke_sdk::{
-    AccessRequest, Busy, CalendarAddress, CalendarUser, Changes, Cursor, Delivery, Discovered,
-    Error, Etag, Host, KeptMessage, Listing, NewObject, NewUser, ObjectSummary, Page, Precondition,
-    Result, Store, StoredObject, TimeRange, Uid, UserId, conformance,
+    conformance::{self, StoreFacts},
+    prelude::*,
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -34,51 +33,79 @@ impl Store for Apart {
         Err(Error::unsupported("it is opened by its entry"))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         self.0.find(address).await
     }
 
-    async fn get(&self, user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         self.0.get(user, uid).await
     }
 
-    async fn put(&self, user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
-        self.0.put(user, &object, &when).await
+    async fn put(
+        &self,
+        user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
+        self.0.put(user, object, when).await
     }
 
-    async fn remove(&self, user: &UserId, uid: &Uid, when: Precondition) -> Result<()> {
-        self.0.remove(user, uid, &when).await
+    async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
+        self.0.remove(user, uid, when).await
     }
 
-    async fn busy(&self, user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         self.0.busy(user, range).await
     }
 
-    async fn add_user(&self, user: NewUser) -> Result<UserId> {
-        self.0.add_user(&user).await
+    async fn add_user(&self, user: &NewUser, _: &Call) -> Result<UserId> {
+        self.0.add_user(user).await
     }
 
-    async fn remove_user(&self, user: &UserId) -> Result<()> {
+    async fn update_user(&self, user: &CalendarUser, _: &Call) -> Result<()> {
+        self.0.update_user(user).await
+    }
+
+    async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         self.0.remove_user(user).await
     }
 
-    async fn users(&self, page: Page) -> Result<Listing<CalendarUser>> {
-        self.0.users(&page).await
+    async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
+        self.0.users(page).await
     }
 
-    async fn list(&self, user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
-        self.0.list(user, &page).await
+    async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
+        self.0.list(user, page).await
     }
 
-    async fn changes(&self, user: &UserId, since: Option<Cursor>) -> Result<Changes> {
-        self.0.changes(user, since.as_ref()).await
+    async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
+        self.0.changes(user, since).await
     }
 
-    async fn keep(&self, user: &UserId, message: KeptMessage) -> Result<()> {
-        self.0.keep(user, &message).await
+    async fn inbox_add(
+        &self,
+        user: &UserId,
+        message: &InboxMessage,
+        _: &Call,
+    ) -> Result<MessageId> {
+        self.0.inbox_add(user, message).await
     }
 
-    async fn deliver(&self, user: &UserId, message: &KeptMessage) -> Result<Delivery> {
+    async fn inbox_list(
+        &self,
+        user: &UserId,
+        page: &Page,
+        _: &Call,
+    ) -> Result<Listing<InboxEntry>> {
+        self.0.inbox_list(user, page).await
+    }
+
+    async fn inbox_take(&self, user: &UserId, id: &MessageId, _: &Call) -> Result<InboxMessage> {
+        self.0.inbox_take(user, id).await
+    }
+
+    async fn deliver(&self, user: &UserId, message: &InboxMessage, _: &Call) -> Result<Delivery> {
         self.0.deliver(user, message).await
     }
 }
@@ -91,7 +118,11 @@ async fn keeps_its_promises(plugin: &str, config: &str) {
         ..Confinement::default()
     };
     let entry = isolated(store(plugin, config), may);
-    let report = conformance::store(|| Apart::open(entry.clone(), folder.path())).await;
+    let report = conformance::store(
+        || Apart::open(entry.clone(), folder.path()),
+        &StoreFacts::default(),
+    )
+    .await;
     report.assert_kept();
 }
 

@@ -1,9 +1,9 @@
 use crate::world::{address, discovery, logged, open, policy, store};
 use convoke_plugin_host::Verdict;
 use convoke_sdk::{
-    AccessRequest, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain, ErrorKind,
-    KeptMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, Proof, ReceiverUrl,
-    TimeRange, Uid, UserKind,
+    AccessRequest, Acquaintance, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain,
+    ErrorKind, InboxMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, Proof,
+    ReceiverUrl, TimeRange, Uid, UserKind,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn a_receiver_arrives_whole_after_a_timer_of_the_plugins_own() {
     assert_eq!(receiver.url.as_str(), "https://cal.example.com/ischedule");
     assert_eq!(receiver.tls_name, Some(Domain::new("tls.example").unwrap()));
     assert_eq!(receiver.valid_for, Some(Duration::from_millis(1500)));
-    assert!(receiver.administered);
+    assert!(receiver.is_administered());
 }
 
 #[tokio::test]
@@ -114,7 +114,13 @@ async fn a_policy_is_told_everything() {
         Proof::Mtls(Domain::new("mx.example.com").unwrap()),
         Proof::Submission(address("bo@example.com")),
     ];
-    request.attributes = vec![("peer".to_owned(), "192.0.2.1".to_owned())];
+    request.peer = Some("192.0.2.1".parse().unwrap());
+    request.uid = Some(Uid::new("u").unwrap());
+    request.organizer = Some(address("boss@example.com"));
+    request.message_id = Some("m".to_owned());
+    request.size = Some(7);
+    request.sender = Some(Acquaintance::Stranger);
+    request.attributes.set("later", "fact");
     assert_eq!(plugins.policy.decide(&request).await, Verdict::Deny);
     assert!(logged().contains(&format!("{request:?}")));
 }
@@ -145,16 +151,10 @@ fn object(uid: &str, spans: &[(i64, i64)], open_after: Option<i64>) -> NewObject
         range: TimeRange::new(second(*start), second(*end)).unwrap(),
         kind: BusyType::BusyTentative,
     });
-    NewObject {
-        data: format!("BEGIN:{uid}").into_bytes(),
-        index: ObjectIndex {
-            component: "VEVENT".to_owned(),
-            uid: Uid::new(uid).unwrap(),
-            spans: spans.collect(),
-            open_before: None,
-            open_after: open_after.map(second),
-        },
-    }
+    let mut index = ObjectIndex::new("VEVENT", Uid::new(uid).unwrap());
+    index.spans = spans.collect();
+    index.open_after = open_after.map(second);
+    NewObject::new(format!("BEGIN:{uid}").into_bytes(), index)
 }
 
 #[tokio::test]
@@ -211,10 +211,7 @@ async fn a_store_keeps_what_it_is_given() {
     assert_eq!(busy.spans, first.index.spans[..1]);
     assert_eq!(busy.objects.len(), 1);
 
-    let mut page = Page {
-        after: None,
-        limit: 1,
-    };
+    let mut page = Page::first(1);
     let listing = store.list(&user, &page).await.unwrap();
     assert_eq!(listing.items[0].uid.as_str(), "u/1 é");
     page.after = listing.next;
@@ -259,16 +256,15 @@ async fn a_plugin_asks_the_host_for_an_index() {
         .unwrap();
     let store = plugins.stores.by_name("test-sample").unwrap();
     let user = convoke_sdk::UserId::new("one").unwrap();
-    let mut message = KeptMessage {
-        originator: address("bo@example.com"),
-        recipient: address("anna@example.org"),
-        method: "REQUEST".to_owned(),
-        uid: Uid::new("u").unwrap(),
-        data: b"BEGIN:VCALENDAR".to_vec(),
-        attributes: Vec::new(),
-    };
+    let mut message = InboxMessage::new(
+        address("bo@example.com"),
+        address("anna@example.org"),
+        "REQUEST",
+        Uid::new("u").unwrap(),
+        b"BEGIN:VCALENDAR".to_vec(),
+    );
     let taken = store.deliver(&user, &message).await;
-    assert_eq!(taken, Ok(Delivery::Taken("2.0;one".to_owned())));
+    assert_eq!(taken, Ok(Delivery::Handled("2.0;one".to_owned())));
     message.data = b"nonsense".to_vec();
     let refused = store.deliver(&user, &message).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);

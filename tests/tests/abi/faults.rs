@@ -1,8 +1,8 @@
 use crate::world::{address, discovery, logged, open, policy, store};
 use convoke_plugin_host::{PluginState, StoreHandle, Verdict};
 use convoke_sdk::{
-    AccessRequest, Discovered, Error, ErrorKind, KeptMessage, NewObject, NewUser, ObjectIndex,
-    Page, Precondition, TimeRange, Uid, UserId,
+    AccessRequest, Discovered, Error, ErrorKind, InboxMessage, MessageId, NewObject, NewUser,
+    ObjectIndex, Page, Precondition, TimeRange, Uid, UserId,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -21,36 +21,21 @@ async fn find(store: &StoreHandle) -> Error {
 async fn a_panic_in_any_method_becomes_internal_with_its_text() {
     let user = UserId::new("u").unwrap();
     let uid = Uid::new("u").unwrap();
-    let object = NewObject {
-        data: Vec::new(),
-        index: ObjectIndex {
-            component: "VEVENT".to_owned(),
-            uid: uid.clone(),
-            spans: Vec::new(),
-            open_before: None,
-            open_after: None,
-        },
-    };
-    let message = KeptMessage {
-        originator: address("a@b.example"),
-        recipient: address("c@d.example"),
-        method: "REQUEST".to_owned(),
-        uid: uid.clone(),
-        data: Vec::new(),
-        attributes: Vec::new(),
-    };
-    let page = Page {
-        after: None,
-        limit: 1,
-    };
+    let object = NewObject::new(Vec::new(), ObjectIndex::new("VEVENT", uid.clone()));
+    let (from, to) = (address("a@b.example"), address("c@d.example"));
+    let message = InboxMessage::new(from, to, "REQUEST", uid.clone(), Vec::new());
+    let message_id = MessageId::new("m").unwrap();
+    let page = Page::first(1);
     let any = Precondition::Any;
     let new = NewUser::new(address("a@b.example"));
+    let known = new.clone().with_id(user.clone());
     for fault in ["panic", "panic-later"] {
-        // Three stores, so that none is skipped before each method was called.
-        let [a, b, c] = [
+        // Four stores, so that none is skipped before each method was called.
+        let [a, b, c, d] = [
             faulty(fault, "panics-a").await,
             faulty(fault, "panics-b").await,
             faulty(fault, "panics-c").await,
+            faulty(fault, "panics-d").await,
         ];
         let answers = [
             a.find(&address("a@b.example")).await.err(),
@@ -63,7 +48,10 @@ async fn a_panic_in_any_method_becomes_internal_with_its_text() {
             b.users(&page).await.err(),
             c.list(&user, &page).await.err(),
             c.changes(&user, None).await.err(),
-            c.keep(&user, &message).await.err(),
+            d.inbox_add(&user, &message).await.err(),
+            d.inbox_list(&user, &page).await.err(),
+            d.inbox_take(&user, &message_id).await.err(),
+            d.update_user(&known).await.err(),
             c.deliver(&user, &message).await.err(),
         ];
         for answer in answers {
@@ -243,10 +231,7 @@ async fn answers_of_any_size_are_taken_and_do_not_flood_the_log() {
     assert!(matches!(found, Ok(Discovered::Receivers(list)) if list.len() == 10_000));
     assert_eq!(plugins.policy.decide(&request()).await, Verdict::Deny);
     let huge = plugins.stores.iter().next().unwrap();
-    let page = Page {
-        after: None,
-        limit: 1,
-    };
+    let page = Page::first(1);
     let listed = huge.list(&UserId::new("u").unwrap(), &page).await;
     let asked = listed.map(|listing| listing.items.len());
     assert_eq!(asked.unwrap_err().kind(), ErrorKind::Internal);

@@ -68,13 +68,8 @@ pub(crate) fn setup(entries: Vec<PluginEntry>) -> Setup {
         domains: vec![Domain::new("example.org").unwrap()],
         index: Arc::new(|user, data| {
             if data.starts_with(b"BEGIN") {
-                Ok(ObjectIndex {
-                    component: user.map_or_else(|| "VTEST".to_owned(), |user| user.id.to_string()),
-                    uid: Uid::new("u").unwrap(),
-                    spans: Vec::new(),
-                    open_before: None,
-                    open_after: None,
-                })
+                let component = user.map_or_else(|| "VTEST".to_owned(), |user| user.id.to_string());
+                Ok(ObjectIndex::new(component, Uid::new("u").unwrap()))
             } else {
                 Err(Error::invalid("this is no calendar"))
             }

@@ -84,15 +84,15 @@ impl Later {
         let file = "sdk/abi/src/root.rs";
         self.edit(
             file,
-            "-> Opening<StoreObject>>,\n",
-            "-> Opening<StoreObject>>,\n\
+            "-> Opening<StateObject>>,\n",
+            "-> Opening<StateObject>>,\n\
              /// Grown. Since 1.1.\n\
              pub grown: ROption<extern \"C\" fn(u32) -> u32>,\n",
         );
         self.edit(
             file,
-            "open_store: ROption::RNone,\n",
-            "open_store: ROption::RNone,\ngrown: ROption::RSome(grown),\n",
+            "open_state: ROption::RNone,\n",
+            "open_state: ROption::RNone,\ngrown: ROption::RSome(grown),\n",
         );
         self.edit(
             file,
@@ -103,11 +103,12 @@ impl Later {
 
     fn objects(&self) {
         let grown = "/// Grown. Since 1.1.\nfn grown(&self) -> u32 { 7 }\n";
+        let close = "fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;\n";
         for (file, last) in [
-            (
-                "sdk/abi/src/discovery.rs",
-                "fn discover<'a>(&'a self, address: Address<'a>) -> Call<'a, Discovered>;\n",
-            ),
+            ("sdk/abi/src/discovery.rs", close),
+            ("sdk/abi/src/policy.rs", close),
+            ("sdk/abi/src/store.rs", close),
+            ("sdk/abi/src/state.rs", close),
             (
                 "sdk/abi/src/services.rs",
                 "fn log(&self, event: Event<'_>);\n",
@@ -118,8 +119,8 @@ impl Later {
         // The later plugin implements its new method, the later host its own; each calls the other's.
         self.edit(
             "sdk/src/guest/open.rs",
-            "impl<D: Discovery> DiscoveryPlugin for Guest<D> {\n",
-            "impl<D: Discovery> DiscoveryPlugin for Guest<D> {\nfn grown(&self) -> u32 { 42 }\n",
+            "impl<P: $trait> $plugin for Guest<P> {\n",
+            "impl<P: $trait> $plugin for Guest<P> {\nfn grown(&self) -> u32 { 42 }\n",
         );
         self.edit(
             "sdk/src/guest/host.rs",
@@ -134,8 +135,10 @@ impl Later {
         );
         self.edit(
             "sdk/src/remote.rs",
-            "impl RemoteDiscovery {\n",
-            "impl RemoteDiscovery {\n/// Grown.\npub fn grown(&self) -> u32 { self.0.grown() }\n",
+            "/// What is answered with a number of items.\n",
+            "impl RemoteDiscovery {\n/// Grown.\npub fn grown(&self) -> u32 {\n\
+             match &self.0 { Backend::InProcess(plugin) => plugin.grown(), Backend::Subprocess(_) => 0 }\n}\n}\n\
+             /// What is answered with a number of items.\n",
         );
     }
 
@@ -158,7 +161,7 @@ impl Services for Quiet {
     fn instance(&self) -> &str { "later" }
     fn directory(&self) -> &Path { Path::new("/") }
     fn index(&self, _: Option<&CalendarUser>, _: &[u8]) -> Result<ObjectIndex> { Err(Error::unsupported("no")) }
-    fn wants(&self, _: tracing::Level) -> bool { false }
+    fn level(&self) -> tracing::level_filters::LevelFilter { tracing::level_filters::LevelFilter::OFF }
     fn log(&self, _: &LogEvent<'_>) {}
 }
 
@@ -176,7 +179,7 @@ async fn main() {
     };
     let opened = RemoteDiscovery::open(&library, &args.next().unwrap(), Arc::new(Quiet)).await;
     let strategy = opened.unwrap_or_else(|refused| panic!("{refused:?}"));
-    let found = strategy.discover(&CalendarAddress::new("anna@example.com").unwrap()).await.unwrap();
+    let found = strategy.discover(&CalendarAddress::new("anna@example.com").unwrap(), &Call::default()).await.unwrap();
     let Discovered::Receivers(receivers) = found else { panic!("{found:?}") };
     println!("abi {major}.{minor} field {field} method {} {}", strategy.grown(), receivers[0].url);
 }

@@ -113,7 +113,7 @@ async fn page_after(
     user: &CalendarUser,
     after: Option<Cursor>,
 ) -> Result<Listing<ObjectSummary>, Failure> {
-    let page = Page { after, limit: 500 };
+    let page = Page::after(after, 500);
     let listing = store.list(&user.id, &page).await;
     listing.map_err(|error| failed(store, &error))
 }

@@ -107,10 +107,7 @@ pub(super) async fn user_of(
 /// The calendar users of a store.
 pub(super) async fn people(store: &StoreSession) -> Result<Vec<CalendarUser>, Failure> {
     let mut people = Vec::new();
-    let mut page = Page {
-        after: None,
-        limit: 500,
-    };
+    let mut page = Page::first(500);
     loop {
         let listing = store.users(&page).await;
         let listing = listing.map_err(|error| failed(store, &error))?;

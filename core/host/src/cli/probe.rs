@@ -130,8 +130,15 @@ async fn target(
                 format!("[[discovery]] says that {domain} has no service"),
             );
         }
+        Some(Ok(Discovered::Mail)) => {
+            note(
+                Verdict::Info,
+                format!("[[discovery]] says that {domain} is reached by mail"),
+            );
+        }
         Some(Err(error)) => note(Verdict::Info, format!("[[discovery]]: {error}")),
-        Some(Ok(Discovered::NotMine)) | None => {}
+        // A later SDK may know more.
+        Some(Ok(_)) | None => {}
     }
     Ok(Target::Domain(domain))
 }

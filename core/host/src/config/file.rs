@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) policy: Vec<Spanned<Plugin>>,
     #[serde(default)]
     pub(super) store: Vec<Spanned<Plugin>>,
+    #[serde(default)]
+    pub(super) state: Vec<Spanned<Plugin>>,
 }
 
 /// The value of a table that is not there; messages about it point at the top of the file.

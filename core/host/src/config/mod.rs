@@ -248,6 +248,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
     plugins.extend(entries(Kind::Store, file.store, at)?);
+    plugins.extend(entries(Kind::State, file.state, at)?);
     Ok(Config {
         file: at.file.clone(),
         server: Server {

@@ -89,9 +89,9 @@ pub async fn probe(target: Target, outside: &Outside, question: Option<&Question
     };
     for receiver in &receivers {
         let place = Place {
-            url: receiver.url.url().clone(),
+            url: receiver.url.url(),
             policy: ConnectPolicy {
-                administered: receiver.administered,
+                administered: receiver.is_administered(),
                 tls_name: receiver.tls_name.as_ref().map(ToString::to_string),
             },
         };

@@ -45,7 +45,7 @@ impl VerifiedPeer {
     pub fn domains(&self) -> Vec<Domain> {
         let proven = self.proofs.iter().filter_map(|proof| match proof {
             Proof::Mtls(domain) => Some(domain),
-            Proof::Dkim(_) | Proof::Submission(_) => None,
+            _ => None,
         });
         let signed = self.signed.iter().filter(|it| !it.is_strict());
         proven
@@ -128,7 +128,7 @@ fn covers(proof: &Proof, signed: Option<&Verified>, originator: &Domain) -> bool
         Proof::Dkim(domain) => {
             speaks_for(domain, originator) && signed.is_some_and(|it| it.covers(originator))
         }
-        Proof::Submission(_) => false,
+        _ => false,
     }
 }
 

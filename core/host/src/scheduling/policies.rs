@@ -46,8 +46,12 @@ impl Policies for OurPolicies {
             recipient.clone(),
         );
         request.proofs = envelope.proofs.to_vec();
+        request.organizer = message.organizer().cloned();
+        request.uid = Some(message.uid().clone());
+        request.size = Some(envelope.data.len() as u64);
         let allowance = match self.plugins.policy.decide(&request).await {
             Said::Allow(allowance) => allowance,
+            Said::Hold => return Verdict::Hold,
             Said::Deny => return Verdict::Deny,
             Said::Unavailable => return Verdict::Unavailable,
         };

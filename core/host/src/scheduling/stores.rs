@@ -3,7 +3,7 @@
 use crate::config::Config;
 use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_scheduling::{Home, InboxItem, Room, Stores};
-use convoke_sdk::{Delivery, KeptMessage};
+use convoke_sdk::{Delivery, InboxMessage};
 use convoke_types::{
     Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, Precondition,
     RequestStatus, StoredObject, TimeRange, Uid,
@@ -77,31 +77,32 @@ impl Home for OurHome {
     async fn deliver(&self, item: &InboxItem<'_>) -> Result<Option<RequestStatus>, Error> {
         let delivery = self.store.deliver(&self.user.id, &kept(item)).await?;
         Ok(match delivery {
-            Delivery::NotTaken => None,
+            Delivery::Unhandled => None,
             // What cannot be read is no yes.
-            Delivery::Taken(status) => {
+            Delivery::Handled(status) => {
                 Some(status.parse().unwrap_or(RequestStatus::SERVICE_UNAVAILABLE))
             }
+            // Doing it once more could tell people twice.
+            _ => Some(RequestStatus::SERVICE_UNAVAILABLE),
         })
     }
 
     async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
-        let room = convoke_sdk::Room {
-            total: room.total,
-            of_sender: room.of_sender,
-        };
+        let room = convoke_sdk::Room::new(room.total, room.of_sender);
         let message = kept(item).about(instances).within(room);
-        self.store.keep(&self.user.id, &message).await
+        self.store
+            .inbox_add(&self.user.id, &message)
+            .await
+            .map(|_| ())
     }
 }
 
-fn kept(item: &InboxItem<'_>) -> KeptMessage {
-    KeptMessage {
-        originator: item.originator.clone(),
-        recipient: item.recipient.clone(),
-        method: item.message.method().as_str().to_owned(),
-        uid: item.message.uid().clone(),
-        data: item.data.to_vec(),
-        attributes: Vec::new(),
-    }
+fn kept(item: &InboxItem<'_>) -> InboxMessage {
+    InboxMessage::new(
+        item.originator.clone(),
+        item.recipient.clone(),
+        item.message.method().as_str(),
+        item.message.uid().clone(),
+        item.data.to_vec(),
+    )
 }

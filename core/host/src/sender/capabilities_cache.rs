@@ -69,7 +69,7 @@ impl CapabilitiesCache {
         receiver: &Receiver,
     ) -> Result<Arc<Document>, Failure> {
         let url = receiver.url.url();
-        let known = self.documents.get(url).await;
+        let known = self.documents.get(&url).await;
         if let Some(document) = &known
             && Instant::now() < document.fresh_until
         {
@@ -78,11 +78,11 @@ impl CapabilitiesCache {
         let response = client.send(question(receiver, known.as_deref())).await?;
         let document = match (response.status, known) {
             (StatusCode::NOT_MODIFIED, Some(known)) => refreshed(&known, &response),
-            (StatusCode::OK, _) => read(url, &response)?,
+            (StatusCode::OK, _) => read(&url, &response)?,
             (status, _) => return Err(Failure::NoCapabilities { status }),
         };
         let document = Arc::new(document);
-        self.documents.insert(url.clone(), document.clone()).await;
+        self.documents.insert(url, document.clone()).await;
         Ok(document)
     }
 
@@ -93,7 +93,7 @@ impl CapabilitiesCache {
             .and_then(|value| value.to_str().ok());
         let serial = stated.and_then(|text| text.trim().parse::<u64>().ok());
         if serial.is_some_and(|serial| serial != document.capabilities.serial) {
-            self.documents.invalidate(receiver.url.url()).await;
+            self.documents.invalidate(&receiver.url.url()).await;
         }
     }
 }
@@ -101,13 +101,13 @@ impl CapabilitiesCache {
 /// How far requests to a receiver may reach.
 pub(super) fn connect_policy(receiver: &Receiver) -> ConnectPolicy {
     ConnectPolicy {
-        administered: receiver.administered,
+        administered: receiver.is_administered(),
         tls_name: receiver.tls_name.as_ref().map(ToString::to_string),
     }
 }
 
 fn question(receiver: &Receiver, known: Option<&Document>) -> Request {
-    let mut url = receiver.url.url().clone();
+    let mut url = receiver.url.url();
     url.query_pairs_mut().append_pair("action", "capabilities");
     let mut headers = HeaderMap::new();
     headers.insert(

@@ -89,6 +89,10 @@ async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
             RequestStatus::NO_SCHEDULING_SUPPORT,
             format!("no discovery strategy knows a receiver for {address}"),
         ),
+        Ok(Discovered::Mail) => nowhere(
+            RequestStatus::NO_SCHEDULING_SUPPORT,
+            format!("{address} is reached by mail, which this host does not send"),
+        ),
         Ok(_) => nowhere(
             RequestStatus::NO_SCHEDULING_SUPPORT,
             format!("the domain of {address} offers no iSchedule service"),

@@ -157,8 +157,27 @@ impl Host {
         let shared = self.current.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
-        let instance = Arc::new(Instance::new(config, shared).await?);
-        self.listen(&instance).await?;
+        let old = self.current.0.load_full();
+        if old.plugins.are_exclusive() {
+            // What only one may hold, the old ones let go of first.
+            old.plugins.close().await;
+        }
+        let opened = match Instance::new(config, shared.clone()).await {
+            Ok(instance) => self.listen(&instance).await.map(|()| instance),
+            Err(error) => Err(error),
+        };
+        let instance = match opened {
+            Ok(instance) => Arc::new(instance),
+            Err(error) if old.plugins.are_exclusive() => {
+                // As it was before, with plugins that are opened again.
+                let instance = Instance::new((*old.config).clone(), shared).await?;
+                self.listen(&instance).await?;
+                self.current.0.store(Arc::new(instance));
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        drop(old);
         self.watched_client = watched_client;
         let old = self.current.swap(instance);
         // Nobody waits for it.

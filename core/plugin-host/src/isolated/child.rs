@@ -8,17 +8,13 @@ mod pulse;
 
 use super::{
     confine, line,
-    protocol::{self, Call, Event, Opening, ToChild, ToHost},
+    protocol::{self, Event, Opening, ToChild, ToHost},
 };
 use convoke_sdk::{
-    CalendarUser, Error, ObjectIndex, Result,
-    remote::{
-        Kind, Library, LogEvent, NotOpened, RemoteDiscovery, RemotePolicy, RemoteStore, Sealed,
-        Services,
-    },
+    CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
+    remote::{Answered, Kind, Library, LogEvent, NotOpened, RemotePlugin, Sealed, Services},
 };
 use pulse::Calls;
-use serde::Serialize;
 use std::{
     collections::HashMap,
     fs::File,
@@ -37,7 +33,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 /// How long calls and the plugin's own tasks may take to end; the host waits a little longer.
 const FAREWELL: Duration = Duration::from_secs(4);
@@ -71,6 +67,7 @@ fn serve() -> io::Result<()> {
     let ToChild::Open(opening) = protocol::parse(&frame)? else {
         return Err(io::Error::other("the host did not say what to be"));
     };
+    let opening = opening.into_owned();
     let host = Arc::new(HostSide::new(&opening, socket));
     let threads = threads(opening.confinement.memory);
     let prepared = prepare(&opening, memory, threads);
@@ -90,12 +87,12 @@ fn serve() -> io::Result<()> {
     let opened = Arc::clone(&plugin);
     let teller = Arc::clone(&host);
     runtime.spawn(async move {
-        let message = match Plugin::open(&opening, &library, services).await {
+        let message = match open(&opening, &library, services).await {
             Ok(plugin) => {
                 let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
                 *opened = Some(Arc::new(plugin));
                 ToHost::Opened {
-                    opened: Ok(()),
+                    refused: None,
                     lacks,
                 }
             }
@@ -107,9 +104,27 @@ fn serve() -> io::Result<()> {
     let calls = Calls::new(threads);
     answer(read, &host, &runtime, &plugin, &calls)?;
     calls.abort();
-    drop(plugin);
+    let opened = (plugin.lock())
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(opened) = opened {
+        close(&runtime, &opened);
+    }
     runtime.shutdown_timeout(FAREWELL);
     Ok(())
+}
+
+/// The last call, which is waited for, not for ever.
+fn close(runtime: &Runtime, plugin: &RemotePlugin) {
+    let call = Call::within(FAREWELL).made_for(Purpose::Background);
+    let closing = async {
+        let closing = plugin.answer("close", "{}", &call);
+        tokio::time::timeout(FAREWELL, closing).await
+    };
+    if let Ok(Err(error)) = runtime.block_on(closing) {
+        // The host reads it.
+        let _ = writeln!(io::stderr(), "it did not close: {error}");
+    }
 }
 
 /// Whoever ends the host may tell all of its processes at once, as systemd does, and a terminal at Ctrl-C. The host then
@@ -123,7 +138,7 @@ fn outlive_orders() -> io::Result<()> {
 
 fn refusal(refused: NotOpened) -> ToHost {
     ToHost::Opened {
-        opened: Err(refused),
+        refused: Some(refused),
         lacks: Vec::new(),
     }
 }
@@ -178,78 +193,23 @@ fn threads(memory: u64) -> usize {
     usize::try_from(threads).unwrap_or(2)
 }
 
-enum Plugin {
-    Discovery(RemoteDiscovery),
-    Policy(RemotePolicy),
-    Store(RemoteStore),
-}
-
-impl Plugin {
-    async fn open(
-        opening: &Opening,
-        library: &Library,
-        services: Arc<dyn Services>,
-    ) -> Result<Self, NotOpened> {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == opening.kind);
-        let config = opening.config.as_str();
-        Ok(match kind.unwrap_or(Kind::Store) {
-            Kind::Discovery => {
-                Self::Discovery(RemoteDiscovery::open(library, config, services).await?)
-            }
-            Kind::Policy => Self::Policy(RemotePolicy::open(library, config, services).await?),
-            Kind::Store => Self::Store(RemoteStore::open(library, config, services).await?),
-        })
-    }
-
-    /// Makes a call; the answer is its `Result` in postcard.
-    async fn answer(&self, call: &Call<'_>) -> Vec<u8> {
-        match (self, call) {
-            (Self::Discovery(plugin), Call::Discover(address)) => {
-                packed(&plugin.discover(address).await)
-            }
-            (Self::Policy(plugin), Call::Authorize(request)) => {
-                packed(&plugin.authorize(request).await)
-            }
-            (Self::Store(store), call) => ask(store, call).await,
-            _ => packed(&wrong_kind()),
-        }
-    }
-}
-
-async fn ask(store: &RemoteStore, call: &Call<'_>) -> Vec<u8> {
-    match call {
-        Call::Find(address) => packed(&store.find(address).await),
-        Call::Get(user, uid) => packed(&store.get(user, uid).await),
-        Call::Put(user, object, when) => packed(&store.put(user, object, when).await),
-        Call::Remove(user, uid, when) => packed(&store.remove(user, uid, when).await),
-        Call::Busy(user, range) => packed(&store.busy(user, *range).await),
-        Call::AddUser(user) => packed(&store.add_user(user).await),
-        Call::RemoveUser(user) => packed(&store.remove_user(user).await),
-        Call::Users(page) => packed(&store.users(page).await),
-        Call::List(user, page) => packed(&store.list(user, page).await),
-        Call::Changes(user, since) => packed(&store.changes(user, since.as_deref()).await),
-        Call::Keep(user, message) => packed(&store.keep(user, message).await),
-        Call::Deliver(user, message) => packed(&store.deliver(user, message).await),
-        Call::Discover(_) | Call::Authorize(_) => packed(&wrong_kind()),
-    }
-}
-
-fn wrong_kind() -> Result<()> {
-    Err(Error::internal("the host asked a plugin of another kind"))
-}
-
-fn packed<T: Serialize>(answer: &Result<T>) -> Vec<u8> {
-    let unpackable = |error: Error| {
-        let failed: Result<()> = Err(error);
-        protocol::bytes(&failed).unwrap_or_default()
-    };
-    protocol::bytes(answer).unwrap_or_else(unpackable)
+async fn open(
+    opening: &Opening,
+    library: &Library,
+    services: Arc<dyn Services>,
+) -> Result<RemotePlugin, NotOpened> {
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == opening.kind);
+    let kind = kind.ok_or_else(|| NotOpened {
+        error: Error::invalid(format!("`{}` is no kind of plugin", opening.kind)),
+        config_key: None,
+    })?;
+    RemotePlugin::open(kind, library, &opening.config_toml, services).await
 }
 
 /// The plugin, once it has opened.
-type Opened = Mutex<Option<Arc<Plugin>>>;
+type Opened = Mutex<Option<Arc<RemotePlugin>>>;
 
 /// Reads the line until it ends.
 fn answer(
@@ -262,12 +222,14 @@ fn answer(
     let pulses = pulse::teller(Arc::clone(host), Arc::clone(calls))?;
     while let Some(frame) = protocol::next_blocking(&mut read)? {
         match protocol::parse(&frame)? {
-            ToChild::Call { id, call } => {
+            ToChild::Call(asked) => {
                 let plugin = plugin.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(plugin) = plugin.clone() else {
                     return Err(io::Error::other("the host calls before it has opened"));
                 };
-                let call = call.into_owned();
+                let (id, call) = (asked.id, asked.call());
+                let method = asked.method.into_owned();
+                let arguments = asked.arguments.get().to_owned();
                 let (answering, host) = (Arc::clone(calls), Arc::clone(host));
                 calls.begin(id, |polls| {
                     runtime.spawn(async move {
@@ -275,7 +237,8 @@ fn answer(
                             id,
                             host: Some(&host),
                         };
-                        let answer = polls.follow(plugin.answer(&call)).await;
+                        let answer = plugin.answer(&method, &arguments, &call);
+                        let answer = polls.follow(answer).await;
                         // Before it is told: who is told may tell us to close.
                         drop(plugin);
                         answering.end(id);
@@ -294,8 +257,11 @@ fn answer(
                     let _ = host.say(&ToHost::Pong { id });
                 });
             }
-            ToChild::Index { id, index } => host.indexed(id, index),
-            ToChild::Close => return Ok(()),
+            ToChild::Index { id, index, error } => {
+                let none = || Error::internal("the host sent neither an index nor an error");
+                host.indexed(id, index.ok_or_else(|| error.unwrap_or_else(none)));
+            }
+            ToChild::Close {} => return Ok(()),
             ToChild::Open(_) => return Err(io::Error::other("the host opens it twice")),
         }
     }
@@ -321,7 +287,7 @@ impl Drop for GivenUp<'_> {
 struct HostSide {
     name: String,
     folder: PathBuf,
-    level: u8,
+    level: LevelFilter,
     socket: Mutex<UnixStream>,
     next: AtomicU64,
     indexes: Mutex<HashMap<u64, mpsc::SyncSender<Result<ObjectIndex>>>>,
@@ -332,7 +298,7 @@ impl HostSide {
         Self {
             name: opening.name.clone(),
             folder: opening.folder.clone(),
-            level: opening.level,
+            level: line::filter(opening.level),
             socket: Mutex::new(socket),
             next: AtomicU64::new(1),
             indexes: Mutex::default(),
@@ -349,10 +315,16 @@ impl HostSide {
         socket.write_all(frame)
     }
 
-    fn answer(&self, id: u64, answer: Vec<u8>) {
-        let frame = protocol::frame(&ToHost::Answer { id, answer }).unwrap_or_else(|error| {
-            let answer = packed::<()>(&Err(Error::internal(format!("its answer: {error}"))));
-            protocol::frame(&ToHost::Answer { id, answer }).unwrap_or_default()
+    fn answer(&self, id: u64, answer: Result<Answered>) {
+        let (value, error) = match answer {
+            Ok(value) => (Some(value), None),
+            Err(error) => (None, Some(error)),
+        };
+        let frame = protocol::frame(&ToHost::Answer { id, value, error });
+        let frame = frame.unwrap_or_else(|error| {
+            let error = Some(Error::internal(format!("its answer: {error}")));
+            let value = None;
+            protocol::frame(&ToHost::Answer { id, value, error }).unwrap_or_default()
         });
         // If the host is gone, nobody waits.
         let _ = self.send(&frame);
@@ -398,18 +370,17 @@ impl Services for HostSide {
         answered.recv().unwrap_or_else(|_| Err(gone()))
     }
 
-    fn wants(&self, level: Level) -> bool {
-        line::number(level) <= self.level
+    fn level(&self) -> LevelFilter {
+        self.level
     }
 
     fn log(&self, event: &LogEvent<'_>) {
-        let field = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         // If the host is gone, so is its log.
         let _ = self.say(&ToHost::Log(Event {
-            level: line::number(event.level),
+            level: line::word(event.level),
             target: event.target.to_owned(),
             message: event.message.to_owned(),
-            fields: event.fields.iter().map(field).collect(),
+            fields: event.fields.iter().copied().collect(),
         }));
     }
 }

@@ -38,10 +38,10 @@ pub(super) enum State {
 static KEEPERS: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
 
 /// Counts what keeps a process, or closes it, while it is there.
-pub(super) struct Counted;
+pub(crate) struct Counted;
 
 impl Counted {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         KEEPERS.send_modify(|keepers| *keepers += 1);
         Self
     }

@@ -1,12 +1,12 @@
 //! The host's end of the line to one running process.
 
 use super::{
-    protocol::{self, Call, Event, Pulse, ToChild, ToHost},
+    protocol::{self, Asked, Event, Level, Pulse, ToChild, ToHost},
     slots::Slots,
 };
 use convoke_sdk::{
     Error, Result,
-    remote::{LogEvent, NotOpened, Services},
+    remote::{Answered, LogEvent, NotOpened, ProcessCall, Services},
 };
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
     time::Instant,
 };
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 /// Calls on their way at once; more wait.
 const CALLS: usize = 512;
@@ -45,7 +45,8 @@ const MAX_EVENT: usize = 64 * 1024;
 
 /// What [`ToHost::Opened`] says.
 pub(super) type Opened = (Result<(), NotOpened>, Vec<String>);
-type Reply = Result<Vec<u8>, NoAnswer>;
+/// What a process answered, be it an error; or why it answered nothing.
+pub(super) type Reply = Result<Result<Answered>, NoAnswer>;
 
 /// A line to a process; closed when it ends.
 pub(super) struct Line {
@@ -278,19 +279,13 @@ impl Line {
         Ok(())
     }
 
-    /// Makes a call; the answer is a `Result` in postcard.
-    pub(super) async fn call(
-        self: &Arc<Self>,
-        call: &Call<'_>,
-        deadline: Instant,
-    ) -> Result<Vec<u8>, NoAnswer> {
+    /// Makes a call.
+    pub(super) async fn call(self: &Arc<Self>, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
         let sent = tokio::time::timeout_at(deadline, async {
             let slot = self.slots.take().await;
             let (place, answer) = self.place(deadline)?;
-            let message = ToChild::Call {
-                id: place.id,
-                call: std::borrow::Cow::Borrowed(call),
-            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let message = ToChild::Call(Asked::new(place.id, call, left));
             let frame = protocol::frame(&message).map_err(NoAnswer::Unsendable)?;
             let sent = self.outbox.send(frame).await;
             sent.map_err(|_| NoAnswer::Ended(Cause::NotBegun))?;
@@ -335,7 +330,7 @@ impl Line {
         Ok((Place { line: self, id }, answered))
     }
 
-    fn settle(&self, id: u64, answer: Option<Vec<u8>>) {
+    fn settle(&self, id: u64, answer: Option<Result<Answered>>) {
         let waiter = self.waiting().calls.remove(&id);
         if let (Some(waiter), Some(answer)) = (waiter, answer) {
             // Fails if nobody waits any more.
@@ -380,9 +375,9 @@ impl Line {
         let mut log = Log::new(Arc::clone(&services));
         while let Some(frame) = protocol::next(&mut read).await? {
             match protocol::parse(&frame)? {
-                ToHost::Answer { id, answer } => {
+                ToHost::Answer { id, value, error } => {
                     self.misses.store(0, Ordering::Relaxed);
-                    self.settle(id, Some(answer));
+                    self.settle(id, Some(protocol::answered(value, error)));
                 }
                 ToHost::Gone { id } => self.settle(id, None),
                 ToHost::Pong { id } => {
@@ -394,15 +389,12 @@ impl Line {
                     *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
                 }
                 ToHost::Log(event) => log.take(&event),
-                ToHost::Opened {
-                    opened: result,
-                    lacks,
-                } => {
+                ToHost::Opened { refused, lacks } => {
                     let twice = || io::Error::new(io::ErrorKind::InvalidData, "it opens twice");
                     let opened = opened.take().ok_or_else(twice)?;
                     self.opened.store(true, Ordering::Relaxed);
                     // Fails if the host gave up opening it.
-                    let _ = opened.send((result, lacks));
+                    let _ = opened.send((refused.map_or(Ok(()), Err), lacks));
                 }
                 ToHost::Index { id, user, data } => {
                     self.deaf.store(true, Ordering::Relaxed);
@@ -417,7 +409,11 @@ impl Line {
                         let failed = |_| Err(Error::internal("the host failed to read the object"));
                         let index = made.await.unwrap_or_else(failed);
                         // An index is smaller than a frame, being bounded by the object's instances.
-                        let _ = line.send(&ToChild::Index { id, index }).await;
+                        let (index, error) = match index {
+                            Ok(index) => (Some(index), None),
+                            Err(error) => (None, Some(error)),
+                        };
+                        let _ = line.send(&ToChild::Index { id, index, error }).await;
                     });
                 }
             }
@@ -480,7 +476,7 @@ impl Log {
             (self.second, self.taken) = (Instant::now(), 0);
             if left_out > 0 {
                 self.say(
-                    Level::WARN,
+                    tracing::Level::WARN,
                     &format!("{left_out} events were left out"),
                     &[],
                 );
@@ -488,20 +484,18 @@ impl Log {
         }
         self.taken += 1;
         // The SDK cuts what is long; a process that does not use it is not to fill the log either.
-        if self.taken <= EVENTS && event.message.len() <= MAX_EVENT && event.fields.len() <= 64 {
-            let level = level(event.level);
+        let fields: Vec<(&str, &str)> = event.fields.iter().collect();
+        if self.taken <= EVENTS && event.message.len() <= MAX_EVENT && fields.len() <= 64 {
             self.services.log(&LogEvent {
-                level,
+                level: level(event.level),
                 target: &event.target,
                 message: &event.message,
-                fields: (event.fields.iter())
-                    .map(|(name, value)| (&**name, &**value))
-                    .collect(),
+                fields,
             });
         }
     }
 
-    fn say(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+    fn say(&self, level: tracing::Level, message: &str, fields: &[(&str, &str)]) {
         self.services.log(&LogEvent {
             level,
             target: "convoke",
@@ -511,31 +505,36 @@ impl Log {
     }
 }
 
-const LEVELS: [Level; 5] = [
-    Level::ERROR,
-    Level::WARN,
-    Level::INFO,
-    Level::DEBUG,
-    Level::TRACE,
-];
-
-/// The level of a number: 1 is an error, 5 and more a trace.
-fn level(number: u8) -> Level {
-    let place = usize::from(number).clamp(1, LEVELS.len()) - 1;
-    LEVELS[place]
+fn level(of: Level) -> tracing::Level {
+    match of {
+        Level::Off | Level::Error => tracing::Level::ERROR,
+        Level::Warn => tracing::Level::WARN,
+        Level::Info => tracing::Level::INFO,
+        Level::Debug => tracing::Level::DEBUG,
+        Level::Trace => tracing::Level::TRACE,
+    }
 }
 
-/// The number of a level.
-pub(super) fn number(of: Level) -> u8 {
-    LEVELS
-        .iter()
-        .zip(1..)
-        .find_map(|(level, number)| (*level == of).then_some(number))
-        .unwrap_or(5)
+/// The word for a level.
+pub(super) fn word(of: tracing::Level) -> Level {
+    match of {
+        tracing::Level::ERROR => Level::Error,
+        tracing::Level::WARN => Level::Warn,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::DEBUG => Level::Debug,
+        tracing::Level::TRACE => Level::Trace,
+    }
 }
 
-/// The number of the chattiest level that these services want; 0 for none.
-pub(super) fn wanted(services: &dyn Services) -> u8 {
-    let wanted = LEVELS.iter().filter(|level| services.wants(**level));
-    wanted.map(|level| number(*level)).max().unwrap_or(0)
+/// The chattiest level that these services want.
+pub(super) fn wanted(services: &dyn Services) -> Level {
+    services.level().into_level().map_or(Level::Off, word)
+}
+
+/// The level of a word, for a process that asks.
+pub(super) fn filter(of: Level) -> LevelFilter {
+    match of {
+        Level::Off => LevelFilter::OFF,
+        on => LevelFilter::from_level(level(on)),
+    }
 }

@@ -38,22 +38,20 @@ mod slots;
 mod start;
 mod suspects;
 
-pub use child::main;
-pub use keeper::all_closed;
-pub(super) use protocol::Call;
-
 use super::Confinement;
+pub use child::main;
 use convoke_sdk::{
     Error, ErrorKind, Result,
-    remote::{Kind, NotOpened, Sealed, Services},
+    remote::{Answered, Kind, NotOpened, Process, ProcessCall, Repeat, Sealed, Services},
 };
+pub(crate) use keeper::Counted;
 use keeper::State;
-use line::{Cause, Line, NoAnswer};
+pub use keeper::all_closed;
+use line::{Cause, Line, NoAnswer, Reply};
 use protocol::Opening;
 use quarantine::{Quarantine, Tried};
-use serde::de::DeserializeOwned;
 use start::{Failed, Recipe};
-use std::{convert::Infallible, path::Path, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::Path, pin::Pin, sync::Arc, time::Duration};
 use suspects::Suspects;
 use tokio::{
     sync::{oneshot, watch},
@@ -84,7 +82,8 @@ pub(super) struct Order<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
     pub(super) folder: &'a Path,
-    pub(super) config: &'a str,
+    pub(super) config: &'a toml::Table,
+    pub(super) config_toml: &'a str,
     pub(super) confinement: &'a Confinement,
     pub(super) deadline: Duration,
     pub(super) services: Arc<dyn Services>,
@@ -97,11 +96,13 @@ impl Isolated {
         let recipe = Arc::new(Recipe {
             program: order.program.to_owned(),
             opening: Opening {
+                protocol: protocol::VERSION,
                 kind: order.kind.as_str().to_owned(),
                 file: order.library.file.clone(),
                 name: name.clone(),
                 folder: order.folder.to_owned(),
-                config: order.config.to_owned(),
+                config: json(order.config),
+                config_toml: order.config_toml.to_owned(),
                 level: line::wanted(&*order.services),
                 confinement: order.confinement.clone(),
             },
@@ -133,14 +134,18 @@ impl Isolated {
         })
     }
 
-    /// Makes a call; `T` is what the method answers.
-    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T> {
+    async fn make(&self, call: &ProcessCall<'_>) -> Result<Answered> {
+        if call.method == "close" {
+            // The process is told to, when this is dropped, and the host waits for it (`all_closed`).
+            return Ok(protocol::nothing());
+        }
         let deadline = Instant::now() + self.deadline;
+        let deadline = call
+            .call
+            .deadline()
+            .map_or(deadline, |it| deadline.min(it.into()));
         match self.answer(call, deadline).await {
-            Ok(answer) => protocol::parse::<Result<T>>(&answer).unwrap_or_else(|error| {
-                let text = format!("the plugin's answer cannot be read: {error}");
-                Err(Error::internal(text))
-            }),
+            Ok(answer) => answer,
             Err(NoAnswer::Blocked) => Err(Error::unavailable(format!(
                 "no answer within {:?}; it blocks the thread that it was given",
                 self.deadline
@@ -153,8 +158,8 @@ impl Isolated {
         }
     }
 
-    async fn answer(&self, call: &Call<'_>, deadline: Instant) -> Result<Vec<u8>, NoAnswer> {
-        let apart = self.suspects.include(call.subject());
+    async fn answer(&self, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
+        let apart = self.suspects.include(call.about);
         let mut answer = None;
         if apart && let Tried::Done(tried) = self.quarantine.call(call, deadline).await {
             answer = Some(tried);
@@ -163,16 +168,12 @@ impl Isolated {
             Some(answer) => answer,
             None => self.answer_beside_others(call, deadline).await,
         };
-        self.suspects.note(call.subject(), &answer);
+        self.suspects.note(call.about, &answer);
         answer
     }
 
     /// Makes a call, and again if the process ends under it and that can do no harm.
-    async fn answer_beside_others(
-        &self,
-        call: &Call<'_>,
-        deadline: Instant,
-    ) -> Result<Vec<u8>, NoAnswer> {
+    async fn answer_beside_others(&self, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
         let mut made = 0;
         while made < AGAIN {
             let cause = match self.beside_others(call, deadline).await {
@@ -183,7 +184,7 @@ impl Isolated {
             match cause {
                 // There will be another process, or none before the deadline.
                 Cause::NotBegun => tokio::task::yield_now().await,
-                _ if !call.may_be_made_again() => return Err(NoAnswer::Ended(cause)),
+                _ if call.repeat == Repeat::Harmful => return Err(NoAnswer::Ended(cause)),
                 Cause::AnotherCall => {}
                 Cause::Unknown => match self.quarantine.call(call, deadline).await {
                     Tried::Done(answer) => return answer,
@@ -194,7 +195,7 @@ impl Isolated {
         self.beside_others(call, deadline).await
     }
 
-    async fn beside_others(&self, call: &Call<'_>, deadline: Instant) -> Result<Vec<u8>, NoAnswer> {
+    async fn beside_others(&self, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
         self.line(deadline).await?.call(call, deadline).await
     }
 
@@ -238,6 +239,32 @@ impl Isolated {
             )),
         }
     }
+}
+
+impl Process for Isolated {
+    fn call<'a>(
+        &'a self,
+        call: ProcessCall<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answered>> + Send + 'a>> {
+        Box::pin(async move { self.make(&call).await })
+    }
+}
+
+/// A configuration as JSON; dates and times become texts.
+fn json(config: &toml::Table) -> serde_json::Value {
+    fn value(of: &toml::Value) -> serde_json::Value {
+        match of {
+            toml::Value::String(text) => text.as_str().into(),
+            toml::Value::Integer(number) => (*number).into(),
+            toml::Value::Float(number) => (*number).into(),
+            toml::Value::Boolean(it) => (*it).into(),
+            toml::Value::Datetime(time) => time.to_string().into(),
+            toml::Value::Array(items) => items.iter().map(value).collect(),
+            toml::Value::Table(table) => json(table),
+        }
+    }
+    let members = config.iter().map(|(key, it)| (key.clone(), value(it)));
+    serde_json::Value::Object(members.collect())
 }
 
 /// What a plugin cannot reach, it may simply not have been granted.

@@ -1,56 +1,72 @@
-//! What a host and the process of a plugin say to each other.
+//! What a host and the process of a plugin say to each other: `sdk/PROCESS.md` in types.
 //!
-//! Both ends are the same program, started from the same file, so there are no versions. A message is a frame: its
-//! length in four bytes, the lowest first, and that many bytes of postcard. Many calls are on their way at once; numbers
-//! tell them apart. The host believes nothing that comes from the process: frames are bounded, and what is read from
-//! them is checked by the types it becomes.
+//! A message is a frame: its length in four bytes, the lowest first, and that many bytes of JSON. Many calls are on
+//! their way at once; numbers tell them apart. The host believes nothing that comes from the process: frames are bounded,
+//! and what is read from them is checked by the types it becomes.
 
 use super::Confinement;
 use convoke_sdk::{
-    AccessRequest, CalendarAddress, CalendarUser, Cursor, Error, KeptMessage, NewObject, NewUser,
-    ObjectIndex, Page, Precondition, Result, TimeRange, Uid, UserId, remote::NotOpened,
+    Attributes, CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
+    remote::{Answered, NotOpened, ProcessCall},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
     io::{self, Read},
     path::PathBuf,
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+/// The version of what is said.
+pub(super) const VERSION: u32 = 1;
 /// The longest frame, in bytes.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
 /// From the host.
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum ToChild<'a> {
     /// The first message: what to be.
     Open(Cow<'a, Opening>),
     /// A call to be answered.
-    Call { id: u64, call: Cow<'a, Call<'a>> },
+    #[serde(borrow)]
+    Call(Asked<'a>),
     /// Nobody waits for the answer any more.
     Cancel { id: u64 },
     /// Does it live? Asked of the process, not of the plugin.
     Ping { id: u64 },
     /// Close the plugin and end.
-    Close,
+    Close {},
     /// The answer to [`ToHost::Index`].
-    Index { id: u64, index: Result<ObjectIndex> },
+    Index {
+        id: u64,
+        #[serde(default)]
+        index: Option<ObjectIndex>,
+        #[serde(default)]
+        error: Option<Error>,
+    },
 }
 
-/// From the process.
+/// From the process. What is not known is passed over.
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum ToHost {
     /// Whether it opened, and which confinements this kernel does not have.
     Opened {
-        opened: Result<(), NotOpened>,
+        #[serde(default)]
+        refused: Option<NotOpened>,
+        #[serde(default)]
         lacks: Vec<String>,
     },
-    /// A call was answered: a `Result<T, Error>` in postcard, `T` as the call says.
+    /// A call was answered: with a value as the method says, or an error.
     Answer {
         id: u64,
-        #[serde(with = "serde_bytes")]
-        answer: Vec<u8>,
+        #[serde(default)]
+        value: Option<Box<RawValue>>,
+        #[serde(default)]
+        error: Option<Error>,
     },
     /// A call was given up.
     Gone { id: u64 },
@@ -61,12 +77,59 @@ pub(super) enum ToHost {
     /// The plugin asks for the index of an object.
     Index {
         id: u64,
+        #[serde(default)]
         user: Option<CalendarUser>,
-        #[serde(with = "serde_bytes")]
+        #[serde(with = "convoke_types::base64")]
         data: Vec<u8>,
     },
     /// The plugin says something.
     Log(Event),
+}
+
+/// A call to be answered.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Asked<'a> {
+    pub(super) id: u64,
+    #[serde(borrow)]
+    pub(super) method: Cow<'a, str>,
+    /// By name.
+    #[serde(borrow)]
+    pub(super) arguments: &'a RawValue,
+    /// How long somebody waits for the answer.
+    #[serde(default)]
+    pub(super) seconds: Option<f64>,
+    #[serde(default)]
+    pub(super) request: Option<u64>,
+    #[serde(default)]
+    pub(super) purpose: Purpose,
+    #[serde(default)]
+    pub(super) attributes: Cow<'a, Attributes>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(id: u64, call: &'a ProcessCall<'_>, left: Duration) -> Self {
+        Self {
+            id,
+            method: Cow::Borrowed(call.method),
+            arguments: &call.arguments,
+            seconds: Some(left.as_secs_f64()),
+            request: call.call.request_id(),
+            purpose: call.call.purpose(),
+            attributes: Cow::Borrowed(call.call.attributes()),
+        }
+    }
+
+    /// What goes with the call.
+    pub(super) fn call(&self) -> Call {
+        let left = self.seconds.map(Duration::try_from_secs_f64);
+        let call = match left {
+            Some(Ok(left)) => Call::within(left),
+            _ => Call::default(),
+        };
+        let call = call.made_for(self.purpose);
+        let call = call.of_request(self.request.unwrap_or_default());
+        (self.attributes.iter()).fold(call, |call, (name, value)| call.with(name, value))
+    }
 }
 
 /// What the calls in a process do.
@@ -75,8 +138,10 @@ pub(super) struct Pulse {
     /// The number of the ping.
     pub(super) id: u64,
     /// Calls that have kept a thread for long.
+    #[serde(default)]
     pub(super) blocking: Vec<u64>,
     /// Calls that no thread has begun with.
+    #[serde(default)]
     pub(super) not_begun: Vec<u64>,
     /// How many threads there are for calls.
     pub(super) threads: u32,
@@ -85,101 +150,56 @@ pub(super) struct Pulse {
 /// An event of the plugin's log.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Event {
-    /// From 1, an error, to 5, a trace.
-    pub(super) level: u8,
+    #[serde(default)]
+    pub(super) level: Level,
+    #[serde(default)]
     pub(super) target: String,
     pub(super) message: String,
-    pub(super) fields: Vec<(String, String)>,
+    #[serde(default)]
+    pub(super) fields: Attributes,
+}
+
+/// How grave an event is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Level {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
 }
 
 /// What a process is to be.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Opening {
+    /// The version of what is said.
+    pub(super) protocol: u32,
     /// The kind as a manifest says it.
     pub(super) kind: String,
-    /// Where the library lay, for messages: it comes as memory.
+    /// Where the plugin's file lay, for messages: a library comes as memory.
     pub(super) file: PathBuf,
     /// What the administrator calls this use of it.
     pub(super) name: String,
     /// The folder that relative paths count from.
     pub(super) folder: PathBuf,
-    /// The plugin's configuration, a TOML document.
-    pub(super) config: String,
-    /// The chattiest level wanted, as in [`Event`].
-    pub(super) level: u8,
+    /// The plugin's configuration.
+    pub(super) config: serde_json::Value,
+    /// The same as a TOML document.
+    pub(super) config_toml: String,
+    /// The chattiest level wanted.
+    pub(super) level: Level,
     /// What it may do.
     pub(super) confinement: Confinement,
 }
 
-/// One method of one of the three traits.
-#[derive(Clone, Serialize, Deserialize)]
-pub(in super::super) enum Call<'a> {
-    Discover(Cow<'a, CalendarAddress>),
-    Authorize(Cow<'a, AccessRequest>),
-    Find(Cow<'a, CalendarAddress>),
-    Get(Cow<'a, UserId>, Cow<'a, Uid>),
-    Put(Cow<'a, UserId>, Cow<'a, NewObject>, Cow<'a, Precondition>),
-    Remove(Cow<'a, UserId>, Cow<'a, Uid>, Cow<'a, Precondition>),
-    Busy(Cow<'a, UserId>, TimeRange),
-    AddUser(Cow<'a, NewUser>),
-    RemoveUser(Cow<'a, UserId>),
-    Users(Cow<'a, Page>),
-    List(Cow<'a, UserId>, Cow<'a, Page>),
-    Changes(Cow<'a, UserId>, Option<Cow<'a, Cursor>>),
-    Keep(Cow<'a, UserId>, Cow<'a, KeptMessage>),
-    Deliver(Cow<'a, UserId>, Cow<'a, KeptMessage>),
-}
-
-impl Call<'_> {
-    /// What it asks about: an address, a calendar user.
-    pub(super) fn subject(&self) -> &str {
-        match self {
-            Self::Discover(address) | Self::Find(address) => address.as_str(),
-            Self::Authorize(request) => request.recipient.as_str(),
-            Self::AddUser(user) => user.address.as_str(),
-            Self::Users(_) => "",
-            Self::Get(user, _)
-            | Self::Put(user, ..)
-            | Self::Remove(user, ..)
-            | Self::Busy(user, _)
-            | Self::RemoveUser(user)
-            | Self::List(user, _)
-            | Self::Changes(user, _)
-            | Self::Keep(user, _)
-            | Self::Deliver(user, _) => user.as_str(),
-        }
-    }
-
-    /// Whether it may be made again when the process ended under it.
-    ///
-    /// It may if it changes nothing, or changes what it finds in one state only: if the first `put` was made all the
-    /// same, the second is a conflict, and whoever put the object reads it again and finds its change there. A message
-    /// that is kept or handed over for the second time is no worse than what is done otherwise: the sender is told 5.1,
-    /// and sends it again. What is put whatever is there, removed, or made or removed of users, is not made again: it
-    /// could undo what somebody else did meanwhile, or fail as it was done.
-    pub(super) fn may_be_made_again(&self) -> bool {
-        match self {
-            Self::Put(_, _, when) => !matches!(**when, Precondition::Any),
-            Self::Discover(..)
-            | Self::Authorize(..)
-            | Self::Find(..)
-            | Self::Get(..)
-            | Self::Busy(..)
-            | Self::Users(..)
-            | Self::List(..)
-            | Self::Changes(..)
-            | Self::Keep(..)
-            | Self::Deliver(..) => true,
-            Self::Remove(..) | Self::AddUser(..) | Self::RemoveUser(..) => false,
-        }
-    }
-}
-
 /// A message as a frame.
 pub(super) fn frame(message: &impl Serialize) -> Result<Vec<u8>> {
-    let frame = postcard::to_extend(message, vec![0; 4])
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, message)
         .map_err(|error| Error::invalid(format!("it cannot be handed over: {error}")))?;
-    let mut frame = frame;
     let length = frame.len() - 4;
     match u32::try_from(length) {
         Ok(prefix) if length <= MAX_FRAME => {
@@ -192,15 +212,22 @@ pub(super) fn frame(message: &impl Serialize) -> Result<Vec<u8>> {
     }
 }
 
-/// A value in postcard, without a frame.
-pub(super) fn bytes(value: &impl Serialize) -> Result<Vec<u8>> {
-    postcard::to_stdvec(value)
-        .map_err(|error| Error::internal(format!("it cannot be handed over: {error}")))
+/// Reads what a frame holds.
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> io::Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Reads what [`bytes`] or a frame holds.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
-    postcard::from_bytes(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+/// What a process answered.
+pub(super) fn answered(value: Option<Box<RawValue>>, error: Option<Error>) -> Result<Answered> {
+    match error {
+        Some(error) => Err(error),
+        None => Ok(value.unwrap_or_else(nothing)),
+    }
+}
+
+/// The answer of a method that answers nothing.
+pub(super) fn nothing() -> Answered {
+    RawValue::NULL.to_owned()
 }
 
 fn length(prefix: [u8; 4]) -> io::Result<usize> {
@@ -254,8 +281,36 @@ mod tests {
         }
         assert!(next(&mut &[255; 8][..]).await.is_err());
         assert!(next_blocking(&[255; 8][..]).is_err());
-        for garbage in [&[][..], &[99], &[1, 1, 255, 255, 255, 255, 15]] {
+        for garbage in [
+            &b""[..],
+            b"{}",
+            b"[",
+            b"{\"answer\":{}}",
+            b"{\"gone\":{\"id\":-1}}",
+        ] {
             assert!(parse::<ToHost>(garbage).is_err(), "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn what_a_foreign_process_writes_is_read() {
+        let read = |text: &str| parse::<ToHost>(text.as_bytes()).unwrap();
+        let ToHost::Answer { value, error, .. } = read(r#"{"answer":{"id":1,"value":{"a":[]}}}"#)
+        else {
+            panic!("it is an answer");
+        };
+        assert_eq!(answered(value, error).unwrap().get(), r#"{"a":[]}"#);
+        let ToHost::Answer { value, error, .. } =
+            read(r#"{"answer":{"id":1,"error":{"kind":"not-found","message":"no such user"}}}"#)
+        else {
+            panic!("it is an answer");
+        };
+        let error = answered(value, error).unwrap_err();
+        assert_eq!(error.kind(), convoke_sdk::ErrorKind::NotFound);
+        assert!(matches!(
+            read(r#"{"opened":{}}"#),
+            ToHost::Opened { refused: None, .. }
+        ));
+        assert!(matches!(read(r#"{"log":{"message":"x"}}"#), ToHost::Log(_)));
     }
 }

@@ -5,11 +5,11 @@
 
 use super::{
     keeper::Counted,
-    line::NoAnswer,
-    protocol::Call,
+    line::{NoAnswer, Reply},
     slots::Slots,
     start::{Recipe, Running},
 };
+use convoke_sdk::remote::ProcessCall;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -69,7 +69,7 @@ impl Drop for Waits<'_> {
 /// What came of a call that was made again.
 pub(super) enum Tried {
     /// The answer, or why there is none.
-    Done(Result<Vec<u8>, NoAnswer>),
+    Done(Reply),
     /// Nothing: it ends no process, or there is none for it. It may be made beside others.
     Harmless,
 }
@@ -86,7 +86,7 @@ impl Quarantine {
     }
 
     /// Makes a call that may end the process.
-    pub(super) async fn call(&self, call: &Call<'_>, deadline: Instant) -> Tried {
+    pub(super) async fn call(&self, call: &ProcessCall<'_>, deadline: Instant) -> Tried {
         let late = Tried::Done(Err(NoAnswer::Late));
         let waits = Waits::new(&self.waiting);
         let Ok(_lane) = timeout_at(deadline, self.lanes.take()).await else {

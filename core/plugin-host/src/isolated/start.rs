@@ -7,10 +7,10 @@
 use super::{
     COMMAND, alive,
     line::{Line, Log, NoAnswer, Opened, Trouble},
-    protocol::{Event, Opening, ToChild},
+    protocol::{Event, Level, Opening, ToChild},
 };
 use convoke_sdk::{
-    Error,
+    Attributes, Error,
     remote::{NotOpened, Sealed, Services},
 };
 use std::{
@@ -222,7 +222,7 @@ impl Running {
     pub(super) async fn close(mut self) {
         let closed = tokio::time::timeout(FAREWELL, async {
             // Fails only if the process has ended.
-            let _ = self.line.send(&ToChild::Close).await;
+            let _ = self.line.send(&ToChild::Close {}).await;
             self.process.wait().await
         });
         if closed.await.is_err() {
@@ -313,10 +313,10 @@ async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) {
         let text = text.trim_end();
         if !text.is_empty() {
             log.take(&Event {
-                level: 2,
+                level: Level::Warn,
                 target: "stderr".to_owned(),
                 message: text.to_owned(),
-                fields: Vec::new(),
+                fields: Attributes::new(),
             });
         }
     }

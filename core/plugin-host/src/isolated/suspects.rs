@@ -1,7 +1,7 @@
 //! Calls that are known to end processes, or to block their threads: made again, they are made apart from all others, so
 //! that who makes them again and again costs the others no more than the first time.
 
-use super::line::NoAnswer;
+use super::line::{NoAnswer, Reply};
 use crate::origin::Origin;
 use std::{
     collections::HashMap,
@@ -47,7 +47,7 @@ impl Suspects {
     }
 
     /// Takes note of what came of a call that was made.
-    pub(super) fn note(&self, subject: &str, answer: &Result<Vec<u8>, NoAnswer>) {
+    pub(super) fn note(&self, subject: &str, answer: &Reply) {
         let harmful = match answer {
             Err(NoAnswer::Ended(_) | NoAnswer::Blocked) => true,
             Ok(_) if self.any.load(Ordering::Relaxed) => false,
@@ -98,7 +98,7 @@ mod tests {
         assert!(include("evil.example", "a").await);
         assert!(!include("evil.example", "d").await);
         assert!(!include("good.example", "a").await);
-        note("a", Ok(Vec::new())).await;
+        note("a", Ok(Err(convoke_sdk::Error::not_found("nothing")))).await;
         assert!(!include("evil.example", "a").await);
         for subject in ["a", "b", "c"] {
             note(subject, harm()).await;

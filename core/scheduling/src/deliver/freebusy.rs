@@ -187,10 +187,7 @@ impl<H: Home, P: Processor> Question<'_, H, P> {
         };
         let object = objects.swap_remove(at);
         let when = Precondition::Matches(object.etag);
-        let renewed = NewObject {
-            data: object.data,
-            index,
-        };
+        let renewed = NewObject::new(object.data, index);
         if let Err(error) = self.home.put(&renewed, &when).await {
             let user = &self.home.user().address;
             tracing::debug!(event = "index-not-renewed", %user, uid = %object.uid, "its index stays as it is: {error}");
@@ -229,7 +226,8 @@ impl<H: Home, P: Processor> Question<'_, H, P> {
 fn as_granted(spans: Vec<BusySpan>, detail: Detail, range: TimeRange) -> Vec<BusySpan> {
     match detail {
         Detail::Full => spans,
-        Detail::Busy => merge(
+        // What is not known is the strictest.
+        _ => merge(
             spans.into_iter().map(|span| BusySpan {
                 kind: BusyType::Busy,
                 ..span

@@ -78,24 +78,56 @@ impl<E: Environment> Scheduler<E> {
         if let Some(anomaly) = &received.anomaly {
             anomaly::log(anomaly, message, recipient);
         }
-        if received.keep {
-            match home
-                .keep(&item, &instances(message), self.limits.room())
-                .await
-            {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    tracing::info!(
-                        event = "inbox-full", %originator, %recipient, %uid,
-                        "the message is not kept: {error}"
-                    );
-                    let text =
-                        "There is no room for more messages that the recipient has to decide on";
-                    return Ok((later(text), Vec::new()));
-                }
-                kept => kept?,
-            }
+        if received.keep
+            && let Some(full) = self.keep(home, &item).await?
+        {
+            return Ok((full, Vec::new()));
         }
         Ok((received.status.into(), received.outgoing))
+    }
+
+    /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has
+    /// arrived (2.0), which it has.
+    pub(super) async fn hold<H: Home>(
+        &self,
+        home: &H,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+    ) -> Result<Outcome, Error> {
+        let item = InboxItem {
+            message: envelope.message,
+            data: envelope.data,
+            originator: envelope.originator,
+            recipient,
+        };
+        let full = self.keep(home, &item).await?;
+        Ok(full.unwrap_or_else(|| RequestStatus::SUCCESS.into()))
+    }
+
+    /// Keeps a message for the person to decide on; what the sender is told if there is no room.
+    async fn keep<H: Home>(
+        &self,
+        home: &H,
+        item: &InboxItem<'_>,
+    ) -> Result<Option<Outcome>, Error> {
+        let instances = instances(item.message);
+        match home.keep(item, &instances, self.limits.room()).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let InboxItem {
+                    originator,
+                    recipient,
+                    message,
+                    ..
+                } = item;
+                tracing::info!(
+                    event = "inbox-full", %originator, %recipient, uid = %message.uid(),
+                    "the message is not kept: {error}"
+                );
+                let text = "There is no room for more messages that the recipient has to decide on";
+                Ok(Some(later(text)))
+            }
+            kept => kept.map(|()| None),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     scheduler::Scheduler,
 };
 use convoke_calendar::{itip::Outgoing, message::Kind, zone::unknown_names};
-use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus};
+use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Scheduling};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use std::time::Duration;
 
@@ -78,11 +78,15 @@ impl<E: Environment> Scheduler<E> {
             return (outcome, Vec::new());
         }
         let delivered = match self.admit(envelope, recipient).await {
-            Ok((home, grant)) if message.kind() == Kind::FreeBusy => self
+            Ok((home, Some(grant))) if message.kind() == Kind::FreeBusy => self
                 .answer_busy(&home, envelope, recipient, grant.detail)
                 .await
                 .map(|outcome| (outcome, Vec::new())),
-            Ok((home, grant)) => {
+            Ok((home, None)) => {
+                let held = self.hold(&home, envelope, recipient).await;
+                held.map(|outcome| (outcome, Vec::new()))
+            }
+            Ok((home, Some(grant))) => {
                 self.receive(&home, envelope, recipient, grant.uninvited)
                     .await
             }
@@ -104,12 +108,12 @@ impl<E: Environment> Scheduler<E> {
         (outcome, outgoing)
     }
 
-    /// Whether the message may go to this recipient, and where its calendar is.
+    /// Whether the message may go to this recipient, and where its calendar is; without a grant, it is to be held.
     async fn admit(
         &self,
         envelope: &Envelope<'_>,
         recipient: &CalendarAddress,
-    ) -> Result<(HomeOf<E>, Grant), RequestStatus> {
+    ) -> Result<(HomeOf<E>, Option<Grant>), RequestStatus> {
         if self.may_be_ours(recipient) == Some(false) {
             return Err(RequestStatus::INVALID_CALENDAR_USER);
         }
@@ -120,7 +124,8 @@ impl<E: Environment> Scheduler<E> {
             .decide(envelope, recipient)
             .await
         {
-            Verdict::Allow(grant) => grant,
+            Verdict::Allow(grant) => Some(grant),
+            Verdict::Hold => None,
             Verdict::TooOften(after) => {
                 tracing::info!(event = "too-often", %originator, %recipient, "too often, by {}s", after.as_secs());
                 return Err(later("Too often", after));
@@ -130,10 +135,13 @@ impl<E: Environment> Scheduler<E> {
             Verdict::Unavailable => return Err(RequestStatus::SERVICE_UNAVAILABLE),
         };
         let home = match self.environment.stores().find(recipient).await {
-            Ok(Some(home)) if home.user().schedulable => home,
+            Ok(Some(home)) if home.user().scheduling == Scheduling::Enabled => home,
             Ok(Some(_)) => return Err(RequestStatus::NO_SCHEDULING_SUPPORT),
             Ok(None) => return Err(RequestStatus::INVALID_CALENDAR_USER),
             Err(error) => return Err(status_of(&error)),
+        };
+        let Some(grant) = grant else {
+            return Ok((home, None));
         };
         // By the user, who may have many addresses.
         let charged = self
@@ -144,7 +152,7 @@ impl<E: Environment> Scheduler<E> {
             tracing::info!(event = "quota-used-up", %originator, %recipient, "the quota is used up, for {}s", after.as_secs());
             later("The quota of this sender for this recipient is used up", after)
         })?;
-        Ok((home, grant))
+        Ok((home, Some(grant)))
     }
 
     /// Whether an address is of one of our users, as its domain tells, or for an alias that is no mailbox, a store.

@@ -1,10 +1,11 @@
 //! Laws about listings and changes.
 
-use super::{Broken, Subject, Verdict, equal, expect, fails};
+use super::{Broken, CALL, Subject, Verdict, equal, expect, fails};
 use crate::{
-    conformance::{dice::Dice, objects::Event},
+    conformance::{generator::Dice, objects::Event},
     prelude::*,
 };
+use std::time::Duration;
 
 async fn listed<S: Store>(
     subject: &Subject<S>,
@@ -14,8 +15,8 @@ async fn listed<S: Store>(
     let mut items = Vec::new();
     let mut after = None;
     for _ in 0..1000 {
-        let page = Page { after, limit };
-        let listing = subject.store.list(user, page).await?;
+        let page = Page::after(after, limit);
+        let listing = subject.store.list(user, &page, &CALL).await?;
         expect(listing.items.len() <= limit as usize, || {
             format!("a page of {limit} held {} items", listing.items.len())
         })?;
@@ -35,11 +36,7 @@ pub(super) async fn listing<S: Store>(subject: Subject<S>) -> Verdict {
     for number in 0..10 {
         let event = Event::new(&format!("object {number}"));
         let etag = subject.put(&user, &event).await?;
-        wanted.push(ObjectSummary {
-            uid: event.uid,
-            component: "VEVENT".to_owned(),
-            etag,
-        });
+        wanted.push(ObjectSummary::new(event.uid, "VEVENT", etag));
     }
     for limit in [1, 3, 10, 11, 1000] {
         let mut found = listed(&subject, &user, limit).await?;
@@ -48,7 +45,7 @@ pub(super) async fn listing<S: Store>(subject: Subject<S>) -> Verdict {
     }
     let gone = wanted.remove(4);
     let any = Precondition::Any;
-    subject.store.remove(&user, &gone.uid, any).await?;
+    subject.store.remove(&user, &gone.uid, &any, &CALL).await?;
     let mut found = listed(&subject, &user, 4).await?;
     found.sort_by(|a, b| a.uid.cmp(&b.uid));
     equal("after a removal", found, wanted)?;
@@ -57,7 +54,10 @@ pub(super) async fn listing<S: Store>(subject: Subject<S>) -> Verdict {
 
 pub(super) async fn changes<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let since = |cursor| subject.store.changes(&user, cursor);
+    let since = async |cursor: Option<Cursor>| {
+        let changes = subject.store.changes(&user, cursor.as_ref(), &CALL);
+        changes.await
+    };
     let begin = since(None).await?;
     equal("nothing", begin.changed, Vec::new())?;
     let [kept, changed, removed] = ["kept", "changed", "removed"].map(Event::new);
@@ -79,12 +79,15 @@ pub(super) async fn changes<S: Store>(subject: Subject<S>) -> Verdict {
     let any = Precondition::Any;
     subject
         .store
-        .remove(&user, &fleeting.uid, any.clone())
+        .remove(&user, &fleeting.uid, &any, &CALL)
         .await?;
     let etag = subject
         .put(&user, &changed.clone().summary("twice"))
         .await?;
-    subject.store.remove(&user, &removed.uid, any).await?;
+    subject
+        .store
+        .remove(&user, &removed.uid, &any, &CALL)
+        .await?;
     let second = since(Some(first.cursor)).await?;
     equal("changed", uids(&second), vec![changed.uid.clone()])?;
     equal("its etag", second.changed[0].etag.clone(), etag)?;
@@ -106,12 +109,12 @@ pub(super) async fn followed<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
     let mut dice = Dice::new();
     let mut mirror: BTreeMap<Uid, ObjectSummary> = BTreeMap::new();
-    let mut cursor = subject.store.changes(&user, None).await?.cursor;
+    let mut cursor = subject.store.changes(&user, None, &CALL).await?.cursor;
     for step in 0..200 {
         let event = Event::new(&format!("object {}", dice.roll(20))).summary(step.to_string());
         if dice.roll(3) == 0 {
             let any = Precondition::Any;
-            match subject.store.remove(&user, &event.uid, any).await {
+            match subject.store.remove(&user, &event.uid, &any, &CALL).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 removed => removed?,
             }
@@ -121,7 +124,7 @@ pub(super) async fn followed<S: Store>(subject: Subject<S>) -> Verdict {
         if dice.roll(8) != 0 {
             continue;
         }
-        let changes = subject.store.changes(&user, Some(cursor)).await?;
+        let changes = subject.store.changes(&user, Some(&cursor), &CALL).await?;
         cursor = changes.cursor;
         for uid in &changes.removed {
             mirror.remove(uid);
@@ -149,8 +152,36 @@ fn uids(changes: &Changes) -> Vec<Uid> {
 
 pub(super) async fn wrong_cursor<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let wrong = Cursor("no cursor of yours".to_owned());
-    let changes = subject.store.changes(&user, Some(wrong)).await;
+    let wrong = Cursor::new("no cursor of yours");
+    let changes = subject.store.changes(&user, Some(&wrong), &CALL).await;
     fails("changes", changes, ErrorKind::Invalid)?;
     subject.done([user]).await
+}
+
+/// Who waits for changes is told of them, and not kept beyond the call's time.
+pub(super) async fn awaited<S: Store>(subject: Subject<S>) -> Verdict {
+    let (user, other) = (subject.user().await?, subject.user().await?);
+    let store = &subject.store;
+    let mut watched = Vec::new();
+    for user in [&user, &other] {
+        let cursor = store.changes(user, None, &CALL).await?.cursor;
+        watched.push(Watched::new(user.clone(), cursor));
+    }
+    let watch = Watch::over(watched.clone());
+    let short = Call::within(Duration::from_millis(500));
+    let nothing = store.await_changes(&watch, &short).await?;
+    equal("when nothing happens", nothing.users, Vec::new())?;
+    expect(short.time_left() > Some(Duration::ZERO), || {
+        "who waits is kept beyond the call's deadline: answer within `call.patience()`".to_owned()
+    })?;
+    let long = Call::within(Duration::from_secs(30));
+    let waiting = store.await_changes(&watch, &long);
+    let event = Event::new("awaited");
+    let (found, put) = tokio::join!(waiting, subject.put(&other, &event));
+    put?;
+    equal("whose objects changed", found?.users, vec![other.clone()])?;
+    // It is level that counts: who was not there when it happened is told at once.
+    let late = store.await_changes(&watch, &CALL).await?;
+    equal("who asks afterwards", late.users, vec![other.clone()])?;
+    subject.done([user, other]).await
 }

@@ -1,6 +1,6 @@
 //! Laws about one object.
 
-use super::{Broken, Subject, Verdict, equal, expect, fails};
+use super::{Broken, CALL, Subject, Verdict, equal, expect, fails};
 use crate::{
     conformance::objects::{Event, summary},
     prelude::*,
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 pub(super) async fn get_after_put<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
     let event = Event::new("first");
-    let before = subject.store.get(&user, &event.uid).await?;
+    let before = subject.store.get(&user, &event.uid, &CALL).await?;
     equal("before it was put", before, None)?;
     let etag = subject.put(&user, &event).await?;
     let got = subject.got(&user, &event.uid).await?;
@@ -33,7 +33,7 @@ pub(super) async fn put_again<S: Store>(subject: Subject<S>) -> Verdict {
     equal("the etag", got.etag, second.clone())?;
     let third = Event::new("again").summary("third").object();
     let matches = Precondition::Matches(second);
-    subject.store.put(&user, third, matches).await?;
+    subject.store.put(&user, &third, &matches, &CALL).await?;
     subject.done([user]).await
 }
 
@@ -42,23 +42,26 @@ pub(super) async fn stale_etag<S: Store>(subject: Subject<S>) -> Verdict {
     let [one, two, three] = ["1", "2", "3"].map(|text| Event::new("stale").summary(text));
     let stale = Precondition::Matches(subject.put(&user, &one).await?);
     subject.put(&user, &two).await?;
-    let put = subject.store.put(&user, three.object(), stale.clone());
-    fails("a put", put.await, ErrorKind::Conflict)?;
-    let removed = subject.store.remove(&user, &one.uid, stale.clone()).await;
+    let put = (subject.store.put(&user, &three.object(), &stale, &CALL)).await;
+    fails("a put", put, ErrorKind::Conflict)?;
+    let removed = subject.store.remove(&user, &one.uid, &stale, &CALL).await;
     fails("a removal", removed, ErrorKind::Conflict)?;
     let got = subject.got(&user, &one.uid).await?;
     subject.kept("after", &got, &two)?;
     let absent = Event::new("never there").object();
-    let put = subject.store.put(&user, absent, stale).await;
+    let put = subject.store.put(&user, &absent, &stale, &CALL).await;
     fails("a put of what is not there", put, ErrorKind::Conflict)?;
     subject.done([user]).await
 }
 
 pub(super) async fn create_only<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let create = |text: &str| {
+    let create = async |text: &str| {
         let object = Event::new("new").summary(text).object();
-        subject.store.put(&user, object, Precondition::Absent)
+        let put = subject
+            .store
+            .put(&user, &object, &Precondition::Absent, &CALL);
+        put.await
     };
     create("first").await?;
     fails("a second time", create("second").await, ErrorKind::Conflict)?;
@@ -70,7 +73,10 @@ pub(super) async fn create_only<S: Store>(subject: Subject<S>) -> Verdict {
 pub(super) async fn removal<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
     let event = Event::new("short-lived");
-    let remove = |when| subject.store.remove(&user, &event.uid, when);
+    let remove = async |when: Precondition| {
+        let removal = subject.store.remove(&user, &event.uid, &when, &CALL);
+        removal.await
+    };
     fails(
         "before",
         remove(Precondition::Any).await,
@@ -78,7 +84,7 @@ pub(super) async fn removal<S: Store>(subject: Subject<S>) -> Verdict {
     )?;
     let etag = subject.put(&user, &event).await?;
     remove(Precondition::Matches(etag.clone())).await?;
-    let got = subject.store.get(&user, &event.uid).await?;
+    let got = subject.store.get(&user, &event.uid, &CALL).await?;
     equal("after", got, None)?;
     fails(
         "again",
@@ -87,10 +93,13 @@ pub(super) async fn removal<S: Store>(subject: Subject<S>) -> Verdict {
     )?;
     let stale = remove(Precondition::Matches(etag)).await;
     expect(stale.is_err(), || "a stale removal succeeded".to_owned())?;
-    let busy = subject.store.busy(&user, TimeRange::ALL).await?;
+    let busy = subject.store.busy(&user, TimeRange::ALL, &CALL).await?;
     equal("its busy time", busy, Busy::default())?;
     let object = event.object();
-    (subject.store.put(&user, object, Precondition::Absent)).await?;
+    (subject
+        .store
+        .put(&user, &object, &Precondition::Absent, &CALL))
+    .await?;
     subject.got(&user, &event.uid).await?;
     subject.done([user]).await
 }
@@ -128,7 +137,10 @@ pub(super) async fn odd_uids<S: Store>(subject: Subject<S>) -> Verdict {
     let events = uids.map(|uid| Event::new(uid).summary(format!("it is {uid}")));
     for event in &events {
         let create = Precondition::Absent;
-        let put = subject.store.put(&user, event.object(), create).await;
+        let put = subject
+            .store
+            .put(&user, &event.object(), &create, &CALL)
+            .await;
         put.map_err(|error| Broken::How(format!("a put of {:?}: {error}", event.uid)))?;
     }
     for event in &events {
@@ -138,7 +150,7 @@ pub(super) async fn odd_uids<S: Store>(subject: Subject<S>) -> Verdict {
     }
     for event in &events {
         let any = Precondition::Any;
-        subject.store.remove(&user, &event.uid, any).await?;
+        subject.store.remove(&user, &event.uid, &any, &CALL).await?;
     }
     subject.done([user]).await
 }
@@ -179,7 +191,9 @@ pub(super) async fn concurrent_creators<S: Store>(subject: Subject<S>) -> Verdic
     let user = subject.user().await?;
     let results = hundred(&subject, &user, |store, user, number| async move {
         let object = Event::new("one").summary(number.to_string()).object();
-        let created = store.put(&user, object, Precondition::Absent).await;
+        let created = store
+            .put(&user, &object, &Precondition::Absent, &CALL)
+            .await;
         (number, created)
     });
     let mut winners = Vec::new();
@@ -198,17 +212,20 @@ pub(super) async fn concurrent_creators<S: Store>(subject: Subject<S>) -> Verdic
 pub(super) async fn concurrent_writers<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
     let counted = |count: u32| Event::new("counter").summary(count.to_string()).object();
-    (subject.store.put(&user, counted(0), Precondition::Absent)).await?;
+    (subject
+        .store
+        .put(&user, &counted(0), &Precondition::Absent, &CALL))
+    .await?;
     let results = hundred(&subject, &user, move |store, user, _| async move {
         let uid = Event::new("counter").uid;
         loop {
-            let Some(before) = store.get(&user, &uid).await? else {
+            let Some(before) = store.get(&user, &uid, &CALL).await? else {
                 return Err(Error::internal("the counter is gone"));
             };
             let count: Option<u32> = summary(&before.data).and_then(|text| text.parse().ok());
             let count = count.ok_or_else(|| Error::internal("the counter is broken"))?;
             let when = Precondition::Matches(before.etag);
-            match store.put(&user, counted(count + 1), when).await {
+            match store.put(&user, &counted(count + 1), &when, &CALL).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(drop),
             }
@@ -229,7 +246,8 @@ pub(super) async fn given_up<S: Store>(subject: Subject<S>) -> Verdict {
     for _ in 0..10 {
         subject.put(&user, &old).await?;
         {
-            let put = subject.store.put(&user, new.object(), Precondition::Any);
+            let object = new.object();
+            let put = subject.store.put(&user, &object, &Precondition::Any, &CALL);
             let mut put = pin!(put);
             // Polled once, and then the caller loses interest.
             std::future::poll_fn(|context| {

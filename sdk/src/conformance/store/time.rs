@@ -1,9 +1,9 @@
 //! Laws about busy time.
 
-use super::{Subject, Verdict, equal, expect};
+use super::{CALL, Subject, Verdict, equal, expect};
 use crate::{
     conformance::{
-        dice::Dice,
+        generator::Dice,
         objects::{Event, day},
     },
     prelude::*,
@@ -21,14 +21,14 @@ pub(super) async fn busy_is_the_model<S: Store>(subject: Subject<S>) -> Verdict 
         if dice.roll(4) == 0 && model.contains_key(&event.uid) {
             model.remove(&event.uid);
             let any = Precondition::Any;
-            subject.store.remove(&user, &event.uid, any).await?;
+            subject.store.remove(&user, &event.uid, &any, &CALL).await?;
         } else {
             subject.put(&user, &event).await?;
             model.insert(event.uid.clone(), event);
         }
         if step % 5 == 0 {
             let range = any_range(&mut dice);
-            let found = subject.store.busy(&user, range).await?;
+            let found = subject.store.busy(&user, range, &CALL).await?;
             let mut wanted: Vec<BusySpan> = (model.values().filter_map(Event::span))
                 .filter(|span| span.range.overlaps(&range))
                 .collect();
@@ -86,7 +86,7 @@ pub(super) async fn edges<S: Store>(subject: Subject<S>) -> Verdict {
         (Timestamp::MIN, Timestamp::MAX, 1),
     ] {
         let range = TimeRange::new(from, to).expect("it goes forward");
-        let busy = subject.store.busy(&user, range).await?;
+        let busy = subject.store.busy(&user, range, &CALL).await?;
         let what = format!("spans from {from} to {to} beside an event from {start} for an hour");
         equal(&what, busy.spans.len(), found)?;
     }
@@ -103,11 +103,11 @@ pub(super) async fn open_objects<S: Store>(subject: Subject<S>) -> Verdict {
     subject.put(&user, &Event::new("once")).await?;
     // Far beyond every horizon.
     let range = TimeRange::new(day(365 * 300), day(365 * 301)).expect("a year");
-    let busy = subject.store.busy(&user, range).await?;
+    let busy = subject.store.busy(&user, range, &CALL).await?;
     let wanted = vec![subject.got(&user, &weekly.uid).await?];
     equal("the objects", busy.objects, wanted)?;
     let before = TimeRange::new(day(-800), day(-700)).expect("a hundred days");
-    let busy = subject.store.busy(&user, before).await?;
+    let busy = subject.store.busy(&user, before, &CALL).await?;
     let nothing = busy == Busy::default();
     expect(nothing, || {
         "an event takes time before it begins".to_owned()

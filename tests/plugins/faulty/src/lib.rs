@@ -236,7 +236,7 @@ impl Discovery for Finder {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         if Faulty::knows(address) {
             return Ok(Discovered::NoService);
         }
@@ -257,7 +257,7 @@ impl Policy for Judge {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         if Faulty::knows(&request.recipient) {
             return Ok(Decision::allow());
         }
@@ -280,7 +280,7 @@ impl Store for Keeper {
         Faulty::new(config).await.map(Self)
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         if Faulty::knows(address) {
             return Ok(None);
         }
@@ -294,58 +294,65 @@ impl Store for Keeper {
         self.0.misbehave().await
     }
 
-    async fn get(&self, _: &UserId, _: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, _: &UserId, _: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         self.0.misbehave().await
     }
 
-    async fn put(&self, _: &UserId, _: NewObject, _: Precondition) -> Result<Etag> {
+    async fn put(&self, _: &UserId, _: &NewObject, _: &Precondition, _: &Call) -> Result<Etag> {
         self.0.misbehave().await
     }
 
-    async fn remove(&self, _: &UserId, _: &Uid, _: Precondition) -> Result<()> {
+    async fn remove(&self, _: &UserId, _: &Uid, _: &Precondition, _: &Call) -> Result<()> {
         self.0.misbehave().await
     }
 
-    async fn busy(&self, _: &UserId, _: TimeRange) -> Result<Busy> {
+    async fn busy(&self, _: &UserId, _: TimeRange, _: &Call) -> Result<Busy> {
         self.0.misbehave().await
     }
 
-    async fn add_user(&self, _: NewUser) -> Result<UserId> {
+    async fn add_user(&self, _: &NewUser, _: &Call) -> Result<UserId> {
         self.0.misbehave().await
     }
 
-    async fn remove_user(&self, _: &UserId) -> Result<()> {
+    async fn update_user(&self, _: &CalendarUser, _: &Call) -> Result<()> {
         self.0.misbehave().await
     }
 
-    async fn users(&self, _: Page) -> Result<Listing<CalendarUser>> {
+    async fn inbox_list(&self, _: &UserId, _: &Page, _: &Call) -> Result<Listing<InboxEntry>> {
         self.0.misbehave().await
     }
 
-    async fn list(&self, _: &UserId, _: Page) -> Result<Listing<ObjectSummary>> {
+    async fn inbox_take(&self, _: &UserId, _: &MessageId, _: &Call) -> Result<InboxMessage> {
+        self.0.misbehave().await
+    }
+
+    async fn remove_user(&self, _: &UserId, _: &Call) -> Result<()> {
+        self.0.misbehave().await
+    }
+
+    async fn users(&self, _: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
+        self.0.misbehave().await
+    }
+
+    async fn list(&self, _: &UserId, _: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
         if self.0.fault == Fault::Huge {
-            let summary = ObjectSummary {
-                uid: Uid::new("u")?,
-                component: "x".repeat(1000),
-                etag: Etag::new("e")?,
-            };
-            return Ok(Listing {
-                items: vec![summary; 10_000],
-                next: Some(Cursor("x".repeat(10_000_000))),
-            });
+            let component = "x".repeat(1000);
+            let summary = ObjectSummary::new(Uid::new("u")?, component, Etag::new("e")?);
+            let next = Cursor::new("x".repeat(10_000_000));
+            return Ok(Listing::new(vec![summary; 10_000], Some(next)));
         }
         self.0.misbehave().await
     }
 
-    async fn changes(&self, _: &UserId, _: Option<Cursor>) -> Result<Changes> {
+    async fn changes(&self, _: &UserId, _: Option<&Cursor>, _: &Call) -> Result<Changes> {
         self.0.misbehave().await
     }
 
-    async fn keep(&self, _: &UserId, _: KeptMessage) -> Result<()> {
+    async fn inbox_add(&self, _: &UserId, _: &InboxMessage, _: &Call) -> Result<MessageId> {
         self.0.misbehave().await
     }
 
-    async fn deliver(&self, _: &UserId, _: &KeptMessage) -> Result<Delivery> {
+    async fn deliver(&self, _: &UserId, _: &InboxMessage, _: &Call) -> Result<Delivery> {
         self.0.misbehave().await
     }
 }

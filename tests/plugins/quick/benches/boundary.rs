@@ -8,12 +8,12 @@
 )]
 
 use convoke_sdk::{
-    AccessRequest, CalendarAddress, CalendarUser, Discovery, Error, Host, ObjectIndex, Policy,
-    Result, Store, TimeRange, Uid, UserId,
+    AccessRequest, CalendarAddress, CalendarUser, Call, Discovery, Error, Host, ObjectIndex,
+    Policy, Result, Store, TimeRange, Uid, UserId,
     remote::{
         Candidate, Library, LogEvent, RemoteDiscovery, RemotePolicy, RemoteStore, Services, Trust,
     },
-    tracing,
+    tracing::level_filters::LevelFilter,
 };
 use convoke_test_quick::{Finder, Judge, Keeper};
 use divan::{Bencher, black_box};
@@ -24,6 +24,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 fn main() {
@@ -62,8 +63,8 @@ impl Services for Quiet {
         Err(Error::unsupported("this host makes no index"))
     }
 
-    fn wants(&self, level: tracing::Level) -> bool {
-        level <= tracing::Level::WARN
+    fn level(&self) -> LevelFilter {
+        LevelFilter::WARN
     }
 
     fn log(&self, _: &LogEvent<'_>) {}
@@ -95,6 +96,11 @@ fn sixty_four(domain: &str) -> CalendarAddress {
     address
 }
 
+/// As a host makes one: with a deadline, for a request.
+fn call() -> Call {
+    Call::within(Duration::from_secs(10)).of_request(7)
+}
+
 fn request() -> AccessRequest {
     AccessRequest::new("REQUEST", "VFREEBUSY", known(), unknown())
 }
@@ -106,7 +112,8 @@ mod discover_unknown {
     #[divan::bench(sample_size = 1000)]
     fn direct(bencher: Bencher<'_, '_>) {
         let (strategy, address) = (opened(Finder::open((), host())).unwrap(), unknown());
-        bencher.bench(|| ready(strategy.discover(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(strategy.discover(black_box(&address), black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
@@ -114,7 +121,8 @@ mod discover_unknown {
         let open = RemoteDiscovery::open;
         let strategy = opened(open(&library(), "", Arc::new(Quiet))).unwrap();
         let address = unknown();
-        bencher.bench(|| ready(strategy.discover(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(strategy.discover(black_box(&address), black_box(&call))));
     }
 }
 
@@ -125,7 +133,8 @@ mod discover_known {
     #[divan::bench(sample_size = 1000)]
     fn direct(bencher: Bencher<'_, '_>) {
         let (strategy, address) = (opened(Finder::open((), host())).unwrap(), known());
-        bencher.bench(|| ready(strategy.discover(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(strategy.discover(black_box(&address), black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
@@ -133,7 +142,8 @@ mod discover_known {
         let open = RemoteDiscovery::open;
         let strategy = opened(open(&library(), "", Arc::new(Quiet))).unwrap();
         let address = known();
-        bencher.bench(|| ready(strategy.discover(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(strategy.discover(black_box(&address), black_box(&call))));
     }
 }
 
@@ -144,7 +154,8 @@ mod authorize {
     #[divan::bench(sample_size = 1000)]
     fn direct(bencher: Bencher<'_, '_>) {
         let (policy, request) = (opened(Judge::open((), host())).unwrap(), request());
-        bencher.bench(|| ready(policy.authorize(black_box(&request))));
+        let call = call();
+        bencher.bench(|| ready(policy.authorize(black_box(&request), black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
@@ -152,7 +163,8 @@ mod authorize {
         let open = RemotePolicy::open;
         let policy = opened(open(&library(), "", Arc::new(Quiet))).unwrap();
         let request = request();
-        bencher.bench(|| ready(policy.authorize(black_box(&request))));
+        let call = call();
+        bencher.bench(|| ready(policy.authorize(black_box(&request), black_box(&call))));
     }
 }
 
@@ -163,14 +175,16 @@ mod find {
     #[divan::bench(sample_size = 1000)]
     fn direct(bencher: Bencher<'_, '_>) {
         let (store, address) = (opened(Keeper::open((), host())).unwrap(), unknown());
-        bencher.bench(|| ready(store.find(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(store.find(black_box(&address), black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
     fn through_the_boundary(bencher: Bencher<'_, '_>) {
         let store = opened(RemoteStore::open(&library(), "", Arc::new(Quiet))).unwrap();
         let address = unknown();
-        bencher.bench(|| ready(store.find(black_box(&address))));
+        let call = call();
+        bencher.bench(|| ready(store.find(black_box(&address), black_box(&call))));
     }
 }
 
@@ -182,14 +196,16 @@ mod busy {
     fn direct(bencher: Bencher<'_, '_>) {
         let store = opened(Keeper::open((), host())).unwrap();
         let user = UserId::new("x".repeat(64)).unwrap();
-        bencher.bench(|| ready(store.busy(black_box(&user), TimeRange::ALL)));
+        let call = call();
+        bencher.bench(|| ready(store.busy(black_box(&user), TimeRange::ALL, black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
     fn through_the_boundary(bencher: Bencher<'_, '_>) {
         let store = opened(RemoteStore::open(&library(), "", Arc::new(Quiet))).unwrap();
         let user = UserId::new("x".repeat(64)).unwrap();
-        bencher.bench(|| ready(store.busy(black_box(&user), TimeRange::ALL)));
+        let call = call();
+        bencher.bench(|| ready(store.busy(black_box(&user), TimeRange::ALL, black_box(&call))));
     }
 }
 
@@ -202,7 +218,8 @@ mod get {
         let store = opened(Keeper::open((), host())).unwrap();
         let user = UserId::new("anna").unwrap();
         let uid = Uid::new("x".repeat(64)).unwrap();
-        bencher.bench(|| ready(store.get(black_box(&user), black_box(&uid))));
+        let call = call();
+        bencher.bench(|| ready(store.get(black_box(&user), black_box(&uid), black_box(&call))));
     }
 
     #[divan::bench(sample_size = 1000)]
@@ -210,6 +227,7 @@ mod get {
         let store = opened(RemoteStore::open(&library(), "", Arc::new(Quiet))).unwrap();
         let user = UserId::new("anna").unwrap();
         let uid = Uid::new("x".repeat(64)).unwrap();
-        bencher.bench(|| ready(store.get(black_box(&user), black_box(&uid))));
+        let call = call();
+        bencher.bench(|| ready(store.get(black_box(&user), black_box(&uid), black_box(&call))));
     }
 }

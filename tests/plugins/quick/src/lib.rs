@@ -20,7 +20,7 @@ impl Discovery for Finder {
         })
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         Ok(match address.domain() {
             Ok(domain) if *domain == self.domain => Discovered::receiver(self.url.clone()),
             _ => Discovered::NotMine,
@@ -39,7 +39,7 @@ impl Policy for Judge {
         Ok(Self)
     }
 
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         Ok(match request.action {
             Action::FreeBusy => Decision::allow(),
             _ => Decision::Abstain,
@@ -59,23 +59,23 @@ impl Store for Keeper {
         Ok(Self(CalendarUser::new(UserId::new("anna")?, anna)))
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         Ok(self.0.answers_to(address).then(|| self.0.clone()))
     }
 
-    async fn get(&self, _: &UserId, _: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, _: &UserId, _: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         Ok(None)
     }
 
-    async fn put(&self, _: &UserId, _: NewObject, _: Precondition) -> Result<Etag> {
+    async fn put(&self, _: &UserId, _: &NewObject, _: &Precondition, _: &Call) -> Result<Etag> {
         Err(Error::denied("nothing is kept"))
     }
 
-    async fn remove(&self, _: &UserId, _: &Uid, _: Precondition) -> Result<()> {
+    async fn remove(&self, _: &UserId, _: &Uid, _: &Precondition, _: &Call) -> Result<()> {
         Err(Error::not_found("nothing is kept"))
     }
 
-    async fn busy(&self, _: &UserId, _: TimeRange) -> Result<Busy> {
+    async fn busy(&self, _: &UserId, _: TimeRange, _: &Call) -> Result<Busy> {
         Ok(Busy::default())
     }
 }

@@ -32,7 +32,7 @@ impl Discovery for Finder {
         Ok(Self { config, host })
     }
 
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         if self.config.rest_milliseconds > 0 {
             tokio::time::sleep(Duration::from_millis(self.config.rest_milliseconds)).await;
         }
@@ -72,7 +72,7 @@ impl Policy for Judge {
         Ok(config)
     }
 
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         let mut busy = Grant::default();
         busy.detail = Detail::Busy;
         Ok(match self.answer {
@@ -109,11 +109,11 @@ fn etag(version: u64) -> Result<Etag> {
 }
 
 fn stored(uid: &Uid, version: u64, object: &NewObject) -> Result<StoredObject> {
-    Ok(StoredObject {
-        uid: uid.clone(),
-        etag: etag(version)?,
-        data: object.data.clone(),
-    })
+    Ok(StoredObject::new(
+        uid.clone(),
+        etag(version)?,
+        object.data.clone(),
+    ))
 }
 
 impl Store for Memory {
@@ -130,11 +130,11 @@ impl Store for Memory {
         })
     }
 
-    async fn find(&self, address: &CalendarAddress) -> Result<Option<CalendarUser>> {
+    async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         Ok(self.user.answers_to(address).then(|| self.user.clone()))
     }
 
-    async fn get(&self, _user: &UserId, uid: &Uid) -> Result<Option<StoredObject>> {
+    async fn get(&self, _user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
         let objects = self.objects();
         let object = objects.get(uid);
         object
@@ -142,30 +142,36 @@ impl Store for Memory {
             .transpose()
     }
 
-    async fn put(&self, _user: &UserId, object: NewObject, when: Precondition) -> Result<Etag> {
+    async fn put(
+        &self,
+        _user: &UserId,
+        object: &NewObject,
+        when: &Precondition,
+        _: &Call,
+    ) -> Result<Etag> {
         let uid = object.index.uid.clone();
         let mut objects = self.objects();
         let version = objects.get(&uid).map_or(0, |(version, _)| *version);
-        let holds = match &when {
-            Precondition::Any => true,
-            Precondition::Absent => version == 0,
-            Precondition::Matches(expected) => version > 0 && etag(version)? == *expected,
-        };
-        if !holds {
-            return Err(Error::conflict("somebody was first"));
-        }
-        objects.insert(uid, (version + 1, object));
+        let there = (version > 0).then(|| etag(version)).transpose()?;
+        when.check(there.as_ref())?;
+        objects.insert(uid, (version + 1, object.clone()));
         etag(version + 1)
     }
 
-    async fn remove(&self, _user: &UserId, uid: &Uid, _when: Precondition) -> Result<()> {
+    async fn remove(
+        &self,
+        _user: &UserId,
+        uid: &Uid,
+        _when: &Precondition,
+        _: &Call,
+    ) -> Result<()> {
         let removed = self.objects().remove(uid);
         removed
             .map(|_| ())
             .ok_or_else(|| Error::not_found("no such object"))
     }
 
-    async fn busy(&self, _user: &UserId, range: TimeRange) -> Result<Busy> {
+    async fn busy(&self, _user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         let mut busy = Busy::default();
         for (uid, (version, object)) in self.objects().iter() {
             let spans = object.index.spans.iter();
@@ -178,7 +184,7 @@ impl Store for Memory {
         Ok(busy)
     }
 
-    async fn list(&self, _user: &UserId, page: Page) -> Result<Listing<ObjectSummary>> {
+    async fn list(&self, _user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
         let objects = self.objects();
         let rest = objects.iter().filter(|(uid, _)| {
             page.after
@@ -188,23 +194,23 @@ impl Store for Memory {
         let items: Vec<_> = rest
             .take(page.limit as usize)
             .map(|(uid, (version, object))| {
-                Ok(ObjectSummary {
-                    uid: uid.clone(),
-                    component: object.index.component.clone(),
-                    etag: etag(*version)?,
-                })
+                Ok(ObjectSummary::new(
+                    uid.clone(),
+                    object.index.component.clone(),
+                    etag(*version)?,
+                ))
             })
             .collect::<Result<_>>()?;
         let full = items.len() == page.limit as usize;
         let last = items.last().filter(|_| full);
         let next = last.map(|item| Cursor(item.uid.as_str().to_owned()));
-        Ok(Listing { items, next })
+        Ok(Listing::new(items, next))
     }
 
     /// Asks the host what the message is, to see that it can be asked.
-    async fn deliver(&self, _user: &UserId, message: &KeptMessage) -> Result<Delivery> {
+    async fn deliver(&self, _user: &UserId, message: &InboxMessage, _: &Call) -> Result<Delivery> {
         let index = self.host.index_for(&self.user, &message.data)?;
-        Ok(Delivery::Taken(format!("2.0;{}", index.component)))
+        Ok(Delivery::Handled(format!("2.0;{}", index.component)))
     }
 }
 

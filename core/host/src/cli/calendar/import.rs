@@ -205,7 +205,7 @@ impl<'a> Importer<'a> {
         let data = calendar.write();
         let index = (self.index)(Some(self.user), &data);
         let index = index.map_err(|error| input.fault(object, &error.to_string()))?;
-        Ok((uid, NewObject { data, index }, when))
+        Ok((uid, NewObject::new(data, index), when))
     }
 
     /// Changed instances, put into the object that is there: they are no new version of the whole.
@@ -244,11 +244,7 @@ impl<'a> Importer<'a> {
         for ((object, uid, new, _), etag) in self.waiting.drain(..).zip(etags) {
             self.progress.inc(1);
             match etag {
-                Ok(etag) => self.report.imported.push(ObjectSummary {
-                    uid,
-                    component: new.index.component,
-                    etag,
-                }),
+                Ok(etag) => self.report.imported.push(ObjectSummary::new(uid, new.index.component, etag)),
                 Err(error) => {
                     let failed = input.failed(object, error.to_string());
                     self.report.failed.push(failed);

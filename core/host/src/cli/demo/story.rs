@@ -66,7 +66,7 @@ impl<'a> Story<'a> {
                 for object in week.split_by_uid() {
                     let data = object.write();
                     let index = (setup.index)(Some(&user), &data).map_err(failure)?;
-                    let object = NewObject { data, index };
+                    let object = NewObject::new(data, index);
                     let put = store.put(&user.id, &object, &Precondition::Absent);
                     put.await.map_err(failure)?;
                 }

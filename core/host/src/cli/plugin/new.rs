@@ -26,7 +26,7 @@ the released one of the same version.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct New {
-    /// What it does: discovery, policy or store
+    /// What it does: discovery, policy, store or state
     #[arg(long, value_parser = kind)]
     kind: Kind,
     /// What it is called: `a-z`, `0-9` and `-`; the folder that is made, too
@@ -53,6 +53,8 @@ const DISCOVERY: &str = include_str!("template/discovery.rs");
 const POLICY: &str = include_str!("template/policy.rs");
 /// The example is as good a beginning as any.
 const STORE: &str = include_str!("../../../../../examples/store-memory/src/lib.rs");
+/// As is this one.
+const STATE: &str = include_str!("../../../../../examples/state-memory/src/lib.rs");
 
 impl New {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
@@ -103,6 +105,10 @@ impl New {
             Kind::Policy => (POLICY.to_owned(), "friends = [\"example.com\"]"),
             Kind::Store => (
                 STORE.replace("name: \"memory\"", "name: \"{{name}}\""),
+                "max_bytes = 2_000_000",
+            ),
+            Kind::State => (
+                STATE.replace("name: \"state-memory\"", "name: \"{{name}}\""),
                 "max_bytes = 2_000_000",
             ),
         };

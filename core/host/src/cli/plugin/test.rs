@@ -6,7 +6,7 @@ use super::{
 };
 use crate::scheduling;
 use clap::Args;
-use convoke_plugin_host::{PluginEntry, Setup, trial};
+use convoke_plugin_host::{PluginEntry, Setup, conformance as kit};
 use convoke_scheduling::Limits;
 use convoke_sdk::{
     CalendarAddress,
@@ -26,9 +26,10 @@ Examples:
   convoke plugin test libacme.so --config acme.toml --known anna@example.com --unknown bo@example.net
   convoke plugin test libacme.so --config 'rules = []' --default abstain --json
 
-The library is loaded as the host would load it, so what the host refuses fails here too. --config is what stands under
-`config` in the plugin's entry: TOML, or a file of it. Relative paths in it count from the file's folder; for TOML
-on the command line, from an empty folder that goes away afterwards.";
+The library is loaded as the host would load it, so what the host refuses fails here too. --config is not the host's
+configuration file here: it is what stands under `config` in the plugin's entry, as TOML (`path = \"calendars.db\"`), or a
+file of that. Relative paths in it count from the file's folder; for TOML on the command line, from an empty folder that
+goes away afterwards.";
 
 /// Ask a plugin for everything that its kind promises
 #[derive(Args)]
@@ -48,7 +49,7 @@ pub(in crate::cli) struct Test {
     /// Discovery: an address of which it knows that nobody serves it
     #[arg(long, value_name = "ADDR")]
     no_service: Vec<CalendarAddress>,
-    /// Policy: what a request gets that no rule is made for: allow, deny or abstain
+    /// Policy: what a request gets that no rule is made for: allow, deny, abstain or hold
     #[arg(long, value_name = "DECISION")]
     default: Option<DecisionKind>,
     /// Policy: an address that its rules are about
@@ -62,7 +63,7 @@ pub(in crate::cli) struct Test {
 /// Reads a kind of plugin.
 pub(super) fn kind(text: &str) -> Result<Kind, String> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
-    kind.ok_or_else(|| "it is `discovery`, `policy` or `store`".to_owned())
+    kind.ok_or_else(|| "it is `discovery`, `policy`, `store` or `state`".to_owned())
 }
 
 /// `plugin test --json`.
@@ -123,7 +124,7 @@ impl Test {
                 config,
                 ..PluginEntry::new(kind, file.to_string_lossy())
             };
-            let report = trial::conformance(&setup, &entry, &self.known())
+            let report = kit::conformance(&setup, &entry, &self.known())
                 .await
                 .map_err(|error| Failure::new(error.to_string()))?;
             tested.push(TestedKind {
@@ -171,8 +172,8 @@ impl Test {
         }
     }
 
-    fn known(&self) -> trial::Known {
-        trial::Known {
+    fn known(&self) -> kit::Known {
+        kit::Known {
             samples: Samples {
                 known: self.known.clone(),
                 unknown: self.unknown.clone(),
@@ -214,12 +215,18 @@ fn config(global: &Global, scratch: &Path) -> Result<(toml::Table, PathBuf), Fai
     } else {
         (given.to_string_lossy().into_owned(), scratch.to_owned())
     };
-    let table = text.parse().map_err(|error: toml::de::Error| {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         Failure::usage(format!(
             "--config is neither a file nor TOML such as 'path = \"calendars.db\"': {}",
             error.message()
         ))
     })?;
+    if table.contains_key("server") {
+        return Err(Failure::usage(
+            "--config wants what stands under `config` in the plugin's entry, such as 'path = \"calendars.db\"', and this is the \
+             configuration of a host",
+        ));
+    }
     Ok((table, folder))
 }
 

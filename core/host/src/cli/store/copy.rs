@@ -182,10 +182,7 @@ impl Work {
 
     async fn objects(&self, user: &CalendarUser, copied: &mut Copied) -> Result<(), Error> {
         let there = self.counterpart(user).await?;
-        let mut page = Page {
-            after: None,
-            limit: 500,
-        };
+        let mut page = Page::first(500);
         loop {
             let listing = self.from.list(&user.id, &page).await?;
             self.progress.inc_length(listing.items.len() as u64);
@@ -243,9 +240,9 @@ impl Work {
             Some(_) if !self.replace => return Ok(Fate::Different),
             Some(has) => Precondition::Matches(has.etag),
         };
-        let new = NewObject {
-            index: (self.index)(Some(there), &object.data)?,
-            data: object.data,
+        let new = {
+            let index = (self.index)(Some(there), &object.data)?;
+            NewObject::new(object.data, index)
         };
         self.to.put(&there.id, &new, &when).await?;
         let arrived = self.to.get(&there.id, uid).await?;

@@ -35,7 +35,7 @@ impl Discovery for Strategy {
     /// - an error: you cannot tell now (`Error::unavailable("the directory does not answer")`).
     ///
     /// It may wait (`tokio` works), but must not block its thread.
-    async fn discover(&self, address: &CalendarAddress) -> Result<Discovered> {
+    async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
         // An address such as `urn:uuid:…` has no domain.
         let Ok(domain) = address.domain() else {
             return Ok(Discovered::NotMine);

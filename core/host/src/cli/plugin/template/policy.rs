@@ -49,7 +49,7 @@ impl Policy for Friends {
     ///
     /// `request.proofs` holds what the peer proved about itself; the host has checked that before, unless the
     /// administrator told it not to.
-    async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+    async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
         let Ok(domain) = request.originator.domain() else {
             return Ok(Decision::Abstain);
         };

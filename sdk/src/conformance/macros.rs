@@ -1,6 +1,9 @@
 //! The kits in one line of a plugin's tests.
 
-use super::{DecisionKind, Expected, Report, Samples, discovery, host, policy, store_with_users};
+use super::{
+    DecisionKind, Expected, Report, Samples, StateFacts, StoreFacts, discovery, host, policy,
+    state, store,
+};
 use crate::{guest, prelude::*, wire::error_of};
 use std::{
     env, fs,
@@ -20,6 +23,7 @@ use std::{
 /// | `discovery` | `known`, `unknown`, `no_service`: addresses by the answer that they get | the crate's folder |
 /// | `policy` | `default`: `"allow"`, `"deny"` or `"abstain"`, what a request gets that no rule is made for; `addresses` that its rules are about | the crate's folder |
 /// | `store` | `users`: two addresses that it knows, for a store that makes no users | a new folder that goes away |
+/// | `state` | | a new folder that goes away |
 ///
 /// A law that would need what is not given is reported as *not asked*. The test is named after the kind, so one of a
 /// kind fits in a module.
@@ -36,7 +40,7 @@ use std::{
 ///         Ok(Self)
 ///     }
 ///
-///     async fn authorize(&self, request: &AccessRequest) -> Result<Decision> {
+///     async fn authorize(&self, request: &AccessRequest, _: &Call) -> Result<Decision> {
 ///         Ok(match request.proofs.len() {
 ///             0..=5 => Decision::Abstain,
 ///             _ => Decision::deny("too many proofs"),
@@ -91,6 +95,12 @@ macro_rules! conformance {
             $crate::conformance::assert_store::<$type>($config, &[$($($user),*)?]);
         }
     };
+    (state: $type:ty, config: $config:expr $(,)?) => {
+        #[cfg_attr(test, test)]
+        fn it_keeps_what_a_place_for_state_promises() {
+            $crate::conformance::assert_state::<$type>($config);
+        }
+    };
 }
 
 /// What [`conformance!`](crate::conformance!) calls.
@@ -128,7 +138,14 @@ pub fn assert_policy<P: Policy>(
 pub fn assert_store<S: Store>(config: &str, users: &[&str]) {
     let folder = Scratch::new();
     let open = || async { S::open(read(config)?, host(&folder.0)).await };
-    run(store_with_users(open, &addresses(users))).assert_kept();
+    run(store(open, &StoreFacts::with_users(addresses(users)))).assert_kept();
+}
+
+/// What [`conformance!`](crate::conformance!) calls.
+pub fn assert_state<S: State>(config: &str) {
+    let folder = Scratch::new();
+    let open = || async { S::open(read(config)?, host(&folder.0)).await };
+    run(state(open, &StateFacts::default())).assert_kept();
 }
 
 fn read<C: serde::de::DeserializeOwned>(config: &str) -> Result<C> {

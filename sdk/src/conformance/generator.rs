@@ -90,7 +90,7 @@ impl Dice {
         let method = self.word(&METHODS);
         let component = self.word(&COMPONENTS);
         let (originator, recipient) = (self.address(around), self.address(around));
-        let mut request = AccessRequest::new(method, component, originator, recipient);
+        let mut request = AccessRequest::new(&method, &component, originator, recipient);
         match self.roll(8) {
             0 => request.action = Action::FreeBusy,
             1 => request.action = Action::Send,
@@ -108,9 +108,20 @@ impl Dice {
                 _ => Proof::Submission(subject),
             });
         }
+        if self.roll(2) == 0 {
+            request.organizer = Some(self.address(around));
+            request.uid = Uid::new(self.text(60)).ok();
+            request.message_id = Some(self.text(60));
+            request.size = Some(u64::from(self.roll(u32::MAX)));
+            request.peer = Some(std::net::Ipv4Addr::from(self.roll(u32::MAX)).into());
+            request.sender = [
+                None,
+                Some(Acquaintance::Known),
+                Some(Acquaintance::Stranger),
+            ][self.roll(3) as usize];
+        }
         for _ in 0..self.roll(4) {
-            let fact = (self.text(10), self.text(40));
-            request.attributes.push(fact);
+            request.attributes.set(self.text(10), self.text(40));
         }
         request
     }

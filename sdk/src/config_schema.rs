@@ -3,7 +3,7 @@
 /// A configuration that describes its keys; [`config!`](crate::config!) writes this down.
 ///
 /// The description goes into the library's manifest, where `convoke plugin inspect` finds it.
-pub trait Described {
+pub trait ConfigSchema {
     /// The keys, in the order in which they are shown.
     const KEYS: &'static [Key];
 }
@@ -68,7 +68,7 @@ macro_rules! config {
             $($(#[doc = $doc])* $field_visibility $field: $type,)*
         }
 
-        impl $crate::Described for $name {
+        impl $crate::ConfigSchema for $name {
             const KEYS: &'static [$crate::Key] = &[$($crate::Key {
                 name: ::core::stringify!($field),
                 kind: $crate::config!(@kind $type $(, $words)?),
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_type_without_a_description_has_none() {
-        use guest::Undescribed as _;
-        assert!(guest::Describes::<Config>::KEYS.is_some());
-        assert!(guest::Describes::<BTreeMap<String, String>>::KEYS.is_none());
+        use guest::WithoutSchema as _;
+        assert!(guest::SchemaOf::<Config>::KEYS.is_some());
+        assert!(guest::SchemaOf::<BTreeMap<String, String>>::KEYS.is_none());
     }
 }

@@ -6,6 +6,7 @@ use std::{
     fmt::Debug,
     future::{Future, poll_fn},
     pin::{Pin, pin},
+    sync::LazyLock,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -16,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A poll that holds its thread longer than this keeps others waiting.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// What goes with the calls of the kits.
+pub(super) static CALL: LazyLock<Call> = LazyLock::new(|| Call::default().made_for(Purpose::Test));
 
 /// What a law finds.
 pub(super) type Verdict<T = ()> = Result<T, Broken>;
