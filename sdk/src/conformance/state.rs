@@ -430,7 +430,8 @@ async fn counters<S: State>(subject: Subject<S>) -> Verdict {
     let calls = (0..100).map(|_| {
         let (subject, key) = (subject.clone(), key.clone());
         async move {
-            loop {
+            // Each round somebody makes progress.
+            for _ in 0..1000 {
                 let entry = subject.state.get(&key, &CALL).await?;
                 let entry = entry.ok_or_else(|| Error::internal("the counter is gone"))?;
                 let text = String::from_utf8_lossy(&entry.value).into_owned();
@@ -442,6 +443,7 @@ async fn counters<S: State>(subject: Subject<S>) -> Verdict {
                     committed => return committed.map(drop),
                 }
             }
+            Err(Error::internal("a thousand conflicts"))
         }
     });
     for counted in at_once(calls).await? {
