@@ -123,10 +123,10 @@ pub mod guest;
 #[cfg(feature = "host")]
 pub mod remote;
 
-#[cfg(feature = "dns")]
-pub use convoke_dns as dns;
 pub use call::{Call, Purpose};
 pub use config_schema::{ConfigSchema, Key};
+#[cfg(feature = "dns")]
+pub use convoke_dns as dns;
 pub use convoke_types::{
     Attributes, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes, Cursor,
     Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry, InboxMessage, InvalidAddress,

@@ -11,6 +11,7 @@
 //! | [`origin`] | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains; of state there is one place |
 //! | [`info`] | what `plugin list` shows |
+//! | `ask` | one call of a plugin, made by hand |
 //! | [`conformance`] | does a library keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
@@ -22,6 +23,7 @@
 //! A plugin that blocks a thread, corrupts memory or ends its process harms the host, unless its entry says
 //! `isolation = "process"`.
 
+mod ask;
 pub mod breaker;
 pub mod conformance;
 pub mod discovery;
@@ -36,6 +38,7 @@ pub mod policy;
 mod services;
 pub mod stores;
 
+pub use ask::ask;
 pub use discovery::DiscoveryChain;
 pub use entry::{
     Confinement, Connect, IndexService, Isolation, KeyLocator, PluginEntry, Position, Setup,

@@ -1,4 +1,4 @@
-use crate::world::{address, discovery, logged, open, policy, store};
+use crate::world::{address, discovery, logged, open, policy, setup, store};
 use convoke_plugin_host::Verdict;
 use convoke_sdk::{
     AccessRequest, Acquaintance, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain,
@@ -140,6 +140,33 @@ async fn a_grant_arrives() {
         panic!("denied");
     };
     assert_eq!(allowance.grant.detail, Detail::Busy);
+}
+
+#[tokio::test]
+async fn one_call_can_be_made_by_hand() {
+    let setup = setup(Vec::new());
+    let entry = discovery("test-sample", DOMAINS);
+    let asked = async |method, arguments| {
+        let answer = convoke_plugin_host::ask(&setup, &entry, method, arguments).await;
+        answer.unwrap()
+    };
+    let address = r#"{"address": "anna@example.com"}"#;
+    let answer = asked("discover", address).await.unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let receiver = &answer["receivers"][0];
+    assert_eq!(receiver["url"], "https://cal.example.com/ischedule");
+    assert_eq!(receiver["source"], "administrator");
+    assert_eq!(receiver["valid_for"], 1.5);
+    let nobody = asked("discover", r#"{"address": "a@example.net"}"#).await;
+    assert_eq!(nobody.unwrap(), "\"not-mine\"");
+    for (method, arguments) in [("find", address), ("discover", "{}"), ("discover", "[")] {
+        let refused = asked(method, arguments).await.unwrap_err();
+        let kinds = [ErrorKind::Unsupported, ErrorKind::Invalid];
+        assert!(
+            kinds.contains(&refused.kind()),
+            "{method} {arguments}: {refused}"
+        );
+    }
 }
 
 fn second(second: i64) -> Timestamp {

@@ -1,5 +1,6 @@
 //! `convoke plugin`: what is installed, what a file is, whether it keeps its promises, and a new one.
 
+mod ask;
 mod keys;
 mod new;
 mod test;
@@ -21,6 +22,7 @@ Examples:
   convoke plugin list --config convoke.toml
   convoke plugin inspect /usr/lib/convoke/plugins/acme.so
   convoke plugin test ./libacme.so --config acme.toml
+  convoke plugin ask ./libacme.so discover anna@example.com --config acme.toml
   convoke plugin new --kind discovery acme-finder";
 
 /// See which plugins there are and what they are, test them, begin one
@@ -30,6 +32,7 @@ pub(super) enum Plugin {
     List(List),
     Inspect(Inspect),
     Test(test::Test),
+    Ask(ask::Ask),
     New(new::New),
 }
 
@@ -71,6 +74,7 @@ impl Plugin {
             Self::List(_) => list(global).await,
             Self::Inspect(inspect) => inspect.run(global),
             Self::Test(test) => test.run(global).await,
+            Self::Ask(ask) => ask.run(global).await,
             Self::New(new) => new.run(global),
         }
     }

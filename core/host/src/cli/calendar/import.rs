@@ -244,7 +244,11 @@ impl<'a> Importer<'a> {
         for ((object, uid, new, _), etag) in self.waiting.drain(..).zip(etags) {
             self.progress.inc(1);
             match etag {
-                Ok(etag) => self.report.imported.push(ObjectSummary::new(uid, new.index.component, etag)),
+                Ok(etag) => {
+                    self.report
+                        .imported
+                        .push(ObjectSummary::new(uid, new.index.component, etag))
+                }
                 Err(error) => {
                     let failed = input.failed(object, error.to_string());
                     self.report.failed.push(failed);

@@ -189,7 +189,7 @@ impl Test {
 }
 
 /// A host that serves nobody.
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     Setup {
         entries: Vec::new(),
         plugin_directories: Vec::new(),
@@ -203,7 +203,7 @@ fn setup() -> Setup {
 }
 
 /// The plugin's configuration, and the folder that relative paths in it count from.
-fn config(global: &Global, scratch: &Path) -> Result<(toml::Table, PathBuf), Failure> {
+pub(super) fn config(global: &Global, scratch: &Path) -> Result<(toml::Table, PathBuf), Failure> {
     let Some(given) = &global.config else {
         return Ok((toml::Table::new(), scratch.to_owned()));
     };
