@@ -119,10 +119,7 @@ async fn get(instance: &Instance, asked: Get) -> Result<Option<Object>, Error> {
 }
 
 async fn put(instance: &Instance, asked: Put) -> Result<Etag, Error> {
-    let object = NewObject {
-        data: asked.data.0,
-        index: asked.index,
-    };
+    let object = NewObject::new(asked.data.0, asked.index);
     let store = store(instance, &asked.store)?;
     store.put(&asked.user, &object, &asked.when).await
 }

@@ -157,7 +157,7 @@ impl Host {
         let shared = self.current.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
-        let old = self.current.0.load_full();
+        let old = self.current.load();
         if old.plugins.are_exclusive() {
             // What only one may hold, the old ones let go of first.
             old.plugins.close().await;
@@ -172,7 +172,7 @@ impl Host {
                 // As it was before, with plugins that are opened again.
                 let instance = Instance::new((*old.config).clone(), shared).await?;
                 self.listen(&instance).await?;
-                self.current.0.store(Arc::new(instance));
+                self.current.swap(Arc::new(instance));
                 return Err(error);
             }
             Err(error) => return Err(error),
