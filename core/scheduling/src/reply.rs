@@ -31,5 +31,10 @@ pub async fn compose_reply<H: Home>(
     let stored = home.get(uid).await?.ok_or(NoReply::Unknown)?;
     let existing = stored::read(&stored, limits)?;
     let person = Person::of(home.user());
-    Ok(itip::reply(&existing, &person.owner(), answer, now)?)
+    Ok(itip::compose_reply(
+        &existing,
+        &person.owner(),
+        answer,
+        now,
+    )?)
 }

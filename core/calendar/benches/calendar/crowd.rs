@@ -3,7 +3,7 @@
 use convoke_calendar::{
     freebusy::busy,
     index::index,
-    itip::{Owner, Received, Receiving, receive, sent},
+    itip::{Owner, Received, Receiving, receive, update_own_copy},
     message::{Message, Provenance},
     tree::{Calendar, Limits},
 };
@@ -155,7 +155,7 @@ fn answer_of_a_crowd(bencher: Bencher, instances: Instances) {
         timezone: TimeZone::UTC,
     };
     let now = at("2026-12-02T10:00:00Z");
-    let sent = sent(&request(instances, 0), None, &owner, now);
+    let sent = update_own_copy(&request(instances, 0), None, &owner, now);
     let convoke_calendar::itip::Change::Store(copy) = sent else {
         panic!("organizers keep what they send");
     };

@@ -4,7 +4,7 @@ use crate::samples;
 use convoke_calendar::{
     freebusy::busy,
     index::index,
-    itip::{Change, Owner, Receiving, receive, sent},
+    itip::{Change, Owner, Receiving, receive, update_own_copy},
     message::{Message, Provenance},
     recurrence::instances,
     tree::{Calendar, Limits},
@@ -87,7 +87,9 @@ fn apply_a_reply(bencher: Bencher) {
         timezone: TimeZone::UTC,
     };
     let invitation = message(samples::invitation(0));
-    let Change::Store(before) = sent(&invitation, None, &own, at("2026-12-01T10:00:00Z")) else {
+    let Change::Store(before) =
+        update_own_copy(&invitation, None, &own, at("2026-12-01T10:00:00Z"))
+    else {
         panic!("the organizer keeps what it sends");
     };
     let reply = message(samples::acceptance(0));

@@ -1,7 +1,7 @@
 //! ADD: the organizer adds an instance (RFC 5546 §3.2.4, §3.4.4).
 
 use super::object::Object;
-use super::own::{Role, blend, is_only_own};
+use super::personal::{Role, blend, is_only_own};
 use super::revision::Revision;
 use super::series::Search;
 use crate::message::Message;

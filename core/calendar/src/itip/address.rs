@@ -1,7 +1,7 @@
 //! Whom a message is for.
 
 use super::delegation::delegates;
-use super::people::{Owner, person, reached_at};
+use super::participants::{Owner, person, reached_at};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;

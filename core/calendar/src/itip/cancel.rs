@@ -5,8 +5,8 @@
 
 use super::instance::{Range, recurs};
 use super::object::{Object, retain_dates};
-use super::own::{COMMENT_FROM, Role};
-use super::people::person;
+use super::participants::person;
+use super::personal::{COMMENT_FROM, Role};
 use super::request::is_cancelled;
 use super::revision::Revision;
 use super::series::Search;

@@ -6,8 +6,10 @@
 
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
-use super::own::strip_personal;
-use super::people::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee, person};
+use super::participants::{
+    Owner, PartStat, address_of, attendee, attendees_mut, is_attendee, person,
+};
+use super::personal::strip_personal;
 use super::request::is_cancelled;
 use crate::message::{Kind, Message, Method};
 use crate::tree::{Calendar, Component, Property};

@@ -6,15 +6,15 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`receive`](fn@receive) | a message has arrived for a calendar user |
-//! | [`sent`](fn@sent) | a calendar user has sent a message: its own copy follows |
-//! | [`reply`](fn@reply) | an attendee's answer as a message |
+//! | [`update_own_copy`](fn@update_own_copy) | a calendar user has sent a message: the change to its own copy |
+//! | [`compose_reply`](fn@compose_reply) | an attendee's reply as a message |
 //! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
 //! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`handed_on`](fn@handed_on) | whom an attendee sends in its place, and what they are told |
-//! | `request`, `cancel`, `add`, `answer`, `noted`, `delegation`, `refresh` | the rules, a method each |
+//! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
 //! | `redact`, `mend`, `typed` | what never leaves its owner's calendar; what is read leniently, written rightly |
-//! | `object`, `instance`, `series`, `schedule`, `revision`, `people`, `own` | what the rules speak of |
+//! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
 //! | `side_by_side` | the zones of a message and of what is stored |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
@@ -26,25 +26,25 @@
 
 mod add;
 mod address;
-mod answer;
+mod apply_reply;
 mod cancel;
+mod compose_reply;
 mod delegation;
 mod edit;
 mod instance;
 mod mend;
-mod noted;
 mod object;
 mod outgoing;
-mod own;
-mod people;
+mod own_copy;
+mod participants;
+mod personal;
 mod receive;
 mod redact;
 mod refresh;
-mod reply;
+mod reply_record;
 mod request;
 mod revision;
 mod schedule;
-mod sent;
 mod series;
 mod side_by_side;
 #[cfg(test)]
@@ -52,11 +52,11 @@ mod tests;
 mod typed;
 
 pub use address::{addressees, is_left_to_client};
+pub use compose_reply::{ReplyError, compose_reply};
 pub use delegation::{MAX_DELEGATES, delegates, handed_on};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use object::weight;
 pub use outgoing::{Outgoing, for_sending};
-pub use people::{Owner, PartStat};
+pub use own_copy::update_own_copy;
+pub use participants::{Owner, PartStat};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
-pub use reply::{ReplyError, reply};
-pub use sent::sent;

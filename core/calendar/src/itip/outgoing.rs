@@ -2,8 +2,8 @@
 
 use super::mend::mend;
 use super::object::Object;
-use super::own::is_uninvited;
-use super::people::attendee;
+use super::participants::attendee;
+use super::personal::is_uninvited;
 use super::redact::{redact, redact_calendar};
 use super::revision::basic;
 use crate::message::{Message, MessageError, Method};

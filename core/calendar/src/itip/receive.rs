@@ -1,11 +1,11 @@
 //! A message has arrived for a calendar user.
 
-use super::answer::{self, Standing};
+use super::apply_reply::{Standing, apply_reply};
 use super::delegation::delegates;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
-use super::own::Role;
-use super::people::{Owner, address_of};
+use super::participants::{Owner, address_of};
+use super::personal::Role;
 use super::side_by_side::{SideBySide, anchored, drop_unused};
 use super::{
     add::{self, Added},
@@ -323,7 +323,7 @@ fn from_attendee(
     }
     let message = &*anchored(message, stored);
     match message.method() {
-        Method::Reply => answer(message, existing, stored, sender, standing, at),
+        Method::Reply => receive_reply(message, existing, stored, sender, standing, at),
         Method::Refresh => {
             let latest = refresh::latest(stored, sender, at.now);
             Received {
@@ -357,7 +357,7 @@ fn standing(
     known.or(is_welcome.then_some(Standing::Uninvited))
 }
 
-fn answer(
+fn receive_reply(
     message: &Message,
     existing: Option<&Calendar>,
     stored: &Object,
@@ -365,7 +365,7 @@ fn answer(
     standing: Standing,
     at: &Receiving,
 ) -> Received {
-    match answer::apply(stored, message, replier, standing, at.owner) {
+    match apply_reply(stored, message, replier, standing, at.owner) {
         Ok(answered) => {
             let outgoing = answered.tell.iter();
             let outgoing = outgoing

@@ -20,7 +20,7 @@
 //! what wrongly leaves cannot be called back. Apple's Calendar Server, which had to decide the same, decided it so too.
 //! Properties without `X-` are defined in an RFC that says what they are for, and leave, known here or not.
 
-use super::own::strip_local;
+use super::personal::strip_local;
 use crate::message::Method;
 use crate::tree::{Component, Property};
 use std::collections::HashMap;

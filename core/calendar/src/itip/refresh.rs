@@ -2,7 +2,7 @@
 
 use super::object::Object;
 use super::outgoing::{Outgoing, compose, latest_for};
-use super::people::attendee;
+use super::participants::attendee;
 use super::request::is_cancelled;
 use super::revision::basic;
 use crate::message::{Message, Method};

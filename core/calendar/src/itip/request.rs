@@ -2,10 +2,10 @@
 
 use super::instance::derive;
 use super::object::{MAX_WEIGHT, Object, same_component, weight};
-use super::own::{
+use super::participants::{Owner, PartStat, by_person, person};
+use super::personal::{
     Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
 };
-use super::people::{Owner, PartStat, by_person, person};
 use super::revision::Revision;
 use super::series::Search;
 use crate::instance::InstanceKey;

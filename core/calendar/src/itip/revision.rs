@@ -1,6 +1,6 @@
 //! Which of two versions of a component is newer (RFC 5546 §2.1.5).
 
-use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE};
+use super::personal::{REPLY_DTSTAMP, REPLY_SEQUENCE};
 use crate::tree::{Component, Property};
 use crate::{
     message::{CLOCK_SKEW, MAX_SEQUENCE},

@@ -84,7 +84,7 @@ impl MessageError {
     /// The same with the line on which it stands in the octets that the calendar was read from.
     #[must_use]
     pub fn in_source(mut self, octets: &[u8]) -> Self {
-        self.line = super::line::line(&self.problem, octets);
+        self.line = super::source_line::source_line(&self.problem, octets);
         self
     }
 

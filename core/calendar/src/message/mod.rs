@@ -9,8 +9,8 @@
 //! | `table` | which property each method needs, allows, forbids |
 //! | `dates` | whether times and rules can be followed |
 //! | `addressing` | who must be Originator and Recipient (spec §5) |
-//! | `extent` | what capability limits are held against |
-//! | `error`, `line` | [`MessageError`], and the line that it is about |
+//! | `size_limits` | the size of a message, as capabilities limit it |
+//! | `error`, `source_line` | [`MessageError`], and the line that it is about |
 //!
 //! Not done: values are checked as far as scheduling needs them (dates, rules, sequence, addresses); a wrong `PRIORITY` is
 //! stored as it came. VJOURNAL, VPOLL and PUBLISH are recognised and refused.
@@ -18,9 +18,9 @@
 mod addressing;
 mod dates;
 mod error;
-mod extent;
-mod line;
 mod method;
+mod size_limits;
+mod source_line;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -28,8 +28,8 @@ mod tests;
 pub use addressing::Provenance;
 pub(crate) use addressing::mailbox_of;
 pub use error::MessageError;
-pub use extent::Attachments;
 pub use method::{Kind, Method};
+pub use size_limits::Attachments;
 
 pub(crate) use error::{Problem, excerpt};
 pub(crate) use table::single;

@@ -14,7 +14,7 @@
 //! | `kind` | which components are objects |
 //! | `conform` | what was kept loosely, made fit for a message |
 //! | `octets` | what is not UTF-8, in a `String` |
-//! | `error`, `numbers` | [`ParseError`]; which part stands on which line |
+//! | `error`, `line_numbers` | [`ParseError`]; the line number of each part |
 //!
 //! The reader of content lines is our own: that of `caldata` upper-cases names, forgets quotes and hides parameters,
 //! and its writer folds by characters, not octets.
@@ -24,8 +24,8 @@ mod conform;
 pub(crate) mod content_line;
 pub(crate) mod error;
 mod kind;
+mod line_numbers;
 pub(crate) mod lines;
-mod numbers;
 pub(crate) mod octets;
 pub(crate) mod parse;
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod write;
 pub(crate) use conform::conform;
 pub use error::ParseError;
 pub(crate) use kind::{OBJECTS, is_known, is_object};
-pub(crate) use numbers::Numbers;
+pub(crate) use line_numbers::LineNumbers;
 
 use convoke_types::Uid;
 use std::borrow::Cow;

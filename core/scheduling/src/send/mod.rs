@@ -212,7 +212,8 @@ impl<E: Environment> Scheduler<E> {
             weight: Weight::of(message, data),
             budget: None,
         };
-        let updated = update.apply(|existing| (itip::sent(message, existing, &owner, now), ()));
+        let updated =
+            update.apply(|existing| (itip::update_own_copy(message, existing, &owner, now), ()));
         updated.await.map_err(|error| match error {
             NotUpdated::Failed(error) => error,
             NotUpdated::TooMuch => Error::unavailable("the message takes too much work"),

@@ -9,15 +9,15 @@
 //! | EXDATE | adds instances that there are |
 //! | instances written out | writes out those that there are; takes back what it wrote itself |
 //!
-//! The list itself is `allowed_guests`'.
+//! The list itself is `allowed_attendees`'.
 
-use super::allowed_guests::same_guests;
+use super::allowed_attendees::check_attendees;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::instance::{bare_date, recurs};
 use crate::itip::object::Object;
-use crate::itip::own::{Role, is_only_own, is_rescheduled};
-use crate::itip::people::{Owner, person};
+use crate::itip::participants::{Owner, person};
+use crate::itip::personal::{Role, is_only_own, is_rescheduled};
 use crate::itip::redact::is_extension;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
@@ -83,7 +83,7 @@ pub(super) fn check(old: &Object, new: &Object, owner: &Owner) -> Result<(), Mes
         };
         same_times(&known, component, &new.zones)?;
         same_texts(&known, component)?;
-        same_guests(&known, component, owner)?;
+        check_attendees(&known, component, owner)?;
     }
     same_instances(old, new, owner)
 }

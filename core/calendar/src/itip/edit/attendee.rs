@@ -4,10 +4,10 @@ use super::allowed::{exceptions, keep_version};
 use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
+use crate::itip::compose_reply::{ReplyError, answer_to, send};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
-use crate::itip::people::{Owner, PartStat, person};
-use crate::itip::reply::{ReplyError, answer_to, send};
+use crate::itip::participants::{Owner, PartStat, person};
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::message::{Kind, MessageError, Method, Problem};
@@ -72,8 +72,9 @@ fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
 
 fn declining(component: &Component, owner: &Owner, now: Timestamp) -> Vec<Component> {
     let lines = owner.lines(component).into_iter();
-    let news = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
-    news.map(|line| answer_as(component, line, PartStat::Declined, now))
+    let changed = lines.filter(|line| PartStat::of(line) != PartStat::Declined);
+    changed
+        .map(|line| answer_as(component, line, PartStat::Declined, now))
         .collect()
 }
 
@@ -189,8 +190,8 @@ fn taken_back(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp)
             continue;
         };
         let lines = owner.all_lines(&implied).into_iter();
-        let news = lines.filter(|line| says_more(Some(instance), line, owner));
-        answers.extend(news.map(|line| answer_to(&implied, line.clone(), now)));
+        let changed = lines.filter(|line| says_more(Some(instance), line, owner));
+        answers.extend(changed.map(|line| answer_to(&implied, line.clone(), now)));
     }
     answers
 }

@@ -1,7 +1,7 @@
 //! What became of the messages of an edit, as the owner's copy says it (SCHEDULE-STATUS, RFC 6638 §7.3): who was not
 //! reached is told with the next edit, also if that changes nothing.
 
-use crate::itip::people::reached_at;
+use crate::itip::participants::reached_at;
 use crate::message::Method;
 use crate::tree::{Calendar, Property};
 use convoke_types::{CalendarAddress, RequestStatus};

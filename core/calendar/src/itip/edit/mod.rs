@@ -2,21 +2,21 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `organizer` | REQUEST, ADD and CANCEL to the guests |
-//! | `news` | what changed for others, and the versions after the edit |
-//! | `guests`, `letters` | who is invited to what; who is told the same |
+//! | `organizer` | REQUEST, ADD and CANCEL to the attendees |
+//! | `diff` | what changed for others, and SEQUENCE and DTSTAMP after the edit |
+//! | `attendees`, `message_batch` | who is invited to which part; one message for all who are told the same |
 //! | `attendee` | REPLY to the organizer |
-//! | `allowed`, `allowed_guests` | what an attendee may change |
+//! | `allowed`, `allowed_attendees` | what an attendee may change |
 //! | `whole` | whether it is one thing that can be told |
 //! | `delivery` | whom the messages of the last edit did not reach |
 
 mod allowed;
-mod allowed_guests;
+mod allowed_attendees;
 mod attendee;
+mod attendees;
 mod delivery;
-mod guests;
-mod letters;
-mod news;
+mod diff;
+mod message_batch;
 mod organizer;
 mod whole;
 
@@ -24,7 +24,7 @@ pub use delivery::note_delivery;
 
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
-use super::people::{Owner, address_of};
+use super::participants::{Owner, address_of};
 use super::receive::Change;
 use super::side_by_side::beside;
 use crate::message::MessageError;
@@ -52,7 +52,7 @@ pub struct Edited {
 ///
 /// # Errors
 ///
-/// Others are to be told, but no valid message can be made of the object (it holds several UIDs, or guests and no
+/// Others are to be told, but no valid message can be made of the object (it holds several UIDs, or attendees and no
 /// ORGANIZER, or a time that nobody can read); an attendee has changed what is its organizer's; or the object becomes of
 /// another kind, or another organizer's. Nothing is to be stored then, as nobody would hear of it.
 ///
@@ -71,9 +71,9 @@ pub struct Edited {
 /// let anna = [CalendarAddress::new("anna@example.com")?];
 /// let owner = Owner { addresses: &anna, timezone: TimeZone::UTC };
 /// let edited = edit(Some(&before), Some(&after), &owner, "2026-12-02T08:00:00Z".parse()?)?;
-/// let [letter] = edited.outgoing.as_slice() else { panic!("Bo hears of it") };
-/// assert_eq!(letter.message.method(), Method::Request);
-/// assert_eq!(letter.message.sequence(), 1); // another time: it counts up
+/// let [request] = edited.outgoing.as_slice() else { panic!("Bo hears of it") };
+/// assert_eq!(request.message.method(), Method::Request);
+/// assert_eq!(request.message.sequence(), 1); // another time: it counts up
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn edit(

@@ -1,8 +1,8 @@
 //! The organizer's edits: REQUEST, ADD and CANCEL to whom they concern (RFC 6638 §3.2.1).
 
-use super::guests::{Guests, Part, everybody, take_in_uninvited};
-use super::letters::{Letters, name_guest};
-use super::news::{News, count_up};
+use super::attendees::{Attendees, Part, admit_uninvited, all_attendees};
+use super::diff::{Diff, update_versions};
+use super::message_batch::{MessageBatch, name_attendee};
 use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::instance::InstanceKey;
 use crate::itip::mend::mend;
@@ -35,49 +35,49 @@ pub(super) fn edited(
             outgoing: Vec::new(),
         });
     }
-    // What is only written otherwise is no news, and what is sent is what is kept.
+    // What is only written otherwise is not a change, and what is sent is what is stored.
     let written = new.clone();
     for object in old.iter_mut().chain(&mut new) {
         let zones = object.zones.clone();
         mend(object.components_mut(), Method::Request, &zones);
     }
-    let news = News::between(old.as_ref(), new.as_ref());
-    if news.changed.is_empty() {
+    let diff = Diff::between(old.as_ref(), new.as_ref());
+    if diff.changed.is_empty() {
         new = written;
     }
-    let guests = everybody(old.as_ref(), new.as_ref(), owner.addresses);
-    let before_edit = Guests::of(old.as_ref());
+    let attendees = all_attendees(old.as_ref(), new.as_ref(), owner.addresses);
+    let before_edit = Attendees::of(old.as_ref());
     if let Some(new) = &mut new {
-        take_in_uninvited(old.as_ref(), new, !news.changed.is_empty());
-        count_up(old.as_ref(), new, &news, owner.addresses, now);
+        admit_uninvited(old.as_ref(), new, !diff.changed.is_empty());
+        update_versions(old.as_ref(), new, &diff, owner.addresses, now);
         if let Some(old) = &old {
             let parts: Vec<_> = {
-                let after_edit = Guests::of(Some(new));
-                let parts = guests.iter();
+                let after_edit = Attendees::of(Some(new));
+                let parts = attendees.iter();
                 parts
-                    .map(|guest| (before_edit.parts(guest), after_edit.parts(guest)))
+                    .map(|attendee| (before_edit.parts(attendee), after_edit.parts(attendee)))
                     .collect()
             };
             for (had, has) in parts {
-                outlive_series(old, new, &had, &has, now);
+                update_remaining_instances(old, new, &had, &has, now);
             }
         }
     }
-    let post = Post {
+    let notifier = Notifier {
         implied: implied(old.as_ref(), new.as_ref()),
-        after_edit: Guests::of(new.as_ref()),
+        after_edit: Attendees::of(new.as_ref()),
         before_edit,
         old: old.as_ref(),
         new: new.as_ref(),
-        news,
+        diff,
         now,
     };
-    let mut letters = Letters::default();
-    for guest in &guests {
-        post.uninvite(&mut letters, guest);
-        post.invite(&mut letters, guest);
+    let mut batch = MessageBatch::default();
+    for attendee in &attendees {
+        notifier.uninvite(&mut batch, attendee);
+        notifier.invite(&mut batch, attendee);
     }
-    let outgoing = letters.outgoing(&zones, organizer)?;
+    let outgoing = batch.outgoing(&zones, organizer)?;
     let after = new.map(|mut object| {
         for component in object.components_mut() {
             for line in &mut component.properties {
@@ -97,7 +97,7 @@ pub(super) fn edited(
 }
 
 /// Who leaves a series but stays in some of its instances gets a CANCEL and then those: they must be newer than it.
-fn outlive_series(
+fn update_remaining_instances(
     old: &Object,
     new: &mut Object,
     had: &BTreeSet<Part>,
@@ -124,12 +124,12 @@ fn outlive_series(
 }
 
 /// What is to be told, and to whom.
-struct Post<'o, 'c> {
+struct Notifier<'o, 'c> {
     old: Option<&'o Object<'c>>,
     new: Option<&'o Object<'c>>,
-    before_edit: Guests<'o>,
-    after_edit: Guests<'o>,
-    news: News,
+    before_edit: Attendees<'o>,
+    after_edit: Attendees<'o>,
+    diff: Diff,
     /// Instances written out by the edit that the series had before: who was invited to it knows them.
     implied: BTreeSet<InstanceKey>,
     now: Timestamp,
@@ -149,38 +149,41 @@ fn implied(old: Option<&Object>, new: Option<&Object>) -> BTreeSet<InstanceKey> 
     known.map(|(key, _)| key.clone()).collect()
 }
 
-impl Post<'_, '_> {
+impl Notifier<'_, '_> {
     /// REQUEST to one who has something new: everything it is invited to (RFC 6638 §3.2.1.2). ADD to one who knows the
     /// series, where one date more is all that is new.
-    fn invite(&self, letters: &mut Letters, guest: &CalendarAddress) {
-        let (had, has) = (self.before_edit.parts(guest), self.after_edit.parts(guest));
+    fn invite(&self, batch: &mut MessageBatch, attendee: &CalendarAddress) {
+        let (had, has) = (
+            self.before_edit.parts(attendee),
+            self.after_edit.parts(attendee),
+        );
         // Who was not reached with the last version is told of this one, whatever changed.
-        let forced = self.after_edit.is_forced(guest) || self.before_edit.is_owed(guest);
+        let forced = self.after_edit.is_forced(attendee) || self.before_edit.is_owed(attendee);
         let is_new = has
             .iter()
             .any(|part| !had.contains(part) && !had.contains(&None));
-        let changed = self.news.changed.iter().any(|part| has.contains(part));
+        let changed = self.diff.changed.iter().any(|part| has.contains(part));
         let Some(new) = self.new.filter(|_| !has.is_empty()) else {
             return;
         };
         if !(forced || is_new || changed) {
             return;
         }
-        let reached = self.after_edit.address(guest);
-        let reached = reached.unwrap_or_else(|| guest.clone());
+        let reached = self.after_edit.address(attendee);
+        let reached = reached.unwrap_or_else(|| attendee.clone());
         let knows_series = had.contains(&None) && has.contains(&None);
-        if let Some(date) = self.news.added.as_ref().filter(|_| knows_series && !forced) {
+        if let Some(date) = self.diff.added.as_ref().filter(|_| knows_series && !forced) {
             let key = Some(new.key(date));
             let invited = has.contains(&key) || !new.parts().any(|(part, _)| part == key);
             if invited {
-                let matter = (Method::Add, vec![(key, false)]);
-                letters.tell(matter, &reached, || self.addition(new, date));
+                let batch_key = (Method::Add, vec![(key, false)]);
+                batch.add_recipient(batch_key, &reached, || self.addition(new, date));
             }
             return;
         }
         let told = has.into_iter().map(|part| (part, false)).collect();
-        letters.tell((Method::Request, told), &reached, || {
-            self.invitation(new, guest)
+        batch.add_recipient((Method::Request, told), &reached, || {
+            self.invitation(new, attendee)
         });
     }
 
@@ -202,9 +205,9 @@ impl Post<'_, '_> {
         added.into_iter().collect()
     }
 
-    /// What a guest is invited to. Instances of its series that it is not invited to are left out of that.
-    fn invitation(&self, new: &Object, guest: &CalendarAddress) -> Vec<Component> {
-        let has = self.after_edit.parts(guest);
+    /// What a attendee is invited to. Instances of its series that it is not invited to are left out of that.
+    fn invitation(&self, new: &Object, attendee: &CalendarAddress) -> Vec<Component> {
+        let has = self.after_edit.parts(attendee);
         let invited = new.parts().filter(|(part, _)| has.contains(part));
         let mut told: Vec<Component> = invited
             .map(|(_, component)| for_message(component, self.now))
@@ -230,9 +233,12 @@ impl Post<'_, '_> {
     }
 
     /// CANCEL to one who has lost something (RFC 6638 §3.2.1.2, §3.2.1.3).
-    fn uninvite(&self, letters: &mut Letters, guest: &CalendarAddress) {
+    fn uninvite(&self, batch: &mut MessageBatch, attendee: &CalendarAddress) {
         let Some(old) = self.old else { return };
-        let (had, has) = (self.before_edit.parts(guest), self.after_edit.parts(guest));
+        let (had, has) = (
+            self.before_edit.parts(attendee),
+            self.after_edit.parts(attendee),
+        );
         let whole_is_off = self
             .new
             .is_none_or(|new| new.leading().is_some_and(is_cancelled));
@@ -260,18 +266,18 @@ impl Post<'_, '_> {
             return;
         }
         let parts = lost.clone();
-        let reached = self.before_edit.address(guest);
-        let reached = reached.unwrap_or_else(|| guest.clone());
-        let notices = letters.tell((Method::Cancel, lost), &reached, || {
+        let reached = self.before_edit.address(attendee);
+        let reached = reached.unwrap_or_else(|| attendee.clone());
+        let notices = batch.add_recipient((Method::Cancel, lost), &reached, || {
             let notices = parts.iter();
             notices
                 .filter_map(|(part, off)| self.notice(old, part, *off))
                 .collect()
         });
-        name_guest(notices, self.before_edit.line(guest));
+        name_attendee(notices, self.before_edit.line(attendee));
     }
 
-    /// That a part is called off, or that it goes on without the guest (RFC 5546 §3.2.5).
+    /// That a part is called off, or that it goes on without the attendee (RFC 5546 §3.2.5).
     fn notice(&self, old: &Object, part: &Part, called_off: bool) -> Option<Component> {
         const TOLD: [&str; 8] = [
             "UID",

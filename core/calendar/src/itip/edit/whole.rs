@@ -1,16 +1,16 @@
-//! Whether an object after an edit is one thing that its guests can be told of: what is not is refused, as nobody would
+//! Whether an object after an edit is one thing that its attendees can be told of: what is not is refused, as nobody would
 //! hear of it.
 
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::people::{Owner, address_of, person};
+use crate::itip::participants::{Owner, address_of, person};
 use crate::message::{Kind, MessageError, Method, Problem, check_instances, excerpt};
 use crate::tree::{Calendar, Component, Property};
 use std::collections::HashSet;
 
 const ADDRESS: &str = "a calendar user address such as mailto:anna@example.org";
 
-/// RFC 4791 §4.1: an object is of one kind and has one UID. What is stored under a UID stays of its kind: guests of an
+/// RFC 4791 §4.1: an object is of one kind and has one UID. What is stored under a UID stays of its kind: attendees of an
 /// event know nothing of a to-do.
 pub(super) fn check_kind(before: Option<&Calendar>, after: &Calendar) -> Result<(), MessageError> {
     let mut kinds = kinds(after);
@@ -44,17 +44,17 @@ fn kinds(calendar: &Calendar) -> impl Iterator<Item = Kind> {
 /// Nobody is invited to what is neither event nor to-do.
 pub(super) fn check_uninvited(calendar: &Calendar, owner: &Owner) -> Result<(), MessageError> {
     for component in of_known_kinds(calendar) {
-        let mut guests = component.all("ATTENDEE");
-        let guest = guests.find(|line| is_served(line) && !owner.is(line));
-        if let Some((guest, kind)) = guest.zip(Kind::parse(&component.name)) {
-            let expected = "nobody: guests are invited to a VEVENT or VTODO";
-            return Err(wrong(kind, "ATTENDEE", &guest.value, expected));
+        let mut attendees = component.all("ATTENDEE");
+        let attendee = attendees.find(|line| is_served(line) && !owner.is(line));
+        if let Some((attendee, kind)) = attendee.zip(Kind::parse(&component.name)) {
+            let expected = "nobody: attendees are invited to a VEVENT or VTODO";
+            return Err(wrong(kind, "ATTENDEE", &attendee.value, expected));
         }
     }
     Ok(())
 }
 
-/// One component for the whole and one for each changed instance, all of one ORGANIZER (RFC 6638 §3.2.4.2), and guests
+/// One component for the whole and one for each changed instance, all of one ORGANIZER (RFC 6638 §3.2.4.2), and attendees
 /// whom somebody can invite.
 pub(super) fn check(
     after: &Calendar,
@@ -85,9 +85,9 @@ pub(super) fn check(
             .any(|it| owner.attendees(it).count() > 0)
     };
     let Some(line) = organizer_line(object) else {
-        let guest = guests(object).find(|line| !owner.is(line));
+        let attendee = attendees(object).find(|line| !owner.is(line));
         // Who takes the ORGANIZER out of a meeting of its own calls it off.
-        return match guest {
+        return match attendee {
             Some(_) if was_organizer.is_none() => {
                 Err(Problem::Missing(Method::Request, kind, "ORGANIZER").into())
             }
@@ -95,10 +95,10 @@ pub(super) fn check(
         };
     };
     if owner.is(line) {
-        let mut guests = guests(object).filter(|line| !owner.is(line)).peekable();
-        let first = guests.peek().copied();
-        return match first.filter(|_| guests.all(|it| address_of(it).is_none())) {
-            Some(guest) => Err(wrong(kind, "ATTENDEE", &guest.value, ADDRESS)),
+        let mut attendees = attendees(object).filter(|line| !owner.is(line)).peekable();
+        let first = attendees.peek().copied();
+        return match first.filter(|_| attendees.all(|it| address_of(it).is_none())) {
+            Some(attendee) => Err(wrong(kind, "ATTENDEE", &attendee.value, ADDRESS)),
             None => Ok(()),
         };
     }
@@ -111,7 +111,7 @@ pub(super) fn check(
         return Ok(());
     }
     // RFC 5546 §3.2.1: what is published to everybody has no list.
-    if guests(object).next().is_none() {
+    if attendees(object).next().is_none() {
         return Ok(());
     }
     if address_of(line).is_none() {
@@ -129,7 +129,7 @@ fn organizer_line<'o>(object: &'o Object) -> Option<&'o Property> {
 }
 
 /// Everybody on the list whom the server is to schedule with.
-fn guests<'o>(object: &'o Object) -> impl Iterator<Item = &'o Property> {
+fn attendees<'o>(object: &'o Object) -> impl Iterator<Item = &'o Property> {
     let lines = object.components().flat_map(|it| it.all("ATTENDEE"));
     lines.filter(|line| is_served(line))
 }

@@ -1,7 +1,7 @@
 //! Delegation by the delegator's REPLY.
 
 use super::{ALICE, BOB, CARL, address, apply, assert_outgoing, calendar, owner};
-use crate::itip::{Change, handed_on, sent};
+use crate::itip::{Change, handed_on, update_own_copy};
 use crate::message::Message;
 use convoke_types::RequestStatus;
 
@@ -163,7 +163,8 @@ fn a_delegate_of_our_own_gets_what_the_organizer_told_and_nothing_of_the_delegat
     let reply = Message::read(calendar(&format!("METHOD:REPLY\n{said}"))).unwrap();
     let bob = [address(BOB)];
     let now = super::now();
-    let Change::Store(after) = sent(&reply, Some(&calendar(&copy)), &owner(&bob), now) else {
+    let Change::Store(after) = update_own_copy(&reply, Some(&calendar(&copy)), &owner(&bob), now)
+    else {
         panic!("the delegator's own copy follows");
     };
     let outgoing = handed_on(&after, &owner(&bob), &address(CARL)).unwrap();

@@ -1,7 +1,7 @@
 //! What is read leniently goes out as RFC 5545 has it; what cannot is an error that names the line.
 
 use super::{ALICE, BOB, address, assert_same, calendar, now, owner};
-use crate::itip::{Change, edit, note_delivery, sent};
+use crate::itip::{Change, edit, note_delivery, update_own_copy};
 use crate::message::{Message, MessageError, Method};
 use convoke_types::RequestStatus;
 
@@ -240,7 +240,8 @@ fn the_same_object_again_is_no_news() {
     };
     // The own copy follows what was sent, and is what was sent already.
     for told in &first.outgoing {
-        if let Change::Store(followed) = sent(&told.message, Some(&stored), &owner(&alices), now())
+        if let Change::Store(followed) =
+            update_own_copy(&told.message, Some(&stored), &owner(&alices), now())
         {
             stored = followed;
         }

@@ -4,20 +4,20 @@
 
 mod add;
 mod allowed;
-mod answers;
+mod apply_reply;
 mod authority;
 mod cancel;
 mod counter;
 mod delegation;
 mod edits;
 mod mended;
+mod own_copy;
 mod persons;
 mod private;
 mod properties;
-mod reply;
 mod request;
 mod rfc5546;
-mod sent;
+mod series_replies;
 mod whole;
 mod zones;
 

@@ -3,8 +3,8 @@
 use super::{ALICE, address, assert_same, calendar, now, owner};
 use crate::freebusy;
 use crate::itip::{
-    Change, Outgoing, Owner, PartStat, Receiving, addressees, edit, note_delivery, receive, reply,
-    sent,
+    Change, Outgoing, Owner, PartStat, Receiving, addressees, compose_reply, edit, note_delivery,
+    receive, update_own_copy,
 };
 use crate::message::{Message, Method, Provenance};
 use crate::tree::{Calendar, Limits};
@@ -147,7 +147,7 @@ fn told(outgoing: &[Outgoing]) -> Vec<String> {
 fn followed(outgoing: &[Outgoing], existing: &str, owner: &Owner) -> Calendar {
     let mut stored = calendar(existing);
     for it in outgoing {
-        if let Change::Store(next) = sent(&it.message, Some(&stored), owner, now()) {
+        if let Change::Store(next) = update_own_copy(&it.message, Some(&stored), owner, now()) {
             stored = next;
         }
     }
@@ -158,7 +158,7 @@ fn followed(outgoing: &[Outgoing], existing: &str, owner: &Owner) -> Calendar {
 fn she_answers_at_each_address() {
     let addresses = hers();
     let owner = owner(&addresses);
-    let outgoing = reply(&calendar(&both()), &owner, PartStat::Accepted, now()).unwrap();
+    let outgoing = compose_reply(&calendar(&both()), &owner, PartStat::Accepted, now()).unwrap();
     assert_eq!(
         told(&outgoing),
         [
@@ -173,21 +173,21 @@ fn she_answers_at_each_address() {
         &format!("ATTENDEE:{MAIN}"),
         &format!("ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"{ALIAS}\":{MAIN}"),
     );
-    let outgoing = reply(&calendar(&delegated), &owner, PartStat::Accepted, now()).unwrap();
+    let outgoing = compose_reply(&calendar(&delegated), &owner, PartStat::Accepted, now()).unwrap();
     assert_eq!(
         told(&outgoing),
         [format!("REPLY by {ALIAS}: ACCEPTED {ALIAS}")]
     );
     // By her mailbox, where the line names her by what only its own server knows.
     let elsewhere = meeting("ATTENDEE;EMAIL=b@example.com:urn:uuid:ffff");
-    let outgoing = reply(&calendar(&elsewhere), &owner, PartStat::Accepted, now()).unwrap();
+    let outgoing = compose_reply(&calendar(&elsewhere), &owner, PartStat::Accepted, now()).unwrap();
     assert_eq!(
         told(&outgoing),
         [format!("REPLY by {MAIN}: ACCEPTED {MAIN}")]
     );
     // And by an alias that is not a mailbox.
     let principal = meeting("ATTENDEE:URN:UUID:1F0C");
-    let outgoing = reply(&calendar(&principal), &owner, PartStat::Declined, now()).unwrap();
+    let outgoing = compose_reply(&calendar(&principal), &owner, PartStat::Declined, now()).unwrap();
     assert_eq!(outgoing[0].originator, address("urn:uuid:1f0c"));
 }
 
@@ -208,7 +208,7 @@ fn an_answer_marks_the_line_of_the_address_that_answers() {
     // In her own copy,
     let addresses = hers();
     let message = Message::read(calendar(&format!("METHOD:REPLY\n{answer}"))).unwrap();
-    let Change::Store(own) = sent(
+    let Change::Store(own) = update_own_copy(
         &message,
         Some(&calendar(&both())),
         &owner(&addresses),
@@ -416,7 +416,8 @@ fn who_is_named_without_a_mailbox_is_told_and_answers_by_the_one_beside() {
     let copy = meeting(&format!(
         "ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:{ALIAS}"
     ));
-    let outgoing = reply(&calendar(&copy), &owner_of_copy, PartStat::Accepted, now()).unwrap();
+    let outgoing =
+        compose_reply(&calendar(&copy), &owner_of_copy, PartStat::Accepted, now()).unwrap();
     assert_eq!(
         told(&outgoing),
         [
@@ -430,7 +431,8 @@ fn who_is_named_without_a_mailbox_is_told_and_answers_by_the_one_beside() {
     assert_same(&first, &calendar(&accepted));
     // A mailbox that is not hers is not spoken for.
     let wrong = meeting(&format!("ATTENDEE;EMAIL=x@example.net:{URN}"));
-    let outgoing = reply(&calendar(&wrong), &owner_of_copy, PartStat::Accepted, now()).unwrap();
+    let outgoing =
+        compose_reply(&calendar(&wrong), &owner_of_copy, PartStat::Accepted, now()).unwrap();
     assert_eq!(outgoing[0].originator, address(URN));
     // Her organizer writes there, too.
     let alices = [address(ALICE)];
@@ -462,7 +464,7 @@ fn a_mailbox_that_stands_there_twice_is_one() {
     let copy = meeting(&format!(
         "ATTENDEE;EMAIL=b@example.com:{URN}\nATTENDEE:{MAIN}"
     ));
-    let outgoing = reply(
+    let outgoing = compose_reply(
         &calendar(&copy),
         &owner(&addresses),
         PartStat::Accepted,

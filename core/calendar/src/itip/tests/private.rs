@@ -1,7 +1,7 @@
 //! What is one person's own: it neither leaves, nor is it lost.
 
 use super::{ALICE, BOB, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{Change, PartStat, edit, for_sending, reply, sent};
+use crate::itip::{Change, PartStat, compose_reply, edit, for_sending, update_own_copy};
 use crate::message::Message;
 use crate::tree::Calendar;
 
@@ -97,7 +97,7 @@ fn a_new_meeting_takes_nothing_private_along() {
     };
     assert_same(&stored, &calendar(&whole(&full)));
     // Nor does the own copy lose any of it when it follows what was sent.
-    let Change::None = sent(
+    let Change::None = update_own_copy(
         &told.message,
         Some(&stored),
         &owner(&[address(ALICE)]),
@@ -122,7 +122,7 @@ fn a_message_that_is_handed_in_takes_nothing_private_along() {
         // The sender's own copy keeps what it had.
         let existing = calendar(&with_instance(&format!("{SHARED}{PRIVATE}"), NOTED));
         if let Change::Store(stored) =
-            sent(&message, Some(&existing), &owner(&[address(ALICE)]), now())
+            update_own_copy(&message, Some(&existing), &owner(&[address(ALICE)]), now())
         {
             let stored = String::from_utf8(stored.write()).unwrap();
             assert!(stored.contains("PRIVATE-COMMENT") && stored.contains("BEGIN:X-NOTES"));
@@ -148,7 +148,8 @@ fn a_private_component_beside_a_meeting_keeps_nobody_from_being_told() {
 fn an_attendee_tells_nothing_private_either() {
     let bobs = [address(BOB)];
     let full = meeting(&format!("{SHARED}{PRIVATE}"), NOTED);
-    let answers = reply(&calendar(&full), &owner(&bobs), PartStat::Accepted, now()).unwrap();
+    let answers =
+        compose_reply(&calendar(&full), &owner(&bobs), PartStat::Accepted, now()).unwrap();
     let said = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z\nSUMMARY:Plan
         ORGANIZER:mailto:a@example.com\nATTENDEE;X-NUM-GUESTS=2;PARTSTAT=ACCEPTED:mailto:b@example.com\nEND:VEVENT";
     assert_same(
@@ -277,7 +278,7 @@ fn an_organizer_who_moves_a_to_do_asks_anew() {
     // The same by a message of its own.
     let told = todo("DUE:20270109T100000Z", NEW, 2, OPEN);
     let message = Message::read(calendar(&format!("METHOD:REQUEST\n{told}"))).unwrap();
-    let stored: Change = sent(&message, Some(&before), &owner(&[address(ALICE)]), now());
+    let stored: Change = update_own_copy(&message, Some(&before), &owner(&[address(ALICE)]), now());
     let Change::Store(stored): Change = stored else {
         panic!("the copy follows")
     };

@@ -1,7 +1,7 @@
 //! What holds for every message, also for those that nobody would send.
 
 use super::{ALICE, BOB, address, calendar, now, owner};
-use crate::itip::{Change, Receiving, edit, receive, sent};
+use crate::itip::{Change, Receiving, edit, receive, update_own_copy};
 use crate::message::{Message, Provenance};
 use crate::tree::Calendar;
 use proptest::prelude::*;
@@ -161,7 +161,7 @@ proptest! {
             for outgoing in edited.outgoing {
                 let checked = outgoing.message.check_originator(&outgoing.originator, Provenance::Peer { proven: &[] });
                 prop_assert!(checked.is_ok());
-                sent(&outgoing.message, Some(&after), &owner, now());
+                update_own_copy(&outgoing.message, Some(&after), &owner, now());
             }
             // Stored objects may be odd; what is a message has each part once.
             if Message::read(after.clone()).is_ok() {

@@ -4,7 +4,7 @@
 //! RFC shows, the story says so: PUBLISH is refused (spec §5), and nobody replaces an organizer (§4.2.11).
 
 use super::{address, now, owner};
-use crate::itip::{Change, Receiving, receive, sent};
+use crate::itip::{Change, Receiving, receive, update_own_copy};
 use crate::message::{Message, MessageError, Provenance};
 use crate::tree::{Calendar, Component, Limits};
 use std::collections::BTreeMap;
@@ -124,7 +124,9 @@ impl Story {
                 .unwrap_or_else(|| address(&format!("mailto:{who}@example.com")))
         };
         let sender = [known(from)];
-        if let Change::Store(own) = sent(&message, self.0.get(&from), &owner(&sender), now()) {
+        if let Change::Store(own) =
+            update_own_copy(&message, self.0.get(&from), &owner(&sender), now())
+        {
             self.0.insert(from, own);
         }
         let recipient = [known(to)];

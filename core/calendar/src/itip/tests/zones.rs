@@ -1,7 +1,9 @@
 //! Instances are told apart by what their times mean, whatever zone they are written in.
 
 use super::{Change, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{Owner, PartStat, Receiving, edit, for_sending, receive, reply, sent};
+use crate::itip::{
+    Owner, PartStat, Receiving, compose_reply, edit, for_sending, receive, update_own_copy,
+};
 use crate::message::{Message, Provenance};
 use crate::time::When;
 use crate::zone::{Zones, by_name};
@@ -409,7 +411,7 @@ fn a_message_goes_out_with_the_zones_that_it_names() {
 fn every_message_that_is_made_here_describes_its_zones() {
     let stored = calendar(&series("Europe/Berlin"));
     let addresses = [address("b@example.com")];
-    let answer = reply(&stored, &owner(&addresses), PartStat::Accepted, now()).unwrap();
+    let answer = compose_reply(&stored, &owner(&addresses), PartStat::Accepted, now()).unwrap();
     assert_eq!(answer[0].message.calendar().zones().count(), 1);
 
     let organizer = [address("a@example.com")];
@@ -494,7 +496,7 @@ fn a_zone_that_nobody_knows_is_described_as_the_organizers() {
         timezone: new_york.clone(),
         ..owner(&addresses)
     };
-    let answers = reply(&stored, &guest, PartStat::Accepted, now()).unwrap();
+    let answers = compose_reply(&stored, &guest, PartStat::Accepted, now()).unwrap();
     assert_eq!(answers[0].message.calendar().zones().count(), 0);
 }
 
@@ -529,7 +531,8 @@ fn the_organizers_own_copy_keeps_its_zones() {
     );
     let message =
         Message::read(calendar(&format!("METHOD:REQUEST\n{WINTER}\n{instance}"))).unwrap();
-    let Change::Store(kept) = sent(&message, Some(&stored), &owner(&organizer), now()) else {
+    let Change::Store(kept) = update_own_copy(&message, Some(&stored), &owner(&organizer), now())
+    else {
         panic!("nothing is kept")
     };
     let expected = instance

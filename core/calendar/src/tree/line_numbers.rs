@@ -1,19 +1,20 @@
-//! On which lines the parts of a calendar stand: a second look at the octets, for whoever has found a fault in the tree.
+//! Line numbers of the parts of a calendar. They are found by a second pass over the octets, so that parsing a correct calendar
+//! does not pay for them.
 
 use super::{Limits, Reading, content_line::as_stored, lines::Lines};
 
 /// Line numbers of a component, in the order of its parts.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers {
+pub(crate) struct LineNumbers {
     /// Of its BEGIN.
     pub(crate) begin: usize,
     /// Of its properties.
     pub(crate) properties: Vec<usize>,
     /// Of the components in it.
-    pub(crate) components: Vec<Numbers>,
+    pub(crate) components: Vec<LineNumbers>,
 }
 
-impl Numbers {
+impl LineNumbers {
     /// The lines of the first VCALENDAR in `octets`, which must be a calendar that was read already.
     pub(crate) fn of(octets: &[u8]) -> Option<Self> {
         let any = Limits {

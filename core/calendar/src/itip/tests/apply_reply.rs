@@ -1,4 +1,4 @@
-//! Answers at the organizer.
+//! Replies as the organizer's copy records them.
 
 use super::{BOB, CARL, apply};
 use convoke_types::RequestStatus;

@@ -2,7 +2,7 @@
 
 use super::allowed::theirs;
 use crate::itip::delegation::delegated_to;
-use crate::itip::people::{Owner, PartStat, address_of, person};
+use crate::itip::participants::{Owner, PartStat, address_of, person};
 use crate::message::MessageError;
 use crate::message::mailbox_of;
 use crate::tree::{Component, Property};
@@ -24,7 +24,7 @@ const PARAMETERS: [&str; 8] = [
 const ANSWER: [&str; 3] = ["PARTSTAT", "DELEGATED-TO", "SENT-BY"];
 
 /// The same list with the same said of everybody, but for how the owner answers and whom it delegates to.
-pub(super) fn same_guests(
+pub(super) fn check_attendees(
     known: &Component,
     component: &Component,
     owner: &Owner,
@@ -50,7 +50,7 @@ pub(super) fn same_guests(
         let changed = if own.contains(&name) {
             match old {
                 // RFC 5546 §3.2.2.6: who was forwarded an invitation may answer it.
-                [] if !was_invited => other_parameter(line, &[&guest(line)], &ANSWER),
+                [] if !was_invited => other_parameter(line, &[&attendee(line)], &ANSWER),
                 [] => return Err(theirs(component, "ATTENDEE", &line.value)),
                 old => other_parameter(line, old, &ANSWER).or_else(|| asks(line, old)),
             }
@@ -58,7 +58,7 @@ pub(super) fn same_guests(
             match old {
                 [] if is_delegate => {
                     let roles = owner.attendees(known).map(|own| delegate(line, own));
-                    let roles: Vec<Property> = roles.chain([guest(line)]).collect();
+                    let roles: Vec<Property> = roles.chain([attendee(line)]).collect();
                     let roles: Vec<&Property> = roles.iter().collect();
                     let changed = other_parameter(line, &roles, &["DELEGATED-FROM"]);
                     changed.or_else(|| from_another(line, &[], &own))
@@ -100,7 +100,7 @@ impl<'c> List<'c> {
 }
 
 /// Somebody new on the list, of whom nothing is said.
-fn guest(line: &Property) -> Property {
+fn attendee(line: &Property) -> Property {
     let bare = Property::new("ATTENDEE", &line.value);
     match mailbox_of(line) {
         Some(mailbox) => bare.with("EMAIL", mailbox.human()),
@@ -111,8 +111,8 @@ fn guest(line: &Property) -> Property {
 /// RFC 5546 §4.2.5: the delegate has the delegator's role.
 fn delegate(line: &Property, delegator: &Property) -> Property {
     match delegator.param("ROLE") {
-        Some(role) => guest(line).with("ROLE", role),
-        None => guest(line),
+        Some(role) => attendee(line).with("ROLE", role),
+        None => attendee(line),
     }
 }
 

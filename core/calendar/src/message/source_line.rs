@@ -1,16 +1,16 @@
-//! The line of a problem: found by a second look at the octets, so that what is right costs nothing.
+//! The line number of a problem, found by a second pass over the octets, so that correct input does not pay for it.
 
 use super::{Kind, Method, Problem, dates, excerpt, kind_of, method_of, share_organizer, table};
 use crate::{
     rule::Rule,
     time::values,
-    tree::{Calendar, Component, Limits, Numbers, Property},
+    tree::{Calendar, Component, Limits, LineNumbers, Property},
     zone::Zones,
 };
 use jiff::tz::TimeZone;
 
-/// Where `problem` stands in the octets that the message was read from; `None` if it is of no line.
-pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
+/// The line of `problem` in the octets that the message was read from; `None` if it belongs to no line.
+pub(super) fn source_line(problem: &Problem, octets: &[u8]) -> Option<usize> {
     let any = Limits {
         bytes: usize::MAX,
         properties: usize::MAX,
@@ -26,7 +26,7 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
     }
     let source = Numbered {
         component: calendar.root(),
-        numbers: &Numbers::of(octets)?,
+        numbers: &LineNumbers::of(octets)?,
     };
     // An object has no METHOD; a message that was to be made of it had.
     let fault = || match rules {
@@ -119,7 +119,7 @@ pub(super) fn line(problem: &Problem, octets: &[u8]) -> Option<usize> {
 #[derive(Clone, Copy)]
 struct Numbered<'a> {
     component: &'a Component,
-    numbers: &'a Numbers,
+    numbers: &'a LineNumbers,
 }
 
 impl<'a> Numbered<'a> {

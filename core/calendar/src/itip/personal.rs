@@ -1,6 +1,6 @@
 //! What in an object belongs to the calendar user whose copy it is. What of it never leaves is [`redact`](super::redact)'s.
 
-use super::people::{Owner, PartStat, address_of, by_person, person};
+use super::participants::{Owner, PartStat, address_of, by_person, person};
 use super::redact::{is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::Revision;

@@ -1,4 +1,4 @@
-//! How much a message asks of the receiver: what capability limits (spec §4) are held against.
+//! The size of a message, as a receiver's capabilities limit it (spec §4): instances, earliest and latest time, attachments.
 
 use super::Message;
 use crate::recurrence::{RecurrenceError, finite_instances, repeats_within_a_day};
@@ -21,12 +21,12 @@ impl Message {
 
     /// The earliest instant that a component starts or ends at; dates and floating times are read as UTC.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.extent().map(|(earliest, _)| earliest)
+        self.time_range().map(|(earliest, _)| earliest)
     }
 
     /// The latest instant that a component starts or ends at; dates and floating times are read as UTC.
     pub fn latest(&self) -> Option<Timestamp> {
-        self.extent().map(|(_, latest)| latest)
+        self.time_range().map(|(_, latest)| latest)
     }
 
     /// Which forms of ATTACH the message holds: in the message itself, and by reference.
@@ -48,7 +48,7 @@ impl Message {
         found
     }
 
-    fn extent(&self) -> Option<(Timestamp, Timestamp)> {
+    fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
         const DATED: [&str; 5] = ["DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE"];
         let zones = Zones::of(&self.calendar, TimeZone::UTC);
         let properties = self
@@ -60,8 +60,8 @@ impl Message {
         });
         instants
             .filter_map(|when| when.instant(&zones).ok())
-            .fold(None, |extent, at| {
-                let (earliest, latest) = extent.unwrap_or((at, at));
+            .fold(None, |range, at| {
+                let (earliest, latest) = range.unwrap_or((at, at));
                 Some((at.min(earliest), at.max(latest)))
             })
     }

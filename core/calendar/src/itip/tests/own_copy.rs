@@ -1,7 +1,9 @@
-//! The originator's own copy, and answers as messages.
+//! The originator's own copy after it has sent a message, and replies composed for an attendee.
 
 use super::{ALICE, BOB, address, assert_outgoing, assert_same, calendar, now, owner};
-use crate::itip::{Change, PartStat, ReplyError, addressees, for_sending, reply, sent};
+use crate::itip::{
+    Change, PartStat, ReplyError, addressees, compose_reply, for_sending, update_own_copy,
+};
 use crate::message::Message;
 
 fn message(method: &str, components: &str) -> Message {
@@ -10,7 +12,7 @@ fn message(method: &str, components: &str) -> Message {
 
 fn sends(who: &str, method: &str, components: &str, existing: &str) -> Change {
     let existing = (!existing.is_empty()).then(|| calendar(existing));
-    sent(
+    update_own_copy(
         &message(method, components),
         existing.as_ref(),
         &owner(&[address(who)]),
@@ -88,7 +90,7 @@ fn an_answer_says_who_how_and_to_what() {
         ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
     let existing = format!("{SERIES}\n{exception}");
     let carl = [address("mailto:C@example.com")];
-    let outgoing = reply(
+    let outgoing = compose_reply(
         &calendar(&existing),
         &owner(&carl),
         PartStat::Declined,
@@ -115,7 +117,7 @@ fn an_answer_says_who_how_and_to_what() {
 #[test]
 fn what_cannot_be_answered_says_why() {
     let refused = |who: &str, existing: &str, answer: PartStat| {
-        reply(&calendar(existing), &owner(&[address(who)]), answer, now()).unwrap_err()
+        compose_reply(&calendar(existing), &owner(&[address(who)]), answer, now()).unwrap_err()
     };
     let plain = "BEGIN:VEVENT\nUID:1\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
     let cancelled = SERIES.replace("SUMMARY:Plan", "STATUS:CANCELLED");

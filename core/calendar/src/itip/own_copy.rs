@@ -3,8 +3,8 @@
 use super::delegation::delegates as named_delegates;
 use super::instance::recurs;
 use super::object::Object;
-use super::own::Role;
-use super::people::{Owner, address_of, attendee, is_attendee};
+use super::participants::{Owner, address_of, attendee, is_attendee};
+use super::personal::Role;
 use super::receive::{Change, change};
 use super::side_by_side::{SideBySide, anchored};
 use super::{
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 /// Keeps the originator's own copy in step with what it has just sent.
 ///
 /// `existing` is the stored object of the message's UID in the copy of `owner`, who is the originator.
-pub fn sent(
+pub fn update_own_copy(
     message: &Message,
     existing: Option<&Calendar>,
     owner: &Owner,

@@ -3,7 +3,7 @@
 use super::delegation::name_delegates;
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
-use super::people::{Owner, PartStat, address_of};
+use super::participants::{Owner, PartStat, address_of};
 use super::request::is_cancelled;
 use super::revision::basic;
 use crate::message::{MessageError, Method};
@@ -43,8 +43,8 @@ pub enum ReplyError {
 /// The owner's answer to an invitation: to the whole and to every instance that it is invited to.
 ///
 /// One REPLY for each of the owner's addresses on the list, as to the organizer each is a guest of its own (RFC 5546
-/// §3.2.3: a REPLY is one attendee's). The own copy changes when they are handed to [`sent`](fn@super::sent).
-pub fn reply(
+/// §3.2.3: a REPLY is one attendee's). The own copy changes when they are handed to [`update_own_copy`](fn@super::update_own_copy).
+pub fn compose_reply(
     existing: &Calendar,
     owner: &Owner,
     answer: PartStat,

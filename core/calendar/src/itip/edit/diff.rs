@@ -1,11 +1,11 @@
 //! What an edit of the organizer changed for others, and the versions that its parts have then.
 
-use super::guests::Part;
+use super::attendees::Part;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::own::{PROGRESS, REPLY_PERCENT, Role, is_only_own, is_rescheduled};
-use crate::itip::people::{PartStat, is_attendee};
+use crate::itip::participants::{PartStat, is_attendee};
+use crate::itip::personal::{PROGRESS, REPLY_PERCENT, Role, is_only_own, is_rescheduled};
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::schedule::left_out;
@@ -16,34 +16,34 @@ use convoke_types::CalendarAddress;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which parts of the object changed in what concerns others.
-pub(super) struct News {
+pub(super) struct Diff {
     pub changed: BTreeSet<Part>,
     rescheduled: BTreeSet<Part>,
     /// The one date that is all that the edit adds to the series.
     pub added: Option<Property>,
 }
 
-impl News {
+impl Diff {
     pub(super) fn between(old: Option<&Object>, new: Option<&Object>) -> Self {
-        let mut news = Self {
+        let mut diff = Self {
             changed: BTreeSet::new(),
             rescheduled: BTreeSet::new(),
             added: None,
         };
         let Some(zones) = old.or(new).map(|object| &object.zones) else {
-            return news;
+            return diff;
         };
         for (part, component) in new.into_iter().flat_map(Object::parts) {
             let known = old.and_then(|old| old.version_of(component));
             let Some(known) = known else {
-                news.changed.insert(part);
+                diff.changed.insert(part);
                 continue;
             };
             if !is_same(component, &known, zones) {
-                news.changed.insert(part.clone());
+                diff.changed.insert(part.clone());
             }
             if is_other_time(&known, component, zones) {
-                news.rescheduled.insert(part);
+                diff.rescheduled.insert(part);
             }
         }
         // An exception taken back changes the series as people see it.
@@ -51,13 +51,13 @@ impl News {
             let gone = new.is_some_and(|new| !new.instances.contains_key(key));
             let series = new.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
             if gone && series.is_some_and(|it| !is_only_own(instance, &it, Role::Organizer)) {
-                news.changed.insert(None);
+                diff.changed.insert(None);
             }
         }
         if let (Some(old), Some(new)) = (old, new) {
-            news.added = added(old, new, &news);
+            diff.added = added(old, new, &diff);
         }
-        news
+        diff
     }
 }
 
@@ -81,7 +81,7 @@ fn without(component: &Component, names: &[&str]) -> Component {
 
 /// RFC 5546 §3.2.4: the date that was added to the series, if nothing else concerns others; perhaps with a component of
 /// its own.
-fn added(old: &Object, new: &Object, news: &News) -> Option<Property> {
+fn added(old: &Object, new: &Object, diff: &Diff) -> Option<Property> {
     let (was, is) = (old.master.as_ref()?, new.master.as_ref()?);
     let [before, after] = [was, is].map(|it| without(it, &["RDATE"]));
     if !is_same(&before, &after, &new.zones)
@@ -96,7 +96,7 @@ fn added(old: &Object, new: &Object, news: &News) -> Option<Property> {
     let mut fresh = after.iter().filter(|(key, _)| !before.contains_key(key));
     let (key, date) = fresh.next().filter(|(_, date)| !date.value.contains('/'))?;
     let only_this = |part: &Part| part.is_none() || part.as_ref() == Some(key);
-    if fresh.next().is_some() || !news.changed.iter().all(only_this) {
+    if fresh.next().is_some() || !diff.changed.iter().all(only_this) {
         return None;
     }
     // What was moved in the same breath cannot be said by its date.
@@ -131,10 +131,10 @@ fn is_other_time(old: &Component, new: &Component, zones: &Zones) -> bool {
 }
 
 /// The versions that the parts have after the edit, and answers asked for anew.
-pub(super) fn count_up(
+pub(super) fn update_versions(
     old: Option<&Object>,
     new: &mut Object,
-    news: &News,
+    diff: &Diff,
     organizer: &[CalendarAddress],
     now: jiff::Timestamp,
 ) {
@@ -144,11 +144,11 @@ pub(super) fn count_up(
         let Some(known) = old.and_then(|old| old.version_of(component)) else {
             continue;
         };
-        if !news.changed.contains(&part) {
+        if !diff.changed.contains(&part) {
             continue;
         }
         let (was, is) = (Revision::of(&known), Revision::of(component));
-        let due = news.rescheduled.contains(&part);
+        let due = diff.rescheduled.contains(&part);
         let sequence = if due {
             is.sequence.max(was.sequence + 1)
         } else {
@@ -160,17 +160,17 @@ pub(super) fn count_up(
         }
         .write(component);
         // One more date asks nobody anew about those that were answered.
-        if due && news.added.is_none() && is_rescheduled(&known, component, &zones) {
-            let was_at_it = ask_anew(component, organizer);
+        if due && diff.added.is_none() && is_rescheduled(&known, component, &zones) {
+            let was_at_it = reset_partstat(component, organizer);
             if was_at_it && component.is("VTODO") && !is_cancelled(component) {
-                forget_progress(&known, component);
+                reset_progress(&known, component);
             }
         }
     }
 }
 
 /// How far somebody was with a to-do was about other times too, unless the edit tells it anew.
-fn forget_progress(known: &Component, component: &mut Component) {
+fn reset_progress(known: &Component, component: &mut Component) {
     for name in PROGRESS {
         if known.value(name) == component.value(name) {
             component.remove(name);
@@ -179,7 +179,7 @@ fn forget_progress(known: &Component, component: &mut Component) {
 }
 
 /// RFC 6638 §3.2.8: what was answered was about other times. Tells whether somebody was at work on it.
-fn ask_anew(component: &mut Component, organizer: &[CalendarAddress]) -> bool {
+fn reset_partstat(component: &mut Component, organizer: &[CalendarAddress]) -> bool {
     let mut was_at_it = false;
     for line in component
         .properties

@@ -4,8 +4,8 @@ use super::delivery::is_owed;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::own::{UNINVITED, is_uninvited};
-use crate::itip::people::{address_of, person, reached_at};
+use crate::itip::participants::{address_of, person, reached_at};
+use crate::itip::personal::{UNINVITED, is_uninvited};
 use crate::itip::request::is_cancelled;
 use crate::tree::Property;
 use convoke_types::CalendarAddress;
@@ -14,14 +14,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// The whole (`None`) or one of its overridden instances.
 pub(super) type Part = Option<InstanceKey>;
 
-/// The guests of one version of an object.
-pub(super) struct Guests<'o> {
+/// The attendees of one version of an object.
+pub(super) struct Attendees<'o> {
     invited: HashMap<String, Vec<(Part, &'o Property)>>,
     nobody: Vec<(Part, &'o Property)>,
 }
 
-impl<'o> Guests<'o> {
-    /// Everybody whom the server schedules (who came uninvited is nobody's guest yet), and the parts that take place and that they are invited to.
+impl<'o> Attendees<'o> {
+    /// Everybody whom the server schedules (who came uninvited is nobody's attendee yet), and the parts that take place and that they are invited to.
     pub(super) fn of(object: Option<&'o Object>) -> Self {
         let mut invited: HashMap<String, Vec<_>> = HashMap::new();
         let parts = object.into_iter().flat_map(Object::parts);
@@ -38,44 +38,44 @@ impl<'o> Guests<'o> {
         }
     }
 
-    /// The parts that a guest is invited to.
-    pub(super) fn parts(&self, guest: &CalendarAddress) -> BTreeSet<Part> {
-        let lines = self.lines(guest).iter();
+    /// The parts that a attendee is invited to.
+    pub(super) fn parts(&self, attendee: &CalendarAddress) -> BTreeSet<Part> {
+        let lines = self.lines(attendee).iter();
         lines.map(|(part, _)| part.clone()).collect()
     }
 
-    /// The first line of a guest.
-    pub(super) fn line(&self, guest: &CalendarAddress) -> Option<&'o Property> {
-        self.lines(guest).first().map(|(_, line)| *line)
+    /// The first line of a attendee.
+    pub(super) fn line(&self, attendee: &CalendarAddress) -> Option<&'o Property> {
+        self.lines(attendee).first().map(|(_, line)| *line)
     }
 
-    /// Where a guest is reached: at its mailbox, where its line names it by what only its own server knows.
-    pub(super) fn address(&self, guest: &CalendarAddress) -> Option<CalendarAddress> {
-        self.line(guest).and_then(reached_at)
+    /// Where a attendee is reached: at its mailbox, where its line names it by what only its own server knows.
+    pub(super) fn address(&self, attendee: &CalendarAddress) -> Option<CalendarAddress> {
+        self.line(attendee).and_then(reached_at)
     }
 
-    /// Whether the owner wants a guest told whatever changed (RFC 6638 §7.2).
-    pub(super) fn is_forced(&self, guest: &CalendarAddress) -> bool {
-        self.lines(guest).iter().any(|(_, line)| {
+    /// Whether the owner wants a attendee told whatever changed (RFC 6638 §7.2).
+    pub(super) fn is_forced(&self, attendee: &CalendarAddress) -> bool {
+        self.lines(attendee).iter().any(|(_, line)| {
             line.param("SCHEDULE-FORCE-SEND")
                 .is_some_and(|method| method.eq_ignore_ascii_case("REQUEST"))
         })
     }
 
-    /// Whether the last message to a guest did not arrive.
-    pub(super) fn is_owed(&self, guest: &CalendarAddress) -> bool {
-        self.lines(guest).iter().any(|(_, line)| is_owed(line))
+    /// Whether the last message to a attendee did not arrive.
+    pub(super) fn is_owed(&self, attendee: &CalendarAddress) -> bool {
+        self.lines(attendee).iter().any(|(_, line)| is_owed(line))
     }
 
-    fn lines(&self, guest: &CalendarAddress) -> &[(Part, &'o Property)] {
-        let name = guest.as_str().to_ascii_lowercase();
+    fn lines(&self, attendee: &CalendarAddress) -> &[(Part, &'o Property)] {
+        let name = attendee.as_str().to_ascii_lowercase();
         self.invited.get(&name).unwrap_or(&self.nobody)
     }
 }
 
-/// Who came on the list uninvited becomes a guest as the organizer edits the meeting with them on it. As long as the
+/// Who came on the list uninvited becomes a attendee as the organizer edits the meeting with them on it. As long as the
 /// edit changes nothing for others they stay what they are, also where a program has lost what was noted on their lines.
-pub(super) fn take_in_uninvited(old: Option<&Object>, new: &mut Object, is_edited: bool) {
+pub(super) fn admit_uninvited(old: Option<&Object>, new: &mut Object, is_edited: bool) {
     let lines = old.into_iter().flat_map(Object::components);
     let lines = lines.flat_map(|component| component.all("ATTENDEE"));
     let waiting: HashSet<String> = lines.filter(|it| is_uninvited(it)).map(person).collect();
@@ -92,7 +92,7 @@ pub(super) fn take_in_uninvited(old: Option<&Object>, new: &mut Object, is_edite
 }
 
 /// Everybody who was or is on a list, but the organizer, once.
-pub(super) fn everybody(
+pub(super) fn all_attendees(
     old: Option<&Object>,
     new: Option<&Object>,
     organizer: &[CalendarAddress],
@@ -103,8 +103,8 @@ pub(super) fn everybody(
     let lines = objects
         .flat_map(Object::components)
         .flat_map(|component| component.all("ATTENDEE"));
-    let guests = lines.filter_map(address_of);
-    guests
-        .filter(|guest| seen.insert(guest.as_str().to_ascii_lowercase()))
+    let attendees = lines.filter_map(address_of);
+    attendees
+        .filter(|attendee| seen.insert(attendee.as_str().to_ascii_lowercase()))
         .collect()
 }

@@ -6,10 +6,10 @@
 
 use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
 use super::instance::{Range, recurs};
-use super::noted::{comment, progress, record, version_answered};
 use super::object::Object;
-use super::own::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, is_uninvited};
-use super::people::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
+use super::participants::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
+use super::personal::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, is_uninvited};
+use super::reply_record::{comment, progress, record, version_answered};
 use super::request::is_cancelled;
 use super::revision::{Revision, sequence};
 use super::series::Search;
@@ -53,7 +53,7 @@ pub(super) struct Answered<'c> {
 }
 
 /// Records the answer of `replier`: as much of it as is about something that there is, unless that is nothing.
-pub(super) fn apply<'c>(
+pub(super) fn apply_reply<'c>(
     stored: &Object<'c>,
     message: &Message,
     replier: &CalendarAddress,

@@ -1,8 +1,8 @@
 //! What is noted of an answer on the organizer's copy: the attendee's line, how far it is with a to-do, what it says.
 
 use super::delegation::delegated_to;
-use super::own::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
-use super::people::{PartStat, address_of, attendee, attendees_mut, is_attendee};
+use super::participants::{PartStat, address_of, attendee, attendees_mut, is_attendee};
+use super::personal::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
 use super::revision::{Revision, basic};
 use crate::tree::{Component, Param, Property};
 use convoke_types::{CalendarAddress, RequestStatus};

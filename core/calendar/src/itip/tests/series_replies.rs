@@ -1,4 +1,4 @@
-//! Answers to series: to the whole, to instances, and to all from one on.
+//! Replies to a recurring event: to the series, to single instances, and to an instance and all later ones.
 
 use super::apply;
 use crate::itip::tests::BOB;
