@@ -518,7 +518,7 @@ fn follow(stderr: impl std::io::Read + Send + 'static, log: Log) -> mpsc::Receiv
         let mut ready = Some(ready);
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             log.add(&line);
-            if line.contains("ready") {
+            if line.contains("\"ready\"") {
                 // Fails only if nobody waits any more.
                 let _ = ready.take().map(|ready| ready.send(()));
             }

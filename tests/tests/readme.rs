@@ -221,7 +221,7 @@ impl Running {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut log = String::new();
-        while !log.contains("ready") {
+        while !log.contains("\"ready\"") {
             let line = lines.next();
             let line = line.unwrap_or_else(|| panic!("the host ended:\n{log}"));
             log.push_str(&line.unwrap());

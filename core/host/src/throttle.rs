@@ -139,7 +139,7 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     fn forget(&self, limiter: &Keyed<K>) {
         limiter.retain_recent();
         if limiter.len() > MAX_KEYS {
-            tracing::warn!(rate = %self.rate, "more peers than can be counted; all start anew");
+            tracing::warn!(event = "rate-limiters-reset", rate = %self.rate, "too many peers to count; the counters of all peers are reset");
             let mut current = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
             *current = Arc::new(keyed(self.rate));
         }

@@ -58,20 +58,30 @@ impl PolicyChain {
             Ok(Combined::Hold) => return Verdict::Hold,
             Err(objection) => objection,
         };
-        let (verdict, event, reason) = match &objection {
-            Objection::Denied(reason) => (Verdict::Deny, "policy-denied", reason),
-            Objection::Unavailable(reason) => (Verdict::Unavailable, "policy-unavailable", reason),
-        };
-        info!(
-            event,
-            originator = %request.originator,
-            recipient = %request.recipient,
-            method = %request.method,
-            component = %request.component,
-            "{}: {reason}",
-            if verdict == Verdict::Deny { "denied" } else { "not decided" }
-        );
-        verdict
+        match &objection {
+            Objection::Denied(reason) => {
+                info!(
+                    event = "policy-denied",
+                    originator = %request.originator,
+                    recipient = %request.recipient,
+                    method = %request.method,
+                    component = %request.component,
+                    "denied: {reason}"
+                );
+                Verdict::Deny
+            }
+            Objection::Unavailable(reason) => {
+                info!(
+                    event = "policy-unavailable",
+                    originator = %request.originator,
+                    recipient = %request.recipient,
+                    method = %request.method,
+                    component = %request.component,
+                    "not decided: {reason}"
+                );
+                Verdict::Unavailable
+            }
+        }
     }
 
     async fn ask(&self, request: &AccessRequest) -> Vec<(&str, Result<Decision, Error>)> {

@@ -13,6 +13,9 @@ use tracing::{Level, debug, enabled, error, info, level_filters::LevelFilter, tr
 /// What a filter of the log calls what plugins say; it is documented, so it is no module's path.
 pub(crate) const TARGET: &str = "convoke::plugin";
 
+/// The event name of a plugin's message that has none of its own.
+const UNNAMED: &str = "plugin-message";
+
 /// The host as the instance `name` sees it.
 pub(super) fn for_instance(name: &str, setup: &Setup) -> Arc<dyn Services> {
     Arc::new(Instance {
@@ -55,16 +58,27 @@ impl Services for Instance {
 
     fn log(&self, event: &LogEvent<'_>) {
         let mut text = event.message.to_owned();
+        let mut event_name = UNNAMED;
         for (name, value) in &event.fields {
+            if *name == "event" && is_event_name(value) {
+                event_name = *value;
+                continue;
+            }
             write!(text, " {name}={value}").expect("a String takes whatever is written");
         }
         let (plugin, from) = (&self.name, event.target);
         match event.level {
-            Level::ERROR => error!(target: TARGET, %plugin, %from, "{text}"),
-            Level::WARN => warn!(target: TARGET, %plugin, %from, "{text}"),
-            Level::INFO => info!(target: TARGET, %plugin, %from, "{text}"),
-            Level::DEBUG => debug!(target: TARGET, %plugin, %from, "{text}"),
-            Level::TRACE => trace!(target: TARGET, %plugin, %from, "{text}"),
+            Level::ERROR => error!(target: TARGET, event = event_name, %plugin, %from, "{text}"),
+            Level::WARN => warn!(target: TARGET, event = event_name, %plugin, %from, "{text}"),
+            Level::INFO => info!(target: TARGET, event = event_name, %plugin, %from, "{text}"),
+            Level::DEBUG => debug!(target: TARGET, event = event_name, %plugin, %from, "{text}"),
+            Level::TRACE => trace!(target: TARGET, event = event_name, %plugin, %from, "{text}"),
         }
     }
+}
+
+/// Whether a plugin names its event as the host names its own: lower-case words joined by hyphens.
+fn is_event_name(text: &str) -> bool {
+    let is_part = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(is_part)
 }

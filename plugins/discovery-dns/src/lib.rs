@@ -151,7 +151,7 @@ impl DnsDiscovery {
                     receivers.push(receiver);
                 }
                 Err(error) => {
-                    tracing::warn!(%domain, "a target of the service is left out: {error}");
+                    tracing::warn!(event = "receiver-ignored", %domain, "a target of the service is ignored: {error}");
                 }
             }
         }

@@ -322,7 +322,7 @@ impl Account {
                 if known.is_none_or(|it| it.state != etag || it.object.is_some()) {
                     let what =
                         format!("{href} is left out of free-busy, and left as it is: {error}");
-                    tracing::warn!("{}", self.server.about(what));
+                    tracing::warn!(event = "object-unreadable", "{}", self.server.about(what));
                 }
                 None
             }

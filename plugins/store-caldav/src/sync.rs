@@ -267,7 +267,7 @@ impl Account {
             let what = format!(
                 "{href} is left out of free-busy: the server lists it, but does not hand it out"
             );
-            tracing::warn!("{}", self.server.about(what));
+            tracing::warn!(event = "object-unreadable", "{}", self.server.about(what));
             state.mirror.set(href.clone(), etag, None);
         }
     }

@@ -724,7 +724,10 @@ impl Calendars {
         }
         match self.try_to_keep_in_mind(shared) {
             Ok(kept) => self.kept = Some(kept),
-            Err(error) => tracing::info!("the next start will read every file again: {error}"),
+            Err(error) => tracing::info!(
+                event = "index-not-saved",
+                "the index could not be saved, so the next start reads every file again: {error}"
+            ),
         }
         self.news = 0;
     }

@@ -371,6 +371,7 @@ fn read_profile(bytes: &[u8], folder: &Folder) -> Option<Profile> {
 /// The folder's name may still say whose it is.
 fn complain(folder: &Folder, problem: &str) {
     tracing::warn!(
+        event = "profile-unreadable",
         "{}: not used: {problem}",
         folder.path().join(PROFILE).display()
     );

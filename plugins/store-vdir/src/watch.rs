@@ -118,7 +118,10 @@ mod linux {
             });
             if let Err(error) = &watched {
                 let path = root.path().display();
-                tracing::warn!("{path} cannot be watched ({error}): each call goes through it");
+                tracing::warn!(
+                    event = "folder-not-watched",
+                    "{path} cannot be watched ({error}): each call reads the whole folder"
+                );
             }
             Self(watched.ok())
         }
@@ -166,8 +169,9 @@ mod linux {
                 if !std::mem::replace(&mut watched.complained, true) {
                     let path = folder.path().display();
                     tracing::warn!(
-                        "{path} cannot be watched ({error}), nor may others be: each call goes \
-                         through the folder; raise fs.inotify.max_user_watches"
+                        event = "folder-not-watched",
+                        "{path} cannot be watched ({error}), and perhaps others: each call reads the whole \
+                         folder; raise fs.inotify.max_user_watches"
                     );
                 }
                 return;

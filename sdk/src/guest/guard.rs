@@ -118,6 +118,7 @@ pub(super) fn hear_panics() {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(
+                event = "plugin-panicked",
                 "a thread panicked at {}: {}",
                 place.as_deref().unwrap_or("an unknown place"),
                 text_of(panic.payload()),

@@ -131,7 +131,7 @@ impl World {
         let mut seen = String::new();
         loop {
             match log.next() {
-                Some(Ok(line)) if line.contains("ready") => break,
+                Some(Ok(line)) if line.contains("\"ready\"") => break,
                 Some(Ok(line)) => seen.extend([&line, "\n"]),
                 Some(Err(_)) | None => {
                     return Err(format!("the host does not start:\n{seen}").into());

@@ -137,7 +137,7 @@ config.path = "calendars.db"
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut log = String::new();
-        while !log.contains("ready") {
+        while !log.contains("\"ready\"") {
             let line = lines.next();
             let line = line.unwrap_or_else(|| panic!("the host ended:\n{log}"));
             log.push_str(&line.unwrap());

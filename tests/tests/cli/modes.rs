@@ -75,7 +75,7 @@ fn serve(desk: &Desk) -> (bool, String) {
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         log.push_str(&line.unwrap());
         log.push('\n');
-        ready = log.contains("ready");
+        ready = log.contains("\"ready\"");
         if ready {
             break;
         }

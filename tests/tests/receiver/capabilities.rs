@@ -125,6 +125,6 @@ fn the_serial_number_grows_with_each_change_and_survives_a_restart() {
 
     host.configure(|setup| setup.table("[limits]", "recipients = 3"));
     host.signal("HUP");
-    host.wait_for("read again");
+    host.wait_for("config-reloaded");
     assert!(serial(&host) > first);
 }

@@ -228,7 +228,7 @@ fn what_is_listed_may_change_while_the_host_runs() {
     let host = host("\"partner.pem\"", &[("partner.pem", &one.certificate)]).start();
     assert_eq!(outcome(&host, &one, ANNA), None);
     fs::write(host.folder().join("partner.pem"), &two.certificate).unwrap();
-    host.wait_for("changed certificates were read");
+    host.wait_for("certificates-reloaded");
     assert_eq!(outcome(&host, &two, ANNA), None);
     assert_eq!(outcome(&host, &one, ANNA).as_deref(), REFUSED);
 }

@@ -148,7 +148,7 @@ fn a_refresh_is_answered_at_once_and_with_a_request_later() {
         );
     assert_eq!(host.post(&refresh).codes(), ["2.0"]);
     // Nobody finds Anna's receiver, so the request comes to nothing, and the log says so.
-    host.wait_for("answered: 5.3");
+    host.wait_for("status=5.3");
 }
 
 #[test]

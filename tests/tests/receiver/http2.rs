@@ -225,7 +225,7 @@ fn a_request_that_has_begun_is_finished_before_the_host_ends() {
             .unwrap();
         assert_eq!(other.await.unwrap().status(), 400);
         host.signal("TERM");
-        host.wait_for("ending");
+        host.wait_for("stopping");
         send(&mut body, rest, true);
         assert_eq!(answer.await.unwrap().status(), 200);
     });

@@ -428,7 +428,7 @@ fn what_failed_for_a_while_is_tried_again() {
     let store = "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"";
     host.configure(|setup| setup.table("[[store]]", store));
     host.signal("HUP");
-    host.wait_for("read again");
+    host.wait_for("config-reloaded");
     assert_eq!(
         host.post(&signed(&signer, post)).codes(),
         ["3.7"],

@@ -36,7 +36,7 @@ fn nobody_fakes_a_line_of_the_log() {
         let key = PrivateKey::generate(KeyKind::Ed25519).unwrap();
         let signer = Signer::new("example.com".parse().unwrap(), "s1", key, Vec::new()).unwrap();
         host.post(&signed(&signer, Post::free_busy(ANNA, &[BO])));
-        host.wait_for("a key record is left out");
+        host.wait_for("key-record-ignored");
         let log = host.log();
         assert!(log.contains("FAKE"), "{log}");
         let hostile = |letter: char| {

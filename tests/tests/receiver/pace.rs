@@ -147,7 +147,7 @@ fn a_pace_goes_on_over_a_reload_and_can_be_lifted() {
         assert_eq!(host.post(&post).status, 200);
         host.configure(|setup| setup.table("[limits]", limits));
         host.signal("HUP");
-        host.wait_for("read again");
+        host.wait_for("config-reloaded");
         assert_eq!(host.post(&post).status, status, "{limits}");
     }
 }

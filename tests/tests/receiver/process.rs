@@ -106,7 +106,7 @@ fn a_new_configuration_is_taken_whole_or_not_at_all() {
 
     host.configure(|setup| setup.table("[limits]", "recipients = 1"));
     host.signal("HUP");
-    host.wait_for("read again");
+    host.wait_for("config-reloaded");
     let answer = peer.ask(&many.to_bytes());
     assert_eq!(
         answer.error().as_deref(),
@@ -219,13 +219,13 @@ fn renewed_certificates_are_used_without_a_restart() {
     let host = example_org().start();
     let post = Post::invitation("renewed", ANNA, &[BO]).to_bytes();
     fs::write(host.folder().join("host.key"), "half a file").unwrap();
-    host.wait_for("the old ones stay");
+    host.wait_for("certificates-rejected");
     let mut open = host.connect();
     assert_eq!(open.ask(&post).codes(), ["2.0"]);
 
     let renewed = Authority::new();
     renewed.issue(&["localhost"]).write(host.folder(), "host");
-    host.wait_for("changed certificates were read");
+    host.wait_for("certificates-reloaded");
     let mut peer = Peer::tls(host.address("receiver"), &renewed.certificate(), None);
     assert_eq!(peer.ask(&post).codes(), ["2.0"]);
     assert_eq!(open.ask(&post).codes(), ["2.0"], "what was connected stays");

@@ -69,7 +69,7 @@ fn a_host_with_its_store_apart_schedules_and_outlives_it() {
         panic!("{killed:?}");
     };
     send("KILL", process);
-    host.wait_for("its process runs again");
+    host.wait_for("plugin-process-started");
     assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
     assert!(!alive(process));
 }
@@ -117,7 +117,7 @@ fn an_order_that_reaches_every_process_leaves_the_plugins_to_the_host() {
     host.signal("TERM");
     assert!(host.wait().success());
     let log = host.log();
-    assert!(!log.contains("its process"), "{log}");
+    assert!(!log.contains("plugin-process-"), "{log}");
     wait_until("it ends with its host", || !alive(&process));
 }
 
@@ -126,7 +126,7 @@ fn no_process_outlives_its_host_or_its_configuration() {
     let mut host = apart();
     let first = processes(&host);
     host.signal("HUP");
-    host.wait_for("read again");
+    host.wait_for("config-reloaded");
     wait_until("the old one is closed", || {
         !first.iter().any(|it| alive(it))
     });
@@ -148,7 +148,7 @@ fn plugins_are_closed_before_their_host_ends_and_what_they_say_arrives() {
         let mut host = Setup::new().table("[[discovery]]", &slow).start();
         // An old configuration's, too.
         host.signal("HUP");
-        host.wait_for("read again");
+        host.wait_for("config-reloaded");
         host.wait_for("closed at leisure");
         host.signal("TERM");
         assert!(host.wait().success());

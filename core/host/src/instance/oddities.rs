@@ -14,6 +14,7 @@ use jiff::Timestamp;
 pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError> {
     if !config.verification.required {
         tracing::warn!(
+            event = "verification-off",
             "VERIFICATION IS OFF: anybody may speak for any domain but ours; set `verification.required = true` \
              unless this is a test"
         );
@@ -23,16 +24,21 @@ pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError>
         .iter()
         .any(|entry| entry.kind == Kind::Policy)
     {
-        tracing::warn!("there is no [[policy]]: every request is denied, as nobody allows any");
+        tracing::warn!(
+            event = "no-policy",
+            "there is no [[policy]]: every request is denied"
+        );
     }
     if plugins.stores.iter().next().is_none() {
-        tracing::warn!("there is no [[store]]: there are no calendar users here");
+        tracing::warn!(
+            event = "no-store",
+            "there is no [[store]]: this host has no calendar users"
+        );
     }
     for listener in &config.listeners {
         let open = !listener.address.ip().is_loopback();
         if listener.tls.is_none() && open && listener.role != Role::Admin {
-            tracing::warn!(
-                role = listener.role.as_str(),
+            tracing::warn!(event = "plain-http", role = listener.role.as_str(),
                 address = %listener.address,
                 "plain HTTP on an address that others can reach; set `tls`, or put a proxy with TLS before it"
             );

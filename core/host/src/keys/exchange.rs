@@ -92,7 +92,7 @@ impl Exchange {
             }
             Err(error) => {
                 // The peer need not know our folders; the administrator must.
-                tracing::error!(file = %file.display(), "the key cannot be read: {error}");
+                tracing::error!(event = "exchanged-key-unreadable", file = %file.display(), "an exchanged key cannot be read: {error}");
                 Err(Unavailable(
                     "an exchanged key cannot be read here".to_owned(),
                 ))

@@ -293,7 +293,9 @@ fn records<'a>(place: &dyn Display, texts: impl Iterator<Item = &'a str>) -> Vec
     for record in read.take(KeyRecord::MAX_RECORDS) {
         match record {
             Ok(record) => records.push(record),
-            Err(error) => tracing::info!(%place, "a key record is left out: {error}"),
+            Err(error) => {
+                tracing::info!(event = "key-record-ignored", %place, "a key record is ignored: {error}")
+            }
         }
     }
     records

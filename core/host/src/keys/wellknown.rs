@@ -79,7 +79,7 @@ async fn ask(client: &Client, url: Url) -> Result<Answer, Unavailable> {
         Ok(response) => response,
         // No time will make that address one we go to.
         Err(error @ ClientError::Forbidden { .. }) => {
-            tracing::warn!(%place, "a key is not looked up: {error}");
+            tracing::warn!(event = "key-not-looked-up", %place, "a key is not looked up: {error}");
             return Ok(Answer::none(Instant::now() + LONGEST_NO));
         }
         Err(error) => return Err(Unavailable(error.to_string())),

@@ -98,7 +98,7 @@ async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
             format!("the domain of {address} offers no iSchedule service"),
         ),
         Err(error) => {
-            tracing::warn!(recipient = %address, "no receiver could be looked up: {error}");
+            tracing::warn!(event = "discovery-failed", recipient = %address, "no receiver could be looked up: {error}");
             nowhere(
                 RequestStatus::SERVICE_UNAVAILABLE,
                 "the receiver could not be looked up; try later".to_owned(),

@@ -83,7 +83,7 @@ impl Listeners {
             }
         }
         for (socket, wanted) in bound {
-            tracing::info!(role = socket.role, address = %socket.address, "listening");
+            tracing::info!(event = "listening", role = socket.role, address = %socket.address, "listening");
             self.0.push(Open {
                 listening: socket.serve(
                     wanted.tls,

@@ -55,7 +55,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
     let (mut host, mut orders) = Host::start(path).await?;
-    tracing::info!(took = ?begun.elapsed(), "ready");
+    tracing::info!(event = "ready", took = ?begun.elapsed(), "ready");
     let mut look = tokio::time::interval(watch::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -77,20 +77,26 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         };
         tell(&reloaded, order);
     }
-    tracing::info!("ending: requests that have begun are finished");
+    tracing::info!(
+        event = "stopping",
+        "stopping; requests in progress are finished first"
+    );
     // Who waits for a reload is told at once that there will be none.
     drop(orders);
     host.stop().await;
-    tracing::info!("ended");
+    tracing::info!(event = "stopped", "stopped");
     Ok(())
 }
 
 /// Says what came of a reload: in the log, and to whoever ordered it.
 fn tell(reloaded: &Result<(), ServeError>, order: Option<control::Order>) {
     match reloaded {
-        Ok(()) => tracing::info!("the configuration was read again"),
+        Ok(()) => tracing::info!(event = "config-reloaded", "configuration reloaded"),
         Err(error) => {
-            tracing::error!("the new configuration is not used, the old one stays: {error}");
+            tracing::error!(
+                event = "config-rejected",
+                "reload failed, the previous configuration stays in use: {error}"
+            );
         }
     }
     if let Some(order) = order {
@@ -224,11 +230,15 @@ impl Host {
         let state = &instance.config.server.state;
         if let Err(error) = state_folder::note_listeners(state, &self.listeners.notes()) {
             tracing::warn!(
-                "where the host listens could not be noted for the command line: {error}"
+                event = "listeners-file-failed",
+                "the addresses of the listeners could not be written for the command line: {error}"
             );
         }
         if let Err(error) = self.control.follow(state) {
-            tracing::warn!("`convoke reload` cannot reach this host, SIGHUP does: {error}");
+            tracing::warn!(
+                event = "control-socket-failed",
+                "`convoke reload` cannot reach this host, SIGHUP can: {error}"
+            );
         }
         Ok(())
     }

@@ -60,9 +60,14 @@ impl Watched {
     pub(super) fn tell<E: std::fmt::Display>(&self, read: Result<(), E>) {
         let file = self.files.first().map_or(Path::new("-"), PathBuf::as_path);
         match read {
-            Ok(()) => tracing::info!(file = %file.display(), "changed certificates were read"),
+            Ok(()) => {
+                tracing::info!(event = "certificates-reloaded", file = %file.display(), "changed certificates reloaded")
+            }
             Err(error) => {
-                tracing::error!("changed certificates are not used, the old ones stay: {error}");
+                tracing::error!(
+                    event = "certificates-rejected",
+                    "changed certificates are not used, the previous ones stay in use: {error}"
+                );
             }
         }
     }

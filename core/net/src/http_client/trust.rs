@@ -68,7 +68,10 @@ impl Verifier {
         let mut roots = RootCertStore::empty();
         let system = rustls_native_certs::load_native_certs();
         for error in &system.errors {
-            tracing::warn!("a system trust anchor cannot be read: {error}");
+            tracing::warn!(
+                event = "trust-anchor-unreadable",
+                "a system trust anchor cannot be read: {error}"
+            );
         }
         roots.add_parsable_certificates(system.certs);
         if roots.is_empty() && ca.is_empty() {

@@ -72,7 +72,7 @@ pub(super) async fn serve(
                 return tracing::debug!(%address, ?late, "connection closed");
             }
             () = &mut gone => {
-                return tracing::info!(event = "slow-reader", %address, "an answer was not taken, and its memory is needed");
+                return tracing::info!(event = "slow-reader", %address, "connection closed: the client does not read its response, and the memory is needed");
             }
             () = stopped(&mut stop), if !stopping => {
                 stopping = true;

@@ -161,7 +161,7 @@ impl Exchange {
             () = leaving => respond.send_reset(Reason::CANCEL),
             () = evicted => {
                 respond.send_reset(Reason::CANCEL);
-                tracing::info!(event = "slow-reader", %address, "an answer was not taken, and its memory is needed");
+                tracing::info!(event = "slow-reader", %address, "connection closed: the client does not read its response, and the memory is needed");
             }
         }
     }

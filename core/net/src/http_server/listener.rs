@@ -278,7 +278,7 @@ impl Server {
         let answer = self.handler.handle(arrival, request);
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| {
-            tracing::error!(event = "handler-panicked", address = %arrival.address, "a request made us panic; please report the text above");
+            tracing::error!(event = "handler-panicked", address = %arrival.address, "request handler panicked; please report the text above");
             only(StatusCode::INTERNAL_SERVER_ERROR)
         })
     }

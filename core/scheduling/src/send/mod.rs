@@ -117,7 +117,7 @@ impl<E: Environment> Scheduler<E> {
         } = owed.outgoing();
         let sent = self.send(message, originator, recipients, &Unbounded).await;
         for (recipient, outcome) in recipients.iter().zip(sent) {
-            tracing::info!(event = "owed-sent", %originator, %recipient, uid = %message.uid(), "answered: {}", outcome.status);
+            tracing::info!(event = "owed-sent", %originator, %recipient, uid = %message.uid(), status = %outcome.status.code(), "answered: {}", outcome.status);
         }
     }
 
