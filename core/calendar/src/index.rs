@@ -1,4 +1,4 @@
-//! What a store keeps beside an object, so that it answers free-busy without reading iCalendar.
+//! The index entry that a store keeps of an object, so that it answers free-busy without parsing iCalendar.
 //!
 //! The time that an object takes is expanded to a horizon. A series that goes on outside of it is marked open, and the
 //! host expands the object itself when a question reaches there ([`ObjectIndex::is_open_in`]). A VAVAILABILITY is open

@@ -1,4 +1,4 @@
-//! Which instance of an object is meant.
+//! The identity of an instance of an object (RECURRENCE-ID).
 
 use crate::stamp::basic_date_time;
 use crate::time::instant;

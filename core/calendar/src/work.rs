@@ -1,4 +1,4 @@
-//! How much work may be done: what strangers send may ask for any amount.
+//! A budget of work: input from strangers may ask for any amount.
 
 use std::ops::{Deref, DerefMut};
 

@@ -4,42 +4,42 @@
 //! zone of the same kind as the IANA ones, so that look-ups cost the same. That is done when a time first needs it, and
 //! its work is counted: a calendar of thousands of zones costs what it uses.
 //!
-//! Programs stray: a TZID in other case than its VTIMEZONE has it, one that matches nothing beside the only VTIMEZONE
+//! Programs deviate: a TZID in other case than its VTIMEZONE has it, one that matches nothing beside the only VTIMEZONE
 //! there is, a VTIMEZONE without observances that names the zone in X-LIC-LOCATION, one that tells of the changes of a
 //! few years only, as IANA knows them too. What is meant is clear, so it is taken. A TZID that nobody knows counts as the
 //! calendar user's own zone: a meeting at the wrong hour is found sooner than one that is missing.
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `names` | which VTIMEZONE a TZID means |
-//! | `observance`, `memory` | a VTIMEZONE as a zone; those made lately |
-//! | `windows`, `display` | names of Windows, names in menus |
+//! | `tzid` | which VTIMEZONE a TZID means |
+//! | `observance`, `cache` | a VTIMEZONE as a zone; those made lately |
+//! | `windows_names`, `display_names` | names of Windows, names in menus |
 //! | `vtimezone`, `yearly` | a zone as a VTIMEZONE |
 //! | `instant` | times as they are written, as instants |
-//! | `span`, `agree` | the times in a zone; whether they are the same in another |
+//! | `span`, `equivalence` | the times in a zone; whether they are the same in another |
 //! | `table` | zones of several calendars side by side |
-//! | `written` | what a message needs, so that others read the same times |
+//! | `self_contained` | what a message needs, so that others read the same times |
 
-mod agree;
-mod display;
+mod cache;
+mod display_names;
+mod equivalence;
 mod instant;
-mod memory;
-mod names;
 mod observance;
+mod self_contained;
 mod span;
 mod table;
+mod tzid;
 mod vtimezone;
-mod windows;
-mod written;
+mod windows_names;
 mod yearly;
 
 pub use table::ZoneTable;
 pub(crate) use table::{Given, named, pins, rename};
 pub use vtimezone::vtimezone;
 pub(crate) use {
-    names::{Descriptions, key, name_of},
+    self_contained::{complete, self_contained},
     span::used,
-    written::{complete, self_contained},
+    tzid::{Descriptions, key, name_of},
 };
 
 use crate::{
@@ -208,7 +208,7 @@ impl<'c> Zones<'c> {
             {
                 return Ok(Some((whole, None)));
             }
-            if let Some(zone) = memory::zone(component, work)? {
+            if let Some(zone) = cache::zone(component, work)? {
                 return Ok(Some((zone, place)));
             }
         }
@@ -216,7 +216,7 @@ impl<'c> Zones<'c> {
             return Ok(Some((zone, None)));
         }
         let only = self.descriptions.only().filter(|_| self.is_nameless());
-        let zone = only.map(|only| memory::zone(only, work)).transpose()?;
+        let zone = only.map(|only| cache::zone(only, work)).transpose()?;
         Ok(zone.flatten().map(|zone| (zone, Some(0))))
     }
 
@@ -256,7 +256,7 @@ pub fn unknown_names(calendar: &Calendar) -> BTreeSet<String> {
 /// `/freeassociation.sourceforge.net/`, of Windows, or as menus of programs show it.
 pub fn by_name(id: &str) -> Option<TimeZone> {
     let id = id.trim().trim_matches('"');
-    if let Some(iana) = windows::iana(id) {
+    if let Some(iana) = windows_names::iana(id) {
         return TimeZone::get(iana).ok();
     }
     // Names of IANA have three parts at most: America/Argentina/Ushuaia. Where places are listed, all of it is the name.
@@ -266,7 +266,7 @@ pub fn by_name(id: &str) -> Option<TimeZone> {
     names.push(id);
     names.reverse();
     let known = names.iter().find_map(|name| TimeZone::get(name).ok());
-    known.or_else(|| display::zone(id))
+    known.or_else(|| display_names::zone(id))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What one object takes, read once: whose answer counts is settled for each component, not for each instance.
+//! The busy time of one object, prepared once: whose PARTSTAT counts is decided for each component, not for each instance.
 
 use super::{kind, of_kind, own_zone, stated};
 use crate::{

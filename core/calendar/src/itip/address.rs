@@ -1,7 +1,7 @@
-//! Whom a message is for.
+//! The recipients of a message.
 
 use super::delegation::delegates;
-use super::participants::{Owner, person, reached_at};
+use super::participants::{Owner, delivery_address, person};
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;
@@ -29,7 +29,7 @@ pub fn addressees(message: &Message, originator: &CalendarAddress) -> Vec<Calend
         .flat_map(|component| component.all("ATTENDEE"));
     lines
         .filter(|line| !excused.contains(&person(line)))
-        .filter_map(reached_at)
+        .filter_map(delivery_address)
         .filter(|address| !address.same_user(originator))
         .filter(|address| delegates.is_empty() || delegates.iter().any(|it| it.same_user(address)))
         .filter(|address| seen.insert(address.as_str().to_ascii_lowercase()))

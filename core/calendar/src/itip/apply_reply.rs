@@ -136,7 +136,7 @@ impl Recording<'_, '_> {
             if recurs(answer) {
                 let told = Object::from_message(self.message, &self.stored.zones);
                 let mut told = told.as_ref().map(Search::of);
-                spread(object, answer, line, |key, instance, line| {
+                apply_to_instances(object, answer, line, |key, instance, line| {
                     let is_open = PartStat::of(line) == PartStat::NeedsAction;
                     let id = instance.get("RECURRENCE-ID");
                     let id = id.filter(|_| is_open && !named.contains(key));
@@ -146,7 +146,7 @@ impl Recording<'_, '_> {
             return Ok(());
         };
         if Range::of(answer) == Range::ThisAndFuture {
-            spread(object, answer, line, |later, _, _| {
+            apply_to_instances(object, answer, line, |later, _, _| {
                 *later > key && !named.contains(later)
             });
         }
@@ -157,7 +157,7 @@ impl Recording<'_, '_> {
 
 /// An answer that covers more than it names also goes to the lines of instances written out, as far as they are
 /// `meant` and not newer than it.
-fn spread(
+fn apply_to_instances(
     object: &mut Object,
     answer: &Component,
     said: &Property,

@@ -98,7 +98,7 @@ fn whole(object: &mut Object, notice: &Component, role: Role) {
     let Some(leading) = object.leading() else {
         return;
     };
-    if !is_news(notice, leading) {
+    if !is_newer(notice, leading) {
         return;
     }
     let notice = Notice::of(notice, role, object.components().count());
@@ -128,8 +128,8 @@ fn instance(
         &object.master,
         notice.get("RECURRENCE-ID"),
     ) {
-        (Some(known), ..) if is_news(notice, known) => known.clone(),
-        (None, Some(master), Some(id)) if is_news(notice, master) && search.has(id) => {
+        (Some(known), ..) if is_newer(notice, known) => known.clone(),
+        (None, Some(master), Some(id)) if is_newer(notice, master) && search.has(id) => {
             let Some(implied) = object.implied(id) else {
                 return;
             };
@@ -153,7 +153,7 @@ fn future(
     let Some(master) = object.master.as_mut().filter(|master| recurs(master)) else {
         return instance(object, key, notice, role, search);
     };
-    if !is_news(notice, master) {
+    if !is_newer(notice, master) {
         return;
     }
     let later = object.instances.range(key.clone()..).count();
@@ -222,7 +222,7 @@ fn before(key: &InstanceKey) -> Option<String> {
 }
 
 /// A CANCEL counts unless it is older; the same again changes nothing.
-fn is_news(notice: &Component, stored: &Component) -> bool {
+fn is_newer(notice: &Component, stored: &Component) -> bool {
     Revision::against(notice, stored) >= Revision::of(stored)
 }
 

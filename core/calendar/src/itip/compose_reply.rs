@@ -1,4 +1,4 @@
-//! An attendee's answer as a message (RFC 5546 §3.2.3, §3.4.3).
+//! Composing an attendee's REPLY (RFC 5546 §3.2.3, §3.4.3).
 
 use super::delegation::name_delegates;
 use super::object::Object;
@@ -98,7 +98,7 @@ pub(super) fn send(
     let mut from: Vec<(CalendarAddress, Vec<Component>)> = Vec::new();
     for mut answer in answers {
         let line = answer.get_mut("ATTENDEE").ok_or(ReplyError::NotInvited)?;
-        let address = owner.speaks_as(line).ok_or(ReplyError::NotInvited)?;
+        let address = owner.reply_address(line).ok_or(ReplyError::NotInvited)?;
         if !address.is_written_as(&line.value) {
             // Who answers must be the Originator (spec §5).
             address.as_str().clone_into(&mut line.value);

@@ -1,7 +1,7 @@
 //! Delegation (RFC 5546 §3.2.2.3, §4.2.5 to §4.2.7).
 //!
 //! It goes by the delegator's REPLY: the organizer's copy takes the delegate onto the list ([`delegate`]) and invites it.
-//! A delegate among the delegator's own people is told by the delegator's host at once ([`handed_on`]), as an organizer
+//! A delegate among the delegator's own people is told by the delegator's host at once ([`forward_to_delegate`]), as an organizer
 //! elsewhere may not know how to invite it.
 
 use super::object::Object;
@@ -240,7 +240,7 @@ fn line_of(
 
 /// The REQUEST that a delegator hands on to one of its delegates, made of the delegator's own copy: what the organizer last
 /// said of what is delegated, and nothing that is the delegator's own. `None` if nothing there is delegated to it.
-pub fn handed_on(
+pub fn forward_to_delegate(
     existing: &Calendar,
     owner: &Owner,
     delegate: &CalendarAddress,

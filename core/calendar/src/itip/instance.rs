@@ -1,4 +1,4 @@
-//! One instance of a series: its name, and its component as the series implies it.
+//! One instance of a series: its RECURRENCE-ID, and the component that the series implies for it.
 
 use crate::instance::{is_time, is_utc, zone};
 use crate::stamp::basic_date_time;

@@ -5,17 +5,17 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`receive`](fn@receive) | a message has arrived for a calendar user |
-//! | [`update_own_copy`](fn@update_own_copy) | a calendar user has sent a message: the change to its own copy |
-//! | [`compose_reply`](fn@compose_reply) | an attendee's reply as a message |
-//! | [`edit`](fn@edit) | the owner changed an object: who must hear of it |
-//! | [`for_sending`](fn@for_sending) | a submitted message without what is of its sender's copy |
+//! | [`receive`](fn@receive) | processes a message that has arrived for a calendar user |
+//! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
+//! | [`compose_reply`](fn@compose_reply) | makes an attendee's reply |
+//! | [`edit`](fn@edit) | makes the messages that an edit of the owner causes |
+//! | [`for_sending`](fn@for_sending) | removes the sender's personal data from a submitted message |
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
-//! | [`delegates`](fn@delegates), [`handed_on`](fn@handed_on) | whom an attendee sends in its place, and what they are told |
+//! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
-//! | `redact`, `mend`, `typed` | what never leaves its owner's calendar; what is read leniently, written rightly |
+//! | `redact`, `normalize`, `value_types` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
-//! | `side_by_side` | the zones of a message and of what is stored |
+//! | `zone_alignment` | the zones of a message and of what is stored |
 //!
 //! Always true: only who the stored object names as its ORGANIZER changes what is the organizer's, and only one of its
 //! ATTENDEEs changes that attendee's line. A message that arrives twice changes nothing the second time. What belongs
@@ -32,7 +32,7 @@ mod compose_reply;
 mod delegation;
 mod edit;
 mod instance;
-mod mend;
+mod normalize;
 mod object;
 mod outgoing;
 mod own_copy;
@@ -46,14 +46,14 @@ mod request;
 mod revision;
 mod schedule;
 mod series;
-mod side_by_side;
 #[cfg(test)]
 mod tests;
-mod typed;
+mod value_types;
+mod zone_alignment;
 
 pub use address::{addressees, is_left_to_client};
 pub use compose_reply::{ReplyError, compose_reply};
-pub use delegation::{MAX_DELEGATES, delegates, handed_on};
+pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
 pub use edit::{Edited, edit, note_delivery};
 pub(crate) use object::weight;
 pub use outgoing::{Outgoing, for_sending};

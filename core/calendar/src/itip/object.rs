@@ -1,8 +1,8 @@
-//! A stored object taken apart into what iTIP speaks of: the whole, its changed instances, and the rest.
+//! A stored object as iTIP sees it: the series or single component, its overridden instances, and everything else.
 
 use super::instance::{Range, bare_date, derive, derive_after, in_form_of};
 use super::revision::{Revision, forget_impossible};
-use super::side_by_side::adopt;
+use super::zone_alignment::adopt;
 use crate::instance::InstanceKey;
 use crate::message::{Kind, Message};
 use crate::tree::{Calendar, Component, Property};

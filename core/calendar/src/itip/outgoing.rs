@@ -1,6 +1,6 @@
-//! Messages that go out.
+//! Outgoing messages.
 
-use super::mend::mend;
+use super::normalize::mend;
 use super::object::Object;
 use super::participants::attendee;
 use super::personal::is_uninvited;

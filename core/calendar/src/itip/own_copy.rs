@@ -1,4 +1,4 @@
-//! A calendar user has sent a message: its own copy follows.
+//! Updating the sender's own copy after a calendar user has sent a message.
 
 use super::delegation::delegates as named_delegates;
 use super::instance::recurs;
@@ -6,7 +6,7 @@ use super::object::Object;
 use super::participants::{Owner, address_of, attendee, is_attendee};
 use super::personal::Role;
 use super::receive::{Change, change};
-use super::side_by_side::{SideBySide, anchored};
+use super::zone_alignment::{SideBySide, anchored};
 use super::{
     add::{self, Added},
     cancel, request,
@@ -64,16 +64,18 @@ pub fn update_own_copy(
             };
             change(existing, object)
         }
-        (Method::Request, Some(stored)) => change(existing, handed_on(stored, message, owner)),
+        (Method::Request, Some(stored)) => {
+            change(existing, after_delegation(stored, message, owner))
+        }
         (Method::Reply, Some(stored)) if !organizes => {
-            change(existing, answered(stored, message, owner))
+            change(existing, after_reply(stored, message, owner))
         }
         _ => Change::None,
     }
 }
 
 /// The attendee's copy after its answer.
-fn answered<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
+fn after_reply<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for answer in message.components() {
         let Some((key, mut component)) = target(&stored, answer) else {
             continue;
@@ -81,7 +83,7 @@ fn answered<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Obj
         let mut answers = false;
         for said in owner.attendees(answer) {
             answers = true;
-            say(&mut component, said, owner);
+            record_partstat(&mut component, said, owner);
             delegates(&mut component, answer, said);
         }
         if !answers {
@@ -112,7 +114,7 @@ fn target(stored: &Object, answer: &Component) -> Option<(Option<InstanceKey>, C
 }
 
 /// How the owner answers, on the line of the address that answers; on its others, if that one is not on the list.
-fn say(component: &mut Component, said: &Property, owner: &Owner) {
+fn record_partstat(component: &mut Component, said: &Property, owner: &Owner) {
     let answers = address_of(said);
     let is_it = |line: &Property| {
         let address = answers.as_ref();
@@ -172,7 +174,7 @@ fn delegates(component: &mut Component, message: &Component, said: &Property) {
 }
 
 /// The delegator's copy after it handed the invitation on (RFC 5546 §3.2.2.3).
-fn handed_on<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
+fn after_delegation<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Object<'c> {
     for told in message.components() {
         let delegates_it = |line: &Property| {
             address_of(line).is_some_and(|address| {
@@ -185,7 +187,7 @@ fn handed_on<'c>(mut stored: Object<'c>, message: &Message, owner: &Owner) -> Ob
         let Some((key, mut component)) = target(&stored, told) else {
             continue;
         };
-        say(&mut component, said, owner);
+        record_partstat(&mut component, said, owner);
         delegates(&mut component, told, said);
         match key {
             Some(key) => {

@@ -48,7 +48,7 @@ impl Owner<'_> {
 
     /// As whom this user speaks by an ATTENDEE line of its own: where that names it by what is no mailbox, for which nobody
     /// can prove to speak, as the mailbox beside.
-    pub(super) fn speaks_as(&self, line: &Property) -> Option<CalendarAddress> {
+    pub(super) fn reply_address(&self, line: &Property) -> Option<CalendarAddress> {
         let address = self.address_on(line)?;
         let mailbox = mailbox_of(line).filter(|mailbox| self.answers_to(mailbox));
         Some(mailbox.unwrap_or(address))
@@ -72,7 +72,7 @@ impl Owner<'_> {
 
     /// The ATTENDEE line that speaks for this user: the one that takes most of its time, of equal ones the first.
     pub(crate) fn attendee<'c>(&self, component: &'c Component) -> Option<&'c Property> {
-        self.attendees(component).reduce(louder)
+        self.attendees(component).reduce(prefer_busier)
     }
 
     /// How this user has answered; `None` if it is not on the list.
@@ -88,7 +88,7 @@ impl Owner<'_> {
         for line in self.attendees(component) {
             let name = person(line);
             match lines.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = louder(known, line),
+                Some((_, known)) => *known = prefer_busier(known, line),
                 None => lines.push((name, line)),
             }
         }
@@ -107,7 +107,7 @@ impl Owner<'_> {
 }
 
 /// Of two lines of one person the one that takes more of its time.
-fn louder<'c>(one: &'c Property, other: &'c Property) -> &'c Property {
+fn prefer_busier<'c>(one: &'c Property, other: &'c Property) -> &'c Property {
     if PartStat::of(other).weight() > PartStat::of(one).weight() {
         other
     } else {
@@ -201,7 +201,7 @@ pub(super) fn attendee<'c>(
     let lines = component.properties.iter();
     lines
         .filter(|line| is_attendee(line, address))
-        .reduce(louder)
+        .reduce(prefer_busier)
 }
 
 /// The ATTENDEE lines of an address, to change all of them.
@@ -221,7 +221,7 @@ pub(super) fn is_attendee(line: &Property, address: &CalendarAddress) -> bool {
 }
 
 /// Where whom an ATTENDEE line names is reached.
-pub(super) fn reached_at(line: &Property) -> Option<CalendarAddress> {
+pub(super) fn delivery_address(line: &Property) -> Option<CalendarAddress> {
     mailbox_of(line).or_else(|| address_of(line))
 }
 
@@ -235,11 +235,11 @@ pub(super) fn person(line: &Property) -> String {
 }
 
 /// The ATTENDEE lines of a component by person, for lists that are long; the one that speaks, where there are several.
-pub(super) fn by_person(component: &Component) -> HashMap<String, &Property> {
+pub(super) fn attendees_by_address(component: &Component) -> HashMap<String, &Property> {
     let mut known: HashMap<String, &Property> = HashMap::new();
     for line in component.all("ATTENDEE") {
         let speaks = known.entry(person(line)).or_insert(line);
-        *speaks = louder(speaks, line);
+        *speaks = prefer_busier(speaks, line);
     }
     known
 }

@@ -1,6 +1,7 @@
-//! What in an object belongs to the calendar user whose copy it is. What of it never leaves is [`redact`](super::redact)'s.
+//! The properties of an object that belong to the calendar user whose copy it is. [`redact`](super::redact) decides which of
+//! them never leave the host.
 
-use super::participants::{Owner, PartStat, address_of, by_person, person};
+use super::participants::{Owner, PartStat, address_of, attendees_by_address, person};
 use super::redact::{is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::Revision;
@@ -178,7 +179,7 @@ fn keep(name: &str, before: &Component, component: &mut Component, role: Role) {
 
 /// SCHEDULE-AGENT and SCHEDULE-STATUS are the copy's own (RFC 6638 §7).
 fn keep_transport(before: &Component, component: &mut Component) {
-    let known = by_person(before);
+    let known = attendees_by_address(before);
     for line in &mut component.properties {
         let old = if line.is("ATTENDEE") {
             known.get(&person(line)).copied()
@@ -290,7 +291,7 @@ fn keep_answers(
 ) {
     let asks_anew =
         Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming, zones);
-    let known = by_person(before);
+    let known = attendees_by_address(before);
     for line in component
         .properties
         .iter_mut()

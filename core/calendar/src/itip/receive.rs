@@ -1,4 +1,4 @@
-//! A message has arrived for a calendar user.
+//! Processing a message that has arrived for a calendar user.
 
 use super::apply_reply::{Standing, apply_reply};
 use super::delegation::delegates;
@@ -6,7 +6,7 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
 use super::personal::Role;
-use super::side_by_side::{SideBySide, anchored, drop_unused};
+use super::zone_alignment::{SideBySide, anchored, drop_unused};
 use super::{
     add::{self, Added},
     cancel, refresh, request,
@@ -244,7 +244,7 @@ fn is_handed_on_rightly(message: &Message, at: &Receiving) -> bool {
 fn missing_whole(message: &Message, at: &Receiving) -> Received {
     let mut received = Received::acknowledged();
     let mut lines = message.components().flat_map(|it| it.all("ATTENDEE"));
-    let listed = lines.find_map(|line| at.owner.speaks_as(line));
+    let listed = lines.find_map(|line| at.owner.reply_address(line));
     if let Some(asker) = listed.or_else(|| at.owner.addresses.first().cloned()) {
         received
             .outgoing

@@ -1,4 +1,4 @@
-//! What is noted of an answer on the organizer's copy: the attendee's line, how far it is with a to-do, what it says.
+//! Recording a reply in the organizer's copy: the attendee's line, the progress of a to-do, comments.
 
 use super::delegation::delegated_to;
 use super::participants::{PartStat, address_of, attendee, attendees_mut, is_attendee};

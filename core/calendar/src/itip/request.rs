@@ -2,7 +2,7 @@
 
 use super::instance::derive;
 use super::object::{MAX_WEIGHT, Object, same_component, weight};
-use super::participants::{Owner, PartStat, by_person, person};
+use super::participants::{Owner, PartStat, attendees_by_address, person};
 use super::personal::{
     Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
 };
@@ -44,13 +44,13 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
     let mut told = BTreeSet::new();
     for (key, instance) in &incoming.instances {
         let known = stored.instances.get(key);
-        let is_news = match known {
+        let is_newer = match known {
             // The whole and its instances in one message belong together.
             None if whole_is_new => true,
             None if is_stale_with(stored, &incoming, instance) => false,
-            known => is_news(instance, known, stored.master.as_ref()),
+            known => is_newer(instance, known, stored.master.as_ref()),
         };
-        if !is_news {
+        if !is_newer {
             continue;
         }
         if !is_cancelled(instance) {
@@ -82,21 +82,21 @@ fn is_stale_with(stored: &Object, incoming: &Object, instance: &Component) -> bo
 pub(super) fn renews_series(stored: &Object, message: &Message) -> bool {
     let is_whole = |it: &&Component| it.get("RECURRENCE-ID").is_none();
     let whole = message.components().find(is_whole);
-    whole.is_some_and(|whole| is_news(whole, stored.master.as_ref(), None))
+    whole.is_some_and(|whole| is_newer(whole, stored.master.as_ref(), None))
 }
 
 fn newer_master<'a>(stored: &Object, incoming: &'a Object) -> Option<&'a Component> {
     incoming
         .master
         .as_ref()
-        .filter(|master| is_news(master, stored.master.as_ref(), None))
+        .filter(|master| is_newer(master, stored.master.as_ref(), None))
 }
 
 /// Whether a component of a message is to be taken: not older than what is stored (RFC 5546 §2.1.5).
 ///
 /// Equal is taken too: it changes nothing if it is a duplicate, and peers that send twice in a second mean the later.
 /// But a cancelled component comes back only with a newer version.
-fn is_news(incoming: &Component, known: Option<&Component>, series: Option<&Component>) -> bool {
+fn is_newer(incoming: &Component, known: Option<&Component>, series: Option<&Component>) -> bool {
     let revision = Revision::of(incoming);
     match (known, series) {
         (Some(known), _) => {
@@ -288,7 +288,7 @@ fn rebased(plain: &Component, own: &Component) -> Component {
     let mut instance = plain.clone();
     keep_personal(own, &mut instance, Role::Organizer);
     keep_progress(own, &mut instance, Role::Organizer);
-    let known = by_person(own);
+    let known = attendees_by_address(own);
     let lines = instance.properties.iter_mut();
     for line in lines.filter(|line| line.is("ATTENDEE")) {
         if let Some(old) = known.get(&person(line)) {

@@ -1,4 +1,4 @@
-//! Which instances a series has: whether a message speaks of one that there is.
+//! The instances of a series: whether an instance that a message names exists.
 
 use super::instance::recurs;
 use super::object::Object;

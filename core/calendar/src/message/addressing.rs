@@ -1,4 +1,4 @@
-//! Who must match what: the table of spec §5, RFC 5546 §1.4.
+//! Checking Originator and Recipient against the message (the table of spec §5, RFC 5546 §1.4).
 
 use super::{Kind, Message, MessageError, Method, Party, Problem};
 use crate::tree::Property;

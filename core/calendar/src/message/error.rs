@@ -1,4 +1,4 @@
-//! What is wrong with a message.
+//! The errors of a message, and their request status.
 
 use super::{Kind, Method};
 use crate::rule::RuleError;

@@ -1,4 +1,4 @@
-//! What a message asks for, and of what kind of component.
+//! The methods and component kinds of messages.
 
 use std::fmt;
 

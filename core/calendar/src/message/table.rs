@@ -1,6 +1,6 @@
 //! Which properties each method needs, allows and forbids (RFC 5546 §3.2 to §3.4) as one table.
 //!
-//! Where deployed peers stray without harm the table is wider than the RFC; each such row says so. Properties that
+//! Where deployed peers deviate without harm the table is wider than the RFC; each such row says so. Properties that
 //! the table does not name (`X-` and IANA ones) may stand anywhere, as often as they like. The same line twice counts
 //! once.
 

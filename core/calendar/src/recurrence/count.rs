@@ -1,4 +1,4 @@
-//! How many instances a finite object has: what `max-instances` (spec §4) is held against.
+//! Counting the instances of a finite object, for `max-instances` (spec §4).
 
 use super::{RecurrenceError, Series};
 use crate::{tree::Calendar, work::Work, zone::Zones};

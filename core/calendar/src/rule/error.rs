@@ -1,4 +1,4 @@
-//! Why a text is not a rule that we can expand.
+//! Errors of recurrence rules.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! [`Rule`] → times on the wall, in order.
+//! Expanding a [`Rule`] into wall-clock times, in order.
 
 use super::days::Days;
 use super::{Frequency, Rule};

@@ -1,4 +1,4 @@
-//! Text → [`Rule`].
+//! Parsing recurrence rules.
 
 use super::error::Problem;
 use super::{Frequency, Rule, RuleError, WeekdayOf};

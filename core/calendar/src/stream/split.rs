@@ -1,4 +1,4 @@
-//! One object for each UID: what an import makes of a file.
+//! Splitting a stream into one object for each UID, for an import.
 
 use crate::tree::{Component, Limits, ParseError, is_object, parse};
 use crate::zone::{Descriptions, by_name, name_of, used};

@@ -1,4 +1,4 @@
-//! What an octet is in a content line, so that one look at each tells all that is to be known of a piece.
+//! Character classes of the octets of a content line, so that one pass over them is enough.
 
 /// It may stand in the name of a property.
 pub(super) const NAME: u8 = 1;

@@ -1,4 +1,4 @@
-//! What was kept loosely, as RFC 5545 §3.1 has it: for messages that leave. Peers refuse other lines, and rightly.
+//! Making leniently read lines conform to RFC 5545 §3.1 in messages that leave, as peers rightly refuse other lines.
 
 use super::{Component, Property, content_line::Looseness, octets};
 

@@ -1,4 +1,4 @@
-//! An unfolded line → a property.
+//! Parsing an unfolded line into a property.
 
 use super::{
     Param, Property,

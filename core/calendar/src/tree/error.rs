@@ -1,4 +1,4 @@
-//! Why octets are not a calendar.
+//! Parse errors.
 
 use super::{content_line::Looseness, octets};
 use std::fmt;

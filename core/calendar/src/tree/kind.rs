@@ -1,4 +1,4 @@
-//! Which components are objects.
+//! The kinds of components that are calendar objects.
 
 use super::Component;
 

@@ -1,4 +1,4 @@
-//! Octets → unfolded lines.
+//! Unfolding octets into lines.
 
 use super::{Limits, ParseError, Reading, error::Problem, octets};
 use memchr::memchr;

@@ -1,4 +1,4 @@
-//! Octets → tree.
+//! Parsing octets into a tree.
 
 use super::{
     Component, Limits, ParseError, Property, Reading, content_line,

@@ -1,4 +1,4 @@
-//! Tree → octets.
+//! Writing a tree as octets.
 
 use super::{
     Component, Param, Property,

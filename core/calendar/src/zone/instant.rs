@@ -1,4 +1,4 @@
-//! Times as they are written, as instants: what hangs on a zone.
+//! Converting wall-clock times to instants in a time zone.
 
 use super::{ZoneError, Zones};
 use crate::time::{Clock, Period, PeriodEnd, When, instant};

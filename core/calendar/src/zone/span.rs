@@ -1,4 +1,4 @@
-//! Which zones the times of components are in, and when those times are.
+//! The time zones that components use, and the range of times for which they use them.
 
 use crate::{
     rule::Rule,

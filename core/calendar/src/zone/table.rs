@@ -5,9 +5,9 @@
 //! `NAME 2`, `NAME 3`, …, or the one of them that has its rules already. A new name is never one that is known everywhere.
 
 use super::{
-    Meaning, Zones, agree, by_name,
-    names::{key, name_of},
+    Meaning, Zones, by_name, equivalence,
     span::{Span, used},
+    tzid::{key, name_of},
     vtimezone::vtimezone,
 };
 use crate::tree::{Calendar, Component, Property};
@@ -368,7 +368,7 @@ impl ZoneTable {
     ) {
         let wanted = id.trim();
         let same = |entry: &Entry| match (&entry.zone, &zone) {
-            (Some(known), Some(zone)) => agree::in_span(known, zone, span),
+            (Some(known), Some(zone)) => equivalence::in_span(known, zone, span),
             (None, None) => entry.description.is_none(),
             _ => false,
         };
@@ -416,10 +416,10 @@ impl Entry {
     fn is(&self, other: &Described) -> Same {
         let agree = |span| {
             let zones = self.zone.as_ref().zip(other.zone());
-            zones.is_some_and(|(one, other)| agree::in_span(one, other, span))
+            zones.is_some_and(|(one, other)| equivalence::in_span(one, other, span))
         };
         match &self.description {
-            Some(known) if agree::same_rules(known, other.component) || agree(other.span) => {
+            Some(known) if equivalence::same_rules(known, other.component) || agree(other.span) => {
                 Same::Described
             }
             None if agree(other.span) && agree(self.span) => Same::Undescribed,

@@ -5,8 +5,8 @@
 //! between two times, and after that what holds for ever.
 
 use super::{
-    agree::following,
     by_name,
+    equivalence::following,
     yearly::{Pattern, runs},
 };
 use crate::{

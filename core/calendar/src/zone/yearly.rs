@@ -1,4 +1,4 @@
-//! Changes that come back every year: on the last Sunday of March, or on the Friday from the 23rd on.
+//! Yearly rules of time zones: a change on the last Sunday of March, or on the first Friday from the 23rd on.
 
 use super::vtimezone::Change;
 use crate::wall;

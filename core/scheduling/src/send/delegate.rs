@@ -87,7 +87,7 @@ impl<E: Environment> Scheduler<E> {
         delegate: &CalendarAddress,
     ) -> RequestStatus {
         let (delegator, uid) = (submission.originator, submission.message.uid());
-        match self.handed_on(uid, delegator, delegate).await {
+        match self.forward_to_delegate(uid, delegator, delegate).await {
             Ok(Some(outgoing)) => {
                 let Outgoing {
                     message,
@@ -109,7 +109,7 @@ impl<E: Environment> Scheduler<E> {
 
     /// What a delegator of ours hands on to one of its delegates: what the organizer has told it. `None` if its calendar
     /// holds nothing of that UID which it has delegated to them.
-    async fn handed_on(
+    async fn forward_to_delegate(
         &self,
         uid: &Uid,
         delegator: &CalendarAddress,
@@ -123,6 +123,10 @@ impl<E: Environment> Scheduler<E> {
         };
         let existing = stored::read(&stored, &self.limits)?;
         let person = Person::of(home.user());
-        Ok(itip::handed_on(&existing, &person.owner(), delegate))
+        Ok(itip::forward_to_delegate(
+            &existing,
+            &person.owner(),
+            delegate,
+        ))
     }
 }

@@ -1,6 +1,6 @@
 //! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
 
-use super::allowed::{exceptions, keep_version};
+use super::permissions::{exceptions, keep_version};
 use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;

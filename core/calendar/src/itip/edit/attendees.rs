@@ -1,10 +1,10 @@
-//! Who is invited to what.
+//! The attendees of an object, and the parts of it that each is invited to.
 
 use super::delivery::is_owed;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::participants::{address_of, person, reached_at};
+use crate::itip::participants::{address_of, delivery_address, person};
 use crate::itip::personal::{UNINVITED, is_uninvited};
 use crate::itip::request::is_cancelled;
 use crate::tree::Property;
@@ -51,7 +51,7 @@ impl<'o> Attendees<'o> {
 
     /// Where a attendee is reached: at its mailbox, where its line names it by what only its own server knows.
     pub(super) fn address(&self, attendee: &CalendarAddress) -> Option<CalendarAddress> {
-        self.line(attendee).and_then(reached_at)
+        self.line(attendee).and_then(delivery_address)
     }
 
     /// Whether the owner wants a attendee told whatever changed (RFC 6638 §7.2).

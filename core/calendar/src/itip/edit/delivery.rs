@@ -1,7 +1,7 @@
-//! What became of the messages of an edit, as the owner's copy says it (SCHEDULE-STATUS, RFC 6638 §7.3): who was not
-//! reached is told with the next edit, also if that changes nothing.
+//! Delivery of the messages of an edit, recorded in the owner's copy (SCHEDULE-STATUS, RFC 6638 §7.3): an attendee who was not
+//! reached gets the next edit, even if it changes nothing.
 
-use crate::itip::participants::reached_at;
+use crate::itip::participants::delivery_address;
 use crate::message::Method;
 use crate::tree::{Calendar, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -24,7 +24,7 @@ pub fn note_delivery(
     let lines = copy.root_mut().components.iter_mut();
     let lines = lines.flat_map(|component| &mut component.properties);
     for line in lines.filter(|line| line.is(name)) {
-        let Some(address) = reached_at(line) else {
+        let Some(address) = delivery_address(line) else {
             continue;
         };
         let mut said = statuses.iter().filter(|(who, _)| who.same_user(&address));

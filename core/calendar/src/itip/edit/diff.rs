@@ -1,4 +1,4 @@
-//! What an edit of the organizer changed for others, and the versions that its parts have then.
+//! The difference that an organizer's edit makes to others, and the versions (SEQUENCE, DTSTAMP) of the parts after it.
 
 use super::attendees::Part;
 use crate::instance::InstanceKey;

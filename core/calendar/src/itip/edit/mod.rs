@@ -1,4 +1,4 @@
-//! The owner changed an object: who must hear of it (RFC 6638 §3.2).
+//! Implicit scheduling (RFC 6638 §3.2): the messages that an edit of the owner causes.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -6,19 +6,19 @@
 //! | `diff` | what changed for others, and SEQUENCE and DTSTAMP after the edit |
 //! | `attendees`, `message_batch` | who is invited to which part; one message for all who are told the same |
 //! | `attendee` | REPLY to the organizer |
-//! | `allowed`, `allowed_attendees` | what an attendee may change |
-//! | `whole` | whether it is one thing that can be told |
-//! | `delivery` | whom the messages of the last edit did not reach |
+//! | `permissions`, `attendee_permissions` | what an attendee may change |
+//! | `consistency` | whether valid messages can be made of the object |
+//! | `delivery` | which recipients the messages of the last edit did not reach |
 
-mod allowed;
-mod allowed_attendees;
 mod attendee;
+mod attendee_permissions;
 mod attendees;
+mod consistency;
 mod delivery;
 mod diff;
 mod message_batch;
 mod organizer;
-mod whole;
+mod permissions;
 
 pub use delivery::note_delivery;
 
@@ -26,7 +26,7 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
 use super::receive::Change;
-use super::side_by_side::beside;
+use super::zone_alignment::beside;
 use crate::message::MessageError;
 use crate::tree::Calendar;
 use crate::zone::Zones;
@@ -83,7 +83,7 @@ pub fn edit(
     now: Timestamp,
 ) -> Result<Edited, MessageError> {
     if let Some(after) = after {
-        whole::check_kind(before, after)?;
+        consistency::check_kind(before, after)?;
     }
     let was = match (after, before) {
         (Some(after), Some(before)) => Some(beside(after, before)),
@@ -100,15 +100,15 @@ pub fn edit(
         outgoing: Vec::new(),
     };
     match (after, &new) {
-        (Some(after), Some(new)) => whole::check(after, new, old.as_ref(), owner)?,
+        (Some(after), Some(new)) => consistency::check(after, new, old.as_ref(), owner)?,
         (Some(after), None) => {
-            whole::check_uninvited(after, owner)?;
+            consistency::check_uninvited(after, owner)?;
             return Ok(just_stored);
         }
         (None, _) => {}
     }
     if let (Some(old), Some(new)) = (&old, &new) {
-        allowed::check(old, new, owner)?;
+        permissions::check(old, new, owner)?;
     }
     let is_withdrawn = new.is_some() && organizer.is_none();
     let edit = Edit {

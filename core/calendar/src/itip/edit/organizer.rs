@@ -5,7 +5,7 @@ use super::diff::{Diff, update_versions};
 use super::message_batch::{MessageBatch, name_attendee};
 use super::{Edit, Edited, delivery::is_owed, stored};
 use crate::instance::InstanceKey;
-use crate::itip::mend::mend;
+use crate::itip::normalize::mend;
 use crate::itip::object::Object;
 use crate::itip::outgoing::for_message;
 use crate::itip::request::is_cancelled;

@@ -1,7 +1,7 @@
 //! Delegation by the delegator's REPLY.
 
 use super::{ALICE, BOB, CARL, address, apply, assert_outgoing, calendar, owner};
-use crate::itip::{Change, handed_on, update_own_copy};
+use crate::itip::{Change, forward_to_delegate, update_own_copy};
 use crate::message::Message;
 use convoke_types::RequestStatus;
 
@@ -167,7 +167,7 @@ fn a_delegate_of_our_own_gets_what_the_organizer_told_and_nothing_of_the_delegat
     else {
         panic!("the delegator's own copy follows");
     };
-    let outgoing = handed_on(&after, &owner(&bob), &address(CARL)).unwrap();
+    let outgoing = forward_to_delegate(&after, &owner(&bob), &address(CARL)).unwrap();
     assert_eq!(outgoing.originator, address(BOB));
     let expected = meeting(
         "VEVENT",
@@ -190,6 +190,6 @@ fn a_delegate_of_our_own_gets_what_the_organizer_told_and_nothing_of_the_delegat
         .gives(&organizers);
     for (who, delegate) in [(BOB, ALICE), (BOB, "mailto:d@example.com"), (ALICE, CARL)] {
         let own = [address(who)];
-        assert!(handed_on(&after, &owner(&own), &address(delegate)).is_none());
+        assert!(forward_to_delegate(&after, &owner(&own), &address(delegate)).is_none());
     }
 }

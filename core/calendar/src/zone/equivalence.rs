@@ -1,4 +1,4 @@
-//! Whether two zones are one.
+//! Whether two time zones are equivalent.
 
 use super::span::Span;
 use crate::tree::Component;

@@ -1,4 +1,4 @@
-//! Zones made lately, by the text of their VTIMEZONE.
+//! A cache of recently built time zones, by the text of their VTIMEZONE.
 //!
 //! The calendars of a program carry the same few zones again and again, and to make one takes a hundred times as long
 //! as to find it. What is remembered changes no answer: the work counts as if it had been done.

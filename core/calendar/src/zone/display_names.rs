@@ -1,10 +1,10 @@
-//! Zones as people read them in a menu: `(UTC+01:00) Amsterdam, Berlin, Bern`, `GMT-0500`, `Eastern Time (US & Canada)`.
+//! Display names of time zones: `(UTC+01:00) Amsterdam, Berlin, Bern`, `GMT-0500`, `Eastern Time (US & Canada)`.
 //!
 //! Outlook and Exchange write these as TZIDs, now and then without a VTIMEZONE. Places and names are looked up first, as
 //! they know of summer time; where they say nothing, the offset alone counts. Without an offset a list means a zone only
 //! if all of it says so.
 
-use super::windows;
+use super::windows_names;
 use jiff::tz::{Offset, TimeZone};
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -83,7 +83,7 @@ const IN_AUSTRALIA: [&str; 10] = [
 fn of_windows(name: &str) -> Option<TimeZone> {
     let name = name.split('(').next().unwrap_or_default().trim();
     let name = name.strip_suffix(" Time").unwrap_or(name);
-    TimeZone::get(windows::iana(&format!("{name} Standard Time"))?).ok()
+    TimeZone::get(windows_names::iana(&format!("{name} Standard Time"))?).ok()
 }
 
 /// The zone of IANA that is named after a place, if its offset without summer time is as told.

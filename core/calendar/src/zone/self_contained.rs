@@ -1,10 +1,10 @@
-//! What goes out says itself what its times mean (RFC 5546 §3.2.2: a VTIMEZONE for each TZID).
+//! Adding the VTIMEZONE of each TZID to an outgoing message (RFC 5546 §3.2.2).
 
 use super::{
     Meaning, Zones,
-    names::{key, name_of},
     span::used,
     table::{named, rename},
+    tzid::{key, name_of},
     vtimezone::vtimezone,
 };
 use crate::tree::Component;

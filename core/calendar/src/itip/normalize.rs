@@ -1,5 +1,5 @@
-//! What we read leniently we write rightly: a component of a stored object as it goes into a message, so that a stricter
-//! receiver reads in it what we have read.
+//! Normalising a component of a stored object for a message: what was read leniently is written as the standard has it, so
+//! that a stricter receiver reads the same.
 //!
 //! | in the object | in the message |
 //! | --- | --- |
@@ -22,7 +22,7 @@
 
 use super::instance::in_form_of;
 use super::revision::{basic, mend_sequence};
-use super::typed::{mend_clocks, mend_types};
+use super::value_types::{mend_clocks, mend_types};
 use crate::instance::is_time;
 use crate::message::{Kind, Method, single};
 use crate::recurrence::Series;

@@ -1,5 +1,5 @@
-//! Whether an object after an edit is one thing that its attendees can be told of: what is not is refused, as nobody would
-//! hear of it.
+//! Consistency of an object after an edit: it must be one meeting that its attendees can be told of. Anything else is
+//! refused, as no valid message could be made of it.
 
 use crate::itip::address::is_served;
 use crate::itip::object::Object;

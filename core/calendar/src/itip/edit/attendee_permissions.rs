@@ -1,6 +1,6 @@
-//! What an attendee may change of the list of a meeting: its own answer, and whom it sends in its place.
+//! The changes that an attendee may make to the list of attendees: its own answer, and its delegates.
 
-use super::allowed::theirs;
+use super::permissions::organizers_only;
 use crate::itip::delegation::delegated_to;
 use crate::itip::participants::{Owner, PartStat, address_of, person};
 use crate::message::MessageError;
@@ -35,7 +35,7 @@ pub(super) fn check_attendees(
         is_somebody && !is.lines.contains_key(&person(line))
     });
     if let Some(line) = gone {
-        return Err(theirs(component, "ATTENDEE", &line.value));
+        return Err(organizers_only(component, "ATTENDEE", &line.value));
     }
     let was_invited = owner.attendees(known).next().is_some();
     let own: HashSet<String> = owner.attendees(component).map(person).collect();
@@ -51,7 +51,7 @@ pub(super) fn check_attendees(
             match old {
                 // RFC 5546 §3.2.2.6: who was forwarded an invitation may answer it.
                 [] if !was_invited => other_parameter(line, &[&attendee(line)], &ANSWER),
-                [] => return Err(theirs(component, "ATTENDEE", &line.value)),
+                [] => return Err(organizers_only(component, "ATTENDEE", &line.value)),
                 old => other_parameter(line, old, &ANSWER).or_else(|| asks(line, old)),
             }
         } else {
@@ -63,7 +63,7 @@ pub(super) fn check_attendees(
                     let changed = other_parameter(line, &roles, &["DELEGATED-FROM"]);
                     changed.or_else(|| from_another(line, &[], &own))
                 }
-                [] => return Err(theirs(component, "ATTENDEE", &line.value)),
+                [] => return Err(organizers_only(component, "ATTENDEE", &line.value)),
                 old if is_delegate => {
                     let changed = other_parameter(line, old, &["DELEGATED-FROM"]);
                     changed.or_else(|| from_another(line, old, &own))
@@ -72,7 +72,7 @@ pub(super) fn check_attendees(
             }
         };
         if let Some(parameter) = changed {
-            return Err(theirs(component, "ATTENDEE", &line.value).of_parameter(parameter));
+            return Err(organizers_only(component, "ATTENDEE", &line.value).of_parameter(parameter));
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! A message beside the stored object that it is about: components keep the zones that they came with.
+//! Aligning the time zones of a message with those of the stored object that it is about: components keep the zones that they
+//! came with.
 //!
 //! Both may describe a zone of one name, but with other rules. Then that of the message gets another name while it is
 //! worked on, and keeps it if some stored component still needs the old one (RFC 5546 §2.1.5: what is older, or about

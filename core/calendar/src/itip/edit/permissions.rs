@@ -1,4 +1,4 @@
-//! What an attendee may change of a meeting (RFC 6638 §3.2.2.1): its own answer, alarms, notes and progress, and which
+//! The changes that an attendee may make to a meeting (RFC 6638 §3.2.2.1): its own answer, alarms, notes and progress, and which
 //! instances it leaves out. The rest is its organizer's.
 //!
 //! | part of the object | an attendee |
@@ -9,9 +9,9 @@
 //! | EXDATE | adds instances that there are |
 //! | instances written out | writes out those that there are; takes back what it wrote itself |
 //!
-//! The list itself is `allowed_attendees`'.
+//! The list of attendees is checked by `attendee_permissions`.
 
-use super::allowed_attendees::check_attendees;
+use super::attendee_permissions::check_attendees;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::instance::{bare_date, recurs};
@@ -105,7 +105,7 @@ pub(super) fn keep_version(old: Option<&Object>, new: &mut Object) {
 }
 
 /// That a line of `component` is the organizer's to say.
-pub(super) fn theirs(component: &Component, property: &str, value: &str) -> MessageError {
+pub(super) fn organizers_only(component: &Component, property: &str, value: &str) -> MessageError {
     let kind = Kind::parse(&component.name).unwrap_or(Kind::Event);
     let problem = Problem::Theirs {
         component: kind,
@@ -119,7 +119,7 @@ pub(super) fn theirs(component: &Component, property: &str, value: &str) -> Mess
 
 /// The same of a line that may be gone.
 fn said(component: &Component, property: &str) -> MessageError {
-    theirs(
+    organizers_only(
         component,
         property,
         component.value(property).unwrap_or_default(),
@@ -170,7 +170,7 @@ fn same_texts(known: &Component, component: &Component) -> Result<(), MessageErr
             || there.contains(&named(line))
     };
     match component.properties.iter().find(|line| !is_free(line)) {
-        Some(line) => Err(theirs(component, &line.name, &line.value)),
+        Some(line) => Err(organizers_only(component, &line.name, &line.value)),
         None => Ok(()),
     }
 }
@@ -188,13 +188,13 @@ fn same_instances(old: &Object, new: &Object, owner: &Owner) -> Result<(), Messa
         .first()
         .filter(|_| !recurs(is) && exceptions(was).is_empty());
     if let Some(date) = added {
-        return Err(theirs(is, "EXDATE", &date.value));
+        return Err(organizers_only(is, "EXDATE", &date.value));
     }
     let excluded: HashSet<InstanceKey> = excluded.iter().map(|date| new.key(date)).collect();
     let mut before = exceptions(was);
     before.retain(|date| !excluded.contains(&new.key(date)));
     if let Some(date) = before.first() {
-        return Err(theirs(is, "EXDATE", &date.value));
+        return Err(organizers_only(is, "EXDATE", &date.value));
     }
     let role = Role::Attendee(owner);
     for (key, instance) in &old.instances {
@@ -205,7 +205,7 @@ fn same_instances(old: &Object, new: &Object, owner: &Owner) -> Result<(), Messa
         let implied = id.and_then(|id| new.implied(id));
         if implied.is_none_or(|implied| !is_only_own(instance, &implied, role)) {
             let date = instance.value("RECURRENCE-ID").unwrap_or_default();
-            return Err(theirs(is, "RECURRENCE-ID", date));
+            return Err(organizers_only(is, "RECURRENCE-ID", date));
         }
     }
     Ok(())
