@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_much_work_is_handed_back_unless_it_is_long_and_then_told_as_busy() {
+    fn expensive_objects_are_left_open_or_counted_as_busy() {
         let event = |more: &str| {
             let text = format!(
                 "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nDURATION:PT1S\nRRULE:FREQ=SECONDLY;INTERVAL=2\n\

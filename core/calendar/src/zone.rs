@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_straying_program_means_is_found() {
+    fn ambiguous_tzids_are_resolved() {
         let odd = described("TZID:Odd One\n", AHEAD);
         let two = odd.clone() + &described("TZID:Other\n", BEHIND);
         let empty = "BEGIN:VTIMEZONE\nTZID:Odd One\nX-LIC-LOCATION:Asia/Kolkata\nEND:VTIMEZONE\n";

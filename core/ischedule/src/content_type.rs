@@ -307,13 +307,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(component in "[A-Z][A-Z0-9-]{0,20}", method in "[A-Z-]{1,20}") {
+        fn written_values_round_trip(component in "[A-Z][A-Z0-9-]{0,20}", method in "[A-Z-]{1,20}") {
             let written = ContentType::new(&component, &method);
             prop_assert_eq!(ContentType::read(&written.to_string()).unwrap(), written);
         }
 
         #[test]
-        fn reading_any_text_ends(text in "(text/calendar)?[;= \"\\\\a-zA-Z]{0,60}\\PC{0,10}") {
+        fn reading_any_text_terminates(text in "(text/calendar)?[;= \"\\\\a-zA-Z]{0,60}\\PC{0,10}") {
             let _ = ContentType::read(&text);
         }
     }

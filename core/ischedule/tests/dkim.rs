@@ -178,7 +178,7 @@ fn verify(headers: &HeaderMap, body: &[u8], keys: &[KeyRecord]) -> Result<Verifi
 }
 
 #[test]
-fn what_we_sign_verifies() {
+fn signatures_round_trip() {
     for signer in [&*RSA, &*ED25519] {
         for recipients in [1, 2, 250] {
             let headers = signed(signer, recipients);
@@ -287,7 +287,7 @@ fn a_request_without_the_fields_that_must_be_signed_is_not_signed() {
 }
 
 #[test]
-fn a_signature_lives_a_minute_at_least() {
+fn signatures_are_valid_for_at_least_a_minute() {
     let short = signer(include_str!("data/keys/openssl-ed25519.pem"))
         .lifetime(SignedDuration::from_secs(1));
     let verified = verify(&signed(&short, 1), BODY, &[short.key().record()]).unwrap();
@@ -337,7 +337,7 @@ fn keys_are_generated_written_and_read_back() {
 }
 
 #[test]
-fn private_keys_that_cannot_be_used_say_why() {
+fn unusable_private_keys_give_a_reason() {
     for (pem, error) in [
         ("", PrivateKeyError::NotPem),
         (
@@ -398,7 +398,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_flipped_bit_in_a_signed_field_is_noticed(which in 0usize..6, at in any::<usize>(), bit in 0u32..7) {
+    fn a_flipped_bit_in_a_signed_field_is_detected(which in 0usize..6, at in any::<usize>(), bit in 0u32..7) {
         let names = ["content-type", "ischedule-version", "originator", "recipient", "ischedule-message-id", "user-agent"];
         let name = HeaderName::from_static(names[which]);
         let mut headers = signed(&ED25519, 2);
@@ -410,14 +410,14 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_body_is_noticed(at in 0..BODY.len(), bit in 0u32..8) {
+    fn a_flipped_bit_in_the_body_is_detected(at in 0..BODY.len(), bit in 0u32..8) {
         let mut body = BODY.to_vec();
         body[at] ^= 1 << bit;
         prop_assert_eq!(verify(&signed(&ED25519, 1), &body, &[ED25519.key().record()]).err(), Some(Failure::BodyChanged));
     }
 
     #[test]
-    fn a_flipped_bit_in_the_signature_field_is_noticed(at in any::<usize>(), bit in 0u32..7) {
+    fn a_flipped_bit_in_the_signature_field_is_detected(at in any::<usize>(), bit in 0u32..7) {
         let mut headers = signed(&ED25519, 1);
         let value = headers[DKIM_SIGNATURE].to_str().unwrap().to_owned();
         if let Some(value) = changed_tag(&value, at, bit) {
@@ -428,7 +428,7 @@ proptest! {
     }
 
     #[test]
-    fn space_that_hops_may_add_is_not_noticed(before in "[ \t]{0,3}", after in "[ \t]{0,3}", around in "[ \t]{0,3}") {
+    fn whitespace_added_by_proxies_keeps_the_signature_valid(before in "[ \t]{0,3}", after in "[ \t]{0,3}", around in "[ \t]{0,3}") {
         let mut headers = signed(&ED25519, 3);
         for (name, value) in &mut headers {
             if name == RECIPIENT {
@@ -440,7 +440,7 @@ proptest! {
     }
 
     #[test]
-    fn any_signature_field_is_read_to_an_end(text in "(v=1; )?(a=(rsa|ed25519)-sha256; )?(c=ischedule-relaxed/simple; )?[a-z=:; .0-9/+\\t]{0,80}") {
+    fn reading_any_signature_field_terminates(text in "(v=1; )?(a=(rsa|ed25519)-sha256; )?(c=ischedule-relaxed/simple; )?[a-z=:; .0-9/+\\t]{0,80}") {
         let mut headers = request(1);
         headers.insert(DKIM_SIGNATURE, HeaderValue::from_str(&text).unwrap());
         prop_assert!(verify(&headers, BODY, &[]).is_err());
@@ -461,7 +461,7 @@ fn changed_tag(text: &str, at: usize, bit: u32) -> Option<String> {
 
 /// Spec §9: a signature lives at most so long from `t=` on, whatever `x=` says.
 #[test]
-fn a_signature_lives_no_longer_than_the_receiver_says() {
+fn the_receiver_limits_the_lifetime_of_signatures() {
     let (hour, day) = (
         SignedDuration::from_hours(1),
         SignedDuration::from_hours(24),

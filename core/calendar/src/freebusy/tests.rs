@@ -52,7 +52,7 @@ fn close_periods_become_one_where_there_are_too_many() {
 }
 
 #[test]
-fn what_an_event_takes_is_told() {
+fn busy_time_of_events_is_computed() {
     let ten = "2027-01-04T10:00:00Z 2027-01-04T11:00:00Z";
     let event = "DTSTART:20270104T100000Z|DTEND:20270104T110000Z";
     for (more, expected) in [

@@ -241,7 +241,7 @@ mod tests {
         "DTSTAMP:20261201T100000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com";
 
     #[test]
-    fn what_is_wrong_with_the_whole_is_told_by_its_line() {
+    fn problems_of_a_calendar_give_their_line() {
         for (text, line) in [
             ("BEGIN:VCALENDAR\nVERSION:1.0\nEND:VCALENDAR", 2),
             ("\nBEGIN:VCALENDAR\nX:1\nEND:VCALENDAR", 2),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_component_is_told_by_its_line() {
+    fn problems_of_a_component_give_their_line() {
         let fine = format!("BEGIN:VEVENT\nUID:1\n{HEAD}\nDTSTART:20270104T100000Z\nEND:VEVENT");
         // Each stands on line 11 and on, after an event without fault.
         for (lines, line) in [

@@ -142,7 +142,7 @@ fn the_least_that_each_method_needs_is_taken() {
 }
 
 #[test]
-fn what_breaks_the_table_of_a_method_is_named() {
+fn violations_of_a_methods_property_table_are_named() {
     let start = "DTSTART:20270104T100000Z";
     let (missing, excess) = (
         &RequestStatus::MISSING_COMPONENT,
@@ -448,7 +448,7 @@ fn originator_and_recipient_match_what_the_method_says() {
 }
 
 #[test]
-fn who_has_no_address_does_not_keep_the_others_from_scheduling() {
+fn attendees_without_an_address_do_not_block_scheduling() {
     let message = with("REPLY", "VEVENT", "ATTENDEE;CN=Anna:Anna").unwrap();
     assert_eq!(message.attendees().len(), 1);
     let lines = "UID:1\nDTSTAMP:20261201T100000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:nobody";
@@ -463,7 +463,7 @@ fn who_has_no_address_does_not_keep_the_others_from_scheduling() {
 }
 
 #[test]
-fn what_limits_are_held_against() {
+fn the_size_of_a_message_is_measured() {
     let message = with(
         "REQUEST",
         "VEVENT",

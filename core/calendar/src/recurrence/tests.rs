@@ -306,7 +306,7 @@ fn overrides_move_single_instances_and_all_that_follow() {
 }
 
 #[test]
-fn hostile_rules_end() {
+fn hostile_rules_terminate() {
     for rule in [
         "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=SECONDLY",
@@ -360,7 +360,7 @@ fn finite_sets_are_counted_and_endless_ones_let_pass() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused() {
+fn malformed_rules_are_refused() {
     for rule in [
         "FREQ",
         "FREQ=NEVER",

@@ -97,7 +97,7 @@ fn a_rule_can_begin_anywhere_at_once() {
 }
 
 #[test]
-fn what_would_take_for_ever_ends() {
+fn expensive_rules_terminate() {
     let (start, century) = (
         seconds("1990-01-01T00:00:00"),
         seconds("2090-01-01T00:00:00"),
@@ -168,7 +168,7 @@ fn takes_whole_weeks(rule: &str) -> bool {
 }
 
 #[test]
-fn what_a_rule_leaves_open_is_as_in_dtstart() {
+fn rule_parts_default_to_those_of_dtstart() {
     let start = seconds("2013-01-08T09:00:00"); // a Tuesday
     let found = times(
         "FREQ=YEARLY;BYWEEKNO=1,2",

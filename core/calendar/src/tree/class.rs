@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_before_an_octet_is_told() {
+    fn octets_are_classified_up_to_the_first_stop() {
         for (text, stops, expected) in [
             ("", QUOTE, (None, 0)),
             ("a\"^", QUOTE, (Some(1), NAME)),

@@ -66,7 +66,7 @@ mod tests {
     use super::conform;
 
     #[test]
-    fn what_leaves_can_be_read_by_everybody() {
+    fn outgoing_messages_conform_to_rfc_5545() {
         let lines = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nno line\r\nSUMMARY;X-A=\xe9:Gr\xfc\xdfe\0\x7f\t!\r\n\
             DTSTART;TZID=Europe/Berlin:20270104T100000\r\nDTEND;TZIDEurope/Berlin:20270104T110000\r\n\
             item1.URL:x\r\nATTENDEE;RSVP;CN=Bo:mailto:bo@example.org\r\nBEGIN:VALARM\r\nX\r\nACTION:AUDIO\r\nEND:VALARM\r\n\

@@ -16,7 +16,7 @@ fn kept(lines: &str) {
 }
 
 #[test]
-fn what_is_stored_is_kept_whatever_it_is() {
+fn stored_lines_are_kept_byte_for_byte() {
     for lines in [
         "no colon here",
         ":x\n;=a:x\nX;CN=\"a:x\nX;CN=\"a\"b:x",
@@ -155,7 +155,7 @@ fn long_lines_are_folded_between_characters() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_line() {
+fn parse_errors_give_their_line() {
     for (text, line, words) in [
         ("", 1, "nothing"),
         ("\r\n\r\n", 2, "nothing"),
@@ -447,7 +447,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_any_octets_ends(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn reading_any_octets_terminates(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Calendar::parse(&octets, &Limits::default());
         let _ = Calendar::parse_stored(&octets, &Limits::default());
     }

@@ -81,7 +81,7 @@ mod tests {
     use crate::tree::Property;
 
     #[test]
-    fn what_is_remembered_costs_and_says_the_same() {
+    fn cached_zones_equal_newly_built_ones() {
         let rule = Property::new("RRULE", "FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU");
         let mut daylight = Component::new("DAYLIGHT");
         daylight.push(Property::new("DTSTART", "19810329T020000"));

@@ -16,7 +16,7 @@ fn cyrus(deviations: &mut Deviations) -> Capabilities {
 }
 
 #[test]
-fn what_cyrus_says_is_read() {
+fn capabilities_of_cyrus_are_read() {
     let mut deviations = Deviations::default();
     let read = cyrus(&mut deviations);
     assert_eq!(read.serial, 1_795_394_656);
@@ -52,7 +52,7 @@ fn what_cyrus_says_is_read() {
 }
 
 #[test]
-fn what_cannot_be_read_counts_as_not_stated() {
+fn unreadable_capabilities_count_as_not_stated() {
     let mut deviations = Deviations::default();
     let read = read(
         r#"<query-result xmlns="urn:ietf:params:xml:ns:ischedule"><capabilities>
@@ -66,7 +66,7 @@ fn what_cannot_be_read_counts_as_not_stated() {
 }
 
 #[test]
-fn a_message_is_held_against_what_the_receiver_takes() {
+fn messages_beyond_a_stated_limit_are_refused() {
     let capabilities = Capabilities {
         max_content_length: Some(1000),
         max_recipients: Some(2),
@@ -152,7 +152,7 @@ fn a_message_is_held_against_what_the_receiver_takes() {
 }
 
 #[test]
-fn another_version_or_format_does_not_fit() {
+fn unsupported_versions_and_formats_are_refused() {
     let message = MessageProfile::new("VEVENT", "REQUEST", 1);
     let old = Capabilities {
         versions: vec!["0.1".to_owned()],
@@ -173,7 +173,7 @@ fn another_version_or_format_does_not_fit() {
 }
 
 #[test]
-fn a_receiver_that_says_nothing_refuses_nothing() {
+fn absent_capabilities_refuse_nothing() {
     let message = MessageProfile {
         recipients: 10_000,
         instances: 10_000,
@@ -209,13 +209,13 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(capabilities in any_capabilities()) {
+    fn written_values_round_trip(capabilities in any_capabilities()) {
         let mut deviations = Deviations::default();
         prop_assert_eq!(read(&capabilities.to_xml(), &mut deviations).unwrap(), capabilities);
     }
 
     #[test]
-    fn reading_any_bytes_ends(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn reading_any_bytes_terminates(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Capabilities::read(&bytes, &Limits::default());
     }
 }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_intermediaries_may_change_makes_no_difference() {
+    fn changes_by_intermediaries_keep_the_canonical_form() {
         for values in [
             &["mailto:a@b,mailto:c d@e"][..],
             &["mailto:a@b", "mailto:c d@e"],
@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn canonical_stays_canonical(value in "[ \\ta-c,:]{0,30}") {
+        fn canonicalization_is_idempotent(value in "[ \\ta-c,:]{0,30}") {
             let once = relaxed_field("x", value.as_bytes());
             prop_assert_eq!(relaxed_field("x", &once[2..]), once.clone());
             prop_assert!(!once.ends_with(b" ") && !once.windows(2).any(|w| w == b", " || w == b" ," || w == b"  "));

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tag_list_is_refused() {
+    fn malformed_tag_lists_are_refused() {
         let many = "a=1;".repeat(51);
         let long = format!("a={}", "x".repeat(40_000));
         for (text, is_it) in [
@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_any_text_ends(text in "([a-c]{0,2}[= ]{0,2}\\PC{0,4};){0,6}") {
+        fn reading_any_text_terminates(text in "([a-c]{0,2}[= ]{0,2}\\PC{0,4};){0,6}") {
             if let Ok(tags) = TagList::read(&text) {
                 prop_assert!(tags.get(tags.first()).is_some());
             }

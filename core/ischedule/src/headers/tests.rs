@@ -50,7 +50,7 @@ fn the_fields_are_read_as_the_specification_writes_them() {
 }
 
 #[test]
-fn what_deployed_peers_send_is_read() {
+fn headers_of_deployed_peers_are_read() {
     for (name, raw, as_sent) in [
         (
             "vevent-request.raw",
@@ -148,7 +148,7 @@ fn a_wrong_header_gets_the_error_the_specification_names() {
 }
 
 #[test]
-fn departures_that_do_no_harm_are_let_pass() {
+fn harmless_deviations_are_accepted() {
     for changes in [
         &["iSchedule-Version: 0.9, 1.0"][..],
         &["iSchedule-Version: 0.9", "iSchedule-Version: 1.0"],
@@ -212,7 +212,7 @@ fn an_address_is_sent_as_a_uri() {
 }
 
 #[test]
-fn an_address_that_came_as_utf8_goes_on_whole() {
+fn utf8_addresses_are_sent_percent_encoded() {
     let mut headers = with(&[]);
     let value = HeaderValue::from_bytes("mailto:björn@example.com".as_bytes()).unwrap();
     headers.insert(RECIPIENT, value);
@@ -226,7 +226,7 @@ fn an_address_that_came_as_utf8_goes_on_whole() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(
+    fn written_values_round_trip(
         id in "[!-;=?-~]{1,40}",
         users in prop::collection::btree_set("[a-zA-Z0-9.é%?#+_-]{1,20}@[a-z]{1,9}\\.example", 1..40),
     ) {
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_any_fields_ends(values in prop::collection::vec("\\PC{0,40}", 4)) {
+    fn reading_any_fields_terminates(values in prop::collection::vec("\\PC{0,40}", 4)) {
         let mut headers = HeaderMap::new();
         let names = [ISCHEDULE_VERSION, header::CONTENT_TYPE, ORIGINATOR, RECIPIENT];
         for (name, value) in names.into_iter().zip(&values) {

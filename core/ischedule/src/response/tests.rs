@@ -14,7 +14,7 @@ fn address(text: &str) -> CalendarAddress {
 }
 
 #[test]
-fn what_cyrus_answers_is_read() {
+fn responses_of_cyrus_are_read() {
     let raw = include_str!("../../tests/data/cyrus/10-fb-known-unknown.resp");
     let response = read(body(raw)).unwrap();
     let known = response.of(&address("mailto:cyrus@example.org")).unwrap();
@@ -37,7 +37,7 @@ fn what_cyrus_answers_is_read() {
 }
 
 #[test]
-fn a_response_is_read_whatever_its_dress() {
+fn responses_are_read_with_any_prefix_and_whitespace() {
     for xml in [
         // a prefix
         r#"<x:schedule-response xmlns:x="urn:ietf:params:xml:ns:ischedule"><x:response><x:recipient>mailto:bo@example.com</x:recipient><x:request-status>2.0; Success</x:request-status></x:response></x:schedule-response>"#,
@@ -148,7 +148,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(responses in prop::collection::vec(any_response(), 0..8)) {
+    fn written_values_round_trip(responses in prop::collection::vec(any_response(), 0..8)) {
         let response = ScheduleResponse { responses };
         let xml = response.to_xml();
         let mut deviations = Deviations::default();
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_any_bytes_ends(bytes in prop::collection::vec(any::<u8>(), 0..200), xml in "(<[a-c/!?\\[CDATA ='\"x:]{0,12}>?|&[#xa-z0-9]{0,4};|\\PC){0,20}") {
+    fn reading_any_bytes_terminates(bytes in prop::collection::vec(any::<u8>(), 0..200), xml in "(<[a-c/!?\\[CDATA ='\"x:]{0,12}>?|&[#xa-z0-9]{0,4};|\\PC){0,20}") {
         let _ = ScheduleResponse::read(&bytes, &Limits::default());
         let _ = read(&xml);
     }

@@ -87,7 +87,7 @@ fn heard(before: &str, after: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_said_of_others_is_the_organizers() {
+fn only_the_organizer_changes_other_attendees_parameters() {
     let of_a = "PARTSTAT=ACCEPTED;ROLE=CHAIR:mailto:a";
     let of_c = "PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.com\":mailto:c";
     let of_e = "DELEGATED-FROM=\"mailto:c@example.com\":mailto:e";
@@ -298,7 +298,7 @@ fn an_attendee_sends_a_delegate_who_has_said_nothing_yet() {
 }
 
 #[test]
-fn which_instances_there_are_is_the_organizers() {
+fn only_the_organizer_changes_the_set_of_instances() {
     let with = |lines: &str| MEETING.replace("SUMMARY", &format!("{lines}\nSUMMARY"));
     let single = MEETING.replace("RRULE:FREQ=WEEKLY\n", "");
     let exdate = "EXDATE:20270104T100000Z";
@@ -364,7 +364,7 @@ fn an_answer_to_an_instance_comes_and_goes() {
 }
 
 #[test]
-fn what_describes_the_meeting_is_the_organizers() {
+fn only_the_organizer_changes_the_meeting() {
     let with = |lines: &str| MEETING.replace("SUMMARY", &format!("{lines}\nSUMMARY"));
     for line in [
         "PRIORITY:1",

@@ -112,7 +112,7 @@ fn an_answer_for_an_instance_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn what_the_attendee_says_is_noted_with_its_name() {
+fn an_attendees_comment_is_recorded_with_its_address() {
     let said = |text: &str, stamp: &str| {
         answer(&format!(
             "DTSTAMP:{stamp}\nATTENDEE;PARTSTAT=TENTATIVE:mailto:b@example.com\nCOMMENT:{text}"
@@ -194,7 +194,7 @@ fn when_the_delegate_declines_the_delegator_is_asked_again() {
 }
 
 #[test]
-fn who_was_not_invited_is_taken_only_where_the_policy_says_so() {
+fn uninvited_replies_need_a_policy_that_accepts_them() {
     let crash =
         answer("DTSTAMP:20261203T100000Z\nATTENDEE;PARTSTAT=ACCEPTED;CN=X:mailto:x@example.net");
     apply("REPLY", &crash)

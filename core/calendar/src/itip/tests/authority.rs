@@ -83,7 +83,7 @@ const HUGE: &str = "SEQUENCE:18446744073709551615";
 
 /// What a program, or an earlier release, has stored with a version that no message can have.
 #[test]
-fn versions_that_cannot_be_lock_nobody_out() {
+fn impossible_versions_do_not_block_later_updates() {
     for locked in [
         event(HUGE),
         event("SEQUENCE:-1"),
@@ -100,7 +100,7 @@ fn versions_that_cannot_be_lock_nobody_out() {
 }
 
 #[test]
-fn answers_that_are_still_to_come_lock_nobody_out() {
+fn replies_dated_in_the_future_do_not_block_later_ones() {
     let bob =
         "ATTENDEE;PARTSTAT=ACCEPTED;X-CONVOKE-REPLY-DTSTAMP=99980101T000000Z:mailto:b@example.com";
     let existing =
@@ -190,7 +190,7 @@ fn calling_off_what_is_not_theirs_is_acknowledged_as_if_it_were_unknown() {
 }
 
 #[test]
-fn who_came_uninvited_is_told_nothing_until_the_organizer_edits() {
+fn uninvited_attendees_get_messages_only_after_an_edit() {
     use crate::itip::edit;
     let meeting = event("ORGANIZER:mailto:a@example.com\nSUMMARY:Plan");
     let guest = "mailto:x@example.net";

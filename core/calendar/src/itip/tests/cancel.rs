@@ -24,7 +24,7 @@ fn notice(rest: &str) -> String {
 }
 
 #[test]
-fn what_is_unknown_is_acknowledged() {
+fn a_cancel_of_an_unknown_object_is_acknowledged() {
     apply("CANCEL", &notice("SEQUENCE:2\nSTATUS:CANCELLED")).changes_nothing();
 }
 
@@ -66,7 +66,7 @@ fn without_sequence_the_time_of_the_notice_counts() {
 }
 
 #[test]
-fn who_is_uninvited_has_it_cancelled_and_the_others_see_them_go() {
+fn removed_attendees_get_a_cancel_and_the_others_an_update() {
     apply(
         "CANCEL",
         &notice("SEQUENCE:2\nATTENDEE:mailto:b@example.com"),
@@ -173,7 +173,7 @@ fn an_instance_that_never_was_is_acknowledged() {
 }
 
 #[test]
-fn thousands_of_notices_about_an_endless_series_end() {
+fn thousands_of_cancels_of_an_endless_series_terminate() {
     let minutely = SERIES.replace("FREQ=WEEKLY;COUNT=20", "FREQ=MINUTELY");
     let notices: Vec<String> = (0..3_000)
         .map(|n| {

@@ -84,7 +84,7 @@ fn an_added_instance_joins_the_series() {
 }
 
 #[test]
-fn what_an_unknown_instance_is_added_to_is_asked_for() {
+fn an_add_to_an_unknown_version_causes_a_refresh() {
     apply(
         "ADD",
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:2\nDTSTART:20270106T100000Z

@@ -69,7 +69,7 @@ fn who_is_on_the_list_stays_as_it_is() {
 }
 
 #[test]
-fn what_would_lead_nowhere_or_to_a_crowd_is_refused() {
+fn delegation_loops_and_too_many_delegates_are_refused() {
     let crowd = ["e@x.net", "f@x.net", "g@x.net", "h@x.net"];
     let from =
         |who: &str| format!("ATTENDEE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:{who}\n");
@@ -122,7 +122,7 @@ fn what_would_lead_nowhere_or_to_a_crowd_is_refused() {
 
 /// Only the delegator's REPLY adds somebody, and only where it says that it delegates.
 #[test]
-fn nobody_comes_on_the_list_by_other_words() {
+fn replies_other_than_delegations_add_no_attendee() {
     let said = delegates("VEVENT", &["e@x.net"], "ATTENDEE:mailto:f@x.net").replace(
         "PARTSTAT=DELEGATED",
         "PARTSTAT=ACCEPTED;DELEGATED-FROM=\"mailto:c@example.com\"",
@@ -143,7 +143,7 @@ fn nobody_comes_on_the_list_by_other_words() {
 }
 
 #[test]
-fn who_came_uninvited_sends_nobody() {
+fn uninvited_attendees_cannot_delegate() {
     let said = delegates("VEVENT", &["e@x.net"], "").replace("b@example.com", "x@example.net");
     apply("REPLY", &said)
         .accepting_uninvited()

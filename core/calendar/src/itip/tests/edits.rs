@@ -59,7 +59,7 @@ fn now_stamped(text: &str) -> String {
 }
 
 #[test]
-fn what_concerns_nobody_else_sends_nothing() {
+fn personal_changes_send_nothing() {
     let alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:PT0S\nEND:VALARM\nEND:VEVENT";
     for after in [
         MEETING.to_owned(),
@@ -111,7 +111,7 @@ fn an_update_keeps_the_sequence_and_a_reschedule_counts_it_up_and_asks_anew() {
 }
 
 #[test]
-fn who_comes_is_invited_and_who_goes_is_uninvited() {
+fn added_attendees_get_a_request_and_removed_ones_a_cancel() {
     let after = MEETING.replace("mailto:c@example.com", "mailto:d@example.com");
     let edited = edited(ALICE, MEETING, &after);
     assert_eq!(letters(&edited), ["CANCEL c", "REQUEST b d"]);
@@ -180,7 +180,7 @@ fn one_instance_may_have_other_guests() {
 }
 
 #[test]
-fn who_leaves_the_series_may_stay_in_one_instance() {
+fn an_attendee_removed_from_the_series_may_keep_one_instance() {
     let without = MEETING.replace("    ATTENDEE:mailto:c@example.com\n", "");
     let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
         RECURRENCE-ID:20270111T100000Z\nDTSTART:20270111T100000Z\nDTEND:20270111T110000Z
@@ -219,7 +219,7 @@ fn who_leaves_the_series_may_stay_in_one_instance() {
 }
 
 #[test]
-fn who_is_served_by_nobody_hears_nothing_and_who_is_forced_hears_always() {
+fn schedule_agent_and_force_send_decide_who_gets_messages() {
     let by_client = MEETING.replace(
         "ATTENDEE:mailto:c",
         "ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:c",
@@ -377,7 +377,7 @@ fn an_attendee_changes_nothing_that_is_the_organizers() {
 }
 
 #[test]
-fn what_is_not_one_object_is_not_taken() {
+fn components_of_different_objects_are_refused() {
     let exception = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nRECURRENCE-ID:20270111T100000Z
         DTSTART:20270111T120000Z\nORGANIZER:mailto:a@example.com\nATTENDEE:mailto:c@example.com\nEND:VEVENT";
     for (odd, name) in [
@@ -400,7 +400,7 @@ fn what_is_not_one_object_is_not_taken() {
 }
 
 #[test]
-fn what_invites_nobody_is_just_stored() {
+fn objects_without_attendees_send_nothing() {
     let plain = "BEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nEND:VEVENT";
     let stored = edited(ALICE, "", plain);
     assert_stored(&stored, plain);

@@ -25,7 +25,7 @@ fn told(lines: &str) -> Result<Message, MessageError> {
 }
 
 #[test]
-fn what_is_read_leniently_is_written_rightly() {
+fn leniently_read_properties_are_sent_normalised() {
     let weekly = "DTSTART;TZID=Europe/Berlin:20270104T100000\nRRULE:FREQ=WEEKLY";
     for (written, sent) in [
         // Of COUNT and UNTIL the one that comes first.
@@ -227,7 +227,7 @@ fn an_instance_named_by_its_day_is_named_by_its_time() {
 }
 
 #[test]
-fn the_same_object_again_is_no_news() {
+fn an_unchanged_object_sends_nothing() {
     let alices = [address(ALICE)];
     let lenient = meeting(
         "DTSTART;TZID=Europe/Berlin:20270104T100000\nDTEND;TZID=Europe/Berlin:20270104T110000\nDURATION:PT2H
@@ -253,7 +253,7 @@ fn the_same_object_again_is_no_news() {
 }
 
 #[test]
-fn what_is_no_message_names_the_line() {
+fn invalid_messages_give_the_line() {
     // The first line given is the sixth of the file.
     let other =
         "END:VEVENT\nBEGIN:VEVENT\nUID:2\nDTSTAMP:20270101T000000Z\nDTSTART:20270104T100000Z";
@@ -339,7 +339,7 @@ fn guests_without_an_organizer_are_no_secret() {
 }
 
 #[test]
-fn who_was_not_reached_is_told_with_the_next_edit() {
+fn attendees_not_reached_get_the_next_edit() {
     let alices = [address(ALICE)];
     let object = meeting("DTSTART:20270104T100000Z")
         .replace("END:VEVENT", "ATTENDEE:mailto:c@example.com\nEND:VEVENT");

@@ -115,7 +115,7 @@ fn an_answer_says_who_how_and_to_what() {
 }
 
 #[test]
-fn what_cannot_be_answered_says_why() {
+fn refused_replies_give_a_reason() {
     let refused = |who: &str, existing: &str, answer: PartStat| {
         compose_reply(&calendar(existing), &owner(&[address(who)]), answer, now()).unwrap_err()
     };
@@ -139,7 +139,7 @@ fn what_cannot_be_answered_says_why() {
 }
 
 #[test]
-fn what_is_of_one_copy_does_not_leave_it() {
+fn personal_properties_are_not_sent() {
     let message = message("REQUEST", SERIES);
     let clean = SERIES
         .replace(";SCHEDULE-STATUS=1.2", "")

@@ -57,7 +57,7 @@ fn uninvites(who: &str) -> String {
 }
 
 #[test]
-fn who_is_uninvited_at_one_address_stays_invited_at_the_other() {
+fn removing_one_address_of_an_attendee_keeps_the_other_invited() {
     for (gone, stays) in [(MAIN, ALIAS), (ALIAS, MAIN)] {
         let stored = arrives("CANCEL", &uninvites(gone), &calendar(&both()));
         let expected = meeting(&format!("ATTENDEE:{stays}")).replace("20261201T", "20261202T");
@@ -94,7 +94,7 @@ fn an_instance_to_which_only_one_address_is_invited_goes_with_that() {
 }
 
 #[test]
-fn the_line_that_takes_most_time_tells_whether_she_is_busy() {
+fn the_busiest_line_of_an_attendee_decides_its_busy_time() {
     let range = TimeRange::new(
         "2027-01-04T00:00:00Z".parse().unwrap(),
         "2027-01-05T00:00:00Z".parse().unwrap(),
@@ -155,7 +155,7 @@ fn followed(outgoing: &[Outgoing], existing: &str, owner: &Owner) -> Calendar {
 }
 
 #[test]
-fn she_answers_at_each_address() {
+fn a_reply_is_sent_from_each_invited_address() {
     let addresses = hers();
     let owner = owner(&addresses);
     let outgoing = compose_reply(&calendar(&both()), &owner, PartStat::Accepted, now()).unwrap();

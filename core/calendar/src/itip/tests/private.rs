@@ -167,7 +167,7 @@ fn an_attendee_tells_nothing_private_either() {
 }
 
 #[test]
-fn what_does_not_leave_is_no_news_and_what_is_shared_is() {
+fn only_changes_of_shared_properties_are_sent() {
     let tells = |before: &str, after: &str| {
         let [before, after] = [before, after].map(calendar);
         let edited = edit(

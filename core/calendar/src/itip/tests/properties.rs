@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn edits_and_own_messages_end(before in message(), after in message()) {
+    fn edits_and_own_messages_terminate(before in message(), after in message()) {
         let (before, after) = (calendar(&before), calendar(&after));
         for who in [ALICE, BOB] {
             let addresses = [address(who)];

@@ -355,7 +355,7 @@ fn a_reschedule_in_the_same_second_asks_anew() {
 }
 
 #[test]
-fn what_programs_note_for_their_user_is_the_users() {
+fn personal_properties_may_be_changed_by_an_attendee() {
     let event = |stamp: &str, rest: &str| {
         format!(
             "BEGIN:VEVENT\nUID:1\nDTSTAMP:{stamp}\nDTSTART:20270104T100000Z

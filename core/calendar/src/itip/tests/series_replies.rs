@@ -149,7 +149,7 @@ fn a_delegator_may_go_on_hearing_of_it() {
 }
 
 #[test]
-fn who_is_invited_once_is_not_by_that_invited_to_the_series() {
+fn an_invitation_to_one_instance_is_not_one_to_the_series() {
     let once = moved("20270111", "").replace("b@", "d@");
     let answers = |id: &str| {
         let said = answer(id, LATER, "ACCEPTED").replace("b@", "d@");

@@ -39,7 +39,7 @@ fn assert_refused(who: &str, before: Option<&str>, after: &str, line: usize, say
 }
 
 #[test]
-fn what_is_stored_stays_of_its_kind() {
+fn a_message_cannot_change_the_kind_of_a_stored_object() {
     for (who, lines) in [(ALICE, ALICES), (BOB, ALICES), (ALICE, "")] {
         for (was, is) in [
             ("VEVENT", "VTODO"),
@@ -108,7 +108,7 @@ fn an_object_is_one_thing() {
 }
 
 #[test]
-fn whoever_cannot_be_told_is_named() {
+fn unreachable_attendees_are_named_in_the_error() {
     let foreign_first = format!("ORGANIZER:mailto:d@example.net\n{ALICES}");
     let alices_first = "ORGANIZER:mailto:a@example.com\nORGANIZER:mailto:d@example.net\nATTENDEE:mailto:b@example.com";
     for lines in [&*foreign_first, alices_first] {
@@ -214,7 +214,7 @@ fn a_meeting_stays_its_organizers() {
 }
 
 #[test]
-fn what_nobody_is_to_be_told_of_is_stored() {
+fn edits_without_recipients_are_stored() {
     let alices = [address(ALICE)];
     let owner = owner(&alices);
     for (kind, lines, is_left) in [

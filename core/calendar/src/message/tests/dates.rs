@@ -49,7 +49,7 @@ fn times_that_cannot_be_are_refused_with_their_property() {
 }
 
 #[test]
-fn what_is_written_otherwise_but_clear_is_taken() {
+fn unambiguous_deviations_are_accepted() {
     for fine in [
         "DTSTART:20270104T100000Z\nDTEND:20270104T100000Z",
         "DTSTART:20270104\nDTEND:20270104",
@@ -98,7 +98,7 @@ fn calendars_other_than_the_gregorian_are_not_done_here() {
 }
 
 #[test]
-fn the_extent_of_a_message_is_read_in_its_own_zones() {
+fn the_time_range_of_a_message_uses_its_own_zones() {
     let extent = |lines: &str| {
         let zone = "BEGIN:VTIMEZONE\nTZID:Odd\nBEGIN:STANDARD\nDTSTART:19700101T000000
             TZOFFSETFROM:+0130\nTZOFFSETTO:+0130\nEND:STANDARD\nEND:VTIMEZONE";

@@ -141,7 +141,7 @@ fn dates_are_added_and_taken_away_whatever_they_are_written_in() {
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "one table")]
-fn what_overrides_an_instance_stands_for_it() {
+fn overrides_replace_their_instance() {
     let series = "BEGIN:VEVENT|UID:1|DTSTART;TZID=Europe/Berlin:20270104T100000|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=4|EXDATE:20270107T090000Z|END:VEVENT";
     let override_ =
         |id: &str, lines: &str| format!("|BEGIN:VEVENT|UID:1|RECURRENCE-ID{id}|{lines}|END:VEVENT");

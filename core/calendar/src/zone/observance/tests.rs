@@ -187,7 +187,7 @@ fn huge_zones_are_right_or_refused() {
 }
 
 #[test]
-fn what_describes_nothing_is_no_zone() {
+fn a_vtimezone_without_observances_is_no_zone() {
     for text in [
         "",
         "BEGIN:STANDARD\nEND:STANDARD\n",

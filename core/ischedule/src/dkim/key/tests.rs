@@ -35,7 +35,7 @@ fn an_empty_key_is_a_revoked_one() {
 }
 
 #[test]
-fn what_is_no_record_is_refused() {
+fn malformed_records_are_refused() {
     for text in [
         "",
         "v=DKIM1",
@@ -116,7 +116,7 @@ const LEAST: (usize, &str, &str) = (
 
 proptest! {
     #[test]
-    fn reading_any_text_ends(text in "(v=DKIM1; )?(k=(rsa|ed25519); )?([a-z]=[ a-z:*]{0,6};){0,3}(p=[A-Za-z0-9+/=]{0,60})?\\PC{0,5}") {
+    fn reading_any_text_terminates(text in "(v=DKIM1; )?(k=(rsa|ed25519); )?([a-z]=[ a-z:*]{0,6};){0,3}(p=[A-Za-z0-9+/=]{0,60})?\\PC{0,5}") {
         if let Ok(record) = KeyRecord::read(&text) {
             let written = record.to_string();
             prop_assert_eq!(KeyRecord::read(&written).unwrap(), record);
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn any_der_is_read_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn reading_any_der_terminates(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = PublicKey::rsa(&bytes);
     }
 }

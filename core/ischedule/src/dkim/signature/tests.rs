@@ -79,7 +79,7 @@ fn a_field_without_what_it_needs_is_refused() {
 }
 
 #[test]
-fn values_that_are_none_are_refused() {
+fn malformed_tag_values_are_refused() {
     for (old, new) in [
         ("v=1", "v=2"),
         ("d=example.org", "d=exa mple..org"),
@@ -103,7 +103,7 @@ fn values_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_time_beyond_the_calendar_is_the_end_of_it() {
+fn times_out_of_range_are_clamped() {
     let text = GOOD.replace("x=1795398768", "x=999999999999");
     assert_eq!(
         Signature::read(&text).unwrap().expires,
@@ -112,7 +112,7 @@ fn a_time_beyond_the_calendar_is_the_end_of_it() {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn written_values_round_trip() {
     let below = Domain::new("cal.example.org").unwrap();
     let read = Signature::read(GOOD).unwrap();
     for signature in [
