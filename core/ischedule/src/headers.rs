@@ -11,9 +11,9 @@ pub const ISCHEDULE_VERSION: HeaderName = HeaderName::from_static("ischedule-ver
 pub const ISCHEDULE_CAPABILITIES: HeaderName = HeaderName::from_static("ischedule-capabilities");
 /// A token unique to a message.
 pub const ISCHEDULE_MESSAGE_ID: HeaderName = HeaderName::from_static("ischedule-message-id");
-/// The calendar user who sends.
+/// The calendar user who sends the message.
 pub const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
-/// The calendar users who are to get the message.
+/// The recipients of the message.
 pub const RECIPIENT: HeaderName = HeaderName::from_static("recipient");
 /// What `Cache-Control` must say on scheduling messages and their answers.
 pub const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
@@ -24,25 +24,25 @@ pub const MAX_RECIPIENTS: usize = 1000;
 /// Recipients share a field until it reaches this many bytes.
 const FIELD_WIDTH: usize = 500;
 
-/// What the header of a scheduling message says.
+/// The header of a scheduling message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHeaders {
     /// A token unique to the message, without angle brackets.
     pub message_id: Option<String>,
-    /// Who sends.
+    /// The sender.
     pub originator: CalendarAddress,
-    /// Who is to get it: at least one, no two of the same address.
+    /// The recipients: at least one, no two of the same address.
     pub recipients: Vec<Recipient>,
-    /// What the body says it is.
+    /// The component and method of the body.
     pub content: ContentType,
 }
 
-/// One who is to get a message.
+/// A recipient of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// As it stood in the header; the answer repeats it.
     pub as_sent: String,
-    /// Whom it names.
+    /// The calendar user that it names.
     pub address: CalendarAddress,
 }
 
@@ -59,7 +59,7 @@ impl Recipient {
 impl RequestHeaders {
     /// Reads the header of a request.
     ///
-    /// Taken beside what the specification says: a bare `user@host` as `mailto:`, angle brackets around the
+    /// Accepted beyond the specification: a bare `user@host` as `mailto:`, angle brackets around the
     /// message id, no `Cache-Control`; a recipient named twice counts once.
     pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
         Self::read_reporting(headers, &mut Deviations::default())

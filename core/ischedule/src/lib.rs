@@ -5,14 +5,14 @@
 //! | [`headers`] | the fields of a scheduling POST: [`RequestHeaders`], [`Recipient`] |
 //! | [`content_type`] | [`ContentType`]: `text/calendar; component=…; method=…` |
 //! | [`capabilities`] | [`Capabilities`]: what a receiver accepts, and whether a message is within it |
-//! | [`response`] | [`ScheduleResponse`]: one delivery status a recipient |
+//! | [`response`] | [`ScheduleResponse`]: one delivery status for each recipient |
 //! | [`refusal`] | [`Refusal`], [`ErrorElement`]: a request refused as a whole |
 //! | [`dkim`] | signing and verifying requests: [`dkim::Signer`], [`dkim::Unverified`], [`dkim::Verified`] |
 //! | [`deviation`] | [`Deviations`]: where a peer departs from the specification and is read all the same |
-//! | [`xml`] | the bounded reader and the writer below the documents |
+//! | [`xml`] | a bounded XML reader and a writer |
 //!
 //! Invariants: reading is lenient where deployed peers deviate and reports each deviation; writing follows the
-//! specification to the letter. Whatever the input, reading ends, in memory bounded by a constant times the
+//! specification to the letter. Reading any input terminates, in memory bounded by a constant times the
 //! size of the input, and never panics. A [`dkim::Verified`] comes from a verification and from nothing else.
 //!
 //! Not here: HTTP connections, DNS, files, clocks (a time is an argument), and iCalendar (the body of a message

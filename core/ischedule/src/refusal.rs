@@ -32,7 +32,7 @@ macro_rules! elements {
 elements! {
     /// `iSchedule-Version` is missing or names no version known here.
     VersionNotSupported = "version-not-supported";
-    /// The Content-Type is not one taken here.
+    /// The Content-Type is not supported.
     InvalidCalendarDataType = "invalid-calendar-data-type";
     /// The body is not what its Content-Type says.
     InvalidCalendarData = "invalid-calendar-data";
@@ -44,25 +44,25 @@ elements! {
     TooManyOriginators = "too-many-originators";
     /// The `Originator` is not a calendar user address, or not who the message is from.
     OriginatorInvalid = "originator-invalid";
-    /// This peer may not speak for the `Originator`.
+    /// This peer may not send for the `Originator`.
     OriginatorDenied = "originator-denied";
     /// No `Recipient`.
     RecipientMissing = "recipient-missing";
     /// The `Recipient`s are not those the message is for.
     RecipientMismatch = "recipient-mismatch";
-    /// More recipients than are taken at once.
+    /// More recipients than one message may have.
     MaxRecipients = "max-recipients";
-    /// An attachment of a kind not taken here.
+    /// An attachment of a form that is not accepted.
     AttachmentTypeNotSupported = "attachment-type-not-supported";
     /// The body is too large.
     MaxContentLength = "max-content-length";
-    /// A time before the earliest taken here.
+    /// A time before the earliest accepted.
     MinDateTime = "min-date-time";
-    /// A time after the latest taken here.
+    /// A time after the latest accepted.
     MaxDateTime = "max-date-time";
-    /// More recurrence instances than are taken here.
+    /// More recurrence instances than are accepted.
     MaxInstances = "max-instances";
-    /// The signature is missing where one is required, or does not hold.
+    /// The signature is missing where one is required, or invalid.
     VerificationFailed = "verification-failed";
 }
 

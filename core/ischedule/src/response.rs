@@ -1,4 +1,4 @@
-//! The schedule-response document: one delivery status a recipient (spec §5).
+//! The schedule-response document: one delivery status for each recipient (spec §5).
 
 use crate::{
     Deviations, ErrorElement,
@@ -6,14 +6,14 @@ use crate::{
 };
 use convoke_types::{CalendarAddress, RequestStatus};
 
-/// The answer to a scheduling message that was fine as a whole.
+/// The response to a scheduling message that was accepted as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScheduleResponse {
     /// One for each recipient, in the order of the request.
     pub responses: Vec<RecipientResponse>,
 }
 
-/// What became of the message for one recipient.
+/// The result for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientResponse {
     /// The recipient as the request named it.
@@ -24,7 +24,7 @@ pub struct RecipientResponse {
     pub calendar_data: Option<CalendarData>,
     /// What was wrong, if the receiver says.
     pub error: Option<ErrorElement>,
-    /// Words for a person.
+    /// A description for people.
     pub description: Option<String>,
 }
 
@@ -134,7 +134,7 @@ impl ScheduleResponse {
         Ok(Self { responses })
     }
 
-    /// What became of the message for one recipient; `None` if the receiver does not say.
+    /// The result for one recipient; `None` if the receiver does not say.
     pub fn of(&self, recipient: &CalendarAddress) -> Option<&RecipientResponse> {
         let named = |response: &&RecipientResponse| {
             CalendarAddress::new(&response.recipient).is_ok_and(|named| named == *recipient)

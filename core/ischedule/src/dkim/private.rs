@@ -49,7 +49,7 @@ pub enum PrivateKeyError {
     #[error("it is neither an RSA key of 2048 to 8192 bits nor an Ed25519 key (PKCS#8)")]
     Unsuitable,
     /// No key could be generated.
-    #[error("the system gave no key")]
+    #[error("no key could be generated")]
     Generation,
 }
 

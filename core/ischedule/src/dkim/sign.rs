@@ -33,7 +33,7 @@ pub enum SignError {
 }
 
 impl Signer {
-    /// How long a signature lives unless [`Self::lifetime`] says otherwise.
+    /// The lifetime of a signature unless [`Self::lifetime`] says otherwise.
     pub const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
     /// The shortest life of a signature (spec §7).
     pub const MIN_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
@@ -57,7 +57,7 @@ impl Signer {
         })
     }
 
-    /// Lets signatures live that long, and at least [`Self::MIN_LIFETIME`].
+    /// Sets the lifetime of signatures, at least [`Self::MIN_LIFETIME`].
     #[must_use]
     pub fn lifetime(self, lifetime: SignedDuration) -> Self {
         Self {

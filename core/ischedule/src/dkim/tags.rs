@@ -1,6 +1,6 @@
 //! Tag lists (RFC 6376 §3.2): `v=1; a=rsa-sha256; …`
 
-/// The tags of a signature or key record, in order; no name stands twice.
+/// The tags of a signature or key record, in order; no name appears twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagList<'a>(Vec<(&'a str, &'a str)>);
 
@@ -16,7 +16,7 @@ pub enum TagError {
     /// Not `name=value`.
     #[error("`{0}` is not `name=value`")]
     NotATag(String),
-    /// RFC 6376 §3.2: a name stands once.
+    /// RFC 6376 §3.2: a name may appear once.
     #[error("the tag `{0}=` stands twice")]
     Twice(String),
 }
@@ -53,7 +53,7 @@ impl<'a> TagList<'a> {
         Ok(Self(tags))
     }
 
-    /// The value of a tag, as it stands between the white space around it; names are case-sensitive.
+    /// The value of a tag, without the white space around it; names are case-sensitive.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let found = self.0.iter().find(|(n, _)| *n == name);
         found.map(|(_, value)| *value)

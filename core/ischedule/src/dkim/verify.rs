@@ -1,4 +1,4 @@
-//! Verification: from a request that says it is signed to a domain that is known to have signed it.
+//! Verification of DKIM signatures: from an unverified request to the domain that has signed it.
 
 use super::{
     Algorithm, DKIM_SIGNATURE, KeyRecord, Lookup, PublicKey, Signature, SignatureError,
@@ -16,10 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 /// How far the sender's clock may be ahead of ours.
 pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// The shortest RSA key that is believed (RFC 8301 §3.2), in bits.
+/// The shortest RSA key that is accepted (RFC 8301 §3.2), in bits.
 pub const MIN_RSA_BITS: usize = 1024;
 
-/// How long signatures live, however long they say themselves.
+/// The longest lifetime of a signature, whatever its `x=` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// From `t=` on.
@@ -33,7 +33,7 @@ pub struct Lifetime {
 pub enum Timestamped {
     /// It must.
     Required,
-    /// A signature without it lives until `x=`, or for ever.
+    /// A signature without it is valid until `x=`, or without end.
     Optional,
 }
 
@@ -51,7 +51,7 @@ pub struct Unverified<'a> {
 pub struct Pending {
     signature: Signature,
     signed: Vec<u8>,
-    dies: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 /// A domain has signed the request. Only [`Pending::verify`] makes one.
@@ -59,10 +59,10 @@ pub struct Pending {
 pub struct Verified {
     signature: Signature,
     strict: bool,
-    dies: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
-/// A peer's signature is missing or does not hold.
+/// A peer's signature is missing or invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// There is no signature.
@@ -78,13 +78,13 @@ pub enum Failure {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// A field that must be signed is not in the request.
-    #[error("the request has no {0} field, which must be there and be signed")]
+    #[error("the request has no {0} field, which is required and must be signed")]
     FieldMissing(HeaderName),
     /// The body is not the one that was signed.
     #[error("the body is not the one that was signed (bh=)")]
     BodyChanged,
     /// `t=` lies ahead.
-    #[error("the signature was made at {0}, which lies in the future")]
+    #[error("the signature was made at {0}, which is in the future")]
     FromTheFuture(Timestamp),
     /// `x=` has passed.
     #[error("the signature expired at {0}")]
@@ -93,7 +93,7 @@ pub enum Failure {
     #[error("the signature does not say when it was made (t=)")]
     NoTimestamp,
     /// `t=` is long ago.
-    #[error("the signature was made at {0}, which is longer ago than signatures live here")]
+    #[error("the signature was made at {0}, which is longer ago than is accepted here")]
     TooOld(Timestamp),
     /// No key record was found.
     #[error("no key record was found for the signature")]
@@ -102,7 +102,7 @@ pub enum Failure {
     #[error("the key of the signature is revoked (p= is empty)")]
     Revoked,
     /// The key is too short.
-    #[error("the key of the signature has {0} bits; 1024 are the least that are believed")]
+    #[error("the key of the signature has {0} bits; at least 1024 are required")]
     WeakKey(usize),
     /// The key is for other services.
     #[error("the key record does not allow iSchedule (s=)")]
@@ -117,17 +117,17 @@ pub enum Failure {
     #[error("the key record demands that i= and d= name the same domain (t=s)")]
     NotStrict,
     /// The signature is not one of these fields by this key.
-    #[error("the signature does not hold: a signed field was changed, or another key was used")]
+    #[error("the signature does not verify: a signed field was changed, or another key was used")]
     BadSignature,
 }
 
 impl Failure {
-    /// Whether the request is to be taken as one without any signature.
+    /// Whether the request counts as unsigned.
     pub const fn is_unsigned(&self) -> bool {
         matches!(self, Self::NotSigned | Self::Testing)
     }
 
-    /// How much the failure tells when several keys were tried: the most telling is reported.
+    /// The rank of the failure among those of several keys; the highest is reported.
     const fn weight(&self) -> u8 {
         match self {
             Self::BadSignature => 3,
@@ -167,7 +167,7 @@ impl Unverified<'_> {
         }
         Ok(Pending {
             signed: signed_bytes(self.headers, &signature.headers, text),
-            dies: signature.expires,
+            expires_at: signature.expires,
             signature,
         })
     }
@@ -202,7 +202,7 @@ pub(super) fn signed_bytes(headers: &HeaderMap, names: &[HeaderName], signature:
 }
 
 impl Pending {
-    /// Lets the signature live no longer than `lifetime` says, from `t=` on (spec §9).
+    /// Limits the lifetime of the signature to `lifetime` after `t=` (spec §9).
     pub fn within(self, lifetime: Lifetime, now: Timestamp) -> Result<Self, Failure> {
         let Some(signed_at) = self.signature.signed_at else {
             return match lifetime.timestamp {
@@ -216,7 +216,10 @@ impl Pending {
             return Err(Failure::TooOld(signed_at));
         }
         Ok(Self {
-            dies: Some(self.dies.map_or(longest, |expires| expires.min(longest))),
+            expires_at: Some(
+                self.expires_at
+                    .map_or(longest, |expires| expires.min(longest)),
+            ),
             ..self
         })
     }
@@ -241,7 +244,7 @@ impl Pending {
         &self.signature
     }
 
-    /// Holds the signature against the keys that were found; one that fits is enough.
+    /// Verifies the signature with each key that was found; one that fits is enough.
     pub fn verify(&self, keys: &[KeyRecord]) -> Result<Verified, Failure> {
         let mut failure = Failure::NoKey;
         for record in keys {
@@ -251,7 +254,7 @@ impl Pending {
                     return Ok(Verified {
                         signature: self.signature.clone(),
                         strict: record.strict,
-                        dies: self.dies,
+                        expires_at: self.expires_at,
                     });
                 }
                 Err(Failure::BadSignature) if record.testing => {
@@ -308,9 +311,9 @@ impl Verified {
         &self.signature.domain
     }
 
-    /// Until when the signature lives, by `x=` and by [`Pending::within`]; `None` if nothing ends it.
+    /// When the signature expires, by `x=` and by [`Pending::within`]; `None` if it does not expire.
     pub fn expires(&self) -> Option<Timestamp> {
-        self.dies
+        self.expires_at
     }
 
     /// Whether the signature covers the field: then it reached us as the signer sent it.

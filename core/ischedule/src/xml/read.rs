@@ -9,7 +9,7 @@ use quick_xml::{
 };
 use std::fmt;
 
-/// How much XML is read before giving up.
+/// Limits on the XML that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Size of the document in bytes.
@@ -20,7 +20,7 @@ pub struct Limits {
     pub elements: usize,
     /// Size of one start tag with its attributes, in bytes.
     pub tag: usize,
-    /// Attributes of one element; finding one that stands twice takes time quadratic in it.
+    /// Attributes of one element; finding duplicates takes time quadratic in it.
     pub attributes: usize,
 }
 
@@ -38,20 +38,20 @@ impl Default for Limits {
     }
 }
 
-/// A peer's document is not XML that is read here.
+/// A peer's document cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
     /// Larger than [`Limits::bytes`].
-    #[error("the document has {0} bytes, more than the {1} that are read")]
+    #[error("the document has {0} bytes; the limit is {1}")]
     TooLarge(usize, usize),
     /// Beyond another of the [`Limits`].
-    #[error("the document has more {0} than are read")]
+    #[error("the document exceeds the limit of {0}")]
     TooComplex(&'static str),
     /// Not UTF-8.
     #[error("the document is not UTF-8 from byte {0} on")]
     NotUtf8(usize),
     /// It has a DOCTYPE.
-    #[error("the document has a DOCTYPE, which is never read")]
+    #[error("the document has a DOCTYPE, which is not allowed")]
     Doctype,
     /// An entity other than the five predefined ones.
     #[error("the document uses an entity that XML does not predefine")]
@@ -117,7 +117,7 @@ impl Element {
         self.text.trim()
     }
 
-    /// The element's text as it stands.
+    /// The element's text with its white space.
     pub fn raw_text(&self) -> &str {
         &self.text
     }
@@ -223,7 +223,7 @@ impl<'a> Parser<'a> {
             return Err(XmlError::TooComplex("elements"));
         }
         if self.open.len() >= self.limits.depth {
-            return Err(XmlError::TooComplex("elements within elements"));
+            return Err(XmlError::TooComplex("nested elements"));
         }
         if start.len() > self.limits.tag {
             return Err(XmlError::TooComplex("attributes in one tag"));
