@@ -90,8 +90,8 @@ fn hostile_documents_are_refused() {
     };
     let bomb = r#"<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;">]><a>&c;</a>"#;
     for (xml, is_it) in [
-        (&*deep, "within"),
-        (&wide, "more elements"),
+        (&*deep, "limit of nested elements"),
+        (&wide, "limit of elements"),
         (&with_attributes(1000), "attributes"),
         (&with_attributes(33), "attributes"),
         (&with_attributes(32), "not iSchedule's"),
