@@ -28,18 +28,6 @@ fn setup(store: &str) -> Setup {
         .users(&[BO, CY])
 }
 
-/// Whether this machine lets everybody have a view of users and disks of their own, with which the tests make trouble.
-fn can_unshare() -> bool {
-    let tried = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "true"])
-        .output();
-    let can = tried.is_ok_and(|it| it.status.success());
-    if !can {
-        eprintln!("skipped: no `unshare --user --mount` here");
-    }
-    can
-}
-
 /// Invites both; the statuses in their order.
 fn invite(host: &Host, uid: &str) -> Vec<String> {
     host.post(&Post::invitation(uid, ANNA, &[BO, CY])).codes()
@@ -65,10 +53,8 @@ fn allow(folder: &Path, mode: u32) {
 }
 
 #[test]
+#[cfg_attr(not(may_unshare), ignore = "needs `unshare --user --mount`")]
 fn what_may_not_be_written_is_read_all_the_same() {
-    if !can_unshare() {
-        return;
-    }
     // Not root, who may write everywhere.
     let wrapper = ["unshare", "--user", "--map-user=1000", "--map-group=1000"];
     let host = setup(VDIR).through(&wrapper).start();
@@ -102,10 +88,8 @@ const SMALL_DISK: &str = "mkdir disk && mount -t tmpfs -o size=2m none disk && c
      mount --move disk data && dd if=/dev/zero of=data/filler bs=1k count=1200 status=none && exec \"$@\"";
 
 #[test]
+#[cfg_attr(not(may_unshare), ignore = "needs `unshare --user --mount`")]
 fn a_full_disk_costs_nothing_that_was_acknowledged() {
-    if !can_unshare() {
-        return;
-    }
     for store in [SQLITE, VDIR] {
         let wrapper = [
             "unshare",
