@@ -108,26 +108,26 @@ fn objects_and_answers_are_sent_by_the_running_host() {
 fn what_the_host_cannot_do_it_says() {
     let host = Setup::new().users(&[ANNA]).start();
     for (path, body, status, kind) in [
-        ("/v1/no-such-method", "{}", 404, "Unsupported"),
-        ("/users", "{}", 404, "Unsupported"),
-        ("/v1/users", "{", 422, "Invalid"),
+        ("/v1/no-such-method", "{}", 404, "unsupported"),
+        ("/users", "{}", 404, "unsupported"),
+        ("/v1/users", "{", 422, "invalid"),
         (
             "/v1/users",
             "{\"page\":{\"after\":null,\"limit\":1}}",
             422,
-            "Invalid",
+            "invalid",
         ),
         (
             "/v1/users",
             "{\"store\":\"other\",\"page\":{\"after\":null,\"limit\":1}}",
             404,
-            "NotFound",
+            "not-found",
         ),
         (
             "/v1/reply",
             "{\"user\":\"anna@example.org\",\"uid\":\"x\",\"answer\":\"ACCEPTED\"}",
             404,
-            "NotFound",
+            "not-found",
         ),
     ] {
         let (found, error) = post(&host, path, body);

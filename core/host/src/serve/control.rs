@@ -154,14 +154,12 @@ impl Asked {
             let text = format!("{path} is no method of this host; is it of another version?");
             (StatusCode::NOT_FOUND, Error::unsupported(text))
         };
-        let called = match path.strip_prefix("/v1/") {
-            Some(method) if request.method() == http::Method::POST => {
-                let body = Limited::new(request.into_body(), LONGEST).collect();
-                match body.await {
-                    Ok(body) => self.call(method, &body.to_bytes()).await,
-                    Err(error) => Some(Err(Error::invalid(error.to_string()))),
-                }
-            }
+        let is_post = request.method() == http::Method::POST;
+        // Of what is refused, too: who is answered before having said everything may find a closed connection.
+        let body = Limited::new(request.into_body(), LONGEST).collect().await;
+        let called = match (path.strip_prefix("/v1/"), body) {
+            (Some(method), Ok(body)) if is_post => self.call(method, &body.to_bytes()).await,
+            (Some(_), Err(error)) => Some(Err(Error::invalid(error.to_string()))),
             _ => None,
         };
         match called {
