@@ -64,7 +64,12 @@ impl State for Memory {
         *versions += 1;
         for write in &batch.writes {
             match write {
-                StateWrite::Put { key, value, expires_in, .. } => {
+                StateWrite::Put {
+                    key,
+                    value,
+                    expires_in,
+                    ..
+                } => {
                     let until = expires_in.map(|length: Duration| Instant::now() + length);
                     map.insert(key.clone(), (value.clone(), *versions, until));
                 }

@@ -46,13 +46,13 @@ impl Store for Memory {
         with(user, |all| Ok(all.get(uid).map(|kept| kept.0.clone())))
     }
 
-    async fn put(&self, user: &UserId, object: &NewObject, when: &Precondition, _: &Call) -> Result<Etag> {
-        let (data, index) = (object.data.clone(), object.index.clone());
+    async fn put(&self, id: &UserId, new: &NewObject, on: &Precondition, _: &Call) -> Result<Etag> {
+        let (data, index) = (new.data.clone(), new.index.clone());
         if data.len() > self.0.max_bytes {
             return Err(Error::denied("it is larger than `config.max_bytes`"));
         }
-        with(user, |objects| {
-            when.check(objects.get(&index.uid).map(|kept| &kept.0.etag))?;
+        with(id, |objects| {
+            on.check(objects.get(&index.uid).map(|kept| &kept.0.etag))?;
             let etag = Etag::new(VERSIONS.fetch_add(1, Ordering::Relaxed).to_string())?;
             let object = StoredObject::new(index.uid.clone(), etag.clone(), data);
             objects.insert(index.uid.clone(), (object, index));
@@ -73,9 +73,7 @@ impl Store for Memory {
     async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
         with(user, |objects| {
             let mut busy = Busy::default();
-            for (object, index) in objects.values() {
-                busy.add(object, index, range);
-            }
+            (objects.values()).for_each(|(object, index)| busy.add(object, index, range));
             Ok(busy)
         })
     }
@@ -83,7 +81,8 @@ impl Store for Memory {
     /// This and the further methods may be left out: `remove_user`, `list`, `changes`…
     async fn add_user(&self, new: &NewUser, _: &Call) -> Result<UserId> {
         let mut users = users();
-        let user = new.clone().with_id(UserId::new(format!("user-{}", users.len()))?);
+        let id = UserId::new(format!("user-{}", users.len()))?;
+        let user = new.clone().with_id(id);
         let taken = |address| users.values().any(|(user, _)| user.answers_to(address));
         if user.aliases.iter().chain([&user.address]).any(taken) {
             return Err(Error::conflict("the address is taken"));

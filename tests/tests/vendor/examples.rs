@@ -16,7 +16,8 @@ fn the_examples_are_short_and_keep_what_they_promise() {
     for (name, config, more, laws) in [
         ("discovery-directory", directory.as_str(), &samples[..], 9),
         ("policy-hours", hours, &[], 9),
-        ("store-memory", "", &[], 17),
+        ("store-memory", "", &[], 19),
+        ("state-memory", "", &[], 13),
     ] {
         let folder = root().join("examples").join(name);
         let source = fs::read_to_string(folder.join("src/lib.rs")).unwrap();

@@ -19,7 +19,8 @@ fn a_new_plugin_builds_and_passes_its_tests_at_once() {
             &["--default", "abstain", "--about", "anna@example.com"],
             9,
         ),
-        ("store", "acme-calendars", "max_bytes = 2_000_000", &[], 17),
+        ("store", "acme-calendars", "max_bytes = 2_000_000", &[], 19),
+        ("state", "acme-memory", "max_bytes = 2_000_000", &[], 13),
     ] {
         let workshop = Workshop::new();
         let made = succeed(&mut workshop.convoke(&["plugin", "new", "--kind", kind, name]));
@@ -83,7 +84,7 @@ fn a_name_or_a_place_that_will_not_do_is_told() {
         (
             &["--kind", "stor", "acme"],
             2,
-            "`discovery`, `policy` or `store`",
+            "`discovery`, `policy`, `store` or `state`",
         ),
         (&["--kind", "store", "taken"], 1, "is there already"),
         (
