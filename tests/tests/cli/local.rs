@@ -442,8 +442,8 @@ fn our_own_plugins_keep_their_promises_as_the_host_loads_them() {
             &about,
             9,
         ),
-        ("store-sqlite", "path = 'calendars.db'", &[], 24),
-        ("store-vdir", "path = 'calendars'", &[], 24),
+        ("store-sqlite", "path = 'calendars.db'", &[], 30),
+        ("store-vdir", "path = 'calendars'", &[], 30),
     ] {
         let file = plugin_file(plugin);
         let command = ["plugin", "test", text(&file), "--json", "--config", config];
