@@ -154,7 +154,7 @@ pub async fn send_object<H: Home, S: Submit + Sync>(
     Ok(told)
 }
 
-/// Guests who are named by no address, so that nobody can tell them.
+/// Attendees who are named by no address, so that nobody can tell them; an empty property names nobody.
 fn unnamed(object: &Calendar, outgoing: &[Outgoing]) -> Vec<Answered> {
     let invites = |it: &Outgoing| matches!(it.message.method(), Method::Request | Method::Add);
     if !outgoing.iter().any(invites) {
@@ -164,8 +164,8 @@ fn unnamed(object: &Calendar, outgoing: &[Outgoing]) -> Vec<Answered> {
         .main_components()
         .flat_map(|component| component.all("ATTENDEE"));
     let names = lines
-        .filter(|line| CalendarAddress::new(&line.value).is_err())
-        .map(|line| line.value.as_str());
+        .map(|line| line.value.as_str())
+        .filter(|value| !value.trim().is_empty() && CalendarAddress::new(value).is_err());
     let names: BTreeSet<&str> = names.collect();
     let status = RequestStatus::INVALID_CALENDAR_USER;
     let answers = names.into_iter();

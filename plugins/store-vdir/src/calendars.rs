@@ -561,22 +561,21 @@ impl Calendars {
             stamp,
             fresh: stamp.is_fresh(now),
         };
-        let bytes = match content {
-            Content::Huge => Err("it is larger than 16 MiB"),
-            Content::Bytes(bytes) => Ok(bytes),
+        let (bytes, lines) = match &content {
+            Content::Huge(outline) => (Err("it is larger than 16 MiB"), outline),
+            Content::Bytes(bytes) => (Ok(bytes.as_slice()), bytes),
         };
-        let bytes = bytes.as_deref().map_err(|problem| *problem);
-        let parts = bytes.ok().map(Parts::read);
-        if let Some(parts) = &parts
+        let parts = Parts::read(lines);
+        if bytes.is_ok()
             && parts.keys().len() > 0
             && (parts.is_several() || !parts.broken().is_empty())
         {
-            return self.note_parts(shared, dir, place, state, parts);
+            return self.note_parts(shared, dir, place, state, &parts);
         }
         self.forget_parts(place, &BTreeSet::new());
         let problem = self.note(shared, dir, place, state, bytes)?;
         let mut unreadable = Vec::new();
-        if let (Some(problem), Some(parts)) = (problem, &parts) {
+        if let Some(problem) = problem {
             unreadable.extend(parts.broken().iter().map(Unreadable::of));
             unreadable.extend(parts.keys().map(|uid| Unreadable {
                 uid: Some(uid.to_owned()),

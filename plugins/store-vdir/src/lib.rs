@@ -27,6 +27,7 @@
 //! | `people` | which folder is whose; making and removing users |
 //! | `calendars` | one user's objects: what changed on disk, get, put, remove |
 //! | `inbox` | messages kept for the person to decide on |
+//! | `outline` | the UIDs in a file that is too large to be read |
 //! | `memory` | what was worked out of the files, kept for the next run |
 //! | `watch` | which files may have changed since they were last looked at |
 //! | `names` | file names that no UID can choose, and entity tags |
@@ -47,6 +48,7 @@ mod calendars;
 mod inbox;
 mod memory;
 mod names;
+mod outline;
 mod people;
 mod tree;
 mod watch;

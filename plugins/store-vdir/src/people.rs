@@ -323,7 +323,7 @@ impl People {
         }
         let profile = match folder.read(PROFILE)? {
             Some((_, Content::Bytes(bytes))) => read_profile(&bytes, &folder),
-            Some((_, Content::Huge)) => {
+            Some((_, Content::Huge(_))) => {
                 complain(&folder, "it is larger than 16 MiB");
                 None
             }

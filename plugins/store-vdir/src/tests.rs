@@ -347,6 +347,7 @@ async fn what_is_broken_in_a_file_costs_itself_alone() {
         "\r\nUID:2\r\n",
     ]
     .concat();
+    let huge = "x".repeat(usize::try_from(crate::tree::MOST_BYTES).unwrap());
     let no_end = {
         let at = whole.find("UID:2").unwrap();
         let end = at + whole[at..].find("END:VEVENT\r\n").unwrap();
@@ -384,6 +385,13 @@ async fn what_is_broken_in_a_file_costs_itself_alone() {
             Some(2),
         ),
         (event("2", 2)[..60].to_owned(), vec![], Some(2)),
+        // Nothing reads these, but they are no other object's place.
+        (event("2", 2).replace("\r\n", "\r"), vec![], Some(2)),
+        (
+            event("2", 2).replace("END:VEVENT", &format!("X-A:{huge}\r\nEND:VEVENT")),
+            vec![],
+            Some(2),
+        ),
     ] {
         check_what_is_whole(&file, &left, broken).await;
     }

@@ -3,6 +3,7 @@
 //! Every folder is opened from its parent's descriptor without following symbolic links, so whoever may write in the
 //! tree cannot lead Convoke out of it, not even by exchanging a folder while it works.
 
+use crate::outline;
 use convoke_sdk::{prelude::*, serde::Serialize};
 use rustix::{
     fd::OwnedFd,
@@ -153,13 +154,16 @@ impl Folder {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Ok(None);
         }
+        let failed = |error| trouble("read", &self.path.join(name), &error);
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1)
+        (&file)
+            .take(MOST_BYTES + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| trouble("read", &self.path.join(name), &error))?;
+            .map_err(failed)?;
         let huge = u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES);
         let content = if huge {
-            Content::Huge
+            let whole = bytes.as_slice().chain(file);
+            Content::Huge(outline::of(whole).map_err(failed)?)
         } else {
             Content::Bytes(bytes)
         };
@@ -302,7 +306,8 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 /// What a file holds.
 pub(crate) enum Content {
     Bytes(Vec<u8>),
-    Huge,
+    /// Too much of it: the [outline](outline::of).
+    Huge(Vec<u8>),
 }
 
 /// A file that is on disk but has no name yet; removed if it is dropped without one.

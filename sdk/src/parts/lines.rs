@@ -21,14 +21,19 @@ pub(super) struct Lines<'a> {
     octets: &'a [u8],
     at: usize,
     number: usize,
+    /// The octet that ends a line. Where there is not one LF, lines end in CR alone, as old programs wrote them: what
+    /// stands in such a file must be found, although nothing else reads it.
+    end: u8,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) const fn of(octets: &'a [u8]) -> Self {
+    pub(super) fn of(octets: &'a [u8]) -> Self {
+        let has_lf = memchr(b'\n', octets).is_some();
         Self {
             octets,
             at: 0,
             number: 0,
+            end: if has_lf { b'\n' } else { b'\r' },
         }
     }
 
@@ -58,10 +63,10 @@ impl<'a> Lines<'a> {
     fn raw(&mut self) -> &'a [u8] {
         self.number += 1;
         let rest = &self.octets[self.at..];
-        let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let end = memchr(self.end, rest).map_or(rest.len(), |at| at + 1);
         self.at += end;
         let line = &rest[..end];
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(&[self.end]).unwrap_or(line);
         line.strip_suffix(b"\r").unwrap_or(line)
     }
 }

@@ -88,6 +88,24 @@ fn an_object_is_stored_and_whom_it_concerns_is_told() {
     );
 }
 
+/// An empty property is as if it were not there.
+#[test]
+fn an_empty_attendee_is_nobody() {
+    let host = Host::new();
+    let clerk = Clerk::answering(&[RequestStatus::SUCCESS]);
+    let told = sends(&host, &object("ATTENDEE:\nATTENDEE;CN=x: \n"), &clerk).unwrap();
+    assert_eq!(told.answers.len(), 1, "{:?}", told.answers);
+    let alone = object("ATTENDEE:\n")
+        .replace("UID:meeting", "UID:alone")
+        .replace("mailto:bo@example.org", "");
+    let told = sends(&host, &alone, &clerk).unwrap();
+    assert!(told.answers.is_empty(), "{:?}", told.answers);
+    assert_eq!(
+        *clerk.taken.lock().unwrap(),
+        ["REQUEST mailto:bo@example.org"]
+    );
+}
+
 #[test]
 fn whom_it_did_not_reach_is_told_when_it_is_sent_again() {
     let host = Host::new();

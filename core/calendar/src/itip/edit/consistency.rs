@@ -131,7 +131,8 @@ fn organizer_line<'o>(object: &'o Object) -> Option<&'o Property> {
 /// Everybody on the list whom the server is to schedule with.
 fn attendees<'o>(object: &'o Object) -> impl Iterator<Item = &'o Property> {
     let lines = object.components().flat_map(|it| it.all("ATTENDEE"));
-    lines.filter(|line| is_served(line))
+    // An empty property is as if it were not there.
+    lines.filter(|line| is_served(line) && !line.value.trim().is_empty())
 }
 
 fn wrong(
