@@ -190,7 +190,7 @@ macro_rules! remote {
                             repeat: $again,
                             call,
                         };
-                        process::read(process.call(asked).await?)?
+                        process::read(&*process.call(asked).await?)?
                     }
                 };
                 $(within($limit, &found)?;)?

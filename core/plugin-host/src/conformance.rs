@@ -27,9 +27,10 @@ pub async fn conformance(
 ) -> Result<Report, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
     let candidate = candidate(setup, entry).map_err(fail)?;
-    let sharing = match candidate.manifest.exclusive.contains(&entry.kind) {
-        true => Sharing::Exclusive,
-        false => Sharing::Shared,
+    let sharing = if candidate.manifest.exclusive.contains(&entry.kind) {
+        Sharing::Exclusive
+    } else {
+        Sharing::Shared
     };
     let library = candidate
         .load()

@@ -93,13 +93,14 @@ impl Plugins {
     ///
     /// The log must be set up before: a library asks once which levels are wanted.
     pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
-        let candidates: Vec<_> = (setup.entries.iter())
-            .map(|entry| candidate(setup, entry).map_err(|it| PluginError::new(entry, it)))
-            .collect();
+        let entries = setup.entries.iter();
+        let candidates: Vec<_> = entries.map(|entry| candidate(setup, entry)).collect();
         let names = instance_names(&setup.entries, &candidates)?;
         let entries = setup.entries.iter().zip(candidates).zip(names);
-        let opening = entries
-            .map(async |((entry, candidate), name)| open(setup, entry, candidate?, name).await);
+        let opening = entries.map(async |((entry, candidate), name)| {
+            let candidate = candidate.map_err(|problem| PluginError::new(entry, problem))?;
+            open(setup, entry, candidate, name).await
+        });
         let mut opened = AllOpened::default();
         let mut errors = Vec::new();
         for plugin in futures::future::join_all(opening).await {
@@ -232,7 +233,7 @@ impl AllOpened {
 /// is named by a path goes by the name in its manifest.
 fn instance_names(
     entries: &[PluginEntry],
-    candidates: &[Result<Candidate, PluginError>],
+    candidates: &[Result<Candidate, Problem>],
 ) -> Result<Vec<String>, PluginErrors> {
     let mut taken = BTreeSet::new();
     let mut errors = Vec::new();
@@ -248,7 +249,7 @@ fn instance_names(
     if !errors.is_empty() {
         return Err(PluginErrors(errors));
     }
-    let mut free = |entry: &PluginEntry, candidate: &Result<Candidate, PluginError>| {
+    let mut free = |entry: &PluginEntry, candidate: &Result<Candidate, Problem>| {
         let base = match candidate {
             Ok(candidate) if find::is_path(&entry.plugin) => candidate.manifest.name.clone(),
             _ => find::short_name(&entry.plugin),

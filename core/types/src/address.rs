@@ -368,12 +368,10 @@ impl ReceiverUrl {
     /// the plugin boundary, where a call may cost nanoseconds only.
     #[doc(hidden)]
     pub fn from_parts(text: String, host_end: u32, port: u16, target_start: u32) -> Option<Self> {
-        let (host_end, target_start) = (host_end as usize, target_start as usize);
-        let host = text
-            .strip_prefix(SCHEME)
-            .and(text.get(SCHEME.len()..host_end))?;
-        let written = text.get(host_end..target_start)?;
-        let target = text.get(target_start..)?;
+        let (end, start) = (host_end as usize, target_start as usize);
+        let host = text.strip_prefix(SCHEME).and(text.get(SCHEME.len()..end))?;
+        let written = text.get(end..start)?;
+        let target = text.get(start..)?;
         let is_host = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._[:]".contains(&byte)
         };
@@ -388,11 +386,11 @@ impl ReceiverUrl {
             && target
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b'#');
-        fits.then(|| Self {
-            host_end: host_end as u32,
-            port,
-            target_start: target_start as u32,
+        fits.then_some(Self {
             text,
+            host_end,
+            port,
+            target_start,
         })
     }
 

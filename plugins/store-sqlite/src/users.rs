@@ -73,9 +73,10 @@ fn read(db: &Connection, id: i64) -> Outcome<CalendarUser> {
     user.name = row.get(1)?;
     user.timezone = row.get(2)?;
     user.kind = kind(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?);
-    user.scheduling = match row.get(4)? {
-        true => Scheduling::Enabled,
-        false => Scheduling::Disabled,
+    user.scheduling = if row.get(4)? {
+        Scheduling::Enabled
+    } else {
+        Scheduling::Disabled
     };
     user.attributes = attributes(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
     while let Some(row) = rows.next()? {

@@ -123,6 +123,7 @@ macro_rules! object {
     ($trait:ident $plugin:ident $remote:ident: $(
         $name:ident($($arg:ident: $type:ident),*) -> $answer:ty { $($_:tt)* }
     )*) => {
+        #[allow(clippy::elidable_lifetime_names, reason = "named where a method has arguments")]
         impl<P: $trait> $plugin for Guest<P> {
             $(fn $name<'a>(
                 &'a self,

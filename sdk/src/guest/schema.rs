@@ -26,7 +26,7 @@ pub struct Schema<const N: usize> {
 }
 
 impl<const N: usize> Schema<N> {
-    /// SchemaOf the configurations of the library's kinds.
+    /// Describes the configurations of the library's kinds.
     pub const fn of(kinds: &[(&str, Option<&[Key]>)]) -> Self {
         let mut json = Self {
             bytes: [0; N],

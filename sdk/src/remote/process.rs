@@ -112,7 +112,7 @@ macro_rules! unpacked {
 pub(super) use packed;
 
 /// Reads an answer; what cannot be read is the plugin's fault.
-pub(super) fn read<T: DeserializeOwned>(answer: Answered) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(answer: &RawValue) -> Result<T> {
     serde_json::from_str(answer.get())
         .map_err(|error| Error::internal(format!("the plugin's answer cannot be read: {error}")))
 }

@@ -21,7 +21,7 @@ pub trait Services: Send + Sync {
     fn instance(&self) -> &str;
     /// The folder that relative paths in its configuration count from.
     fn directory(&self) -> &Path;
-    /// SchemaOf an iCalendar object, of this user if it is known.
+    /// Describes an iCalendar object, of this user if it is known.
     fn index(&self, user: Option<&CalendarUser>, data: &[u8]) -> Result<ObjectIndex>;
     /// The chattiest level of which events are wanted.
     fn level(&self) -> LevelFilter;

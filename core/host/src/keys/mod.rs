@@ -294,7 +294,7 @@ fn records<'a>(place: &dyn Display, texts: impl Iterator<Item = &'a str>) -> Vec
         match record {
             Ok(record) => records.push(record),
             Err(error) => {
-                tracing::info!(event = "key-record-ignored", %place, "a key record is ignored: {error}")
+                tracing::info!(event = "key-record-ignored", %place, "a key record is ignored: {error}");
             }
         }
     }

@@ -61,7 +61,7 @@ impl Watched {
         let file = self.files.first().map_or(Path::new("-"), PathBuf::as_path);
         match read {
             Ok(()) => {
-                tracing::info!(event = "certificates-reloaded", file = %file.display(), "changed certificates reloaded")
+                tracing::info!(event = "certificates-reloaded", file = %file.display(), "changed certificates reloaded");
             }
             Err(error) => {
                 tracing::error!(

@@ -252,7 +252,7 @@ pub(super) async fn inbox_listed<S: Store>(subject: Subject<S>) -> Verdict {
         wanted,
     )?;
     let place = listed.iter().find(|it| it.message == again);
-    let taken = place.map(|it| it.id.clone()).unwrap_or(id);
+    let taken = place.map_or(id, |it| it.id.clone());
     let message = store.inbox_take(&user, &taken, &CALL).await?;
     equal("what is taken", message, again)?;
     let twice = store.inbox_take(&user, &taken, &CALL).await;

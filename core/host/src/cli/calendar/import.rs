@@ -247,7 +247,7 @@ impl<'a> Importer<'a> {
                 Ok(etag) => {
                     self.report
                         .imported
-                        .push(ObjectSummary::new(uid, new.index.component, etag))
+                        .push(ObjectSummary::new(uid, new.index.component, etag));
                 }
                 Err(error) => {
                     let failed = input.failed(object, error.to_string());
