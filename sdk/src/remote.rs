@@ -1,7 +1,7 @@
 //! The host's side of the boundary: an opened plugin with the methods and types that its author sees.
 //!
 //! Behind the feature `host`; a plugin has no use for it. What a plugin answers is read into our types here, and
-//! what cannot be read is the plugin's fault ([`ErrorKind::Internal`](crate::ErrorKind::Internal)). Deadlines,
+//! what cannot be read is the plugin's fault ([`ErrorKind::Internal`]). Deadlines,
 //! order and circuit breakers are the host's business: it implements [`Caller`], and calls by a [`Client`].
 //!
 //! | module | what it holds |

@@ -111,7 +111,7 @@ pub mod condition {
 pub struct Write<'a> {
     /// Which key.
     pub key: RSlice<'a, u8>,
-    /// One of [`write`]; an unknown one is an error.
+    /// One of [`mod@write`]; an unknown one is an error.
     pub kind: u32,
     /// With [`write::PUT`]: the value.
     pub value: RSlice<'a, u8>,
