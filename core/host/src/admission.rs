@@ -6,7 +6,7 @@
 
 use crate::{
     config::{Limits, Pace},
-    throttle::{Paces, TooOften},
+    rate_limit::{RateLimited, RateLimiters},
 };
 use convoke_net::{
     http_server::{Arrival, Memory, Short},
@@ -54,7 +54,7 @@ impl RetryAfter {
         }
     }
 
-    fn too_often(who: &str, TooOften(after): TooOften) -> Self {
+    fn too_often(who: &str, RateLimited(after): RateLimited) -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
             after,
@@ -135,24 +135,24 @@ async fn wait<'a>(
 
 /// Counts a request from this address.
 pub(crate) fn admit_address(
-    paces: &Paces,
+    rate_limiters: &RateLimiters,
     limits: &Limits,
     arrival: &Arrival,
 ) -> Result<(), RetryAfter> {
     let peer = network(arrival.address.ip());
-    let admit = |rate| paces.addresses.admit(rate, &peer);
+    let admit = |rate| rate_limiters.addresses.admit(rate, &peer);
     held(limits.requests_per_address, arrival, admit)
         .map_err(|often| RetryAfter::too_often(&peer.to_string(), often))
 }
 
 /// Counts a message of a peer that proved who it is, or was asked for no proof.
 pub(crate) fn admit_peer(
-    paces: &Paces,
+    rate_limiters: &RateLimiters,
     limits: &Limits,
     arrival: &Arrival,
     peer: &Peer,
 ) -> Result<(), RetryAfter> {
-    let admit = |rate| paces.peers.admit(rate, peer);
+    let admit = |rate| rate_limiters.peers.admit(rate, peer);
     held(limits.requests_per_domain, arrival, admit)
         .map_err(|often| RetryAfter::too_often(&peer.to_string(), often))
 }
@@ -160,8 +160,8 @@ pub(crate) fn admit_peer(
 fn held(
     pace: Pace,
     arrival: &Arrival,
-    admit: impl FnOnce(convoke_types::Rate) -> Result<(), TooOften>,
-) -> Result<(), TooOften> {
+    admit: impl FnOnce(convoke_types::Rate) -> Result<(), RateLimited>,
+) -> Result<(), RateLimited> {
     match pace.rate {
         Some(rate) if pace.loopback || !arrival.address.ip().to_canonical().is_loopback() => {
             admit(rate)

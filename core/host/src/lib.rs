@@ -18,7 +18,7 @@
 //! | [`capabilities`] | what we take, published |
 //! | [`admission`] | how much is worked on at once |
 //! | [`replay`] | the same signed message again gets the same answer again |
-//! | [`throttle`] | who may ask again, and when |
+//! | [`rate_limit`] | who may ask again, and when |
 //! | [`labour`] | what takes long, off the threads that answer everybody |
 //! | [`metrics`] | what is counted |
 //! | [`state_folder`] | what lies in `server.state` |
@@ -48,6 +48,7 @@ pub mod labour;
 pub mod login;
 pub mod metrics;
 pub mod probe;
+pub mod rate_limit;
 pub mod receiver;
 pub mod replay;
 pub mod scheduling;
@@ -56,7 +57,6 @@ pub mod serve;
 pub mod shared;
 pub mod state_folder;
 pub mod submission;
-pub mod throttle;
 mod wire;
 
 /// What the host calls itself to other servers.

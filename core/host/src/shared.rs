@@ -1,6 +1,8 @@
 //! What a host remembers as long as it runs, whatever it is configured to do.
 
-use crate::{labour::Labour, login::Attempts, metrics::Metrics, replay::Replays, throttle::Paces};
+use crate::{
+    labour::Labour, login::Attempts, metrics::Metrics, rate_limit::RateLimiters, replay::Replays,
+};
 use convoke_scheduling::Owed;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ pub struct SharedState {
     /// Answers to messages that may come again.
     pub replays: Replays,
     /// How often peers came.
-    pub paces: Paces,
+    pub rate_limiters: RateLimiters,
     /// Attempts to log in.
     pub(crate) attempts: Arc<Attempts>,
     /// What goes out without anybody waiting for it.

@@ -181,7 +181,7 @@ pub enum Verdict {
     /// Neither: the message waits for the recipient to decide, out of the calendar.
     Hold,
     /// Yes, but not before so long.
-    TooOften(Duration),
+    RateLimited(Duration),
     /// No.
     Deny,
     /// They cannot be asked: neither a yes nor a no, later may help.

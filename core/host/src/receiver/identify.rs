@@ -5,7 +5,7 @@ use crate::{
     admission::RetryAfter,
     config::Config,
     keys::{Keys, Unavailable},
-    throttle::peer,
+    rate_limit::peer,
 };
 use convoke_ischedule::{
     ErrorElement, Refusal,

@@ -36,7 +36,7 @@ const DOMAIN_KEY: &str = "/.well-known/domainkey/";
 pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Body>) -> Response {
     let path = request.uri().path();
     let limits = &instance.config.limits;
-    if let Err(wait) = admission::admit_address(&instance.shared.paces, limits, arrival) {
+    if let Err(wait) = admission::admit_address(&instance.shared.rate_limiters, limits, arrival) {
         retry_later(&wait)
     } else if path == WELL_KNOWN || path == SHORT {
         match *request.method() {

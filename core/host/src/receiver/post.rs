@@ -65,7 +65,12 @@ async fn process(
     // Only now: nobody else waits while a stranger's name servers take their time.
     let permit = instance.admission.permit_for(posted.body.len()).await?;
     let limits = &instance.config.limits;
-    admission::admit_peer(&instance.shared.paces, limits, arrival, peer.counted())?;
+    admission::admit_peer(
+        &instance.shared.rate_limiters,
+        limits,
+        arrival,
+        peer.counted(),
+    )?;
     if let Peer::Domain(proven) = peer.counted() {
         (posted.holding.belongs_to(proven).await).map_err(RetryAfter::from)?;
     }

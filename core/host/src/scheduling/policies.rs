@@ -1,8 +1,8 @@
 //! Who may do what, by the policy plugins; and how often.
 
 use crate::{
+    rate_limit::{Allowed, Pair, RateLimited, counted},
     shared::SharedState,
-    throttle::{Allowed, Pair, TooOften, counted},
 };
 use convoke_plugin_host::{Allowance, Plugins, Verdict as Said};
 use convoke_scheduling::{Envelope, Grant, Policies, Quota, Verdict};
@@ -22,14 +22,14 @@ impl OurPolicies {
     }
 
     /// Counts one more use of what the policies allow only so often.
-    fn count(&self, allowance: &Allowance, envelope: &Envelope<'_>) -> Result<(), TooOften> {
+    fn count(&self, allowance: &Allowance, envelope: &Envelope<'_>) -> Result<(), RateLimited> {
         for (policy, limit) in &allowance.rates {
             let allowed = Allowed {
                 policy: policy.clone(),
                 bucket: limit.bucket,
                 peer: counted(envelope.peer),
             };
-            let allowances = &self.shared.paces.allowances;
+            let allowances = &self.shared.rate_limiters.allowances;
             allowances.admit(limit.rate, &allowed)?;
         }
         Ok(())
@@ -55,8 +55,8 @@ impl Policies for OurPolicies {
             Said::Deny => return Verdict::Deny,
             Said::Unavailable => return Verdict::Unavailable,
         };
-        if let Err(TooOften(after)) = self.count(&allowance, envelope) {
-            return Verdict::TooOften(after);
+        if let Err(RateLimited(after)) = self.count(&allowance, envelope) {
+            return Verdict::RateLimited(after);
         }
         let quotas = allowance.quotas.into_iter();
         let quotas = quotas.map(|(policy, limit)| Quota {
@@ -80,8 +80,8 @@ impl Policies for OurPolicies {
         for quota in &grant.quotas {
             let counted = (quota.policy.as_str(), quota.bucket);
             let pair = Pair::new(counted, originator, &user.address);
-            let admitted = self.shared.paces.quotas.admit(quota.rate, &pair);
-            admitted.map_err(|TooOften(after)| after)?;
+            let admitted = self.shared.rate_limiters.quotas.admit(quota.rate, &pair);
+            admitted.map_err(|RateLimited(after)| after)?;
         }
         Ok(())
     }

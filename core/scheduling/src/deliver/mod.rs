@@ -126,7 +126,7 @@ impl<E: Environment> Scheduler<E> {
         {
             Verdict::Allow(grant) => Some(grant),
             Verdict::Hold => None,
-            Verdict::TooOften(after) => {
+            Verdict::RateLimited(after) => {
                 tracing::info!(event = "too-often", %originator, %recipient, "too often, by {}s", after.as_secs());
                 return Err(later("Too often", after));
             }

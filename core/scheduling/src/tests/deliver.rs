@@ -54,7 +54,7 @@ fn policy_is_asked_before_a_store_is() {
         (Verdict::Deny, RequestStatus::NO_AUTHORITY),
         (Verdict::Unavailable, RequestStatus::SERVICE_UNAVAILABLE),
         (
-            Verdict::TooOften(wait),
+            Verdict::RateLimited(wait),
             RequestStatus::SERVICE_UNAVAILABLE.with_text("Too often; try again in 10 seconds"),
         ),
     ] {

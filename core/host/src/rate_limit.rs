@@ -1,6 +1,6 @@
-//! Not too often: who may ask again, and when.
+//! Rate limiting: how often each peer may ask, and when one that asked too often may ask again.
 //!
-//! [`Throttles`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
+//! [`KeyedLimiters`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
 //! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
 
 use convoke_net::{network::network, registrable::registrable};
@@ -33,17 +33,17 @@ type Keyed<K> = RateLimiter<
     governor::middleware::NoOpMiddleware<<governor::clock::DefaultClock as Clock>::Instant>,
 >;
 
-/// Everything that a host holds to a pace.
+/// The rate limiters of a host.
 #[derive(Default)]
-pub struct Paces {
+pub struct RateLimiters {
     /// Requests of addresses, as [`network`] gives them.
-    pub addresses: Throttles<IpAddr>,
+    pub addresses: KeyedLimiters<IpAddr>,
     /// Messages of peers.
-    pub peers: Throttles<Peer>,
+    pub peers: KeyedLimiters<Peer>,
     /// What policies allow only so often.
-    pub allowances: Throttles<Allowed>,
+    pub allowances: KeyedLimiters<Allowed>,
     /// What policies allow one sender to send to one recipient.
-    pub quotas: Throttles<Pair>,
+    pub quotas: KeyedLimiters<Pair>,
 }
 
 /// A sender and a recipient under one rule, as a digest: there may be many, and addresses are as long as strangers like.
@@ -104,7 +104,7 @@ pub fn counted(peer: &Peer) -> Peer {
 }
 
 /// Counts what each key does against one rate.
-struct Throttle<K: Hash + Eq + Clone> {
+struct KeyedLimiter<K: Hash + Eq + Clone> {
     rate: Rate,
     limiter: Mutex<Arc<Keyed<K>>>,
     asked: AtomicU32,
@@ -112,9 +112,9 @@ struct Throttle<K: Hash + Eq + Clone> {
 
 /// Too often; it may be tried again after that long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooOften(pub Duration);
+pub struct RateLimited(pub Duration);
 
-impl<K: Hash + Eq + Clone> Throttle<K> {
+impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
     /// Lets each key do something at this rate.
     fn new(rate: Rate) -> Self {
         Self {
@@ -125,14 +125,14 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     }
 
     /// Counts one more of `key`, if it is not too many.
-    fn admit(&self, key: &K) -> Result<(), TooOften> {
+    fn admit(&self, key: &K) -> Result<(), RateLimited> {
         let limiter = self.limiter();
         if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_THROUGH == LOOK_THROUGH - 1 {
             self.forget(&limiter);
         }
         limiter.check_key(key).map_err(|until| {
             let now = governor::clock::DefaultClock::default().now();
-            TooOften(until.wait_time_from(now))
+            RateLimited(until.wait_time_from(now))
         })
     }
 
@@ -162,27 +162,27 @@ fn keyed<K: Hash + Eq + Clone>(rate: Rate) -> Keyed<K> {
     RateLimiter::keyed(quota)
 }
 
-/// Throttles of rates that are not known beforehand.
-pub struct Throttles<K: Hash + Eq + Clone>(Mutex<HashMap<Rate, Arc<Throttle<K>>>>);
+/// Limiters of rates that are not known beforehand.
+pub struct KeyedLimiters<K: Hash + Eq + Clone>(Mutex<HashMap<Rate, Arc<KeyedLimiter<K>>>>);
 
-impl<K: Hash + Eq + Clone> Default for Throttles<K> {
+impl<K: Hash + Eq + Clone> Default for KeyedLimiters<K> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Hash + Eq + Clone> Throttles<K> {
+impl<K: Hash + Eq + Clone> KeyedLimiters<K> {
     /// Counts one more of `key` against `rate`, if it is not too many.
-    pub fn admit(&self, rate: Rate, key: &K) -> Result<(), TooOften> {
-        let throttle = {
+    pub fn admit(&self, rate: Rate, key: &K) -> Result<(), RateLimited> {
+        let limiter = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if all.len() >= MAX_RATES && !all.contains_key(&rate) {
                 all.clear();
             }
-            let new = || Arc::new(Throttle::new(rate));
+            let new = || Arc::new(KeyedLimiter::new(rate));
             all.entry(rate).or_insert_with(new).clone()
         };
-        throttle.admit(key)
+        limiter.admit(key)
     }
 }
 
@@ -193,20 +193,20 @@ mod tests {
 
     #[test]
     fn each_key_has_its_own_count() {
-        let throttle = Throttle::new("3/h".parse().unwrap());
+        let limiter = KeyedLimiter::new("3/h".parse().unwrap());
         for _ in 0..3 {
-            assert_eq!(throttle.admit(&"a"), Ok(()));
+            assert_eq!(limiter.admit(&"a"), Ok(()));
         }
-        let TooOften(wait) = throttle.admit(&"a").unwrap_err();
+        let RateLimited(wait) = limiter.admit(&"a").unwrap_err();
         assert!(wait > Duration::from_secs(1100) && wait <= Duration::from_secs(1200));
-        assert_eq!(throttle.admit(&"b"), Ok(()));
+        assert_eq!(limiter.admit(&"b"), Ok(()));
     }
 
     #[test]
     fn the_fastest_and_the_slowest_rate_work() {
         for rate in ["4294967295/s", "1/d"] {
             assert_eq!(
-                Throttle::new(rate.parse().unwrap()).admit(&1),
+                KeyedLimiter::new(rate.parse().unwrap()).admit(&1),
                 Ok(()),
                 "{rate}"
             );
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn rates_are_counted_apart() {
-        let throttles = Throttles::default();
+        let limiters = KeyedLimiters::default();
         let [slow, fast] = ["1/h", "2/h"].map(|rate| rate.parse().unwrap());
-        assert_eq!(throttles.admit(slow, &"a"), Ok(()));
-        assert!(throttles.admit(slow, &"a").is_err());
-        assert_eq!(throttles.admit(fast, &"a"), Ok(()));
+        assert_eq!(limiters.admit(slow, &"a"), Ok(()));
+        assert!(limiters.admit(slow, &"a").is_err());
+        assert_eq!(limiters.admit(fast, &"a"), Ok(()));
     }
 
     #[test]
