@@ -657,5 +657,5 @@ async fn a_store_that_makes_no_users_is_asked_with_those_it_has() {
     let report = conformance::store(open, &StoreFacts::with_users(users)).await;
     report.assert_kept();
     let kept = |law: &&conformance::Law| law.outcome == conformance::Outcome::Kept;
-    assert_eq!(report.laws.iter().filter(kept).count(), 21, "{report}");
+    assert_eq!(report.laws.iter().filter(kept).count(), 26, "{report}");
 }

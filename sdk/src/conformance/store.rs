@@ -246,8 +246,12 @@ impl<S: Store> Subject<S> {
         Ok((user.id, address.clone()))
     }
 
-    /// Removes the objects of a user.
+    /// Removes the objects of a user, and the messages that are kept.
     async fn clear(&self, user: &UserId) -> Verdict {
+        for entry in people::inbox(self, user).await.unwrap_or_default() {
+            // A store that takes nothing is found out by the law about that.
+            let _ = self.store.inbox_take(user, &entry.id, &CALL).await;
+        }
         let page = || Page::first(100);
         loop {
             let listing = self.store.list(user, &page(), &CALL).await?;

@@ -208,7 +208,10 @@ pub(super) async fn kept_message<S: Store>(subject: Subject<S>) -> Verdict {
 }
 
 /// The messages that are kept for a user, by pages of two.
-async fn inbox<S: Store>(subject: &Subject<S>, user: &UserId) -> Verdict<Vec<InboxEntry>> {
+pub(super) async fn inbox<S: Store>(
+    subject: &Subject<S>,
+    user: &UserId,
+) -> Verdict<Vec<InboxEntry>> {
     let (mut items, mut after) = (Vec::new(), None);
     loop {
         let page = Page::after(after, 2);
