@@ -1,7 +1,6 @@
 //! What goes with every call.
 
-use crate::{Attributes, wire::read_attributes};
-use convoke_abi::values::{Call as Sent, purpose};
+use crate::Attributes;
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
@@ -22,10 +21,10 @@ use std::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Call {
-    deadline: Option<Instant>,
-    request_id: u64,
-    purpose: Purpose,
-    attributes: Attributes,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) request_id: u64,
+    pub(crate) purpose: Purpose,
+    pub(crate) attributes: Attributes,
 }
 
 impl Call {
@@ -99,41 +98,6 @@ impl Call {
     pub const fn attributes(&self) -> &Attributes {
         &self.attributes
     }
-
-    #[cfg(any(test, feature = "host"))]
-    pub(crate) fn write(&self) -> Sent {
-        Sent {
-            deadline: self.deadline.map_or(0, on_clock),
-            request_id: self.request_id,
-            purpose: match self.purpose {
-                Purpose::Other => purpose::OTHER,
-                Purpose::Delivery => purpose::DELIVERY,
-                Purpose::Submission => purpose::SUBMISSION,
-                Purpose::Administration => purpose::ADMINISTRATION,
-                Purpose::Background => purpose::BACKGROUND,
-                Purpose::Test => purpose::TEST,
-            },
-            attributes: crate::wire::Write::write(&self.attributes),
-        }
-    }
-
-    pub(crate) fn read(sent: Sent) -> Self {
-        let never = sent.deadline == 0;
-        let deadline = epoch().checked_add(Duration::from_nanos(sent.deadline));
-        Self {
-            deadline: deadline.filter(|_| !never),
-            request_id: sent.request_id,
-            purpose: match sent.purpose {
-                purpose::DELIVERY => Purpose::Delivery,
-                purpose::SUBMISSION => Purpose::Submission,
-                purpose::ADMINISTRATION => Purpose::Administration,
-                purpose::BACKGROUND => Purpose::Background,
-                purpose::TEST => Purpose::Test,
-                _ => Purpose::Other,
-            },
-            attributes: read_attributes(sent.attributes),
-        }
-    }
 }
 
 /// What a call is made for.
@@ -162,13 +126,13 @@ pub enum Purpose {
 /// When the host's clock showed nothing. A host and each library know it for themselves.
 static EPOCH: OnceLock<Instant> = OnceLock::new();
 
-fn epoch() -> Instant {
+pub(crate) fn epoch() -> Instant {
     *EPOCH.get_or_init(Instant::now)
 }
 
 /// An instant on the host's clock; at least 1.
 #[cfg(any(test, feature = "host"))]
-fn on_clock(instant: Instant) -> u64 {
+pub(crate) fn on_clock(instant: Instant) -> u64 {
     let since = instant.saturating_duration_since(epoch()).as_nanos();
     u64::try_from(since).unwrap_or(u64::MAX).max(1)
 }

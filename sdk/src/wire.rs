@@ -3,6 +3,7 @@
 //! Writing cannot fail. Reading does when the other side sent what our types refuse; whoever reads says whose fault
 //! that is. Codes that are not known are read as `convoke_abi` says at each.
 
+mod call;
 mod discovery;
 mod policy;
 mod state;

@@ -17,7 +17,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("plugins/store-caldav", &["account", "sync"]),
     ("plugins/store-sqlite", &["busy", "objects", "users"]),
     ("plugins/store-vdir", &["calendars", "memory", "watch"]),
-    ("sdk", &["described", "guest"]),
+    ("sdk", &["config_schema", "guest"]),
 ];
 
 #[test]

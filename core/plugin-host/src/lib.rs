@@ -1,4 +1,4 @@
-//! Plugins: finding their libraries, opening them, and asking them in the right order.
+//! Plugins: finding their libraries, opening them, and asking them in the right request.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -327,7 +327,7 @@ async fn open_there(
             Ok((opened, remote.map_err(refused)?))
         }
         Isolation::Process(confinement) => {
-            let order = isolated::Order {
+            let request = isolated::OpenRequest {
                 program: &setup.program,
                 library: candidate.seal()?,
                 kind: entry.kind,
@@ -339,7 +339,7 @@ async fn open_there(
                 deadline: opened.deadline(),
                 services,
             };
-            let process = Arc::new(Isolated::open(order).await.map_err(refused)?);
+            let process = Arc::new(Isolated::open(request).await.map_err(refused)?);
             let remote = RemotePlugin::apart(entry.kind, Arc::clone(&process) as _);
             Ok((opened.within(process), remote))
         }

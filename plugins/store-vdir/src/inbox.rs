@@ -127,7 +127,11 @@ fn read(inbox: &Folder, stem: &str) -> Result<Option<InboxMessage>> {
         Ok(envelope) => envelope,
         Err(error) => {
             let file = inbox.path().join(format!("{stem}.toml"));
-            tracing::warn!("{}: not used: {error}", file.display());
+            let file = file.display();
+            tracing::warn!(
+                event = "inbox-message-unreadable",
+                "{file}: not used: {error}"
+            );
             return Ok(None);
         }
     };

@@ -3,7 +3,6 @@
 //! Such a file is no part of free-busy, and is never written. But whoever brings a new version of an object in it must not
 //! be taken for somebody who brings a new object, so its UIDs are known.
 
-use crate::tree::MOST_BYTES;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// A longer line is looked at in pieces of so many octets.
@@ -12,8 +11,8 @@ const LONGEST: u64 = 4 << 10;
 /// Of so many octets, which is more than anybody waits for.
 const MOST_READ: u64 = 1 << 30;
 
-/// The lines of a file that say what is in it, as they stand there, within [`MOST_BYTES`].
-pub(crate) fn of(file: impl Read) -> io::Result<Vec<u8>> {
+/// The lines of a file that say what is in it, as they stand there; of so many bytes, about.
+pub(crate) fn of(file: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut file = BufReader::new(file.take(MOST_READ));
     let (mut outline, mut piece) = (Vec::new(), Vec::new());
     let (mut begins_line, mut is_kept) = (true, false);
@@ -31,7 +30,7 @@ pub(crate) fn of(file: impl Read) -> io::Result<Vec<u8>> {
         if is_kept {
             outline.extend_from_slice(&piece);
         }
-        if outline.len() as u64 > MOST_BYTES {
+        if outline.len() as u64 > most {
             return Ok(outline);
         }
     }
@@ -58,7 +57,7 @@ mod tests {
             "BEGIN:VCALENDAR\r\nX-LONG:{long}\r\nBEGIN:VEVENT\r\nDESCRIPTION:{long}\r\n UID:not-one\r\nuid;X-A=b:a-rat\r\n her-long-one\r\n\
              BEGIN:VALARM\r\nUID:alarm\r\nEND:VALARM\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:b\r\nEND:VEVENT\r\nEND:VCALENDAR"
         );
-        let outline = of(text.as_bytes()).unwrap();
+        let outline = of(text.as_bytes(), 1000).unwrap();
         assert!(outline.len() < 300, "{}", outline.len());
         let parts = Parts::read(&outline);
         assert_eq!(parts.keys().collect::<Vec<_>>(), ["a-rather-long-one", "b"]);

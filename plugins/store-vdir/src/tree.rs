@@ -163,7 +163,7 @@ impl Folder {
         let huge = u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES);
         let content = if huge {
             let whole = bytes.as_slice().chain(file);
-            Content::Huge(outline::of(whole).map_err(failed)?)
+            Content::Huge(outline::of(whole, MOST_BYTES).map_err(failed)?)
         } else {
             Content::Bytes(bytes)
         };

@@ -155,6 +155,9 @@ fn plugins_are_closed_before_their_host_ends_and_what_they_say_arrives() {
         let log = host.log();
         let closed = log.matches("closed at leisure").count();
         assert_eq!(closed, 2, "{isolation}: {log}");
-        assert!(log.trim_end().ends_with("ended"), "{isolation}: {log}");
+        assert!(
+            log.trim_end().ends_with("event=\"stopped\""),
+            "{isolation}: {log}"
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! and the pulse says which calls block them: the others are asked again on another process, beside which this one
 //! finishes. So it is with a call that is not given up in time. A process that does not even have a pulse is ended.
 
-use super::line::{Line, Trouble};
+use super::connection::{Connection, Trouble};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -23,25 +23,25 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The most threads: those for calls, the plugin's own, and all that a plugin's tokio makes for what blocks.
 const THREADS: u32 = 768;
 
-/// Looks at the process `pid` at the other end of `line`, as long as it is there; `deadline` is that of its calls.
-pub(super) async fn watch(line: Arc<Line>, pid: u32, deadline: Duration) {
+/// Looks at the process `pid` at the other end of `connection`, as long as it is there; `deadline` is that of its calls.
+pub(super) async fn watch(connection: Arc<Connection>, pid: u32, deadline: Duration) {
     let patience = (deadline / 3).min(BLOCKED);
     for look in 1_u32.. {
-        let quiet = line.has_opened() && !line.is_busy();
+        let quiet = connection.has_opened() && !connection.is_busy();
         sleep(if quiet { IDLE } else { BUSY }).await;
-        if line.is_closed() {
+        if connection.is_closed() {
             return;
         }
-        line.look_for_stuck_calls();
+        connection.look_for_stuck_calls();
         let trouble = match crowd(pid) {
             // One that has not yet opened is not asked.
-            None if look.is_multiple_of(PINGED) && line.has_opened() => {
-                examine(&line, pid, patience).await
+            None if look.is_multiple_of(PINGED) && connection.has_opened() => {
+                examine(&connection, pid, patience).await
             }
             crowd => crowd,
         };
         if let Some(trouble) = trouble {
-            line.is_in_trouble(trouble);
+            connection.is_in_trouble(trouble);
         }
     }
 }
@@ -54,28 +54,28 @@ fn crowd(pid: u32) -> Option<Trouble> {
 }
 
 /// Pings; answers what is wrong, if so.
-async fn examine(line: &Line, pid: u32, patience: Duration) -> Option<Trouble> {
-    let (id, pong) = line.ping();
+async fn examine(connection: &Connection, pid: u32, patience: Duration) -> Option<Trouble> {
+    let (id, pong) = connection.ping();
     tokio::pin!(pong);
     let (mut waited, mut next) = (Duration::ZERO, AGAIN);
     loop {
-        // The line may close meanwhile: others see to that.
+        // The connection may close meanwhile: others see to that.
         if timeout(BUSY, &mut pong).await.is_ok() {
             return None;
         }
-        line.look_for_stuck_calls();
+        connection.look_for_stuck_calls();
         if let Some(crowd) = crowd(pid) {
             return Some(crowd);
         }
         // What it has said may wait for us.
-        if !line.is_deaf() {
+        if !connection.is_deaf() {
             waited += BUSY;
         }
-        let pulse = line.pulse(id);
+        let pulse = connection.pulse(id);
         if let Some(pulse) = &pulse {
             let all = pulse.blocking.len() >= pulse.threads as usize;
             if (all && waited >= patience) || waited >= SILENT {
-                line.release_all_but(pulse);
+                connection.release_all_but(pulse);
                 return Some(Trouble::Stuck);
             }
         } else if waited >= SILENT {
@@ -84,7 +84,7 @@ async fn examine(line: &Line, pid: u32, patience: Duration) -> Option<Trouble> {
         }
         if waited >= next {
             // What calls do now, not what they did then.
-            drop(line.ping());
+            drop(connection.ping());
             next += AGAIN;
         }
     }

@@ -1,13 +1,13 @@
 //! What the process of a plugin does: it confines itself, opens the plugin, and answers until its host is gone.
 //!
-//! The thread it begins with reads the line, and nothing else: calls are polled by a runtime beside it, so that an
+//! The thread it begins with reads the connection, and nothing else: calls are polled by a runtime beside it, so that an
 //! index which the plugin waits for arrives however many calls block their threads. Another thread tells the host which
 //! calls do (`pulse`).
 
 mod pulse;
 
 use super::{
-    confine, line,
+    confine, connection,
     protocol::{self, Event, Opening, ToChild, ToHost},
 };
 use convoke_sdk::{
@@ -211,7 +211,7 @@ async fn open(
 /// The plugin, once it has opened.
 type Opened = Mutex<Option<Arc<RemotePlugin>>>;
 
-/// Reads the line until it ends.
+/// Reads the connection until it ends.
 fn answer(
     mut read: BufReader<UnixStream>,
     host: &Arc<HostSide>,
@@ -283,7 +283,7 @@ impl Drop for GivenUp<'_> {
     }
 }
 
-/// The host as the plugin sees it, at the other end of the line.
+/// The host as the plugin sees it, at the other end of the connection.
 struct HostSide {
     name: String,
     folder: PathBuf,
@@ -298,7 +298,7 @@ impl HostSide {
         Self {
             name: opening.name.clone(),
             folder: opening.folder.clone(),
-            level: line::filter(opening.level),
+            level: connection::filter(opening.level),
             socket: Mutex::new(socket),
             next: AtomicU64::new(1),
             indexes: Mutex::default(),
@@ -377,7 +377,7 @@ impl Services for HostSide {
     fn log(&self, event: &LogEvent<'_>) {
         // If the host is gone, so is its log.
         let _ = self.say(&ToHost::Log(Event {
-            level: line::word(event.level),
+            level: connection::word(event.level),
             target: event.target.to_owned(),
             message: event.message.to_owned(),
             fields: event.fields.iter().copied().collect(),

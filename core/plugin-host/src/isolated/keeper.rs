@@ -1,8 +1,8 @@
 //! Keeps the process of a plugin: starts it again when it ends, and another one beside it when calls are stuck in it.
 
 use super::{
-    line::Line,
-    start::{End, Failed, NOT_IN_TIME, Recipe, Running},
+    connection::Connection,
+    start::{End, Failed, Launcher, NOT_IN_TIME, Running},
 };
 use std::{
     convert::Infallible,
@@ -30,7 +30,7 @@ const CLOSING: Duration = Duration::from_secs(6);
 /// How the process fares.
 #[derive(Clone)]
 pub(super) enum State {
-    Running(Arc<Line>),
+    Running(Arc<Connection>),
     Down { until: Instant, reason: Arc<str> },
 }
 
@@ -64,16 +64,16 @@ pub async fn all_closed() {
 /// Starts the process again whenever it ends, until `dropped` is; tells how it fares.
 pub(super) fn keep(
     name: String,
-    recipe: Arc<Recipe>,
+    launcher: Arc<Launcher>,
     running: Running,
     deadline: Duration,
     mut dropped: oneshot::Receiver<Infallible>,
 ) -> watch::Receiver<State> {
-    let (told, state) = watch::channel(State::Running(Arc::clone(&running.line)));
+    let (told, state) = watch::channel(State::Running(Arc::clone(&running.connection)));
     let counted = Counted::new();
     let mut keeper = Keeper {
         name,
-        recipe,
+        launcher,
         told,
         pauses: Pauses::default(),
         finishing: Arc::new(Semaphore::new(FINISHING)),
@@ -98,7 +98,7 @@ pub(super) fn keep(
 
 struct Keeper {
     name: String,
-    recipe: Arc<Recipe>,
+    launcher: Arc<Launcher>,
     told: watch::Sender<State>,
     pauses: Pauses,
     finishing: Arc<Semaphore>,
@@ -113,7 +113,7 @@ impl Keeper {
         let reason = if let Some(process) = running.as_mut() {
             match process.ended().await {
                 End::Ended(reason) => {
-                    self.pauses.ended(process.line.was_asked());
+                    self.pauses.ended(process.connection.was_asked());
                     *running = None;
                     reason
                 }
@@ -152,7 +152,7 @@ impl Keeper {
 
     /// Starts a process, and tells everybody of it.
     async fn start(&self) -> Result<Running, String> {
-        let process = match tokio::time::timeout(OPENING, self.recipe.start()).await {
+        let process = match tokio::time::timeout(OPENING, self.launcher.start()).await {
             Ok(Ok(process)) => process,
             Ok(Err(Failed::NotOpened(refused))) => {
                 return Err(format!("it does not open again: {}", refused.error));
@@ -162,7 +162,9 @@ impl Keeper {
         };
         tracing::info!(event = "plugin-process-started", plugin = %self.name, "its process runs again");
         // Fails only if nobody looks any more.
-        let _ = self.told.send(State::Running(Arc::clone(&process.line)));
+        let _ = self
+            .told
+            .send(State::Running(Arc::clone(&process.connection)));
         Ok(process)
     }
 
@@ -184,7 +186,7 @@ impl Keeper {
             return Ok(());
         }
         if let Some(mut stuck) = running.take() {
-            stuck.line.condemn();
+            stuck.connection.condemn();
             stuck.kill().await;
         }
         Err(NOT_IN_TIME.to_owned())

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `protocol` | what host and process say to each other |
-//! | `line` | the host's end of the line to one running process: calls in flight, deadlines |
+//! | `connection` | the host's end of the connection to one running process: calls in flight, deadlines |
 //! | `slots` | how many calls are on their way, in all and of one origin |
 //! | `start` | starts a process, and ends it |
 //! | `alive` | whether it lives |
@@ -30,8 +30,8 @@
 mod alive;
 mod child;
 mod confine;
+mod connection;
 mod keeper;
-mod line;
 mod protocol;
 mod quarantine;
 mod slots;
@@ -40,6 +40,7 @@ mod suspects;
 
 use super::Confinement;
 pub use child::main;
+use connection::{CallError, Cause, Connection, Reply};
 use convoke_sdk::{
     Error, ErrorKind, Result,
     remote::{Answered, Kind, NotOpened, Process, ProcessCall, Repeat, Sealed, Services},
@@ -47,10 +48,9 @@ use convoke_sdk::{
 pub(crate) use keeper::Counted;
 use keeper::State;
 pub use keeper::all_closed;
-use line::{Cause, Line, NoAnswer, Reply};
 use protocol::Opening;
 use quarantine::{Quarantine, Tried};
-use start::{Failed, Recipe};
+use start::{Failed, Launcher};
 use std::{convert::Infallible, path::Path, pin::Pin, sync::Arc, time::Duration};
 use suspects::Suspects;
 use tokio::{
@@ -76,7 +76,7 @@ pub struct Isolated {
 }
 
 /// What opening a plugin in a process of its own takes.
-pub(super) struct Order<'a> {
+pub(super) struct OpenRequest<'a> {
     pub(super) program: &'a Path,
     pub(super) library: Sealed,
     pub(super) kind: Kind,
@@ -91,26 +91,26 @@ pub(super) struct Order<'a> {
 
 impl Isolated {
     /// Starts the process and opens the plugin in it.
-    pub(super) async fn open(order: Order<'_>) -> Result<Self, NotOpened> {
-        let name = order.name.to_owned();
-        let recipe = Arc::new(Recipe {
-            program: order.program.to_owned(),
+    pub(super) async fn open(request: OpenRequest<'_>) -> Result<Self, NotOpened> {
+        let name = request.name.to_owned();
+        let launcher = Arc::new(Launcher {
+            program: request.program.to_owned(),
             opening: Opening {
                 protocol: protocol::VERSION,
-                kind: order.kind.as_str().to_owned(),
-                file: order.library.file.clone(),
+                kind: request.kind.as_str().to_owned(),
+                file: request.library.file.clone(),
                 name: name.clone(),
-                folder: order.folder.to_owned(),
-                config: json(order.config),
-                config_toml: order.config_toml.to_owned(),
-                level: line::wanted(&*order.services),
-                confinement: order.confinement.clone(),
+                folder: request.folder.to_owned(),
+                config: json(request.config),
+                config_toml: request.config_toml.to_owned(),
+                level: connection::wanted(&*request.services),
+                confinement: request.confinement.clone(),
             },
-            library: order.library,
-            services: order.services,
-            deadline: order.deadline,
+            library: request.library,
+            services: request.services,
+            deadline: request.deadline,
         });
-        let running = recipe.start().await.map_err(|failed| match failed {
+        let running = launcher.start().await.map_err(|failed| match failed {
             Failed::NotOpened(refused) => with_hint(refused),
             Failed::Broken(reason) => NotOpened {
                 error: Error::unavailable(reason),
@@ -122,13 +122,13 @@ impl Isolated {
         }
         let lacks = running.lacks.clone();
         let (held, dropped) = oneshot::channel();
-        let quarantine = Quarantine::new(Arc::clone(&recipe));
-        let state = keeper::keep(name, recipe, running, order.deadline, dropped);
+        let quarantine = Quarantine::new(Arc::clone(&launcher));
+        let state = keeper::keep(name, launcher, running, request.deadline, dropped);
         Ok(Self {
             state,
             quarantine,
             suspects: Suspects::default(),
-            deadline: order.deadline,
+            deadline: request.deadline,
             lacks,
             _held: held,
         })
@@ -146,11 +146,11 @@ impl Isolated {
             .map_or(deadline, |it| deadline.min(it.into()));
         match self.answer(call, deadline).await {
             Ok(answer) => answer,
-            Err(NoAnswer::Blocked) => Err(Error::unavailable(format!(
+            Err(CallError::Blocked) => Err(Error::unavailable(format!(
                 "no answer within {:?}; it blocks the thread that it was given",
                 self.deadline
             ))),
-            Err(NoAnswer::Late) => Err(Error::unavailable(format!(
+            Err(CallError::Late) => Err(Error::unavailable(format!(
                 "no answer within {:?}; raise the entry's `timeout` if it needs longer",
                 self.deadline
             ))),
@@ -177,14 +177,14 @@ impl Isolated {
         let mut made = 0;
         while made < AGAIN {
             let cause = match self.beside_others(call, deadline).await {
-                Err(NoAnswer::Ended(cause)) => cause,
+                Err(CallError::Ended(cause)) => cause,
                 answer => return answer,
             };
             made += usize::from(cause != Cause::NotBegun);
             match cause {
                 // There will be another process, or none before the deadline.
                 Cause::NotBegun => tokio::task::yield_now().await,
-                _ if call.repeat == Repeat::Harmful => return Err(NoAnswer::Ended(cause)),
+                _ if call.repeat == Repeat::Harmful => return Err(CallError::Ended(cause)),
                 Cause::AnotherCall => {}
                 Cause::Unknown => match self.quarantine.call(call, deadline).await {
                     Tried::Done(answer) => return answer,
@@ -196,29 +196,31 @@ impl Isolated {
     }
 
     async fn beside_others(&self, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
-        self.line(deadline).await?.call(call, deadline).await
+        self.connection(deadline).await?.call(call, deadline).await
     }
 
-    /// A line to the process, once there is one, if there will be before the deadline.
-    async fn line(&self, deadline: Instant) -> Result<Arc<Line>, NoAnswer> {
+    /// A connection to the process, once there is one, if there will be before the deadline.
+    async fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, CallError> {
         let mut state = self.state.clone();
         let lasting = async {
             loop {
                 match &*state.borrow_and_update() {
-                    State::Running(line) if line.is_open() => return Ok(Arc::clone(line)),
+                    State::Running(connection) if connection.is_open() => {
+                        return Ok(Arc::clone(connection));
+                    }
                     State::Down { until, reason } if *until >= deadline => {
                         let pause = until.saturating_duration_since(Instant::now());
-                        return Err(NoAnswer::Nobody(starts_again(reason, pause)));
+                        return Err(CallError::Nobody(starts_again(reason, pause)));
                     }
                     State::Running(_) | State::Down { .. } => {}
                 }
                 let gone = "its process is not started any more";
-                let gone = |_| NoAnswer::Nobody(Error::unavailable(gone));
+                let gone = |_| CallError::Nobody(Error::unavailable(gone));
                 state.changed().await.map_err(gone)?;
             }
         };
         let late = "its process did not start in time";
-        let late = |_| Err(NoAnswer::Nobody(Error::unavailable(late)));
+        let late = |_| Err(CallError::Nobody(Error::unavailable(late)));
         tokio::time::timeout_at(deadline, lasting)
             .await
             .unwrap_or_else(late)

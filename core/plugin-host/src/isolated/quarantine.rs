@@ -4,10 +4,10 @@
 //! Those processes are started when they are needed, and closed when they have had nothing to do for a while.
 
 use super::{
+    connection::{CallError, Reply},
     keeper::Counted,
-    line::{NoAnswer, Reply},
     slots::Slots,
-    start::{Recipe, Running},
+    start::{Launcher, Running},
 };
 use convoke_sdk::remote::ProcessCall;
 use std::{
@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// The processes for suspects.
 pub(super) struct Quarantine {
-    recipe: Arc<Recipe>,
+    launcher: Arc<Launcher>,
     lanes: Slots,
     /// Calls that wait for a process.
     waiting: AtomicUsize,
@@ -75,9 +75,9 @@ pub(super) enum Tried {
 }
 
 impl Quarantine {
-    pub(super) fn new(recipe: Arc<Recipe>) -> Self {
+    pub(super) fn new(launcher: Arc<Launcher>) -> Self {
         Self {
-            recipe,
+            launcher,
             lanes: Slots::new(PROCESSES, PROCESSES_OF_AN_ORIGIN),
             waiting: AtomicUsize::new(0),
             idle: Arc::default(),
@@ -87,7 +87,7 @@ impl Quarantine {
 
     /// Makes a call that may end the process.
     pub(super) async fn call(&self, call: &ProcessCall<'_>, deadline: Instant) -> Tried {
-        let late = Tried::Done(Err(NoAnswer::Late));
+        let late = Tried::Done(Err(CallError::Late));
         let waits = Waits::new(&self.waiting);
         let Ok(_lane) = timeout_at(deadline, self.lanes.take()).await else {
             return late;
@@ -95,7 +95,7 @@ impl Quarantine {
         drop(waits);
         let process = match self.kept() {
             Some(process) => process,
-            None => match timeout_at(deadline, self.recipe.start()).await {
+            None => match timeout_at(deadline, self.launcher.start()).await {
                 Ok(Ok(process)) => process,
                 // Perhaps it can be opened once only.
                 Ok(Err(_)) => return Tried::Harmless,
@@ -103,8 +103,8 @@ impl Quarantine {
             },
         };
         let answer = tokio::select! {
-            answer = process.line.call(call, deadline) => answer,
-            _ = process.line.trouble() => Err(NoAnswer::Blocked),
+            answer = process.connection.call(call, deadline) => answer,
+            _ = process.connection.trouble() => Err(CallError::Blocked),
             // Dropped, the process is ended.
             () = self.is_wanted() => return Tried::Harmless,
         };
@@ -125,7 +125,7 @@ impl Quarantine {
     fn kept(&self) -> Option<Running> {
         let mut idle = lock(&self.idle);
         while let Some(Idle { process, .. }) = idle.pop() {
-            if !process.line.is_closed() {
+            if !process.connection.is_closed() {
                 return Some(process);
             }
         }

@@ -6,7 +6,7 @@
 
 use super::{
     COMMAND, alive,
-    line::{Line, Log, NoAnswer, Opened, Trouble},
+    connection::{CallError, Connection, Log, Opened, Trouble},
     protocol::{Event, Level, Opening, ToChild},
 };
 use convoke_sdk::{
@@ -34,7 +34,7 @@ use tokio::{
 
 /// How long a process may take to close its plugin and end when it is told to.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How long a process may take to end once it has closed its line, and its last words to arrive.
+/// How long a process may take to end once it has closed its connection, and its last words to arrive.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 /// How long a thread for calls may take to answer the first ping.
 const FIRST_PONG: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ const FIRST_PONG: Duration = Duration::from_secs(10);
 const MAX_LINE: u64 = 4096;
 
 /// All that starting takes, as often as it is needed.
-pub(super) struct Recipe {
+pub(super) struct Launcher {
     pub(super) program: PathBuf,
     pub(super) library: Sealed,
     pub(super) opening: Opening,
@@ -53,7 +53,7 @@ pub(super) struct Recipe {
 
 /// A process whose plugin has opened.
 pub(super) struct Running {
-    pub(super) line: Arc<Line>,
+    pub(super) connection: Arc<Connection>,
     /// What the kernel does not take away, in words.
     pub(super) lacks: Vec<String>,
     process: Child,
@@ -79,36 +79,36 @@ pub(super) enum Failed {
     Broken(String),
 }
 
-impl Recipe {
+impl Launcher {
     /// Starts a process and opens the plugin in it. Dropped before it is ready, it leaves no process.
     pub(super) async fn start(&self) -> Result<Running, Failed> {
         let cannot =
             |error: io::Error| Failed::Broken(format!("no process can be started for it: {error}"));
         let (mut process, socket) = self.launch().await.map_err(cannot)?;
         let (read, write) = socket.into_split();
-        let line = Line::new(write);
+        let connection = Connection::new(write);
         let (opened, opening) = oneshot::channel();
         let follower = (process.stderr.take())
             .map(|stderr| tokio::spawn(follow(stderr, Arc::clone(&self.services))));
-        let listener = tokio::spawn(listen(&line, read, &self.services, opened));
+        let listener = tokio::spawn(listen(&connection, read, &self.services, opened));
         let mut running = Running {
-            line,
+            connection,
             lacks: Vec::new(),
             process,
             listener,
             follower,
         };
         let open = ToChild::Open(Cow::Borrowed(&self.opening));
-        let sent = running.line.send(&open).await;
+        let sent = running.connection.send(&open).await;
         sent.map_err(|error| Failed::Broken(error.to_string()))?;
         if let Some(pid) = running.process.id() {
             // From now on: opening runs the plugin's code.
-            let line = Arc::clone(&running.line);
-            tokio::spawn(alive::watch(line, pid, self.deadline));
+            let connection = Arc::clone(&running.connection);
+            tokio::spawn(alive::watch(connection, pid, self.deadline));
         }
         let opened = tokio::select! {
             opened = opening => opened,
-            _ = running.line.trouble() => return Err(Failed::Broken(running.end().await)),
+            _ = running.connection.trouble() => return Err(Failed::Broken(running.end().await)),
         };
         match opened {
             Ok((Ok(()), lacks)) => {
@@ -140,18 +140,18 @@ impl Recipe {
 }
 
 fn listen(
-    line: &Arc<Line>,
+    connection: &Arc<Connection>,
     read: OwnedReadHalf,
     services: &Arc<dyn Services>,
     opened: oneshot::Sender<Opened>,
 ) -> impl Future<Output = io::Result<()>> + use<> {
-    Arc::clone(line).listen(read, Arc::clone(services), opened)
+    Arc::clone(connection).listen(read, Arc::clone(services), opened)
 }
 
 impl Running {
     /// Asks the process a harmless question, so that nobody's call is the first.
     async fn prove_itself(mut self) -> Result<Self, Failed> {
-        let (_, pong) = self.line.ping();
+        let (_, pong) = self.connection.ping();
         match tokio::time::timeout(FIRST_PONG, pong).await {
             Ok(true) => Ok(self),
             Ok(false) => Err(Failed::Broken(self.end().await)),
@@ -167,7 +167,7 @@ impl Running {
     pub(super) async fn ended(&mut self) -> End {
         let trouble = tokio::select! {
             heard = &mut self.listener => return End::Ended(self.manner(heard.ok()).await),
-            trouble = self.line.trouble() => trouble,
+            trouble = self.connection.trouble() => trouble,
         };
         match trouble {
             Trouble::Stuck => End::Stuck,
@@ -189,7 +189,7 @@ impl Running {
         }
     }
 
-    /// Sees that a process that has closed its line ends; answers how.
+    /// Sees that a process that has closed its connection ends; answers how.
     async fn manner(&mut self, heard: Option<io::Result<()>>) -> String {
         if let Some(Err(nonsense)) = heard
             && nonsense.kind() == io::ErrorKind::InvalidData
@@ -202,7 +202,7 @@ impl Running {
             Ok(Err(error)) => format!("its process cannot be waited for: {error}"),
             Err(_) => {
                 self.kill().await;
-                "its process closed its line and was ended".to_owned()
+                "its process closed its connection and was ended".to_owned()
             }
         }
     }
@@ -211,7 +211,7 @@ impl Running {
     pub(super) async fn finish(mut self, longest: Duration) -> &'static str {
         tokio::select! {
             // Whatever it was: it ends now.
-            _ = tokio::time::timeout(longest, self.line.quiet()) => {}
+            _ = tokio::time::timeout(longest, self.connection.quiet()) => {}
             _ = &mut self.listener => {}
         }
         self.kill().await;
@@ -222,7 +222,7 @@ impl Running {
     pub(super) async fn close(mut self) {
         let closed = tokio::time::timeout(FAREWELL, async {
             // Fails only if the process has ended.
-            let _ = self.line.send(&ToChild::Close {}).await;
+            let _ = self.connection.send(&ToChild::Close {}).await;
             self.process.wait().await
         });
         if closed.await.is_err() {
@@ -322,13 +322,13 @@ async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) {
     }
 }
 
-impl From<NoAnswer> for Error {
-    fn from(none: NoAnswer) -> Self {
+impl From<CallError> for Error {
+    fn from(none: CallError) -> Self {
         match none {
-            NoAnswer::Ended(_) => Self::unavailable("its process ended before it answered"),
-            NoAnswer::Blocked => Self::unavailable("it blocks the thread that it was given"),
-            NoAnswer::Late => Self::unavailable("no answer in time"),
-            NoAnswer::Unsendable(error) | NoAnswer::Nobody(error) => error,
+            CallError::Ended(_) => Self::unavailable("its process ended before it answered"),
+            CallError::Blocked => Self::unavailable("it blocks the thread that it was given"),
+            CallError::Late => Self::unavailable("no answer in time"),
+            CallError::Unsendable(error) | CallError::Nobody(error) => error,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Calls that are known to end processes, or to block their threads: made again, they are made apart from all others, so
 //! that who makes them again and again costs the others no more than the first time.
 
-use super::line::{NoAnswer, Reply};
+use super::connection::{CallError, Reply};
 use crate::origin::Origin;
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ impl Suspects {
     /// Takes note of what came of a call that was made.
     pub(super) fn note(&self, subject: &str, answer: &Reply) {
         let harmful = match answer {
-            Err(NoAnswer::Ended(_) | NoAnswer::Blocked) => true,
+            Err(CallError::Ended(_) | CallError::Blocked) => true,
             Ok(_) if self.any.load(Ordering::Relaxed) => false,
             _ => return,
         };
@@ -76,13 +76,13 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::line::Cause, *};
+    use super::{super::connection::Cause, *};
     use convoke_sdk::CalendarAddress;
 
     #[tokio::test]
     async fn who_does_harm_with_many_things_is_believed_in_none() {
         let suspects = Suspects::default();
-        let harm = || Err(NoAnswer::Ended(Cause::Unknown));
+        let harm = || Err(CallError::Ended(Cause::Unknown));
         let origin = |domain: &str| {
             let address = CalendarAddress::new(&format!("mailto:x@{domain}")).unwrap();
             Origin::of(&address, &[])

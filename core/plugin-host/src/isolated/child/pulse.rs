@@ -136,7 +136,7 @@ impl Calls {
     }
 }
 
-/// Starts the thread that tells the host what the calls do whenever a ping is sent here. The thread that reads the line
+/// Starts the thread that tells the host what the calls do whenever a ping is sent here. The thread that reads the connection
 /// must not wait for the host to listen.
 pub(super) fn teller(host: Arc<HostSide>, calls: Arc<Calls>) -> io::Result<mpsc::SyncSender<u64>> {
     let (pings, asked) = mpsc::sync_channel(1);

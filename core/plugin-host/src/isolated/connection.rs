@@ -1,4 +1,4 @@
-//! The host's end of the line to one running process.
+//! The host's end of the connection to one running process.
 
 use super::{
     protocol::{self, Asked, Event, Level, Pulse, ToChild, ToHost},
@@ -46,10 +46,10 @@ const MAX_EVENT: usize = 64 * 1024;
 /// What [`ToHost::Opened`] says.
 pub(super) type Opened = (Result<(), NotOpened>, Vec<String>);
 /// What a process answered, be it an error; or why it answered nothing.
-pub(super) type Reply = Result<Result<Answered>, NoAnswer>;
+pub(super) type Reply = Result<Result<Answered>, CallError>;
 
-/// A line to a process; closed when it ends.
-pub(super) struct Line {
+/// A connection to a process; closed when it ends.
+pub(super) struct Connection {
     outbox: mpsc::Sender<Vec<u8>>,
     waiting: Mutex<Waiting>,
     slots: Slots,
@@ -92,7 +92,7 @@ pub(super) enum Trouble {
 }
 
 /// Why a call has no answer.
-pub(super) enum NoAnswer {
+pub(super) enum CallError {
     /// The process ended under it.
     Ended(Cause),
     /// It kept the thread that it was given for too long.
@@ -116,7 +116,7 @@ pub(super) enum Cause {
     NotBegun,
 }
 
-impl Line {
+impl Connection {
     /// A line that sends over `write`.
     pub(super) fn new(write: OwnedWriteHalf) -> Arc<Self> {
         let (outbox, frames) = mpsc::channel(OUTBOX);
@@ -255,7 +255,7 @@ impl Line {
             };
             let waiter = waiting.calls.remove(&id);
             // Fails if nobody waits any more.
-            let _ = waiter.map(|it| it.reply.send(Err(NoAnswer::Ended(cause))));
+            let _ = waiter.map(|it| it.reply.send(Err(CallError::Ended(cause))));
         }
         drop(waiting);
         self.settled.notify_waiters();
@@ -266,7 +266,7 @@ impl Line {
         let calls = std::mem::take(&mut self.waiting().calls);
         for waiter in calls.into_values() {
             // Fails if nobody waits any more.
-            let _ = waiter.reply.send(Err(NoAnswer::Blocked));
+            let _ = waiter.reply.send(Err(CallError::Blocked));
         }
         self.settled.notify_waiters();
     }
@@ -286,37 +286,37 @@ impl Line {
             let (place, answer) = self.place(deadline)?;
             let left = deadline.saturating_duration_since(Instant::now());
             let message = ToChild::Call(Asked::new(place.id, call, left));
-            let frame = protocol::frame(&message).map_err(NoAnswer::Unsendable)?;
+            let frame = protocol::frame(&message).map_err(CallError::Unsendable)?;
             let sent = self.outbox.send(frame).await;
-            sent.map_err(|_| NoAnswer::Ended(Cause::NotBegun))?;
+            sent.map_err(|_| CallError::Ended(Cause::NotBegun))?;
             Ok((slot, place, answer))
         });
         let (_slot, place, mut answer) = match sent.await {
             Ok(sent) => sent?,
-            Err(_) => return Err(NoAnswer::Late),
+            Err(_) => return Err(CallError::Late),
         };
         match tokio::time::timeout_at(deadline, &mut answer).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => Err(NoAnswer::Ended(Cause::Unknown)),
+            Ok(Err(_)) => Err(CallError::Ended(Cause::Unknown)),
             Err(_) => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
                 let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
                 let blocks = pulse.blocking.contains(&place.id);
                 Err(if blocks {
-                    NoAnswer::Blocked
+                    CallError::Blocked
                 } else {
-                    NoAnswer::Late
+                    CallError::Late
                 })
             }
         }
     }
 
     /// A number for a call, and where its answer will come.
-    fn place(&self, deadline: Instant) -> Result<(Place<'_>, oneshot::Receiver<Reply>), NoAnswer> {
+    fn place(&self, deadline: Instant) -> Result<(Place<'_>, oneshot::Receiver<Reply>), CallError> {
         let (reply, answered) = oneshot::channel();
         let mut waiting = self.waiting();
         if waiting.closed || waiting.blocked {
-            return Err(NoAnswer::Ended(Cause::NotBegun));
+            return Err(CallError::Ended(Cause::NotBegun));
         }
         waiting.next += 1;
         let id = waiting.next;
@@ -327,7 +327,13 @@ impl Line {
         };
         waiting.calls.insert(id, waiter);
         self.asked.store(true, Ordering::Relaxed);
-        Ok((Place { line: self, id }, answered))
+        Ok((
+            Place {
+                connection: self,
+                id,
+            },
+            answered,
+        ))
     }
 
     fn settle(&self, id: u64, answer: Option<Result<Answered>>) {
@@ -343,7 +349,7 @@ impl Line {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens until the process ends, answers what it asks, and closes the line. An error: what it says is no message.
+    /// Listens until the process ends, answers what it asks, and closes the connection. An error: what it says is no message.
     pub(super) async fn listen(
         self: Arc<Self>,
         read: OwnedReadHalf,
@@ -400,7 +406,7 @@ impl Line {
                     self.deaf.store(true, Ordering::Relaxed);
                     let permit = Arc::clone(&indexes).acquire_owned().await;
                     self.deaf.store(false, Ordering::Relaxed);
-                    let (line, services) = (Arc::clone(self), Arc::clone(&services));
+                    let (connection, services) = (Arc::clone(self), Arc::clone(&services));
                     tokio::spawn(async move {
                         let _permit = permit;
                         let made = tokio::task::spawn_blocking(move || {
@@ -413,7 +419,7 @@ impl Line {
                             Ok(index) => (Some(index), None),
                             Err(error) => (None, Some(error)),
                         };
-                        let _ = line.send(&ToChild::Index { id, index, error }).await;
+                        let _ = connection.send(&ToChild::Index { id, index, error }).await;
                     });
                 }
             }
@@ -425,13 +431,13 @@ impl Line {
 /// A call's place among those that wait. When the caller goes away before the answer has come, the process is told to
 /// give the call up; what comes then shows that it did.
 struct Place<'a> {
-    line: &'a Line,
+    connection: &'a Connection,
     id: u64,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.line.waiting();
+        let mut waiting = self.connection.waiting();
         let Some(waiter) = waiting.calls.get_mut(&self.id) else {
             return;
         };
@@ -439,9 +445,9 @@ impl Drop for Place<'_> {
         drop(waiting);
         if let Ok(frame) = protocol::frame(&ToChild::Cancel { id: self.id }) {
             // If the process takes no messages, it is ended for that.
-            let _ = self.line.outbox.try_send(frame);
+            let _ = self.connection.outbox.try_send(frame);
         }
-        self.line.settled.notify_waiters();
+        self.connection.settled.notify_waiters();
     }
 }
 
