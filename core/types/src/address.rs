@@ -3,7 +3,7 @@
 use crate::text::excerpt;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 use url::Url;
 
 /// Letters of a wrong text that its error shows: enough to recognise it, without filling a log with it.
@@ -241,7 +241,7 @@ fn mailto(rest: &str) -> Result<CalendarAddress, &'static str> {
     let domain = percent_decoded(domain).ok_or("its percent-encoding is broken")?;
     let domain = Domain::new(&domain).map_err(|_| "the part after `@` is not a domain name")?;
     Ok(CalendarAddress {
-        uri: format!("mailto:{local}@{domain}"),
+        uri: ["mailto:", &*local, "@", domain.as_str()].concat(),
         domain: Some(domain),
     })
 }
@@ -264,16 +264,18 @@ fn other_uri(text: &str) -> Result<CalendarAddress, &'static str> {
 }
 
 /// `None` if a `%` begins no octet (RFC 3986 §2.1), or the octets are no UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
+fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    let Some(first) = text.find('%') else {
+        return Some(Cow::Borrowed(text));
+    };
     let is_octet = |after: &str| {
         let digits = after.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    if !text.split('%').skip(1).all(is_octet) {
+    if !text[first..].split('%').skip(1).all(is_octet) {
         return None;
     }
-    let decoded = percent_decode_str(text).decode_utf8().ok()?;
-    Some(decoded.into_owned())
+    percent_decode_str(text).decode_utf8().ok()
 }
 
 impl fmt::Display for CalendarAddress {

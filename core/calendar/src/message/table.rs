@@ -171,6 +171,9 @@ pub(super) fn check(component: &Component, method: Method, kind: Kind) -> Result
         _ => return Err(Problem::NotTaken(method, kind)),
     };
     for &(name, presences) in rows {
+        if presences[column] == Presence::Any {
+            continue;
+        }
         match (presences[column], count(component, name)) {
             (Presence::One | Presence::Some, 0) => {
                 return Err(Problem::Missing(method, kind, name));
