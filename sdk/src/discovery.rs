@@ -99,7 +99,7 @@ pub struct Receiver {
     #[serde(default)]
     pub tls_name: Option<Domain>,
     /// How long the answer may be remembered; `None` leaves it to the host.
-    #[serde(default, with = "crate::seconds")]
+    #[serde(default, with = "convoke_types::seconds")]
     pub valid_for: Option<Duration>,
     /// Where it is known from.
     #[serde(default)]

@@ -112,7 +112,6 @@ pub mod mirror;
 pub mod parts;
 mod plugin;
 mod policy;
-mod seconds;
 mod sharing;
 mod state;
 mod store;
@@ -128,17 +127,18 @@ pub use config_schema::{ConfigSchema, Key};
 #[cfg(feature = "dns")]
 pub use convoke_dns as dns;
 pub use convoke_types::{
-    Attributes, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes, Cursor,
-    Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry, InboxMessage, InvalidAddress,
-    InvalidDomain, InvalidId, InvalidRate, InvalidUrl, Listing, MessageId, NewObject, NewUser,
-    NoDomain, ObjectIndex, ObjectSummary, Page, Precondition, Proof, Rate, ReceiverUrl, Result,
-    Room, Scheduling, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched,
+    Attributes, Batch, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes,
+    Committed, Condition, Cursor, Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry,
+    InboxMessage, InvalidAddress, InvalidDomain, InvalidId, InvalidRate, InvalidUrl, KeyRange,
+    Listing, MessageId, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
+    Precondition, Proof, Rate, ReceiverUrl, Result, Room, Scan, Scheduling, StateEntry, StateWrite,
+    StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched,
 };
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver, Source};
 pub use host::Host;
 pub use policy::{AccessRequest, Acquaintance, Action, Decision, Grant, Policy, RateLimit};
 pub use sharing::Sharing;
-pub use state::{Batch, Committed, Condition, KeyRange, Scan, State, StateEntry, StateWrite};
+pub use state::State;
 pub use store::{Delivery, Store};
 
 pub use {jiff, serde, tracing};

@@ -14,6 +14,7 @@
 //! | [`status`] | [`RequestStatus`] |
 //! | [`rate`] | [`Rate`] |
 //! | [`store`] | [`CalendarUser`], [`StoredObject`], [`Precondition`]: what goes into a store and comes out of it |
+//! | [`state`] | [`Batch`], [`KeyRange`], [`StateEntry`]: what the host keeps for itself, written under conditions |
 //! | [`attributes`] | [`Attributes`]: further facts by name |
 //! | [`access`] | [`Proof`], [`Detail`], [`Uninvited`]: what a peer proved, and how far it may go |
 //! | [`text`] | [`excerpt`]: texts from outside, made fit for a sentence |
@@ -34,6 +35,9 @@ pub mod error;
 pub mod id;
 pub mod index;
 pub mod rate;
+#[doc(hidden)]
+pub mod seconds;
+pub mod state;
 pub mod status;
 pub mod store;
 pub mod text;
@@ -49,6 +53,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use id::{Etag, InvalidId, MessageId, Uid, UserId};
 pub use index::ObjectIndex;
 pub use rate::{InvalidRate, Rate};
+pub use state::{Batch, Committed, Condition, KeyRange, Scan, StateEntry, StateWrite};
 pub use status::{InvalidStatus, RequestStatus};
 pub use store::{
     Busy, CalendarUser, Changed, Changes, Cursor, InboxEntry, InboxMessage, Listing, NewObject,

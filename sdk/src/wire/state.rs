@@ -125,6 +125,8 @@ impl<'a> Write for &'a Condition {
         let (kind, version) = match self {
             Condition::Absent { .. } => (condition::ABSENT, 0),
             Condition::Version { version, .. } => (condition::VERSION, *version),
+            // Refused by the other side.
+            _ => (0, 0),
         };
         state::Condition {
             key: self.key().into(),
@@ -167,6 +169,13 @@ impl<'a> Write for &'a StateWrite {
             StateWrite::Delete { key } => state::Write {
                 key: key.as_slice().into(),
                 kind: write::DELETE,
+                value: RSlice::EMPTY,
+                expires_in: None.into(),
+            },
+            // Refused by the other side.
+            _ => state::Write {
+                key: RSlice::EMPTY,
+                kind: 0,
                 value: RSlice::EMPTY,
                 expires_in: None.into(),
             },

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use std::time::Duration;
 
 #[allow(clippy::ref_option, reason = "as serde wants it")]
-pub(crate) fn serialize<S: Serializer>(
+pub fn serialize<S: Serializer>(
     length: &Option<Duration>,
     to: S,
 ) -> Result<S::Ok, S::Error> {
@@ -14,7 +14,7 @@ pub(crate) fn serialize<S: Serializer>(
     }
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+pub fn deserialize<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Duration>, D::Error> {
     let seconds = Option::<f64>::deserialize(from)?;
