@@ -5,7 +5,7 @@
 use convoke_calendar::{
     freebusy,
     index::index,
-    itip::{Change, Owner, Received, Receiving, edit, receive},
+    itip::{Change, Owner, Received, Receiving, edit, recall, receive},
     message::{Message, Provenance},
     recurrence::finite_instances,
     tree::{Calendar, Limits},
@@ -151,6 +151,35 @@ fn what_takes_no_time_or_was_declined_takes_no_work() {
         assert_eq!(work.left(), 100);
         let index = index(&calendar(&event), Some(&owner), century(), &limits()).unwrap();
         assert!(!index.is_open_in(century()));
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_series_is_read_once_for_all_its_instances() {
+    let noted = |n: u32| {
+        format!(
+            "ATTENDEE;X-CONVOKE-REPLY-SEQUENCE=1:mailto:p{n}@example.com\nCOMMENT;X-CONVOKE-FROM=x:{n}\n"
+        )
+    };
+    let lists: String = (0..20_000).map(noted).collect();
+    let series = event(&format!(
+        "DTSTART:20000101T100000Z\nRRULE:FREQ=DAILY\nSEQUENCE:1\n{}",
+        lists.trim_end()
+    ));
+    let start = at("2000-01-01T10:00:00Z");
+    let instances = (0..10_000).map(|n| {
+        let day = start + jiff::SignedDuration::from_hours(24 * n);
+        let day = day.strftime("%Y%m%dT%H%M%SZ");
+        event(&format!(
+            "RECURRENCE-ID:{day}\nDTSTART:{day}\nSEQUENCE:7\nATTENDEE:mailto:p1@example.com"
+        ))
+    });
+    let stored = calendar(&instances.collect::<String>());
+    let recalled = recall(&stored, &calendar(&series));
+    for instance in recalled.main_components() {
+        assert_eq!(instance.value("SEQUENCE"), Some("1"));
+        let mut lines = instance.all("ATTENDEE");
+        assert!(lines.any(|line| line.param("X-CONVOKE-REPLY-SEQUENCE") == Some("1")));
     }
 }
 

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`receive`](fn@receive) | processes a message that has arrived for a calendar user |
+//! | [`recall`](fn@recall), [`forget`](fn@forget) | which version the owner's object is of, whatever a calendar program made of it |
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
 //! | [`compose_reply`](fn@compose_reply) | makes an attendee's reply |
 //! | [`edit`](fn@edit) | makes the messages that an edit of the owner causes |
@@ -38,6 +39,7 @@ mod outgoing;
 mod own_copy;
 mod participants;
 mod personal;
+mod recall;
 mod receive;
 mod redact;
 mod refresh;
@@ -59,4 +61,5 @@ pub(crate) use object::weight;
 pub use outgoing::{Outgoing, for_sending};
 pub use own_copy::update_own_copy;
 pub use participants::{Owner, PartStat};
+pub use recall::{forget, recall};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};

@@ -25,6 +25,7 @@ pub use delivery::note_delivery;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
+use super::recall::recall_notes;
 use super::receive::Change;
 use super::zone_alignment::beside;
 use crate::message::MessageError;
@@ -93,7 +94,10 @@ pub fn edit(
     let calendars = after.into_iter().chain(was);
     let zones = Zones::of_all(calendars, owner.timezone.clone());
     let zones = Rc::new(zones.with_given(Vec::new()));
-    let [old, new] = [was, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
+    let [old, mut new] = [was, after].map(|it| it.and_then(|it| Object::of(it, &zones)));
+    if let (Some(old), Some(new)) = (&old, &mut new) {
+        recall_notes(new, old);
+    }
     let [was_organizer, organizer] = [&old, &new].map(|it| it.as_ref().and_then(organizer));
     let just_stored = Edited {
         store: stored(before, after.cloned()),

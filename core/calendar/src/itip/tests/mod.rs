@@ -15,6 +15,7 @@ mod own_copy;
 mod persons;
 mod private;
 mod properties;
+mod recall;
 mod request;
 mod rfc5546;
 mod series_replies;
@@ -100,8 +101,13 @@ impl Arriving {
     }
 
     /// What is stored.
-    pub(super) fn to(mut self, existing: &str) -> Self {
-        self.existing = Some(calendar(existing));
+    pub(super) fn to(self, existing: &str) -> Self {
+        self.to_calendar(calendar(existing))
+    }
+
+    /// The same, of what is no text.
+    pub(super) fn to_calendar(mut self, existing: Calendar) -> Self {
+        self.existing = Some(existing);
         self
     }
 

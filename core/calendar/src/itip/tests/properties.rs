@@ -1,7 +1,7 @@
 //! What holds for every message, also for those that nobody would send.
 
 use super::{ALICE, BOB, address, calendar, now, owner};
-use crate::itip::{Change, Receiving, edit, receive, update_own_copy};
+use crate::itip::{Change, Receiving, edit, forget, recall, receive, update_own_copy};
 use crate::message::{Message, Provenance};
 use crate::tree::Calendar;
 use proptest::prelude::*;
@@ -149,6 +149,16 @@ proptest! {
             prop_assert_eq!(received.change, Change::None);
             prop_assert!(received.status.is_failure() && received.outgoing.is_empty());
         }
+    }
+
+    #[test]
+    fn what_is_recalled_stays_recalled(stored in message(), remembered in message()) {
+        let [stored, remembered] = [stored, remembered].map(|it| calendar(&it));
+        let once = recall(&stored, &remembered);
+        prop_assert_eq!(&recall(&once, &remembered), &once);
+        prop_assert_eq!(recall(&forget(once.clone()), &remembered), once);
+        // As it was written for its owner, an object says what it said.
+        prop_assert_eq!(recall(&forget(stored.clone()), &stored), recall(&stored, &stored));
     }
 
     #[test]
