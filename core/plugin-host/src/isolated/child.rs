@@ -7,7 +7,7 @@
 mod pulse;
 
 use super::{
-    confine, connection,
+    confine, log,
     protocol::{self, Event, Opening, ToChild, ToHost},
 };
 use convoke_sdk::{
@@ -298,7 +298,7 @@ impl HostSide {
         Self {
             name: opening.name.clone(),
             folder: opening.folder.clone(),
-            level: connection::filter(opening.level),
+            level: log::filter(opening.level),
             socket: Mutex::new(socket),
             next: AtomicU64::new(1),
             indexes: Mutex::default(),
@@ -377,7 +377,7 @@ impl Services for HostSide {
     fn log(&self, event: &LogEvent<'_>) {
         // If the host is gone, so is its log.
         let _ = self.say(&ToHost::Log(Event {
-            level: connection::word(event.level),
+            level: log::word(event.level),
             target: event.target.to_owned(),
             message: event.message.to_owned(),
             fields: event.fields.iter().copied().collect(),

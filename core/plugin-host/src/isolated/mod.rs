@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `protocol` | what host and process say to each other |
 //! | `connection` | the host's end of the connection to one running process: calls in flight, deadlines |
+//! | `log` | what a process says to the log |
 //! | `slots` | how many calls are on their way, in all and of one origin |
 //! | `start` | starts a process, and ends it |
 //! | `alive` | whether it lives |
@@ -32,6 +33,7 @@ mod child;
 mod confine;
 mod connection;
 mod keeper;
+mod log;
 mod protocol;
 mod quarantine;
 mod slots;
@@ -103,7 +105,7 @@ impl Isolated {
                 folder: request.folder.to_owned(),
                 config: json(request.config),
                 config_toml: request.config_toml.to_owned(),
-                level: connection::wanted(&*request.services),
+                level: log::wanted(&*request.services),
                 confinement: request.confinement.clone(),
             },
             library: request.library,

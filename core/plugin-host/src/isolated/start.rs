@@ -6,7 +6,8 @@
 
 use super::{
     COMMAND, alive,
-    connection::{CallError, Connection, Log, Opened, Trouble},
+    connection::{CallError, Connection, Opened, Trouble},
+    log::Log,
     protocol::{Event, Level, Opening, ToChild},
 };
 use convoke_sdk::{
