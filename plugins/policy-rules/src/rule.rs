@@ -36,8 +36,8 @@ struct Written {
     hold: Option<About>,
     from: Option<OneOf<Pattern>>,
     to: Option<OneOf<Pattern>>,
-    method: Option<OneOf<String>>,
-    component: Option<OneOf<String>>,
+    method: Option<OneOf<Method>>,
+    component: Option<OneOf<Component>>,
     via: Option<OneOf<Via>>,
     detail: Option<Shown>,
     rate: Option<Rate>,
@@ -144,8 +144,8 @@ pub(crate) struct Rule {
     about: About,
     from: Option<OneOf<Pattern>>,
     to: Option<OneOf<Pattern>>,
-    method: Option<OneOf<String>>,
-    component: Option<OneOf<String>>,
+    method: Option<OneOf<Method>>,
+    component: Option<OneOf<Component>>,
     via: Option<OneOf<Via>>,
     dnssec: Option<OneOf<Validated>>,
     known: Option<OneOf<Sender>>,
@@ -157,14 +157,11 @@ impl Rule {
         let address = |wanted: Option<&OneOf<Pattern>>, address| {
             OneOf::allows(wanted, |pattern| pattern.matches(address))
         };
-        let word = |wanted: Option<&OneOf<String>>, found: &str| {
-            OneOf::allows(wanted, |word| word.eq_ignore_ascii_case(found))
-        };
         self.about.covers(request.action)
             && address(self.from.as_ref(), &request.originator)
             && address(self.to.as_ref(), &request.recipient)
-            && word(self.method.as_ref(), &request.method)
-            && word(self.component.as_ref(), &request.component)
+            && OneOf::allows(self.method.as_ref(), |it| it.0 == request.method)
+            && OneOf::allows(self.component.as_ref(), |it| it.0 == request.component)
             && OneOf::allows(self.via.as_ref(), |via| via.holds(request))
             && OneOf::allows(self.dnssec.as_ref(), |it| it.holds(request))
             && OneOf::allows(self.known.as_ref(), |it| it.holds(request))
@@ -173,6 +170,47 @@ impl Rule {
     pub(crate) fn decision(&self) -> Decision {
         self.decision.clone()
     }
+}
+
+/// The methods of iTIP (RFC 5546 §1.4).
+const METHODS: &[&str] = &[
+    "PUBLISH",
+    "REQUEST",
+    "REPLY",
+    "ADD",
+    "CANCEL",
+    "REFRESH",
+    "COUNTER",
+    "DECLINECOUNTER",
+];
+
+/// The components that they are about.
+const COMPONENTS: &[&str] = &["VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY"];
+
+/// One of [`METHODS`].
+#[derive(Debug)]
+struct Method(&'static str);
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        known(&String::deserialize(deserializer)?, METHODS).map(Self)
+    }
+}
+
+/// One of [`COMPONENTS`].
+#[derive(Debug)]
+struct Component(&'static str);
+
+impl<'de> Deserialize<'de> for Component {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        known(&String::deserialize(deserializer)?, COMPONENTS).map(Self)
+    }
+}
+
+/// The word that was meant, whose case does not count: one that is not known would match nothing, ever.
+fn known<E: de::Error>(written: &str, words: &'static [&'static str]) -> Result<&'static str, E> {
+    let meant = words.iter().find(|word| word.eq_ignore_ascii_case(written));
+    (meant.copied()).ok_or_else(|| E::unknown_variant(&written.to_ascii_uppercase(), words))
 }
 
 /// What a rule is about.

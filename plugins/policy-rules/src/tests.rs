@@ -296,6 +296,14 @@ async fn a_wrong_rule_is_named_by_its_number() {
             "such as `*@example.com`",
         ),
         (r#"{ allow = "any", via = "tls" }"#, "unknown variant `tls`"),
+        (
+            r#"{ deny = "any", method = "Reqest" }"#,
+            "unknown variant `REQEST`, expected one of `PUBLISH`, `REQUEST`",
+        ),
+        (
+            r#"{ deny = "any", component = ["VEVENT", "FREEBUSY"] }"#,
+            "unknown variant `FREEBUSY`, expected one of `VEVENT`",
+        ),
     ] {
         let error = open(rules).await.unwrap_err();
         assert!(error.message().contains(says), "{rules}: {error}");
