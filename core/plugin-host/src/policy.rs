@@ -58,30 +58,19 @@ impl PolicyChain {
             Ok(Combined::Hold) => return Verdict::Hold,
             Err(objection) => objection,
         };
-        match &objection {
-            Objection::Denied(reason) => {
-                info!(
-                    event = "policy-denied",
-                    originator = %request.originator,
-                    recipient = %request.recipient,
-                    method = %request.method,
-                    component = %request.component,
-                    "denied: {reason}"
-                );
-                Verdict::Deny
-            }
-            Objection::Unavailable(reason) => {
-                info!(
-                    event = "policy-unavailable",
-                    originator = %request.originator,
-                    recipient = %request.recipient,
-                    method = %request.method,
-                    component = %request.component,
-                    "not decided: {reason}"
-                );
-                Verdict::Unavailable
-            }
-        }
+        let (verdict, word, reason) = match &objection {
+            Objection::Denied(reason) => (Verdict::Deny, "denied", reason),
+            Objection::Unavailable(reason) => (Verdict::Unavailable, "not decided", reason),
+        };
+        info!(
+            event = "not-allowed-by-policy",
+            originator = %request.originator,
+            recipient = %request.recipient,
+            method = %request.method,
+            component = %request.component,
+            "{word}: {reason}"
+        );
+        verdict
     }
 
     async fn ask(&self, request: &AccessRequest) -> Vec<(&str, Result<Decision, Error>)> {
