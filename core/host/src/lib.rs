@@ -12,6 +12,7 @@
 //! | [`submission`] | the same POST from our own users and services, who log in |
 //! | [`login`] | who they are |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
+//! | `access` | what policies are told of a message |
 //! | [`sender`] | to the receivers of other domains |
 //! | `wire` | the words of scheduling as iSchedule has them |
 //! | `answer` | HTTP responses, and the memory that they take |
@@ -34,6 +35,7 @@
 //! Always true: the host knows no plugin by name; policy is asked before a store is; what is answered with success is on
 //! disk; nothing from outside is read without a bound on its size and time.
 
+mod access;
 mod admin;
 pub mod admission;
 mod answer;

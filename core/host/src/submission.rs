@@ -84,6 +84,7 @@ async fn submit(
                 data: &posted.body,
                 originator,
                 recipients: &recipients,
+                transport: posted.transport(arrival),
             };
             let outcomes = scheduler.dispatch(&submission, room).await;
             Ok(wire::responses(&posted.headers.recipients, outcomes))

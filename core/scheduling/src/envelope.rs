@@ -38,6 +38,15 @@ impl fmt::Display for Peer {
     }
 }
 
+/// How a message came in: nobody has proved it, and only policies look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransportFacts<'a> {
+    /// The network address that it came from; `None` if it did not come over the network.
+    pub address: Option<IpAddr>,
+    /// The identifier that its sender gave it (`iSchedule-Message-ID`), if it did.
+    pub message_id: Option<&'a str>,
+}
+
 /// A valid message, who sends it, and what it proved.
 #[derive(Debug)]
 pub struct Envelope<'a> {
@@ -53,6 +62,8 @@ pub struct Envelope<'a> {
     pub proofs: &'a [Proof],
     /// As whom it is counted.
     pub peer: &'a Peer,
+    /// How it came in.
+    pub transport: TransportFacts<'a>,
     /// When it came.
     pub now: Timestamp,
     /// What is left of what it may cost.
@@ -68,6 +79,8 @@ pub struct Letter<'a> {
     pub data: &'a [u8],
     /// Who sends it.
     pub originator: &'a CalendarAddress,
+    /// How it came in, before it leaves.
+    pub transport: TransportFacts<'a>,
 }
 
 /// A message as a store is handed it.

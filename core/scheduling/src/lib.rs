@@ -16,7 +16,7 @@
 //! | `environment` | the traits by which the world is asked: [`Stores`], [`Home`], [`Policies`], [`Transport`], [`Clock`], [`Processor`], [`Journal`] |
 //! | `intake` | from bytes to a valid message that its sender may send: [`Intake`] |
 //! | `refusal` | a message refused as a whole: [`Refusal`] |
-//! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`] |
+//! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`], [`TransportFacts`] |
 //! | `outcome` | what became of it for one recipient: [`Outcome`] |
 //! | `deliver` | to our own calendar users |
 //! | `send` | from our own calendar users: [`Submission`], delegates |
@@ -57,7 +57,7 @@ mod stored;
 mod tests;
 
 pub use effort::{Effort, SMALL};
-pub use envelope::{Envelope, InboxItem, Letter, Peer};
+pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
     Answers, Clock, Environment, Event, Grant, Home, Journal, Overloaded, Policies, Processor,
     Quota, Stores, Transport, Unbounded, Verdict,

@@ -85,6 +85,55 @@ fn policy_sees_how_a_peer_proved_itself() {
     assert_eq!(host.post(&post).codes(), ["3.8"]);
 }
 
+/// Address, Message-ID, UID, size and organizer reach policies, of what comes in, what is handed in, and what leaves.
+#[test]
+fn policy_sees_how_a_message_came() {
+    let tell = "plugin = \"test-sample\"\nconfig.answer = \"tell\"";
+    let receiver =
+        "plugin = \"discovery-static\"\nconfig.domains.\"example.com\" = \"https://localhost:9/\"";
+    let host = example_org()
+        .table("[[policy]]", tell)
+        .table("[[discovery]]", receiver)
+        .start();
+    let named = |post: Post, id| post.also("iSchedule-Message-ID", id);
+    let told = |event: &str, id: &str| {
+        let (event, id) = (format!("event=\"{event}\""), format!("Some(\"{id}\")"));
+        let log = host.log();
+        let mut lines = log
+            .lines()
+            .filter(|it| it.contains(&event) && it.contains(&id));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("no {event} with {id}: {log}"));
+        for fact in [
+            "peer: Some(127.0.0.1)",
+            "uid: Some(",
+            "size: Some(",
+            "organizer: Some(",
+        ] {
+            assert!(line.contains(fact), "{fact}: {line}");
+        }
+    };
+    let came = host.post(&named(
+        Post::invitation("u1", ANNA, &[BO]),
+        "in@example.com",
+    ));
+    assert_eq!(came.codes(), ["3.8"]);
+    told("not-allowed-by-policy", "in@example.com");
+    let handed = host.submit(&named(
+        Post::invitation("u2", BO, &[CY]),
+        "here@example.org",
+    ));
+    assert_eq!(handed.codes(), ["3.8"]);
+    told("not-allowed-by-policy", "here@example.org");
+    let left = host.submit(&named(
+        Post::invitation("u3", BO, &[ANNA]),
+        "out@example.org",
+    ));
+    assert_eq!(left.codes(), ["3.8"]);
+    told("not-sent-by-policy", "out@example.org");
+}
+
 /// A host that knows the key of `example.com` from its administrator, and the signer of that domain.
 fn exchanged(required: bool) -> (Host, Signer) {
     let host = example_org()

@@ -101,6 +101,7 @@ async fn process(
         from,
         proofs: peer.proofs(),
         peer: peer.counted(),
+        transport: posted.transport(arrival),
         now,
         effort: Effort::default(),
     };

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use convoke_calendar::{message::Message, tree::Component};
 use convoke_ischedule::{ErrorElement, Refusal, RequestHeaders};
 use convoke_net::http_server::{Arrival, Body, BodyError, Holding, Response, read_body};
+use convoke_scheduling::TransportFacts;
 use convoke_types::CalendarAddress;
 use http::{HeaderMap, Request, StatusCode};
 use std::collections::BTreeSet;
@@ -31,6 +32,14 @@ impl Posted {
     pub(crate) fn recipients(&self) -> Vec<CalendarAddress> {
         let recipients = self.headers.recipients.iter();
         recipients.map(|it| it.address.clone()).collect()
+    }
+
+    /// What policies may look at beside what was proved.
+    pub(crate) fn transport(&self, arrival: &Arrival) -> TransportFacts<'_> {
+        TransportFacts {
+            address: Some(arrival.address.ip()),
+            message_id: self.headers.message_id.as_deref(),
+        }
     }
 
     /// Spec §5: both parameters of the Content-Type agree with the body.

@@ -1,12 +1,12 @@
 //! Who may do what, by the policy plugins; and how often.
 
 use crate::{
+    access::access_request,
     rate_limit::{Allowed, Pair, RateLimited, counted},
     shared::SharedState,
 };
 use convoke_plugin_host::{Allowance, Plugins, Verdict as Said};
-use convoke_scheduling::{Envelope, Grant, Policies, Quota, Verdict};
-use convoke_sdk::AccessRequest;
+use convoke_scheduling::{Envelope, Grant, Letter, Policies, Quota, Verdict};
 use convoke_types::{CalendarAddress, CalendarUser};
 use std::{sync::Arc, time::Duration};
 
@@ -38,17 +38,13 @@ impl OurPolicies {
 
 impl Policies for OurPolicies {
     async fn decide(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Verdict {
-        let message = envelope.message;
-        let mut request = AccessRequest::new(
-            message.method().as_str(),
-            message.kind().as_str(),
-            envelope.originator.clone(),
-            recipient.clone(),
-        );
-        request.proofs = envelope.proofs.to_vec();
-        request.organizer = message.organizer().cloned();
-        request.uid = Some(message.uid().clone());
-        request.size = Some(envelope.data.len() as u64);
+        let letter = Letter {
+            message: envelope.message,
+            data: envelope.data,
+            originator: envelope.originator,
+            transport: envelope.transport,
+        };
+        let request = access_request(&letter, envelope.proofs.to_vec(), recipient);
         let allowance = match self.plugins.policy.decide(&request).await {
             Said::Allow(allowance) => allowance,
             Said::Hold => return Verdict::Hold,

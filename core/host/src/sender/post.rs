@@ -258,6 +258,7 @@ fn status_of(status: StatusCode, element: Option<ErrorElement>) -> RequestStatus
 mod tests {
     use super::*;
     use convoke_calendar::tree;
+    use convoke_scheduling::TransportFacts;
 
     fn message(lines: &str) -> Message {
         let text = format!(
@@ -290,6 +291,7 @@ mod tests {
                 message: &message,
                 data: &data,
                 originator: message.organizer().unwrap(),
+                transport: TransportFacts::default(),
             };
             let fits = fits(&takes(most), &letter);
             assert_eq!(fits.is_ok(), fine, "{lines}: {fits:?}");

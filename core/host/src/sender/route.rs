@@ -1,8 +1,9 @@
 //! Where a recipient's messages go.
 
+use crate::access::access_request;
 use convoke_plugin_host::{DiscoveryChain, Objection, Plugins, origin::Origin};
 use convoke_scheduling::Letter;
-use convoke_sdk::{AccessRequest, Discovered, Proof, Receiver};
+use convoke_sdk::{Discovered, Proof, Receiver};
 use convoke_types::{CalendarAddress, RequestStatus};
 
 /// The outcome of discovery for one recipient.
@@ -24,11 +25,7 @@ pub(super) async fn permitted(
     letter: &Letter<'_>,
     recipient: &CalendarAddress,
 ) -> Route {
-    let Letter {
-        message,
-        originator,
-        ..
-    } = *letter;
+    let originator = letter.originator;
     let proofs = vec![Proof::Submission(originator.clone())];
     let origin = Origin::of(originator, &proofs);
     let route = origin
@@ -42,14 +39,7 @@ pub(super) async fn permitted(
     let Some(first) = receivers.first() else {
         return route;
     };
-    let mut request = AccessRequest::new(
-        message.method().as_str(),
-        message.kind().as_str(),
-        originator.clone(),
-        recipient.clone(),
-    );
-    request.proofs = proofs;
-    let request = request.to_receiver(first);
+    let request = access_request(letter, proofs, recipient).to_receiver(first);
     let (status, told, reason) = match origin.ask(plugins.policy.forbids(&request)).await {
         None => return route,
         Some(Objection::Denied(reason)) => (

@@ -94,7 +94,10 @@ impl<E: Environment> Scheduler<E> {
                     originator,
                     recipients,
                 } = &outgoing;
-                let sent = self.send(message, originator, recipients, &Unbounded).await;
+                let transport = submission.transport;
+                let sent = self
+                    .send(message, originator, recipients, transport, &Unbounded)
+                    .await;
                 let status = sent.into_iter().next().map(|outcome| outcome.status);
                 status.unwrap_or(RequestStatus::SERVICE_UNAVAILABLE)
             }

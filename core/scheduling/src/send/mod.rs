@@ -6,7 +6,7 @@ mod delegate;
 
 use crate::{
     effort::{Effort, Weight},
-    envelope::{Envelope, Letter, Peer},
+    envelope::{Envelope, Letter, Peer, TransportFacts},
     environment::{
         Answers, Clock, Environment, Event, Home, Journal, Stores, Transport, Unbounded,
     },
@@ -51,6 +51,7 @@ impl<E: Environment> Submit for Scheduler<E> {
             data: &data,
             originator,
             recipients,
+            transport: TransportFacts::default(),
         };
         let outcomes = self.dispatch(&submission, &Unbounded).await;
         let recipients = recipients.iter().map(ToString::to_string);
@@ -69,6 +70,8 @@ pub struct Submission<'a> {
     pub originator: &'a CalendarAddress,
     /// Whom it is to reach.
     pub recipients: &'a [CalendarAddress],
+    /// How it came in.
+    pub transport: TransportFacts<'a>,
 }
 
 impl<E: Environment> Scheduler<E> {
@@ -82,6 +85,7 @@ impl<E: Environment> Scheduler<E> {
             message,
             originator,
             recipients,
+            transport,
             ..
         } = *submission;
         let all = |status: RequestStatus| vec![Outcome::from(status); recipients.len()];
@@ -99,7 +103,9 @@ impl<E: Environment> Scheduler<E> {
         if !delegates.is_empty() && message.method() == Method::Request {
             return self.hand_on_to(submission, &delegates).await;
         }
-        let mut outcomes = self.send(message, originator, recipients, answers).await;
+        let mut outcomes = self
+            .send(message, originator, recipients, transport, answers)
+            .await;
         if !delegates.is_empty() {
             self.invite_delegates(submission, &delegates, &mut outcomes)
                 .await;
@@ -115,7 +121,10 @@ impl<E: Environment> Scheduler<E> {
             originator,
             recipients,
         } = owed.outgoing();
-        let sent = self.send(message, originator, recipients, &Unbounded).await;
+        let transport = TransportFacts::default();
+        let sent = self
+            .send(message, originator, recipients, transport, &Unbounded)
+            .await;
         for (recipient, outcome) in recipients.iter().zip(sent) {
             tracing::info!(event = "owed-sent", %originator, %recipient, uid = %message.uid(), status = %outcome.status.code(), "answered: {}", outcome.status);
         }
@@ -146,6 +155,7 @@ impl<E: Environment> Scheduler<E> {
         message: &Message,
         originator: &CalendarAddress,
         recipients: &[CalendarAddress],
+        transport: TransportFacts<'_>,
         answers: &impl Answers,
     ) -> Vec<Outcome> {
         let own = self.zone_of_unknown(message, originator).await;
@@ -166,6 +176,7 @@ impl<E: Environment> Scheduler<E> {
             from: Provenance::Submission,
             proofs: &[Proof::Submission(originator.clone())],
             peer: &Peer::of_ours(originator),
+            transport,
             now: self.environment.clock().now(),
             effort: Effort::default(),
         };
@@ -173,6 +184,7 @@ impl<E: Environment> Scheduler<E> {
             message,
             data: &data,
             originator,
+            transport,
         };
         let (here, there) = futures::join!(
             self.deliver(&envelope, &local, answers),

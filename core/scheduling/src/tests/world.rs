@@ -3,7 +3,7 @@
 use crate::{
     Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem, Intake, Journal,
     Letter, Limits, Outcome, Overloaded, Owed, Peer, Policies, Processor, Room, Scheduler, Stores,
-    Submission, Transport, Unbounded, Verdict, index,
+    Submission, Transport, TransportFacts, Unbounded, Verdict, index,
 };
 use convoke_calendar::{
     message::{Message, Provenance},
@@ -460,6 +460,7 @@ impl Host {
             from: Provenance::Peer { proven: &[] },
             proofs: &[Proof::Dkim(domain.clone())],
             peer: &Peer::Domain(domain),
+            transport: TransportFacts::default(),
             now: self.world().now.now(),
             effort: Effort::default(),
         };
@@ -474,6 +475,7 @@ impl Host {
             data: text.as_bytes(),
             originator: &address(from),
             recipients: &addresses(to),
+            transport: TransportFacts::default(),
         };
         block_on(self.scheduler.dispatch(&submission, &Unbounded))
     }
