@@ -5,7 +5,7 @@
 //! as the one before: in a band whose spans last at most `L`, only those that start after `from - L` can overlap.
 //! A query is one seek in each of the fifteen bands, and reads little more than it answers with.
 
-use crate::{trouble::Outcome, users};
+use crate::{error::Outcome, users};
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, params};
 

@@ -1,6 +1,6 @@
 //! Opens the file, and brings its tables up to date.
 
-use crate::trouble::{Outcome, Trouble};
+use crate::error::{DatabaseError, Outcome};
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use std::{fs, io, path::Path, time::Duration};
@@ -32,7 +32,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
         migrate(&mut connection, path)?;
         Ok(connection)
     });
-    opened.map_err(|trouble| trouble.into_error(path))
+    opened.map_err(|error| error.into_error(path))
 }
 
 /// One more connection to a database that is open already, for reading.
@@ -117,13 +117,13 @@ fn version(connection: &Connection, path: &Path) -> Outcome<usize> {
         return Ok(0);
     }
     if application != APPLICATION {
-        return Err(Trouble::Said(Error::invalid(format!(
+        return Err(DatabaseError::Refused(Error::invalid(format!(
             "{file} is a database of another program; give `config.path` a file of its own"
         ))));
     }
     match usize::try_from(version) {
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
-        _ => Err(Trouble::Said(Error::invalid(format!(
+        _ => Err(DatabaseError::Refused(Error::invalid(format!(
             "{file} was written by a newer store-sqlite (tables of version {version}, this one knows \
              {}); use that plugin, or a copy of the file from before",
             MIGRATIONS.len()

@@ -1,7 +1,7 @@
 //! Messages kept for a person to decide on.
 
 use crate::{
-    trouble::Outcome,
+    error::Outcome,
     users::{attributes, attributes_text, cursor_number, must_exist},
 };
 use convoke_sdk::prelude::*;

@@ -13,7 +13,7 @@
 //! | `writer` | one thread writes; what waits together is committed together |
 //! | `readers` | reading connections, each call on one snapshot |
 //! | `users`, `objects`, `busy`, `inbox` | the SQL |
-//! | `trouble` | what SQLite reports, as a sentence for the administrator |
+//! | `error` | what SQLite reports, as a sentence for the administrator |
 //!
 //! What must hold:
 //! - what was answered is on disk: WAL with `synchronous = FULL`, and nothing is answered before its COMMIT returned;
@@ -26,10 +26,10 @@
 
 mod busy;
 mod database;
+mod error;
 mod inbox;
 mod objects;
 mod readers;
-mod trouble;
 mod users;
 mod writer;
 

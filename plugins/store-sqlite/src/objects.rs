@@ -1,6 +1,6 @@
 //! Calendar objects and their history.
 
-use crate::{busy, trouble::Outcome, users};
+use crate::{busy, error::Outcome, users};
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{

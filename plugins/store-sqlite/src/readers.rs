@@ -2,7 +2,7 @@
 
 use crate::{
     database,
-    trouble::{Outcome, Trouble},
+    error::{DatabaseError, Outcome},
 };
 use convoke_sdk::prelude::*;
 use rusqlite::Connection;
@@ -43,7 +43,7 @@ impl Readers {
         let read = tokio::task::spawn_blocking(move || {
             let read = this.run(work);
             drop(place); // not before, even if the caller has gone away
-            read.map_err(|trouble| trouble.into_error(&this.path))
+            read.map_err(|error| error.into_error(&this.path))
         });
         (read.await).map_err(|_| Error::internal("reading the database panicked"))?
     }
@@ -58,7 +58,7 @@ impl Readers {
         W: Fn(&Connection) -> Outcome<T> + Send + 'static,
     {
         match self.at_once(&work) {
-            Some(found) => found.map_err(|trouble| trouble.into_error(&self.path)),
+            Some(found) => found.map_err(|error| error.into_error(&self.path)),
             None => self.read(work).await,
         }
     }
@@ -69,7 +69,7 @@ impl Readers {
         let connection = self.idle().pop()?;
         connection.busy_timeout(Duration::ZERO).ok()?;
         let found = self.ask(connection, work);
-        let waits = matches!(&found, Err(trouble) if trouble.is_lock());
+        let waits = matches!(&found, Err(error) if error.is_lock());
         (!waits).then_some(found)
     }
 
@@ -88,7 +88,7 @@ impl Readers {
         // Prepared once, unlike those of rusqlite's transactions.
         connection.prepare_cached("BEGIN")?.execute(())?;
         let read = work(&connection);
-        if !matches!(read, Err(Trouble::Sqlite(_))) {
+        if !matches!(read, Err(DatabaseError::Sqlite(_))) {
             connection.prepare_cached("COMMIT")?.execute(())?;
             self.idle().push(connection);
         }

@@ -1,6 +1,6 @@
 //! Calendar users and their addresses.
 
-use crate::trouble::Outcome;
+use crate::error::Outcome;
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

@@ -3,7 +3,7 @@
 //! While one COMMIT waits for the disk, the next writes gather and become one transaction, so that a hundred
 //! concurrent deliveries cost a few syncs instead of a hundred.
 
-use crate::trouble::Outcome;
+use crate::error::Outcome;
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, TransactionBehavior};
 use std::{path::Path, slice, sync::Arc, thread};
@@ -64,7 +64,7 @@ struct Write<T, W> {
 
 impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Job for Write<T, W> {
     fn run(&mut self, database: &Connection, path: &Path) -> bool {
-        let outcome = (self.work)(database).map_err(|trouble| trouble.into_error(path));
+        let outcome = (self.work)(database).map_err(|error| error.into_error(path));
         self.outcome.insert(outcome).is_ok()
     }
 
@@ -114,8 +114,9 @@ impl Thread {
     }
 
     fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
-        let said =
-            |error: rusqlite::Error| crate::trouble::Trouble::from(error).into_error(&self.path);
+        let said = |error: rusqlite::Error| {
+            crate::error::DatabaseError::from(error).into_error(&self.path)
+        };
         let mut transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)

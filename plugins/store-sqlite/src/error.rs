@@ -5,44 +5,44 @@ use rusqlite::ErrorCode;
 use std::path::Path;
 
 /// What a piece of SQL ends with.
-pub(crate) type Outcome<T> = std::result::Result<T, Trouble>;
+pub(crate) type Outcome<T> = std::result::Result<T, DatabaseError>;
 
 /// Why a piece of SQL failed.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum DatabaseError {
     /// SQLite could not.
     Sqlite(rusqlite::Error),
-    /// The store says no.
-    Said(Error),
+    /// The store refuses, in a sentence.
+    Refused(Error),
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for DatabaseError {
     fn from(error: Error) -> Self {
-        Self::Said(error)
+        Self::Refused(error)
     }
 }
 
-impl From<convoke_sdk::InvalidId> for Trouble {
+impl From<convoke_sdk::InvalidId> for DatabaseError {
     fn from(error: convoke_sdk::InvalidId) -> Self {
-        Self::Said(Error::internal(format!("the database holds {error}")))
+        Self::Refused(Error::internal(format!("the database holds {error}")))
     }
 }
 
-impl From<convoke_sdk::InvalidAddress> for Trouble {
+impl From<convoke_sdk::InvalidAddress> for DatabaseError {
     fn from(error: convoke_sdk::InvalidAddress) -> Self {
-        Self::Said(Error::internal(format!(
+        Self::Refused(Error::internal(format!(
             "the database holds an address: {error}"
         )))
     }
 }
 
-impl Trouble {
+impl DatabaseError {
     /// Whether somebody else holds a lock.
     pub(crate) fn is_lock(&self) -> bool {
         let Self::Sqlite(error) = self else {
@@ -57,7 +57,7 @@ impl Trouble {
     /// The error that the host hears, about the database at `path`.
     pub(crate) fn into_error(self, path: &Path) -> Error {
         let error = match self {
-            Self::Said(error) => return error,
+            Self::Refused(error) => return error,
             Self::Sqlite(error) => error,
         };
         let file = path.display();
