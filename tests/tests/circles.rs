@@ -15,8 +15,6 @@ use std::{
 /// Circles that are still there, by crate. Each is to be dissolved and taken off; nothing is to be added.
 const KNOWN: &[(&str, &[&str])] = &[
     ("plugins/store-caldav", &["account", "sync"]),
-    ("plugins/store-sqlite", &["busy", "objects", "users"]),
-    ("plugins/store-vdir", &["calendars", "memory", "watch"]),
     ("sdk", &["config_schema", "guest"]),
 ];
 

@@ -4,8 +4,9 @@
 //! the same by itself, and what a sender takes is counted without reading anything.
 
 use crate::{
-    Shared, names, people,
-    tree::{Content, Folder, PATIENCE},
+    Shared,
+    directory::{Content, Directory, PATIENCE},
+    names, users,
 };
 use convoke_sdk::{prelude::*, serde::Serialize, tracing};
 
@@ -25,13 +26,13 @@ struct Envelope {
     attributes: Attributes,
 }
 
-/// In a user's own folder ([`people::CONTROL`]).
+/// In a user's own folder ([`users::CONTROL`]).
 const INBOX: &str = "inbox";
 
 /// Writes the message into the inbox of the user whose folder is `user`.
 pub(crate) fn add(shared: &Shared, user: &str, message: &InboxMessage) -> Result<MessageId> {
-    let (folder, _lock) = shared.people.open_locked(user, PATIENCE)?;
-    let inbox = folder.make_folder(people::CONTROL)?.make_folder(INBOX)?;
+    let (folder, _lock) = shared.users.open_locked(user, PATIENCE)?;
+    let inbox = folder.make_folder(users::CONTROL)?.make_folder(INBOX)?;
     let (sender, stem) = stem(message);
     has_room(&inbox, message, &sender, &stem)?;
     let envelope = Envelope {
@@ -85,8 +86,8 @@ pub(crate) fn list(shared: &Shared, user: &str, page: &Page) -> Result<Listing<I
 
 /// Takes a message out.
 pub(crate) fn take(shared: &Shared, user: &str, id: &MessageId) -> Result<InboxMessage> {
-    let (folder, _lock) = shared.people.open_locked(user, PATIENCE)?;
-    let inbox = folder.make_folder(people::CONTROL)?.make_folder(INBOX)?;
+    let (folder, _lock) = shared.users.open_locked(user, PATIENCE)?;
+    let inbox = folder.make_folder(users::CONTROL)?.make_folder(INBOX)?;
     let gone = || Error::not_found(format!("no message `{id}` is kept for this calendar user"));
     let stem = id.as_str();
     if !is_stem(stem) {
@@ -100,8 +101,8 @@ pub(crate) fn take(shared: &Shared, user: &str, id: &MessageId) -> Result<InboxM
     Ok(message)
 }
 
-fn open(shared: &Shared, user: &str) -> Result<Option<Folder>> {
-    match shared.people.open(user)?.folder(people::CONTROL)? {
+fn open(shared: &Shared, user: &str) -> Result<Option<Directory>> {
+    match shared.users.open(user)?.folder(users::CONTROL)? {
         Some(control) => control.folder(INBOX),
         None => Ok(None),
     }
@@ -113,7 +114,7 @@ fn is_stem(name: &str) -> bool {
 }
 
 /// A message; `None` if it is not there whole.
-fn read(inbox: &Folder, stem: &str) -> Result<Option<InboxMessage>> {
+fn read(inbox: &Directory, stem: &str) -> Result<Option<InboxMessage>> {
     let bytes = |suffix: &str| -> Result<Option<Vec<u8>>> {
         Ok(match inbox.read(&format!("{stem}.{suffix}"))? {
             Some((_, Content::Bytes(bytes))) => Some(bytes),
@@ -160,7 +161,7 @@ fn stem(message: &InboxMessage) -> (String, String) {
     (sender, stem)
 }
 
-fn has_room(inbox: &Folder, message: &InboxMessage, sender: &str, stem: &str) -> Result<()> {
+fn has_room(inbox: &Directory, message: &InboxMessage, sender: &str, stem: &str) -> Result<()> {
     let (mut count, mut all, mut of_sender) = (0, 0, 0);
     for entry in inbox.entries()? {
         if entry.name.starts_with(stem) {

@@ -23,12 +23,12 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `tree` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
-//! | `people` | which folder is whose; making and removing users |
+//! | `directory` | folders and files by descriptor: no symbolic link is ever followed, files are replaced whole |
+//! | `users` | which folder is whose; making and removing users |
 //! | `calendars` | one user's objects: what changed on disk, get, put, remove |
 //! | `inbox` | messages kept for the person to decide on |
 //! | `outline` | the UIDs in a file that is too large to be read |
-//! | `memory` | what was worked out of the files, kept for the next run |
+//! | `index_file` | what was worked out of the files, kept for the next run |
 //! | `watch` | which files may have changed since they were last looked at |
 //! | `names` | file names that no UID can choose, and entity tags |
 //!
@@ -45,23 +45,24 @@
 //! look at it and our rename is overwritten.
 
 mod calendars;
+mod directory;
 mod inbox;
-mod memory;
+mod index_file;
 mod names;
 mod outline;
-mod people;
-mod tree;
+mod place;
+mod users;
 mod watch;
 
 use calendars::Calendars;
 use convoke_sdk::prelude::*;
-use people::{People, Profile};
+use directory::Directory;
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use tree::Folder;
+use users::{Profile, Users};
 use watch::Watch;
 
 convoke_sdk::config! {
@@ -82,7 +83,7 @@ pub struct VdirStore(Arc<Shared>);
 
 struct Shared {
     host: Host,
-    people: People,
+    users: Users,
     watch: Watch,
     /// By the user's folder.
     calendars: Mutex<HashMap<String, Arc<Mutex<Calendars>>>>,
@@ -94,15 +95,15 @@ impl Store for VdirStore {
 
     async fn open(config: Config, host: Host) -> Result<Self> {
         if let Some(calendar) = &config.calendar {
-            people::check_calendar("`config.calendar`", calendar)?;
+            users::check_calendar("`config.calendar`", calendar)?;
         }
         let path = host.path(&config.path);
         let (calendar, users) = (config.calendar, config.users);
         let opened = blocking(move || {
-            let root = Folder::open_root(path)?;
+            let root = Directory::open_root(path)?;
             Ok(Shared {
                 watch: Watch::new(&root),
-                people: People::new(root, users)?,
+                users: Users::new(root, users)?,
                 host,
                 calendars: Mutex::default(),
                 calendar,
@@ -113,11 +114,11 @@ impl Store for VdirStore {
 
     async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
         // Handing work to another thread and back takes longer than what is usually to be done.
-        if let Some(found) = self.0.people.find_known(address) {
+        if let Some(found) = self.0.users.find_known(address) {
             return Ok(Some(found));
         }
         let (shared, address) = (Arc::clone(&self.0), address.clone());
-        blocking(move || shared.people.find(&address)).await
+        blocking(move || shared.users.find(&address)).await
     }
 
     async fn get(&self, user: &UserId, uid: &Uid, _: &Call) -> Result<Option<StoredObject>> {
@@ -158,18 +159,18 @@ impl Store for VdirStore {
 
     async fn add_user(&self, user: &NewUser, _: &Call) -> Result<UserId> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
-        blocking(move || shared.people.add(&user)).await
+        blocking(move || shared.users.add(&user)).await
     }
 
     async fn update_user(&self, user: &CalendarUser, _: &Call) -> Result<()> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
-        blocking(move || shared.people.update(&user)).await
+        blocking(move || shared.users.update(&user)).await
     }
 
     async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
         blocking(move || {
-            shared.people.remove(&user)?;
+            shared.users.remove(&user)?;
             shared.calendars().remove(user.as_str());
             shared.watch.forget(user.as_str());
             Ok(())
@@ -179,7 +180,7 @@ impl Store for VdirStore {
 
     async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
         let (shared, page) = (Arc::clone(&self.0), page.clone());
-        blocking(move || shared.people.list(&page)).await
+        blocking(move || shared.users.list(&page)).await
     }
 
     async fn list(&self, user: &UserId, page: &Page, _: &Call) -> Result<Listing<ObjectSummary>> {
@@ -240,7 +241,7 @@ impl VdirStore {
     ) -> Result<T> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
         blocking(move || {
-            let (person, calendar) = shared.people.by_folder(&user)?;
+            let (person, calendar) = shared.users.by_folder(&user)?;
             let calendars = Arc::clone(
                 shared
                     .calendars()
@@ -255,7 +256,7 @@ impl VdirStore {
             });
             calendars.are_of(person, calendar.or_else(|| shared.calendar.clone()));
             let done = work(&mut calendars, &shared);
-            calendars.keep_in_mind(&shared);
+            calendars.save_index(&shared);
             done
         })
         .await

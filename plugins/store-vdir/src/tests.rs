@@ -347,7 +347,7 @@ async fn what_is_broken_in_a_file_costs_itself_alone() {
         "\r\nUID:2\r\n",
     ]
     .concat();
-    let huge = "x".repeat(usize::try_from(crate::tree::MOST_BYTES).unwrap());
+    let huge = "x".repeat(usize::try_from(crate::directory::MOST_BYTES).unwrap());
     let no_end = {
         let at = whole.find("UID:2").unwrap();
         let end = at + whole[at..].find("END:VEVENT\r\n").unwrap();
@@ -686,7 +686,7 @@ async fn what_is_no_calendar_object_is_left_alone() {
     world.write("anna@example.org/home/notes.txt", &event("notes", 3));
     world.write("anna@example.org/home/displayname", "Home");
     let huge = fs::File::create(world.path("anna@example.org/home/huge.ics")).unwrap();
-    huge.set_len(tree::MOST_BYTES + 1).unwrap();
+    huge.set_len(directory::MOST_BYTES + 1).unwrap();
     fs::create_dir(world.path("anna@example.org/home/folder.ics")).unwrap();
     let store = world.open().await;
     let anna = user(&store, "anna@example.org").await;

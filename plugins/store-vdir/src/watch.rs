@@ -5,7 +5,7 @@
 //! costs nothing. Where the kernel cannot know (network file systems, another kernel than Linux, no watch left) each look
 //! goes through the whole folder. As a net under the net it does so once a minute anyway.
 
-use crate::{calendars::Place, tree::Folder};
+use crate::{directory::Directory, place::Place};
 use std::collections::BTreeSet;
 
 /// What may have changed.
@@ -22,7 +22,7 @@ pub(crate) struct Watch;
 
 #[cfg(not(target_os = "linux"))]
 impl Watch {
-    pub(crate) fn new(_root: &Folder) -> Self {
+    pub(crate) fn new(_root: &Directory) -> Self {
         Self
     }
 
@@ -39,7 +39,7 @@ impl Watch {
         false
     }
 
-    pub(crate) fn begin(&self, _user: &str, _folder: &Folder, _calendars: &[String]) {}
+    pub(crate) fn begin(&self, _user: &str, _folder: &Directory, _calendars: &[String]) {}
 
     pub(crate) fn forget(&self, _user: &str) {}
 }
@@ -49,7 +49,7 @@ pub(crate) use linux::Watch;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{BTreeSet, Changed, Folder, Place};
+    use super::{BTreeSet, Changed, Directory, Place};
     use crate::names;
     use convoke_sdk::tracing;
     use rustix::{
@@ -92,7 +92,7 @@ mod linux {
         /// Which folder a watch is on: a user's, or a calendar of it.
         folders: HashMap<i32, (String, Option<String>)>,
         /// Whether it was said that something cannot be watched.
-        complained: bool,
+        warned: bool,
     }
 
     struct User {
@@ -101,7 +101,7 @@ mod linux {
     }
 
     impl Watch {
-        pub(crate) fn new(root: &Folder) -> Self {
+        pub(crate) fn new(root: &Directory) -> Self {
             let local = fstatfs(root.descriptor())
                 .is_ok_and(|system| LOCAL.contains(&i128::from(system.f_type)));
             if !local {
@@ -113,7 +113,7 @@ mod linux {
                     queue,
                     users: HashMap::new(),
                     folders: HashMap::new(),
-                    complained: false,
+                    warned: false,
                 })
             });
             if let Err(error) = &watched {
@@ -158,7 +158,7 @@ mod linux {
         }
 
         /// From now on changes are noted; everything is about to be looked at.
-        pub(crate) fn begin(&self, user: &str, folder: &Folder, calendars: &[String]) {
+        pub(crate) fn begin(&self, user: &str, folder: &Directory, calendars: &[String]) {
             let Some(mut watched) = self.watched() else {
                 return;
             };
@@ -166,7 +166,7 @@ mod linux {
             watched.forget(user);
             if let Err(error) = watched.add_all(user, folder.path(), calendars) {
                 watched.forget(user);
-                if !std::mem::replace(&mut watched.complained, true) {
+                if !std::mem::replace(&mut watched.warned, true) {
                     let path = folder.path().display();
                     tracing::warn!(
                         event = "folder-not-watched",

@@ -1,8 +1,8 @@
 //! Which folder is whose; making and removing users.
 
 use crate::{
+    directory::{Content, Directory, Lock, PATIENCE, Stamp},
     names,
-    tree::{Content, Folder, Lock, PATIENCE, Stamp},
 };
 use convoke_sdk::prelude::*;
 use convoke_sdk::{serde::Serialize, tracing};
@@ -73,8 +73,8 @@ pub enum Kind {
 /// A user, and where its new objects go.
 type Person = (CalendarUser, Option<String>);
 
-pub(crate) struct People {
-    root: Folder,
+pub(crate) struct Users {
+    root: Directory,
     configured: BTreeMap<String, Profile>,
     known: Mutex<Known>,
 }
@@ -100,8 +100,8 @@ impl Known {
     }
 }
 
-impl People {
-    pub(crate) fn new(root: Folder, configured: BTreeMap<String, Profile>) -> Result<Self> {
+impl Users {
+    pub(crate) fn new(root: Directory, configured: BTreeMap<String, Profile>) -> Result<Self> {
         for (folder, profile) in &configured {
             if !is_folder_name(folder) {
                 return Err(Error::invalid(format!(
@@ -167,12 +167,12 @@ impl People {
     }
 
     /// The user's folder.
-    pub(crate) fn open(&self, user: &str) -> Result<Folder> {
+    pub(crate) fn open(&self, user: &str) -> Result<Directory> {
         self.root.folder(user)?.ok_or_else(|| self.unknown(user))
     }
 
     /// The user's folder for writing: no other process writes in it while the lock is held.
-    pub(crate) fn open_locked(&self, user: &str, patience: Duration) -> Result<(Folder, Lock)> {
+    pub(crate) fn open_locked(&self, user: &str, patience: Duration) -> Result<(Directory, Lock)> {
         loop {
             let folder = self.open(user)?;
             let lock = folder.make_folder(CONTROL)?.lock("lock", patience)?;
@@ -280,7 +280,7 @@ impl People {
         let path = self.root.path().join(name);
         match std::fs::remove_dir_all(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(crate::tree::trouble("remove", &path, &error))
+                Err(crate::directory::io_error("remove", &path, &error))
             }
             _ => Ok(()),
         }
@@ -353,7 +353,7 @@ impl People {
     }
 }
 
-fn read_profile(bytes: &[u8], folder: &Folder) -> Option<Profile> {
+fn read_profile(bytes: &[u8], folder: &Directory) -> Option<Profile> {
     let problem = match toml::from_slice::<Profile>(bytes) {
         Ok(Profile {
             calendar: Some(calendar),
@@ -369,7 +369,7 @@ fn read_profile(bytes: &[u8], folder: &Folder) -> Option<Profile> {
 }
 
 /// The folder's name may still say whose it is.
-fn complain(folder: &Folder, problem: &str) {
+fn complain(folder: &Directory, problem: &str) {
     tracing::warn!(
         event = "profile-unreadable",
         "{}: not used: {problem}",

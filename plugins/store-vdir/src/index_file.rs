@@ -6,15 +6,15 @@
 //!
 //! ```text
 //! convoke-store-vdir 0.1.0 index\n
-//! length u32 · For          whom it was worked out for; all of it postcard
+//! length u32 · Owner         whom it was worked out for; all of it postcard
 //! length u32 · Entry        …
 //! 0 u32
 //! SHA-256 of all before     32 octets
 //! ```
 
 use crate::{
-    calendars::{Place, State},
-    tree::{Folder, Stamp},
+    directory::{Directory, Stamp},
+    place::{FileState, Place},
 };
 use convoke_sdk::{
     mirror::{Mirror, Object},
@@ -35,7 +35,7 @@ const LONGEST: u32 = 16 << 20;
 /// What busy time depends on, beside the files.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 #[serde(crate = "convoke_sdk::serde")]
-struct For {
+struct Owner {
     address: CalendarAddress,
     aliases: Vec<CalendarAddress>,
     timezone: Option<String>,
@@ -54,7 +54,7 @@ struct Entry {
     index: ObjectIndex,
 }
 
-impl From<&CalendarUser> for For {
+impl From<&CalendarUser> for Owner {
     fn from(user: &CalendarUser) -> Self {
         Self {
             address: user.address.clone(),
@@ -65,16 +65,16 @@ impl From<&CalendarUser> for For {
 }
 
 /// Writes down all that is known; how many files that are.
-pub(crate) fn keep(
-    control: &Folder,
+pub(crate) fn save(
+    control: &Directory,
     user: &CalendarUser,
-    known: &Mirror<Place, State>,
+    known: &Mirror<Place, FileState>,
 ) -> Result<usize> {
     let mut count = 0;
     let unfinished = control.prepare_with(NAME, |file| {
         let mut file = Hashing::new(BufWriter::new(file));
         file.write_all(MAGIC)?;
-        write_part(&mut file, &For::from(user))?;
+        write_part(&mut file, &Owner::from(user))?;
         for place in known.places() {
             if let Some(entry) = Entry::of(place, known) {
                 write_part(&mut file, &entry)?;
@@ -91,17 +91,17 @@ pub(crate) fn keep(
 }
 
 /// What was written down for this user; nothing, if it cannot be believed.
-pub(crate) fn recall(control: &Folder, user: &CalendarUser) -> Mirror<Place, State> {
+pub(crate) fn load(control: &Directory, user: &CalendarUser) -> Mirror<Place, FileState> {
     let file = control.open_file(NAME).ok().flatten();
-    let known = file.map(|file| read(BufReader::new(file), &For::from(user)));
+    let known = file.map(|file| read(BufReader::new(file), &Owner::from(user)));
     known.and_then(io::Result::ok).unwrap_or_default()
 }
 
-fn read(file: impl Read, wanted: &For) -> io::Result<Mirror<Place, State>> {
+fn read(file: impl Read, wanted: &Owner) -> io::Result<Mirror<Place, FileState>> {
     let mut file = Hashing::new(file);
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic)?;
-    if magic != MAGIC || read_part::<For>(&mut file)?.as_ref() != Some(wanted) {
+    if magic != MAGIC || read_part::<Owner>(&mut file)?.as_ref() != Some(wanted) {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let mut known = Mirror::default();
@@ -119,7 +119,7 @@ fn read(file: impl Read, wanted: &For) -> io::Result<Mirror<Place, State>> {
 
 impl Entry {
     /// `None` of what is no calendar object: it shall be named in the log of the next run, too.
-    fn of(place: &Place, known: &Mirror<Place, State>) -> Option<Self> {
+    fn of(place: &Place, known: &Mirror<Place, FileState>) -> Option<Self> {
         let known = known.known(place)?;
         let object = known.object.as_ref()?;
         Some(Self {
@@ -133,7 +133,7 @@ impl Entry {
         })
     }
 
-    fn put_into(self, known: &mut Mirror<Place, State>) {
+    fn put_into(self, known: &mut Mirror<Place, FileState>) {
         let Self {
             calendar,
             name,
@@ -148,7 +148,11 @@ impl Entry {
             name,
             part,
         };
-        known.set(place, State { stamp, fresh }, Some(Object { etag, index }));
+        known.set(
+            place,
+            FileState { stamp, fresh },
+            Some(Object { etag, index }),
+        );
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 const UNFINISHED: &str = ".convoke.tmp";
 
 /// An open folder.
-pub(crate) struct Folder {
+pub(crate) struct Directory {
     descriptor: OwnedFd,
     /// For messages and for the watch; never opened again.
     path: PathBuf,
@@ -58,13 +58,13 @@ pub(crate) struct Lock {
     _file: OwnedFd,
 }
 
-impl Folder {
+impl Directory {
     /// Opens the folder that the administrator named, making it if it is not there.
     pub(crate) fn open_root(path: PathBuf) -> Result<Self> {
-        make_private(&path).map_err(|error| trouble("make", &path, &error))?;
+        make_private(&path).map_err(|error| io_error("make", &path, &error))?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let descriptor = fs::open(&path, flags, Mode::empty())
-            .map_err(|errno| trouble("open", &path, &errno.into()))?;
+            .map_err(|errno| io_error("open", &path, &errno.into()))?;
         Ok(Self { descriptor, path })
     }
 
@@ -85,7 +85,7 @@ impl Folder {
                 path: self.path.join(name),
             })),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-            Err(errno) => Err(self.trouble("open", name, errno)),
+            Err(errno) => Err(self.io_error("open", name, errno)),
         }
     }
 
@@ -95,7 +95,7 @@ impl Folder {
         match fs::mkdirat(&self.descriptor, name, mode) {
             Ok(()) => self.sync()?,
             Err(Errno::EXIST) => {}
-            Err(errno) => return Err(self.trouble("make", name, errno)),
+            Err(errno) => return Err(self.io_error("make", name, errno)),
         }
         self.folder(name)?.ok_or_else(|| {
             let path = self.path.join(name);
@@ -105,7 +105,7 @@ impl Folder {
 
     /// What is in the folder, but for hidden things and names that are not UTF-8.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>> {
-        let failed = |errno| self.trouble("list", "", errno);
+        let failed = |errno| self.io_error("list", "", errno);
         let mut entries = Vec::new();
         for entry in Dir::read_from(&self.descriptor).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -140,7 +140,7 @@ impl Folder {
                 Ok(Some(Stamp::of(&stat)))
             }
             Ok(_) | Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(self.trouble("look at", name, errno)),
+            Err(errno) => Err(self.io_error("look at", name, errno)),
         }
     }
 
@@ -150,11 +150,11 @@ impl Folder {
         let Some(file) = self.open_file(name)? else {
             return Ok(None);
         };
-        let stat = fs::fstat(&file).map_err(|errno| self.trouble("look at", name, errno))?;
+        let stat = fs::fstat(&file).map_err(|errno| self.io_error("look at", name, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Ok(None);
         }
-        let failed = |error| trouble("read", &self.path.join(name), &error);
+        let failed = |error| io_error("read", &self.path.join(name), &error);
         let mut bytes = Vec::new();
         (&file)
             .take(MOST_BYTES + 1)
@@ -177,7 +177,7 @@ impl Folder {
         match fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(File::from(descriptor))),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
-            Err(errno) => Err(self.trouble("open", name, errno)),
+            Err(errno) => Err(self.io_error("open", name, errno)),
         }
     }
 
@@ -192,7 +192,7 @@ impl Folder {
         name: &str,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
     ) -> Result<Unfinished<'_>> {
-        let failed = |errno| self.trouble("write", name, errno);
+        let failed = |errno| self.io_error("write", name, errno);
         match fs::unlinkat(&self.descriptor, UNFINISHED, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed(errno)),
@@ -211,7 +211,7 @@ impl Folder {
         let mut file = File::from(descriptor);
         write(&mut file)
             .and_then(|()| file.sync_all())
-            .map_err(|error| trouble("write", &self.path.join(name), &error))?;
+            .map_err(|error| io_error("write", &self.path.join(name), &error))?;
         Ok(unfinished)
     }
 
@@ -219,7 +219,7 @@ impl Folder {
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         match fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => self.sync(),
-            Err(errno) => Err(self.trouble("remove", name, errno)),
+            Err(errno) => Err(self.io_error("remove", name, errno)),
         }
     }
 
@@ -240,7 +240,7 @@ impl Folder {
         match renamed {
             Ok(()) => self.sync().map(|()| true),
             Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
-            Err(errno) => Err(self.trouble("rename to", to, errno)),
+            Err(errno) => Err(self.io_error("rename to", to, errno)),
         }
     }
 
@@ -249,7 +249,7 @@ impl Folder {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(self.mode()? & 0o660);
         let file = fs::openat(&self.descriptor, name, flags, mode)
-            .map_err(|errno| self.trouble("open", name, errno))?;
+            .map_err(|errno| self.io_error("open", name, errno))?;
         let until = Instant::now() + patience;
         let mut pause = Duration::from_micros(100);
         loop {
@@ -266,7 +266,7 @@ impl Folder {
                         patience.as_secs()
                     )));
                 }
-                Err(errno) => return Err(self.trouble("lock", name, errno)),
+                Err(errno) => return Err(self.io_error("lock", name, errno)),
             }
         }
     }
@@ -280,18 +280,18 @@ impl Folder {
 
     /// Returns once the folder's names are on disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        fs::fsync(&self.descriptor).map_err(|errno| self.trouble("sync", "", errno))
+        fs::fsync(&self.descriptor).map_err(|errno| self.io_error("sync", "", errno))
     }
 
     fn mode(&self) -> Result<fs::RawMode> {
         let stat = fs::fstat(&self.descriptor);
         Ok(stat
-            .map_err(|errno| self.trouble("look at", "", errno))?
+            .map_err(|errno| self.io_error("look at", "", errno))?
             .st_mode)
     }
 
-    fn trouble(&self, verb: &str, name: &str, errno: Errno) -> Error {
-        trouble(verb, &self.path.join(name), &errno.into())
+    fn io_error(&self, verb: &str, name: &str, errno: Errno) -> Error {
+        io_error(verb, &self.path.join(name), &errno.into())
     }
 }
 
@@ -312,7 +312,7 @@ pub(crate) enum Content {
 
 /// A file that is on disk but has no name yet; removed if it is dropped without one.
 pub(crate) struct Unfinished<'a> {
-    folder: &'a Folder,
+    folder: &'a Directory,
     name: String,
 }
 
@@ -321,7 +321,7 @@ impl Unfinished<'_> {
     pub(crate) fn replace(self) -> Result<()> {
         let here = &self.folder.descriptor;
         fs::renameat(here, UNFINISHED, here, &*self.name)
-            .map_err(|errno| self.folder.trouble("write", &self.name, errno))?;
+            .map_err(|errno| self.folder.io_error("write", &self.name, errno))?;
         self.folder.sync()
     }
 
@@ -374,7 +374,7 @@ impl Stamp {
 }
 
 /// What an operating system's error means to the administrator.
-pub(crate) fn trouble(verb: &str, path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn io_error(verb: &str, path: &Path, error: &std::io::Error) -> Error {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let path = path.display();
     Error::unavailable(match error.kind() {
