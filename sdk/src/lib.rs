@@ -91,6 +91,7 @@
 //! | [`Host`] | what the host offers |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`parts`] | for stores: several objects in one file |
+//! | [`excerpt`] | a text from outside, made fit for a message |
 //! | `dns`, with the feature `dns` | asks name servers as the host does |
 //! | [`prelude`] | all of it in one `use` |
 //!
@@ -132,7 +133,7 @@ pub use convoke_types::{
     InboxMessage, InvalidAddress, InvalidDomain, InvalidId, InvalidRate, InvalidUrl, KeyRange,
     Listing, MessageId, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
     Precondition, Proof, Rate, ReceiverUrl, Result, Room, Scan, Scheduling, StateEntry, StateWrite,
-    StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched,
+    StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched, excerpt,
 };
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver, Source};
 pub use host::Host;

@@ -22,12 +22,14 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `config` | what the administrator writes |
-//! | `people` | whose calendars are where; which address is whose |
+//! | `users` | whose calendars are where; which address is whose |
 //! | `discovery` | from a server's address to a user's calendars |
-//! | `account` | one user's objects: get, put, remove, busy |
-//! | `sync` | keeps what is known of an account in step with the server |
+//! | `account` | one user's objects: get, put, remove, busy, one call at a time |
+//! | `sync` | brings what is known of an account in line with the server |
+//! | `new_object` | which calendar a new object goes to |
+//! | `remote`, `replica` | an account on the server, and what is known of it here |
 //! | `dav`, `xml`, `href` | what is asked, what is answered, where it lies |
-//! | `server` | HTTP: deadlines, retries, redirects, bounds |
+//! | `server`, `error` | HTTP: deadlines, retries, redirects, bounds, and why there is no answer |
 //! | `connect` | TLS, and which URLs may be used |
 //! | `login` | Basic and Digest |
 //!
@@ -54,27 +56,32 @@ mod config;
 mod connect;
 mod dav;
 mod discovery;
+mod error;
 mod href;
 mod login;
-mod people;
+mod new_object;
+mod remote;
+mod replica;
 mod server;
 mod sync;
+mod users;
 mod xml;
 
 use account::Account;
 pub use config::{Config, Kind, Login, Profile};
 use convoke_sdk::prelude::*;
-use people::People;
+
 use std::sync::Arc;
+use users::Users;
 
 /// Users of CalDAV servers.
-pub struct CalDavStore(People);
+pub struct CalDavStore(Users);
 
 impl Store for CalDavStore {
     type Config = Config;
 
     async fn open(config: Config, host: Host) -> Result<Self> {
-        Ok(Self(People::new(config, host)?))
+        Ok(Self(Users::new(config, host)?))
     }
 
     async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {

@@ -6,6 +6,7 @@
 
 use crate::{
     connect::{Http, is_loopback},
+    error::RequestError,
     href::Href,
     login::{Login, Next, Wire},
 };
@@ -65,13 +66,6 @@ pub(crate) struct Answer {
     pub(crate) href: Href,
     /// An attempt before this one failed, and may have been carried out all the same.
     pub(crate) is_repeated: bool,
-}
-
-/// Why there is no answer.
-enum Trouble {
-    /// It may work the next time.
-    Passing(String),
-    Lasting(Error),
 }
 
 impl Request {
@@ -205,7 +199,7 @@ impl Server {
         loop {
             let sent = tokio::time::timeout(self.http.timeout, self.send_once(request)).await;
             let problem = match sent {
-                Ok(Ok(answer)) if is_passing(answer.status) => {
+                Ok(Ok(answer)) if is_transient(answer.status) => {
                     format!(
                         "it answered {} {} with {}",
                         request.method, request.href, answer.status
@@ -218,8 +212,8 @@ impl Server {
                         ..answer
                     });
                 }
-                Ok(Err(Trouble::Lasting(error))) => return Err(error),
-                Ok(Err(Trouble::Passing(problem))) => problem,
+                Ok(Err(RequestError::Permanent(error))) => return Err(error),
+                Ok(Err(RequestError::Transient(problem))) => problem,
                 Err(_) => {
                     let seconds = self.http.timeout.as_secs_f32();
                     format!(
@@ -245,7 +239,7 @@ impl Server {
         }
     }
 
-    async fn send_once(&self, request: &Request) -> Result<Answer, Trouble> {
+    async fn send_once(&self, request: &Request) -> Result<Answer, RequestError> {
         let mut href = request.href.clone();
         for _ in 0..MOST_TURNS {
             let url = self.url(&href);
@@ -266,7 +260,7 @@ impl Server {
                 });
             }
         }
-        Err(Trouble::Lasting(self.unavailable(format!(
+        Err(RequestError::Permanent(self.unavailable(format!(
             "{} {} is redirected or refused again and again; check `url` in the configuration",
             request.method, request.href
         ))))
@@ -277,11 +271,11 @@ impl Server {
         &self,
         request: &Request,
         url: &Url,
-    ) -> Result<(http::Response<hyper::body::Incoming>, bool), Trouble> {
+    ) -> Result<(http::Response<hyper::body::Incoming>, bool), RequestError> {
         let mut wire = http::Request::new(Full::new(request.body.clone()));
         *wire.method_mut() = request.method.clone();
         *wire.uri_mut() = url.as_str().parse().map_err(|error| {
-            Trouble::Lasting(self.unavailable(format!("{url} cannot be requested: {error}")))
+            RequestError::Permanent(self.unavailable(format!("{url} cannot be requested: {error}")))
         })?;
         let headers = wire.headers_mut();
         headers.clone_from(&request.headers);
@@ -293,25 +287,25 @@ impl Server {
             let value = login
                 .authorization(scheme, &request.method, url.path())
                 .await;
-            if let Some(value) = value.map_err(|error| self.lasting(&error))? {
+            if let Some(value) = value.map_err(|error| self.permanent(&error))? {
                 headers.insert(AUTHORIZATION, value);
                 authorized = true;
             }
         }
         let response = self.http.client.request(wire).await;
-        let response = response.map_err(|error| Trouble::Passing(reason(&error)))?;
+        let response = response.map_err(|error| RequestError::Transient(reason(&error)))?;
         Ok((response, authorized))
     }
 
     /// `Ok` if there is something new to try after a 401.
-    async fn logged_out(&self, headers: &HeaderMap, authorized: bool) -> Result<(), Trouble> {
+    async fn logged_out(&self, headers: &HeaderMap, authorized: bool) -> Result<(), RequestError> {
         let Some(login) = &self.login else {
-            return Err(Trouble::Lasting(self.unavailable(
+            return Err(RequestError::Permanent(self.unavailable(
                 "it wants a password; give `login` a username and a password_file",
             )));
         };
         let next = login.refused(headers, authorized).await;
-        let problem = match next.map_err(|error| self.lasting(&error))? {
+        let problem = match next.map_err(|error| self.permanent(&error))? {
             Next::TryAgain => return Ok(()),
             Next::Refused => format!(
                 "it refuses the password; put the right one into {}",
@@ -321,10 +315,10 @@ impl Server {
                 "it takes neither Basic nor Digest; have it offer one of them".to_owned()
             }
         };
-        Err(Trouble::Lasting(self.unavailable(problem)))
+        Err(RequestError::Permanent(self.unavailable(problem)))
     }
 
-    fn redirected(&self, from: &Url, headers: &HeaderMap) -> Result<Href, Trouble> {
+    fn redirected(&self, from: &Url, headers: &HeaderMap) -> Result<Href, RequestError> {
         let location = headers.get(LOCATION).and_then(|it| it.to_str().ok());
         let to = location.and_then(|it| from.join(it).ok());
         let problem = match to {
@@ -337,17 +331,17 @@ impl Server {
             ),
             None => "it redirects nowhere; check `url` in the configuration".to_owned(),
         };
-        Err(Trouble::Lasting(self.unavailable(problem)))
+        Err(RequestError::Permanent(self.unavailable(problem)))
     }
 
     async fn body(
         &self,
         headers: &HeaderMap,
         body: hyper::body::Incoming,
-    ) -> Result<Bytes, Trouble> {
+    ) -> Result<Bytes, RequestError> {
         let huge = || {
             let most = MOST_BYTES >> 20;
-            Trouble::Lasting(
+            RequestError::Permanent(
                 self.unavailable(format!("an answer of more than {most} MiB is not read")),
             )
         };
@@ -355,7 +349,9 @@ impl Server {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(huge()),
             Err(error) => {
-                return Err(Trouble::Passing(format!("its answer broke off: {error}")));
+                return Err(RequestError::Transient(format!(
+                    "its answer broke off: {error}"
+                )));
             }
         };
         let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
@@ -365,7 +361,7 @@ impl Server {
         let mut plain = Vec::new();
         let mut reader = GzDecoder::new(&*body).take(MOST_BYTES as u64 + 1);
         reader.read_to_end(&mut plain).map_err(|error| {
-            Trouble::Lasting(self.unavailable(format!(
+            RequestError::Permanent(self.unavailable(format!(
                 "its compressed answer cannot be read ({error}); see the server's log"
             )))
         })?;
@@ -375,13 +371,13 @@ impl Server {
         Ok(plain.into())
     }
 
-    fn lasting(&self, error: &Error) -> Trouble {
-        Trouble::Lasting(self.unavailable(error))
+    fn permanent(&self, error: &Error) -> RequestError {
+        RequestError::Permanent(self.unavailable(error))
     }
 }
 
 /// Statuses that another try may change. 501, 505, 507 and 511 stay.
-fn is_passing(status: StatusCode) -> bool {
+fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 

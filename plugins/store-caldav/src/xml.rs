@@ -3,6 +3,7 @@
 //! Names are told apart by namespace and local name, whatever prefixes a server likes. Never read: a DOCTYPE, and
 //! entities other than the five predefined ones.
 
+use convoke_sdk::excerpt;
 use quick_xml::{
     NsReader,
     events::{BytesRef, BytesStart, Event},
@@ -160,7 +161,8 @@ fn predefined(reference: &BytesRef<'_>) -> Result<char, String> {
 }
 
 fn malformed(error: impl fmt::Display) -> String {
-    format!("it is not well-formed: {error:.200}")
+    let error = excerpt(&error.to_string(), 200);
+    format!("it is not well-formed: {error}")
 }
 
 /// Text as it stands between tags. Control characters that XML forbids are left out.

@@ -9,6 +9,7 @@ use crate::{
     watch::Changed,
 };
 use convoke_sdk::{
+    excerpt,
     mirror::Object,
     parts::{Broken, Parts},
     prelude::*,
@@ -162,10 +163,10 @@ impl Calendars {
                 let path = dir.path().join(&file.name);
                 let (path, problem) = (path.display(), &it.problem);
                 let of = if it.uid.is_some() { " of UID " } else { "" };
-                let uid = it.uid.as_deref().unwrap_or_default();
+                let uid = excerpt(it.uid.as_deref().unwrap_or_default(), 80);
                 tracing::warn!(
                     event = "object-unreadable",
-                    "{path}: {problem}; that{of}{uid:.80} is left as it is, and out of free-busy; what is whole in the file counts"
+                    "{path}: {problem}; that{of}{uid} is left as it is, and out of free-busy; what is whole in the file counts"
                 );
             }
         }
@@ -231,11 +232,11 @@ impl Calendars {
                 .is_some_and(|known| known.state.stamp == state.stamp && known.object.is_none());
             if !said {
                 let path = dir.path().join(&place.name);
-                let (path, uid) = (path.display(), &place.part);
+                let (path, uid) = (path.display(), excerpt(&place.part, 80));
                 let of = if uid.is_empty() { "" } else { " of UID " };
                 tracing::warn!(
                     event = "object-unreadable",
-                    "{path}{of}{uid:.80} is left out of free-busy: {problem}"
+                    "{path}{of}{uid} is left out of free-busy: {problem}"
                 );
             }
         }

@@ -1,11 +1,12 @@
 //! Whose calendars are where: the users of the configuration, and those whom a URL template finds.
 
 use crate::{
-    account::{Account, Wishes},
+    account::Account,
     config::{Config, Profile},
     connect::{Http, checked},
     discovery, href,
     login::Login,
+    remote::{Remote, Wishes},
     server::Server,
 };
 use convoke_sdk::{prelude::*, tracing};
@@ -20,7 +21,7 @@ use url::Url;
 /// How often, at most, an address that nobody has makes us ask the server whose it is.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
-pub(crate) struct People {
+pub(crate) struct Users {
     host: Host,
     http: Http,
     config: Config,
@@ -31,7 +32,7 @@ pub(crate) struct People {
     asked: Mutex<Option<Instant>>,
 }
 
-impl People {
+impl Users {
     pub(crate) fn new(mut config: Config, host: Host) -> Result<Self> {
         let users = std::mem::take(&mut config.users);
         let Config { plain_http, .. } = config;
@@ -258,13 +259,13 @@ impl People {
                 .or_else(|| self.config.calendar.clone()),
             busy: profile.busy.clone().or_else(|| self.config.busy.clone()),
         };
-        Ok(Arc::new(Account::new(
-            self.host.clone(),
+        Ok(Arc::new(Account::new(Remote {
+            host: self.host.clone(),
             server,
             user,
             places,
             wishes,
-        )))
+        })))
     }
 
     fn login(&self, login: &crate::config::Login) -> Arc<Login> {
