@@ -368,6 +368,7 @@ fn an_alias_that_is_no_mailbox_is_found() {
             assert_eq!(busy[0]["busy"].as_array().map(Vec::len), Some(0), "{busy}");
         }
         let desk = desk(store);
+        let _host = desk.serve();
         let said = desk.run(&["reply", "--user", "urn:uuid:0", "--uid", "review", "accept"]);
         let complaint = said.complaint(1);
         assert!(

@@ -173,7 +173,7 @@ fn what_cannot_be_done_is_one_sentence_with_a_remedy() {
         ),
         (
             format!("reply --user {anna} --uid x accept"),
-            "holds nothing of UID x",
+            "no convoke is running; start it with `convoke serve --config /",
         ),
         (format!("send broken.ics --as {anna}"), "broken.ics"),
         (

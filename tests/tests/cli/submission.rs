@@ -167,7 +167,10 @@ fn what_the_host_refuses_is_told_with_its_reason() {
     let file = invitation(&desk, &["bo@example.org"]);
     for (originator, expected) in [
         ("bo@example.org", "originator-invalid"),
-        ("anna@example.com", "may not act as mailto:anna@example.com"),
+        (
+            "anna@example.com",
+            "anna@example.com is none of this host's own people",
+        ),
     ] {
         let said = desk.run(&["send", &file, "--as", originator, "--to", "bo@example.org"]);
         let complaint = said.complaint(1);
@@ -177,6 +180,44 @@ fn what_the_host_refuses_is_told_with_its_reason() {
         );
         assert!(complaint.contains(expected), "{complaint}");
     }
+}
+
+/// Commands come in by the control socket, whatever the host listens on.
+#[test]
+fn no_submission_listener_is_needed() {
+    let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);
+    let config = fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let config = config
+        .replace("role = \"submission\"", "role = \"admin\"")
+        .replace("users = \"users.htpasswd\"", "");
+    desk.write("convoke.toml", &config);
+    let _host = desk.serve();
+    let free = look_up(&desk, &["bo@example.org", "--json"]).json();
+    assert_eq!(free[0]["status"], "2.0;Success");
+    let file = invitation(&desk, &["bo@example.org"]);
+    let to = ["--to", "bo@example.org", "bo@example.org"];
+    let send = ["send", &file, "--as", "anna@example.org"];
+    let sent = desk.run(&[&send[..], &to].concat());
+    assert_eq!(
+        sent.out, "bo@example.org  2.0  Success\n",
+        "named twice, told once"
+    );
+    let taken = look_up(&desk, &["bo@example.org", "--json"]).json();
+    assert_eq!(taken[0]["busy"][0]["start"], "2027-01-04T10:00:00Z");
+
+    let answer = [
+        "reply",
+        "--user",
+        "bo@example.org",
+        "--uid",
+        "none",
+        "accept",
+    ];
+    let unknown = desk.run(&answer);
+    assert!(unknown.complaint(1).contains("holds nothing of UID none"));
+    let elsewhere = ["--server", "https://cal.example.org"];
+    let refused = desk.run(&[&answer[..], &elsewhere].concat());
+    assert!(refused.complaint(2).contains("leave out --server"));
 }
 
 #[test]

@@ -4,10 +4,11 @@
 //! [`Error`](convoke_types::Error). Addresses, UIDs and entity tags are texts; objects are [`Text`].
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_scheduling::{self as scheduling, Outcome};
 use convoke_types::{
     CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
-    Precondition, StoredObject, Uid, UserId,
+    Precondition, RequestStatus, StoredObject, Uid, UserId,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -43,7 +44,7 @@ methods! {
     Reload "reload" {} -> ();
 
     /// The names of the stores, in the order of the configuration.
-    Stores "stores" {} -> Vec<String>;
+    StoreNames "stores" {} -> Vec<String>;
 
     /// The name of the store that serves an address.
     StoreFor "store-for" {
@@ -102,6 +103,14 @@ methods! {
         when: Precondition,
     } -> Etag;
 
+    /// Sends a message of one of our people, and asks for free time: what became of it for each recipient.
+    Submit "submit" {
+        originator: CalendarAddress,
+        recipients: Vec<CalendarAddress>,
+        /// The message.
+        data: Text,
+    } -> Vec<Told>;
+
     /// Answers an invitation.
     Reply "reply" {
         user: CalendarAddress,
@@ -131,6 +140,9 @@ pub(crate) struct Told {
     /// A request status: `2.0;Success`.
     pub(crate) status: String,
     pub(crate) description: Option<String>,
+    /// Busy time, if the message asked for it: iCalendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<String>,
 }
 
 impl Told {
@@ -139,6 +151,21 @@ impl Told {
             recipient,
             status: outcome.status.to_string(),
             description: outcome.description,
+            data: outcome.data,
+        }
+    }
+}
+
+impl From<Told> for RecipientResponse {
+    fn from(told: Told) -> Self {
+        let status = told.status.parse();
+        Self {
+            description: told.description,
+            calendar_data: told.data.map(CalendarData::icalendar),
+            ..Self::new(
+                told.recipient,
+                status.unwrap_or(RequestStatus::INVALID_CALENDAR_SERVICE),
+            )
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Global,
     output::{self, Failure},
     send,
-    submit::{Submission, To},
+    server::{Server, ServerArgs},
     timeline::{MOST_DAYS, Row, Timeline},
     when::When,
 };
@@ -59,7 +59,7 @@ pub(super) struct Freebusy {
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<TimeZone>,
     #[command(flatten)]
-    host: To,
+    server: ServerArgs,
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
@@ -88,8 +88,8 @@ impl Freebusy {
                 "more than {MOST_DAYS} days are not drawn; ask for fewer, or use --json"
             )));
         }
-        let submission = Submission::find(&self.host, global, &self.from_whom)?;
-        let answers = ask(&submission, &self.from_whom, &self.of, range).await?;
+        let server = Server::find(&self.server, global, &self.from_whom).await?;
+        let answers = ask(&server, &self.from_whom, &self.of, range).await?;
         if global.json {
             output::print_json(&answers.iter().map(Shown::from).collect::<Vec<_>>())?;
         } else {
@@ -112,7 +112,7 @@ pub(crate) struct Answer {
 
 /// Asks a host when people are busy.
 pub(crate) async fn ask(
-    submission: &Submission,
+    server: &Server,
     originator: &CalendarAddress,
     of: &[CalendarAddress],
     range: TimeRange,
@@ -121,8 +121,8 @@ pub(crate) async fn ask(
         .map_err(|error| Failure::new(error.to_string()))?;
     let request = freebusy::request(originator, of, range, &uid, Timestamp::now());
     let message = Message::read(request).map_err(|error| Failure::new(error.to_string()))?;
-    let response = submission.hand_in(&message, originator, of).await?;
-    let answers = response.responses.into_iter().map(|response| Answer {
+    let responses = server.hand_in(&message, originator, of).await?;
+    let answers = responses.into_iter().map(|response| Answer {
         busy: busy(&response, range),
         response,
     });

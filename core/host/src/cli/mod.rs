@@ -9,7 +9,7 @@
 //! | `context` | what every command takes; the configuration file |
 //! | `owner` | root goes on as the host's user |
 //! | `session` | the stores, through the running host or opened here |
-//! | `submit` | messages handed to a running host |
+//! | `server`, `submit` | the host that messages are handed to: the running one, or one elsewhere |
 //!
 //! Always true: what a program may read goes to stdout, everything else to stderr; the exit status is 0 for done, 1 for
 //! failed, 2 for wrong usage; an error is one sentence that ends with what to do.
@@ -30,6 +30,7 @@ mod reload;
 mod reply;
 mod send;
 mod serve;
+mod server;
 mod session;
 mod store;
 mod submit;

@@ -5,14 +5,17 @@ use super::{
     context::{failed, none_of, user_of},
     output::Failure,
     send,
+    server::{Server, ServerArgs},
     session::{Session, asked},
-    submit::{Submission, To},
 };
-use crate::admin::{api, client::Client};
+use crate::{
+    admin::{api, client::Client},
+    scheduling::OurHome,
+};
 use clap::{Args, ValueEnum};
 use convoke_calendar::itip::{Outgoing, PartStat};
 use convoke_ischedule::RecipientResponse;
-use convoke_scheduling::{Limits, NoReply, compose_reply};
+use convoke_scheduling::{NoReply, compose_reply};
 use convoke_types::{CalendarAddress, ErrorKind, Uid};
 use jiff::Timestamp;
 
@@ -38,7 +41,7 @@ pub(super) struct Reply {
     #[arg(value_enum)]
     answer: Answer,
     #[command(flatten)]
-    host: To,
+    server: ServerArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,38 +64,67 @@ impl From<Answer> for PartStat {
 impl Reply {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let mut responses: Vec<RecipientResponse> = Vec::new();
-        match global.running_host().await? {
-            Some(host) if !self.host.is_elsewhere() => {
-                merge(&mut responses, self.ask(&host).await?);
+        if self.server.is_elsewhere() {
+            let outgoing = self.compose(global).await?;
+            let server = Server::find(&self.server, global, &self.user).await?;
+            for answer in &outgoing {
+                let (message, originator) = (&answer.message, &answer.originator);
+                let told = server.hand_in(message, originator, &answer.recipients);
+                merge(&mut responses, told.await?);
             }
-            _ => {
-                let stores = Session::Opened(global.plugins().await?);
-                let limits = global.config()?.limits.messages;
-                let answer = self.answer.into();
-                let outgoing = compose(&stores, &self.user, &self.uid, answer, &limits).await?;
-                let submission = Submission::find(&self.host, global, &self.user)?;
-                for answer in &outgoing {
-                    let (message, originator) = (&answer.message, &answer.originator);
-                    let told = submission.hand_in(message, originator, &answer.recipients);
-                    merge(&mut responses, told.await?.responses);
-                }
-            }
+        } else {
+            let host = global.needed_host().await?;
+            user_of(&Session::Running(host.clone()), &self.user).await?;
+            let told = ask(&host, &self.user, &self.uid, self.answer.into());
+            merge(&mut responses, told.await?);
         }
         send::show(&responses, global.json)
     }
 
-    /// Has the running host answer.
-    async fn ask(&self, host: &Client) -> Result<Vec<RecipientResponse>, Failure> {
-        let answer = PartStat::from(self.answer).as_str().to_owned();
-        let (user, uid) = (self.user.clone(), self.uid.clone());
-        let told = host.call(&api::Reply { user, uid, answer }).await;
-        let told = asked(told).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => none_of(&self.user, &self.uid),
-            ErrorKind::Invalid => Failure::new(format!("{}: {error}", self.uid)),
-            _ => Failure::new(error.to_string()),
-        })?;
-        Ok(told.into_iter().map(send::response).collect())
+    /// The answer as messages, made of the user's own copy in a store that is opened here: one from each of its addresses that
+    /// is invited.
+    async fn compose(&self, global: &Global) -> Result<Vec<Outgoing>, Failure> {
+        let stores = global.stores().await?;
+        let (store, user) = user_of(&stores, &self.user).await?;
+        let opened = match &stores {
+            Session::Opened(plugins) => plugins.stores.by_name(store.name()),
+            Session::Running(_) => None,
+        };
+        let Some(opened) = opened else {
+            return Err(Failure::usage(
+                "a host runs here and has the calendars: leave out --server, and it sends the answer",
+            ));
+        };
+        let home = OurHome::new(opened.clone(), user);
+        let limits = global.config()?.limits.messages;
+        let (answer, now) = (self.answer.into(), Timestamp::now());
+        let composed = compose_reply(&home, &self.uid, answer, &limits, now).await;
+        composed.map_err(|error| match error {
+            NoReply::Unknown => none_of(&self.user, &self.uid),
+            NoReply::Store(error) => failed(&store, &error),
+            NoReply::Reply(error) => Failure::new(format!("{}: {error}", self.uid)),
+        })
     }
+}
+
+/// Has the running host answer.
+pub(crate) async fn ask(
+    host: &Client,
+    user: &CalendarAddress,
+    uid: &Uid,
+    answer: PartStat,
+) -> Result<Vec<RecipientResponse>, Failure> {
+    let asked_for = api::Reply {
+        user: user.clone(),
+        uid: uid.clone(),
+        answer: answer.as_str().to_owned(),
+    };
+    let told = asked(host.call(&asked_for).await).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => none_of(user, uid),
+        ErrorKind::Invalid => Failure::new(format!("{uid}: {error}")),
+        _ => Failure::new(error.to_string()),
+    })?;
+    Ok(told.into_iter().map(RecipientResponse::from).collect())
 }
 
 /// Who answers by several addresses is told once what became of it: what failed, if anything did.
@@ -105,22 +137,4 @@ fn merge(responses: &mut Vec<RecipientResponse>, more: Vec<RecipientResponse>) {
             None => responses.push(response),
         }
     }
-}
-
-/// The answer as messages, made of the user's own copy: one from each of its addresses that is invited.
-pub(crate) async fn compose(
-    stores: &Session,
-    address: &CalendarAddress,
-    uid: &Uid,
-    answer: PartStat,
-    limits: &Limits,
-) -> Result<Vec<Outgoing>, Failure> {
-    let (store, user) = user_of(stores, address).await?;
-    let home = store.home(user)?;
-    let composed = compose_reply(&home, uid, answer, limits, Timestamp::now()).await;
-    composed.map_err(|error| match error {
-        NoReply::Unknown => none_of(address, uid),
-        NoReply::Store(error) => failed(&store, &error),
-        NoReply::Reply(error) => Failure::new(format!("{uid}: {error}")),
-    })
 }

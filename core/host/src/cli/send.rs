@@ -2,17 +2,14 @@
 
 use super::{
     Global,
-    context::{failed, user_of},
+    context::user_of,
     output::{self, Failure},
+    server::{Server, ServerArgs},
     session::{Session, asked},
-    submit::{Submission, To},
 };
-use crate::{
-    admin::{
-        api::{SendObject, Sent, Text, Told},
-        client::Client,
-    },
-    scheduling::SystemClock,
+use crate::admin::{
+    api::{SendObject, Sent, Text},
+    client::Client,
 };
 use clap::Args;
 use convoke_calendar::{
@@ -21,8 +18,7 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
-use convoke_scheduling::{Unsent, send_object};
-use convoke_types::{CalendarAddress, ErrorKind, RequestStatus};
+use convoke_types::{CalendarAddress, ErrorKind};
 use serde::Serialize;
 use std::{
     io::Read,
@@ -55,14 +51,14 @@ pub(super) struct Send {
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     to: Vec<CalendarAddress>,
     #[command(flatten)]
-    host: To,
+    server: ServerArgs,
 }
 
 impl Send {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let (calendar, octets) = read_calendar(&self.file)?;
         if calendar.root().get("METHOD").is_none() {
-            return self.run_object(&calendar, &octets, global).await;
+            return self.run_object(&octets, global).await;
         }
         let message = Message::read(calendar);
         let message = message.map_err(|error| wrong(&self.file, &error.in_source(&octets)))?;
@@ -77,20 +73,13 @@ impl Send {
                 self.file.display()
             )));
         }
-        let submission = Submission::find(&self.host, global, &self.from)?;
-        let response = submission
-            .hand_in(&message, &self.from, &recipients)
-            .await?;
-        show(&response.responses, global.json)
+        let server = Server::find(&self.server, global, &self.from).await?;
+        let responses = server.hand_in(&message, &self.from, &recipients).await?;
+        show(&responses, global.json)
     }
 
-    async fn run_object(
-        self,
-        calendar: &Calendar,
-        octets: &[u8],
-        global: &Global,
-    ) -> Result<(), Failure> {
-        let is_elsewhere = self.host.is_elsewhere();
+    async fn run_object(self, octets: &[u8], global: &Global) -> Result<(), Failure> {
+        let is_elsewhere = self.server.is_elsewhere();
         if is_elsewhere || !self.to.is_empty() {
             let what = if is_elsewhere { "--server" } else { "--to" };
             return Err(Failure::usage(format!(
@@ -98,10 +87,9 @@ impl Send {
                 self.file.display()
             )));
         }
-        let told = match global.running_host().await? {
-            Some(host) => self.ask(octets, &host).await?,
-            None => self.store_and_tell(calendar, octets, global).await?,
-        };
+        let host = global.needed_host().await?;
+        user_of(&Session::Running(host.clone()), &self.from).await?;
+        let told = self.ask(octets, &host).await?;
         if told.told.is_empty() && !global.json {
             return output::print_text(if told.left_to_client {
                 "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
@@ -109,7 +97,7 @@ impl Send {
                 "stored; it concerns nobody else\n"
             });
         }
-        let responses: Vec<_> = told.told.into_iter().map(response).collect();
+        let responses: Vec<_> = told.told.into_iter().map(RecipientResponse::from).collect();
         let shown = show(&responses, global.json);
         if let Some(error) = &told.unnoted {
             output::advise(&format!("who was not reached could not be noted: {error}"));
@@ -136,28 +124,6 @@ impl Send {
             ErrorKind::Invalid => self.not_stored(&error),
             _ => Failure::new(error.to_string()),
         })
-    }
-
-    /// Makes the object what its owner wrote, where no host runs that could be asked: to tell others takes one.
-    async fn store_and_tell(
-        &self,
-        calendar: &Calendar,
-        octets: &[u8],
-        global: &Global,
-    ) -> Result<Sent, Failure> {
-        let submission = Submission::find(&self.host, global, &self.from)?;
-        let stores = Session::Opened(global.plugins().await?);
-        let (store, user) = user_of(&stores, &self.from).await?;
-        let home = store.home(user)?;
-        let limits = global.config()?.limits.messages;
-        let told = send_object(calendar, &home, &submission, &limits, &SystemClock).await;
-        let told = told.map_err(|unsent| match unsent {
-            Unsent::Invalid(error) => self.not_stored(&error.in_source(octets)),
-            Unsent::Store(error) => failed(&store, &error),
-            Unsent::Failed(failure) => failure,
-            other => Failure::new(other.to_string()),
-        })?;
-        Ok(Sent::from(told))
     }
 
     fn not_stored(&self, why: &dyn std::fmt::Display) -> Failure {
@@ -227,18 +193,6 @@ pub(super) fn show(responses: &[RecipientResponse], json: bool) -> Result<(), Fa
         return Err(Failure::told());
     }
     Ok(())
-}
-
-/// What a host told of one recipient.
-pub(super) fn response(told: Told) -> RecipientResponse {
-    let status = told.status.parse();
-    RecipientResponse {
-        description: told.description,
-        ..RecipientResponse::new(
-            told.recipient,
-            status.unwrap_or(RequestStatus::INVALID_CALENDAR_SERVICE),
-        )
-    }
 }
 
 /// One line a recipient.

@@ -1,19 +1,18 @@
 //! The stores of a configuration, as commands reach them: through the running host, or where none runs, opened here.
 //!
-//! A store has one master while the host runs: it is asked, and what it writes belongs to its user.
+//! A store has one master while the host runs: it is asked, and what it writes belongs to its user. Either way what is asked
+//! is a method of the admin API ([`crate::admin`]).
 
 use super::{context::Global, output::Failure, owner::become_owner};
-use crate::{
-    admin::{
-        api::{
-            AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, Stores, Text,
-            Users,
-        },
-        client::{Client, Failed},
+use crate::admin::{
+    api::{
+        AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames, Text,
+        Users,
     },
-    scheduling::OurHome,
+    client::{Client, Failed},
+    stores::OfStores,
 };
-use convoke_plugin_host::{Plugins, StoreHandle};
+use convoke_plugin_host::Plugins;
 use convoke_types::{
     CalendarAddress, CalendarUser, Error, Etag, Listing, NewObject, NewUser, ObjectSummary, Page,
     Precondition, StoredObject, Uid, UserId,
@@ -21,11 +20,12 @@ use convoke_types::{
 use std::{io, sync::Arc};
 
 /// The stores of a configuration.
+#[derive(Clone)]
 pub(crate) enum Session {
     /// Of the running host.
     Running(Client),
     /// Opened here.
-    Opened(Plugins),
+    Opened(Arc<Plugins>),
 }
 
 impl Global {
@@ -36,7 +36,18 @@ impl Global {
             return Ok(Session::Running(client));
         }
         become_owner(&self.config()?.server.state)?;
-        Ok(Session::Opened(self.plugins().await?))
+        Ok(Session::Opened(Arc::new(self.plugins().await?)))
+    }
+
+    /// The running host, for what takes one.
+    pub(super) async fn needed_host(&self) -> Result<Client, Failure> {
+        match self.running_host().await? {
+            Some(client) => Ok(client),
+            None => Err(Failure::new(format!(
+                "no convoke is running; start it with `convoke serve --config {}`",
+                self.config()?.file.display()
+            ))),
+        }
     }
 
     /// The host that runs with the configuration's state folder, if one does.
@@ -58,16 +69,8 @@ impl Global {
 impl Session {
     /// All of them, in the order of the configuration.
     pub(super) async fn all(&self) -> Result<Vec<StoreSession>, Error> {
-        Ok(match self {
-            Self::Running(client) => {
-                let names = asked(client.call(&Stores {}).await)?;
-                let names = names.into_iter();
-                names
-                    .map(|name| StoreSession::running(client, name))
-                    .collect()
-            }
-            Self::Opened(plugins) => plugins.stores.iter().map(StoreSession::opened).collect(),
-        })
+        let names = self.ask(StoreNames {}).await?;
+        Ok(names.into_iter().map(|name| self.store(name)).collect())
     }
 
     /// The one that serves an address.
@@ -75,17 +78,9 @@ impl Session {
         &self,
         address: &CalendarAddress,
     ) -> Result<Option<StoreSession>, Error> {
-        Ok(match self {
-            Self::Running(client) => {
-                let address = address.clone();
-                let name = asked(client.call(&StoreFor { address }).await)?;
-                name.map(|name| StoreSession::running(client, name))
-            }
-            Self::Opened(plugins) => plugins
-                .stores
-                .for_address(address)
-                .map(StoreSession::opened),
-        })
+        let address = address.clone();
+        let name = self.ask(StoreFor { address }).await?;
+        Ok(name.map(|name| self.store(name)))
     }
 
     /// The calendar user that an address means, and its store.
@@ -93,17 +88,23 @@ impl Session {
         &self,
         address: &CalendarAddress,
     ) -> Result<Option<(StoreSession, CalendarUser)>, Error> {
-        Ok(match self {
-            Self::Running(client) => {
-                let address = address.clone();
-                let found = asked(client.call(&Find { address }).await)?;
-                found.map(|found| (StoreSession::running(client, found.store), found.user))
-            }
-            Self::Opened(plugins) => {
-                let found = plugins.stores.find(address).await?;
-                found.map(|(store, user)| (StoreSession::opened(store), user))
-            }
-        })
+        let address = address.clone();
+        let found = self.ask(Find { address }).await?;
+        Ok(found.map(|found| (self.store(found.store), found.user)))
+    }
+
+    fn store(&self, name: String) -> StoreSession {
+        StoreSession {
+            name,
+            session: self.clone(),
+        }
+    }
+
+    async fn ask<M: OfStores>(&self, method: M) -> Result<M::Answer, Error> {
+        match self {
+            Self::Running(client) => asked(client.call(&method).await),
+            Self::Opened(plugins) => method.run(&plugins.stores).await,
+        }
     }
 }
 
@@ -111,42 +112,11 @@ impl Session {
 #[derive(Clone)]
 pub(crate) struct StoreSession {
     name: String,
-    way: Way,
+    session: Session,
 }
 
-#[derive(Clone)]
-enum Way {
-    Running(Client),
-    Opened(Arc<StoreHandle>),
-}
-
-/// The methods of a store; arguments are borrowed as those of [`StoreHandle`].
+/// The methods of a store.
 impl StoreSession {
-    fn running(client: &Client, name: String) -> Self {
-        Self {
-            name,
-            way: Way::Running(client.clone()),
-        }
-    }
-
-    fn opened(store: &Arc<StoreHandle>) -> Self {
-        Self {
-            name: store.name().to_owned(),
-            way: Way::Opened(store.clone()),
-        }
-    }
-
-    /// What it has of a calendar user; only of a store that is opened here.
-    pub(super) fn home(&self, user: CalendarUser) -> Result<OurHome, Failure> {
-        match &self.way {
-            Way::Opened(store) => Ok(OurHome::new(store.clone(), user)),
-            Way::Running(_) => Err(Failure::new(format!(
-                "the store `{}` is open in the running host, which has to be asked",
-                self.name
-            ))),
-        }
-    }
-
     /// What the administrator calls it.
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -156,43 +126,23 @@ impl StoreSession {
         &self,
         address: &CalendarAddress,
     ) -> Result<Option<CalendarUser>, Error> {
-        match &self.way {
-            Way::Opened(store) => store.find(address).await,
-            Way::Running(client) => {
-                let (store, address) = (self.name.clone(), address.clone());
-                asked(client.call(&FindIn { store, address }).await)
-            }
-        }
+        let (store, address) = (self.name.clone(), address.clone());
+        self.session.ask(FindIn { store, address }).await
     }
 
     pub(super) async fn users(&self, page: &Page) -> Result<Listing<CalendarUser>, Error> {
-        match &self.way {
-            Way::Opened(store) => store.users(page).await,
-            Way::Running(client) => {
-                let (store, page) = (self.name.clone(), page.clone());
-                asked(client.call(&Users { store, page }).await)
-            }
-        }
+        let (store, page) = (self.name.clone(), page.clone());
+        self.session.ask(Users { store, page }).await
     }
 
     pub(super) async fn add_user(&self, user: &NewUser) -> Result<UserId, Error> {
-        match &self.way {
-            Way::Opened(store) => store.add_user(user).await,
-            Way::Running(client) => {
-                let (store, user) = (self.name.clone(), user.clone());
-                asked(client.call(&AddUser { store, user }).await)
-            }
-        }
+        let (store, user) = (self.name.clone(), user.clone());
+        self.session.ask(AddUser { store, user }).await
     }
 
     pub(super) async fn remove_user(&self, user: &UserId) -> Result<(), Error> {
-        match &self.way {
-            Way::Opened(store) => store.remove_user(user).await,
-            Way::Running(client) => {
-                let (store, user) = (self.name.clone(), user.clone());
-                asked(client.call(&RemoveUser { store, user }).await)
-            }
-        }
+        let (store, user) = (self.name.clone(), user.clone());
+        self.session.ask(RemoveUser { store, user }).await
     }
 
     pub(super) async fn list(
@@ -200,13 +150,8 @@ impl StoreSession {
         user: &UserId,
         page: &Page,
     ) -> Result<Listing<ObjectSummary>, Error> {
-        match &self.way {
-            Way::Opened(store) => store.list(user, page).await,
-            Way::Running(client) => {
-                let (store, user, page) = (self.name.clone(), user.clone(), page.clone());
-                asked(client.call(&Objects { store, user, page }).await)
-            }
-        }
+        let (store, user, page) = (self.name.clone(), user.clone(), page.clone());
+        self.session.ask(Objects { store, user, page }).await
     }
 
     pub(super) async fn get(
@@ -214,14 +159,9 @@ impl StoreSession {
         user: &UserId,
         uid: &Uid,
     ) -> Result<Option<StoredObject>, Error> {
-        match &self.way {
-            Way::Opened(store) => store.get(user, uid).await,
-            Way::Running(client) => {
-                let (store, user, uid) = (self.name.clone(), user.clone(), uid.clone());
-                let found = asked(client.call(&Get { store, user, uid }).await)?;
-                Ok(found.map(Object::into))
-            }
-        }
+        let (store, user, uid) = (self.name.clone(), user.clone(), uid.clone());
+        let found = self.session.ask(Get { store, user, uid }).await?;
+        Ok(found.map(Object::into))
     }
 
     pub(super) async fn put(
@@ -230,19 +170,14 @@ impl StoreSession {
         object: &NewObject,
         when: &Precondition,
     ) -> Result<Etag, Error> {
-        match &self.way {
-            Way::Opened(store) => store.put(user, object, when).await,
-            Way::Running(client) => {
-                let put = Put {
-                    store: self.name.clone(),
-                    user: user.clone(),
-                    data: Text(object.data.clone()),
-                    index: object.index.clone(),
-                    when: when.clone(),
-                };
-                asked(client.call(&put).await)
-            }
-        }
+        let put = Put {
+            store: self.name.clone(),
+            user: user.clone(),
+            data: Text(object.data.clone()),
+            index: object.index.clone(),
+            when: when.clone(),
+        };
+        self.session.ask(put).await
     }
 }
 

@@ -1,36 +1,20 @@
-//! Messages handed to a running host: the submission listener's client.
-//!
-//! On the host itself the configuration tells where it listens, and the token in its state folder lets in whoever can
-//! read it. Elsewhere `--server URL` names it and a password is asked for. A password never goes over plain HTTP, except
+//! Messages handed to a host elsewhere: the client of its submission listener. A password never goes over plain HTTP, except
 //! to this machine.
 
-use super::{Global, output::Failure};
-use crate::{
-    config::{Config, Role},
-    state_folder::{self, ListenerNote},
-    wire,
-};
+use super::output::Failure;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use clap::Args;
-use convoke_calendar::{itip::Outgoing, message::Message};
+use convoke_calendar::message::Message;
 use convoke_ischedule::{
     ContentType, ErrorDocument, Recipient, RequestHeaders, ScheduleResponse, WELL_KNOWN,
     xml::Limits,
 };
-use convoke_net::{
-    http_client::{self, ConnectPolicy},
-    http_server::TlsFiles,
-    pem,
-    trusted_certificates::TrustedCertificates,
-};
-use convoke_scheduling::{Answered, Submit};
+use convoke_net::http_client::{self, ConnectPolicy};
 use convoke_types::CalendarAddress;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::CertificateDer;
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
 use url::{Host as UrlHost, Url};
 
@@ -38,96 +22,24 @@ use url::{Host as UrlHost, Url};
 const PATIENCE: Duration = Duration::from_secs(300);
 const LONGEST_ANSWER: usize = 16 << 20;
 
-/// Which host, and as whom; for every command that talks to one.
-#[derive(Args, Clone, Debug, Default)]
-pub(super) struct To {
-    /// The submission listener of a host elsewhere, https; asks for a password, or takes `CONVOKE_PASSWORD`
-    #[arg(long, value_name = "URL")]
-    server: Option<Url>,
-    /// Who logs in at --server, if it is not whom the message is from
-    #[arg(long, value_name = "ADDR", requires = "server")]
-    login: Option<String>,
-}
-
-impl To {
-    /// Whether it is a host whose stores are not at hand.
-    pub(super) const fn is_elsewhere(&self) -> bool {
-        self.server.is_some()
-    }
-}
-
 /// A host that takes messages.
 pub(crate) struct Submission {
-    /// What messages call it.
-    shown: String,
-    /// What to do if it is not there.
-    remedy: String,
     url: Url,
     authorization: HeaderValue,
-    way: Way,
+    endpoint: Endpoint,
 }
 
-enum Way {
+enum Endpoint {
     /// On this machine, without TLS.
     Plain(SocketAddr),
     /// Verified.
-    Https(http_client::Client, ConnectPolicy),
+    Https(http_client::Client),
 }
 
 impl Submission {
-    /// The host that `to` and the configuration mean; `originator` is who logs in elsewhere.
-    pub(super) fn find(
-        to: &To,
-        global: &Global,
-        originator: &CalendarAddress,
-    ) -> Result<Self, Failure> {
-        match &to.server {
-            Some(url) => Self::elsewhere(url, to.login.as_deref(), originator),
-            None => Self::here(&global.config()?),
-        }
-    }
-
-    /// The running host of a configuration.
-    pub(crate) fn here(config: &Config) -> Result<Self, Failure> {
-        let file = config.file.display();
-        let listener = config.listener(Role::Submission).ok_or_else(|| {
-            Failure::new(format!(
-                "{file} has no listener that takes messages; add one: [[listener]] role = \"submission\" \
-                 address = \"127.0.0.1:8008\""
-            ))
-        })?;
-        let state = &config.server.state;
-        let remedy = format!("start it with `convoke serve --config {file}`");
-        let noted = state_folder::listener_notes(state)
-            .into_iter()
-            .find(|note| note.role == Role::Submission.as_str());
-        let note = noted.unwrap_or(ListenerNote {
-            role: Role::Submission.as_str().to_owned(),
-            address: listener.address,
-            tls: listener.tls.is_some(),
-        });
-        let address = reachable(note.address);
-        let token = state_folder::token(state)
-            .map_err(|error| no_token(state, address, &remedy, &error))?;
-        let way = match &listener.tls {
-            Some(tls) => own_tls(tls)?,
-            None => Way::Plain(address),
-        };
-        let scheme = if listener.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        Ok(Self {
-            shown: address.to_string(),
-            remedy,
-            url: url(&format!("{scheme}://{address}{WELL_KNOWN}"))?,
-            authorization: secret(&format!("Bearer {token}"))?,
-            way,
-        })
-    }
-
-    fn elsewhere(
+    /// The submission listener at `server`. Who logs in is the originator, if nobody else is named; the password is asked for,
+    /// or is `CONVOKE_PASSWORD`.
+    pub(super) fn new(
         server: &Url,
         login: Option<&str>,
         originator: &CalendarAddress,
@@ -136,9 +48,9 @@ impl Submission {
         if matches!(url.path(), "" | "/") {
             url.set_path(WELL_KNOWN);
         }
-        let way = match url.scheme() {
-            "https" => Way::Https(client(Vec::new())?, administered(None)),
-            "http" => Way::Plain(this_machine(&url)?),
+        let endpoint = match url.scheme() {
+            "https" => Endpoint::Https(client()?),
+            "http" => Endpoint::Plain(this_machine(&url)?),
             _ => return Err(Failure::usage(format!("{url} is not an https URL"))),
         };
         let login = login.unwrap_or(originator.human());
@@ -153,11 +65,9 @@ impl Submission {
         };
         let credentials = STANDARD.encode(format!("{login}:{password}"));
         Ok(Self {
-            shown: url.to_string(),
-            remedy: "look at its address, and whether it runs".to_owned(),
             authorization: secret(&format!("Basic {credentials}"))?,
             url,
-            way,
+            endpoint,
         })
     }
 
@@ -171,13 +81,13 @@ impl Submission {
         let request = self.request(message, originator, recipients);
         let exchange = tokio::time::timeout(PATIENCE, self.exchange(request));
         let (status, body) = exchange.await.map_err(|_| {
-            Failure::new(format!("{} has not answered for {PATIENCE:?}", self.shown))
+            Failure::new(format!("{} has not answered for {PATIENCE:?}", self.url))
         })??;
         if status == StatusCode::OK {
             return ScheduleResponse::read(&body, &Limits::default()).map_err(|error| {
                 Failure::new(format!(
                     "the answer of {} is no schedule-response ({error}); is it the submission listener?",
-                    self.shown
+                    self.url
                 ))
             });
         }
@@ -207,9 +117,10 @@ impl Submission {
             url: self.url.clone(),
             headers,
             body: Bytes::from(message.calendar().write()),
-            policy: match &self.way {
-                Way::Https(_, policy) => policy.clone(),
-                Way::Plain(_) => ConnectPolicy::default(),
+            // Whoever calls the command has named the server.
+            policy: ConnectPolicy {
+                administered: true,
+                tls_name: None,
             },
             longest: None,
         }
@@ -219,13 +130,13 @@ impl Submission {
         &self,
         request: http_client::Request,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        match &self.way {
-            Way::Plain(address) => self.plain(*address, request).await,
-            Way::Https(client, _) => {
+        match &self.endpoint {
+            Endpoint::Plain(address) => self.plain(*address, request).await,
+            Endpoint::Https(client) => {
                 let response = client.send(request).await.map_err(|error| {
                     Failure::new(format!(
-                        "{} cannot be asked: {error}; {}",
-                        self.shown, self.remedy
+                        "{} cannot be asked: {error}; check the URL, and whether the host runs",
+                        self.url
                     ))
                 })?;
                 Ok((response.status, response.body))
@@ -238,16 +149,16 @@ impl Submission {
         address: SocketAddr,
         request: http_client::Request,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let stream = TcpStream::connect(address).await.map_err(|_| {
+        let stream = TcpStream::connect(address).await.map_err(|error| {
             Failure::new(format!(
-                "no convoke is listening on {}; {}",
-                self.shown, self.remedy
+                "{} cannot be asked: {error}; check the URL, and whether the host runs",
+                self.url
             ))
         })?;
         let broken = |error: hyper::Error| {
             Failure::new(format!(
                 "{} ended the connection: {error}; see its log",
-                self.shown
+                self.url
             ))
         };
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -272,24 +183,24 @@ impl Submission {
             .map_err(|error| {
                 Failure::new(format!(
                     "the answer of {} cannot be read: {error}",
-                    self.shown
+                    self.url
                 ))
             })?;
         Ok((head.status, body.to_bytes()))
     }
 
-    /// The host takes the message from nobody, or not this one.
+    /// Why the host does not take the message.
     fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
         if status == StatusCode::UNAUTHORIZED {
             return Failure::new(format!(
-                "{} does not let you in: the password or token is not the right one",
-                self.shown
+                "{} does not let you in: the password is not the right one",
+                self.url
             ));
         }
         let Ok(document) = ErrorDocument::read(body, &Limits::default()) else {
             return Failure::new(format!(
                 "{} answers {status} and does not say why; is it the submission listener?",
-                self.shown
+                self.url
             ));
         };
         let element = document
@@ -304,85 +215,14 @@ impl Submission {
     }
 }
 
-impl Submit for Submission {
-    type Failure = Failure;
-
-    async fn submit(&self, outgoing: &Outgoing) -> Result<Vec<Answered>, Failure> {
-        let Outgoing {
-            message,
-            originator,
-            recipients,
-        } = outgoing;
-        let response = self.hand_in(message, originator, recipients).await?;
-        let answers = response.responses.into_iter();
-        Ok(answers
-            .map(|answer| (answer.recipient.clone(), wire::outcome(answer)))
-            .collect())
-    }
-}
-
-/// A host that listens everywhere is reached on this machine.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
-}
-
-fn no_token(state: &Path, address: SocketAddr, remedy: &str, error: &std::io::Error) -> Failure {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Failure::new(match address.port() {
-            0 => format!("no convoke is running; {remedy}"),
-            _ => format!("no convoke is listening on {address}; {remedy}"),
-        });
-    }
-    Failure::new(format!(
-        "the token in {} cannot be read ({error}); do this as the host's user, or log in with --server URL",
-        state.display()
-    ))
-}
-
-/// TLS to our own host: its very certificate is believed, by the first name in it.
-fn own_tls(tls: &TlsFiles) -> Result<Way, Failure> {
-    let mut chain =
-        pem::certificates(&tls.certificate).map_err(|error| Failure::new(error.to_string()))?;
-    // Those behind it are authorities that vouch for many others.
-    chain.truncate(1);
-    let name = chain.first().and_then(first_name);
-    let own = TrustedCertificates {
-        file: tls.certificate.clone(),
-        certificates: chain,
-        domains: Vec::new(),
-    };
-    Ok(Way::Https(client(vec![own])?, administered(name)))
-}
-
-fn first_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    convoke_net::certificate::names(certificate)
-        .into_iter()
-        .find(|name| !name.starts_with('*'))
-}
-
-fn client(ca: Vec<TrustedCertificates>) -> Result<http_client::Client, Failure> {
+fn client() -> Result<http_client::Client, Failure> {
     let settings = http_client::Settings {
-        ca,
         request_timeout: PATIENCE,
         redirects: 0,
         response_size: LONGEST_ANSWER,
         ..http_client::Settings::default()
     };
     http_client::Client::new(settings).map_err(|error| Failure::new(error.to_string()))
-}
-
-/// Whoever calls the command has named the server.
-const fn administered(tls_name: Option<String>) -> ConnectPolicy {
-    ConnectPolicy {
-        administered: true,
-        tls_name,
-    }
 }
 
 /// The address of an `http` URL of this machine.
@@ -401,14 +241,9 @@ fn this_machine(url: &Url) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::new(ip, port))
 }
 
-fn url(text: &str) -> Result<Url, Failure> {
-    Url::parse(text).map_err(|error| Failure::new(format!("{text} is no URL: {error}")))
-}
-
 fn secret(text: &str) -> Result<HeaderValue, Failure> {
-    let mut value = HeaderValue::try_from(text).map_err(|_| {
-        Failure::new("the token or password holds a character that HTTP cannot carry")
-    })?;
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| Failure::new("the password holds a character that HTTP cannot carry"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -78,7 +78,7 @@ async fn live(
     Story::fill(world, day).await?;
     hosts.extend(start(world).await?);
     let processes = hosts.iter().map(HostProcess::id).collect();
-    let story = Story::new(world, day, processes)?;
+    let story = Story::new(world, day, processes).await?;
     story.tell().await?;
     if once {
         return Ok("Every step did what it says.");

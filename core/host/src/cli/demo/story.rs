@@ -7,13 +7,13 @@ use super::{
     world::{House, World},
 };
 use crate::{
+    admin::client::Client,
     cli::{
         context::open_config,
         freebusy,
         output::{Failure, has_colour, print, width},
         reply, send,
-        session::Session,
-        submit::Submission,
+        server::Server,
         timeline,
     },
     instance,
@@ -34,9 +34,9 @@ pub(super) struct Story<'a> {
     world: &'a World,
     day: Date,
     processes: Vec<u32>,
-    /// The hosts' submission listeners.
-    harbour: Submission,
-    meadow: Submission,
+    /// The running hosts.
+    harbour: Server,
+    meadow: Client,
     /// What the hosts note of their exchanges.
     wires: RefCell<[Wire; 2]>,
     uid: Uid,
@@ -75,14 +75,21 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    pub(super) fn new(world: &'a World, day: Date, processes: Vec<u32>) -> Result<Self, Failure> {
-        let submission = |house: &House| Submission::here(&open_config(&house.config_file())?);
+    pub(super) async fn new(
+        world: &'a World,
+        day: Date,
+        processes: Vec<u32>,
+    ) -> Result<Self, Failure> {
+        let host = async |house: &House| {
+            let config = open_config(&house.config_file())?;
+            Client::find(&config.server.state).await.map_err(failure)
+        };
         let wire = |house: &House| Wire::new(house.log_file());
         Ok(Self {
             day,
             processes,
-            harbour: submission(&world.harbour)?,
-            meadow: submission(&world.meadow)?,
+            harbour: Server::Running(host(&world.harbour).await?),
+            meadow: host(&world.meadow).await?,
             wires: RefCell::new([wire(&world.harbour), wire(&world.meadow)]),
             uid: Uid::new("regatta-picnic@harbour.example").map_err(failure)?,
             world,
@@ -190,8 +197,8 @@ Their administrators have exchanged the public halves of the signing keys, and n
         let message = self.invitation(when)?;
         let anna = address(&ANNA)?;
         let recipients = itip::addressees(&message, &anna);
-        let response = self.harbour.hand_in(&message, &anna, &recipients).await?;
-        say(&indented(&send::table(&response.responses)))?;
+        let responses = self.harbour.hand_in(&message, &anna, &recipients).await?;
+        say(&indented(&send::table(&responses)))?;
         self.show_wire(
             "one POST to meadow for its two people; dan is at home in harbour",
             |exchange| {
@@ -203,10 +210,10 @@ Their administrators have exchanged the public halves of the signing keys, and n
             },
         )?;
         check(
-            response.responses.len() == 3,
+            responses.len() == 3,
             "each of three recipients has a status",
         )?;
-        for response in &response.responses {
+        for response in &responses {
             let who = send::address(response);
             check(
                 response.status.is_success(),
@@ -254,31 +261,16 @@ Their administrators have exchanged the public halves of the signing keys, and n
     /// Bo's answer travels back.
     async fn accept(&self) -> Result<(), Failure> {
         step(4, "Bo accepts")?;
-        let config = open_config(&self.world.meadow.config_file())?;
-        let plugins = Plugins::open(&instance::setup(&config))
-            .await
-            .map_err(failure)?;
-        let stores = Session::Opened(plugins);
-        let bo = address(&BO)?;
-        let limits = &config.limits.messages;
         let accepted = itip::PartStat::Accepted;
-        let answers = reply::compose(&stores, &bo, &self.uid, accepted, limits).await?;
-        let answer = answers
-            .first()
-            .ok_or_else(|| failure("bo is not invited"))?;
-        let response = self
-            .meadow
-            .hand_in(&answer.message, &answer.originator, &answer.recipients)
-            .await?;
-        say(&indented(&send::table(&response.responses)))?;
+        let responses = reply::ask(&self.meadow, &address(&BO)?, &self.uid, accepted).await?;
+        say(&indented(&send::table(&responses)))?;
         self.show_wire("meadow.example tells harbour.example", |exchange| {
             exchange.header("originator") == Some("mailto:bo@meadow.example")
                 && exchange
                     .header("content-type")
                     .is_some_and(|it| it.contains("REPLY"))
         })?;
-        let delivered = response
-            .responses
+        let delivered = responses
             .iter()
             .all(|response| response.status.is_success());
         check(delivered, "the answer arrived")?;

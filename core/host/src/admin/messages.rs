@@ -1,0 +1,118 @@
+//! The methods by which our people send: messages, objects, answers.
+
+use super::api::{Reply, SendObject, Sent, Submit as HandIn, Told};
+use crate::{
+    instance::Instance,
+    scheduling::{OurHome, SystemClock},
+    wire,
+};
+use convoke_calendar::{
+    itip::PartStat,
+    message::Provenance,
+    tree::{Calendar, Limits},
+};
+use convoke_plugin_host::origin::Origin;
+use convoke_scheduling::{
+    Environment, Intake, NoReply, Stores as _, Submission, Submit, TransportFacts, Unbounded,
+    Unsent, compose_reply, send_object,
+};
+use convoke_types::{CalendarAddress, Error, Proof};
+use jiff::Timestamp;
+use std::collections::HashSet;
+
+/// Sends a message as the submission listener does. Who can ask by the control socket may act as any of our people.
+pub(super) async fn submit(instance: &Instance, mut asked: HandIn) -> Result<Vec<Told>, Error> {
+    // As in a header: who is named twice counts once.
+    let mut seen = HashSet::new();
+    asked.recipients.retain(|it| seen.insert(it.clone()));
+    let (originator, recipients) = (&asked.originator, &asked.recipients);
+    let most = instance.config.limits.recipients;
+    if recipients.len() > most {
+        return Err(Error::invalid(format!(
+            "there are more than {most} recipients"
+        )));
+    }
+    let scheduler = &instance.scheduler;
+    let sending = async {
+        if !scheduler.is_ours(originator).await? {
+            return Err(Error::denied(format!(
+                "{} is none of this host's own people",
+                originator.human()
+            )));
+        }
+        let intake = Intake {
+            data: &asked.data.0,
+            originator,
+            recipients,
+            from: Provenance::Submission,
+            now: Timestamp::now(),
+        };
+        let message = scheduler.read(&intake, |_| Ok(())).await;
+        let message =
+            message.map_err(|refusal| Error::invalid(wire::refusal(refusal).to_string()))?;
+        let submission = Submission {
+            message: &message,
+            data: &asked.data.0,
+            originator,
+            recipients,
+            transport: TransportFacts::default(),
+        };
+        let outcomes = scheduler.dispatch(&submission, &Unbounded).await;
+        let told = recipients.iter().map(ToString::to_string).zip(outcomes);
+        Ok(told.map(|(who, outcome)| Told::new(who, outcome)).collect())
+    };
+    on_behalf_of(originator, sending).await
+}
+
+pub(super) async fn reply(instance: &Instance, asked: Reply) -> Result<Vec<Told>, Error> {
+    let answer = PartStat::parse(&asked.answer);
+    let home = home(instance, &asked.user).await?;
+    let limits = &instance.config.limits.messages;
+    let composed = compose_reply(&home, &asked.uid, answer, limits, Timestamp::now()).await;
+    let outgoing = composed.map_err(|error| match error {
+        NoReply::Unknown => Error::not_found(error.to_string()),
+        NoReply::Store(error) => error,
+        NoReply::Reply(error) => Error::invalid(error.to_string()),
+    })?;
+    let mut told = Vec::new();
+    for answer in &outgoing {
+        let sent = on_behalf_of(&asked.user, instance.scheduler.submit(answer)).await;
+        let sent = sent.map_err(|refusal| Error::invalid(refusal.to_string()))?;
+        told.extend(
+            sent.into_iter()
+                .map(|(who, outcome)| Told::new(who, outcome)),
+        );
+    }
+    Ok(told)
+}
+
+pub(super) async fn send(instance: &Instance, asked: SendObject) -> Result<Sent, Error> {
+    let data = asked.data.0;
+    let object = Calendar::parse(&data, &Limits::default());
+    let object = object.map_err(|error| Error::invalid(error.to_string()))?;
+    let home = home(instance, &asked.user).await?;
+    let limits = &instance.config.limits.messages;
+    let sending = send_object(&object, &home, &instance.scheduler, limits, &SystemClock);
+    let told = on_behalf_of(&asked.user, sending).await;
+    let told = told.map_err(|unsent| match unsent {
+        Unsent::Store(error) => error,
+        Unsent::Invalid(error) => Error::invalid(error.in_source(&data).to_string()),
+        Unsent::Failed(refusal) => Error::invalid(refusal.to_string()),
+        other => Error::invalid(other.to_string()),
+    })?;
+    Ok(Sent::from(told))
+}
+
+async fn home(instance: &Instance, address: &CalendarAddress) -> Result<OurHome, Error> {
+    let stores = instance.scheduler.environment().stores();
+    let found = stores.find(address).await?;
+    found.ok_or_else(|| Error::not_found(format!("{} is no calendar user", address.human())))
+}
+
+/// Makes the calls of `work` on behalf of one of our people.
+fn on_behalf_of<T>(
+    user: &CalendarAddress,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    Origin::of(user, &[Proof::Submission(user.clone())]).ask(work)
+}

@@ -1,0 +1,82 @@
+//! The host that a command hands messages to: the running host of the configuration, by its control socket, or one elsewhere
+//! (`--server`), by its submission listener.
+
+use super::{Global, output::Failure, session::asked, submit::Submission};
+use crate::admin::{
+    api::{Submit, Text},
+    client::Client,
+};
+use clap::Args;
+use convoke_calendar::message::Message;
+use convoke_ischedule::RecipientResponse;
+use convoke_types::{CalendarAddress, ErrorKind};
+use url::Url;
+
+/// Which host, and as whom; for every command that hands in messages.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct ServerArgs {
+    /// The submission listener of a host elsewhere, https; asks for a password, or takes `CONVOKE_PASSWORD`
+    #[arg(long, value_name = "URL")]
+    server: Option<Url>,
+    /// Who logs in at --server, if it is not whom the message is from
+    #[arg(long, value_name = "ADDR", requires = "server")]
+    login: Option<String>,
+}
+
+impl ServerArgs {
+    /// Whether it is a host elsewhere.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.server.is_some()
+    }
+}
+
+/// A host that takes messages.
+pub(crate) enum Server {
+    /// The one that runs with the configuration's state folder.
+    Running(Client),
+    /// One elsewhere.
+    Elsewhere(Submission),
+}
+
+impl Server {
+    /// The host that the arguments and the configuration mean; `originator` is who logs in elsewhere.
+    pub(super) async fn find(
+        server: &ServerArgs,
+        global: &Global,
+        originator: &CalendarAddress,
+    ) -> Result<Self, Failure> {
+        if let Some(url) = &server.server {
+            let login = server.login.as_deref();
+            return Submission::new(url, login, originator).map(Self::Elsewhere);
+        }
+        global.needed_host().await.map(Self::Running)
+    }
+
+    /// Hands in a message; one response for each recipient.
+    pub(crate) async fn hand_in(
+        &self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipients: &[CalendarAddress],
+    ) -> Result<Vec<RecipientResponse>, Failure> {
+        let client = match self {
+            Self::Running(client) => client,
+            Self::Elsewhere(submission) => {
+                let response = submission.hand_in(message, originator, recipients).await?;
+                return Ok(response.responses);
+            }
+        };
+        let message = Submit {
+            originator: originator.clone(),
+            recipients: recipients.to_vec(),
+            data: Text(message.calendar().write()),
+        };
+        let told = asked(client.call(&message).await).map_err(|error| match error.kind() {
+            ErrorKind::Invalid | ErrorKind::Denied => {
+                Failure::new(format!("the host refuses the message: {error}"))
+            }
+            _ => Failure::new(error.to_string()),
+        })?;
+        Ok(told.into_iter().map(RecipientResponse::from).collect())
+    }
+}
