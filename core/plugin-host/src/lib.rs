@@ -10,6 +10,7 @@
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
 //! | [`origin`] | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains; of state there is one place |
+//! | `preflight`, [`schema`] | what is known of a plugin and its configuration without opening it |
 //! | [`info`] | what `plugin list` shows |
 //! | `ask` | one call of a plugin, made by hand |
 //! | [`conformance`] | does a library keep what its kind promises? |
@@ -35,6 +36,8 @@ pub mod info;
 pub mod isolated;
 pub mod origin;
 pub mod policy;
+mod preflight;
+pub mod schema;
 mod services;
 pub mod stores;
 
@@ -48,6 +51,7 @@ pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::{Handle, Opened};
 pub use info::{Installed, PluginInfo, PluginState, installed};
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
+pub use preflight::{Preflight, preflight};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{

@@ -336,6 +336,12 @@ fn check_says_what_is_right_and_what_is_wrong() {
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.out.contains("ok    configuration"), "{said:?}");
     assert!(said.out.contains("warn  signing"), "{said:?}");
+    for made in ["calendars.db", "state"] {
+        assert!(!desk.path(made).exists(), "check made {made}");
+    }
+    let opened = desk.run(&["check", "--open"]);
+    assert_eq!(opened.status, 0, "{opened:?}");
+    assert!(desk.path("calendars.db").exists());
 
     let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
     let tls =
@@ -357,6 +363,31 @@ fn check_says_what_is_right_and_what_is_wrong() {
         failed["detail"].as_str().unwrap().contains("none.pem"),
         "{failed}"
     );
+
+    for (wrong, place, says) in [
+        (
+            "config.pth = ",
+            "convoke.toml:15:8: store",
+            "did you mean `path`?",
+        ),
+        (
+            "#",
+            "convoke.toml:13:1: store",
+            "`config.path` is missing; add it",
+        ),
+        (
+            "config.path = 3 # ",
+            "convoke.toml:15:8: store",
+            "expected path",
+        ),
+    ] {
+        desk.write("convoke.toml", &config.replace("config.path = ", wrong));
+        let said = desk.run(&["check"]);
+        assert_eq!(said.status, 1, "{said:?}");
+        let found =
+            |line: &str| line.starts_with("fail") && line.contains(place) && line.contains(says);
+        assert!(said.out.lines().any(found), "{wrong}: {said:?}");
+    }
 
     desk.write("convoke.toml", &config.replace("[[store]]", "[[stor]]"));
     let said = desk.run(&["check"]);

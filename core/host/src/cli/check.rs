@@ -1,10 +1,12 @@
-//! `convoke check`: everything that `serve` would do, short of listening.
+//! `convoke check`: what `serve` would find wrong, without writing anything.
 
 mod grants;
+mod plugins;
 
 use super::{
     Global,
     output::{self, Failure},
+    owner::become_owner,
 };
 use crate::{
     config::{Config, Listener, Role},
@@ -21,10 +23,10 @@ use convoke_net::{
     registrable::is_public_suffix,
     trusted_certificates::{self, TrustedCertificates},
 };
-use convoke_plugin_host::{PluginInfo, Plugins};
-use convoke_sdk::remote::Kind;
 use convoke_types::Domain;
 use jiff::Timestamp;
+use plugins::Open;
+use rustix::fs::Access;
 use serde::Serialize;
 use std::{fmt::Display, io, net::TcpListener, path::Path};
 
@@ -33,15 +35,22 @@ Examples:
   convoke check --config /etc/convoke/convoke.toml
   convoke check --config new.toml && cp new.toml /etc/convoke/convoke.toml && convoke reload
 
-Each line is ok, warn or fail. Exit status 1 if one is fail.";
+Each finding is ok, warn or fail; errors give file, line and column. Exit status 1 if one is fail.
+Nothing is written. Stores and state are not opened, as that may create their files: their libraries and the keys of
+their configuration are checked. --open opens them, too, as `serve` would. Root does all of it as the owner of
+`server.state`.";
 
 /// A certificate that ends within this many seconds is worth a warning.
 const SOON: i64 = 14 * 24 * 3600;
 
-/// Hold the configuration against this machine: files, keys, certificates, plugins, addresses
+/// Validate the configuration and everything it refers to
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Check {}
+pub(super) struct Check {
+    /// Open stores and state, too; what they create stays
+    #[arg(long)]
+    open: bool,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,8 +94,10 @@ impl Check {
         let file = global.config_file()?;
         match Config::read(&file) {
             Ok(config) => {
+                become_owner(&config.server.state)?;
                 findings.add(Verdict::Ok, "configuration", file.display().to_string());
-                look(&config, &mut findings).await;
+                let open = if self.open { Open::All } else { Open::Deciding };
+                look(&config, open, &mut findings).await;
             }
             Err(error) => findings.add(Verdict::Fail, "configuration", error.to_string()),
         }
@@ -119,7 +130,7 @@ fn text(findings: &[Finding]) -> String {
     output::table(&findings.iter().map(row).collect::<Vec<_>>())
 }
 
-async fn look(config: &Config, findings: &mut Findings) {
+async fn look(config: &Config, open: Open, findings: &mut Findings) {
     state(&config.server.state, findings);
     modes(config, findings);
     if config.listeners.is_empty() {
@@ -132,7 +143,7 @@ async fn look(config: &Config, findings: &mut Findings) {
     descriptors(config, findings);
     client(config, findings);
     trust(config, findings).await;
-    plugins(config, findings).await;
+    plugins::look(config, open, findings).await;
 }
 
 fn descriptors(config: &Config, findings: &mut Findings) {
@@ -149,7 +160,8 @@ fn descriptors(config: &Config, findings: &mut Findings) {
 fn state(state: &Path, findings: &mut Findings) {
     let what = "state folder";
     let place = state.ancestors().find(|folder| folder.exists());
-    let usable = place.map(|folder| tempfile::tempfile_in(folder).map(drop));
+    let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let usable = place.map(|folder| rustix::fs::access(folder, all));
     match usable {
         Some(Ok(())) => findings.add(Verdict::Ok, what, state.display().to_string()),
         Some(Err(error)) => findings.add(
@@ -417,54 +429,5 @@ async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
             Err(error) => (Verdict::Warn, error.to_string()),
         };
         findings.add(verdict, &what, detail);
-    }
-}
-
-async fn plugins(config: &Config, findings: &mut Findings) {
-    for (plugin, warning) in grants::warnings(config) {
-        findings.add(Verdict::Warn, &plugin, warning);
-    }
-    let plugins = match Plugins::open(&instance::setup(config)).await {
-        Ok(plugins) => plugins,
-        Err(errors) => {
-            for error in &errors.0 {
-                findings.add(Verdict::Fail, "plugin", error.to_string());
-            }
-            return;
-        }
-    };
-    for PluginInfo {
-        name,
-        kind,
-        file,
-        version,
-        lacks,
-        ..
-    } in plugins.list()
-    {
-        let detail = format!("{version}, {}", file.display());
-        let what = format!("{kind} {name}");
-        findings.add(Verdict::Ok, &what, detail);
-        for lack in lacks {
-            let detail = format!("its process is not wholly confined: {lack}");
-            findings.add(Verdict::Warn, &what, detail);
-        }
-    }
-    if !plugins.list().iter().any(|it| it.kind == Kind::Policy) {
-        let text = "no [[policy]]: everything is denied";
-        findings.add(Verdict::Warn, "policy", text);
-    }
-    for domain in &config.server.domains {
-        let served = format!("mailto:x@{domain}").parse().ok();
-        if served
-            .and_then(|address| plugins.stores.for_address(&address).cloned())
-            .is_none()
-        {
-            findings.add(
-                Verdict::Warn,
-                "store",
-                format!("no [[store]] serves {domain}: nobody there can be invited"),
-            );
-        }
     }
 }

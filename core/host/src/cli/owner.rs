@@ -1,38 +1,48 @@
 //! Root goes on as the host's user.
 
 use super::output::Failure;
+use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
 use std::{
-    env, fs,
+    convert::Infallible,
+    env,
+    ffi::CString,
+    fs, io,
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::Path,
     process::Command,
 };
 
-/// The user identifier of root.
-const ROOT: u32 = 0;
-
-/// As root, begins this command anew as the owner of the state folder, so that what a plugin makes belongs to whom the host
-/// runs as. Does nothing for anybody else, or where root owns the folder. Nothing may have been read or written before.
+/// As root, begins this command anew as the owner of the state folder, with all groups of that user, so that what a plugin
+/// makes belongs to whom the host runs as. Does nothing for anybody else, or where root owns the folder. Nothing may have
+/// been read from stdin or written before.
 pub(super) fn become_owner(state: &Path) -> Result<(), Failure> {
-    // Whose this process is: whoever it acts as.
-    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == ROOT);
-    let Ok(owner) = fs::metadata(state) else {
+    let Ok(folder) = fs::metadata(state) else {
         return Ok(());
     };
-    if !is_root || owner.uid() == ROOT {
+    let owner = Uid::from_raw(folder.uid());
+    if !Uid::effective().is_root() || owner.is_root() {
         return Ok(());
     }
-    let begun = env::current_exe().map(|program| {
-        Command::new(program)
-            .args(env::args_os().skip(1))
-            .uid(owner.uid())
-            .gid(owner.gid())
-            .exec()
-    });
-    let error = begun.unwrap_or_else(|error| error);
+    let Err(error) = begin_anew(owner, Gid::from_raw(folder.gid()));
     Err(Failure::new(format!(
-        "as root this goes on as the owner of {}, user {}, which cannot be done: {error}; do it as that user",
+        "as root this goes on as the owner of {}, user {owner}, which cannot be done: {error}; do it as that user",
         state.display(),
-        owner.uid()
     )))
+}
+
+/// Where the system does not know the user, it has the folder's group and no other.
+fn begin_anew(owner: Uid, group: Gid) -> io::Result<Infallible> {
+    let program = env::current_exe()?;
+    match User::from_uid(owner)? {
+        Some(user) => {
+            initgroups(&CString::new(user.name)?, user.gid)?;
+            setgid(user.gid)?;
+        }
+        None => {
+            setgroups(&[group])?;
+            setgid(group)?;
+        }
+    }
+    setuid(owner)?;
+    Err(Command::new(program).args(env::args_os().skip(1)).exec())
 }

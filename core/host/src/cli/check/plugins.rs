@@ -1,0 +1,106 @@
+//! Whether the plugins are there, may be loaded, and take their configuration.
+//!
+//! What decides (discovery, policy) is opened, as it keeps nothing. What keeps data (stores, state) creates its files where it
+//! is opened, so without `--open` its library and its configuration are held against its manifest alone.
+
+use super::{Findings, Verdict, grants};
+use crate::{config::Config, instance};
+use convoke_plugin_host::{
+    PluginEntry, PluginErrors, PluginInfo, Plugins, Preflight, Setup, preflight,
+};
+use convoke_sdk::remote::Kind;
+
+/// What is opened for a check.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Open {
+    /// What decides.
+    Deciding,
+    /// What keeps data, too.
+    All,
+}
+
+pub(super) async fn look(config: &Config, open: Open, findings: &mut Findings) {
+    for (plugin, warning) in grants::warnings(config) {
+        findings.add(Verdict::Warn, &plugin, warning);
+    }
+    if let Err(errors) = found(config, open, findings).await {
+        for error in &errors.0 {
+            findings.add(Verdict::Fail, "plugin", error.to_string());
+        }
+    }
+    if !config.plugins.iter().any(|it| it.kind == Kind::Policy) {
+        let text = "no [[policy]]: everything is denied";
+        findings.add(Verdict::Warn, "policy", text);
+    }
+    served(config, findings);
+}
+
+async fn found(config: &Config, open: Open, findings: &mut Findings) -> Result<(), PluginErrors> {
+    let setup = instance::setup(config);
+    let mut errors = Vec::new();
+    let mut to_open = Vec::new();
+    for (entry, plugin) in setup.entries.iter().zip(preflight(&setup)?) {
+        match plugin {
+            Ok(plugin) if open == Open::All || is_deciding(entry.kind) => {
+                // Beside fewer others, it might be called something else.
+                to_open.push(PluginEntry {
+                    name: Some(plugin.name),
+                    ..entry.clone()
+                });
+            }
+            Ok(plugin) => unopened(&plugin, findings),
+            Err(error) => errors.push(error),
+        }
+    }
+    let setup = Setup {
+        entries: to_open,
+        ..setup
+    };
+    match Plugins::open(&setup).await {
+        Ok(plugins) => plugins.list().iter().for_each(|it| opened(it, findings)),
+        Err(more) => errors.extend(more.0),
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(PluginErrors(errors))
+    }
+}
+
+const fn is_deciding(kind: Kind) -> bool {
+    matches!(kind, Kind::Discovery | Kind::Policy)
+}
+
+fn opened(plugin: &PluginInfo, findings: &mut Findings) {
+    let what = format!("{} {}", plugin.kind, plugin.name);
+    let detail = format!("{}, {}", plugin.version, plugin.file.display());
+    findings.add(Verdict::Ok, &what, detail);
+    for lack in &plugin.lacks {
+        let detail = format!("its process is not wholly confined: {lack}");
+        findings.add(Verdict::Warn, &what, detail);
+    }
+}
+
+fn unopened(plugin: &Preflight, findings: &mut Findings) {
+    let what = format!("{} {}", plugin.kind, plugin.name);
+    let (version, file) = (&plugin.version, plugin.file.display());
+    let detail = format!("{version}, {file} (not opened: that may write; see --open)");
+    findings.add(Verdict::Ok, &what, detail);
+}
+
+fn served(config: &Config, findings: &mut Findings) {
+    let stores = || config.plugins.iter().filter(|it| it.kind == Kind::Store);
+    for domain in &config.server.domains {
+        let serves = |store: &PluginEntry| {
+            let mut domains = store.domains.iter();
+            store.domains.is_empty() || domains.any(|served| domain.is_within(served))
+        };
+        if !stores().any(serves) {
+            findings.add(
+                Verdict::Warn,
+                "store",
+                format!("no [[store]] serves {domain}: nobody there can be invited"),
+            );
+        }
+    }
+}
