@@ -2,7 +2,7 @@
 
 use convoke::{config::Config, instance};
 use convoke_plugin_host::{Plugins, Setup};
-use convoke_tests::{plugin_directory, program, write_private};
+use convoke_tests::{plugin_directory, program};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -161,7 +161,7 @@ fn a_key_for_strangers_is_made_and_shown() {
     );
 }
 
-/// What the README takes for granted: its configuration, a certificate, files to import and send, and
+/// What the README takes for granted: its configuration, the certificate of a partner, files to import and send, and
 /// whom the invitation is for.
 fn configure(place: &Path) {
     let config = blocks("toml").swap_remove(0);
@@ -179,13 +179,7 @@ fn configure(place: &Path) {
     fs::write(place.join("convoke.toml"), config).unwrap();
     let names = vec!["example.org".to_owned()];
     let certified = rcgen::generate_simple_self_signed(names).unwrap();
-    for file in ["fullchain.pem", "partners.pem"] {
-        fs::write(place.join(file), certified.cert.pem()).unwrap();
-    }
-    write_private(
-        &place.join("key.pem"),
-        &certified.signing_key.serialize_pem(),
-    );
+    fs::write(place.join("partners.pem"), certified.cert.pem()).unwrap();
     let event = |uid: &str, method: &str, more: &str| {
         format!(
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\n{method}BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20261101T000000Z\r\n\

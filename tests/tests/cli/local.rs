@@ -398,6 +398,36 @@ fn check_says_what_is_right_and_what_is_wrong() {
     );
 }
 
+/// A listener takes it, it vouches for nobody else, and it takes the place of nothing.
+#[test]
+fn a_certificate_for_a_try_out_is_made() {
+    let desk = Desk::new();
+    let make = ["keys", "certificate", "example.org", "cal.example.org"];
+    let made = desk.run(&[&make[..], &["--json"]].concat()).json();
+    assert_eq!(
+        made,
+        json!({"certificate": "fullchain.pem", "key": "key.pem"})
+    );
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let tls = "users = \"users.htpasswd\"\n\
+               tls = { certificate = \"fullchain.pem\", key = \"key.pem\", client_ca = \"fullchain.pem\" }";
+    desk.write(
+        "convoke.toml",
+        &config.replace("users = \"users.htpasswd\"", tls),
+    );
+    let checked = desk.run(&["check"]);
+    assert_eq!(checked.status, 0, "{checked:?}");
+    let about = |line: &&str| line.contains("listener submission");
+    let mut lines = checked.out.lines().filter(about);
+    assert!(lines.all(|it| it.starts_with("ok")), "{checked:?}");
+    let complaint = desk.run(&make);
+    assert!(
+        complaint
+            .complaint(1)
+            .contains("key.pem: the file is there already")
+    );
+}
+
 #[test]
 fn every_shell_gets_completions() {
     let desk = Desk::new();

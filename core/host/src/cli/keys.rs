@@ -1,4 +1,6 @@
-//! `convoke keys`: the key that messages are signed with, and what to publish of it.
+//! `convoke keys`: the key that messages are signed with, what to publish of it, and certificates for a try-out.
+
+mod certificate;
 
 use super::{
     Global,
@@ -7,7 +9,7 @@ use super::{
 use crate::config::{Config, Role};
 use clap::{Args, Subcommand, ValueEnum};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey, txt_strings, zone_text};
-use convoke_net::{certificate, pem};
+use convoke_net::{certificate::names, pem};
 use convoke_types::Domain;
 use serde::Serialize;
 use std::{
@@ -20,14 +22,16 @@ use std::{
 const EXAMPLES: &str = "\
 Examples:
   convoke keys generate --config convoke.toml
-  convoke keys show-dns --config convoke.toml";
+  convoke keys show-dns --config convoke.toml
+  convoke keys certificate localhost";
 
-/// Make the key that messages are signed with, and see what to publish of it
+/// Make the key that messages are signed with, see what to publish of it; make a certificate for a try-out
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Keys {
     Generate(Generate),
     ShowDns(ShowDns),
+    Certificate(certificate::Certificate),
 }
 
 const GENERATE_EXAMPLES: &str = "\
@@ -108,6 +112,7 @@ impl Keys {
         match self {
             Self::Generate(generate) => generate.run(global),
             Self::ShowDns(show) => show.run(global),
+            Self::Certificate(certificate) => certificate.run(global.json),
         }
     }
 }
@@ -282,9 +287,9 @@ fn named(config: Option<&Config>) -> Result<(PathBuf, Domain, String), Failure> 
 fn host(config: Option<&Config>, domain: &Domain) -> Domain {
     let tls = config.and_then(|config| config.listener(Role::Receiver)?.tls.as_ref());
     let chain = tls.and_then(|tls| pem::certificates(&tls.certificate).ok());
-    let names = chain.and_then(|chain| Some(certificate::names(chain.first()?)));
-    let mut names = names.into_iter().flatten();
-    names
+    let named = chain.and_then(|chain| Some(names(chain.first()?)));
+    let mut named = named.into_iter().flatten();
+    named
         .find_map(|name| Domain::new(&name).ok())
         .unwrap_or_else(|| domain.clone())
 }
