@@ -41,7 +41,7 @@ pub(crate) fn succeed(command: &mut Command) -> String {
     said
 }
 
-/// The vendor's machine: `convoke` is on the path.
+/// The vendor's machine: `convoke` is on the path, and what `plugin new` writes down of the SDK is found.
 pub(crate) struct Workshop {
     folder: TempDir,
 }
@@ -52,6 +52,13 @@ impl Workshop {
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
         symlink(program(), bin.join("convoke")).unwrap();
+        // As if it had been released.
+        let released = format!(
+            "[patch.crates-io]\nconvoke-sdk.path = {:?}\n",
+            root().join("sdk")
+        );
+        fs::create_dir(folder.path().join(".cargo")).unwrap();
+        fs::write(folder.path().join(".cargo/config.toml"), released).unwrap();
         fs::create_dir_all(target()).unwrap();
         Self { folder }
     }

@@ -19,8 +19,9 @@ Examples:
   convoke plugin new --kind discovery acme-finder
   cd acme-finder && cargo test
 
---sdk says where the SDK lies. Without it, it is the one that this host was built from, if that is still there, else
-the released one of the same version.";
+  convoke plugin new --kind store acme-calendars --sdk-path ~/src/convoke/sdk
+
+The crate depends on the released SDK of this program's version; with --sdk-path, on one that lies on this machine.";
 
 /// Make a crate for a plugin of your own
 #[derive(Args)]
@@ -31,9 +32,9 @@ pub(in crate::cli) struct New {
     kind: Kind,
     /// What it is called: `a-z`, `0-9` and `-`; the folder that is made, too
     name: String,
-    /// The folder of the crate `convoke-sdk`
+    /// The folder of the crate `convoke-sdk`, if the released one will not do
     #[arg(long, value_name = "FOLDER")]
-    sdk: Option<PathBuf>,
+    sdk_path: Option<PathBuf>,
 }
 
 /// `plugin new --json`.
@@ -122,6 +123,7 @@ impl New {
                 .replace("{{config}}", &format!("config.{config}"))
                 .replace("{{config_inline}}", config)
                 .replace("{{sdk}}", &sdk)
+                .replace("{{repository}}", env!("CARGO_PKG_REPOSITORY"))
         };
         Ok(vec![
             ("Cargo.toml", fill(CARGO)),
@@ -135,18 +137,15 @@ impl New {
 
     /// Where the SDK comes from, as it stands in Cargo.toml.
     fn sdk(&self) -> Result<String, Failure> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
-        let path = match &self.sdk {
-            Some(path) if path.join("Cargo.toml").is_file() => path.clone(),
-            Some(path) => {
-                return Err(Failure::new(format!(
-                    "{} holds no Cargo.toml; --sdk is the folder of the crate convoke-sdk",
-                    path.display()
-                )));
-            }
-            None if here.join("Cargo.toml").is_file() => here,
-            None => return Ok(format!("version = \"{}\"", env!("CARGO_PKG_VERSION"))),
+        let Some(path) = &self.sdk_path else {
+            return Ok(format!("version = \"{}\"", env!("CARGO_PKG_VERSION")));
         };
+        if !path.join("Cargo.toml").is_file() {
+            return Err(Failure::new(format!(
+                "{} holds no Cargo.toml; --sdk-path is the folder of the crate convoke-sdk",
+                path.display()
+            )));
+        }
         let path = path
             .canonicalize()
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;

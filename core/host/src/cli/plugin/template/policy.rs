@@ -44,8 +44,8 @@ impl Policy for Friends {
     /// - `Decision::Allow`: yes, within the grant;
     /// - `Decision::Abstain`: nothing to say, the other policies decide;
     /// - `Decision::Deny`: no, whatever the others say; the reason goes to the log;
-    /// - an error denies too, and after a few of them in a row you are not asked for a while. Anybody can send any
-    ///   message: never fail at an odd one.
+    /// - an error: you cannot tell now, so the sender is told to try later; after a few of them in a row you are not asked
+    ///   for a while. Anybody can send any message: never fail at an odd one.
     ///
     /// `request.proofs` holds what the peer proved about itself; the host has checked that before, unless the
     /// administrator told it not to.
