@@ -66,6 +66,7 @@ fn arrives(message: &Message, existing: Option<&Calendar>) -> Received {
     let addresses = [to];
     let owner = Owner {
         addresses: &addresses,
+        name: None,
         timezone: TimeZone::UTC,
     };
     let at = Receiving {
@@ -139,6 +140,7 @@ fn what_takes_no_time_or_was_declined_takes_no_work() {
     let me = [address("mailto:b@example.com")];
     let owner = Owner {
         addresses: &me,
+        name: None,
         timezone: TimeZone::UTC,
     };
     for event in [
@@ -496,6 +498,7 @@ fn answers_of_nobody_are_refused_without_a_search_for_each() {
     let a = [address("mailto:a@example.com")];
     let owner = Owner {
         addresses: &a,
+        name: None,
         timezone: TimeZone::UTC,
     };
     let received = Receiving {
@@ -555,6 +558,7 @@ fn ten_thousand_guests_are_invited_and_uninvited() {
     let addresses = [address("mailto:a@example.com")];
     let owner = Owner {
         addresses: &addresses,
+        name: None,
         timezone: TimeZone::UTC,
     };
     let now = at("2027-01-01T00:00:00Z");

@@ -108,7 +108,7 @@ proptest! {
     ) {
         let limits = Limits::default();
         let addresses = [CalendarAddress::new("mailto:b@example.com").unwrap()];
-        let owner = Owner { addresses: &addresses, timezone: TimeZone::get("Europe/Berlin").unwrap() };
+        let owner = Owner { addresses: &addresses, name: None, timezone: TimeZone::get("Europe/Berlin").unwrap() };
         let mut store: BTreeMap<u8, (Calendar, ObjectIndex)> = BTreeMap::new();
         // As time goes by, what is put later is indexed to a later day.
         for (day, (name, text)) in (0..).zip(history) {

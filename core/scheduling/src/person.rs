@@ -1,4 +1,4 @@
-//! A calendar user as calendar objects know it: its addresses and its time zone.
+//! A calendar user as calendar objects know it: its addresses, its name and its time zone.
 
 use convoke_calendar::itip::Owner;
 use convoke_types::{CalendarAddress, CalendarUser};
@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 #[derive(Clone, Debug)]
 pub struct Person {
     addresses: Vec<CalendarAddress>,
+    name: Option<String>,
     timezone: TimeZone,
 }
 
@@ -17,6 +18,7 @@ impl Person {
         let addresses = std::iter::once(&user.address).chain(&user.aliases);
         Self {
             addresses: addresses.cloned().collect(),
+            name: user.name.clone(),
             timezone: timezone_of(user),
         }
     }
@@ -32,6 +34,7 @@ impl Person {
     pub fn owner(&self) -> Owner<'_> {
         Owner {
             addresses: &self.addresses,
+            name: self.name.as_deref(),
             timezone: self.timezone.clone(),
         }
     }

@@ -86,6 +86,7 @@ fn arrives(message: &Message, existing: Option<&Calendar>, from: &str, to: &str)
     let received = Receiving {
         owner: &Owner {
             addresses: &[address(to)],
+            name: None,
             timezone: TimeZone::UTC,
         },
         originator: &address(from),
@@ -114,6 +115,7 @@ fn busy_of_a_crowd(bencher: Bencher, instances: Instances) {
     let addresses = [address(GUEST)];
     let owner = Owner {
         addresses: &addresses,
+        name: None,
         timezone: TimeZone::UTC,
     };
     let years = TimeRange::new(at("2027-01-01T00:00:00Z"), at("2030-01-01T00:00:00Z"));
@@ -152,6 +154,7 @@ fn answer_of_a_crowd(bencher: Bencher, instances: Instances) {
     let addresses = [address(ORGANIZER)];
     let owner = Owner {
         addresses: &addresses,
+        name: None,
         timezone: TimeZone::UTC,
     };
     let now = at("2026-12-02T10:00:00Z");

@@ -38,6 +38,7 @@ fn applied(
 ) -> Calendar {
     let owner = Owner {
         addresses: std::slice::from_ref(owner),
+        name: None,
         timezone: TimeZone::UTC,
     };
     let at = Receiving {
@@ -84,6 +85,7 @@ fn apply_a_reply(bencher: Bencher) {
     );
     let own = Owner {
         addresses: std::slice::from_ref(&organizer),
+        name: None,
         timezone: TimeZone::UTC,
     };
     let invitation = message(samples::invitation(0));

@@ -10,6 +10,7 @@ fn busy_of(event: &str) -> Vec<String> {
     let addresses = [CalendarAddress::new("bo@example.com").unwrap()];
     let owner = Owner {
         addresses: &addresses,
+        name: None,
         timezone: TimeZone::get("America/New_York").unwrap(),
     };
     let range = TimeRange::new(

@@ -217,7 +217,7 @@ pub(super) fn delegate(
 
 /// A delegate's line. Of what the delegator says about it only who and what it is counts: the rest is the organizer's to
 /// say, or the delegate's own.
-fn line_of(
+pub(super) fn line_of(
     delegate: &CalendarAddress,
     delegator: &CalendarAddress,
     told: Option<&Property>,

@@ -9,7 +9,8 @@
 //! | [`recall`](fn@recall), [`forget`](fn@forget) | which version the owner's object is of, whatever a calendar program made of it |
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
 //! | [`compose_reply`](fn@compose_reply) | makes an attendee's reply |
-//! | [`edit`](fn@edit) | makes the messages that an edit of the owner causes |
+//! | [`edit`](fn@edit), [`observe`](fn@observe) | make the messages that an edit of the owner causes, commanded or made already |
+//! | [`note_delivery`](fn@note_delivery) | notes in the owner's copy what became of them |
 //! | [`for_sending`](fn@for_sending) | removes the sender's personal data from a submitted message |
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
@@ -56,7 +57,7 @@ mod zone_alignment;
 pub use address::{addressees, is_left_to_client};
 pub use compose_reply::{ReplyError, compose_reply};
 pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
-pub use edit::{Edited, edit, note_delivery};
+pub use edit::{Edited, Observed, edit, note_delivery, observe};
 pub(crate) use object::weight;
 pub use outgoing::{Outgoing, for_sending};
 pub use own_copy::update_own_copy;

@@ -20,8 +20,10 @@ use std::fmt;
 /// The calendar user on whose copy we work.
 #[derive(Clone, Debug)]
 pub struct Owner<'a> {
-    /// Its address and aliases.
+    /// Its main address, then its aliases.
     pub addresses: &'a [CalendarAddress],
+    /// What people call it: the CN where it is named to others for the first time.
+    pub name: Option<&'a str>,
     /// For all-day and floating times.
     pub timezone: TimeZone,
 }

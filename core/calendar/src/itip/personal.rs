@@ -56,6 +56,9 @@ pub(super) const COMMENT_FROM: &str = "X-CONVOKE-FROM";
 /// the meeting, nothing of it is sent there.
 pub(super) const UNINVITED: &str = "X-CONVOKE-UNINVITED";
 
+/// On an EXDATE of an attendee's remembered object: that the attendee has left the instances out, and not the organizer.
+pub(super) const LEFT_OUT: &str = "X-CONVOKE-LEFT-OUT";
+
 const RECORDS: [&str; 3] = [REPLY_SEQUENCE, REPLY_DTSTAMP, REPLY_PERCENT];
 
 /// Whether an attendee came uninvited and the organizer has not edited the meeting since.

@@ -97,7 +97,8 @@ fn version_for<'o>(known: &'o Object, component: &Component) -> Option<&'o Compo
     instance.or_else(|| known.implied_from(id))
 }
 
-fn take_revision(component: &mut Component, version: &Component) {
+/// Gives a component the revision of another version of it, as that is written.
+pub(super) fn take_revision(component: &mut Component, version: &Component) {
     for name in ["SEQUENCE", "DTSTAMP"] {
         match version.get(name) {
             Some(line) if component.value(name) == Some(&line.value) => {}
@@ -174,14 +175,14 @@ impl<'o> OfComponent<'o> {
     fn of(component: &'o Component) -> Option<Self> {
         let mut notes = Self::default();
         for line in &component.properties {
-            let noted = notes_of(line);
-            if noted.is_empty() {
+            let params = notes_of(line);
+            if params.is_empty() {
                 continue;
             }
             if line.is("ATTENDEE") {
-                notes.attendees.entry(person(line)).or_insert(noted);
+                notes.attendees.entry(person(line)).or_insert(params);
             } else if line.is("COMMENT") {
-                notes.comments.entry(said(line)).or_default().push(noted);
+                notes.comments.entry(said(line)).or_default().push(params);
             }
         }
         let is_empty = notes.attendees.is_empty() && notes.comments.is_empty();

@@ -1,7 +1,9 @@
 //! An attendee's edits: REPLY to the organizer (RFC 6638 §3.2.2).
 
-use super::permissions::{exceptions, keep_version};
-use super::{Edit, Edited, delivery::is_owed, stored};
+use super::delivery::{drop_owed, is_owed};
+use super::own_answers::new_comments;
+use super::permissions::{exceptions, keep_version, own_exceptions};
+use super::{Edit, Told, Written, is_forced, spend_force};
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::compose_reply::{ReplyError, answer_to, send};
@@ -11,23 +13,24 @@ use crate::itip::participants::{Owner, PartStat, person};
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::message::{Kind, MessageError, Method, Problem};
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Component, Property};
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, MessageError> {
+pub(super) fn edited(edit: Edit) -> Result<Told, MessageError> {
     let Edit {
         old,
         mut new,
         zones,
         owner,
+        written,
         now,
     } = edit;
     if let Some(new) = &mut new {
         keep_version(old.as_ref(), new);
     }
     let answers = match (&old, &new) {
-        (old, Some(new)) => changed(old.as_ref(), new, owner, now),
+        (old, Some(new)) => changed(old.as_ref(), new, owner, written, now),
         // RFC 6638 §3.2.2.4: who removes an invitation declines it.
         (Some(old), None) => declined(old, owner, now),
         (None, None) => Vec::new(),
@@ -47,17 +50,14 @@ pub(super) fn edited(edit: Edit, before: Option<&Calendar>) -> Result<Edited, Me
         },
         None => Vec::new(),
     };
-    for component in new.iter_mut().flat_map(Object::components_mut) {
-        for line in &mut component.properties {
-            line.remove_param("SCHEDULE-FORCE-SEND");
-            if line.is("ORGANIZER") && is_owed(line) {
-                line.remove_param("SCHEDULE-STATUS");
-            }
+    if let Some(new) = &mut new {
+        spend_force(new);
+        if written == Written::ByCommand {
+            drop_owed(new, "ORGANIZER");
         }
     }
-    let after = new.map(Object::into_calendar);
-    Ok(Edited {
-        store: stored(before, after),
+    Ok(Told {
+        object: new,
         outgoing,
     })
 }
@@ -85,18 +85,22 @@ fn answer_as(component: &Component, line: &Property, word: PartStat, now: Timest
 }
 
 /// The parts about which the owner says something else than before.
-fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
-    let forced = new
-        .leading()
-        .and_then(|it| it.get("ORGANIZER"))
-        .is_some_and(|line| {
-            let force = line.param("SCHEDULE-FORCE-SEND");
-            force.is_some_and(|method| method.eq_ignore_ascii_case("REPLY"))
-        });
-    let leading = old.and_then(Object::leading);
+fn changed(
+    old: Option<&Object>,
+    new: &Object,
+    owner: &Owner,
+    written: Written,
+    now: Timestamp,
+) -> Vec<Component> {
+    let line = |object: Option<&Object>, is: &dyn Fn(&Property) -> bool| {
+        let leading = object.and_then(Object::leading);
+        leading.is_some_and(|it| it.get("ORGANIZER").is_some_and(is))
+    };
     // The organizer, who did not get the last answer, gets this one.
-    let owed = leading.is_some_and(|it| it.get("ORGANIZER").is_some_and(is_owed));
-    let forced = forced || owed;
+    let forced = line(Some(new), &|line| is_forced(line, Method::Reply))
+        || (written == Written::ByCommand && line(old, &is_owed));
+    let back = back_in(old, new);
+    let is_back = |it: &Component| new.part(it).is_some_and(|key| back.contains_key(&key));
     let mut answers = Vec::new();
     for component in new.components() {
         let known = old.and_then(|old| old.version_of(component));
@@ -108,16 +112,58 @@ fn changed(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) ->
         let works = known
             .as_ref()
             .is_some_and(|known| progress(known) != progress(component));
+        let comments = match &known {
+            Some(known) if written == Written::ByProgram => new_comments(known, component),
+            _ => Vec::new(),
+        };
+        let forced = forced || is_back(component);
+        // An instance that is written out now was what the series says, and that may be another answer by now.
+        let implied = old.and_then(|old| implied_now(old, new, component));
+        let known = implied.or(known);
         for (at, line) in lines.into_iter().enumerate() {
-            // How far a to-do is, one REPLY tells.
-            if forced || says_more(known.as_ref(), line, owner) || (works && at == 0) {
-                answers.push(answer_to(component, line.clone(), now));
+            // How far a to-do is, and a comment, one REPLY tells.
+            let more = at == 0 && (works || !comments.is_empty());
+            if forced || more || says_more(known.as_ref(), line, owner) {
+                let mut answer = answer_to(component, line.clone(), now);
+                answer.properties.extend(comments.iter().copied().cloned());
+                answers.push(answer);
             }
+        }
+    }
+    for (key, instance) in &back {
+        if !new.instances.contains_key(key) {
+            let lines = owner.all_lines(instance).into_iter();
+            answers.extend(lines.map(|line| answer_to(instance, line.clone(), now)));
         }
     }
     answers.extend(left_out(old, new, owner, now));
     answers.extend(taken_back(old, new, owner, now));
     answers
+}
+
+/// What the series says after the edit of an instance that had no component of its own before it.
+fn implied_now(old: &Object, new: &Object, component: &Component) -> Option<Component> {
+    let id = component.get("RECURRENCE-ID")?;
+    let is_new = old.master.is_some() && !old.instances.contains_key(&old.key(id));
+    is_new.then(|| new.implied(id)).flatten()
+}
+
+/// The instances that the owner had left out and takes in again, as the series implies them.
+fn back_in(old: Option<&Object>, new: &Object) -> HashMap<InstanceKey, Component> {
+    let (Some(before), Some(after)) = (old.and_then(|it| it.master.as_ref()), &new.master) else {
+        return HashMap::new();
+    };
+    let mut back = own_exceptions(before);
+    if back.is_empty() {
+        return HashMap::new();
+    }
+    let still: HashSet<InstanceKey> = exceptions(after).iter().map(|it| new.key(it)).collect();
+    back.retain(|date| !still.contains(&new.key(date)));
+    let back = back
+        .iter()
+        .filter_map(|date| Some((new.key(date), new.implied(date)?)));
+    back.filter(|(_, instance)| !is_cancelled(instance))
+        .collect()
 }
 
 /// Whether a line says another thing than it did.

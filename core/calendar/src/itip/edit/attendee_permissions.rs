@@ -9,7 +9,7 @@ use crate::tree::{Component, Property};
 use std::collections::{HashMap, HashSet};
 
 /// Parameters by which somebody says something about somebody else, or about itself what only the organizer does.
-const PARAMETERS: [&str; 8] = [
+pub(super) const PARAMETERS: [&str; 8] = [
     "PARTSTAT",
     "ROLE",
     "CUTYPE",
@@ -21,7 +21,7 @@ const PARAMETERS: [&str; 8] = [
 ];
 
 /// Those of them that are an attendee's own to say on its own line.
-const ANSWER: [&str; 3] = ["PARTSTAT", "DELEGATED-TO", "SENT-BY"];
+pub(super) const ANSWER: [&str; 3] = ["PARTSTAT", "DELEGATED-TO", "SENT-BY"];
 
 /// The same list with the same said of everybody, but for how the owner answers and whom it delegates to.
 pub(super) fn check_attendees(

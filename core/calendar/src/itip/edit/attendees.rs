@@ -1,12 +1,13 @@
 //! The attendees of an object, and the parts of it that each is invited to.
 
-use super::delivery::is_owed;
+use super::{delivery::is_owed, is_forced};
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
 use crate::itip::participants::{address_of, delivery_address, person};
 use crate::itip::personal::{UNINVITED, is_uninvited};
 use crate::itip::request::is_cancelled;
+use crate::message::Method;
 use crate::tree::Property;
 use convoke_types::CalendarAddress;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -17,6 +18,8 @@ pub(super) type Part = Option<InstanceKey>;
 /// The attendees of one version of an object.
 pub(super) struct Attendees<'o> {
     invited: HashMap<String, Vec<(Part, &'o Property)>>,
+    /// Those whom their client tells, or nobody.
+    unserved: HashSet<String>,
     nobody: Vec<(Part, &'o Property)>,
 }
 
@@ -24,45 +27,55 @@ impl<'o> Attendees<'o> {
     /// Everybody whom the server schedules (who came uninvited is nobody's attendee yet), and the parts that take place and that they are invited to.
     pub(super) fn of(object: Option<&'o Object>) -> Self {
         let mut invited: HashMap<String, Vec<_>> = HashMap::new();
+        let mut unserved = HashSet::new();
         let parts = object.into_iter().flat_map(Object::parts);
         for (part, component) in parts.filter(|(_, component)| !is_cancelled(component)) {
             let lines = component.all("ATTENDEE");
-            for line in lines.filter(|line| is_served(line) && !is_uninvited(line)) {
-                let parts = invited.entry(person(line)).or_default();
-                parts.push((part.clone(), line));
+            for line in lines.filter(|line| !is_uninvited(line)) {
+                if is_served(line) {
+                    let parts = invited.entry(person(line)).or_default();
+                    parts.push((part.clone(), line));
+                } else {
+                    unserved.insert(person(line));
+                }
             }
         }
         Self {
             invited,
+            unserved,
             nobody: Vec::new(),
         }
     }
 
-    /// The parts that a attendee is invited to.
+    /// The parts that an attendee is invited to.
     pub(super) fn parts(&self, attendee: &CalendarAddress) -> BTreeSet<Part> {
         let lines = self.lines(attendee).iter();
         lines.map(|(part, _)| part.clone()).collect()
     }
 
-    /// The first line of a attendee.
+    /// Whether an attendee is on a list, but not for the server to tell.
+    pub(super) fn is_unserved(&self, attendee: &CalendarAddress) -> bool {
+        let name = || attendee.as_str().to_ascii_lowercase();
+        !self.unserved.is_empty() && self.unserved.contains(&name())
+    }
+
+    /// The first line of an attendee.
     pub(super) fn line(&self, attendee: &CalendarAddress) -> Option<&'o Property> {
         self.lines(attendee).first().map(|(_, line)| *line)
     }
 
-    /// Where a attendee is reached: at its mailbox, where its line names it by what only its own server knows.
+    /// Where an attendee is reached: at its mailbox, where its line names it by what only its own server knows.
     pub(super) fn address(&self, attendee: &CalendarAddress) -> Option<CalendarAddress> {
         self.line(attendee).and_then(delivery_address)
     }
 
-    /// Whether the owner wants a attendee told whatever changed (RFC 6638 §7.2).
+    /// Whether the owner wants an attendee told whatever changed (RFC 6638 §7.2).
     pub(super) fn is_forced(&self, attendee: &CalendarAddress) -> bool {
-        self.lines(attendee).iter().any(|(_, line)| {
-            line.param("SCHEDULE-FORCE-SEND")
-                .is_some_and(|method| method.eq_ignore_ascii_case("REQUEST"))
-        })
+        let mut lines = self.lines(attendee).iter();
+        lines.any(|(_, line)| is_forced(line, Method::Request))
     }
 
-    /// Whether the last message to a attendee did not arrive.
+    /// Whether the last message to an attendee did not arrive.
     pub(super) fn is_owed(&self, attendee: &CalendarAddress) -> bool {
         self.lines(attendee).iter().any(|(_, line)| is_owed(line))
     }
@@ -73,7 +86,7 @@ impl<'o> Attendees<'o> {
     }
 }
 
-/// Who came on the list uninvited becomes a attendee as the organizer edits the meeting with them on it. As long as the
+/// Who came on the list uninvited becomes an attendee as the organizer edits the meeting with them on it. As long as the
 /// edit changes nothing for others they stay what they are, also where a program has lost what was noted on their lines.
 pub(super) fn admit_uninvited(old: Option<&Object>, new: &mut Object, is_edited: bool) {
     let lines = old.into_iter().flat_map(Object::components);

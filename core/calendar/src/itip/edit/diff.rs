@@ -1,11 +1,15 @@
 //! The difference that an organizer's edit makes to others, and the versions (SEQUENCE, DTSTAMP) of the parts after it.
 
+use super::Written;
 use super::attendees::Part;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::participants::{PartStat, is_attendee};
-use crate::itip::personal::{PROGRESS, REPLY_PERCENT, Role, is_only_own, is_rescheduled};
+use crate::itip::participants::{PartStat, is_attendee, person};
+use crate::itip::personal::{
+    PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, is_only_own, is_rescheduled,
+};
+use crate::itip::recall::take_revision;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::schedule::left_out;
@@ -13,7 +17,7 @@ use crate::time::values;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
 use convoke_types::CalendarAddress;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Which parts of the object changed in what concerns others.
 pub(super) struct Diff {
@@ -131,11 +135,13 @@ fn is_other_time(old: &Component, new: &Component, zones: &Zones) -> bool {
 }
 
 /// The versions that the parts have after the edit, and answers asked for anew.
+///
+/// A program counts at each save, or never: what it made of SEQUENCE counts only where the meeting is at other times.
 pub(super) fn update_versions(
     old: Option<&Object>,
     new: &mut Object,
     diff: &Diff,
-    organizer: &[CalendarAddress],
+    (organizer, written): (&[CalendarAddress], Written),
     now: jiff::Timestamp,
 ) {
     let zones = new.zones.clone();
@@ -144,27 +150,46 @@ pub(super) fn update_versions(
         let Some(known) = old.and_then(|old| old.version_of(component)) else {
             continue;
         };
-        if !diff.changed.contains(&part) {
-            continue;
-        }
         let (was, is) = (Revision::of(&known), Revision::of(component));
         let due = diff.rescheduled.contains(&part);
-        let sequence = if due {
-            is.sequence.max(was.sequence + 1)
-        } else {
-            is.sequence.max(was.sequence)
-        };
-        Revision {
-            sequence,
-            stamp: Some(now),
+        if diff.changed.contains(&part) {
+            let sequence = match written {
+                _ if due => is.sequence.max(was.sequence + 1),
+                Written::ByCommand => is.sequence.max(was.sequence),
+                Written::ByProgram => was.sequence,
+            };
+            let stamp = Some(now);
+            Revision { sequence, stamp }.write(component);
+        } else if written == Written::ByProgram {
+            take_revision(component, &known);
         }
-        .write(component);
         // One more date asks nobody anew about those that were answered.
-        if due && diff.added.is_none() && is_rescheduled(&known, component, &zones) {
+        let asks_anew = due && diff.added.is_none() && is_rescheduled(&known, component, &zones);
+        if asks_anew && diff.changed.contains(&part) {
             let was_at_it = reset_partstat(component, organizer);
             if was_at_it && component.is("VTODO") && !is_cancelled(component) {
                 reset_progress(&known, component);
             }
+        } else if written == Written::ByProgram {
+            keep_answers(&known, component);
+        }
+    }
+}
+
+/// Answers that a program has lost, as it had read the object before they came.
+fn keep_answers(known: &Component, component: &mut Component) {
+    let is_answered = |line: &Property| {
+        line.param(REPLY_DTSTAMP).is_some() && PartStat::of(line) != PartStat::NeedsAction
+    };
+    let answered = known.all("ATTENDEE").filter(|line| is_answered(line));
+    let answered: HashMap<String, &Property> = answered.map(|line| (person(line), line)).collect();
+    let lines = component.properties.iter_mut();
+    for line in lines.filter(|line| line.is("ATTENDEE")) {
+        if PartStat::of(line) == PartStat::NeedsAction
+            && let Some(old) = answered.get(&person(line))
+        {
+            line.set_param("PARTSTAT", PartStat::of(old).as_str());
+            line.remove_param("RSVP");
         }
     }
 }

@@ -2,137 +2,98 @@
 
 use super::attendees::{Attendees, Part, admit_uninvited, all_attendees};
 use super::diff::{Diff, update_versions};
+use super::lost_parts::{Cancels, LostPart, lost_parts};
 use super::message_batch::{MessageBatch, name_attendee};
-use super::{Edit, Edited, delivery::is_owed, stored};
+use super::{Edit, Told, Written, delivery::drop_owed, spend_force};
 use crate::instance::InstanceKey;
 use crate::itip::normalize::mend;
 use crate::itip::object::Object;
 use crate::itip::outgoing::for_message;
-use crate::itip::request::is_cancelled;
 use crate::itip::revision::{Revision, basic};
 use crate::itip::series::Search;
 use crate::message::{MessageError, Method};
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-pub(super) fn edited(
-    edit: Edit,
-    before: Option<&Calendar>,
+pub(super) fn edited<'a>(
+    edit: Edit<'a>,
     organizer: &CalendarAddress,
-) -> Result<Edited, MessageError> {
+) -> Result<Told<'a>, MessageError> {
     let Edit {
         mut old,
         mut new,
         zones,
         owner,
+        written,
         now,
     } = edit;
-    if old.is_none() && new.is_none() {
-        return Ok(Edited {
-            store: stored(before, None),
-            outgoing: Vec::new(),
-        });
-    }
     // What is only written otherwise is not a change, and what is sent is what is stored.
-    let written = new.clone();
+    let as_written = new.clone();
     for object in old.iter_mut().chain(&mut new) {
         let zones = object.zones.clone();
         mend(object.components_mut(), Method::Request, &zones);
     }
-    let diff = Diff::between(old.as_ref(), new.as_ref());
+    let mut diff = Diff::between(old.as_ref(), new.as_ref());
     if diff.changed.is_empty() {
-        new = written;
+        new = as_written;
     }
     let attendees = all_attendees(old.as_ref(), new.as_ref(), owner.addresses);
     let before_edit = Attendees::of(old.as_ref());
     if let Some(new) = &mut new {
         admit_uninvited(old.as_ref(), new, !diff.changed.is_empty());
-        update_versions(old.as_ref(), new, &diff, owner.addresses, now);
-        if let Some(old) = &old {
-            let parts: Vec<_> = {
-                let after_edit = Attendees::of(Some(new));
-                let parts = attendees.iter();
-                parts
-                    .map(|attendee| (before_edit.parts(attendee), after_edit.parts(attendee)))
-                    .collect()
-            };
-            for (had, has) in parts {
-                update_remaining_instances(old, new, &had, &has, now);
+        let by = (owner.addresses, written);
+        update_versions(old.as_ref(), new, &diff, by, now);
+    }
+    let implied = implied(old.as_ref(), new.as_ref());
+    let mut cancels = Cancels::default();
+    let lost: Vec<Vec<LostPart>> = {
+        let after_edit = Attendees::of(new.as_ref());
+        let mut lost_by = |attendee: &CalendarAddress| {
+            let (had, has) = (before_edit.parts(attendee), after_edit.parts(attendee));
+            let lost = lost_parts(&had, &has, new.as_ref(), &implied);
+            if let Some(old) = &old {
+                // Who only changes hands is invited as before, for all that others know.
+                if !after_edit.is_unserved(attendee) {
+                    cancels.count(old, &lost, &had, &has);
+                }
+                if before_edit.is_unserved(attendee) {
+                    cancels.count_back(old, has.difference(&had));
+                }
             }
-        }
+            lost
+        };
+        attendees.iter().map(&mut lost_by).collect()
+    };
+    if let Some(new) = &mut new {
+        diff.changed.extend(cancels.write(new, now));
     }
     let notifier = Notifier {
-        implied: implied(old.as_ref(), new.as_ref()),
         after_edit: Attendees::of(new.as_ref()),
         before_edit,
         old: old.as_ref(),
         new: new.as_ref(),
+        written,
         diff,
         now,
     };
     let mut batch = MessageBatch::default();
-    for attendee in &attendees {
-        notifier.uninvite(&mut batch, attendee);
+    for (attendee, lost) in attendees.iter().zip(lost) {
+        notifier.uninvite(&mut batch, attendee, lost);
         notifier.invite(&mut batch, attendee);
     }
     let outgoing = batch.outgoing(&zones, organizer)?;
-    let after = new.map(|mut object| {
-        for component in object.components_mut() {
-            for line in &mut component.properties {
-                // RFC 6638 §7.2: done is done.
-                line.remove_param("SCHEDULE-FORCE-SEND");
-                if is_owed(line) {
-                    line.remove_param("SCHEDULE-STATUS");
-                }
-            }
+    if let Some(new) = &mut new {
+        spend_force(new);
+        if written == Written::ByCommand {
+            drop_owed(new, "ATTENDEE");
         }
-        object.into_calendar()
-    });
-    Ok(Edited {
-        store: stored(before, after),
+    }
+    Ok(Told {
+        object: new,
         outgoing,
     })
-}
-
-/// Who leaves a series but stays in some of its instances gets a CANCEL and then those: they must be newer than it.
-fn update_remaining_instances(
-    old: &Object,
-    new: &mut Object,
-    had: &BTreeSet<Part>,
-    has: &BTreeSet<Part>,
-    now: Timestamp,
-) {
-    let Some(series) = old.master.as_ref().filter(|_| had.contains(&None)) else {
-        return;
-    };
-    if has.contains(&None) {
-        return;
-    }
-    let cancelled = Revision::of(series).sequence + 1;
-    for key in has.iter().flatten() {
-        if let Some(instance) = new.instances.get_mut(key) {
-            let sequence = Revision::of(instance).sequence.max(cancelled + 1);
-            Revision {
-                sequence,
-                stamp: Some(now),
-            }
-            .write(instance);
-        }
-    }
-}
-
-/// What is to be told, and to whom.
-struct Notifier<'o, 'c> {
-    old: Option<&'o Object<'c>>,
-    new: Option<&'o Object<'c>>,
-    before_edit: Attendees<'o>,
-    after_edit: Attendees<'o>,
-    diff: Diff,
-    /// Instances written out by the edit that the series had before: who was invited to it knows them.
-    implied: BTreeSet<InstanceKey>,
-    now: Timestamp,
 }
 
 fn implied(old: Option<&Object>, new: Option<&Object>) -> BTreeSet<InstanceKey> {
@@ -149,6 +110,17 @@ fn implied(old: Option<&Object>, new: Option<&Object>) -> BTreeSet<InstanceKey> 
     known.map(|(key, _)| key.clone()).collect()
 }
 
+/// What is to be told, and to whom.
+struct Notifier<'o, 'c> {
+    old: Option<&'o Object<'c>>,
+    new: Option<&'o Object<'c>>,
+    before_edit: Attendees<'o>,
+    after_edit: Attendees<'o>,
+    written: Written,
+    diff: Diff,
+    now: Timestamp,
+}
+
 impl Notifier<'_, '_> {
     /// REQUEST to one who has something new: everything it is invited to (RFC 6638 §3.2.1.2). ADD to one who knows the
     /// series, where one date more is all that is new.
@@ -158,11 +130,14 @@ impl Notifier<'_, '_> {
             self.after_edit.parts(attendee),
         );
         // Who was not reached with the last version is told of this one, whatever changed.
-        let forced = self.after_edit.is_forced(attendee) || self.before_edit.is_owed(attendee);
+        let is_owed = self.written == Written::ByCommand && self.before_edit.is_owed(attendee);
+        let forced = is_owed || self.after_edit.is_forced(attendee);
         let is_new = has
             .iter()
             .any(|part| !had.contains(part) && !had.contains(&None));
-        let changed = self.diff.changed.iter().any(|part| has.contains(part));
+        // Who has left the series is told anew of what is left.
+        let has_left = had.contains(&None) && !has.contains(&None);
+        let changed = has_left || self.diff.changed.iter().any(|part| has.contains(part));
         let Some(new) = self.new.filter(|_| !has.is_empty()) else {
             return;
         };
@@ -232,36 +207,9 @@ impl Notifier<'_, '_> {
         told
     }
 
-    /// CANCEL to one who has lost something (RFC 6638 §3.2.1.2, §3.2.1.3).
-    fn uninvite(&self, batch: &mut MessageBatch, attendee: &CalendarAddress) {
+    /// CANCEL to one who has lost something.
+    fn uninvite(&self, batch: &mut MessageBatch, attendee: &CalendarAddress, lost: Vec<LostPart>) {
         let Some(old) = self.old else { return };
-        let (had, has) = (
-            self.before_edit.parts(attendee),
-            self.after_edit.parts(attendee),
-        );
-        let whole_is_off = self
-            .new
-            .is_none_or(|new| new.leading().is_some_and(is_cancelled));
-        let mut lost: Vec<(Part, bool)> = Vec::new();
-        if had.contains(&None) && !has.contains(&None) {
-            lost.push((None, whole_is_off));
-        } else {
-            let instances = self.new.into_iter().flat_map(|new| new.instances.keys());
-            let changed = instances.map(|key| Some(key.clone())).collect();
-            for part in had.union(&changed) {
-                let Some(key) = part else { continue };
-                let instance = self.new.and_then(|new| new.instances.get(key));
-                // What is told with the series needs no notice of its own.
-                if has.contains(part) || (has.contains(&None) && instance.is_none()) {
-                    continue;
-                }
-                let knew =
-                    had.contains(part) || (had.contains(&None) && self.implied.contains(key));
-                if knew {
-                    lost.push((part.clone(), instance.is_none_or(is_cancelled)));
-                }
-            }
-        }
         if lost.is_empty() {
             return;
         }

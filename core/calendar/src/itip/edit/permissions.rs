@@ -17,7 +17,7 @@ use crate::itip::address::is_served;
 use crate::itip::instance::{bare_date, recurs};
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, person};
-use crate::itip::personal::{Role, is_only_own, is_rescheduled};
+use crate::itip::personal::{LEFT_OUT, Role, is_only_own, is_rescheduled};
 use crate::itip::redact::is_extension;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
@@ -70,14 +70,7 @@ pub(super) fn check(old: &Object, new: &Object, owner: &Owner) -> Result<(), Mes
         if line.map(person) != Some(person(organizer)) {
             return Err(said(component, "ORGANIZER"));
         }
-        let is_known = match &part {
-            None => old.master.is_some(),
-            Some(key) => {
-                let id = component.get("RECURRENCE-ID");
-                old.instances.contains_key(key) || id.is_some_and(|id| series.has(id))
-            }
-        };
-        let Some(known) = old.version_of(component).filter(|_| is_known) else {
+        let Some(known) = known_version(old, component, &mut series) else {
             let named = ["DTSTART", "RECURRENCE-ID"][usize::from(part.is_some())];
             return Err(said(component, named));
         };
@@ -86,6 +79,19 @@ pub(super) fn check(old: &Object, new: &Object, owner: &Owner) -> Result<(), Mes
         check_attendees(&known, component, owner)?;
     }
     same_instances(old, new, owner)
+}
+
+/// A component as the object had it, if it is a part of that: itself, or what its series implies.
+pub(super) fn known_version(
+    old: &Object,
+    component: &Component,
+    series: &mut Search,
+) -> Option<Component> {
+    let is_known = match component.get("RECURRENCE-ID") {
+        None => old.master.is_some(),
+        Some(id) => old.instances.contains_key(&old.key(id)) || series.has(id),
+    };
+    old.version_of(component).filter(|_| is_known)
 }
 
 /// Whose version it is: programs count it up at each save, which would keep the organizer's next update out.
@@ -213,7 +219,17 @@ fn same_instances(old: &Object, new: &Object, owner: &Owner) -> Result<(), Messa
 
 /// The dates that a series leaves out, one a property. What is no date leaves nothing out.
 pub(super) fn exceptions(master: &Component) -> Vec<Property> {
-    let dates = master.all("EXDATE").flat_map(|line| {
+    dates_of(master.all("EXDATE"))
+}
+
+/// Those of them that the attendee has left out, as it is remembered.
+pub(super) fn own_exceptions(master: &Component) -> Vec<Property> {
+    let lines = master.all("EXDATE");
+    dates_of(lines.filter(|line| line.param(LEFT_OUT).is_some()))
+}
+
+fn dates_of<'c>(lines: impl Iterator<Item = &'c Property>) -> Vec<Property> {
+    let dates = lines.flat_map(|line| {
         let dates = values(line).filter(|date| basic_date_time(date).is_some());
         dates.map(|date| {
             let mut one = bare_date(line, date);

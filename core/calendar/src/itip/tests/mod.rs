@@ -11,6 +11,7 @@ mod counter;
 mod delegation;
 mod edits;
 mod mended;
+mod observed;
 mod own_copy;
 mod persons;
 mod private;
@@ -102,11 +103,11 @@ impl Arriving {
 
     /// What is stored.
     pub(super) fn to(self, existing: &str) -> Self {
-        self.to_calendar(calendar(existing))
+        self.over(calendar(existing))
     }
 
     /// The same, of what is no text.
-    pub(super) fn to_calendar(mut self, existing: Calendar) -> Self {
+    pub(super) fn over(mut self, existing: Calendar) -> Self {
         self.existing = Some(existing);
         self
     }
@@ -237,6 +238,7 @@ pub(super) fn address(text: &str) -> CalendarAddress {
 pub(super) fn owner(addresses: &[CalendarAddress]) -> Owner<'_> {
     Owner {
         addresses,
+        name: None,
         timezone: TimeZone::UTC,
     }
 }

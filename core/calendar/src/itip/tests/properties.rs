@@ -1,7 +1,8 @@
 //! What holds for every message, also for those that nobody would send.
 
 use super::{ALICE, BOB, address, calendar, now, owner};
-use crate::itip::{Change, Receiving, edit, forget, recall, receive, update_own_copy};
+use crate::itip::object::same;
+use crate::itip::{Change, Receiving, edit, forget, observe, recall, receive, update_own_copy};
 use crate::message::{Message, Provenance};
 use crate::tree::Calendar;
 use proptest::prelude::*;
@@ -159,6 +160,31 @@ proptest! {
         prop_assert_eq!(recall(&forget(once.clone()), &remembered), once);
         // As it was written for its owner, an object says what it said.
         prop_assert_eq!(recall(&forget(stored.clone()), &stored), recall(&stored, &stored));
+    }
+
+    #[test]
+    fn a_second_look_finds_nothing_to_tell(remembered in message(), stored in message(), removes in any::<bool>()) {
+        let [remembered, stored] = [remembered, stored].map(|it| calendar(&it));
+        for who in [ALICE, BOB] {
+            let addresses = [address(who)];
+            let owner = owner(&addresses);
+            let stored = (!removes).then(|| stored.clone());
+            let Ok(seen) = observe(Some(&remembered), stored.as_ref(), &owner, now()) else { continue };
+            for outgoing in &seen.outgoing {
+                let checked = outgoing.message.check_originator(&outgoing.originator, Provenance::Peer { proven: &[] });
+                prop_assert!(checked.is_ok());
+            }
+            let next = seen.rewritten.or(stored);
+            let again = observe(seen.remembered.as_ref(), next.as_ref(), &owner, now()).unwrap();
+            prop_assert!(again.outgoing.is_empty(), "{:?}", again.outgoing);
+            prop_assert_eq!(again.rewritten, None);
+            let both = again.remembered.as_ref().zip(seen.remembered.as_ref());
+            prop_assert!(both.is_none_or(|(again, seen)| same(again, seen)), "{:?}", both);
+            prop_assert_eq!(again.remembered.is_some(), seen.remembered.is_some());
+            // Nobody has changed anything.
+            let same = observe(Some(&remembered), Some(&remembered), &owner, now());
+            prop_assert!(same.is_err() || same.is_ok_and(|it| it.outgoing.is_empty()));
+        }
     }
 
     #[test]

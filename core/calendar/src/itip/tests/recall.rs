@@ -82,7 +82,7 @@ fn an_update_and_a_cancel_apply_to_what_khal_has_saved_three_times() {
 
     let recalled = recall(&calendar(&saved), &calendar(RECEIVED));
     apply("REQUEST", &update)
-        .to_calendar(recalled.clone())
+        .over(recalled.clone())
         .gives(&update)
         .then("CANCEL", cancel)
         .gives(
@@ -93,7 +93,7 @@ fn an_update_and_a_cancel_apply_to_what_khal_has_saved_three_times() {
     // What had been received before is still old.
     let older = RECEIVED.replace("20261201", "20261130");
     apply("REQUEST", &older.replace("Plan", "Draft"))
-        .to_calendar(recalled)
+        .over(recalled)
         .changes_nothing();
 }
 
@@ -251,10 +251,10 @@ fn an_answer_counts_for_an_organizer_whose_program_raised_the_sequence() {
     };
     let file = forget(calendar(&saved));
     apply("REPLY", &reply("20261204", "DECLINED"))
-        .to_calendar(file.clone())
+        .over(file.clone())
         .changes_nothing();
     let recalled = recall(&file, &calendar(&told));
-    let arriving = apply("REPLY", &reply("20261204", "DECLINED")).to_calendar(recalled.clone());
+    let arriving = apply("REPLY", &reply("20261204", "DECLINED")).over(recalled.clone());
     let Change::Store(stored) = arriving.received().change else {
         panic!("the answer is dropped")
     };
@@ -262,7 +262,7 @@ fn an_answer_counts_for_an_organizer_whose_program_raised_the_sequence() {
     assert!(text.contains("PARTSTAT=DECLINED"), "{text}");
     // One that was sent before what is remembered comes too late, though the file does not say so.
     apply("REPLY", &reply("20261202", "DECLINED"))
-        .to_calendar(recalled)
+        .over(recalled)
         .changes_nothing();
 }
 
