@@ -5,21 +5,23 @@
 //! `changes` from memory. A place (`P`) is where an object lies: a file, an address. What the store needs to see that a
 //! place has not changed since (`S`) stands beside it: a file's time, an entity tag.
 //!
+//! What cannot be read is not gone: an object whose place holds something unreadable now
+//! ([`set_unreadable`](Mirror::set_unreadable)) is told neither as changed nor as removed until it can be read again, or
+//! its place is gone, too. Nor is an object gone that is at another place by the time somebody asks.
+//!
 //! Memory: about 300 bytes an object and 50 a busy span. The history begins with the mirror: a cursor of another run
 //! is `Invalid`, and the caller begins again.
 
+mod history;
 mod spans;
 
-use crate::prelude::*;
+use crate::{parts::Broken, prelude::*};
+use history::History;
 use spans::{Owner, Spans};
 use std::{
     collections::{BTreeSet, HashMap},
-    hash::{BuildHasher, Hasher, RandomState},
     sync::Arc,
 };
-
-/// Removed UIDs remembered for [`changes`](Mirror::changes), at most.
-const MOST_REMOVED: usize = 10_000;
 
 /// A place as it was last looked at.
 #[derive(Clone, Debug)]
@@ -28,7 +30,27 @@ pub struct Known<S> {
     pub state: S,
     /// What it holds; `None`: no calendar object.
     pub object: Option<Object>,
+    /// What in it cannot be read.
+    pub unreadable: Vec<Unreadable>,
     id: Owner,
+}
+
+/// Something at a place that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Of which object it is, as far as that can be told.
+    pub uid: Option<Uid>,
+    /// What is wrong with it, for the log.
+    pub problem: String,
+}
+
+impl From<&Broken> for Unreadable {
+    fn from(broken: &Broken) -> Self {
+        Self {
+            uid: broken.uid().and_then(|uid| Uid::new(uid).ok()),
+            problem: broken.to_string(),
+        }
+    }
 }
 
 /// What a place holds.
@@ -45,6 +67,10 @@ pub struct Mirror<P, S> {
     places: BTreeMap<Arc<P>, Known<S>>,
     /// The first of several places of one UID is the object; the others only take time.
     by_uid: BTreeMap<Uid, BTreeSet<Arc<P>>>,
+    /// Where something of an object stands that cannot be read.
+    unreadable: BTreeMap<Uid, BTreeSet<Arc<P>>>,
+    /// UIDs that were put at a second place, and that nobody asked for since.
+    duplicates: BTreeSet<Uid>,
     by_id: HashMap<Owner, Arc<P>>,
     next_id: Owner,
     spans: Spans,
@@ -58,6 +84,8 @@ impl<P: Ord, S> Default for Mirror<P, S> {
         Self {
             places: BTreeMap::new(),
             by_uid: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            duplicates: BTreeSet::new(),
             by_id: HashMap::new(),
             next_id: 0,
             spans: Spans::default(),
@@ -86,9 +114,63 @@ impl<P: Ord, S> Mirror<P, S> {
         self.places.keys()
     }
 
-    /// What `place` holds now.
+    /// What `place` holds now, all of which can be read.
     pub fn set(&mut self, place: P, state: S, object: Option<Object>) {
+        let uid = object.as_ref().map(|object| object.index.uid.clone());
+        let was_twice = uid.as_ref().is_some_and(|uid| self.is_twice(uid));
         let before = self.take(&place);
+        let same = match (before.as_ref().and_then(|it| it.object.as_ref()), &object) {
+            (Some(before), Some(now)) => {
+                before.etag == now.etag && before.index.uid == now.index.uid
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        self.insert(place, state, object, Vec::new());
+        if let Some(uid) = uid.as_ref().filter(|uid| !was_twice && self.is_twice(uid)) {
+            self.duplicates.insert(uid.clone());
+        }
+        let (object, unreadable) = before.map(Known::uids).unwrap_or_default();
+        for uid in unreadable {
+            self.touch(uid);
+        }
+        if !same {
+            for uid in object.into_iter().chain(uid) {
+                self.touch(uid);
+            }
+        }
+    }
+
+    /// `place` holds no object, and something that cannot be read, of which whatever was there before may be a part.
+    pub fn set_unreadable(&mut self, place: P, state: S, mut unreadable: Vec<Unreadable>) {
+        let Some(problem) = unreadable.first().map(|it| it.problem.clone()) else {
+            return self.set(place, state, None);
+        };
+        let (object, before) = self.take(&place).map(Known::uids).unwrap_or_default();
+        for uid in object.iter().chain(&before) {
+            let is_told = unreadable.iter().any(|it| it.uid.as_ref() == Some(uid));
+            if !is_told && !self.by_uid.contains_key(uid) {
+                let (uid, problem) = (Some(uid.clone()), problem.clone());
+                unreadable.push(Unreadable { uid, problem });
+            }
+        }
+        let now: Vec<Uid> = unreadable.iter().filter_map(|it| it.uid.clone()).collect();
+        self.insert(place, state, None, unreadable);
+        let touched: BTreeSet<Uid> = object.into_iter().chain(before).chain(now).collect();
+        for uid in touched {
+            self.touch(uid);
+        }
+    }
+
+    /// What was at `place` is gone.
+    pub fn forget(&mut self, place: &P) {
+        let (object, unreadable) = self.take(place).map(Known::uids).unwrap_or_default();
+        for uid in object.into_iter().chain(unreadable) {
+            self.touch(uid);
+        }
+    }
+
+    fn insert(&mut self, place: P, state: S, object: Option<Object>, unreadable: Vec<Unreadable>) {
         let id = self.next_id;
         self.next_id += 1;
         let place = Arc::new(place);
@@ -104,29 +186,20 @@ impl<P: Ord, S> Mirror<P, S> {
             let places = self.by_uid.entry(index.uid.clone()).or_default();
             places.insert(Arc::clone(&place));
         }
-        let same = match (&before, &object) {
-            (Some(before), Some(now)) => {
-                before.etag == now.etag && before.index.uid == now.index.uid
-            }
-            _ => false,
-        };
-        let now = object.as_ref().map(|object| object.index.uid.clone());
-        let known = Known { state, object, id };
-        self.places.insert(place, known);
-        if !same {
-            let before = before.map(|object| object.index.uid);
-            self.touch(before);
-            self.touch(now);
+        for uid in unreadable.iter().filter_map(|it| it.uid.clone()) {
+            let places = self.unreadable.entry(uid).or_default();
+            places.insert(Arc::clone(&place));
         }
+        let known = Known {
+            state,
+            object,
+            unreadable,
+            id,
+        };
+        self.places.insert(place, known);
     }
 
-    /// What was at `place` is gone.
-    pub fn forget(&mut self, place: &P) {
-        let before = self.take(place);
-        self.touch(before.map(|object| object.index.uid));
-    }
-
-    fn take(&mut self, place: &P) -> Option<Object> {
+    fn take(&mut self, place: &P) -> Option<Known<S>> {
         let known = self.places.remove(place)?;
         self.by_id.remove(&known.id);
         if let Some(Object { index, .. }) = &known.object {
@@ -139,21 +212,21 @@ impl<P: Ord, S> Mirror<P, S> {
             if let Some(instant) = index.open_after {
                 self.open_after.remove(&(instant, known.id));
             }
-            if let Some(places) = self.by_uid.get_mut(&index.uid) {
-                places.remove(place);
-                if places.is_empty() {
-                    self.by_uid.remove(&index.uid);
-                }
-            }
+            take_out(&mut self.by_uid, &index.uid, place);
         }
-        known.object
+        for uid in known.unreadable.iter().filter_map(|it| it.uid.as_ref()) {
+            take_out(&mut self.unreadable, uid, place);
+        }
+        Some(known)
     }
 
-    fn touch(&mut self, uid: Option<Uid>) {
-        if let Some(uid) = uid {
-            let there = self.by_uid.contains_key(&uid);
-            self.history.note(uid, there);
-        }
+    fn is_twice(&self, uid: &Uid) -> bool {
+        self.by_uid.get(uid).is_some_and(|places| places.len() > 1)
+    }
+
+    fn touch(&mut self, uid: Uid) {
+        let there = self.by_uid.contains_key(&uid) || self.unreadable.contains_key(&uid);
+        self.history.note(uid, there);
     }
 
     /// Where the object of this UID is, and what is known of it.
@@ -161,6 +234,24 @@ impl<P: Ord, S> Mirror<P, S> {
         let place = self.by_uid.get(uid)?.first()?;
         let known = self.places.get(place)?;
         Some((place, known, known.object.as_ref()?))
+    }
+
+    /// Where something of the object of this UID stands that cannot be read, and why not.
+    pub fn find_unreadable(&self, uid: &Uid) -> Option<(&Arc<P>, &Unreadable)> {
+        let place = self.unreadable.get(uid)?.first()?;
+        let mut unreadable = self.places.get(place)?.unreadable.iter();
+        Some((place, unreadable.find(|it| it.uid.as_ref() == Some(uid))?))
+    }
+
+    /// The UIDs that stand at several places now, at which they were not the last time this was asked, with those places:
+    /// the first is the object.
+    pub fn take_duplicates(&mut self) -> Vec<(Uid, Vec<Arc<P>>)> {
+        let new = std::mem::take(&mut self.duplicates).into_iter();
+        let places = new.filter_map(|uid| {
+            let places = self.by_uid.get(&uid)?;
+            (places.len() > 1).then(|| (uid, places.iter().cloned().collect()))
+        });
+        places.collect()
     }
 
     /// Busy time in `range`.
@@ -222,67 +313,23 @@ impl<P: Ord, S> Mirror<P, S> {
     }
 }
 
-/// The order in which UIDs last changed, since this process began to look.
-struct History {
-    /// Tells this history from those of other processes.
-    run: u64,
-    now: u64,
-    changed: BTreeMap<u64, Uid>,
-    removed: BTreeMap<u64, Uid>,
-    last: HashMap<Uid, u64>,
-    /// What was removed up to here is forgotten.
-    forgotten: u64,
+impl<S> Known<S> {
+    /// Whose object the place holds, and of which objects something in it cannot be read.
+    fn uids(self) -> (Option<Uid>, Vec<Uid>) {
+        let object = self.object.map(|object| object.index.uid);
+        let unreadable = self.unreadable.into_iter().filter_map(|it| it.uid);
+        (object, unreadable.collect())
+    }
 }
 
-impl Default for History {
-    fn default() -> Self {
-        Self {
-            run: RandomState::new().build_hasher().finish(),
-            now: 0,
-            changed: BTreeMap::new(),
-            removed: BTreeMap::new(),
-            last: HashMap::new(),
-            forgotten: 0,
+fn take_out<P: Ord>(places: &mut BTreeMap<Uid, BTreeSet<Arc<P>>>, uid: &Uid, place: &P) {
+    if let Some(at) = places.get_mut(uid) {
+        at.remove(place);
+        if at.is_empty() {
+            places.remove(uid);
         }
     }
 }
 
-impl History {
-    fn note(&mut self, uid: Uid, there: bool) {
-        self.now += 1;
-        if let Some(before) = self.last.insert(uid.clone(), self.now) {
-            self.changed.remove(&before);
-            self.removed.remove(&before);
-        }
-        let kind = if there {
-            &mut self.changed
-        } else {
-            &mut self.removed
-        };
-        kind.insert(self.now, uid);
-        if self.removed.len() > MOST_REMOVED
-            && let Some((number, uid)) = self.removed.pop_first()
-        {
-            self.forgotten = number;
-            self.last.remove(&uid);
-        }
-    }
-
-    fn cursor(&self) -> Cursor {
-        Cursor(format!("{:016x}-{}", self.run, self.now))
-    }
-
-    fn read(&self, Cursor(text): &Cursor) -> Result<u64> {
-        let number = text.split_once('-').and_then(|(run, number)| {
-            let ours = u64::from_str_radix(run, 16) == Ok(self.run);
-            number.parse().ok().filter(|_| ours)
-        });
-        number
-            .filter(|number| (self.forgotten..=self.now).contains(number))
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "`{text}` is no cursor of this run of the store; begin again without one"
-                ))
-            })
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -179,6 +179,10 @@ pub trait Store: Sized + Send + Sync + 'static {
 
     /// What happened to a user's objects since `since`, or since ever. `Invalid` if the cursor is too old: the
     /// caller then begins again.
+    ///
+    /// Whoever is told that an object is gone cancels a meeting. So an object that only cannot be read now is neither
+    /// changed nor gone until it can be read again ([`get`](Store::get) is `Unavailable` meanwhile), and one that was moved
+    /// from one of the user's calendars to another is changed at most.
     fn changes(
         &self,
         user: &UserId,
@@ -191,10 +195,13 @@ pub trait Store: Sized + Send + Sync + 'static {
 
     /// Waits until something happened to the objects of one of these users, and says of whom; of nobody if the call's
     /// time is up. What it says need not be true: whoever asked looks at the [`changes`](Store::changes). A user that is not
-    /// there, or whose cursor is too old, is one to whom something happened.
+    /// there, or whose cursor is too old, is one to whom something happened. What the host put itself may be told, too.
+    ///
+    /// It is the cursors that count: what happened before this was called is told at once.
     ///
     /// The default asks for the changes of each of them again and again, which is good enough where that costs little. A
-    /// store that is told of changes (by its file system, by a server) answers at once.
+    /// store that is told of changes (by its file system, by a server) answers at once. `Unavailable` if none of the users can
+    /// be looked at; a store that cannot look at some goes on with the others.
     fn await_changes(
         &self,
         watch: &Watch,

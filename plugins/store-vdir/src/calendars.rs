@@ -15,9 +15,9 @@ use crate::{
     directory::{Content, Directory},
     names,
     place::{FileState, Place},
+    watch::Activity,
 };
 use convoke_sdk::{mirror::Mirror, parts::Parts, prelude::*};
-use scan::Unreadable;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -33,9 +33,7 @@ pub(crate) struct Calendars {
     calendar: Option<String>,
     index: Mirror<Place, FileState>,
     /// The objects of files that hold several; such a file itself has none in the index.
-    parts: BTreeMap<Place, BTreeSet<Place>>,
-    /// What cannot be read of files that could be.
-    unreadable: BTreeMap<Place, Vec<Unreadable>>,
+    parts: BTreeMap<Place, FileParts>,
     /// Whether every file was looked at since the watch began.
     complete: bool,
     /// Whether what is known of busy time was worked out for somebody else (another time zone, another address).
@@ -44,8 +42,15 @@ pub(crate) struct Calendars {
     saved: Option<usize>,
     /// How many of them have changed since.
     unsaved: usize,
-    /// Whether it is time to write that down: after a look at everything, so at most once a minute where files are watched.
-    save_due: bool,
+    save: saved::Save,
+}
+
+/// The objects of a file that holds several.
+#[derive(Default)]
+struct FileParts {
+    places: BTreeSet<Place>,
+    /// How many other things are in it that cannot be read.
+    broken: usize,
 }
 
 impl Calendars {
@@ -110,25 +115,42 @@ impl Calendars {
 
     pub(crate) fn changes(&mut self, shared: &Shared, since: Option<&Cursor>) -> Result<Changes> {
         self.refresh(shared)?;
+        let mut gone = BTreeSet::new();
+        for _ in 0..ATTEMPTS {
+            let changes = self.index.changes(since)?;
+            if changes.removed.iter().all(|uid| gone.contains(uid)) {
+                return Ok(changes);
+            }
+            // It may have been moved to a calendar that had been looked at already: gone is what is not there twice.
+            gone = changes.removed.into_iter().collect();
+            self.refresh(shared)?;
+        }
         self.index.changes(since)
     }
 
+    /// Whether all that can be known of the files is known.
+    pub(crate) fn is_in_line(&self, shared: &Shared, user: &str) -> bool {
+        self.complete && shared.watch.activity(user) == Activity::Quiet
+    }
+
+    /// What happened since the cursor as far as it is known, without a look at the files.
+    pub(crate) fn known_changes(&self, since: &Cursor) -> Result<Changes> {
+        self.index.changes(Some(since))
+    }
+
     /// Fails if an object, or a part of it, stands where it cannot be read: whoever took it for new would write it twice,
-    /// and whoever wrote over it would lose the rest of it.
+    /// whoever took it for gone would cancel it, and whoever wrote over it would lose the rest of it.
     fn check_readable(&self, folder: &Directory, uid: &Uid) -> Result<()> {
-        for (file, unreadable) in &self.unreadable {
-            let mut unreadable = unreadable.iter();
-            if let Some(it) = unreadable.find(|it| it.uid.as_deref() == Some(uid.as_str())) {
-                let path = folder.path().join(&file.calendar).join(&file.name);
-                return Err(Error::unavailable(format!(
-                    "the object with the UID {uid} stands in {} and cannot be read there ({}); mend it, or take it out of \
-                     the file: until then it is neither changed nor written anew",
-                    path.display(),
-                    it.problem
-                )));
-            }
-        }
-        Ok(())
+        let Some((file, unreadable)) = self.index.find_unreadable(uid) else {
+            return Ok(());
+        };
+        let path = folder.path().join(&file.calendar).join(&file.name);
+        Err(Error::unavailable(format!(
+            "the object with the UID {uid} stands in {} and cannot be read there ({}); mend it, or take it out of \
+             the file: until then it is neither changed nor written anew",
+            path.display(),
+            unreadable.problem
+        )))
     }
 
     /// The object at `place`; `None` if it was changed meanwhile, which is then known.

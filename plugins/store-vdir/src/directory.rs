@@ -147,8 +147,15 @@ impl Directory {
     /// The file's content with its state before it was read; `None` if there is no regular file of that name. A
     /// file of more than [`MOST_BYTES`] is [`Content::Huge`].
     pub(crate) fn read(&self, name: &str) -> Result<Option<(Stamp, Content)>> {
-        let Some(file) = self.open_file(name)? else {
-            return Ok(None);
+        let file = match self.open_for_reading(name) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            Err(Errno::ACCESS) => {
+                let problem = self.io_error("open", name, Errno::ACCESS).to_string();
+                let stamp = self.stamp(name)?;
+                return Ok(stamp.map(|stamp| (stamp, Content::Forbidden(problem))));
+            }
+            Err(errno) => return Err(self.io_error("open", name, errno)),
         };
         let stat = fs::fstat(&file).map_err(|errno| self.io_error("look at", name, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -172,12 +179,17 @@ impl Directory {
 
     /// What is called `name`, open for reading; `None` if there is no such thing, or it is a symbolic link.
     pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>> {
+        self.open_for_reading(name)
+            .map_err(|errno| self.io_error("open", name, errno))
+    }
+
+    fn open_for_reading(&self, name: &str) -> Result<Option<File>, Errno> {
         // NONBLOCK: a FIFO must not make us wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(File::from(descriptor))),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
-            Err(errno) => Err(self.io_error("open", name, errno)),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -308,6 +320,8 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
     /// Too much of it: the [outline](outline::of).
     Huge(Vec<u8>),
+    /// We may not read it, in a sentence.
+    Forbidden(String),
 }
 
 /// A file that is on disk but has no name yet; removed if it is dropped without one.

@@ -118,7 +118,8 @@ fn read(inbox: &Directory, stem: &str) -> Result<Option<InboxMessage>> {
     let bytes = |suffix: &str| -> Result<Option<Vec<u8>>> {
         Ok(match inbox.read(&format!("{stem}.{suffix}"))? {
             Some((_, Content::Bytes(bytes))) => Some(bytes),
-            _ => None,
+            Some((_, Content::Forbidden(problem))) => return Err(Error::unavailable(problem)),
+            Some((_, Content::Huge(_))) | None => None,
         })
     };
     let (Some(data), Some(envelope)) = (bytes("ics")?, bytes("toml")?) else {

@@ -5,7 +5,7 @@
 //! each entry only as long as its file's stamp is the one it was read under.
 //!
 //! ```text
-//! convoke-store-vdir 0.1.0 index\n
+//! convoke-store-vdir 0.1.0 index 2\n
 //! length u32 · Owner         whom it was worked out for; all of it postcard
 //! length u32 · Entry        …
 //! 0 u32
@@ -17,7 +17,7 @@ use crate::{
     place::{FileState, Place},
 };
 use convoke_sdk::{
-    mirror::{Mirror, Object},
+    mirror::{Mirror, Object, Unreadable},
     prelude::*,
     serde::{Serialize, de::DeserializeOwned},
 };
@@ -27,8 +27,12 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 /// The file's name in the folder that belongs to Convoke alone.
 const NAME: &str = "index";
 /// Another version may describe the same object otherwise.
-const MAGIC: &[u8] =
-    concat!("convoke-store-vdir ", env!("CARGO_PKG_VERSION"), " index\n").as_bytes();
+const MAGIC: &[u8] = concat!(
+    "convoke-store-vdir ",
+    env!("CARGO_PKG_VERSION"),
+    " index 2\n"
+)
+.as_bytes();
 /// No entry is longer: an index has at most some ten thousand spans.
 const LONGEST: u32 = 16 << 20;
 
@@ -50,8 +54,9 @@ struct Entry {
     part: String,
     stamp: Stamp,
     fresh: bool,
-    etag: Etag,
-    index: ObjectIndex,
+    object: Option<(Etag, ObjectIndex)>,
+    /// What it held before it could not be read any more.
+    unreadable: Vec<Uid>,
 }
 
 impl From<&CalendarUser> for Owner {
@@ -118,41 +123,41 @@ fn read(file: impl Read, wanted: &Owner) -> io::Result<Mirror<Place, FileState>>
 }
 
 impl Entry {
-    /// `None` of what is no calendar object: it shall be named in the log of the next run, too.
+    /// `None` of what is of no known object.
     fn of(place: &Place, known: &Mirror<Place, FileState>) -> Option<Self> {
         let known = known.known(place)?;
-        let object = known.object.as_ref()?;
-        Some(Self {
+        let object = known.object.as_ref();
+        let unreadable = known.unreadable.iter().filter_map(|it| it.uid.clone());
+        let entry = Self {
             calendar: place.calendar.clone(),
             name: place.name.clone(),
             part: place.part.clone(),
             stamp: known.state.stamp,
             fresh: known.state.fresh,
-            etag: object.etag.clone(),
-            index: object.index.clone(),
-        })
+            object: object.map(|object| (object.etag.clone(), object.index.clone())),
+            unreadable: unreadable.collect(),
+        };
+        (entry.object.is_some() || !entry.unreadable.is_empty()).then_some(entry)
     }
 
     fn put_into(self, known: &mut Mirror<Place, FileState>) {
-        let Self {
-            calendar,
-            name,
-            part,
-            stamp,
-            fresh,
-            etag,
-            index,
-        } = self;
         let place = Place {
-            calendar,
-            name,
-            part,
+            calendar: self.calendar,
+            name: self.name,
+            part: self.part,
         };
-        known.set(
-            place,
-            FileState { stamp, fresh },
-            Some(Object { etag, index }),
-        );
+        let (stamp, fresh) = (self.stamp, self.fresh);
+        if let Some((etag, index)) = self.object {
+            let object = Object { etag, index };
+            return known.set(place, FileState { stamp, fresh }, Some(object));
+        }
+        let unreadable = self.unreadable.into_iter().map(|uid| Unreadable {
+            uid: Some(uid),
+            problem: String::new(),
+        });
+        // It is read again, and logged, by this run, too.
+        let state = FileState { stamp, fresh: true };
+        known.set_unreadable(place, state, unreadable.collect());
     }
 }
 

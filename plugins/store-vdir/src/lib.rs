@@ -30,6 +30,8 @@
 //! | `outline` | the UIDs in a file that is too large to be read |
 //! | `index_file` | what was worked out of the files, kept for the next run |
 //! | `watch` | which files may have changed since they were last looked at |
+//! | `waiting` | waiting for changes to the calendars of many users |
+//! | `place` | where an object stands |
 //! | `names` | file names that no UID can choose, and entity tags |
 //!
 //! What must hold:
@@ -38,7 +40,9 @@
 //! - what other programs write is seen by the next call (on local file systems without reading the folder again);
 //! - a file that holds objects of several UIDs, as exports of whole calendars do, is each of them: one is read, exchanged or
 //!   removed, and all the rest of the file stays byte for byte;
-//! - a file that cannot be read as one calendar object is skipped, named once in the log, and never rewritten.
+//! - a file that cannot be read as one calendar object is skipped, named once in the log, and never rewritten; what it held
+//!   is not gone;
+//! - an object that is moved to another calendar is neither gone nor new.
 //!
 //! Not here: history across restarts ([`changes`](Store::changes) begins again then). Symbolic links inside the
 //! tree are ignored. Other programs take no notice of the lock: one that writes a file in the instant between our last
@@ -52,6 +56,7 @@ mod names;
 mod outline;
 mod place;
 mod users;
+mod waiting;
 mod watch;
 
 use calendars::Calendars;
@@ -63,7 +68,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use users::{Profile, Users};
-use watch::Watch;
+use watch::News;
 
 convoke_sdk::config! {
     /// What the administrator writes under `config`.
@@ -84,7 +89,10 @@ pub struct VdirStore(Arc<Shared>);
 struct Shared {
     host: Host,
     users: Users,
-    watch: Watch,
+    watch: watch::Watch,
+    /// Wakes those who wait for changes.
+    news: News,
+    pauses: waiting::Pauses,
     /// By the user's folder.
     calendars: Mutex<HashMap<String, Arc<Mutex<Calendars>>>>,
     calendar: Option<String>,
@@ -101,8 +109,11 @@ impl Store for VdirStore {
         let (calendar, users) = (config.calendar, config.users);
         let opened = blocking(move || {
             let root = Directory::open_root(path)?;
+            let news = News::new();
             Ok(Shared {
-                watch: Watch::new(&root),
+                watch: watch::Watch::new(&root, news.clone()),
+                news,
+                pauses: waiting::Pauses::default(),
                 users: Users::new(root, users)?,
                 host,
                 calendars: Mutex::default(),
@@ -135,18 +146,22 @@ impl Store for VdirStore {
         _: &Call,
     ) -> Result<Etag> {
         let (object, when) = (object.clone(), when.clone());
-        self.of(user, move |calendars, shared| {
+        let put = self.of(user, move |calendars, shared| {
             calendars.put(shared, &object, &when)
-        })
-        .await
+        });
+        let put = put.await;
+        self.0.news.tell();
+        put
     }
 
     async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
         let (uid, when) = (uid.clone(), when.clone());
-        self.of(user, move |calendars, shared| {
+        let removed = self.of(user, move |calendars, shared| {
             calendars.remove(shared, &uid, &when)
-        })
-        .await
+        });
+        let removed = removed.await;
+        self.0.news.tell();
+        removed
     }
 
     async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
@@ -197,6 +212,10 @@ impl Store for VdirStore {
         .await
     }
 
+    async fn await_changes(&self, watch: &Watch, call: &Call) -> Result<Changed> {
+        waiting::wait(&self.0, &watch.users, call).await
+    }
+
     async fn inbox_add(
         &self,
         user: &UserId,
@@ -240,30 +259,35 @@ impl VdirStore {
         work: impl FnOnce(&mut Calendars, &Shared) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (shared, user) = (Arc::clone(&self.0), user.clone());
-        blocking(move || {
-            let (person, calendar) = shared.users.by_folder(&user)?;
-            let calendars = Arc::clone(
-                shared
-                    .calendars()
-                    .entry(user.as_str().to_owned())
-                    .or_default(),
-            );
-            let mut calendars = calendars.lock().unwrap_or_else(|poisoned| {
-                // A panic may have left the index half-made: begin again from the files.
-                let mut calendars = poisoned.into_inner();
-                *calendars = Calendars::default();
-                calendars
-            });
-            calendars.are_of(person, calendar.or_else(|| shared.calendar.clone()));
-            let done = work(&mut calendars, &shared);
-            calendars.save_index(&shared);
-            done
-        })
-        .await
+        blocking(move || shared.with(&user, work)).await
     }
 }
 
 impl Shared {
+    /// Runs `work` on the calendars of one user, one call at a time.
+    fn with<T>(
+        &self,
+        user: &UserId,
+        work: impl FnOnce(&mut Calendars, &Self) -> Result<T>,
+    ) -> Result<T> {
+        let (person, calendar) = self.users.by_folder(user)?;
+        let calendars = self
+            .calendars()
+            .entry(user.as_str().to_owned())
+            .or_default()
+            .clone();
+        let mut calendars = calendars.lock().unwrap_or_else(|poisoned| {
+            // A panic may have left the index half-made: begin again from the files.
+            let mut calendars = poisoned.into_inner();
+            *calendars = Calendars::default();
+            calendars
+        });
+        calendars.are_of(person, calendar.or_else(|| self.calendar.clone()));
+        let done = work(&mut calendars, self);
+        calendars.save_index(self);
+        done
+    }
+
     /// `None` if something has to be read or waited for.
     fn busy_at_once(&self, user: &UserId, range: TimeRange) -> Option<Busy> {
         let calendars = Arc::clone(self.calendars().get(user.as_str())?);

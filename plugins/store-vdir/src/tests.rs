@@ -1,3 +1,5 @@
+mod waiting;
+
 use super::*;
 use convoke_sdk::conformance::{self, StoreFacts};
 use std::{
@@ -125,7 +127,7 @@ async fn it_keeps_what_stores_promise_without_a_watch() {
     let open = async || {
         let mut store = world.try_open().await?;
         let shared = Arc::get_mut(&mut store.0).expect("just opened");
-        shared.watch = Watch::blind();
+        shared.watch = watch::Watch::nowhere();
         Ok(store)
     };
     let report = conformance::store(open, &StoreFacts::default()).await;
@@ -140,7 +142,7 @@ async fn what_other_programs_do_is_seen_by_the_next_call() {
         world.write("anna@example.org/home/a.ics", &event("a", 1));
         let mut store = world.open().await;
         if blind {
-            Arc::get_mut(&mut store.0).unwrap().watch = Watch::blind();
+            Arc::get_mut(&mut store.0).unwrap().watch = watch::Watch::nowhere();
         }
         let anna = user(&store, "anna@example.org").await;
         assert_eq!(days(&store, &anna).await, [1]);

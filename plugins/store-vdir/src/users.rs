@@ -323,6 +323,7 @@ impl Users {
         }
         let profile = match folder.read(PROFILE)? {
             Some((_, Content::Bytes(bytes))) => read_profile(&bytes, &folder),
+            Some((_, Content::Forbidden(problem))) => return Err(Error::unavailable(problem)),
             Some((_, Content::Huge(_))) => {
                 complain(&folder, "it is larger than 16 MiB");
                 None

@@ -8,6 +8,17 @@ use std::time::Duration;
 /// So much news is worth writing down for the next run, if it is a tenth of all.
 const WORTH_SAVING: usize = 100;
 
+/// When what is known is saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Save {
+    #[default]
+    Later,
+    /// All files were looked at, which happens at most once a minute where they are watched.
+    IfMuchChanged,
+    /// The next run could not find out by itself.
+    AtOnce,
+}
+
 impl Calendars {
     /// What the last run knew is known again, once.
     pub(super) fn load_index(&mut self, folder: &Directory) -> Result<()> {
@@ -16,7 +27,7 @@ impl Calendars {
                 self.index = index_file::load(&control, self.person()?);
                 for place in self.index.places().filter(|it| !it.part.is_empty()) {
                     let parts = self.parts.entry(place.whole()).or_default();
-                    parts.insert(Place::clone(place));
+                    parts.places.insert(Place::clone(place));
                 }
             }
             self.saved = Some(self.index.places().count());
@@ -26,9 +37,11 @@ impl Calendars {
 
     /// Writes down for the next run what took long to find out.
     pub(crate) fn save_index(&mut self, shared: &Shared) {
-        let due = std::mem::take(&mut self.save_due);
-        if !due || self.unsaved < WORTH_SAVING.max(self.saved.unwrap_or_default() / 10) {
-            return;
+        let much = self.unsaved >= WORTH_SAVING.max(self.saved.unwrap_or_default() / 10);
+        match std::mem::take(&mut self.save) {
+            Save::AtOnce => {}
+            Save::IfMuchChanged if much => {}
+            Save::Later | Save::IfMuchChanged => return,
         }
         match self.try_to_save_index(shared) {
             Ok(saved) => self.saved = Some(saved),

@@ -1,6 +1,6 @@
 //! Brings what is known of a user's files in line with what is on disk.
 
-use super::Calendars;
+use super::{Calendars, FileParts, saved::Save};
 use crate::{
     Shared,
     directory::{Content, Directory},
@@ -10,32 +10,31 @@ use crate::{
 };
 use convoke_sdk::{
     excerpt,
-    mirror::Object,
-    parts::{Broken, Parts},
+    mirror::{Object, Unreadable},
+    parts::Parts,
     prelude::*,
     tracing,
 };
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeSet, time::SystemTime};
 
-/// Something in a file that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    /// Of what it is, if that can be told.
-    pub(super) uid: Option<String>,
-    pub(super) problem: String,
-}
-
-impl Unreadable {
-    fn of(broken: &Broken) -> Self {
-        Self {
-            uid: broken.uid().map(str::to_owned),
-            problem: broken.to_string(),
-        }
-    }
-}
-
-/// What is said of one file that is broken in many places, at most.
+/// What is logged of one file that is broken in many places, or of many objects that are there twice, at most.
 const MOST_LOGGED: usize = 10;
+
+/// What stands at a place.
+enum Found {
+    /// What stood there before.
+    Same,
+    Object(Object),
+}
+
+/// What to think of objects that are missing in a file of which something cannot be read.
+#[derive(Clone, Copy)]
+enum Vanished {
+    /// They are in what cannot be read, perhaps.
+    Held,
+    /// Somebody took them out.
+    Gone,
+}
 
 impl Calendars {
     /// Makes known what other programs did; the user's folder.
@@ -54,6 +53,7 @@ impl Calendars {
             self.outdated = false;
         }
         self.complete = true;
+        self.log_duplicates(&folder);
         Ok(folder)
     }
 
@@ -92,7 +92,7 @@ impl Calendars {
         for place in gone {
             self.forget(&place);
         }
-        self.save_due = true;
+        self.save = self.save.max(Save::IfMuchChanged);
         Ok(())
     }
 
@@ -101,13 +101,13 @@ impl Calendars {
         &mut self,
         shared: &Shared,
         dir: &Directory,
-        place: &Place,
+        file: &Place,
     ) -> Result<()> {
-        let Some(stamp) = dir.stamp(&place.name)? else {
-            self.forget(place);
+        let Some(stamp) = dir.stamp(&file.name)? else {
+            self.forget(file);
             return Ok(());
         };
-        if let Some(known) = self.index.known(place)
+        if let Some(known) = self.index.known(file)
             && known.state.stamp == stamp
             && !known.state.fresh
             && !self.outdated
@@ -115,8 +115,8 @@ impl Calendars {
             return Ok(());
         }
         let now = SystemTime::now();
-        let Some((stamp, content)) = dir.read(&place.name)? else {
-            self.forget(place);
+        let Some((stamp, content)) = dir.read(&file.name)? else {
+            self.forget(file);
             return Ok(());
         };
         let state = FileState {
@@ -124,27 +124,36 @@ impl Calendars {
             fresh: stamp.is_fresh(now),
         };
         let (bytes, lines) = match &content {
-            Content::Huge(outline) => (Err("it is larger than 16 MiB"), outline),
-            Content::Bytes(bytes) => (Ok(bytes.as_slice()), bytes),
+            Content::Bytes(bytes) => (Ok(bytes.as_slice()), bytes.as_slice()),
+            Content::Huge(outline) => (Err("it is larger than 16 MiB"), outline.as_slice()),
+            Content::Forbidden(problem) => (Err(problem.as_str()), &[][..]),
         };
         let parts = Parts::read(lines);
-        if bytes.is_ok()
-            && parts.keys().len() > 0
-            && (parts.is_several() || !parts.broken().is_empty())
-        {
-            return self.record_parts(shared, dir, place, state, &parts);
+        let is_in_parts = parts.is_several() || !parts.broken().is_empty();
+        if bytes.is_ok() && parts.keys().len() > 0 && is_in_parts {
+            return self.record_parts(shared, dir, file, state, &parts);
         }
-        self.forget_parts(place, &BTreeSet::new());
-        let problem = self.record(shared, dir, place, state, bytes)?;
+        let found = match bytes {
+            Ok(bytes) => self.describe(shared, file, bytes)?,
+            Err(problem) => Err(problem.to_owned()),
+        };
         let mut unreadable = Vec::new();
-        if let Some(problem) = problem {
-            unreadable.extend(parts.broken().iter().map(Unreadable::of));
+        if let Err(problem) = &found {
+            unreadable.extend(parts.broken().iter().map(Unreadable::from));
             unreadable.extend(parts.keys().map(|uid| Unreadable {
-                uid: Some(uid.to_owned()),
+                uid: Uid::new(uid).ok(),
                 problem: problem.clone(),
             }));
+            if unreadable.is_empty() {
+                let (uid, problem) = (None, problem.clone());
+                unreadable.push(Unreadable { uid, problem });
+            }
         }
-        self.set_unreadable(place, unreadable);
+        match found {
+            Ok(found) => self.record(file.clone(), state, found),
+            Err(_) => self.record_unreadable(dir, file, state, unreadable, Vanished::Held),
+        }
+        self.forget_parts(file, &BTreeSet::new());
         Ok(())
     }
 
@@ -157,105 +166,146 @@ impl Calendars {
         state: FileState,
         parts: &Parts<'_>,
     ) -> Result<()> {
-        let mut unreadable: Vec<_> = parts.broken().iter().map(Unreadable::of).collect();
-        if !self.is_logged(file, &unreadable) {
-            for it in unreadable.iter().take(MOST_LOGGED) {
-                let path = dir.path().join(&file.name);
-                let (path, problem) = (path.display(), &it.problem);
-                let of = if it.uid.is_some() { " of UID " } else { "" };
-                let uid = excerpt(it.uid.as_deref().unwrap_or_default(), 80);
-                tracing::warn!(
-                    event = "object-unreadable",
-                    "{path}: {problem}; that{of}{uid} is left as it is, and out of free-busy; what is whole in the file counts"
-                );
+        let mut unreadable: Vec<_> = parts.broken().iter().map(Unreadable::from).collect();
+        let mut now = BTreeSet::new();
+        for key in parts.keys() {
+            let place = file.part(key);
+            let object = parts.object(key).unwrap_or_default();
+            match self.describe(shared, &place, &object)? {
+                Ok(found) => {
+                    self.record(place.clone(), state, found);
+                    now.insert(place);
+                }
+                Err(problem) => {
+                    let uid = Uid::new(key).ok();
+                    unreadable.push(Unreadable { uid, problem });
+                }
             }
         }
-        let now: BTreeSet<Place> = parts.keys().map(|key| file.part(key)).collect();
-        for place in &now {
-            let object = parts.object(&place.part).unwrap_or_default();
-            if let Some(problem) = self.record(shared, dir, place, state, Ok(&object))? {
-                let uid = Some(place.part.clone());
-                unreadable.push(Unreadable { uid, problem });
-            }
-        }
-        self.set_unreadable(file, unreadable);
+        let broken = unreadable.len();
+        let before = self.parts.get(file).map_or(0, |parts| parts.broken);
+        let vanished = if broken > before {
+            Vanished::Held
+        } else {
+            Vanished::Gone
+        };
+        self.record_unreadable(dir, file, state, unreadable, vanished);
         self.forget_parts(file, &now);
-        self.parts.insert(file.clone(), now);
-        self.index.set(file.clone(), state, None);
+        let places = now;
+        self.parts
+            .insert(file.clone(), FileParts { places, broken });
         Ok(())
     }
 
-    /// Whether this was found broken in the file before, and so was told.
-    fn is_logged(&self, file: &Place, broken: &[Unreadable]) -> bool {
-        let known = self.unreadable.get(file);
-        known.is_some_and(|known| known.starts_with(broken))
-    }
-
-    fn set_unreadable(&mut self, file: &Place, unreadable: Vec<Unreadable>) {
-        if unreadable.is_empty() {
-            self.unreadable.remove(file);
-        } else {
-            self.unreadable.insert(file.clone(), unreadable);
+    /// Has the host describe an object, unless it is known; why it cannot be read, if it cannot.
+    fn describe(
+        &self,
+        shared: &Shared,
+        place: &Place,
+        bytes: &[u8],
+    ) -> Result<Result<Found, String>> {
+        let etag = names::etag(bytes);
+        if !self.outdated
+            && let Some(Some(object)) = self.index.known(place).map(|it| &it.object)
+            && object.etag == etag
+        {
+            return Ok(Ok(Found::Same));
+        }
+        match shared.host.index_for(self.person()?, bytes) {
+            Ok(index) => Ok(Ok(Found::Object(Object { etag, index }))),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(error) => Ok(Err(error.to_string())),
         }
     }
 
-    /// Takes note of what is at `place` now; why it cannot be read, if it cannot.
-    fn record(
-        &mut self,
-        shared: &Shared,
-        dir: &Directory,
-        place: &Place,
-        state: FileState,
-        object: Result<&[u8], &str>,
-    ) -> Result<Option<String>> {
-        let object = match object {
-            Err(problem) => Err(problem.to_owned()),
-            Ok(bytes) => {
-                let etag = names::etag(bytes);
-                if !self.outdated
-                    && let Some(Some(object)) = self.index.known(place).map(|it| &it.object)
-                    && object.etag == etag
-                {
-                    self.index.set_state(place, state);
-                    return Ok(None);
-                }
-                match shared.host.index_for(self.person()?, bytes) {
-                    Ok(index) => Ok(Object { etag, index }),
-                    Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
-                    Err(error) => Err(error.to_string()),
-                }
+    fn record(&mut self, place: Place, state: FileState, found: Found) {
+        match found {
+            Found::Same => self.index.set_state(&place, state),
+            Found::Object(object) => {
+                self.index.set(place, state, Some(object));
+                self.unsaved += 1;
             }
-        };
-        if let Err(problem) = &object {
-            let before = self.index.known(place);
-            let said = before
-                .is_some_and(|known| known.state.stamp == state.stamp && known.object.is_none());
-            if !said {
-                let path = dir.path().join(&place.name);
-                let (path, uid) = (path.display(), excerpt(&place.part, 80));
-                let of = if uid.is_empty() { "" } else { " of UID " };
+        }
+    }
+
+    /// Takes note of what in a file cannot be read, and logs what was not known of it.
+    fn record_unreadable(
+        &mut self,
+        dir: &Directory,
+        file: &Place,
+        state: FileState,
+        mut unreadable: Vec<Unreadable>,
+        vanished: Vanished,
+    ) {
+        let before = self.index.known(file).map(|it| it.unreadable.as_slice());
+        let before = before.unwrap_or_default();
+        let new = unreadable.iter().filter(|it| !before.contains(it));
+        for it in new.take(MOST_LOGGED) {
+            let path = dir.path().join(&file.name);
+            let left = match &it.uid {
+                Some(uid) => Cow::Owned(format!(
+                    "the object with the UID {} is left as it is, and out of free-busy",
+                    excerpt(uid.as_str(), 80)
+                )),
+                None => Cow::Borrowed("it is left as it is, and only what is whole in it counts"),
+            };
+            tracing::warn!(
+                event = "object-unreadable",
+                "{}: {}; {left}",
+                path.display(),
+                it.problem
+            );
+        }
+        if let (Vanished::Held, Some(parts)) = (vanished, self.parts.get(file))
+            && let Some(problem) = unreadable.first().map(|it| it.problem.clone())
+        {
+            let missing = parts.places.iter().filter_map(|place| {
+                let uid = Uid::new(&place.part).ok()?;
+                let is_there = self
+                    .index
+                    .known(place)
+                    .is_some_and(|it| it.state.stamp == state.stamp);
+                (!is_there).then_some(uid)
+            });
+            unreadable.extend(missing.map(|uid| Unreadable {
+                uid: Some(uid),
+                problem: problem.clone(),
+            }));
+        }
+        self.index.set_unreadable(file.clone(), state, unreadable);
+        self.unsaved += 1;
+        // Otherwise the next run would not know what the file held.
+        let known = self.index.known(file).map(|it| it.unreadable.as_slice());
+        if known.unwrap_or_default().iter().any(|it| it.uid.is_some()) {
+            self.save = Save::AtOnce;
+        }
+    }
+
+    /// An object that stands in two files is taken from the first.
+    fn log_duplicates(&mut self, folder: &Directory) {
+        let path = |place: &Place| folder.path().join(&place.calendar).join(&place.name);
+        for (uid, places) in self.index.take_duplicates().into_iter().take(MOST_LOGGED) {
+            if let [first, second, ..] = places.as_slice() {
                 tracing::warn!(
-                    event = "object-unreadable",
-                    "{path}{of}{uid} is left out of free-busy: {problem}"
+                    event = "object-duplicate",
+                    "the object with the UID {} stands in {} and in {}: the first is used; remove one of them",
+                    excerpt(uid.as_str(), 80),
+                    path(first).display(),
+                    path(second).display()
                 );
             }
         }
-        let problem = object.as_ref().err().cloned();
-        self.index.set(place.clone(), state, object.ok());
-        self.unsaved += 1;
-        Ok(problem)
     }
 
     /// A file is gone, with all that it held.
     pub(super) fn forget(&mut self, file: &Place) {
         self.forget_parts(file, &BTreeSet::new());
-        self.unreadable.remove(file);
         self.index.forget(file);
     }
 
     /// Of the objects that a file held, only `left` are left.
     fn forget_parts(&mut self, file: &Place, left: &BTreeSet<Place>) {
-        for part in self.parts.remove(file).unwrap_or_default() {
+        for part in self.parts.remove(file).unwrap_or_default().places {
             if !left.contains(&part) {
                 self.index.forget(&part);
             }
