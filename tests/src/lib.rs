@@ -2,7 +2,7 @@
 //!
 //! | name | what it is |
 //! | --- | --- |
-//! | [`plugin_file`], [`plugin_directory`], [`program`] | plugins and the program as cargo built them |
+//! | [`plugin_file`], [`plugin_directory`], [`plugin_program`], [`program`] | plugins and the program as cargo built them |
 //! | [`Setup`], [`Host`] | the real program with real plugins, in a folder of its own |
 //! | [`Peer`], [`Post`], [`Answer`] | another server: raw HTTP over TLS, with no code of ours |
 //! | [`NameServer`] | DNS that a test fills and breaks |
@@ -65,8 +65,21 @@ pub fn plugin_directory() -> PathBuf {
 ///
 /// If it is not there: `cargo test --test NAME` alone does not build it.
 pub fn program() -> PathBuf {
+    example("convoke-under-test")
+}
+
+/// A plugin that is a program, and misbehaves (`tests/examples/process-under-test.rs`).
+///
+/// # Panics
+///
+/// As [`program`].
+pub fn plugin_program() -> PathBuf {
+    example("process-under-test")
+}
+
+fn example(name: &str) -> PathBuf {
     let examples = plugin_directory().join("../examples");
-    let file = examples.join(format!("convoke-under-test{}", env::consts::EXE_SUFFIX));
+    let file = examples.join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(
         file.exists(),
         "{} is not built: run `cargo test -p convoke-tests`, or `cargo build -p convoke-tests --examples` before one test",

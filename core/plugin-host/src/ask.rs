@@ -16,8 +16,8 @@ pub async fn ask(
     arguments: &str,
 ) -> Result<Result<String>, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
-    let candidate = candidate(setup, entry).map_err(fail)?;
-    let name = candidate.manifest.name.clone();
+    let candidate = candidate(setup, entry).await.map_err(fail)?;
+    let name = candidate.description.name.clone();
     let opened = open_there(setup, entry, candidate, &name).await;
     let (_, plugin) = opened.map_err(fail)?;
     let call = Call::within(PATIENCE).made_for(Purpose::Administration);

@@ -1,6 +1,6 @@
 //! Why a plugin is not there.
 
-use super::{PluginEntry, Position, Setup};
+use super::{PluginEntry, Position, Setup, program::NotRun};
 use convoke_file_access::Exposed;
 use convoke_sdk::remote::{Kind, NotOpened, Refusal};
 use std::{
@@ -73,7 +73,7 @@ impl std::error::Error for PluginError {
     }
 }
 
-/// What is wrong with an entry or its library; each says what to do.
+/// What is wrong with an entry or its file; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No file of that name.
@@ -89,6 +89,15 @@ pub enum Problem {
     /// The file is not loaded.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The program cannot be run.
+    #[error(transparent)]
+    NotRun(#[from] NotRun),
+    /// A program in an entry without `isolation`.
+    #[error(
+        "{} is a program, which runs in a process of its own only; write `isolation = \"process\"` in its entry",
+        .0.display()
+    )]
+    NeedsProcess(PathBuf),
     /// Others could put something else in its place.
     #[error(transparent)]
     Exposed(#[from] Exposed),
@@ -111,6 +120,14 @@ pub enum Problem {
     /// Two places for state.
     #[error("there is a `[[state]]` already; the host keeps its state in one place")]
     SecondState,
+    /// The program does not say what it is.
+    #[error("{} does not introduce itself: {why}", .file.display())]
+    NotIntroduced {
+        /// The program.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The table cannot be handed over.
     #[error("its `config` cannot be written as TOML: {0}")]
     Config(String),

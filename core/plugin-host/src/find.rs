@@ -1,19 +1,20 @@
-//! From what an entry names to a library file.
+//! From what an entry names to a file.
 
 use super::error::Problem;
 use std::{
     collections::BTreeSet,
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 /// What begins the file name of a plugin that cargo built in our workspace.
 const CRATE_PREFIX: &str = "convoke_";
 
-/// The library that `plugin` names: a path, which counts from `folder` if it is relative, or a name to look up in
-/// `directories`, in order.
-pub fn library(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<PathBuf, Problem> {
+/// The library or program that `plugin` names: a path, which counts from `folder` if it is relative, or a name to look up
+/// in `directories`, in order.
+pub fn file(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<PathBuf, Problem> {
     if is_path(plugin) {
         let file = folder.join(plugin);
         return if exists(&file) {
@@ -23,10 +24,14 @@ pub fn library(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<P
         };
     }
     let names = file_names(plugin);
+    let in_directory = |directory: &PathBuf| {
+        let mut libraries = names.iter().map(|name| directory.join(name));
+        let library = libraries.find(|file| exists(file));
+        library.or_else(|| Some(directory.join(plugin)).filter(|file| is_program(file)))
+    };
     directories
         .iter()
-        .flat_map(|directory| names.iter().map(|name| directory.join(name)))
-        .find(|file| exists(file))
+        .find_map(in_directory)
         .ok_or_else(|| missing(plugin, directories.to_vec(), directories))
 }
 
@@ -46,6 +51,24 @@ pub fn libraries(directory: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// The programs in `directory`, by name of file.
+pub fn programs(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| name_of(file).is_none() && is_program(file))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Whether a file can be run, by its mode.
+fn is_program(file: &Path) -> bool {
+    let about = fs::metadata(file);
+    about.is_ok_and(|it| it.is_file() && it.mode() & 0o111 != 0)
 }
 
 /// Whether `plugin` names a file, not something to look up.
@@ -107,6 +130,7 @@ fn missing(plugin: &str, looked: Vec<PathBuf>, directories: &[PathBuf]) -> Probl
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_plugin_goes_by_one_name_whatever_its_file_is_called() {
@@ -127,14 +151,21 @@ mod tests {
             fs::write(folder.path().join(file), "").unwrap();
         }
         let directories = [folder.path().to_owned()];
-        let found = library("store-sqlite", &directories, Path::new("/")).unwrap();
+        let found = file("store-sqlite", &directories, Path::new("/")).unwrap();
         assert!(found.ends_with("libconvoke_store_sqlite.so"));
         for (wrong, hint) in [
             ("store-sqlit", "did you mean `store-sqlite`?"),
             ("policy", "there are acme, store-sqlite"),
         ] {
-            let problem = library(wrong, &directories, Path::new("/")).unwrap_err();
+            let problem = file(wrong, &directories, Path::new("/")).unwrap_err();
             assert!(problem.to_string().ends_with(hint), "{problem}");
         }
+        let program = folder.path().join("acme-finder.py");
+        fs::write(&program, "").unwrap();
+        assert!(file("acme-finder.py", &directories, Path::new("/")).is_err());
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let found = file("acme-finder.py", &directories, Path::new("/"));
+        assert_eq!(found.unwrap(), program);
+        assert_eq!(programs(folder.path()), [program]);
     }
 }

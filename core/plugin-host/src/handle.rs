@@ -1,14 +1,14 @@
 //! One opened plugin.
 
 use super::{
-    PluginEntry, PluginInfo, PluginState,
+    Description, Interface, PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
     isolated::Isolated,
     origin::Origin,
 };
 use convoke_sdk::{
     Call, Error, ErrorKind, Purpose, Result,
-    remote::{Caller, Client, Kind, Manifest},
+    remote::{Caller, Client, Kind},
 };
 use std::{
     future::Future,
@@ -31,7 +31,7 @@ pub struct Opened {
     file: PathBuf,
     kinds: Vec<Kind>,
     version: String,
-    abi: (u32, u32),
+    interface: Interface,
     is_exclusive: bool,
     isolation: &'static str,
     breaker: Breaker,
@@ -44,7 +44,7 @@ impl Opened {
         name: &str,
         entry: &PluginEntry,
         file: &Path,
-        manifest: &Manifest,
+        description: &Description,
         deadline: Duration,
     ) -> Self {
         Self {
@@ -52,10 +52,10 @@ impl Opened {
             kind: entry.kind,
             deadline: entry.timeout.unwrap_or(deadline),
             file: file.to_owned(),
-            kinds: manifest.kinds.clone(),
-            version: manifest.version.clone(),
-            abi: manifest.abi,
-            is_exclusive: manifest.exclusive.contains(&entry.kind),
+            kinds: description.kinds.clone(),
+            version: description.version.clone(),
+            interface: description.interface,
+            is_exclusive: description.exclusive.contains(&entry.kind),
             isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
             process: None,
@@ -89,7 +89,7 @@ impl Opened {
             file: self.file.clone(),
             kinds: self.kinds.clone(),
             version: self.version.clone(),
-            abi: self.abi,
+            interface: self.interface,
             is_exclusive: self.is_exclusive,
             isolation: self.isolation,
             lacks: process.map_or(Vec::new(), |it| it.lacks().to_vec()),

@@ -1,7 +1,7 @@
 //! What `plugin list` and `plugin inspect` show.
 
-use super::find;
-use convoke_sdk::remote::{Candidate, Kind, Refusal, Trust};
+use super::{Interface, Problem, Runnable, Setup, find};
+use convoke_sdk::remote::Kind;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -14,14 +14,14 @@ pub struct PluginInfo {
     pub name: String,
     /// What it is used as.
     pub kind: Kind,
-    /// Its library.
+    /// Its library or program.
     pub file: PathBuf,
-    /// All that the library offers.
+    /// All that it offers.
     pub kinds: Vec<Kind>,
     /// The plugin's own version.
     pub version: String,
-    /// The ABI it was built for: major, minor.
-    pub abi: (u32, u32),
+    /// How it is spoken to.
+    pub interface: Interface,
     /// Whether it cannot be opened a second time while it is open.
     pub is_exclusive: bool,
     /// Where it runs: `in-process` or `process`.
@@ -56,26 +56,38 @@ impl PluginState {
     }
 }
 
-/// A library in a plugin folder.
+/// A file in a plugin folder.
 pub struct Installed {
     /// Where it lies.
     pub file: PathBuf,
-    /// What it says about itself, if it could be loaded; why not, otherwise.
-    pub candidate: Result<Candidate, Refusal>,
+    /// What it is, if it may be run; why not, otherwise.
+    pub found: Result<Runnable, Problem>,
 }
 
-/// The libraries in a plugin folder, looked at but not loaded.
-pub fn installed(directory: &Path, trust: &Trust) -> Vec<Installed> {
+/// The files in the plugin folders, looked at but not run. Programs are told only where folders were named for plugins:
+/// beside the host's program there are others.
+pub fn installed(setup: &Setup) -> Vec<Installed> {
+    let trust = setup.trust();
     let look = |file: &Path| {
-        let candidate = Candidate::look(file)?;
-        candidate.check(trust, None)?;
-        Ok(candidate)
+        let found = Runnable::look(file)?;
+        found.check(&trust, None)?;
+        Ok(found)
     };
-    find::libraries(directory)
-        .into_iter()
-        .map(|file| Installed {
-            candidate: look(&file),
-            file,
-        })
-        .collect()
+    let named = !setup.plugin_directories.is_empty();
+    let directories = setup.directories();
+    let files = directories.iter().flat_map(|directory| {
+        let mut files = find::libraries(directory);
+        files.extend(
+            named
+                .then(|| find::programs(directory))
+                .into_iter()
+                .flatten(),
+        );
+        files
+    });
+    let looked = files.map(|file| Installed {
+        found: look(&file),
+        file,
+    });
+    looked.collect()
 }

@@ -1,9 +1,10 @@
-//! Plugins: finding their libraries, opening them, and asking them in the right request.
+//! Plugins: finding their files, opening them, and asking them in the right request.
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`entry`] | what a configuration says about one plugin, and what all of them need |
 //! | [`find`] | from a name to a file |
+//! | [`runnable`], [`program`] | what the file is, a library or a program, and what it says about itself |
 //! | [`error`] | why a plugin is not there: one sentence with entry, file, reason and remedy |
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
 //! | [`isolated`] | a plugin in a process of its own |
@@ -13,7 +14,7 @@
 //! | `preflight`, [`schema`] | what is known of a plugin and its configuration without opening it |
 //! | [`info`] | what `plugin list` shows |
 //! | `ask` | one call of a plugin, made by hand |
-//! | [`conformance`] | does a library keep what its kind promises? |
+//! | [`conformance`] | does a plugin keep what its kind promises? |
 //!
 //! What must hold: a plugin that fails, hangs in an await or panics costs the call, not the host; a policy that does
 //! not answer neither allows nor denies for good; a discovery that does not answer never turns into a permanent refusal.
@@ -37,6 +38,8 @@ pub mod isolated;
 pub mod origin;
 pub mod policy;
 mod preflight;
+pub mod program;
+pub mod runnable;
 pub mod schema;
 mod services;
 pub mod stores;
@@ -52,13 +55,15 @@ pub use handle::{Handle, Opened};
 pub use info::{Installed, PluginInfo, PluginState, installed};
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use preflight::{Preflight, preflight};
+pub use program::{NotRun, Program};
+pub use runnable::{Description, Interface, Runnable};
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
-    Candidate, Client, Kind, Reason, Refusal, RemoteDiscovery, RemotePlugin, RemotePolicy,
-    RemoteState,
+    Client, Kind, Reason, Refusal, RemoteDiscovery, RemotePlugin, RemotePolicy, RemoteState,
+    Services,
 };
-use isolated::Isolated;
+use isolated::{Isolated, OpenRequest, StartRequest};
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -98,7 +103,8 @@ impl Plugins {
     /// The log must be set up before: a library asks once which levels are wanted.
     pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
         let entries = setup.entries.iter();
-        let candidates: Vec<_> = entries.map(|entry| candidate(setup, entry)).collect();
+        let candidates = entries.map(|entry| candidate(setup, entry));
+        let candidates = futures::future::join_all(candidates).await;
         let names = instance_names(&setup.entries, &candidates)?;
         let entries = setup.entries.iter().zip(candidates).zip(names);
         let opening = entries.map(async |((entry, candidate), name)| {
@@ -233,11 +239,11 @@ impl AllOpened {
     }
 }
 
-/// What each entry's plugin is called: its `name`, else the plugin's, numbered if it is used more than once. A plugin that
-/// is named by a path goes by the name in its manifest.
+/// What each entry's plugin is called: its `name`, else the plugin's, numbered if it is used more than once. A program, and
+/// a library that is named by a path, go by what they call themselves.
 fn instance_names(
     entries: &[PluginEntry],
-    candidates: &[Result<Candidate, Problem>],
+    candidates: &[Result<Fit, Problem>],
 ) -> Result<Vec<String>, PluginErrors> {
     let mut taken = BTreeSet::new();
     let mut errors = Vec::new();
@@ -253,9 +259,11 @@ fn instance_names(
     if !errors.is_empty() {
         return Err(PluginErrors(errors));
     }
-    let mut free = |entry: &PluginEntry, candidate: &Result<Candidate, Problem>| {
+    let mut free = |entry: &PluginEntry, candidate: &Result<Fit, Problem>| {
         let base = match candidate {
-            Ok(candidate) if find::is_path(&entry.plugin) => candidate.manifest.name.clone(),
+            Ok(fit) if find::is_path(&entry.plugin) || fit.is_program() => {
+                fit.description.name.clone()
+            }
             _ => find::short_name(&entry.plugin),
         };
         let numbered = (2..).map(|number| format!("{base}-{number}"));
@@ -285,11 +293,11 @@ const fn deadline_of(kind: Kind) -> Duration {
 async fn open(
     setup: &Setup,
     entry: &PluginEntry,
-    candidate: Candidate,
+    candidate: Fit,
     name: String,
 ) -> Result<Plugin, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
-    let file = candidate.file.clone();
+    let file = candidate.runnable.content().path().to_owned();
     let patience = entry.timeout.unwrap_or_default().max(OPENING);
     let opening = open_there(setup, entry, candidate, &name);
     match tokio::time::timeout(patience, opening).await {
@@ -315,33 +323,36 @@ async fn open(
 async fn open_there(
     setup: &Setup,
     entry: &PluginEntry,
-    candidate: Candidate,
+    candidate: Fit,
     name: &str,
 ) -> Result<(Opened, RemotePlugin), Problem> {
-    let (file, manifest) = (candidate.file.clone(), &candidate.manifest);
-    let opened = Opened::new(name, entry, &file, manifest, deadline_of(entry.kind));
-    let config_toml =
-        toml::to_string(&entry.config).map_err(|error| Problem::Config(error.to_string()))?;
+    let Fit {
+        runnable,
+        description,
+    } = candidate;
+    let file = runnable.content().path().to_owned();
+    let opened = Opened::new(name, entry, &file, &description, deadline_of(entry.kind));
+    let config_toml = written(entry)?;
     let services = services::for_instance(name, setup);
     let refused = |refused| Problem::not_opened(&file, refused);
-    match &entry.isolation {
-        Isolation::InProcess => {
+    match (&entry.isolation, runnable) {
+        (Isolation::InProcess, Runnable::Library(candidate)) => {
             let library = candidate.load().map_err(not_loaded)?;
             let remote = RemotePlugin::open(entry.kind, &library, &config_toml, services).await;
             Ok((opened, remote.map_err(refused)?))
         }
-        Isolation::Process(confinement) => {
-            let request = isolated::OpenRequest {
-                program: &setup.program,
-                library: candidate.seal()?,
+        (Isolation::InProcess, Runnable::Program(_)) => Err(Problem::NeedsProcess(file)),
+        (Isolation::Process(confinement), runnable) => {
+            let start = start_request(setup, confinement, &runnable, name, services)?;
+            let request = OpenRequest {
+                start: StartRequest {
+                    deadline: opened.deadline(),
+                    ..start
+                },
                 kind: entry.kind,
-                name,
                 folder: &setup.folder,
                 config: &entry.config,
                 config_toml: &config_toml,
-                confinement,
-                deadline: opened.deadline(),
-                services,
             };
             let process = Arc::new(Isolated::open(request).await.map_err(refused)?);
             let remote = RemotePlugin::apart(entry.kind, Arc::clone(&process) as _);
@@ -350,23 +361,103 @@ async fn open_there(
     }
 }
 
-/// The library of an entry, looked at and found fit to be loaded.
-fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Candidate, Problem> {
-    let file = find::library(&entry.plugin, &setup.directories(), &setup.folder)?;
+/// The configuration of an entry's plugin as TOML.
+fn written(entry: &PluginEntry) -> Result<String, Problem> {
+    toml::to_string(&entry.config).map_err(|error| Problem::Config(error.to_string()))
+}
+
+/// What starting a process for a plugin takes.
+fn start_request<'a>(
+    setup: &'a Setup,
+    confinement: &'a Confinement,
+    runnable: &Runnable,
+    name: &'a str,
+    services: Arc<dyn Services>,
+) -> Result<StartRequest<'a>, Problem> {
+    Ok(StartRequest {
+        program: &setup.program,
+        sealed: runnable.seal()?,
+        run: runnable.run(),
+        name,
+        confinement,
+        deadline: OPENING,
+        services,
+    })
+}
+
+/// A plugin's file that was found fit to be run, and what it says about itself.
+struct Fit {
+    runnable: Runnable,
+    description: Description,
+}
+
+impl Fit {
+    const fn is_program(&self) -> bool {
+        matches!(self.runnable, Runnable::Program(_))
+    }
+}
+
+/// The file of an entry, looked at and found fit to be run as what its entry says.
+async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
+    let file = find::file(&entry.plugin, &setup.directories(), &setup.folder)?;
     not_exposed(setup, entry, &file)?;
-    let candidate = Candidate::look(&file)?;
-    candidate.check(&setup.trust(), entry.sha256.as_deref())?;
-    if !candidate.manifest.kinds.contains(&entry.kind) {
+    let runnable = Runnable::look(&file)?;
+    runnable.check(&setup.trust(), entry.sha256.as_deref())?;
+    let description = match (&runnable, &entry.isolation) {
+        (Runnable::Library(candidate), _) => Description::from(&candidate.manifest),
+        (Runnable::Program(_), Isolation::InProcess) => return Err(Problem::NeedsProcess(file)),
+        (Runnable::Program(_), Isolation::Process(confinement)) => {
+            introduced(setup, confinement, &runnable).await?
+        }
+    };
+    if !description.kinds.contains(&entry.kind) {
         return Err(Problem::WrongKind {
             file,
             entry: entry.kind,
-            offers: candidate.manifest.kinds,
+            offers: description.kinds,
         });
     }
-    Ok(candidate)
+    Ok(Fit {
+        runnable,
+        description,
+    })
 }
 
-/// Nobody but the host's user and root may put something else in the library's place, or something of the same name into
+/// What a plugin says about itself. A library's manifest says it; a program is run for it, confined so that it can read what
+/// is granted and do nothing else, and ended. The caller has [checked](Runnable::check) it.
+pub async fn introduced(
+    setup: &Setup,
+    confinement: &Confinement,
+    runnable: &Runnable,
+) -> Result<Description, Problem> {
+    if let Runnable::Library(candidate) = runnable {
+        return Ok(Description::from(&candidate.manifest));
+    }
+    let file = runnable.content().path();
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let services = services::for_instance(&name, setup);
+    let confinement = read_only(confinement);
+    let request = start_request(setup, &confinement, runnable, &name, services)?;
+    let introduced = isolated::introduce(request).await;
+    introduced.map_err(|not| Problem::NotIntroduced {
+        file: file.to_owned(),
+        why: not.error.to_string(),
+    })
+}
+
+/// The same, but what may be written may be read only, and nobody can be connected to. A path that is not there is told of
+/// when the plugin opens.
+fn read_only(confinement: &Confinement) -> Confinement {
+    let granted = confinement.read.iter().chain(&confinement.write);
+    Confinement {
+        memory: confinement.memory,
+        read: granted.filter(|path| path.exists()).cloned().collect(),
+        write: Vec::new(),
+        connect: Connect::Nowhere,
+    }
+}
+
+/// Nobody but the host's user and root may put something else in the file's place, or something of the same name into
 /// a folder that is looked through for it.
 fn not_exposed(setup: &Setup, entry: &PluginEntry, file: &Path) -> Result<(), Problem> {
     let searched = if find::is_path(&entry.plugin) {

@@ -4,12 +4,12 @@
 //! [`Plugins::open`]: super::Plugins::open
 
 use super::{
-    PluginEntry, PluginError, PluginErrors, Problem, Setup, candidate, instance_names, schema,
+    Fit, PluginEntry, PluginError, PluginErrors, Problem, Setup, candidate, instance_names, schema,
 };
-use convoke_sdk::remote::{Candidate, Kind};
+use convoke_sdk::remote::Kind;
 use std::path::PathBuf;
 
-/// A plugin that is there and could be loaded.
+/// A plugin that is there and could be opened.
 #[derive(Clone, Debug)]
 pub struct Preflight {
     /// What the administrator calls it.
@@ -22,10 +22,11 @@ pub struct Preflight {
     pub version: String,
 }
 
-/// Looks at the plugin of each entry, in their order. An error: the entries contradict each other.
-pub fn preflight(setup: &Setup) -> Result<Vec<Result<Preflight, PluginError>>, PluginErrors> {
-    let entries = setup.entries.iter();
-    let candidates: Vec<_> = entries.map(|entry| candidate(setup, entry)).collect();
+/// Looks at the plugin of each entry, in their order. A program is run to say what it is, and may write nothing. An error:
+/// the entries contradict each other.
+pub async fn preflight(setup: &Setup) -> Result<Vec<Result<Preflight, PluginError>>, PluginErrors> {
+    let candidates = setup.entries.iter().map(|entry| candidate(setup, entry));
+    let candidates = futures::future::join_all(candidates).await;
     let names = instance_names(&setup.entries, &candidates)?;
     let entries = setup.entries.iter().zip(candidates).zip(names);
     Ok(entries
@@ -36,16 +37,17 @@ pub fn preflight(setup: &Setup) -> Result<Vec<Result<Preflight, PluginError>>, P
 fn of_entry(
     setup: &Setup,
     entry: &PluginEntry,
-    candidate: Result<Candidate, Problem>,
+    candidate: Result<Fit, Problem>,
     name: String,
 ) -> Result<Preflight, PluginError> {
-    let candidate = candidate.map_err(|problem| PluginError::new(entry, problem))?;
-    let schema = schema::read(&candidate.manifest.schema);
+    let fit = candidate.map_err(|problem| PluginError::new(entry, problem))?;
+    let file = fit.runnable.content().path().to_owned();
+    let schema = schema::read(&fit.description.schema);
     if let Some(Some(keys)) = schema.get(entry.kind.as_str())
         && let Err(mistake) = schema::check(keys, &entry.config)
     {
         let problem = Problem::NotOpened {
-            file: candidate.file,
+            file,
             message: mistake.sentence,
             config_key: Some(mistake.key),
         };
@@ -56,7 +58,7 @@ fn of_entry(
     Ok(Preflight {
         name,
         kind: entry.kind,
-        file: candidate.file,
-        version: candidate.manifest.version,
+        file,
+        version: fit.description.version,
     })
 }

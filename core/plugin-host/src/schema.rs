@@ -1,4 +1,4 @@
-//! The keys of a plugin's configuration as its manifest describes them, and whether a configuration keeps to them. Nothing of
+//! The keys of a plugin's configuration as its manifest, or a program's greeting, describes them, and whether a configuration keeps to them. Nothing of
 //! the plugin is run.
 //!
 //! Not done: what a type of the plugin's own takes is known to the plugin alone; a value of it passes.

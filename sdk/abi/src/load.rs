@@ -1,9 +1,10 @@
 //! From a file to a root module, as the host goes: nothing of a library runs before all that can be known without
 //! running it is known.
 //!
-//! 1. [`Candidate::look`]: is it a regular file, a library for this machine, and what does its manifest say?
-//! 2. [`Candidate::check`]: may its file be trusted, who signed it, does it speak our ABI, do its panics unwind?
-//! 3. [`Candidate::load`]: load it and compare the layout of everything that crosses.
+//! 1. [`PluginFile::read`]: is it a regular file?
+//! 2. [`Candidate::of`]: is it a library for this machine, and what does its manifest say?
+//! 3. [`Candidate::check`]: may its file be trusted, who signed it, does it speak our ABI, do its panics unwind?
+//! 4. [`Candidate::load`]: load it and compare the layout of everything that crosses.
 //!
 //! The bytes that were looked at are the bytes that are loaded, whatever happens to the file meanwhile. Each refusal is one sentence with the file, the reason and the remedy: [`Refusal`].
 
@@ -15,7 +16,7 @@ mod refusal;
 mod signature;
 
 pub use self::{
-    file::{Trust, running_user},
+    file::{PluginFile, Trust, running_user},
     refusal::{Mismatch, Reason, Refusal},
     signature::{InvalidKey, Signed, TrustedKey},
 };
@@ -38,65 +39,42 @@ pub struct Candidate {
     pub file: PathBuf,
     /// What it says about itself.
     pub manifest: Manifest,
-    data: Vec<u8>,
-    access: file::Access,
+    content: PluginFile,
 }
 
 impl Candidate {
     /// Reads the file and its manifest. Runs nothing of it.
     pub fn look(path: &Path) -> Result<Self, Refusal> {
-        let refuse = |reason| Refusal::new(path, reason);
-        let (data, access) = file::read(path).map_err(refuse)?;
-        let manifest = object::manifest(&data).map_err(refuse)?;
-        Ok(Self {
-            file: path.to_owned(),
-            manifest,
-            data,
-            access,
-        })
+        Self::of(PluginFile::read(path)?)
     }
 
-    /// The size of the file in bytes.
-    pub fn size(&self) -> usize {
-        self.data.len()
+    /// Reads the manifest of a file. Runs nothing of it.
+    pub fn of(content: PluginFile) -> Result<Self, Refusal> {
+        match object::manifest(content.data()) {
+            Ok(manifest) => Ok(Self {
+                file: content.path().to_owned(),
+                manifest,
+                content,
+            }),
+            Err(reason) => Err(Refusal::new(content.path(), reason)),
+        }
+    }
+
+    /// The file, whatever is in it.
+    pub const fn content(&self) -> &PluginFile {
+        &self.content
     }
 
     /// SHA-256 of the file, in lower-case hexadecimal digits. Reckoned at each call.
     pub fn sha256(&self) -> String {
-        format!("{:x}", Sha256::digest(&self.data))
-    }
-
-    /// What the signature beside the file is worth, if these keys are trusted. Reckoned at each call.
-    pub fn signed(&self, keys: &[TrustedKey]) -> Signed {
-        signature::verify(&self.file, &self.data, keys)
+        self.content.sha256()
     }
 
     /// Whether it may be loaded at all; `sha256` is what the administrator wrote, if so.
     pub fn check(&self, trust: &Trust, sha256: Option<&str>) -> Result<(), Refusal> {
-        self.access
-            .check(trust)
-            .and_then(|()| self.check_manifest())
-            .and_then(|()| sha256.map_or(Ok(()), |expected| self.check_sha256(expected.trim())))
-            .and_then(|()| self.check_signature(&trust.keys))
+        self.content.check(trust, sha256)?;
+        self.check_manifest()
             .map_err(|reason| Refusal::new(&self.file, reason))
-    }
-
-    fn check_sha256(&self, expected: &str) -> Result<(), Reason> {
-        let found = self.sha256();
-        if expected.eq_ignore_ascii_case(&found) {
-            return Ok(());
-        }
-        Err(Reason::Sha256 {
-            expected: expected.to_owned(),
-            found,
-        })
-    }
-
-    fn check_signature(&self, keys: &[TrustedKey]) -> Result<(), Reason> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        self.signed(keys).check(&self.file)
     }
 
     fn check_manifest(&self) -> Result<(), Reason> {
@@ -125,39 +103,30 @@ impl Candidate {
 
     /// Holds its bytes ready for another process to load. The caller has [checked](Self::check) it.
     #[cfg(target_os = "linux")]
-    pub fn seal(self) -> Result<Sealed, Refusal> {
-        match Image::new(&self.file, &self.data) {
-            Ok(image) => Ok(Sealed {
-                image,
-                file: self.file,
-                manifest: self.manifest,
-            }),
-            Err(reason) => Err(Refusal::new(&self.file, reason)),
-        }
+    pub fn seal(&self) -> Result<Sealed, Refusal> {
+        self.content.seal()
     }
 
     fn root(&self) -> Result<root::PluginRoot_Ref, Reason> {
         /// What is loaded, by the SHA-256 of its bytes.
         static LOADED: Mutex<BTreeMap<[u8; 32], root::PluginRoot_Ref>> =
             Mutex::new(BTreeMap::new());
-        let digest = Sha256::digest(&self.data).into();
+        let digest = Sha256::digest(self.content.data()).into();
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(root) = loaded.get(&digest) {
             return Ok(*root);
         }
-        let root = open(&Image::new(&self.file, &self.data)?)?;
+        let root = open(&Image::new(&self.file, self.content.data())?)?;
         loaded.insert(digest, root);
         Ok(root)
     }
 }
 
-/// The bytes of a library that was checked, for a process of its own to load: nobody can change them.
+/// The bytes of a plugin's file that was checked, for another process to run: nobody can change them.
 #[cfg(target_os = "linux")]
 pub struct Sealed {
     /// Where the file lay.
     pub file: PathBuf,
-    /// What it says about itself.
-    pub manifest: Manifest,
     image: Image,
 }
 
@@ -170,30 +139,30 @@ impl Sealed {
 
     /// In that process: takes the memory. `file` stands in messages.
     pub fn received(file: PathBuf, memory: std::os::fd::OwnedFd) -> Result<Self, Refusal> {
-        let read = Image::received(memory).and_then(|(image, data)| {
-            let manifest = object::manifest(&data)?;
-            Ok((image, manifest))
-        });
-        match read {
-            Ok((image, manifest)) => Ok(Self {
-                file,
-                manifest,
-                image,
-            }),
+        match Image::received(memory) {
+            Ok(image) => Ok(Self { file, image }),
             Err(reason) => Err(Refusal::new(&file, reason)),
         }
     }
 
-    /// Loads it, for good, and compares layouts.
+    /// Loads the library that it is, for good, and compares layouts.
     pub fn load(self) -> Result<Library, Refusal> {
-        match open(&self.image) {
-            Ok(root) => Ok(Library {
+        let loaded = (self.image.data())
+            .and_then(|data| object::manifest(&data))
+            .and_then(|manifest| Ok((open(&self.image)?, manifest)));
+        match loaded {
+            Ok((root, manifest)) => Ok(Library {
                 root,
                 file: self.file,
-                manifest: self.manifest,
+                manifest,
             }),
             Err(reason) => Err(Refusal::new(&self.file, reason)),
         }
+    }
+
+    /// The memory itself, for the program that it is.
+    pub fn into_memory(self) -> std::os::fd::OwnedFd {
+        self.image.into_memory()
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::world::{address, discovery, logged, open, policy, setup, store};
-use convoke_plugin_host::Verdict;
+use convoke_plugin_host::{Interface, Verdict};
 use convoke_sdk::{
     AccessRequest, Acquaintance, BusySpan, BusyType, Cursor, Delivery, Detail, Discovered, Domain,
     ErrorKind, InboxMessage, NewObject, NewUser, ObjectIndex, Page, Precondition, Proof,
@@ -95,7 +95,8 @@ async fn one_library_serves_several_entries() {
     let list = plugins.list();
     let names: Vec<_> = list.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["test-sample", "test-sample-2"]);
-    assert_eq!((list[0].abi, list[0].state.as_str()), ((1, 0), "ready"));
+    assert_eq!(list[0].interface, Interface::Abi((1, 0)));
+    assert_eq!(list[0].state.as_str(), "ready");
 }
 
 #[tokio::test]

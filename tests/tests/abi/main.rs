@@ -6,6 +6,7 @@ mod calls;
 mod chains;
 mod faults;
 mod isolated;
+mod programs;
 mod refusals;
 mod signatures;
 mod world;

@@ -89,7 +89,7 @@ async fn a_file_that_is_no_plugin() {
         ..Copy::new()
     };
     assert!(refused_copy(&text).await.ends_with(
-        "acme.so: is not a library at all; name the `.so` file that the plugin's build made"
+        "acme.so: is neither a library nor a program; name the file that the plugin's build made"
     ));
 
     let empty = Copy {
@@ -99,7 +99,7 @@ async fn a_file_that_is_no_plugin() {
     assert!(
         refused_copy(&empty)
             .await
-            .contains("is not a library at all")
+            .contains("is neither a library nor a program")
     );
 
     let archive = Copy {

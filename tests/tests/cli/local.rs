@@ -559,7 +559,11 @@ fn a_test_that_cannot_be_begun_is_one_sentence() {
     let sqlite = text(&sqlite);
     let inspect_me = text(&desk.write("notes.txt", "Dear diary,")).to_owned();
     for (arguments, status, says) in [
-        (vec![inspect_me.as_str()], 1, "is not a library at all"),
+        (
+            vec![inspect_me.as_str()],
+            1,
+            "is neither a library nor a program",
+        ),
         (
             vec![sqlite, "--config", "path = "],
             2,

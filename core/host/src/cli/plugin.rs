@@ -3,6 +3,7 @@
 mod ask;
 mod keys;
 mod new;
+mod program;
 mod test;
 
 use super::{
@@ -11,7 +12,9 @@ use super::{
 };
 use crate::{config::Config, instance};
 use clap::{Args, Subcommand};
-use convoke_plugin_host::{Installed, PluginEntry, PluginInfo, Plugins, Setup, installed};
+use convoke_plugin_host::{
+    Installed, Interface, PluginEntry, PluginInfo, Plugins, Runnable, Setup, installed,
+};
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use keys::Keys;
 use serde::Serialize;
@@ -54,14 +57,14 @@ Examples:
   convoke plugin inspect ./target/release/libconvoke_store_sqlite.so
   convoke plugin inspect acme.so --key acme.pub
 
-Nothing of the file is run. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the
+Nothing of a library is run. A program is run, confined, to say what it is, and granted nothing. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the
 configuration, if there is one, and those named here.";
 
 /// Say what a plugin file is, and whether it would be loaded
 #[derive(Args)]
 #[command(after_help = INSPECT_EXAMPLES)]
 pub(super) struct Inspect {
-    /// The library
+    /// The library or program
     file: PathBuf,
     /// A minisign public key whose signature counts: its `.pub` file, or its text
     #[arg(long, value_name = "KEY")]
@@ -72,7 +75,7 @@ impl Plugin {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::List(_) => list(global).await,
-            Self::Inspect(inspect) => inspect.run(global),
+            Self::Inspect(inspect) => inspect.run(global).await,
             Self::Test(test) => test.run(global).await,
             Self::Ask(ask) => ask.run(global).await,
             Self::New(new) => new.run(global),
@@ -87,7 +90,11 @@ struct Shown {
     file: PathBuf,
     kinds: Vec<&'static str>,
     version: String,
+    /// Of a library.
     abi: String,
+    /// Of a program: the version of the process protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<u32>,
     /// Where it runs, if the configuration names it: `in-process` or `process`.
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<&'static str>,
@@ -104,17 +111,10 @@ async fn list(global: &Global) -> Result<(), Failure> {
     let config = global.config()?;
     let setup = instance::setup(&config);
     let mut shown = configured(&config, &setup).await;
-    for directory in setup.directories() {
-        let unknown = installed(&directory, &setup.trust())
-            .into_iter()
-            .filter(|library| {
-                !shown
-                    .iter()
-                    .any(|known| same_file(&known.file, &library.file))
-            });
-        let unknown: Vec<Shown> = unknown.map(|library| Shown::unused(&library)).collect();
-        shown.extend(unknown);
-    }
+    let is_shown = |file: &Path| shown.iter().any(|known| same_file(&known.file, file));
+    let mut others = installed(&setup);
+    others.retain(|other| !is_shown(&other.file));
+    shown.extend(others.iter().map(Shown::unused));
     let failed = shown.iter().any(|plugin| plugin.state == "failed");
     if global.json {
         output::print_json(&shown)?;
@@ -155,18 +155,28 @@ fn words(kinds: &[Kind]) -> Vec<&'static str> {
     kinds.iter().copied().map(Kind::as_str).collect()
 }
 
+/// The versions of ABI and process protocol: one of them.
+fn versions(interface: Interface) -> (String, Option<u32>) {
+    match interface {
+        Interface::Abi(abi) => (dotted(abi), None),
+        Interface::Process(protocol) => (String::new(), Some(protocol)),
+    }
+}
+
 fn dotted((major, minor): (u32, u32)) -> String {
     format!("{major}.{minor}")
 }
 
 impl From<&PluginInfo> for Shown {
     fn from(info: &PluginInfo) -> Self {
+        let (abi, protocol) = versions(info.interface);
         Self {
             name: info.name.clone(),
             file: info.file.clone(),
             kinds: words(&info.kinds),
             version: info.version.clone(),
-            abi: dotted(info.abi),
+            abi,
+            protocol,
             isolation: Some(info.isolation),
             lacks: info.lacks.clone(),
             state: info.state.as_str(),
@@ -183,6 +193,7 @@ impl Shown {
             kinds: vec![entry.kind.as_str()],
             version: String::new(),
             abi: String::new(),
+            protocol: None,
             isolation: Some(entry.isolation.as_str()),
             lacks: Vec::new(),
             state: "failed",
@@ -190,38 +201,42 @@ impl Shown {
         }
     }
 
-    fn unused(library: &Installed) -> Self {
-        match &library.candidate {
-            Ok(candidate) => Self {
+    fn unused(installed: &Installed) -> Self {
+        let nothing = Self {
+            name: String::new(),
+            file: installed.file.clone(),
+            kinds: Vec::new(),
+            version: String::new(),
+            abi: String::new(),
+            protocol: None,
+            isolation: None,
+            lacks: Vec::new(),
+            state: "unused",
+            reason: None,
+        };
+        match &installed.found {
+            Ok(Runnable::Library(candidate)) => Self {
                 name: candidate.manifest.name.clone(),
-                file: library.file.clone(),
                 kinds: words(&candidate.manifest.kinds),
                 version: candidate.manifest.version.clone(),
                 abi: dotted(candidate.manifest.abi),
-                isolation: None,
-                lacks: Vec::new(),
-                state: "unused",
-                reason: None,
+                ..nothing
             },
+            // Nothing is run that the configuration does not name.
+            Ok(Runnable::Program(_)) => nothing,
             Err(refusal) => Self {
-                name: String::new(),
-                file: library.file.clone(),
-                kinds: Vec::new(),
-                version: String::new(),
-                abi: String::new(),
-                isolation: None,
-                lacks: Vec::new(),
                 state: "refused",
                 reason: Some(refusal.to_string()),
+                ..nothing
             },
         }
     }
 
     fn row(&self) -> Vec<String> {
-        let abi = if self.abi.is_empty() {
-            String::new()
-        } else {
-            format!("abi {}", self.abi)
+        let interface = match self.protocol {
+            Some(protocol) => format!("protocol {protocol}"),
+            None if self.abi.is_empty() => String::new(),
+            None => format!("abi {}", self.abi),
         };
         let name = if self.name.is_empty() {
             "-"
@@ -236,7 +251,7 @@ impl Shown {
             name.to_owned(),
             self.kinds.join(" "),
             self.version.clone(),
-            abi,
+            interface,
             self.isolation.unwrap_or("-").to_owned(),
             self.state.to_owned(),
             self.reason.clone().unwrap_or_else(file),
@@ -334,11 +349,24 @@ impl Inspect {
         Ok(keys)
     }
 
-    fn run(self, global: &Global) -> Result<(), Failure> {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
         let keys = self.keys(global)?;
         let look = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
-        let candidate = Candidate::look(&self.file).map_err(|refusal| look(&refusal))?;
-        let signature = candidate.signed(&keys).into();
+        match Runnable::look(&self.file).map_err(|problem| look(&problem))? {
+            Runnable::Library(candidate) => self.library(&candidate, keys, global),
+            runnable @ Runnable::Program(_) => {
+                program::inspect(&self.file, &runnable, keys, global).await
+            }
+        }
+    }
+
+    fn library(
+        &self,
+        candidate: &Candidate,
+        keys: Vec<TrustedKey>,
+        global: &Global,
+    ) -> Result<(), Failure> {
+        let signature = candidate.content().signed(&keys).into();
         let trust = Trust::of_this_process().signed_by(keys);
         let refused = candidate.check(&trust, None).err();
         let manifest = &candidate.manifest;
@@ -352,7 +380,7 @@ impl Inspect {
             sdk: &manifest.sdk,
             rustc: &manifest.rustc,
             panic: if manifest.unwinds { "unwind" } else { "abort" },
-            size: candidate.size() as u64,
+            size: candidate.content().size() as u64,
             sha256: candidate.sha256(),
             signature,
             config: Keys::read(&manifest.schema),

@@ -514,17 +514,31 @@ fn isolated(
             return Err(at.wrong(memory.span(), text));
         }
     }
-    let absolute = |paths: Vec<PathBuf>| {
-        let paths = paths.into_iter();
-        paths.map(|path| at.folder().join(path)).collect()
-    };
     if let Some(allow) = allow {
-        let allow = allow.into_inner();
-        confinement.read = absolute(allow.read);
-        confinement.write = absolute(allow.write);
-        confinement.connect = allow.connect.0;
+        allow.into_inner().grant(at.folder(), &mut confinement);
     }
     Ok(Isolation::Process(confinement))
+}
+
+/// What `allow` grants to the process of a plugin, as a document of its own (`write = ["calendars"]`). Relative paths count
+/// from `folder`. An error: what is wrong, in words.
+pub fn grants(allow: &str, folder: &Path) -> Result<Confinement, String> {
+    let allow: file::Allow = toml::from_str(allow).map_err(|error| error.message().to_owned())?;
+    let mut confinement = Confinement::default();
+    allow.grant(folder, &mut confinement);
+    Ok(confinement)
+}
+
+impl file::Allow {
+    fn grant(self, folder: &Path, confinement: &mut Confinement) {
+        let absolute = |paths: Vec<PathBuf>| {
+            let paths = paths.into_iter();
+            paths.map(|path| folder.join(path)).collect()
+        };
+        confinement.read = absolute(self.read);
+        confinement.write = absolute(self.write);
+        confinement.connect = self.connect.0;
+    }
 }
 
 #[cfg(test)]

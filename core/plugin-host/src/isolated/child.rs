@@ -1,14 +1,17 @@
-//! What the process of a plugin does: it confines itself, opens the plugin, and answers until its host is gone.
+//! What the process of a plugin does: it confines itself, and runs the plugin if that is a program (`program`). If it is a
+//! library, it loads it, opens it, and answers until its host is gone.
 //!
 //! The thread it begins with reads the connection, and nothing else: calls are polled by a runtime beside it, so that an
 //! index which the plugin waits for arrives however many calls block their threads. Another thread tells the host which
 //! calls do (`pulse`).
 
+mod program;
 mod pulse;
 
 use super::{
     confine, log,
-    protocol::{self, Event, Opening, ToChild, ToHost},
+    preparation::{Preparation, Prepared},
+    protocol::{self, Event, Hello, Opening, ToChild, ToHost},
 };
 use convoke_sdk::{
     CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
@@ -60,21 +63,33 @@ pub fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     outlive_orders()?;
     let (socket, memory) = ends()?;
+    let Some(preparation) = Preparation::read(&socket)? else {
+        return Ok(());
+    };
+    match &preparation.run {
+        Some(run) => program::take_over(&preparation, run, &socket, memory),
+        None => serve_library(&preparation, socket, memory),
+    }
+}
+
+fn serve_library(preparation: &Preparation, socket: UnixStream, memory: OwnedFd) -> io::Result<()> {
+    let threads = threads(preparation.confinement.memory);
+    let library = match prepare(preparation, memory, threads, &socket)? {
+        Ok(Some(library)) => library,
+        Ok(None) => return Ok(()),
+        Err(refused) => return say(&socket, &refusal(refused)),
+    };
+    say(&socket, &ToHost::Hello(Hello::of(&library.manifest)))?;
     let mut read = BufReader::new(socket.try_clone()?);
     let Some(frame) = protocol::next_blocking(&mut read)? else {
         return Ok(());
     };
-    let ToChild::Open(opening) = protocol::parse(&frame)? else {
-        return Err(io::Error::other("the host did not say what to be"));
+    let opening = match protocol::parse(&frame)? {
+        ToChild::Open(opening) => opening.into_owned(),
+        ToChild::Close {} => return Ok(()),
+        _ => return Err(io::Error::other("the host did not say what to be")),
     };
-    let opening = opening.into_owned();
     let host = Arc::new(HostSide::new(&opening, socket));
-    let threads = threads(opening.confinement.memory);
-    let prepared = prepare(&opening, memory, threads);
-    let (library, lacks) = match prepared {
-        Ok(prepared) => prepared,
-        Err(refused) => return host.say(&refusal(refused)),
-    };
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .worker_threads(threads)
@@ -91,10 +106,7 @@ fn serve() -> io::Result<()> {
             Ok(plugin) => {
                 let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
                 *opened = Some(Arc::new(plugin));
-                ToHost::Opened {
-                    refused: None,
-                    lacks,
-                }
+                ToHost::Opened { refused: None }
             }
             Err(refused) => refusal(refused),
         };
@@ -139,7 +151,6 @@ fn outlive_orders() -> io::Result<()> {
 fn refusal(refused: NotOpened) -> ToHost {
     ToHost::Opened {
         refused: Some(refused),
-        lacks: Vec::new(),
     }
 }
 
@@ -169,22 +180,40 @@ fn ends() -> io::Result<(UnixStream, OwnedFd)> {
     Ok((UnixStream::from(socket), memory))
 }
 
-/// Confines the process, then loads the library: in this order, as loading runs code.
+/// Confines the process, tells the host, and then loads the library: in this order, as loading runs code. Nothing: it
+/// could not be confined, as the host knows.
 fn prepare(
-    opening: &Opening,
+    preparation: &Preparation,
     memory: OwnedFd,
     threads: usize,
-) -> Result<(Library, Vec<String>), NotOpened> {
-    let refused = |error: String| NotOpened {
+    socket: &UnixStream,
+) -> io::Result<Result<Option<Library>, NotOpened>> {
+    let library = Sealed::received(preparation.file.clone(), memory);
+    let confined = match &library {
+        Ok(_) => confine::confine(&preparation.confinement, threads, None),
+        Err(refusal) => Err(unfit(refusal.to_string())),
+    };
+    let is_confined = confined.is_ok();
+    Prepared::tell(confined, socket)?;
+    Ok(match library {
+        Ok(library) if is_confined => match library.load() {
+            Ok(library) => Ok(Some(library)),
+            Err(refusal) => Err(unfit(refusal.to_string())),
+        },
+        _ => Ok(None),
+    })
+}
+
+fn unfit(error: String) -> NotOpened {
+    NotOpened {
         error: Error::invalid(error),
         config_key: None,
-    };
-    let library = Sealed::received(opening.file.clone(), memory);
-    let library = library.map_err(|refusal| refused(refusal.to_string()))?;
-    let lacks = confine::confine(&opening.confinement, threads)?;
-    let library = library.load();
-    let library = library.map_err(|refusal| refused(refusal.to_string()))?;
-    Ok((library, lacks))
+    }
+}
+
+fn say(mut socket: &UnixStream, message: &ToHost) -> io::Result<()> {
+    let frame = protocol::frame(message).map_err(io::Error::other)?;
+    socket.write_all(&frame)
 }
 
 /// How many threads poll calls: far more than there are processors, as some may be blocked.

@@ -5,12 +5,12 @@
 //! | --- | --- | --- |
 //! | memory, descriptors, core dumps | limits of the process | refused |
 //! | threads | counted from outside, see `alive`: no limit of a process counts them | |
-//! | what a host run by root may do | capabilities are dropped | refused |
+//! | what a host run by root may do | capabilities are dropped, and no program gives them back | refused |
 //! | files, TCP ports, signals | Landlock | said in the log |
 //! | sockets, programs, other system calls | a seccomp filter | said in the log |
 //!
 //! Applied to the only thread there is, before any of the plugin's code runs; all threads inherit it, and none can lift
-//! it.
+//! it. A plugin that is a program is run by the process that is confined, so it needs a little more: see [`Exec`].
 
 mod calls;
 mod files;
@@ -19,8 +19,9 @@ use super::Confinement;
 use convoke_sdk::{Error, Result, remote::NotOpened};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
-    thread::{CapabilitySet, CapabilitySets, set_capabilities},
+    thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs},
 };
+use std::{ffi::CStr, path::PathBuf};
 
 /// The stack of a thread for calls, in bytes.
 pub(super) const STACK: usize = 2 << 20;
@@ -31,9 +32,26 @@ const DESCRIPTORS: u64 = 512;
 /// Address space beside its memory: code, stacks' guards, what the C library sets aside and does not use.
 const ADDRESSES: u64 = 2 << 30;
 
-/// Confines this process, which is to have so many threads for calls; answers what this kernel cannot take away, in
-/// words.
-pub(super) fn confine(to: &Confinement, threads: usize) -> Result<Vec<String>, NotOpened> {
+/// What a process that is confined runs yet: a program takes its place.
+///
+/// Landlock lets it run these files alone, and the filter only a path that stands at this very address, which the program
+/// that comes cannot know. Should it guess it, it can become one of these files again, confined as it is.
+pub(super) struct Exec<'a> {
+    /// The path that is run.
+    pub(super) path: &'a CStr,
+    /// The files that the system runs for it, if they lie in the file system.
+    pub(super) files: &'a [PathBuf],
+    /// The name of the program that reads it, if it is a script: its settings are under that name in `/etc`.
+    pub(super) settings: Option<PathBuf>,
+}
+
+/// Confines this process, which is to have so many threads of ours for calls, or to run a program; answers what this
+/// kernel cannot take away, in words.
+pub(super) fn confine(
+    to: &Confinement,
+    threads: usize,
+    exec: Option<&Exec<'_>>,
+) -> Result<Vec<String>, NotOpened> {
     // Their stacks are ours.
     let stacks = threads.saturating_mul(STACK) as u64;
     limits(to.memory.saturating_add(stacks)).map_err(|error| not_confined(&error))?;
@@ -43,9 +61,12 @@ pub(super) fn confine(to: &Confinement, threads: usize) -> Result<Vec<String>, N
         permitted: none,
         inheritable: none,
     };
-    set_capabilities(None, nothing).map_err(|error| not_confined(&error.into()))?;
-    let mut lacks = files::confine(to)?;
-    lacks.extend(calls::confine(&to.connect).map_err(|error| not_confined(&error))?);
+    set_no_new_privs(true)
+        .and_then(|()| set_capabilities(None, nothing))
+        .map_err(|error| not_confined(&error.into()))?;
+    let mut lacks = files::confine(to, exec)?;
+    let calls = calls::confine(&to.connect, exec);
+    lacks.extend(calls.map_err(|error| not_confined(&error))?);
     Ok(lacks)
 }
 

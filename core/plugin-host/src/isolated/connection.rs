@@ -9,7 +9,7 @@ mod calls;
 mod hear;
 
 use super::{
-    protocol::{self, Asked, Pulse, ToChild},
+    protocol::{self, Asked, Hello, Pulse, ToChild},
     slots::Slots,
 };
 use calls::Calls;
@@ -41,8 +41,14 @@ const OUTBOX: usize = 64;
 /// Deadlines missed with no answer between them after which a process is replaced.
 const MISSES: u32 = 10;
 
-/// What [`protocol::ToHost::Opened`] says.
-pub(super) type Opened = (Result<(), NotOpened>, Vec<String>);
+/// What a process says once each, and who waits for it.
+pub(super) struct Beginning {
+    /// What it is.
+    pub(super) greeted: oneshot::Sender<Hello>,
+    /// Whether it opened.
+    pub(super) opened: oneshot::Sender<Result<(), NotOpened>>,
+}
+
 /// What a process answered, be it an error; or why it answered nothing.
 pub(super) type Reply = Result<Result<Answered>, CallError>;
 
@@ -261,9 +267,9 @@ impl Connection {
         self: Arc<Self>,
         read: OwnedReadHalf,
         services: Arc<dyn Services>,
-        opened: oneshot::Sender<Opened>,
+        beginning: Beginning,
     ) -> io::Result<()> {
-        let listener = Listener::new(Arc::clone(&self), services, opened);
+        let listener = Listener::new(Arc::clone(&self), services, beginning);
         let heard = listener.hear(read).await;
         self.calls.close();
         heard

@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `protocol` | what host and process say to each other |
+//! | `preparation` | what the host has its own program do before it is the plugin |
+//! | `protocol` | what host and process say to each other then |
 //! | `connection` | the host's end of the connection to one running process: calls in flight, deadlines |
 //! | `log` | what a process says to the log |
 //! | `slots` | how many calls are on their way, in all and of one origin |
@@ -11,7 +12,7 @@
 //! | `keeper` | starts it again |
 //! | `quarantine` | calls that may have ended a process are made again, each alone with another one |
 //! | `suspects` | calls that are known to do so are made there from the first |
-//! | `child` | what the process does |
+//! | `child` | what the process does: it is the plugin's library, or becomes its program |
 //! | `confine` | what the kernel takes away from it before any of the plugin's code runs |
 //!
 //! [`Isolated`] is a plugin whose process is started again at once whenever it ends under a call, and after pauses that
@@ -34,13 +35,14 @@ mod confine;
 mod connection;
 mod keeper;
 mod log;
+mod preparation;
 mod protocol;
 mod quarantine;
 mod slots;
 mod start;
 mod suspects;
 
-use super::Confinement;
+use super::{Confinement, Description, program::Run};
 pub use child::main;
 use connection::{CallError, Cause, Connection, Reply};
 use convoke_sdk::{
@@ -50,9 +52,10 @@ use convoke_sdk::{
 pub(crate) use keeper::Counted;
 use keeper::State;
 pub use keeper::all_closed;
+use preparation::Preparation;
 use protocol::Opening;
 use quarantine::{Quarantine, Tried};
-use start::{Failed, Launcher};
+use start::{Failed, Launcher, Starter};
 use std::{convert::Infallible, path::Path, pin::Pin, sync::Arc, time::Duration};
 use suspects::Suspects;
 use tokio::{
@@ -62,6 +65,8 @@ use tokio::{
 
 /// The hidden command that makes this program the process of a plugin.
 pub const COMMAND: &str = "plugin-process";
+/// How long a program may take to say what it is.
+const GREETING: Duration = Duration::from_secs(10);
 /// How often a call is made again.
 const AGAIN: usize = 3;
 
@@ -77,60 +82,106 @@ pub struct Isolated {
     _held: oneshot::Sender<Infallible>,
 }
 
-/// What opening a plugin in a process of its own takes.
-pub(super) struct OpenRequest<'a> {
+/// What starting a process for a plugin takes.
+pub(super) struct StartRequest<'a> {
     pub(super) program: &'a Path,
-    pub(super) library: Sealed,
-    pub(super) kind: Kind,
+    pub(super) sealed: Sealed,
+    /// How it is run, if it is a program.
+    pub(super) run: Option<Run>,
     pub(super) name: &'a str,
-    pub(super) folder: &'a Path,
-    pub(super) config: &'a toml::Table,
-    pub(super) config_toml: &'a str,
     pub(super) confinement: &'a Confinement,
     pub(super) deadline: Duration,
     pub(super) services: Arc<dyn Services>,
 }
 
-impl Isolated {
-    /// Starts the process and opens the plugin in it.
-    pub(super) async fn open(request: OpenRequest<'_>) -> Result<Self, NotOpened> {
-        let name = request.name.to_owned();
-        let launcher = Arc::new(Launcher {
-            program: request.program.to_owned(),
-            opening: Opening {
-                protocol: protocol::VERSION,
-                kind: request.kind.as_str().to_owned(),
-                file: request.library.file.clone(),
-                name: name.clone(),
-                folder: request.folder.to_owned(),
-                config: json(request.config),
-                config_toml: request.config_toml.to_owned(),
-                level: log::wanted(&*request.services),
-                confinement: request.confinement.clone(),
+/// What opening a plugin in it takes besides.
+pub(super) struct OpenRequest<'a> {
+    pub(super) start: StartRequest<'a>,
+    pub(super) kind: Kind,
+    pub(super) folder: &'a Path,
+    pub(super) config: &'a toml::Table,
+    pub(super) config_toml: &'a str,
+}
+
+impl StartRequest<'_> {
+    fn starter(self) -> Starter {
+        Starter {
+            program: self.program.to_owned(),
+            preparation: Preparation {
+                file: self.sealed.file.clone(),
+                name: self.name.to_owned(),
+                run: self.run,
+                confinement: self.confinement.clone(),
             },
-            library: request.library,
-            services: request.services,
-            deadline: request.deadline,
-        });
-        let running = launcher.start().await.map_err(|failed| match failed {
-            Failed::NotOpened(refused) => with_hint(refused),
-            Failed::Broken(reason) => NotOpened {
+            sealed: self.sealed,
+            services: self.services,
+            deadline: self.deadline,
+        }
+    }
+}
+
+/// Has a program say what it is, in a process that may do no more than its plugin may, and ends it.
+pub(super) async fn introduce(request: StartRequest<'_>) -> Result<Description, NotOpened> {
+    let starter = request.starter();
+    let late = |_| {
+        Err(Failed::Broken(format!(
+            "it does not say within {GREETING:?} what it is"
+        )))
+    };
+    let greeted = tokio::time::timeout(GREETING, starter.greet()).await;
+    let greeted = greeted.unwrap_or_else(late);
+    let greeted = greeted.map_err(|failed| with_hint(failed.into_not_opened()))?;
+    let described = greeted.hello.describe();
+    greeted.dismiss().await;
+    described.map_err(|wrong| NotOpened {
+        error: Error::invalid(wrong),
+        config_key: None,
+    })
+}
+
+impl Failed {
+    fn into_not_opened(self) -> NotOpened {
+        match self {
+            Self::NotOpened(refused) => with_hint(refused),
+            Self::Broken(reason) => NotOpened {
                 error: Error::unavailable(reason),
                 config_key: None,
             },
-        })?;
+        }
+    }
+}
+
+impl Isolated {
+    /// Starts the process and opens the plugin in it.
+    pub(super) async fn open(request: OpenRequest<'_>) -> Result<Self, NotOpened> {
+        let StartRequest { name, deadline, .. } = request.start;
+        let name = name.to_owned();
+        let opening = Opening {
+            protocol: protocol::VERSION,
+            kind: request.kind.as_str().to_owned(),
+            name: name.clone(),
+            folder: request.folder.to_owned(),
+            config: json(request.config),
+            config_toml: request.config_toml.to_owned(),
+            level: log::wanted(&*request.start.services),
+        };
+        let launcher = Arc::new(Launcher {
+            starter: request.start.starter(),
+            opening,
+        });
+        let running = launcher.start().await.map_err(Failed::into_not_opened)?;
         for lack in &running.lacks {
             tracing::warn!(event = "plugin-not-confined", plugin = %name, "its process is not wholly confined: {lack}");
         }
         let lacks = running.lacks.clone();
         let (held, dropped) = oneshot::channel();
         let quarantine = Quarantine::new(Arc::clone(&launcher));
-        let state = keeper::keep(name, launcher, running, request.deadline, dropped);
+        let state = keeper::keep(name, launcher, running, deadline, dropped);
         Ok(Self {
             state,
             quarantine,
             suspects: Suspects::default(),
-            deadline: request.deadline,
+            deadline,
             lacks,
             _held: held,
         })
@@ -271,6 +322,8 @@ fn json(config: &toml::Table) -> serde_json::Value {
     serde_json::Value::Object(members.collect())
 }
 
+const HINT: &str = "; its process reaches only what the entry's `allow` grants";
+
 /// What a plugin cannot reach, it may simply not have been granted.
 fn with_hint(refused: NotOpened) -> NotOpened {
     let kind = refused.error.kind();
@@ -278,13 +331,11 @@ fn with_hint(refused: NotOpened) -> NotOpened {
         kind,
         ErrorKind::Unavailable | ErrorKind::Denied | ErrorKind::NotFound
     );
-    if refused.config_key.is_some() || !reaches_out {
+    let is_told = refused.error.message().ends_with(HINT);
+    if refused.config_key.is_some() || !reaches_out || is_told {
         return refused;
     }
-    let text = format!(
-        "{}; its process reaches only what the entry's `allow` grants",
-        refused.error
-    );
+    let text = format!("{}{HINT}", refused.error);
     NotOpened {
         error: Error::new(kind, text),
         ..refused

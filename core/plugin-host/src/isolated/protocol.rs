@@ -1,14 +1,15 @@
-//! What a host and the process of a plugin say to each other: `sdk/PROCESS.md` in types.
+//! What a host and the process of a plugin say to each other: the protocol of `sdk/PROCESS.md` in types.
 //!
 //! A message is a frame: its length in four bytes, the lowest first, and that many bytes of JSON. Many calls are on
 //! their way at once; numbers tell them apart. The host believes nothing that comes from the process: frames are bounded,
 //! and what is read from them is checked by the types it becomes.
 
-use super::Confinement;
+use crate::runnable::{Description, Interface};
 use convoke_sdk::{
     Attributes, CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
-    remote::{Answered, NotOpened, ProcessCall},
+    remote::{Answered, Kind, Manifest, NotOpened, ProcessCall, is_plugin_name},
 };
+use convoke_types::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{
@@ -21,6 +22,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The version of what is said.
 pub(super) const VERSION: u32 = 1;
+/// How many letters of what a process calls itself are shown.
+const MOST_SHOWN: usize = 100;
 /// The longest frame, in bytes.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
@@ -28,7 +31,7 @@ const MAX_FRAME: usize = 64 * 1024 * 1024;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ToChild<'a> {
-    /// The first message: what to be.
+    /// The first message, after the process's own: what to be.
     Open(Cow<'a, Opening>),
     /// A call to be answered.
     #[serde(borrow)]
@@ -53,12 +56,12 @@ pub(super) enum ToChild<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ToHost {
-    /// Whether it opened, and which confinements this kernel does not have.
+    /// The first message: what it is.
+    Hello(Hello),
+    /// Whether it opened. Before any other message: it cannot even say what it is.
     Opened {
         #[serde(default)]
         refused: Option<NotOpened>,
-        #[serde(default)]
-        lacks: Vec<String>,
     },
     /// A call was answered: with a value as the method says, or an error.
     Answer {
@@ -84,6 +87,75 @@ pub(super) enum ToHost {
     },
     /// The plugin says something.
     Log(Event),
+}
+
+/// What a process says of itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// The version of the protocol that it speaks.
+    pub(super) protocol: u32,
+    /// What it is called in a configuration.
+    pub(super) name: String,
+    /// Its own version.
+    #[serde(default)]
+    version: String,
+    /// Who makes it.
+    #[serde(default)]
+    vendor: String,
+    /// The kinds that it can be.
+    kinds: Vec<String>,
+    /// Those of them that cannot be opened twice side by side.
+    #[serde(default)]
+    exclusive: Vec<String>,
+    /// The keys of its configuration, as a manifest's schema has them.
+    #[serde(default)]
+    config: Option<Box<RawValue>>,
+}
+
+impl Hello {
+    /// What a library says in its manifest.
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        let words = |kinds: &[Kind]| kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        Self {
+            protocol: VERSION,
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            vendor: manifest.vendor.clone(),
+            kinds: words(&manifest.kinds),
+            exclusive: words(&manifest.exclusive),
+            config: None,
+        }
+    }
+
+    /// What it says, if that can be understood; in words what is wrong with it, if not.
+    pub(super) fn describe(&self) -> Result<Description, String> {
+        if self.protocol != VERSION {
+            return Err(format!(
+                "it speaks version {} of the process protocol, and this host version {VERSION}; install the plugin or the \
+                 host in a version that fits",
+                self.protocol
+            ));
+        }
+        if !is_plugin_name(&self.name) {
+            return Err(format!(
+                "it calls itself `{}`; a plugin's name is 1 to 64 of a-z, 0-9 and -, and begins with a letter",
+                excerpt(&self.name, MOST_SHOWN)
+            ));
+        }
+        let known = |words: &[String]| {
+            let is_said = |kind: &Kind| words.iter().any(|word| word == kind.as_str());
+            Kind::ALL.into_iter().filter(is_said).collect()
+        };
+        Ok(Description {
+            name: self.name.clone(),
+            version: excerpt(&self.version, MOST_SHOWN),
+            vendor: excerpt(&self.vendor, MOST_SHOWN),
+            kinds: known(&self.kinds),
+            exclusive: known(&self.exclusive),
+            interface: Interface::Process(self.protocol),
+            schema: (self.config.as_ref()).map_or_else(String::new, |keys| keys.get().to_owned()),
+        })
+    }
 }
 
 /// A call to be answered.
@@ -179,8 +251,6 @@ pub(super) struct Opening {
     pub(super) protocol: u32,
     /// The kind as a manifest says it.
     pub(super) kind: String,
-    /// Where the plugin's file lay, for messages: a library comes as memory.
-    pub(super) file: PathBuf,
     /// What the administrator calls this use of it.
     pub(super) name: String,
     /// The folder that relative paths count from.
@@ -191,8 +261,6 @@ pub(super) struct Opening {
     pub(super) config_toml: String,
     /// The chattiest level wanted.
     pub(super) level: Level,
-    /// What it may do.
-    pub(super) confinement: Confinement,
 }
 
 /// A message as a frame.
@@ -309,7 +377,7 @@ mod tests {
         assert_eq!(error.kind(), convoke_sdk::ErrorKind::NotFound);
         assert!(matches!(
             read(r#"{"opened":{}}"#),
-            ToHost::Opened { refused: None, .. }
+            ToHost::Opened { refused: None }
         ));
         assert!(matches!(read(r#"{"log":{"message":"x"}}"#), ToHost::Log(_)));
     }

@@ -4,7 +4,7 @@
 //! Those processes are started when they are needed, and closed when they have had nothing to do for a while.
 
 use super::{
-    connection::{CallError, Reply},
+    connection::{CallError, Cause, Reply, Trouble},
     keeper::Counted,
     slots::Slots,
     start::{Launcher, Running},
@@ -104,7 +104,11 @@ impl Quarantine {
         };
         let answer = tokio::select! {
             answer = process.connection.call(call, deadline) => answer,
-            _ = process.connection.trouble() => Err(CallError::Blocked),
+            trouble = process.connection.trouble() => Err(match trouble {
+                Trouble::Stuck => CallError::Blocked,
+                // Dropped, the process is ended.
+                Trouble::Lost(_) => CallError::Ended(Cause::Unknown),
+            }),
             // Dropped, the process is ended.
             () = self.is_wanted() => return Tried::Harmless,
         };

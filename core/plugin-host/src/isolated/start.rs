@@ -1,19 +1,22 @@
 //! Starts the process of a plugin.
 //!
 //! It is this very program, whatever has become of its file, run with the hidden command [`COMMAND`]. It is given three
-//! things: its end of a socket as standard input, the library as sealed memory as standard output, and a pipe into the
-//! log as standard error; and no environment but what makes it frugal.
+//! things: its end of a socket as standard input, the plugin's file as sealed memory as standard output, and a pipe into
+//! the log as standard error; and no environment but what makes it frugal. It is told what to become, and confines itself
+//! ([`Preparation`]); what it says then is the plugin's: a greeting, and whether it opened.
 
 use super::{
     COMMAND, alive,
-    connection::{CallError, Connection, Opened, Trouble},
+    connection::{Beginning, CallError, Connection, Trouble},
     log::Log,
-    protocol::{Event, Level, Opening, ToChild},
+    preparation::Preparation,
+    protocol::{Event, Hello, Level, Opening, ToChild},
 };
 use convoke_sdk::{
     Attributes, Error,
     remote::{NotOpened, Sealed, Services},
 };
+use convoke_types::excerpt;
 use std::{
     borrow::Cow,
     io,
@@ -26,7 +29,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::{UnixStream, unix::OwnedReadHalf},
+    net::UnixStream,
     process::{Child, ChildStderr, Command},
     runtime::Handle,
     sync::oneshot,
@@ -41,15 +44,32 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 const FIRST_PONG: Duration = Duration::from_secs(10);
 /// The longest line of standard error that is logged, in bytes.
 const MAX_LINE: u64 = 4096;
+/// How many letters of the last line are told with the reason why a process ended.
+const MOST_TOLD: usize = 300;
 
-/// All that starting takes, as often as it is needed.
-pub(super) struct Launcher {
+/// All that starting a process takes, whatever its plugin is to be.
+pub(super) struct Starter {
     pub(super) program: PathBuf,
-    pub(super) library: Sealed,
-    pub(super) opening: Opening,
+    /// The plugin's file.
+    pub(super) sealed: Sealed,
+    pub(super) preparation: Preparation,
     pub(super) services: Arc<dyn Services>,
     /// Of each call.
     pub(super) deadline: Duration,
+}
+
+/// All that starting and opening takes, as often as it is needed.
+pub(super) struct Launcher {
+    pub(super) starter: Starter,
+    pub(super) opening: Opening,
+}
+
+/// A process that has said what it is.
+pub(super) struct Greeted {
+    pub(super) hello: Hello,
+    running: Running,
+    /// Where it says whether it opened.
+    opened: oneshot::Receiver<Result<(), NotOpened>>,
 }
 
 /// A process whose plugin has opened.
@@ -60,8 +80,8 @@ pub(super) struct Running {
     process: Child,
     /// Ends with the line.
     listener: JoinHandle<io::Result<()>>,
-    /// Ends with standard error.
-    follower: Option<JoinHandle<()>>,
+    /// Ends with standard error; its last line.
+    follower: Option<JoinHandle<Option<String>>>,
 }
 
 /// How a process ends.
@@ -83,41 +103,72 @@ pub(super) enum Failed {
 impl Launcher {
     /// Starts a process and opens the plugin in it. Dropped before it is ready, it leaves no process.
     pub(super) async fn start(&self) -> Result<Running, Failed> {
+        let Greeted {
+            hello,
+            mut running,
+            opened,
+        } = self.starter.greet().await?;
+        hello.describe().map_err(Failed::Broken)?;
+        let open = ToChild::Open(Cow::Borrowed(&self.opening));
+        let sent = running.connection.send(&open).await;
+        sent.map_err(|error| Failed::Broken(error.to_string()))?;
+        let opened = tokio::select! {
+            opened = opened => opened,
+            _ = running.connection.trouble() => return Err(running.broken().await),
+        };
+        match opened {
+            Ok(Ok(())) => running.prove_itself().await,
+            Ok(Err(refused)) => Err(Failed::NotOpened(refused)),
+            Err(_) => Err(running.broken().await),
+        }
+    }
+}
+
+impl Starter {
+    /// Starts a process, and has it say what it is.
+    pub(super) async fn greet(&self) -> Result<Greeted, Failed> {
         let cannot =
             |error: io::Error| Failed::Broken(format!("no process can be started for it: {error}"));
-        let (mut process, socket) = self.launch().await.map_err(cannot)?;
-        let (read, write) = socket.into_split();
-        let connection = Connection::new(write);
-        let (opened, opening) = oneshot::channel();
+        let (mut process, mut socket) = self.launch().await.map_err(cannot)?;
         let follower = (process.stderr.take())
             .map(|stderr| tokio::spawn(follow(stderr, Arc::clone(&self.services))));
-        let listener = tokio::spawn(listen(&connection, read, &self.services, opened));
+        let confined = self.preparation.order(&mut socket).await;
+        let (read, write) = socket.into_split();
+        let connection = Connection::new(write);
+        let (greeted, greeting) = oneshot::channel();
+        let (opened, mut opening) = oneshot::channel();
+        let beginning = Beginning { greeted, opened };
+        let services = Arc::clone(&self.services);
+        let listener = Arc::clone(&connection).listen(read, services, beginning);
         let mut running = Running {
             connection,
             lacks: Vec::new(),
             process,
-            listener,
+            listener: tokio::spawn(listener),
             follower,
         };
-        let open = ToChild::Open(Cow::Borrowed(&self.opening));
-        let sent = running.connection.send(&open).await;
-        sent.map_err(|error| Failed::Broken(error.to_string()))?;
+        running.lacks = match confined {
+            Ok(Ok(lacks)) => lacks,
+            Ok(Err(refused)) => return Err(Failed::NotOpened(refused)),
+            Err(_) => return Err(running.broken().await),
+        };
         if let Some(pid) = running.process.id() {
-            // From now on: opening runs the plugin's code.
+            // From now on: the plugin's code runs.
             let connection = Arc::clone(&running.connection);
             tokio::spawn(alive::watch(connection, pid, self.deadline));
         }
-        let opened = tokio::select! {
-            opened = opening => opened,
-            _ = running.connection.trouble() => return Err(Failed::Broken(running.end().await)),
+        let refused = tokio::select! {
+            biased;
+            opened = &mut opening => opened.ok().and_then(Result::err),
+            hello = greeting => match hello {
+                Ok(hello) => return Ok(Greeted { hello, running, opened: opening }),
+                Err(_) => None,
+            },
+            _ = running.connection.trouble() => None,
         };
-        match opened {
-            Ok((Ok(()), lacks)) => {
-                running.lacks = lacks;
-                running.prove_itself().await
-            }
-            Ok((Err(refused), _)) => Err(Failed::NotOpened(refused)),
-            Err(_) => Err(Failed::Broken(running.end().await)),
+        match refused {
+            Some(refused) => Err(Failed::NotOpened(refused)),
+            None => Err(running.broken().await),
         }
     }
 
@@ -127,26 +178,24 @@ impl Launcher {
         let mut command = Command::new(&self.program);
         command
             .arg0("convoke")
-            .args([COMMAND, &self.opening.name])
+            .args([COMMAND, &self.preparation.name])
             .env_clear()
             // Each further arena of the C library would take from the plugin's memory.
             .env("MALLOC_ARENA_MAX", "2")
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::from(self.library.share()?))
+            .stdout(Stdio::from(self.sealed.share()?))
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         Ok((launched(command).await?, UnixStream::from_std(ours)?))
     }
 }
 
-fn listen(
-    connection: &Arc<Connection>,
-    read: OwnedReadHalf,
-    services: &Arc<dyn Services>,
-    opened: oneshot::Sender<Opened>,
-) -> impl Future<Output = io::Result<()>> + use<> {
-    Arc::clone(connection).listen(read, Arc::clone(services), opened)
+impl Greeted {
+    /// Ends the process, which is not to be anything.
+    pub(super) async fn dismiss(self) {
+        self.running.close().await;
+    }
 }
 
 impl Running {
@@ -155,7 +204,7 @@ impl Running {
         let (_, pong) = self.connection.ping();
         match tokio::time::timeout(FIRST_PONG, pong).await {
             Ok(true) => Ok(self),
-            Ok(false) => Err(Failed::Broken(self.end().await)),
+            Ok(false) => Err(self.broken().await),
             Err(_) => {
                 self.kill().await;
                 let text = "its process opened, but does not answer a ping";
@@ -179,15 +228,24 @@ impl Running {
         }
     }
 
-    /// As [`ended`](Self::ended), of one that nobody calls.
-    async fn end(&mut self) -> String {
-        match self.ended().await {
+    /// As [`ended`](Self::ended), of one that nobody calls yet; with the last that it said, which often tells why.
+    async fn broken(&mut self) -> Failed {
+        let reason = match self.ended().await {
             End::Ended(reason) => reason,
             End::Stuck => {
                 self.kill().await;
                 NOT_IN_TIME.to_owned()
             }
-        }
+        };
+        let said = match self.follower.take() {
+            // Somebody else may hold the other end.
+            Some(follower) => tokio::time::timeout(LAST_BREATH, follower).await,
+            None => Ok(Ok(None)),
+        };
+        Failed::Broken(match said {
+            Ok(Ok(Some(line))) => format!("{reason}; it said last: {}", excerpt(&line, MOST_TOLD)),
+            _ => reason,
+        })
     }
 
     /// Sees that a process that has closed its connection ends; answers how.
@@ -300,15 +358,16 @@ async fn launched(command: Command) -> io::Result<Child> {
     child.await.map_err(|_| nobody())?
 }
 
-/// What a process writes to standard error, its own last words among it, goes to the log line by line.
-async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) {
+/// What a process writes to standard error, its own last words among it, goes to the log line by line; the last line.
+async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) -> Option<String> {
     let mut log = Log::new(services);
     let mut stderr = BufReader::new(stderr);
+    let mut last = None;
     loop {
         let mut line = Vec::new();
         let mut start = (&mut stderr).take(MAX_LINE);
         if !matches!(start.read_until(b'\n', &mut line).await, Ok(1..)) {
-            return;
+            return last;
         }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
@@ -319,6 +378,7 @@ async fn follow(stderr: ChildStderr, services: Arc<dyn Services>) {
                 message: text.to_owned(),
                 fields: Attributes::new(),
             });
+            last = Some(text.to_owned());
         }
     }
 }

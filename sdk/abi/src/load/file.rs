@@ -1,12 +1,13 @@
-use super::{Reason, TrustedKey};
+use super::{Reason, Refusal, Signed, TrustedKey, signature};
+use sha2::{Digest, Sha256};
 use std::{
     fs::{self, Metadata},
     io::Read,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// The largest library taken.
+/// The largest file taken.
 const MAX: u64 = 1024 * 1024 * 1024;
 /// So large an allocation goes back to the system when it is freed (glibc keeps what was smaller in the process, four
 /// megabytes for good); what is not used of it takes no memory.
@@ -55,16 +56,106 @@ pub fn running_user() -> u32 {
     geteuid()
 }
 
+/// A plugin's file as it was read, whatever is in it.
+pub struct PluginFile {
+    path: PathBuf,
+    data: Vec<u8>,
+    access: Access,
+}
+
+impl PluginFile {
+    /// Reads a regular file of 1 GiB at most. Never blocks on something that is no file.
+    pub fn read(path: &Path) -> Result<Self, Refusal> {
+        match read(path) {
+            Ok((data, access)) => Ok(Self {
+                path: path.to_owned(),
+                data,
+                access,
+            }),
+            Err(reason) => Err(Refusal::new(path, reason)),
+        }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in it.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Its size in bytes.
+    pub const fn size(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether its owner may run it.
+    pub const fn is_executable(&self) -> bool {
+        self.access.mode & 0o100 != 0
+    }
+
+    /// SHA-256 of its bytes, in lower-case hexadecimal digits. Reckoned at each call.
+    pub fn sha256(&self) -> String {
+        format!("{:x}", Sha256::digest(&self.data))
+    }
+
+    /// What the signature beside it is worth, if these keys are trusted. Reckoned at each call.
+    pub fn signed(&self, keys: &[TrustedKey]) -> Signed {
+        signature::verify(&self.path, &self.data, keys)
+    }
+
+    /// Whether it may be run, by its owner, mode, digest (`sha256` is what the administrator wrote, if so) and signature.
+    pub fn check(&self, trust: &Trust, sha256: Option<&str>) -> Result<(), Refusal> {
+        self.access
+            .check(trust)
+            .and_then(|()| sha256.map_or(Ok(()), |expected| self.check_sha256(expected.trim())))
+            .and_then(|()| self.check_signature(&trust.keys))
+            .map_err(|reason| Refusal::new(&self.path, reason))
+    }
+
+    fn check_sha256(&self, expected: &str) -> Result<(), Reason> {
+        let found = self.sha256();
+        if expected.eq_ignore_ascii_case(&found) {
+            return Ok(());
+        }
+        Err(Reason::Sha256 {
+            expected: expected.to_owned(),
+            found,
+        })
+    }
+
+    fn check_signature(&self, keys: &[TrustedKey]) -> Result<(), Reason> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.signed(keys).check(&self.path)
+    }
+
+    /// Holds its bytes ready for another process to run. The caller has [checked](Self::check) it.
+    #[cfg(target_os = "linux")]
+    pub fn seal(&self) -> Result<super::Sealed, Refusal> {
+        match super::Image::new(&self.path, &self.data) {
+            Ok(image) => Ok(super::Sealed {
+                file: self.path.clone(),
+                image,
+            }),
+            Err(reason) => Err(Refusal::new(&self.path, reason)),
+        }
+    }
+}
+
 /// Who owns a file, and who may write to it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Access {
+struct Access {
     owner: u32,
     group: u32,
     mode: u32,
 }
 
 impl Access {
-    pub(super) fn check(self, trust: &Trust) -> Result<(), Reason> {
+    fn check(self, trust: &Trust) -> Result<(), Reason> {
         let mode = self.mode & 0o7777;
         if self.owner != 0 && self.owner != trust.user {
             return Err(Reason::Owner {
@@ -89,7 +180,7 @@ impl Access {
 }
 
 /// The bytes of a regular file, and its access. Never blocks on something that is no file.
-pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
+fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
     let link = fs::symlink_metadata(path).map_err(Reason::Unreadable)?;
     if link.is_symlink() {
         let target = fs::canonicalize(path).map_err(Reason::Unreadable)?;

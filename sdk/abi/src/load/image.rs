@@ -1,4 +1,4 @@
-//! The bytes of a library, held where nobody can change them any more.
+//! The bytes of a plugin's file, held where nobody can change them any more.
 //!
 //! What was checked must be what runs. Loading a library by its path would read the file a second time, and whoever can
 //! replace it in between decides what runs; so the bytes that were checked are copied into memory that is then sealed,
@@ -9,7 +9,7 @@
 use super::Reason;
 use std::path::{Path, PathBuf};
 
-/// A library's bytes, sealed.
+/// A file's bytes, sealed.
 pub(super) struct Image {
     #[cfg(target_os = "linux")]
     memory: std::os::fd::OwnedFd,
@@ -35,7 +35,11 @@ impl Image {
         // The system takes names of up to 249 bytes; a file's may be longer.
         let name = &name.as_encoded_bytes()[..name.len().min(200)];
         let no_memory = |error: std::io::Error| Reason::NoMemory(error);
-        let memory = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        // Kernels before 6.3 do not know that it is to be run, and some are told to let nobody run such memory: a library
+        // loads from it all the same.
+        let memory = memfd_create(name, flags | MemfdFlags::EXEC)
+            .or_else(|_| memfd_create(name, flags))
             .map_err(|error| no_memory(error.into()))?;
         let mut memory = File::from(memory);
         memory.write_all(data).map_err(no_memory)?;
@@ -45,22 +49,32 @@ impl Image {
         })
     }
 
-    /// Takes an image that another process made, and reads its bytes.
-    pub(super) fn received(memory: std::os::fd::OwnedFd) -> Result<(Self, Vec<u8>), Reason> {
+    /// Takes an image that another process made.
+    pub(super) fn received(memory: std::os::fd::OwnedFd) -> Result<Self, Reason> {
+        let seals = rustix::fs::fcntl_get_seals(&memory);
+        if seals.is_ok_and(|seals| seals.contains(SEALS)) {
+            Ok(Self { memory })
+        } else {
+            Err(Reason::NotAFile)
+        }
+    }
+
+    /// Its bytes.
+    pub(super) fn data(&self) -> Result<Vec<u8>, Reason> {
         use std::{fs::File, os::unix::fs::FileExt};
 
-        let seals = rustix::fs::fcntl_get_seals(&memory);
-        if !seals.is_ok_and(|seals| seals.contains(SEALS)) {
-            return Err(Reason::NotAFile);
-        }
-        let file = File::from(memory);
+        let file = File::from(self.share().map_err(Reason::Unreadable)?);
         let size = file.metadata().map_err(Reason::Unreadable)?.len();
         let size = usize::try_from(size).map_err(|_| Reason::NotAFile)?;
         let mut data = vec![0; size];
         file.read_exact_at(&mut data, 0)
             .map_err(Reason::Unreadable)?;
-        let memory = file.into();
-        Ok((Self { memory }, data))
+        Ok(data)
+    }
+
+    /// The memory.
+    pub(super) fn into_memory(self) -> std::os::fd::OwnedFd {
+        self.memory
     }
 
     /// The memory, for another process.

@@ -39,7 +39,7 @@ pub enum Reason {
     #[error("is larger than {0} MiB, which no plugin is; check the path")]
     TooLarge(u64),
     /// Text, an image, anything.
-    #[error("is not a library at all; name the `.so` file that the plugin's build made")]
+    #[error("is neither a library nor a program; name the file that the plugin's build made")]
     NotALibrary,
     /// `.a`, `.rlib`.
     #[error(

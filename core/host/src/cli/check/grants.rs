@@ -163,7 +163,7 @@ fn assets(config: &Config) -> Vec<Asset> {
     }
     for entry in &config.plugins {
         // What is not there is said elsewhere.
-        if let Ok(file) = find::library(&entry.plugin, &setup.directories(), &setup.folder) {
+        if let Ok(file) = find::file(&entry.plugin, &setup.directories(), &setup.folder) {
             add("a plugin", &file, false, false);
         }
     }

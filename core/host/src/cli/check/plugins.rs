@@ -39,7 +39,7 @@ async fn found(config: &Config, open: Open, findings: &mut Findings) -> Result<(
     let setup = instance::setup(config);
     let mut errors = Vec::new();
     let mut to_open = Vec::new();
-    for (entry, plugin) in setup.entries.iter().zip(preflight(&setup)?) {
+    for (entry, plugin) in setup.entries.iter().zip(preflight(&setup).await?) {
         match plugin {
             Ok(plugin) if open == Open::All || is_deciding(entry.kind) => {
                 // Beside fewer others, it might be called something else.

@@ -3,11 +3,12 @@
 use super::{
     Global,
     output::{self, Failure},
+    program::{self, Allow},
     test::{config, kind, setup},
 };
 use clap::Args;
 use convoke_plugin_host::{PluginEntry, Setup, ask};
-use convoke_sdk::remote::{Candidate, Kind};
+use convoke_sdk::remote::Kind;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = r#"Examples:
@@ -24,7 +25,7 @@ what it is asked: `put` and `remove_user` are no trial."#;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Ask {
-    /// The library
+    /// The library or program
     file: PathBuf,
     /// What to call: discover, authorize, find, users…
     method: String,
@@ -34,14 +35,20 @@ pub(in crate::cli) struct Ask {
     /// As what to open it, if it offers several kinds
     #[arg(long, value_parser = kind)]
     kind: Option<Kind>,
+    #[command(flatten)]
+    allow: Allow,
 }
 
 impl Ask {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
         let file = std::path::absolute(&self.file).map_err(|error| failed(&error))?;
-        let candidate = Candidate::look(&file).map_err(|refusal| failed(&refusal))?;
-        let kind = match (self.kind, candidate.manifest.kinds.as_slice()) {
+        let scratch = tempfile::tempdir().map_err(|error| failed(&error))?;
+        let (config, folder) = config(global, scratch.path())?;
+        let setup = Setup { folder, ..setup() };
+        let isolation = self.allow.isolation(&setup.folder, scratch.path())?;
+        let subject = program::described(&file, &setup, isolation).await?;
+        let kind = match (self.kind, subject.description.kinds.as_slice()) {
             (Some(kind), _) => kind,
             (None, [kind]) => *kind,
             _ => {
@@ -49,11 +56,9 @@ impl Ask {
                 return Err(Failure::usage(text));
             }
         };
-        let scratch = tempfile::tempdir().map_err(|error| failed(&error))?;
-        let (config, folder) = config(global, scratch.path())?;
-        let setup = Setup { folder, ..setup() };
         let entry = PluginEntry {
             config,
+            isolation: subject.isolation,
             ..PluginEntry::new(kind, file.to_string_lossy())
         };
         let answer = ask(&setup, &entry, &self.method, &self.arguments()).await;

@@ -1,17 +1,18 @@
-//! `convoke plugin test`: does a library keep what its kind promises?
+//! `convoke plugin test`: does a plugin keep what its kind promises?
 
 use super::{
     Global,
     output::{self, Failure},
+    program::{self, Allow},
 };
 use crate::scheduling;
 use clap::Args;
-use convoke_plugin_host::{PluginEntry, Setup, conformance as kit};
+use convoke_plugin_host::{Description, PluginEntry, Setup, conformance as kit, own_program};
 use convoke_scheduling::Limits;
 use convoke_sdk::{
     CalendarAddress,
     conformance::{DecisionKind, Expected, Law, Outcome, Samples},
-    remote::{Candidate, Kind},
+    remote::Kind,
 };
 use serde::Serialize;
 use std::{
@@ -19,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tempfile::TempDir;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,7 @@ Examples:
   convoke plugin test libacme.so --config acme.toml --known anna@example.com --unknown bo@example.net
   convoke plugin test libacme.so --config 'rules = []' --default abstain --json
 
-The library is loaded as the host would load it, so what the host refuses fails here too. --config is not the host's
+The plugin is opened as the host would open it, so what the host refuses fails here too. --config is not the host's
 configuration file here: it is what stands under `config` in the plugin's entry, as TOML (`path = \"calendars.db\"`), or a
 file of that. Relative paths in it count from the file's folder; for TOML on the command line, from an empty folder that
 goes away afterwards.";
@@ -35,7 +37,7 @@ goes away afterwards.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Test {
-    /// The library
+    /// The library or program
     file: PathBuf,
     /// Test it as this kind only, if it offers several
     #[arg(long, value_parser = kind)]
@@ -58,6 +60,8 @@ pub(in crate::cli) struct Test {
     /// Store: a calendar user that it has, if it makes none; name two, ALL THEIR OBJECTS ARE REMOVED
     #[arg(long, value_name = "ADDR")]
     user: Vec<CalendarAddress>,
+    #[command(flatten)]
+    allow: Allow,
 }
 
 /// Reads a kind of plugin.
@@ -110,18 +114,18 @@ impl Test {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let file = std::path::absolute(&self.file)
             .map_err(|error| Failure::new(format!("{}: {error}", self.file.display())))?;
-        let candidate =
-            Candidate::look(&file).map_err(|refusal| Failure::new(refusal.to_string()))?;
-        let kinds = self.kinds(&candidate)?;
+        let description = self.described(&file, global).await?;
+        let kinds = self.kinds(&description.kinds)?;
         let mut tested = Vec::new();
         for kind in kinds {
-            let scratch = tempfile::tempdir().map_err(|error| {
-                Failure::new(format!("the system gives no temporary folder: {error}"))
-            })?;
+            let scratch = scratch()?;
             let (config, folder) = config(global, scratch.path())?;
             let setup = Setup { folder, ..setup() };
+            let isolation = self.allow.isolation(&setup.folder, scratch.path())?;
+            let subject = program::described(&file, &setup, isolation).await?;
             let entry = PluginEntry {
                 config,
+                isolation: subject.isolation,
                 ..PluginEntry::new(kind, file.to_string_lossy())
             };
             let report = kit::conformance(&setup, &entry, &self.known())
@@ -135,7 +139,7 @@ impl Test {
         let broken = |kind: &TestedKind| kind.laws.iter().any(|law| law.outcome == "broken");
         let tested = Tested {
             file: &self.file,
-            name: &candidate.manifest.name,
+            name: &description.name,
             kept: !tested.iter().any(broken),
             kinds: tested,
         };
@@ -151,11 +155,20 @@ impl Test {
         }
     }
 
-    fn kinds(&self, candidate: &Candidate) -> Result<Vec<Kind>, Failure> {
-        let offered = &candidate.manifest.kinds;
+    /// What the plugin says about itself.
+    async fn described(&self, file: &Path, global: &Global) -> Result<Description, Failure> {
+        let scratch = scratch()?;
+        let (_, folder) = config(global, scratch.path())?;
+        let setup = Setup { folder, ..setup() };
+        let runs = self.allow.isolation(&setup.folder, scratch.path())?;
+        let subject = program::described(file, &setup, runs).await?;
+        Ok(subject.description)
+    }
+
+    fn kinds(&self, offered: &[Kind]) -> Result<Vec<Kind>, Failure> {
         match self.kind {
             Some(kind) if offered.contains(&kind) => Ok(vec![kind]),
-            None if !offered.is_empty() => Ok(offered.clone()),
+            None if !offered.is_empty() => Ok(offered.to_vec()),
             kind => {
                 let offers: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
                 Err(Failure::new(format!(
@@ -188,6 +201,12 @@ impl Test {
     }
 }
 
+/// A folder that goes away afterwards.
+fn scratch() -> Result<TempDir, Failure> {
+    let text = "the system gives no temporary folder";
+    tempfile::tempdir().map_err(|error| Failure::new(format!("{text}: {error}")))
+}
+
 /// A host that serves nobody.
 pub(super) fn setup() -> Setup {
     Setup {
@@ -198,7 +217,7 @@ pub(super) fn setup() -> Setup {
         locate: Arc::new(|_, _| None),
         domains: Vec::new(),
         index: scheduling::index_service(Limits::default()),
-        program: PathBuf::new(), // no entry asks for a process of its own
+        program: own_program(),
     }
 }
 

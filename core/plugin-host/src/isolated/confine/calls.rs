@@ -1,11 +1,12 @@
 //! System calls, by a seccomp filter: what is not listed here fails with EPERM.
 //!
 //! The list is what Rust, tokio, the C library and an embedded database need for files, threads, timers and the sockets
-//! they are granted. Not on it: other programs and processes, mounts, keys, BPF, `io_uring`, `memfd`, System V's shared
+//! they are granted, and the one call by which a program takes the place of the process. Not on it: other programs and processes, mounts, keys, BPF, `io_uring`, `memfd`, System V's shared
 //! memory, tracing, clocks, anything that changes limits, owners or the modes of files by path. Of what is on it, taken
 //! away by arguments: files that run as their owner or group, signals sent by the kernel on somebody's behalf, and memory
 //! that no limit counts.
 
+use super::Exec;
 use crate::Connect;
 use seccompiler::{
     BpfProgram, SeccompAction,
@@ -197,7 +198,7 @@ const MAKES_FILES: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIR
 const NAMED: [libc::c_int; 3] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
 
 /// Takes away every call that is not allowed; answers what this kernel cannot take away.
-pub(super) fn confine(connect: &Connect) -> io::Result<Option<String>> {
+pub(super) fn confine(connect: &Connect, exec: Option<&Exec<'_>>) -> io::Result<Option<String>> {
     let Ok(machine) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Ok(Some(format!(
             "system calls cannot be taken away on {}, so it can start programs and open sockets",
@@ -206,7 +207,7 @@ pub(super) fn confine(connect: &Connect) -> io::Result<Option<String>> {
     };
     let filters = [
         unknown(machine).map_err(io::Error::other)?,
-        allowed(connect, machine).map_err(io::Error::other)?,
+        allowed(connect, exec, machine).map_err(io::Error::other)?,
     ];
     for filter in &filters {
         match seccompiler::apply_filter(filter) {
@@ -240,7 +241,11 @@ fn unknown(machine: TargetArch) -> seccompiler::Result<BpfProgram> {
     Ok(filter.try_into()?)
 }
 
-fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfProgram> {
+fn allowed(
+    connect: &Connect,
+    exec: Option<&Exec<'_>>,
+    machine: TargetArch,
+) -> seccompiler::Result<BpfProgram> {
     let plain = ALLOWED.iter().chain(OLDER);
     let mut rules: BTreeMap<_, _> = plain.map(|call| (*call, Vec::new())).collect();
     let mut allow = |call, conditions: Vec<Vec<Condition>>| -> seccompiler::Result<()> {
@@ -267,6 +272,9 @@ fn allowed(connect: &Connect, machine: TargetArch) -> seccompiler::Result<BpfPro
     allow(libc::SYS_utimensat, vec![vec![null(1)]])?;
     // Limits are asked for, not set.
     allow(libc::SYS_prlimit64, vec![vec![null(2)]])?;
+    if let Some(exec) = exec {
+        allow(libc::SYS_execve, vec![vec![at(0, exec.path.as_ptr())]])?;
+    }
     let unix = number(libc::AF_UNIX);
     allow(libc::SYS_socketpair, vec![vec![is(0, unix)]])?;
     let [internet, internet6] = [libc::AF_INET, libc::AF_INET6].map(number);
@@ -357,13 +365,18 @@ const fn is(argument: u8, value: u64) -> Condition {
     }
 }
 
-/// No pointer: all of its bits.
-const fn null(argument: u8) -> Condition {
+/// No pointer.
+fn null(argument: u8) -> Condition {
+    at(argument, std::ptr::null())
+}
+
+/// This pointer: all of its bits.
+fn at(argument: u8, place: *const libc::c_char) -> Condition {
     Condition {
         argument,
         width: Qword,
         how: SeccompCmpOp::Eq,
-        value: 0,
+        value: place.addr() as u64,
     }
 }
 

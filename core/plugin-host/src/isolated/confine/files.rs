@@ -1,5 +1,6 @@
 //! Files, TCP ports and signals, by Landlock.
 
+use super::Exec;
 use crate::{Confinement, Connect};
 use convoke_sdk::{Error, remote::NotOpened};
 use landlock::{
@@ -25,6 +26,8 @@ const READ: [&str; 10] = [
     "/dev/random",
     "/dev/urandom",
 ];
+/// What a program may read besides: what is written in its language and comes with the system.
+const READ_OF_PROGRAMS: [&str; 3] = ["/usr/libexec", "/usr/share", "/usr/local/share"];
 /// What it may write, too.
 const WRITE: [&str; 1] = ["/dev/null"];
 /// What it may read besides if it may connect: how names are looked up, and whom certificates may come from.
@@ -45,10 +48,10 @@ const READ_TO_CONNECT: [&str; 13] = [
 ];
 
 /// Takes away every file, port and signal that is not granted; answers what this kernel cannot take away.
-pub(super) fn confine(to: &Confinement) -> Result<Vec<String>, NotOpened> {
+pub(super) fn confine(to: &Confinement, exec: Option<&Exec<'_>>) -> Result<Vec<String>, NotOpened> {
     there(&to.read, "allow.read")?;
     there(&to.write, "allow.write")?;
-    let status = restrict(to).map_err(|error| NotOpened {
+    let status = restrict(to, exec).map_err(|error| NotOpened {
         error: Error::unavailable(format!("its process cannot be confined: {error}")),
         config_key: None,
     })?;
@@ -80,11 +83,15 @@ fn there(granted: &[PathBuf], key: &str) -> Result<(), NotOpened> {
     Ok(())
 }
 
-fn restrict(to: &Confinement) -> Result<RulesetStatus, RulesetError> {
+fn restrict(to: &Confinement, exec: Option<&Exec<'_>>) -> Result<RulesetStatus, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let paths: &[&str] = match to.connect {
         Connect::Nowhere => &[],
         Connect::Anywhere | Connect::Ports(_) => &READ_TO_CONNECT,
+    };
+    let (programs, settings, run): (&[&str], _, &[PathBuf]) = match exec {
+        Some(exec) => (&READ_OF_PROGRAMS, exec.settings.as_ref(), exec.files),
+        None => (&[], None, &[]),
     };
     let created = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -94,6 +101,12 @@ fn restrict(to: &Confinement) -> Result<RulesetStatus, RulesetError> {
         .create()?
         // A path that is not there grants nothing.
         .add_rules(path_beneath_rules(READ.iter().chain(paths), read))?
+        .add_rules(path_beneath_rules(programs, read))?
+        .add_rules(path_beneath_rules(settings, read))?
+        .add_rules(path_beneath_rules(
+            run,
+            AccessFs::ReadFile | AccessFs::Execute,
+        ))?
         .add_rules(path_beneath_rules(WRITE, read | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(&to.read, read))?
         .add_rules(path_beneath_rules(&to.write, write()))?;

@@ -1,11 +1,14 @@
 //! What the process says, and what the host makes of it.
 
-use super::{Connection, Opened};
+use super::{Beginning, Connection};
 use crate::isolated::{
     log::Log,
-    protocol::{self, ToChild, ToHost},
+    protocol::{self, Hello, ToChild, ToHost},
 };
-use convoke_sdk::{CalendarUser, Error, remote::Services};
+use convoke_sdk::{
+    CalendarUser, Error, Result,
+    remote::{NotOpened, Services},
+};
 use std::{
     io,
     sync::{Arc, atomic::Ordering},
@@ -22,7 +25,8 @@ const INDEXES: usize = 4;
 pub(super) struct Listener {
     connection: Arc<Connection>,
     services: Arc<dyn Services>,
-    opened: Option<oneshot::Sender<Opened>>,
+    greeted: Option<oneshot::Sender<Hello>>,
+    opened: Option<oneshot::Sender<Result<(), NotOpened>>>,
     indexes: Arc<Semaphore>,
     log: Log,
 }
@@ -31,13 +35,14 @@ impl Listener {
     pub(super) fn new(
         connection: Arc<Connection>,
         services: Arc<dyn Services>,
-        opened: oneshot::Sender<Opened>,
+        beginning: Beginning,
     ) -> Self {
         Self {
             connection,
             log: Log::new(Arc::clone(&services)),
             services,
-            opened: Some(opened),
+            greeted: Some(beginning.greeted),
+            opened: Some(beginning.opened),
             indexes: Arc::new(Semaphore::new(INDEXES)),
         }
     }
@@ -66,12 +71,21 @@ impl Listener {
                 *known = pulse;
             }
             ToHost::Log(event) => self.log.take(&event),
-            ToHost::Opened { refused, lacks } => {
-                let twice = || io::Error::new(io::ErrorKind::InvalidData, "it opens twice");
-                let opened = self.opened.take().ok_or_else(twice)?;
+            ToHost::Hello(hello) => {
+                let greeted = self.greeted.take();
+                let greeted = greeted.ok_or_else(|| nonsense("it says twice what it is"))?;
+                // Fails if the host gave up starting it.
+                let _ = greeted.send(hello);
+            }
+            ToHost::Opened { refused } => {
+                if refused.is_none() && self.greeted.is_some() {
+                    return Err(nonsense("it opens before it says what it is"));
+                }
+                let opened = self.opened.take();
+                let opened = opened.ok_or_else(|| nonsense("it opens twice"))?;
                 connection.opened.store(true, Ordering::Relaxed);
                 // Fails if the host gave up opening it.
-                let _ = opened.send((refused.map_or(Ok(()), Err), lacks));
+                let _ = opened.send(refused.map_or(Ok(()), Err));
             }
             ToHost::Index { id, user, data } => self.index(id, user, data).await,
         }
@@ -98,4 +112,8 @@ impl Listener {
             let _ = connection.send(&ToChild::Index { id, index, error }).await;
         });
     }
+}
+
+fn nonsense(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
