@@ -13,6 +13,7 @@
 //! | `writer` | one thread writes; what waits together is committed together |
 //! | `readers` | reading connections, each call on one snapshot |
 //! | `users`, `objects`, `busy`, `inbox` | the SQL |
+//! | `waiting` | waiting for changes, by this process and by others |
 //! | `error` | what SQLite reports, as a sentence for the administrator |
 //!
 //! What must hold:
@@ -31,6 +32,7 @@ mod inbox;
 mod objects;
 mod readers;
 mod users;
+mod waiting;
 mod writer;
 
 use convoke_sdk::{jiff::SignedDuration, prelude::*};
@@ -52,6 +54,7 @@ convoke_sdk::config! {
 pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
+    writes: waiting::Writes,
 }
 
 /// Busy time of so long is read without another thread.
@@ -67,6 +70,7 @@ impl Store for SqliteStore {
         let connection = opened.map_err(|_| Error::internal("opening the database panicked"))??;
         Ok(Self {
             writer: Writer::start(connection, Arc::clone(&path))?,
+            writes: waiting::Writes::new(Arc::clone(&path)),
             readers: Arc::new(Readers::new(path)),
         })
     }
@@ -91,16 +95,22 @@ impl Store for SqliteStore {
         _: &Call,
     ) -> Result<Etag> {
         let (user, object, when) = (users::number(user)?, object.clone(), when.clone());
-        self.writer
-            .write(move |db| objects::put(db, user, &object, &when))
-            .await
+        let put = self
+            .writer
+            .write(move |db| objects::put(db, user, &object, &when));
+        let put = put.await;
+        self.writes.tell();
+        put
     }
 
     async fn remove(&self, user: &UserId, uid: &Uid, when: &Precondition, _: &Call) -> Result<()> {
         let (user, uid, when) = (users::number(user)?, uid.clone(), when.clone());
-        self.writer
-            .write(move |db| objects::remove(db, user, &uid, &when))
-            .await
+        let removed = self
+            .writer
+            .write(move |db| objects::remove(db, user, &uid, &when));
+        let removed = removed.await;
+        self.writes.tell();
+        removed
     }
 
     async fn busy(&self, user: &UserId, range: TimeRange, _: &Call) -> Result<Busy> {
@@ -129,7 +139,9 @@ impl Store for SqliteStore {
 
     async fn remove_user(&self, user: &UserId, _: &Call) -> Result<()> {
         let user = users::number(user)?;
-        self.writer.write(move |db| users::remove(db, user)).await
+        let removed = self.writer.write(move |db| users::remove(db, user)).await;
+        self.writes.tell();
+        removed
     }
 
     async fn users(&self, page: &Page, _: &Call) -> Result<Listing<CalendarUser>> {
@@ -149,6 +161,10 @@ impl Store for SqliteStore {
         self.readers
             .read(move |db| objects::changes(db, user, since.as_ref()))
             .await
+    }
+
+    async fn await_changes(&self, watch: &Watch, call: &Call) -> Result<Changed> {
+        waiting::wait(&self.readers, &self.writes, watch.users.clone(), call).await
     }
 
     async fn inbox_add(

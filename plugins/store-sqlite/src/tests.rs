@@ -136,6 +136,7 @@ async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
     let path: Arc<Path> = path.into();
     let store = SqliteStore {
         writer: Writer::start(connection, Arc::clone(&path)).unwrap(),
+        writes: waiting::Writes::new(Arc::clone(&path)),
         readers: Arc::new(Readers::new(path)),
     };
     let user = store
@@ -190,4 +191,53 @@ async fn what_was_acknowledged_survives_a_kill() {
             .unwrap();
         assert!(told >= acknowledged);
     }
+}
+
+/// Two stores on one file are as two processes: neither knows what the other does.
+#[tokio::test]
+async fn who_waits_hears_what_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = || conformance::host(folder.path());
+    let store = SqliteStore::open(config(), host()).await.unwrap();
+    let other = SqliteStore::open(config(), host()).await.unwrap();
+    let call = Call::within(std::time::Duration::from_secs(60));
+    let mut watched = Vec::new();
+    for name in ["anna@example.org", "bo@example.org"] {
+        let user = store
+            .add_user(&NewUser::new(address(name)), &call)
+            .await
+            .unwrap();
+        let cursor = store.changes(&user, None, &call).await.unwrap().cursor;
+        watched.push(Watched::new(user, cursor));
+    }
+    let anna = watched[0].user.clone();
+    let object = {
+        let data = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTART:20270101T100000Z\r\nDTEND:20270101T110000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        NewObject::new(data.to_vec(), host().index(data).unwrap())
+    };
+    for (number, writer) in [&other, &store, &other].into_iter().enumerate() {
+        let watch = Watch::over(watched.clone());
+        let write = async {
+            let any = Precondition::Any;
+            if number == 2 {
+                writer
+                    .remove(&anna, &object.index.uid, &any, &call)
+                    .await
+                    .unwrap();
+            } else {
+                writer.put(&anna, &object, &any, &call).await.unwrap();
+            }
+        };
+        let (changed, ()) = tokio::join!(store.await_changes(&watch, &call), write);
+        assert_eq!(changed.unwrap().users, std::slice::from_ref(&anna));
+        let since = Some(&watched[0].since);
+        let told = store.changes(&anna, since, &call).await.unwrap();
+        assert_eq!(told.changed.len() + told.removed.len(), 1);
+        watched[0].since = told.cursor;
+    }
+    let watch = Watch::over(watched);
+    let waiting = store.await_changes(&watch, &call);
+    let (changed, removed) = tokio::join!(waiting, other.remove_user(&anna, &call));
+    removed.unwrap();
+    assert_eq!(changed.unwrap().users, [anna], "who is gone is told, too");
 }
