@@ -101,6 +101,24 @@ impl Credentials {
         }
     }
 
+    /// An authority that ended long ago.
+    ///
+    /// # Panics
+    ///
+    /// If no keys can be made.
+    pub fn expired_authority() -> Self {
+        let mut params = leaf(&["example.com"]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params.self_signed(&key).expect("the key signs");
+        Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
     /// A certificate that the owner of these credentials makes for others, whether they are an authority or not. Its
     /// chain holds theirs.
     ///

@@ -2,7 +2,10 @@
 
 use convoke_file_access::{Exposed, PrivateFileError, read_private};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// The administrator's certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +19,16 @@ pub enum TlsError {
         what: &'static str,
         /// What was wrong.
         reason: String,
+    },
+    /// A file cannot be read at all.
+    #[error("{}: the {what} cannot be read: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
     },
     /// Others can read a private key, or replace it.
     #[error("a private key must be private: {0}")]
@@ -37,8 +50,13 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
         what: "certificate",
         reason,
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
+    let pem = fs::read(file).map_err(|error| TlsError::Unreadable {
+        file: file.to_owned(),
+        what: "certificate",
+        error,
+    })?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
         .map_err(|error| wrong(error.to_string()))?;
     if certificates.is_empty() {
         return Err(wrong("it holds none".to_owned()));
@@ -55,7 +73,11 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     };
     let pem = read_private(file).map_err(|error| match error {
         PrivateFileError::Exposed(exposed) => TlsError::Exposed(exposed),
-        PrivateFileError::Io(error) => wrong(error.to_string()),
+        PrivateFileError::Io(error) => TlsError::Unreadable {
+            file: file.to_owned(),
+            what: "private key",
+            error,
+        },
     })?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|error| wrong(error.to_string()))
 }

@@ -114,9 +114,13 @@ impl TrustedCertificates {
         let (file, who) = (self.file.display(), subject(certificate));
         let dates = validity(certificate);
         if dates.is_none_or(|(from, until)| now < from || until < now) {
-            return Remark::odd(format!(
-                "{file}: `{who}` is not within its dates and proves nothing; replace it"
-            ));
+            let text =
+                format!("{file}: `{who}` is not within its dates and proves nothing; replace it");
+            return Remark {
+                // By `add_to`.
+                already_reported: is_authority(certificate),
+                ..Remark::odd(text)
+            };
         }
         let bound = listing(&self.domains);
         if is_authority(certificate) {
@@ -151,15 +155,25 @@ pub struct Remark {
     pub odd: bool,
     /// In one sentence.
     pub text: String,
+    /// Whether it is logged where the certificate is put to use.
+    pub already_reported: bool,
 }
 
 impl Remark {
     const fn odd(text: String) -> Self {
-        Self { odd: true, text }
+        Self {
+            odd: true,
+            text,
+            already_reported: false,
+        }
     }
 
     const fn fine(text: String) -> Self {
-        Self { odd: false, text }
+        Self {
+            odd: false,
+            text,
+            already_reported: false,
+        }
     }
 }
 

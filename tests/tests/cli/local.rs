@@ -363,6 +363,8 @@ fn check_says_what_is_right_and_what_is_wrong() {
         failed["detail"].as_str().unwrap().contains("none.pem"),
         "{failed}"
     );
+    let named = findings.to_string().matches("none.pem").count();
+    assert_eq!(named, 1, "{findings}");
 
     for (wrong, place, says) in [
         (

@@ -218,6 +218,16 @@ fn an_unbound_authority_is_told_of() {
     );
 }
 
+#[test]
+fn an_authority_out_of_date_is_reported_once() {
+    let expired = Credentials::expired_authority();
+    let host = host("\"old.pem\"", &[("old.pem", &expired.certificate)]).start();
+    let log = host.log();
+    let about = |event: &str| log.matches(&format!("event=\"{event}\"")).count();
+    assert_eq!(about("authority-out-of-date"), 1, "{log}");
+    assert_eq!(about("client-authority"), 0, "{log}");
+}
+
 /// The change is taken while the host runs, and what was proven before proves nothing any more.
 #[test]
 fn what_is_listed_may_change_while_the_host_runs() {

@@ -201,7 +201,10 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
     address(config, listener, &what, findings);
     match &listener.tls {
         Some(tls) => {
-            certificate(config, tls, &what, findings);
+            if !certificate(config, tls, &what, findings) {
+                // What uses it would only say the same again.
+                return users(listener, &what, findings);
+            }
             findings.outcome(
                 &format!("{what}: tls"),
                 http_server::server_tls(tls).map(|_| {
@@ -227,14 +230,19 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
         ),
         None => {}
     }
-    if let Some(users) = &listener.users {
-        let read = std::fs::read_to_string(users).map(|text| {
-            let logins = text.lines().filter(|line| line.contains(':')).count();
-            format!("{}: {logins} logins", users.display())
-        });
-        let named = read.map_err(|error| format!("{}: {error}", users.display()));
-        findings.outcome(&format!("{what}: users"), named);
-    }
+    users(listener, &what, findings);
+}
+
+fn users(listener: &Listener, what: &str, findings: &mut Findings) {
+    let Some(users) = &listener.users else {
+        return;
+    };
+    let read = std::fs::read_to_string(users).map(|text| {
+        let logins = text.lines().filter(|line| line.contains(':')).count();
+        format!("{}: {logins} logins", users.display())
+    });
+    let named = read.map_err(|error| format!("{}: {error}", users.display()));
+    findings.outcome(&format!("{what}: users"), named);
 }
 
 /// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.
@@ -262,20 +270,24 @@ fn address(config: &Config, listener: &Listener, what: &str, findings: &mut Find
     }
 }
 
-fn certificate(config: &Config, tls: &TlsFiles, what: &str, findings: &mut Findings) {
+/// Whether the certificate can be read at all.
+fn certificate(config: &Config, tls: &TlsFiles, what: &str, findings: &mut Findings) -> bool {
     let what = format!("{what}: certificate");
     let file = tls.certificate.display();
-    let chain = match pem::certificates(&tls.certificate) {
-        Ok(chain) => chain,
-        Err(error) => return findings.add(Verdict::Fail, &what, error.to_string()),
+    let read = pem::certificates(&tls.certificate).map_err(|error| error.to_string());
+    let read = read.and_then(|chain| {
+        let first = chain.into_iter().next();
+        let dated = first.and_then(|first| Some((validity(&first)?, first)));
+        dated.ok_or_else(|| format!("{file} cannot be read"))
+    });
+    let ((from, until), first) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            findings.add(Verdict::Fail, &what, error);
+            return false;
+        }
     };
-    let Some(first) = chain.first() else {
-        return findings.add(Verdict::Fail, &what, format!("{file} holds no certificate"));
-    };
-    let Some((from, until)) = validity(first) else {
-        return findings.add(Verdict::Fail, &what, format!("{file} cannot be read"));
-    };
-    let names = names(first);
+    let names = names(&first);
     let shown = names.join(", ");
     let now = Timestamp::now().as_second();
     let day = |second: i64| {
@@ -321,6 +333,7 @@ fn certificate(config: &Config, tls: &TlsFiles, what: &str, findings: &mut Findi
         )
     };
     findings.add(verdict, &what, detail);
+    true
 }
 
 /// Whom the certificates in `client_ca` vouch for.

@@ -62,7 +62,7 @@ fn warn_of_client_authorities(config: &Config) -> Result<(), ServeError> {
     let listed: Vec<_> = listed.flat_map(|tls| tls.client_ca.clone()).collect();
     let trusted = TrustedCertificates::read_all(&listed)?;
     for remark in trusted_certificates::remarks(&trusted, Timestamp::now().as_second()) {
-        if remark.odd {
+        if remark.odd && !remark.already_reported {
             tracing::warn!(event = "client-authority", "client_ca: {}", remark.text);
         }
     }
