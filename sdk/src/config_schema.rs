@@ -162,7 +162,7 @@ mod tests {
             ),
             (
                 "path = 'x'\nnames = [1]",
-                "`config.names[0]` is wrong: invalid type: integer `1`, expected a string",
+                "`config.names[0]` is wrong: expected a text, not 1",
             ),
         ] {
             let failure = guest::read_config::<Config>(text).unwrap_err();

@@ -104,6 +104,8 @@ extern crate self as convoke_sdk;
 
 mod call;
 mod config_schema;
+#[doc(hidden)]
+pub mod config_words;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod discovery;

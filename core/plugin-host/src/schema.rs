@@ -3,6 +3,7 @@
 //!
 //! Not done: what a type of the plugin's own takes is known to the plugin alone; a value of it passes.
 
+use convoke_sdk::config_words::{list, nearest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Value;
@@ -51,7 +52,7 @@ pub(super) fn check(keys: &[Key], config: &toml::Table) -> Result<(), Mistake> {
             }
             Some(key) => {
                 if let Err((path, expected, found)) = fits(&key.kind, value, path) {
-                    let sentence = format!("`{path}` is wrong: it is {found}, expected {expected}");
+                    let sentence = format!("`{path}` is wrong: expected {expected}, not {found}");
                     return mistake(path, sentence);
                 }
             }
@@ -70,18 +71,11 @@ pub(super) fn check(keys: &[Key], config: &toml::Table) -> Result<(), Mistake> {
 
 /// What may have been meant.
 fn instead(wrong: &str, keys: &[Key]) -> String {
-    let nearest = keys
-        .iter()
-        .map(|key| (strsim::damerau_levenshtein(wrong, &key.name), &key.name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3);
-    match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
+    let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+    match nearest(wrong, &names) {
+        Some(name) => format!("did you mean `{name}`?"),
         None if keys.is_empty() => "there are no keys here".to_owned(),
-        None => {
-            let names: Vec<_> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-            format!("the keys here are {}", names.join(", "))
-        }
+        None => format!("the keys here are {}", list(&names)),
     }
 }
 
@@ -253,7 +247,7 @@ mod tests {
             ("", Some("`config.path` is missing; add it")),
             (
                 "path = 3",
-                Some("`config.path` is wrong: it is an integer, expected path"),
+                Some("`config.path` is wrong: expected path, not an integer"),
             ),
             (
                 "pth = 'x'",
@@ -267,13 +261,11 @@ mod tests {
             ),
             (
                 "path = 'x'\ndomains.'example.org' = ['https://x', true]",
-                Some(
-                    "`config.domains.\"example.org\"[1]` is wrong: it is true, expected https URL",
-                ),
+                Some("`config.domains.\"example.org\"[1]` is wrong: expected https URL, not true"),
             ),
             (
                 "path = 'x'\ndepth = 'deep'",
-                Some("`config.depth` is wrong: it is a text, expected integer"),
+                Some("`config.depth` is wrong: expected integer, not a text"),
             ),
         ] {
             let checked = check(&keys, &config.parse().unwrap());

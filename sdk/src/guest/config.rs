@@ -2,6 +2,7 @@
 
 use crate::{
     Error,
+    config_words::{Complaint, list, nearest},
     wire::{Write, attributes},
 };
 use convoke_abi::values::{Failure, failure};
@@ -57,52 +58,29 @@ fn is_bare(key: &str) -> bool {
 }
 
 fn sentence(key: &str, message: &str) -> String {
-    let message = message.trim();
-    if let Some((wrong, known)) = unknown(message, "unknown field `") {
-        // Whether the path already ends in the unknown key depends on how the type was read.
-        let key = if key.ends_with(wrong) {
-            key.to_owned()
-        } else {
-            format!("{key}.{wrong}")
-        };
-        return match (nearest(wrong, &known), known.as_slice()) {
-            (_, []) => format!("`{key}` is not known; there are no keys here"),
-            (Some(near), _) => format!("`{key}` is not known; did you mean `{near}`?"),
-            (None, known) => format!("`{key}` is not known; the keys here are {}", list(known)),
-        };
-    }
-    if let Some((wrong, known)) = unknown(message, "unknown variant `") {
-        return match nearest(wrong, &known) {
+    match Complaint::read(message) {
+        Complaint::UnknownKey(wrong, known) => {
+            // Whether the path already ends in the unknown key depends on how the type was read.
+            let key = if key.ends_with(wrong) {
+                key.to_owned()
+            } else {
+                format!("{key}.{wrong}")
+            };
+            match (nearest(wrong, &known), known.as_slice()) {
+                (_, []) => format!("`{key}` is not known; there are no keys here"),
+                (Some(near), _) => format!("`{key}` is not known; did you mean `{near}`?"),
+                (None, known) => {
+                    format!("`{key}` is not known; the keys here are {}", list(known))
+                }
+            }
+        }
+        Complaint::UnknownWord(wrong, known) => match nearest(wrong, &known) {
             Some(near) => format!("`{key}` cannot be `{wrong}`; did you mean `{near}`?"),
             None => format!("`{key}` cannot be `{wrong}`; it is one of {}", list(&known)),
-        };
+        },
+        Complaint::MissingKey(missing) => format!("`{key}.{missing}` is missing; add it"),
+        Complaint::Other(what) => format!("`{key}` is wrong: {what}"),
     }
-    if let Some(missing) = message.strip_prefix("missing field `") {
-        let missing = missing.split('`').next().unwrap_or_default();
-        return format!("`{key}.{missing}` is missing; add it");
-    }
-    format!("`{key}` is wrong: {message}")
-}
-
-/// Serde's way to say that a name is not known, and which are.
-fn unknown<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, Vec<&'a str>)> {
-    let (wrong, rest) = message.strip_prefix(prefix)?.split_once('`')?;
-    // Names stand between backticks: every second piece.
-    Some((wrong, rest.split('`').skip(1).step_by(2).collect()))
-}
-
-fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
-        .map(|(_, name)| name)
-}
-
-fn list(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
 }
 
 #[cfg(test)]
@@ -141,10 +119,7 @@ mod tests {
     fn what_is_wrong_is_said_in_one_sentence() {
         for (text, sentence) in [
             ("", "`config.path` is missing; add it"),
-            (
-                "path = 3",
-                "`config.path` is wrong: invalid type: integer `3`, expected a string",
-            ),
+            ("path = 3", "`config.path` is wrong: expected a text, not 3"),
             (
                 "path = ''\ndomain = 1",
                 "`config.domain` is not known; did you mean `domains`?",

@@ -266,7 +266,7 @@ async fn a_configuration_that_the_plugin_does_not_take() {
         (store("test-sample", ""), "`config.user` is missing; add it"),
         (
             store("test-sample", "user = 3"),
-            "`config.user` is wrong: invalid type: integer `3`, expected a string",
+            "`config.user` is wrong: expected a text, not 3",
         ),
     ] {
         let sentence = refused(entry).await;

@@ -115,7 +115,7 @@ fn a_new_configuration_is_taken_whole_or_not_at_all() {
     );
 
     for (broken, expected) in [
-        ("recipients = \"many\"", "invalid type"),
+        ("recipients = \"many\"", "expected a whole number"),
         ("recipient = 5", "did you mean `recipients`?"),
     ] {
         host.configure(|setup| setup.table("[limits]", broken));

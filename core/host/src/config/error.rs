@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use convoke_sdk::config_words::{Complaint, list, nearest};
 use std::{
     fmt, io,
     ops::Range,
@@ -103,28 +104,61 @@ impl<'a> Locator<'a> {
         ConfigError {
             path: self.path.to_owned(),
             position: error.span().map(|span| self.position(span.start)),
-            message: with_nearest(error.message()),
+            message: in_words(error.message()),
         }
     }
 }
 
-/// serde lists every name that would have been right; the nearest one comes first here.
-fn with_nearest(message: &str) -> String {
-    let message = message
-        .trim()
-        .replace('\n', ", ")
-        .replace("unknown field", "unknown key");
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message.starts_with("unknown key") || message.starts_with("unknown variant");
-    let Some(wrong) = quoted.next().filter(|_| unknown) else {
-        return message.replace("missing field", "missing key");
-    };
-    let nearest = quoted
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3);
-    match nearest {
-        Some((_, name)) => format!("{message}; did you mean `{name}`?"),
-        None => message,
+/// What serde says, in words, with what to write instead.
+fn in_words(message: &str) -> String {
+    match Complaint::read(message) {
+        Complaint::UnknownKey(wrong, known) if known.is_empty() => {
+            format!("unknown key `{wrong}`; there are no keys here")
+        }
+        Complaint::UnknownKey(wrong, known) => {
+            let names = list(&known);
+            meant(
+                &format!("unknown key `{wrong}`, expected one of {names}"),
+                wrong,
+                &known,
+            )
+        }
+        Complaint::UnknownWord(wrong, known) => {
+            let names = list(&known);
+            meant(
+                &format!("`{wrong}` is not known here, expected one of {names}"),
+                wrong,
+                &known,
+            )
+        }
+        Complaint::MissingKey(key) => match sample(key) {
+            Some(sample) => format!("`{key}` is missing; write {sample}"),
+            None => format!("`{key}` is missing; add it"),
+        },
+        Complaint::Other(what) => what,
     }
+}
+
+fn meant(what: &str, wrong: &str, known: &[&str]) -> String {
+    match nearest(wrong, known) {
+        Some(name) => format!("{what}; did you mean `{name}`?"),
+        None => what.to_owned(),
+    }
+}
+
+/// What may be written for a key that must be there.
+fn sample(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "server" => "`[server]`, and below it `domains = [\"example.org\"]`",
+        "domains" => "`domains = [\"example.org\"]`",
+        "role" => "`role = \"receiver\"`, `\"submission\"` or `\"admin\"`",
+        "address" => "where to listen: `address = \"[::]:8443\"`",
+        "certificate" => "its file: `certificate = \"fullchain.pem\"`",
+        "key" => "its file: `key = \"key.pem\"`",
+        "file" => "`file = \"partner.pem\"`",
+        "domain" => "the domain that signs: `domain = \"example.org\"`",
+        "selector" => "which of its keys it is: `selector = \"is1\"`",
+        "plugin" => "its name, or the path of its file: `plugin = \"store-sqlite\"`",
+        _ => return None,
+    })
 }

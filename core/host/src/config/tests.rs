@@ -114,7 +114,7 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
         ),
         (
             "[server]\ndomains = \"example.org\"\n",
-            "2:11: invalid type: string \"example.org\", expected a sequence",
+            "2:11: expected a list, not the text \"example.org\"",
         ),
         (
             "[server]\ndomains = [\"exa mple\"]\n",
@@ -122,7 +122,22 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
         ),
         ("[server]\ndomains = []\n", "`domains` is empty"),
         ("[server\n", "1:8:"),
-        ("", "missing key `server`"),
+        (
+            "",
+            "`server` is missing; write `[server]`, and below it `domains",
+        ),
+        (
+            &format!("{server}[[listener]]\naddress = \"[::]:1\"\n"),
+            "3:1: `role` is missing; write `role = \"receiver\"`",
+        ),
+        (
+            &format!("{server}[listener]\nrole = \"admin\"\n"),
+            "3:1: expected a list, not a table",
+        ),
+        (
+            &format!("{server}[[listener]]\nrole = \"admin\"\naddress = \"[::]:1\"\ntls = \"x\"\n"),
+            "6:7: expected a table, not the text \"x\"",
+        ),
         (
             &format!("{server}[limits]\ncontent_length = \"big\"\n"),
             "4:18: expected a size",
