@@ -19,10 +19,14 @@
 //! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`], [`TransportFacts`] |
 //! | `outcome` | what became of it for one recipient: [`Outcome`] |
 //! | `deliver` | to our own calendar users |
+//! | `room` | rooms and resources, which answer by themselves: [`RoomSettings`] |
 //! | `send` | from our own calendar users: [`Submission`], delegates |
 //! | `owed` | what our people send because something came in: [`Owed`] |
 //! | `object`, `reply` | one of our people wrote an object, or answers: [`send_object`], [`compose_reply`] |
+//! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
+//! | `inbox` | what waits for a person to decide on |
+//! | `turns` | what is done one after the other for one user |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
 //! | `person` | a calendar user as objects know it: [`Person`] |
 //! | `scheduler` | what holds all of it together: [`Scheduler`] |
@@ -37,10 +41,12 @@
 //! simulator. Nor is there a memory of what was told to whom, or of what is to be tried again: [`Owed`] lives as long as the
 //! process.
 
+mod busy;
 mod deliver;
 mod effort;
 mod envelope;
 mod environment;
+mod inbox;
 mod index;
 mod intake;
 mod limits;
@@ -50,11 +56,13 @@ mod owed;
 mod person;
 mod refusal;
 mod reply;
+mod room;
 mod scheduler;
 mod send;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use effort::{Effort, SMALL};
 pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
@@ -71,5 +79,9 @@ pub use owed::{Owed, OwedMessage};
 pub use person::Person;
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, compose_reply};
+pub use room::{
+    BookingRules, Conflicts, Decision, InvalidBooking, InvalidConflicts, InvalidSetting,
+    InvalidSpan, Privacy, RoomSettings, Span, Undecided,
+};
 pub use scheduler::Scheduler;
 pub use send::Submission;

@@ -1,14 +1,15 @@
 //! What our people owe because a message came in, and whose answer nobody waits for: a REFRESH where an ADD builds on
-//! something missing, a REQUEST where somebody asks for the latest version or is a delegate.
+//! something missing, a REQUEST where somebody asks for the latest version or is a delegate, a REPLY of a room.
 //!
 //! Who causes it is a stranger, and whom it goes to may be somebody else: so little goes out that nobody is worth using us
 //! for it, one message a second about an object to one address, and few at once to a domain. What is not sent is logged.
+//! A room's REPLY is not held back: it goes to the organizer alone, who has just asked for it.
 //!
 //! [`Owed`] holds each message from the moment it is owed until it was sent. Its owner takes them out
 //! ([`Owed::next`]), sends them ([`Scheduler::send_owed`](crate::Scheduler::send_owed)), and at the end waits for the last
 //! ones ([`Owed::settled`]) or names what is left ([`Owed::left`]).
 
-use convoke_calendar::itip::Outgoing;
+use convoke_calendar::{itip::Outgoing, message::Method};
 use convoke_types::{CalendarAddress, Domain};
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -100,7 +101,10 @@ impl Owed {
         let (method, uid) = (message.method().as_str(), message.uid());
         recipients.retain(|recipient| {
             let domain = recipient.domain().ok().filter(|domain| !is_ours(domain));
-            let admitted = state.admit(key(method, uid.as_str(), recipient), domain, now);
+            let admitted = match message.method() {
+                Method::Reply => state.admit_answer(domain),
+                _ => state.admit(key(method, uid.as_str(), recipient), domain, now),
+            };
             if let Err(held) = admitted {
                 tracing::info!(
                     event = "background-held", %originator, %recipient, method, %uid,
@@ -179,10 +183,23 @@ impl State {
             return Err(Held::Crowded);
         }
         self.lately.insert(key, now);
+        self.count(domain);
+        Ok(())
+    }
+
+    /// Each is asked for by who gets it.
+    fn admit_answer(&mut self, domain: Option<&Domain>) -> Result<(), Held> {
+        if self.messages.len() >= MOST {
+            return Err(Held::Crowded);
+        }
+        self.count(domain);
+        Ok(())
+    }
+
+    fn count(&mut self, domain: Option<&Domain>) {
         if let Some(domain) = domain {
             *self.to_domain.entry(domain.clone()).or_default() += 1;
         }
-        Ok(())
     }
 
     fn push(&mut self, outgoing: Outgoing) {

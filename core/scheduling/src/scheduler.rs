@@ -4,6 +4,7 @@ use crate::{
     environment::{Clock, Environment, Stores},
     limits::Limits,
     owed::Owed,
+    turns::Turns,
 };
 use convoke_calendar::itip::Outgoing;
 use convoke_types::Domain;
@@ -13,15 +14,18 @@ pub struct Scheduler<E> {
     pub(crate) environment: E,
     pub(crate) limits: Limits,
     owed: Owed,
+    /// Whose turn it is to book a room.
+    pub(crate) turns: Turns,
 }
 
 impl<E: Environment> Scheduler<E> {
     /// Scheduling in this environment, within these limits. What is owed goes to `owed`, which may outlive it.
-    pub const fn new(environment: E, limits: Limits, owed: Owed) -> Self {
+    pub fn new(environment: E, limits: Limits, owed: Owed) -> Self {
         Self {
             environment,
             limits,
             owed,
+            turns: Turns::default(),
         }
     }
 

@@ -35,6 +35,9 @@ pub enum ReplyError {
     /// The word is no answer to this kind of object.
     #[error("{0} is not an answer here; accept, decline or be tentative")]
     NotAnAnswer(PartStat),
+    /// Answers to single instances would make the object larger than an object may become.
+    #[error("the series is too large to answer so many of its instances one by one")]
+    TooLarge,
     /// The stored object is so odd that no message can be made of it.
     #[error("no message can be made of the stored object: {0}")]
     Odd(MessageError),

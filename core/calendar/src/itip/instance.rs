@@ -5,7 +5,7 @@ use crate::stamp::basic_date_time;
 use crate::time::instant;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
-use jiff::civil;
+use jiff::{Timestamp, civil};
 
 /// How much of the series a RECURRENCE-ID covers (RFC 5545 §3.2.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,15 @@ pub(super) fn in_form_of(id: &Property, start: Option<&Property>, zones: &Zones)
     let mut moved = Property::new("RECURRENCE-ID", written(wall, start));
     moved.params.clone_from(&start.params);
     moved
+}
+
+/// The RECURRENCE-ID of the instance that would begin at `at`, in the form of the DTSTART of its series.
+pub(super) fn named_at(at: Timestamp, start: &Property, zones: &Zones) -> Property {
+    let there = zone(start, zones).filter(|_| is_time(start));
+    let wall = at.to_zoned_datetime(there.unwrap_or_else(|| zones.own()));
+    let mut id = Property::new("RECURRENCE-ID", written(wall.datetime(), start));
+    id.params.clone_from(&start.params);
+    id
 }
 
 /// Whether two times are read off the same clock.

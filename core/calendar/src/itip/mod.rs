@@ -11,6 +11,8 @@
 //! | [`compose_reply`](fn@compose_reply) | makes an attendee's reply |
 //! | [`edit`](fn@edit), [`observe`](fn@observe) | make the messages that an edit of the owner causes, commanded or made already |
 //! | [`note_delivery`](fn@note_delivery) | notes in the owner's copy what became of them |
+//! | [`occurrences`](fn@occurrences), [`note_answers`], [`compose_answers`], [`decide_tentative`], [`knows_answers`] | what a room is asked for, one by one, and answers that differ from part to part |
+//! | [`hide_details`] | an invitation without what it is about |
 //! | [`for_sending`](fn@for_sending) | removes the sender's personal data from a submitted message |
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
@@ -28,14 +30,17 @@
 
 mod add;
 mod address;
+mod answers;
 mod apply_reply;
 mod cancel;
 mod compose_reply;
 mod delegation;
+mod details;
 mod edit;
 mod instance;
 mod normalize;
 mod object;
+mod occurrences;
 mod outgoing;
 mod own_copy;
 mod participants;
@@ -55,10 +60,13 @@ mod value_types;
 mod zone_alignment;
 
 pub use address::{addressees, is_left_to_client};
+pub use answers::{Answer, Answers, compose_answers, decide_tentative, note_answers};
 pub use compose_reply::{ReplyError, compose_reply};
 pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
+pub use details::hide_details;
 pub use edit::{Edited, Observed, edit, note_delivery, observe};
 pub(crate) use object::weight;
+pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};
 pub use own_copy::update_own_copy;
 pub use participants::{Owner, PartStat};

@@ -129,6 +129,11 @@ impl<'a> Series<'a> {
         rules.into_iter().any(|ruled| !ruled.rule.is_finite())
     }
 
+    /// Whether an instance has a component of its own.
+    pub(crate) fn is_apart(&self, id: Timestamp) -> bool {
+        self.overrides.contains_key(&id)
+    }
+
     /// The components that say what instances are like that have none of their own.
     pub(crate) fn general(&self) -> impl Iterator<Item = &'a Component> {
         let main = self.main.iter().map(|main| main.timed.component);

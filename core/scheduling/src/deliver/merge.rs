@@ -7,15 +7,15 @@ use crate::{
     environment::{Environment, Home, HomeOf},
     outcome::Outcome,
     person::Person,
+    room::{RoomSettings, Visit},
     scheduler::Scheduler,
     stored::{NotUpdated, Update},
 };
 use convoke_calendar::{
     itip::{self, Change, Outgoing, Receiving},
-    message::Message,
+    tree::Calendar,
 };
-use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Uninvited};
-use sha2::{Digest, Sha256};
+use convoke_types::{CalendarAddress, Error, RequestStatus, Uninvited};
 
 impl<E: Environment> Scheduler<E> {
     /// Applies a message that has arrived. Besides the outcome: what the recipient sends in turn.
@@ -36,6 +36,8 @@ impl<E: Environment> Scheduler<E> {
         if let Some(status) = home.deliver(&item).await? {
             return Ok((status.into(), Vec::new()));
         }
+        let room = RoomSettings::of(home.user());
+        let room = room.map_err(|error| Error::unavailable(error.to_string()))?;
         let person = Person::of(home.user()).addressed_as(recipient);
         let owner = person.owner();
         let at = Receiving {
@@ -55,13 +57,31 @@ impl<E: Environment> Scheduler<E> {
             weight: Weight::of(message, envelope.data),
             budget: Some((envelope.peer, &envelope.effort)),
         };
-        let received = update
-            .apply(|existing| {
-                let mut received = itip::receive(message, existing, &at);
-                let change = std::mem::replace(&mut received.change, Change::None);
-                (change, received)
-            })
-            .await;
+        let receive = |existing: Option<&Calendar>| itip::receive(message, existing, &at);
+        let received = match &room {
+            Some(settings) if RoomSettings::answers(message) => {
+                let visit = Visit {
+                    home,
+                    envelope,
+                    item: &item,
+                    owner: &owner,
+                    settings,
+                };
+                self.book(&visit, receive).await
+            }
+            room => {
+                let kept = |change| match (room, change) {
+                    (Some(room), Change::Store(copy)) => Change::Store(room.keep(copy, &owner)),
+                    (_, change) => change,
+                };
+                let receive = |existing: Option<&Calendar>| {
+                    let mut received = receive(existing);
+                    let change = std::mem::replace(&mut received.change, Change::None);
+                    (kept(change), received)
+                };
+                update.apply(receive).await
+            }
+        };
         let uid = message.uid();
         let received = match received {
             Ok(received) => received,
@@ -81,7 +101,7 @@ impl<E: Environment> Scheduler<E> {
         if received.keep
             && let Some(full) = self.keep(home, &item).await?
         {
-            return Ok((full, Vec::new()));
+            return Ok((full.into(), Vec::new()));
         }
         Ok((received.status.into(), received.outgoing))
     }
@@ -101,49 +121,10 @@ impl<E: Environment> Scheduler<E> {
             recipient,
         };
         let full = self.keep(home, &item).await?;
-        Ok(full.unwrap_or_else(|| RequestStatus::SUCCESS.into()))
-    }
-
-    /// Keeps a message for the person to decide on; what the sender is told if there is no room.
-    async fn keep<H: Home>(
-        &self,
-        home: &H,
-        item: &InboxItem<'_>,
-    ) -> Result<Option<Outcome>, Error> {
-        let instances = instances(item.message);
-        match home.keep(item, &instances, self.limits.room()).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => {
-                let InboxItem {
-                    originator,
-                    recipient,
-                    message,
-                    ..
-                } = item;
-                tracing::info!(
-                    event = "inbox-full", %originator, %recipient, uid = %message.uid(),
-                    "the message is not kept: {error}"
-                );
-                let text = "There is no room for more messages that the recipient has to decide on";
-                Ok(Some(later(text)))
-            }
-            kept => kept.map(|()| None),
-        }
+        Ok(full.unwrap_or(RequestStatus::SUCCESS).into())
     }
 }
 
 fn later(text: &str) -> Outcome {
     RequestStatus::SERVICE_UNAVAILABLE.with_text(text).into()
-}
-
-/// Which instances a message is about, as long as a digest at most.
-fn instances(message: &Message) -> String {
-    let names = message.instance_names();
-    if names.len() <= 64 {
-        return names;
-    }
-    let digest: Vec<String> = Sha256::digest(names)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digest.concat()
 }

@@ -5,5 +5,6 @@ mod freebusy;
 mod intake;
 mod object;
 mod owed;
+mod rooms;
 mod submit;
 mod world;

@@ -11,13 +11,14 @@ use convoke_calendar::{
 };
 use convoke_types::{
     Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, ObjectIndex, Precondition,
-    Proof, RequestStatus, StoredObject, TimeRange, Uid, UserId,
+    Proof, RequestStatus, StoredObject, TimeRange, Uid, UserId, UserKind,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -73,6 +74,9 @@ struct Content {
     /// Writes of others that come before ours.
     rivals: usize,
     broken: bool,
+    /// Whether others may act before each look and each write.
+    pauses: bool,
+    keeps_nothing: bool,
 }
 
 impl Person {
@@ -120,6 +124,27 @@ impl Person {
 
     pub(super) fn has_rivals(&self, times: usize) {
         self.content.lock().unwrap().rivals = times;
+    }
+
+    /// Others may act before each look and each write.
+    pub(super) fn pauses(&self) {
+        self.content.lock().unwrap().pauses = true;
+    }
+
+    async fn pause(&self) {
+        let mut pauses = self.content.lock().unwrap().pauses;
+        std::future::poll_fn(|context| {
+            if std::mem::take(&mut pauses) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    pub(super) fn keeps_no_messages(&self) {
+        self.content.lock().unwrap().keeps_nothing = true;
     }
 
     pub(super) fn is_broken(&self) {
@@ -171,6 +196,7 @@ impl Home for Person {
     }
 
     async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>, Error> {
+        self.pause().await;
         let content = self.content.lock().unwrap();
         content.works()?;
         let stored = content.objects.get(uid.as_str());
@@ -178,6 +204,7 @@ impl Home for Person {
     }
 
     async fn put(&self, object: &NewObject, when: &Precondition) -> Result<Etag, Error> {
+        self.pause().await;
         let mut content = self.content.lock().unwrap();
         content.works()?;
         content.check(&object.index.uid, when)?;
@@ -194,6 +221,7 @@ impl Home for Person {
     }
 
     async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {
+        self.pause().await;
         let content = self.content.lock().unwrap();
         content.works()?;
         let mut busy = Busy::default();
@@ -211,6 +239,9 @@ impl Home for Person {
 
     async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
         let mut content = self.content.lock().unwrap();
+        if content.keeps_nothing {
+            return Err(Error::unsupported("this store keeps no messages"));
+        }
         if item.data.len() as u64 > room.of_sender {
             return Err(Error::conflict("there is no room"));
         }
@@ -391,6 +422,57 @@ impl Host {
         }
     }
 
+    /// A host like this one, with the same stores.
+    pub(super) fn beside(&self) -> Self {
+        let mut other = Self::new();
+        other.people_mut().clone_from(&self.world().people.0);
+        other
+    }
+
+    /// There is a room, too, which takes bookings of everybody unless these attributes say otherwise.
+    pub(super) fn with_room(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
+        let mut room = Person::new(&format!("{name}@example.org"));
+        room.user.kind = UserKind::Room;
+        room.user.timezone = Some("Europe/Berlin".to_owned());
+        room.user.attributes.set("booking", "from=*");
+        for (name, value) in attributes {
+            room.user.attributes.set(*name, *value);
+        }
+        self.people_mut().push(room);
+        self
+    }
+
+    /// Somebody is of another kind.
+    pub(super) fn with_kind(mut self, name: &str, kind: UserKind) -> Self {
+        self.user_mut(name).kind = kind;
+        self
+    }
+
+    /// Somebody has one more address.
+    pub(super) fn with_alias(mut self, name: &str, alias: CalendarAddress) -> Self {
+        self.user_mut(name).aliases.push(alias);
+        self
+    }
+
+    fn user_mut(&mut self, name: &str) -> &mut CalendarUser {
+        let address = address(&format!("{name}@example.org"));
+        let mut people = self.people_mut().iter_mut();
+        let found = people.find(|it| it.user.answers_to(&address));
+        &mut found.unwrap().user
+    }
+
+    fn people_mut(&mut self) -> &mut Vec<Person> {
+        &mut self.scheduler.environment.people.0
+    }
+
+    /// The messages that are owed now, written, with their lines unfolded.
+    pub(super) fn owes(&self) -> Vec<String> {
+        let left = self.owed.left();
+        let written = left.iter().map(|it| it.message.calendar().write());
+        let text = written.map(|it| String::from_utf8(it).unwrap());
+        text.map(|it| it.replace("\r\n ", "")).collect()
+    }
+
     pub(super) fn world(&self) -> &World {
         self.scheduler.environment()
     }
@@ -435,6 +517,26 @@ impl Host {
             now: self.world().now.now(),
         };
         block_on(self.scheduler.read(&intake, |_| Ok(())))
+    }
+
+    /// A message of another server on its way to one of our users: the code of what becomes of it.
+    pub(super) async fn delivery(&self, text: &str, from: &str, to: &str) -> String {
+        let message = Message::read(calendar(text)).unwrap();
+        let (originator, recipients) = (address(from), [address(to)]);
+        let domain = originator.domain().unwrap().clone();
+        let envelope = Envelope {
+            message: &message,
+            data: text.as_bytes(),
+            originator: &originator,
+            from: Provenance::Peer { proven: &[] },
+            proofs: &[Proof::Dkim(domain.clone())],
+            peer: &Peer::Domain(domain),
+            transport: TransportFacts::default(),
+            now: self.world().now.now(),
+            effort: Effort::default(),
+        };
+        let delivered = self.scheduler.deliver(&envelope, &recipients, &Unbounded);
+        delivered.await[0].status.code()
     }
 
     /// Delivers a message of another server.
