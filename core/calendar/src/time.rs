@@ -102,6 +102,21 @@ impl When {
         }
     }
 
+    /// The property of a name that says it (RFC 5545 §3.3.4, §3.3.5).
+    pub(crate) fn property(&self, name: &str) -> Property {
+        let form = match self.clock {
+            Clock::Date => "%Y%m%d",
+            Clock::Utc => "%Y%m%dT%H%M%SZ",
+            Clock::Floating | Clock::Zone(_) => "%Y%m%dT%H%M%S",
+        };
+        let property = Property::new(name, self.wall.strftime(form).to_string());
+        match &self.clock {
+            Clock::Date => property.with("VALUE", "DATE"),
+            Clock::Zone(id) => property.with("TZID", id),
+            Clock::Utc | Clock::Floating => property,
+        }
+    }
+
     /// Whether it is a whole day.
     pub fn is_date(&self) -> bool {
         self.clock == Clock::Date

@@ -121,7 +121,7 @@ fn is_on_one_wall(one: &Property, other: &Property) -> bool {
 
 /// Moves DTEND and DUE as far as the instance lies from the start of the series: by the clock on the wall, or where
 /// they are on another clock than the start, by exact time.
-fn move_ends(instance: &mut Component, start: &Property, id: &Property, zones: &Zones) {
+pub(super) fn move_ends(instance: &mut Component, start: &Property, id: &Property, zones: &Zones) {
     for name in ["DTEND", "DUE"] {
         let Some(end) = instance.get_mut(name) else {
             continue;

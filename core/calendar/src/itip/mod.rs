@@ -8,7 +8,9 @@
 //! | [`receive`](fn@receive) | processes a message that has arrived for a calendar user |
 //! | [`recall`](fn@recall), [`forget`](fn@forget) | which version the owner's object is of, whatever a calendar program made of it |
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
-//! | [`compose_reply`](fn@compose_reply) | makes an attendee's reply |
+//! | [`compose_reply`](fn@compose_reply), [`Reply`] | makes an attendee's reply: how, to what, who comes instead |
+//! | [`compose_counter`], [`accept_counter`], [`compose_decline_counter`] | another time: proposed, taken up, declined |
+//! | [`is_over`], [`summary`](fn@summary) | whether nobody needs to hear of it; what a list says of it |
 //! | [`edit`](fn@edit), [`observe`](fn@observe) | make the messages that an edit of the owner causes, commanded or made already |
 //! | [`note_delivery`](fn@note_delivery) | notes in the owner's copy what became of them |
 //! | [`occurrences`](fn@occurrences), [`note_answers`], [`compose_answers`], [`decide_tentative`], [`knows_answers`] | what a room is asked for, one by one, and answers that differ from part to part |
@@ -26,7 +28,8 @@
 //! to the calendar user (alarms, TRANSP, categories, `X-` properties, progress of a to-do) survives an update.
 //!
 //! Not done: an organizer is not replaced by a message (RFC 5546 §4.2.11), as nothing in it proves that the attendees
-//! agreed; proposals (COUNTER) are kept for the person and never applied.
+//! agreed; a proposal (COUNTER) is kept for the person, and changes
+//! nothing before they take it up.
 
 mod add;
 mod address;
@@ -34,9 +37,11 @@ mod answers;
 mod apply_reply;
 mod cancel;
 mod compose_reply;
+mod counter;
 mod delegation;
 mod details;
 mod edit;
+mod ended;
 mod instance;
 mod normalize;
 mod object;
@@ -49,11 +54,13 @@ mod recall;
 mod receive;
 mod redact;
 mod refresh;
+mod reply;
 mod reply_record;
 mod request;
 mod revision;
 mod schedule;
 mod series;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod value_types;
@@ -62,9 +69,11 @@ mod zone_alignment;
 pub use address::{addressees, is_left_to_client};
 pub use answers::{Answer, Answers, compose_answers, decide_tentative, note_answers};
 pub use compose_reply::{ReplyError, compose_reply};
+pub use counter::{Proposal, accept_counter, compose_counter, compose_decline_counter};
 pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
 pub use details::hide_details;
 pub use edit::{Edited, Observed, edit, note_delivery, observe};
+pub use ended::is_over;
 pub(crate) use object::weight;
 pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};
@@ -72,3 +81,5 @@ pub use own_copy::update_own_copy;
 pub use participants::{Owner, PartStat};
 pub use recall::{forget, recall};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
+pub use reply::Reply;
+pub use summary::{Summary, summary};

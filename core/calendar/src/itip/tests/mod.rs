@@ -17,6 +17,7 @@ mod persons;
 mod private;
 mod properties;
 mod recall;
+mod replies;
 mod request;
 mod rfc5546;
 mod series_replies;
@@ -194,6 +195,7 @@ impl Arriving {
     }
 }
 
+#[track_caller]
 pub(super) fn assert_outgoing(outgoing: &Outgoing, to: &str, method: &str, components: &str) {
     let recipients: Vec<&str> = outgoing
         .recipients
@@ -205,6 +207,27 @@ pub(super) fn assert_outgoing(outgoing: &Outgoing, to: &str, method: &str, compo
     assert_same(outgoing.message.calendar(), &expected);
 }
 
+/// A calendar whose zones are told by their names alone, as in most tests.
+pub(super) fn without_zones(calendar: &Calendar) -> Calendar {
+    let mut calendar = calendar.clone();
+    let components = &mut calendar.root_mut().components;
+    components.retain(|it| !it.is("VTIMEZONE"));
+    calendar
+}
+
+/// One message without its zones.
+#[track_caller]
+pub(super) fn assert_told(outgoing: &Outgoing, to: &str, method: &str, components: &str) {
+    let message = without_zones(outgoing.message.calendar());
+    let message = Message::read(message).unwrap();
+    let outgoing = Outgoing {
+        message,
+        ..outgoing.clone()
+    };
+    assert_outgoing(&outgoing, to, method, components);
+}
+
+#[track_caller]
 pub(super) fn assert_same(actual: &Calendar, expected: &Calendar) {
     let plain = |calendar: &Calendar| {
         let mut calendar = calendar.clone();
