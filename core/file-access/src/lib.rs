@@ -5,7 +5,7 @@
 //! put in it (a key of mode 0640 in the group `ssl-cert` is common). Links are followed; and a folder above that others
 //! may write, unless it is sticky as `/tmp` is, lets them put something else in the place of what is in it.
 //!
-//! [`read_private`] reads a private key or refuses it, [`writable`] and its like say what is wrong with a file; what follows
+//! [`read_private`] reads a private key or refuses it, as [`read_private_up_to`] does with a bound, [`writable`] and its like say what is wrong with a file; what follows
 //! from that is the caller's.
 
 use std::{
@@ -89,17 +89,35 @@ pub enum PrivateFileError {
 
 /// Reads a private key, if nobody but its owner and its group can.
 pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
-    let mut file = File::open(path)?;
+    let (mut file, _) = open_private(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// As [`read_private`], but no more than the first `most` bytes. Where the file does not grow meanwhile, no copy of it is left
+/// behind in memory.
+pub fn read_private_up_to(path: &Path, most: usize) -> Result<Vec<u8>, PrivateFileError> {
+    let (file, length) = open_private(path)?;
+    let length = usize::try_from(length).unwrap_or(most).min(most);
+    // One more, as reading to the end asks for it.
+    let mut bytes = Vec::with_capacity(length.saturating_add(1));
+    file.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A private key, and how long it is.
+fn open_private(path: &Path) -> Result<(File, u64), PrivateFileError> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
     // Of what was opened, should it be replaced now.
-    if let Some(exposed) = readable(path, &file.metadata()?) {
+    if let Some(exposed) = readable(path, &about) {
         return Err(exposed.into());
     }
     if let Some(exposed) = writable(path) {
         return Err(exposed.into());
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((file, about.len()))
 }
 
 /// How others may read, or write, a file of this metadata.
@@ -189,6 +207,9 @@ mod tests {
         ] {
             mode(&key, bits);
             for path in [&key, &link] {
+                let begin = read_private_up_to(path, 3);
+                assert_eq!(begin.is_ok(), fine);
+                assert!(begin.is_ok_and(|it| it == b"sec") || !fine);
                 let read = read_private(path);
                 assert_eq!(read.is_ok(), fine, "{bits:o} {}", path.display());
                 if let Err(error) = read {
