@@ -21,7 +21,8 @@ use std::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Call {
-    pub(crate) deadline: Option<Instant>,
+    /// Nanoseconds on the host's clock; 0 for never. So it crosses as it is.
+    pub(crate) deadline: u64,
     pub(crate) request_id: u64,
     pub(crate) purpose: Purpose,
     pub(crate) attributes: Attributes,
@@ -30,8 +31,10 @@ pub struct Call {
 impl Call {
     /// A call that may take so long from now on.
     pub fn within(time: Duration) -> Self {
+        let time = u64::try_from(time.as_nanos()).ok();
+        let deadline = time.and_then(|time| clock().checked_add(time));
         Self {
-            deadline: Instant::now().checked_add(time),
+            deadline: deadline.unwrap_or(0),
             ..Self::default()
         }
     }
@@ -39,7 +42,7 @@ impl Call {
     /// A call whose answer is of use until then.
     pub fn until(deadline: Instant) -> Self {
         Self {
-            deadline: Some(deadline),
+            deadline: on_clock(deadline),
             ..Self::default()
         }
     }
@@ -64,13 +67,16 @@ impl Call {
     }
 
     /// When the answer is of no use any more; `None` for never.
-    pub const fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.deadline {
+            0 => None,
+            since => epoch().checked_add(Duration::from_nanos(since)),
+        }
     }
 
     /// How long the answer is of use yet; `None` for ever.
     pub fn time_left(&self) -> Option<Duration> {
-        let deadline = self.deadline?;
+        let deadline = self.deadline()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -126,19 +132,17 @@ pub enum Purpose {
 /// When the host's clock showed nothing. A host and each library know it for themselves.
 static EPOCH: OnceLock<Instant> = OnceLock::new();
 
-pub(crate) fn epoch() -> Instant {
+fn epoch() -> Instant {
     *EPOCH.get_or_init(Instant::now)
 }
 
 /// An instant on the host's clock; at least 1.
-#[cfg(any(test, feature = "host"))]
-pub(crate) fn on_clock(instant: Instant) -> u64 {
+fn on_clock(instant: Instant) -> u64 {
     let since = instant.saturating_duration_since(epoch()).as_nanos();
     u64::try_from(since).unwrap_or(u64::MAX).max(1)
 }
 
 /// What the host's clock shows.
-#[cfg(feature = "host")]
 pub(crate) fn clock() -> u64 {
     on_clock(Instant::now())
 }
@@ -161,14 +165,14 @@ mod tests {
             .made_for(Purpose::Submission)
             .of_request(7)
             .with("tenant", "blue");
-        let read = Call::read(call.write());
+        let read = Call::read(&call.write());
         assert_eq!(read.deadline(), call.deadline());
         assert_eq!(
             (read.request_id(), read.purpose()),
             (Some(7), Purpose::Submission)
         );
         assert_eq!(read.attributes().get("tenant"), Some("blue"));
-        let read = Call::read(Call::default().write());
+        let read = Call::read(&Call::default().write());
         assert_eq!((read.deadline(), read.request_id()), (None, None));
     }
 

@@ -75,7 +75,8 @@
 //! - **Panics** become [`ErrorKind::Internal`] with their text and place, and cost that call only. The plugin must be
 //!   built with `panic = "unwind"`, which is cargo's default.
 //! - **Logging.** `tracing` events appear in the host's log under the entry's name. Spans do not cross.
-//! - **Host services.** [`Host`], given to `open`: paths, and the index of an iCalendar object.
+//! - **Host services.** [`Host`], given to `open`: paths, a folder for what the plugin must remember, secrets from
+//!   files, metrics, health, the certificates and name servers to use, and the index of an iCalendar object.
 //!
 //! # What lies where
 //!
@@ -88,7 +89,7 @@
 //! | [`Call`], [`Attributes`] | what goes with every call; further facts by name |
 //! | [`config!`], [`ConfigSchema`], [`Key`] | what the administrator may write |
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
-//! | [`Host`] | what the host offers |
+//! | [`Host`] | what the host offers: [`Metric`], [`Health`], [`Secret`], [`Network`]; [`TestHost`] for tests |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`parts`] | for stores: several objects in one file |
 //! | [`excerpt`] | a text from outside, made fit for a message |
@@ -138,7 +139,10 @@ pub use convoke_types::{
     StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched, excerpt,
 };
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver, Source};
-pub use host::Host;
+pub use host::{
+    Counter, Gauge, Health, Histogram, Host, Metric, MetricKind, Network, Secret, TestHost, Trust,
+    TrustedCertificate,
+};
 pub use policy::{AccessRequest, Acquaintance, Action, Decision, Grant, Policy, RateLimit};
 pub use sharing::Sharing;
 pub use state::State;

@@ -89,6 +89,27 @@ macro_rules! lent {
     ($life:lifetime $type:ident) => { &$life $crate::$type };
 }
 
+/// The type in which an argument crosses: what is large is lent, and not moved.
+macro_rules! sent {
+    ($life:lifetime AccessRequest) => {
+        &$life <lent!($life AccessRequest) as Write>::Sent
+    };
+    ($life:lifetime $type:ident) => {
+        <lent!($life $type) as Write>::Sent
+    };
+}
+
+/// An argument that was written, as it crosses.
+#[cfg(feature = "host")]
+macro_rules! send {
+    (AccessRequest $it:ident) => {
+        &$it
+    };
+    ($type:ident $it:ident) => {
+        $it
+    };
+}
+
 /// An argument that was read, handed to a method.
 macro_rules! lend {
     (TimeRange $it:ident) => {
@@ -112,4 +133,6 @@ macro_rules! owned {
     ($type:ident) => { $crate::$type };
 }
 
-pub(crate) use {lend, lent, methods_of, owned};
+#[cfg(feature = "host")]
+pub(crate) use send;
+pub(crate) use {lend, lent, methods_of, owned, sent};

@@ -31,7 +31,7 @@ pub use services::{LogEvent, Services};
 use crate::{
     Call, Discovery, Domain, Error, Host, Policy, Precondition, Result, State, Store,
     call::clock,
-    methods::{lent, methods_of},
+    methods::{lent, methods_of, send},
     prelude::*,
     wire::{Garbage, Read, Write, error_of},
 };
@@ -175,7 +175,9 @@ macro_rules! remote {
             $(async fn $name(&self, $($arg: lent!('_ $type),)* call: &Call) -> Result<$answer> {
                 let found: $answer = match &self.0 {
                     Backend::InProcess(plugin) => {
-                        answer(plugin.$name($($arg.write(),)* call.write())).await?
+                        let call = call.write();
+                        $(let $arg = $arg.write();)*
+                        answer(plugin.$name($(send!($type $arg),)* &call)).await?
                     }
                     Backend::Subprocess(process) => {
                         use process::Repeat::{Harmful, Harmless};

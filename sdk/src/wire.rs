@@ -6,6 +6,7 @@
 mod call;
 mod discovery;
 mod policy;
+mod services;
 mod state;
 mod store;
 
@@ -16,7 +17,7 @@ use convoke_abi::{
 };
 use convoke_types::{Attributes, TimeRange};
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// A value that can be sent.
 pub(crate) trait Write {
@@ -185,6 +186,18 @@ impl Read<Address<'_>> for CalendarAddress {
     }
 }
 
+/// A path whose bytes, as the system has them, crossed.
+#[cfg(unix)]
+pub(crate) fn read_path(bytes: &[u8]) -> PathBuf {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    OsStr::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn read_path(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
 /// Named facts, ready to cross.
 pub(crate) fn attributes<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sent {
     facts
@@ -220,6 +233,16 @@ pub(crate) fn read_attributes(sent: Sent) -> Attributes {
     }
     (sent.into_iter())
         .map(|fact| (fact.name.into_string(), fact.value.into_string()))
+        .collect()
+}
+
+/// The same, of what is only lent.
+fn copy_attributes(sent: &Sent) -> Attributes {
+    if sent.is_empty() {
+        return Attributes::new();
+    }
+    sent.iter()
+        .map(|fact| (fact.name.as_str(), fact.value.as_str()))
         .collect()
 }
 

@@ -9,7 +9,7 @@
 
 use convoke_plugin_host::{Confinement, Isolation, PluginEntry, Plugins, Setup, Verdict};
 use convoke_sdk::{
-    AccessRequest, CalendarAddress, Error,
+    AccessRequest, CalendarAddress, Error, Network,
     remote::Kind::{self, Discovery, Policy, Store},
 };
 use convoke_tests::{plugin_directory, program};
@@ -54,6 +54,9 @@ fn setup(isolation: &Isolation) -> Setup {
         plugin_directories: vec![plugin_directory()],
         trusted_keys: Vec::new(),
         folder: "/etc/convoke".into(),
+        state: std::env::temp_dir().join("convoke-bench-isolation"),
+        network: Arc::new(|| Ok(Network::default())),
+        metrics: Arc::default(),
         locate: Arc::new(|_, _| None),
         domains: vec!["example.org".parse().expect("a literal domain")],
         index: Arc::new(|_, _| Err(Error::unsupported("nobody asks"))),

@@ -1,7 +1,7 @@
 //! discovery-dns as a host loads it, against a name server of the test's own; then two hosts that find each other.
 
 use convoke_plugin_host::{PluginEntry, Plugins, Setup as PluginSetup};
-use convoke_sdk::{CalendarAddress, Discovered, Receiver, remote::Kind};
+use convoke_sdk::{CalendarAddress, Discovered, Network, Receiver, remote::Kind};
 use convoke_tests::{Broken, Host, NameServer, Post, Setup, plugin_directory, program};
 use std::{collections::HashMap, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,14 +10,22 @@ const SERVICE: &str = "_ischedules._tcp.example.org";
 /// The plugin, asking `names`, with more configuration.
 async fn open(names: &NameServer, config: &str) -> Result<Plugins, String> {
     let config = format!("nameservers = [\"{}\"]\n{config}", names.address());
+    open_with(&config, Network::default()).await
+}
+
+/// The plugin with this configuration, in a host that reaches others so.
+async fn open_with(config: &str, network: Network) -> Result<Plugins, String> {
     let entry = PluginEntry {
-        config: toml::from_str(&config).unwrap(),
+        config: toml::from_str(config).unwrap(),
         ..PluginEntry::new(Kind::Discovery, "discovery-dns")
     };
     let setup = PluginSetup {
         entries: vec![entry],
         plugin_directories: vec![plugin_directory()],
         folder: PathBuf::new(),
+        state: PathBuf::new(),
+        network: Arc::new(move || Ok(network.clone())),
+        metrics: Arc::default(),
         locate: Arc::new(|_, _| None),
         trusted_keys: Vec::new(),
         domains: Vec::new(),
@@ -43,6 +51,21 @@ async fn receivers(plugins: &Plugins, address: &str) -> Vec<Receiver> {
 async fn urls(plugins: &Plugins, address: &str) -> Vec<String> {
     let receivers = receivers(plugins, address).await;
     receivers.iter().map(|it| it.url.to_string()).collect()
+}
+
+#[tokio::test]
+async fn the_hosts_name_servers_are_asked_where_no_others_are_named() {
+    let [hosts, others] = [NameServer::new(), NameServer::new()];
+    hosts.srv(SERVICE, 0, 0, 443, "hosts.example.org");
+    others.srv(SERVICE, 0, 0, 443, "others.example.org");
+    let mut network = Network::default();
+    network.nameservers = vec![hosts.address()];
+    let named = format!("nameservers = [\"{}\"]", others.address());
+    for (config, found) in [("", "hosts"), (&*named, "others")] {
+        let plugins = open_with(config, network.clone()).await.unwrap();
+        let url = format!("https://{found}.example.org/.well-known/ischedule");
+        assert_eq!(urls(&plugins, "anna@example.org").await, [url]);
+    }
 }
 
 #[tokio::test]

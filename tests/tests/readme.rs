@@ -2,7 +2,7 @@
 
 use convoke::{config::Config, instance};
 use convoke_plugin_host::{Plugins, Setup};
-use convoke_tests::{plugin_directory, program};
+use convoke_tests::{Authority, plugin_directory, program};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -90,8 +90,12 @@ async fn plugins_take_what_the_annotated_sample_gives_them() {
     let sample = fs::read_to_string(root().join("examples/convoke.toml")).unwrap();
     // What a plugin is granted must be there.
     fs::create_dir(folder.path().join("calendars")).unwrap();
+    // As must be what the host trusts, which plugins are told.
+    let authority = Authority::new();
+    fs::write(folder.path().join("ca.pem"), authority.certificate()).unwrap();
     let mut config = Config::parse(&sample, &folder.path().join("convoke.toml")).unwrap();
     config.server.plugins = vec![plugin_directory()];
+    config.server.state = folder.path().join("state");
     let setup = Setup {
         program: program(),
         ..instance::setup(&config)

@@ -3,6 +3,7 @@
 use crate::{
     labour::Labour, login::Attempts, metrics::Metrics, rate_limit::RateLimiters, replay::Replays,
 };
+use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::Owed;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub struct SharedState {
     /// What was counted.
     pub metrics: Metrics,
+    /// What plugins counted.
+    pub plugin_metrics: Arc<PluginMetrics>,
     /// Answers to messages that may come again.
     pub replays: Replays,
     /// How often peers came.

@@ -9,7 +9,7 @@ use super::{
 use convoke_sdk::{
     CalendarAddress, Error, Result, Sharing,
     conformance::{self, Expected, Report, Samples, StateFacts, StoreFacts},
-    remote::{Kind, Library, NotOpened, RemotePlugin},
+    remote::{Kind, Library, NotOpened, RemotePlugin, Services},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -113,13 +113,14 @@ impl<'a> Opener<'a> {
     }
 
     async fn open(&self) -> Result<RemotePlugin> {
-        let services = services::for_instance(NAME, self.setup);
+        let services = services::for_instance(NAME, self.setup)?;
         let kind = self.entry.kind;
         let opened = match &self.place {
             Place::Here(library) => {
                 RemotePlugin::open(kind, library, &self.config_toml, services).await
             }
             Place::Apart(runnable, confinement) => {
+                let state_folder = services.state_folder()?;
                 let start = start_request(self.setup, confinement, runnable, NAME, services);
                 let start = start.map_err(|problem| Error::unavailable(problem.to_string()))?;
                 let request = OpenRequest {
@@ -129,6 +130,7 @@ impl<'a> Opener<'a> {
                     },
                     kind,
                     folder: &self.setup.folder,
+                    state_folder: &state_folder,
                     config: &self.entry.config,
                     config_toml: &self.config_toml,
                 };

@@ -1,7 +1,8 @@
 //! What a configuration says about plugins.
 
+use super::metrics::PluginMetrics;
 use convoke_sdk::{
-    CalendarUser, Domain, ObjectIndex, Result,
+    CalendarUser, Domain, Network, ObjectIndex, Result,
     remote::{Kind, Trust, TrustedKey},
 };
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use std::{env, fmt, path::PathBuf, sync::Arc, time::Duration};
 /// Describes an iCalendar object for a plugin, of this user if it is known.
 pub type IndexService =
     Arc<dyn Fn(Option<&CalendarUser>, &[u8]) -> Result<ObjectIndex> + Send + Sync>;
+
+/// Says how the host reaches others, or why that cannot be said.
+pub type NetworkService = Arc<dyn Fn() -> Result<Network> + Send + Sync>;
 
 /// Line and column, from 1, of a key (`config.domains."example.org"`) of an entry; `None` if that is not known.
 pub type KeyLocator = Arc<dyn Fn(&PluginEntry, &str) -> Option<(usize, usize)> + Send + Sync>;
@@ -24,12 +28,18 @@ pub struct Setup {
     pub trusted_keys: Vec<TrustedKey>,
     /// The folder that relative paths count from, absolute: that of the configuration file.
     pub folder: PathBuf,
+    /// `[server] state`, absolute: in it are made the folders that plugins ask for.
+    pub state: PathBuf,
     /// Says where a key of an entry stands that its plugin does not take.
     pub locate: KeyLocator,
     /// `[server] domains`: what a store without domains of its own serves.
     pub domains: Vec<Domain>,
     /// What answers a plugin that asks for an index.
     pub index: IndexService,
+    /// What plugins are told that make connections; asked whenever one is opened.
+    pub network: NetworkService,
+    /// Where plugins count.
+    pub metrics: Arc<PluginMetrics>,
     /// The program that becomes the process of a plugin with `isolation = "process"`: [`own_program`], but in tests.
     pub program: PathBuf,
 }

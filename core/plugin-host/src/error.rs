@@ -131,6 +131,9 @@ pub enum Problem {
     /// The table cannot be handed over.
     #[error("its `config` cannot be written as TOML: {0}")]
     Config(String),
+    /// The host has not what it offers to plugins.
+    #[error("the host cannot open it: {0}")]
+    Host(String),
     /// The plugin says no.
     #[error("{message}")]
     NotOpened {
@@ -150,6 +153,10 @@ pub enum Problem {
 }
 
 impl Problem {
+    pub(super) fn host(error: convoke_sdk::Error) -> Self {
+        Self::Host(error.to_string())
+    }
+
     pub(super) fn not_opened(file: &Path, refused: NotOpened) -> Self {
         let file = file.to_owned();
         let message = match &refused.config_key {

@@ -5,6 +5,7 @@ use super::{
     breaker::{Breaker, Turn},
     isolated::Isolated,
     origin::Origin,
+    services::Instance,
 };
 use convoke_sdk::{
     Call, Error, ErrorKind, Purpose, Result,
@@ -37,6 +38,8 @@ pub struct Opened {
     breaker: Breaker,
     /// Its process, if it has one.
     process: Option<Arc<Isolated>>,
+    /// The host as it sees it, if it has no process.
+    services: Option<Arc<Instance>>,
 }
 
 impl Opened {
@@ -59,6 +62,7 @@ impl Opened {
             isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
             process: None,
+            services: None,
         }
     }
 
@@ -71,6 +75,14 @@ impl Opened {
     pub(super) fn within(self, process: Arc<Isolated>) -> Self {
         Self {
             process: Some(process),
+            ..self
+        }
+    }
+
+    /// The same, which tells these services how it is.
+    pub(super) fn known_by(self, services: Arc<Instance>) -> Self {
+        Self {
+            services: Some(services),
             ..self
         }
     }
@@ -93,15 +105,28 @@ impl Opened {
             is_exclusive: self.is_exclusive,
             isolation: self.isolation,
             lacks: process.map_or(Vec::new(), |it| it.lacks().to_vec()),
-            state: match (process.and_then(|it| it.down()), self.breaker.skipped()) {
-                (Some((reason, left)), _) => PluginState::Skipped { reason, left },
-                (None, None) => PluginState::Ready,
-                (None, Some(skipped)) => PluginState::Skipped {
-                    reason: skipped.reason,
-                    left: skipped.left,
-                },
-            },
+            state: self.state(),
         }
+    }
+
+    fn state(&self) -> PluginState {
+        let process = self.process.as_ref();
+        if let Some((reason, left)) = process.and_then(|it| it.down()) {
+            return PluginState::Skipped { reason, left };
+        }
+        if let Some(skipped) = self.breaker.skipped() {
+            return PluginState::Skipped {
+                reason: skipped.reason,
+                left: skipped.left,
+            };
+        }
+        let degraded = match process {
+            Some(process) => process.degraded(),
+            None => self.services.as_ref().and_then(|it| it.degraded()),
+        };
+        degraded.map_or(PluginState::Ready, |reason| PluginState::Degraded {
+            reason,
+        })
     }
 }
 

@@ -37,6 +37,11 @@ pub struct PluginInfo {
 pub enum PluginState {
     /// It is asked.
     Ready,
+    /// It is asked, and says that it is not as well as it should be.
+    Degraded {
+        /// Why.
+        reason: String,
+    },
     /// It kept failing, or its process ended, and it is not asked for a while.
     Skipped {
         /// What it said last.
@@ -51,6 +56,7 @@ impl PluginState {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Ready => "ready",
+            Self::Degraded { .. } => "degraded",
             Self::Skipped { .. } => "skipped",
         }
     }

@@ -9,6 +9,9 @@
 //! | [`handle`] | one opened plugin: every call has a deadline and passes the breaker |
 //! | [`isolated`] | a plugin in a process of its own |
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
+//! | `services` | the host, as a plugin sees it |
+//! | `health`, [`metrics`] | what plugins say of themselves, and what they count |
+//! | `state_folder`, `secret` | where they remember, and what no log may show |
 //! | [`origin`] | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains; of state there is one place |
 //! | `preflight`, [`schema`] | what is known of a plugin and its configuration without opening it |
@@ -33,26 +36,31 @@ pub mod entry;
 pub mod error;
 pub mod find;
 pub mod handle;
+mod health;
 pub mod info;
 pub mod isolated;
+pub mod metrics;
 pub mod origin;
 pub mod policy;
 mod preflight;
 pub mod program;
 pub mod runnable;
 pub mod schema;
+mod secret;
 mod services;
+mod state_folder;
 pub mod stores;
 
 pub use ask::ask;
 pub use discovery::DiscoveryChain;
 pub use entry::{
-    Confinement, Connect, IndexService, Isolation, KeyLocator, PluginEntry, Position, Setup,
-    own_program,
+    Confinement, Connect, IndexService, Isolation, KeyLocator, NetworkService, PluginEntry,
+    Position, Setup, own_program,
 };
 pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::{Handle, Opened};
 pub use info::{Installed, PluginInfo, PluginState, installed};
+pub use metrics::PluginMetrics;
 pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use preflight::{Preflight, preflight};
 pub use program::{NotRun, Program};
@@ -333,16 +341,18 @@ async fn open_there(
     let file = runnable.content().path().to_owned();
     let opened = Opened::new(name, entry, &file, &description, deadline_of(entry.kind));
     let config_toml = written(entry)?;
-    let services = services::for_instance(name, setup);
+    let services = services::for_instance(name, setup).map_err(Problem::host)?;
     let refused = |refused| Problem::not_opened(&file, refused);
     match (&entry.isolation, runnable) {
         (Isolation::InProcess, Runnable::Library(candidate)) => {
             let library = candidate.load().map_err(not_loaded)?;
+            let known = Arc::clone(&services);
             let remote = RemotePlugin::open(entry.kind, &library, &config_toml, services).await;
-            Ok((opened, remote.map_err(refused)?))
+            Ok((opened.known_by(known), remote.map_err(refused)?))
         }
         (Isolation::InProcess, Runnable::Program(_)) => Err(Problem::NeedsProcess(file)),
         (Isolation::Process(confinement), runnable) => {
+            let state_folder = services.state_folder().map_err(Problem::host)?;
             let start = start_request(setup, confinement, &runnable, name, services)?;
             let request = OpenRequest {
                 start: StartRequest {
@@ -351,6 +361,7 @@ async fn open_there(
                 },
                 kind: entry.kind,
                 folder: &setup.folder,
+                state_folder: &state_folder,
                 config: &entry.config,
                 config_toml: &config_toml,
             };
@@ -435,7 +446,7 @@ pub async fn introduced(
     }
     let file = runnable.content().path();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let services = services::for_instance(&name, setup);
+    let services = services::for_instance(&name, setup).map_err(Problem::host)?;
     let confinement = read_only(confinement);
     let request = start_request(setup, &confinement, runnable, &name, services)?;
     let introduced = isolated::introduce(request).await;

@@ -1,6 +1,10 @@
-use super::{IndexService, Setup};
+//! The host, as one opened plugin sees it.
+
+use super::{
+    IndexService, Setup, health::KnownHealth, metrics::EntryMetrics, secret, state_folder,
+};
 use convoke_sdk::{
-    CalendarUser, ObjectIndex, Result,
+    CalendarUser, Health, Metric, MetricKind, Network, ObjectIndex, Result, Secret,
     remote::{LogEvent, Services},
 };
 use std::{
@@ -17,18 +21,34 @@ pub(crate) const TARGET: &str = "convoke::plugin";
 const UNNAMED: &str = "plugin-message";
 
 /// The host as the instance `name` sees it.
-pub(super) fn for_instance(name: &str, setup: &Setup) -> Arc<dyn Services> {
-    Arc::new(Instance {
+pub(super) fn for_instance(name: &str, setup: &Setup) -> Result<Arc<Instance>> {
+    Ok(Arc::new(Instance {
         name: name.to_owned(),
         folder: setup.folder.clone(),
+        state: setup.state.clone(),
         index: Arc::clone(&setup.index),
-    })
+        network: (setup.network)()?,
+        metrics: setup.metrics.entry(name),
+        health: KnownHealth::of(name),
+    }))
 }
 
-struct Instance {
+/// What the host offers to one instance.
+pub(super) struct Instance {
     name: String,
     folder: PathBuf,
+    state: PathBuf,
     index: IndexService,
+    network: Network,
+    metrics: Arc<EntryMetrics>,
+    health: KnownHealth,
+}
+
+impl Instance {
+    /// Why the instance is not well, by its own word.
+    pub(super) fn degraded(&self) -> Option<String> {
+        self.health.degraded()
+    }
 }
 
 impl Services for Instance {
@@ -42,6 +62,30 @@ impl Services for Instance {
 
     fn index(&self, user: Option<&CalendarUser>, data: &[u8]) -> Result<ObjectIndex> {
         (self.index)(user, data)
+    }
+
+    fn state_folder(&self) -> Result<PathBuf> {
+        state_folder::make(&self.state, &self.name)
+    }
+
+    fn secret(&self, path: &Path) -> Result<Secret> {
+        secret::read(&self.folder, path)
+    }
+
+    fn network(&self) -> Network {
+        self.network.clone()
+    }
+
+    fn metric(&self, kind: MetricKind, metric: &Metric) -> u64 {
+        self.metrics.series(kind, metric)
+    }
+
+    fn record(&self, series: u64, value: f64) {
+        self.metrics.record(series, value);
+    }
+
+    fn health(&self, health: &Health) {
+        self.health.set(health);
     }
 
     fn level(&self) -> LevelFilter {

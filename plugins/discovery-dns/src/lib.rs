@@ -3,7 +3,7 @@
 //! ```toml
 //! [[discovery]]
 //! plugin = "discovery-dns"
-//! config.nameservers = ["127.0.0.1:5353"]     # default: the system's
+//! config.nameservers = ["127.0.0.1:5353"]     # default: those of [dns], else the system's
 //! config.tls_name = "target"                  # or "domain"
 //! config.dnssec = "off"                       # or "prefer", "require"
 //! config.trust_anchor = "anchors.key"         # default: the root's
@@ -11,7 +11,7 @@
 //!
 //! | key | what it says | default |
 //! | --- | --- | --- |
-//! | `nameservers` | who is asked: addresses with port | the system's |
+//! | `nameservers` | who is asked: addresses with port | the host's (`[dns] nameservers`), else the system's |
 //! | `tls_name` | whose name a receiver's certificate must carry: the `target` that DNS names, or the `domain` that was asked for. With `domain`, a forged answer leads nowhere | `target` |
 //! | `dnssec` | `prefer`: forged answers are refused, unsigned ones taken; `require`: unsigned ones are refused too; `off`: nothing is validated here | `off` |
 //! | `trust_anchor` | a file of DNSKEY records that validation begins from | the root's |
@@ -33,7 +33,7 @@ convoke_sdk::config! {
     /// What the administrator writes under `config`.
     #[derive(Debug)]
     pub struct Config {
-        /// Who is asked, by address and port; the system's name servers if there are none.
+        /// Who is asked, by address and port; without, the host's name servers (`[dns]`), else the system's.
         nameservers: Vec<SocketAddr> as "list of address:port" = [],
         /// Whose name a receiver's certificate must carry: the `"target"` that DNS names, or the `"domain"` that was
         /// asked for.
@@ -95,8 +95,13 @@ impl Discovery for DnsDiscovery {
 
     async fn open(config: Config, host: Host) -> Result<Self> {
         let anchor = config.trust_anchor.map(|file| host.path(file));
+        let servers = if config.nameservers.is_empty() {
+            host.network().nameservers
+        } else {
+            config.nameservers
+        };
         let settings = dns::Settings {
-            servers: config.nameservers,
+            servers,
             dnssec: config.dnssec.into(),
             trust_anchor: anchor,
         };

@@ -10,10 +10,10 @@ use abi_stable::{
 #[sabi_trait]
 pub trait DiscoveryPlugin: Send + Sync {
     /// Where messages for `address` go.
-    fn discover<'a>(&'a self, address: Address<'a>, call: Call) -> Answer<'a, Discovered>;
+    fn discover<'a>(&'a self, address: Address<'a>, call: &'a Call) -> Answer<'a, Discovered>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.

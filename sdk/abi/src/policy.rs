@@ -10,10 +10,14 @@ use abi_stable::{
 #[sabi_trait]
 pub trait PolicyPlugin: Send + Sync {
     /// Decides about one recipient of one message.
-    fn authorize<'a>(&'a self, request: AccessRequest<'a>, call: Call) -> Answer<'a, Decision>;
+    fn authorize<'a>(
+        &'a self,
+        request: &'a AccessRequest<'a>,
+        call: &'a Call,
+    ) -> Answer<'a, Decision>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.

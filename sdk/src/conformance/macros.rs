@@ -1,8 +1,8 @@
 //! The kits in one line of a plugin's tests.
 
 use super::{
-    DecisionKind, Expected, Report, Samples, StateFacts, StoreFacts, discovery, host, policy,
-    state, store,
+    DecisionKind, Expected, Report, Samples, StateFacts, StoreFacts, discovery, host,
+    objects::test_host, policy, state, store,
 };
 use crate::{guest, prelude::*, wire::error_of};
 use std::{
@@ -111,7 +111,9 @@ pub fn assert_discovery<D: Discovery>(folder: &str, config: &str, samples: [&[&s
         unknown,
         no_service,
     };
-    let open = || async { D::open(read(config)?, host(folder)).await };
+    let state = Scratch::new();
+    let host = test_host(folder).with_state_folder(&state.0).host();
+    let open = || async { D::open(read(config)?, host.clone()).await };
     run(discovery(open, &samples)).assert_kept();
 }
 
@@ -130,7 +132,9 @@ pub fn assert_policy<P: Policy>(
         default,
         addresses: addresses(around),
     };
-    let open = || async { P::open(read(config)?, host(folder)).await };
+    let state = Scratch::new();
+    let host = test_host(folder).with_state_folder(&state.0).host();
+    let open = || async { P::open(read(config)?, host.clone()).await };
     run(policy(open, &expected)).assert_kept();
 }
 

@@ -1,13 +1,18 @@
 //! The calendar objects that the laws put, and a host that can index them.
 
-use crate::{Host, prelude::*};
+use crate::{Host, TestHost, prelude::*};
 use jiff::SignedDuration;
 use std::{fmt::Write, path::PathBuf};
 
 /// A host for tests of stores without the real one. Its index understands single events with UTC times, as the laws
 /// put them: `STATUS`, `TRANSP`, and an `RRULE` as *goes on for ever*.
 pub fn host(directory: impl Into<PathBuf>) -> Host {
-    Host::for_tests(directory, |_, data| index(data))
+    test_host(directory).host()
+}
+
+/// As [`host`], before it is handed out.
+pub(super) fn test_host(directory: impl Into<PathBuf>) -> TestHost {
+    TestHost::new(directory).with_index(|_, data| index(data))
 }
 
 /// An event to be put.

@@ -1,8 +1,8 @@
 use super::log;
 use crate::{
-    CalendarUser, Error, Result,
+    CalendarUser, Error, Health, Metric, MetricKind, Network, Result, Secret,
     host::HostServices,
-    wire::{Garbage, Read, Write, error_of},
+    wire::{Garbage, Read, Write, error_of, read_path},
 };
 use convoke_abi::{ROption, RResult, services::HostObject};
 use convoke_types::ObjectIndex;
@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
+use zeroize::Zeroize;
 
 /// One opened use of this library: the host behind it, and the runtime its futures are polled in.
 pub(super) struct Instance {
@@ -25,7 +26,7 @@ impl Instance {
         let runtime = Shared::running()?;
         let services = Arc::new(Services {
             instance: host.instance().to_string(),
-            directory: path(host.directory().as_slice()),
+            directory: read_path(host.directory().as_slice()),
             host,
         });
         let id = log::register(Arc::clone(&services));
@@ -146,17 +147,6 @@ impl Drop for Background {
     }
 }
 
-#[cfg(unix)]
-fn path(bytes: &[u8]) -> PathBuf {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-    OsStr::from_bytes(bytes).into()
-}
-
-#[cfg(not(unix))]
-fn path(bytes: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(bytes).into_owned().into()
-}
-
 /// The host's services across the boundary.
 pub(super) struct Services {
     pub(super) host: HostObject,
@@ -179,5 +169,40 @@ impl HostServices for Services {
             RResult::ROk(index) => ObjectIndex::read(index).map_err(Garbage::blame_host),
             RResult::RErr(failure) => Err(error_of(failure)),
         }
+    }
+
+    fn state_folder(&self) -> Result<PathBuf> {
+        match self.host.state_folder() {
+            RResult::ROk(folder) => Ok(read_path(&folder)),
+            RResult::RErr(failure) => Err(error_of(failure)),
+        }
+    }
+
+    fn secret(&self, path: &Path) -> Result<Secret> {
+        let path = path.as_os_str().as_encoded_bytes();
+        match self.host.secret(path.into()) {
+            RResult::ROk(mut sent) => {
+                let secret = Secret::received(sent.to_vec());
+                sent.as_mut_slice().zeroize();
+                secret
+            }
+            RResult::RErr(failure) => Err(error_of(failure)),
+        }
+    }
+
+    fn network(&self) -> Network {
+        Network::read(self.host.network()).unwrap_or_default()
+    }
+
+    fn metric(&self, kind: MetricKind, metric: &Metric) -> u64 {
+        self.host.metric((kind, metric).write())
+    }
+
+    fn record(&self, series: u64, value: f64) {
+        self.host.record(series, value);
+    }
+
+    fn health(&self, health: &Health) {
+        self.host.health(health.write());
     }
 }

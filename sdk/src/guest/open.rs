@@ -6,7 +6,7 @@ use super::{
 use crate::{
     Call, Discovery, Host, Policy, Result, State, Store,
     call::set_clock,
-    methods::{lend, lent, methods_of, owned},
+    methods::{lend, lent, methods_of, owned, sent},
     prelude::*,
     wire::{Garbage, Read, Write},
 };
@@ -127,8 +127,8 @@ macro_rules! object {
         impl<P: $trait> $plugin for Guest<P> {
             $(fn $name<'a>(
                 &'a self,
-                $($arg: <lent!('a $type) as Write>::Sent,)*
-                call: SentCall,
+                $($arg: sent!('a $type),)*
+                call: &'a SentCall,
             ) -> Answer<'a, <$answer as Write>::Sent> {
                 self.call(async move {
                     $(let $arg: owned!($type) = read($arg)?;)*

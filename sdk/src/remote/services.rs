@@ -1,16 +1,16 @@
 use crate::{
-    CalendarUser, Error, ObjectIndex, Result,
-    wire::{Garbage, Read, Write},
+    CalendarUser, Error, Health, Metric, MetricKind, Network, ObjectIndex, Result, Secret,
+    wire::{Garbage, Read, Write, read_path},
 };
 use convoke_abi::{
-    ROption, RResult, RSlice, RStr, TD_Opaque,
-    services::{Event, HostObject, HostServices, HostServices_TO, level},
+    ROption, RResult, RSlice, RStr, RVec, TD_Opaque,
+    services::{self as sent, Event, HostObject, HostServices, HostServices_TO, level},
     store,
     values::Failure,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use tracing::level_filters::LevelFilter;
@@ -27,6 +27,26 @@ pub trait Services: Send + Sync {
     fn level(&self) -> LevelFilter;
     /// Takes an event of the plugin's log.
     fn log(&self, event: &LogEvent<'_>);
+    /// A folder of the plugin's own, made if it is not there yet.
+    fn state_folder(&self) -> Result<PathBuf> {
+        Err(Error::unsupported("this host keeps no state of plugins"))
+    }
+    /// What a private file holds; a relative path counts from [`directory`](Self::directory).
+    fn secret(&self, _path: &Path) -> Result<Secret> {
+        Err(Error::unsupported("this host reads no secrets"))
+    }
+    /// How the host reaches others.
+    fn network(&self) -> Network {
+        Network::default()
+    }
+    /// Makes a series known and answers its number, the same for the same name and labels; 0 if it is not taken.
+    fn metric(&self, _kind: MetricKind, _metric: &Metric) -> u64 {
+        0
+    }
+    /// Takes a number into a series. What is no series of the plugin is passed over.
+    fn record(&self, _series: u64, _value: f64) {}
+    /// Takes note of how the plugin is.
+    fn health(&self, _health: &Health) {}
 }
 
 /// One event of a plugin's log.
@@ -100,6 +120,47 @@ impl HostServices for Crossing {
         // A log that panics has nowhere to say so.
         let _ = caught(|| self.0.log(&event));
     }
+
+    fn state_folder(&self) -> RResult<RVec<u8>, Failure> {
+        let folder = answered(|| self.0.state_folder());
+        let bytes = |folder: PathBuf| folder.into_os_string().into_encoded_bytes().into();
+        folder.map(bytes).map_err(Write::write).into()
+    }
+
+    fn secret(&self, path: RSlice<'_, u8>) -> RResult<RVec<u8>, Failure> {
+        let secret = answered(|| self.0.secret(&read_path(path.as_slice())));
+        let bytes = |secret: Secret| secret.bytes().to_vec().into();
+        secret.map(bytes).map_err(Write::write).into()
+    }
+
+    fn network(&self) -> sent::Network {
+        caught(|| self.0.network()).unwrap_or_default().write()
+    }
+
+    fn metric(&self, metric: sent::Metric<'_>) -> u64 {
+        let taken = caught(|| {
+            let (kind, metric) = Read::read(metric).ok()?;
+            Some(self.0.metric(kind, &metric))
+        });
+        taken.flatten().unwrap_or_default()
+    }
+
+    fn record(&self, series: u64, value: f64) {
+        let _ = caught(|| self.0.record(series, value));
+    }
+
+    fn health(&self, health: sent::Health<'_>) {
+        let _ = caught(|| {
+            if let Ok(health) = Health::read(health) {
+                self.0.health(&health);
+            }
+        });
+    }
+}
+
+/// A service's answer; a panic is the host's fault.
+fn answered<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    caught(run).unwrap_or_else(|| Err(Error::internal("the host panicked")))
 }
 
 fn read_level(number: u32) -> tracing::Level {

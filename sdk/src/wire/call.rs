@@ -1,19 +1,13 @@
 //! What goes with each call, in both directions.
 
-#[cfg(any(test, feature = "host"))]
-use crate::call::on_clock;
-use crate::{
-    Purpose,
-    call::{Call, epoch},
-};
+use crate::{Purpose, call::Call};
 use convoke_abi::values::{Call as Sent, purpose};
-use std::time::Duration;
 
 impl Call {
     #[cfg(any(test, feature = "host"))]
     pub(crate) fn write(&self) -> Sent {
         Sent {
-            deadline: self.deadline.map_or(0, on_clock),
+            deadline: self.deadline,
             request_id: self.request_id,
             purpose: match self.purpose {
                 Purpose::Other => purpose::OTHER,
@@ -27,11 +21,9 @@ impl Call {
         }
     }
 
-    pub(crate) fn read(sent: Sent) -> Self {
-        let never = sent.deadline == 0;
-        let deadline = epoch().checked_add(Duration::from_nanos(sent.deadline));
+    pub(crate) fn read(sent: &Sent) -> Self {
         Self {
-            deadline: deadline.filter(|_| !never),
+            deadline: sent.deadline,
             request_id: sent.request_id,
             purpose: match sent.purpose {
                 purpose::DELIVERY => Purpose::Delivery,
@@ -41,7 +33,7 @@ impl Call {
                 purpose::TEST => Purpose::Test,
                 _ => Purpose::Other,
             },
-            attributes: super::read_attributes(sent.attributes),
+            attributes: super::copy_attributes(&sent.attributes),
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Garbage, Read, Write, attributes, read_attributes};
+use super::{Garbage, Read, Write, attributes, copy_attributes};
 use crate::{
     AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof,
     RateLimit, Uid, Uninvited, policy::word,
@@ -43,8 +43,8 @@ impl<'a> Write for &'a AccessRequest {
     }
 }
 
-impl Read<SentRequest<'_>> for AccessRequest {
-    fn read(sent: SentRequest<'_>) -> Result<Self, Garbage> {
+impl Read<&SentRequest<'_>> for AccessRequest {
+    fn read(sent: &SentRequest<'_>) -> Result<Self, Garbage> {
         let action = match sent.action {
             action::FREE_BUSY => Action::FreeBusy,
             action::SCHEDULE => Action::Schedule,
@@ -62,15 +62,15 @@ impl Read<SentRequest<'_>> for AccessRequest {
             message_id: some(sent.message_id.as_str()).map(str::to_owned),
             size: sent.size.into(),
             peer: Option::read(sent.peer)?,
-            proofs: (sent.proofs.into_iter())
-                .filter_map(|proof| read_proof(proof).transpose())
+            proofs: (sent.proofs.iter())
+                .filter_map(|proof| read_proof(*proof).transpose())
                 .collect::<Result<_, _>>()?,
             sender: match sent.sender {
                 sender::KNOWN => Some(Acquaintance::Known),
                 sender::STRANGER => Some(Acquaintance::Stranger),
                 _ => None,
             },
-            attributes: read_attributes(sent.attributes),
+            attributes: copy_attributes(&sent.attributes),
         })
     }
 }
@@ -241,7 +241,7 @@ mod tests {
             address("a@example.com"),
             address("urn:uuid:1f0c"),
         );
-        let sent = AccessRequest::read((&request).write());
+        let sent = AccessRequest::read(&(&request).write());
         assert_eq!(sent.ok().as_ref(), Some(&request));
         request.organizer = Some(address("boss@example.com"));
         request.uid = Some(Uid::new("u").unwrap());
@@ -252,7 +252,7 @@ mod tests {
         request.attributes = crate::Attributes::new().with("a", "b");
         for peer in ["192.0.2.1", "2001:db8::1"] {
             request.peer = Some(peer.parse().unwrap());
-            let sent = AccessRequest::read((&request).write());
+            let sent = AccessRequest::read(&(&request).write());
             assert_eq!(sent.ok().as_ref(), Some(&request));
         }
     }

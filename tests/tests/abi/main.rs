@@ -8,5 +8,6 @@ mod faults;
 mod isolated;
 mod programs;
 mod refusals;
+mod services;
 mod signatures;
 mod world;

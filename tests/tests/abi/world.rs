@@ -4,13 +4,13 @@ use convoke_plugin_host::{
     Confinement, Isolation, PluginEntry, PluginErrors, Plugins, Position, Setup,
 };
 use convoke_sdk::{
-    CalendarAddress, Domain, Error, ObjectIndex, Uid,
+    CalendarAddress, Domain, Error, Network, ObjectIndex, Uid,
     remote::Kind::{self, Discovery, Policy, Store},
 };
 use convoke_tests::{plugin_directory, program};
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -64,6 +64,10 @@ pub(crate) fn setup(entries: Vec<PluginEntry>) -> Setup {
         trusted_keys: Vec::new(),
         program: program(),
         folder: PathBuf::from("/etc/convoke"),
+        // Of plugins that remember nothing.
+        state: Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"),
+        network: Arc::new(|| Ok(Network::default())),
+        metrics: Arc::default(),
         locate: Arc::new(|_, _| None),
         domains: vec![Domain::new("example.org").unwrap()],
         index: Arc::new(|user, data| {

@@ -28,7 +28,7 @@ use crate::{
 use convoke_dns::Resolver;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
-use convoke_plugin_host::Plugins;
+use convoke_plugin_host::{Plugins, Setup};
 use convoke_scheduling::Scheduler;
 use std::sync::Arc;
 
@@ -84,7 +84,11 @@ impl Instance {
             &config.server.domains[0],
             shared.attempts.clone(),
         )?;
-        let plugins = Arc::new(Plugins::open(&setup(&config)).await?);
+        let setup = Setup {
+            metrics: shared.plugin_metrics.clone(),
+            ..setup(&config)
+        };
+        let plugins = Arc::new(Plugins::open(&setup).await?);
         oddities::warn(&config, &plugins)?;
         let sender = Sender::new(client.clone(), plugins.clone(), signer.clone());
         Ok(Self {

@@ -9,11 +9,15 @@ use convoke_dns::Resolver;
 use convoke_file_access::{PrivateFileError, read_private};
 use convoke_ischedule::dkim;
 use convoke_net::{
+    certificate::is_authority,
     http_client::{Client, Settings},
     pem::{TlsError, certificates, private_key},
     trusted_certificates::TrustedCertificates,
 };
-use convoke_plugin_host::{Setup, own_program};
+use convoke_plugin_host::{NetworkService, Setup, own_program};
+use convoke_sdk::{Network, Trust, TrustedCertificate};
+use convoke_types::Error;
+use std::sync::Arc;
 
 /// How a configuration reaches other servers.
 pub(crate) fn outside(config: &Config) -> Result<(Resolver, Client), ServeError> {
@@ -31,9 +35,37 @@ pub fn setup(config: &Config) -> Setup {
         folder: config.folder().to_owned(),
         locate: config.key_locator(),
         domains: config.server.domains.clone(),
+        state: config.server.state.clone(),
         index: scheduling::index_service(config.limits.messages.clone()),
+        network: network_service(config),
+        metrics: Arc::default(),
         program: own_program(),
     }
+}
+
+/// What plugins are told that make connections.
+fn network_service(config: &Config) -> NetworkService {
+    let (nameservers, ca) = (config.nameservers.clone(), config.client.ca.clone());
+    Arc::new(move || {
+        let trusted = TrustedCertificates::read_all(&ca);
+        let trusted = trusted.map_err(|error| Error::invalid(error.to_string()))?;
+        let mut network = Network::default();
+        network.nameservers.clone_from(&nameservers);
+        network.trusted = trusted.iter().flat_map(shared).collect();
+        Ok(network)
+    })
+}
+
+/// The certificates of a file, as plugins are to believe them.
+fn shared(trusted: &TrustedCertificates) -> impl Iterator<Item = TrustedCertificate> {
+    trusted.certificates.iter().map(|certificate| {
+        let kind = if is_authority(certificate) {
+            Trust::Authority
+        } else {
+            Trust::Pinned
+        };
+        TrustedCertificate::new(certificate.to_vec(), kind).bound_to(trusted.domains.clone())
+    })
 }
 
 pub(super) fn settings(config: &Config, dns: &Resolver) -> Result<Settings, ServeError> {

@@ -5,6 +5,7 @@
 //! index which the plugin waits for arrives however many calls block their threads. Another thread tells the host which
 //! calls do (`pulse`).
 
+mod declared;
 mod program;
 mod pulse;
 
@@ -13,10 +14,13 @@ use super::{
     preparation::{Preparation, Prepared},
     protocol::{self, Event, Hello, Opening, ToChild, ToHost},
 };
+use crate::secret;
 use convoke_sdk::{
-    CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
+    CalendarUser, Call, Error, Health, Metric, MetricKind, Network, ObjectIndex, Purpose, Result,
+    Secret,
     remote::{Answered, Kind, Library, LogEvent, NotOpened, RemotePlugin, Sealed, Services},
 };
+use declared::Declared;
 use pulse::Calls;
 use std::{
     collections::HashMap,
@@ -316,6 +320,9 @@ impl Drop for GivenUp<'_> {
 struct HostSide {
     name: String,
     folder: PathBuf,
+    state_folder: PathBuf,
+    network: Network,
+    declared: Declared,
     level: LevelFilter,
     socket: Mutex<UnixStream>,
     next: AtomicU64,
@@ -327,6 +334,9 @@ impl HostSide {
         Self {
             name: opening.name.clone(),
             folder: opening.folder.clone(),
+            state_folder: opening.state_folder.clone(),
+            network: opening.network.clone(),
+            declared: Declared::default(),
             level: log::filter(opening.level),
             socket: Mutex::new(socket),
             next: AtomicU64::new(1),
@@ -397,6 +407,43 @@ impl Services for HostSide {
             return Err(error);
         }
         answered.recv().unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn state_folder(&self) -> Result<PathBuf> {
+        Ok(self.state_folder.clone())
+    }
+
+    /// Read here, so that it is held to what this process may read.
+    fn secret(&self, path: &Path) -> Result<Secret> {
+        secret::read(&self.folder, path)
+    }
+
+    fn network(&self) -> Network {
+        self.network.clone()
+    }
+
+    fn metric(&self, kind: MetricKind, metric: &Metric) -> u64 {
+        self.declared.number(kind, metric, |series| {
+            // If the host is gone, nobody counts.
+            let _ = self.say(&ToHost::Metric {
+                series,
+                kind: kind.as_str().to_owned(),
+                metric: metric.clone(),
+            });
+        })
+    }
+
+    fn record(&self, series: u64, value: f64) {
+        // JSON has no others.
+        if value.is_finite() {
+            let _ = self.say(&ToHost::Record { series, value });
+        }
+    }
+
+    fn health(&self, health: &Health) {
+        let degraded = health.why().map(str::to_owned);
+        // If the host is gone, nobody asks.
+        let _ = self.say(&ToHost::Health { degraded });
     }
 
     fn level(&self) -> LevelFilter {

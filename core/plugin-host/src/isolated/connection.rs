@@ -12,6 +12,7 @@ use super::{
     protocol::{self, Asked, Hello, Pulse, ToChild},
     slots::Slots,
 };
+use crate::health::KnownHealth;
 use calls::Calls;
 use convoke_sdk::{
     Error, Result,
@@ -65,6 +66,8 @@ pub(super) struct Connection {
     pulse: Mutex<Pulse>,
     trouble: Mutex<Option<Trouble>>,
     troubled: Notify,
+    /// How the plugin in this process is, by its own word.
+    health: KnownHealth,
 }
 
 /// What is wrong with a process.
@@ -102,8 +105,8 @@ pub(super) enum Cause {
 }
 
 impl Connection {
-    /// A connection that sends over `write`.
-    pub(super) fn new(write: OwnedWriteHalf) -> Arc<Self> {
+    /// A connection to a process of the entry of that name, which sends over `write`.
+    pub(super) fn new(write: OwnedWriteHalf, plugin: &str) -> Arc<Self> {
         let (outbox, frames) = mpsc::channel(OUTBOX);
         tokio::spawn(send(frames, write));
         Arc::new(Self {
@@ -117,6 +120,7 @@ impl Connection {
             pulse: Mutex::default(),
             trouble: Mutex::default(),
             troubled: Notify::new(),
+            health: KnownHealth::of(plugin),
         })
     }
 
@@ -129,6 +133,11 @@ impl Connection {
     pub(super) fn is_open(&self) -> bool {
         // A process that ends takes no more frames before it says no more.
         self.calls.are_taken() && !self.outbox.is_closed()
+    }
+
+    /// Why the plugin is not well, by its own word.
+    pub(super) fn degraded(&self) -> Option<String> {
+        self.health.degraded()
     }
 
     /// Whether it was ever asked anything.

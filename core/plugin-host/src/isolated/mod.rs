@@ -99,6 +99,8 @@ pub(super) struct OpenRequest<'a> {
     pub(super) start: StartRequest<'a>,
     pub(super) kind: Kind,
     pub(super) folder: &'a Path,
+    /// It may write there, whatever else it may.
+    pub(super) state_folder: &'a Path,
     pub(super) config: &'a toml::Table,
     pub(super) config_toml: &'a str,
 }
@@ -161,14 +163,17 @@ impl Isolated {
             kind: request.kind.as_str().to_owned(),
             name: name.clone(),
             folder: request.folder.to_owned(),
+            state_folder: request.state_folder.to_owned(),
+            network: request.start.services.network(),
             config: json(request.config),
             config_toml: request.config_toml.to_owned(),
             level: log::wanted(&*request.start.services),
         };
-        let launcher = Arc::new(Launcher {
-            starter: request.start.starter(),
-            opening,
-        });
+        let mut starter = request.start.starter();
+        let granted = &mut starter.preparation.confinement.write;
+        // Behind what the entry grants, whose places messages tell.
+        granted.push(request.state_folder.to_owned());
+        let launcher = Arc::new(Launcher { starter, opening });
         let running = launcher.start().await.map_err(Failed::into_not_opened)?;
         for lack in &running.lacks {
             tracing::warn!(event = "plugin-not-confined", plugin = %name, "its process is not wholly confined: {lack}");
@@ -282,6 +287,14 @@ impl Isolated {
     /// What this kernel does not take away from the process, in words.
     pub(super) fn lacks(&self) -> &[String] {
         &self.lacks
+    }
+
+    /// Why the plugin is not well, by the word of the process that runs now.
+    pub(super) fn degraded(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            State::Running(connection) => connection.degraded(),
+            State::Down { .. } => None,
+        }
     }
 
     /// Why there is no process now, and for how long there will be none; `None` if there is one.

@@ -6,7 +6,8 @@
 
 use crate::runnable::{Description, Interface};
 use convoke_sdk::{
-    Attributes, CalendarUser, Call, Error, ObjectIndex, Purpose, Result,
+    Attributes, CalendarUser, Call, Error, Metric, MetricKind, Network, ObjectIndex, Purpose,
+    Result,
     remote::{Answered, Kind, Manifest, NotOpened, ProcessCall, is_plugin_name},
 };
 use convoke_types::excerpt;
@@ -87,6 +88,31 @@ pub(super) enum ToHost {
     },
     /// The plugin says something.
     Log(Event),
+    /// The plugin counts or measures something: a series, by a number of the process's.
+    Metric {
+        series: u64,
+        /// `counter`, `gauge` or `histogram`; one of another kind is not taken.
+        kind: String,
+        #[serde(flatten)]
+        metric: Metric,
+    },
+    /// A number for a series.
+    Record { series: u64, value: f64 },
+    /// How the plugin is: well, if it says nothing else.
+    Health {
+        #[serde(default)]
+        degraded: Option<String>,
+    },
+}
+
+/// The kind of a metric by its word.
+pub(super) fn metric_kind(word: &str) -> Option<MetricKind> {
+    let kinds = [
+        MetricKind::Counter,
+        MetricKind::Gauge,
+        MetricKind::Histogram,
+    ];
+    kinds.into_iter().find(|kind| kind.as_str() == word)
 }
 
 /// What a process says of itself.
@@ -255,6 +281,11 @@ pub(super) struct Opening {
     pub(super) name: String,
     /// The folder that relative paths count from.
     pub(super) folder: PathBuf,
+    /// The folder of the plugin's own, which it may write in whatever else it may.
+    pub(super) state_folder: PathBuf,
+    /// How the host reaches others.
+    #[serde(default)]
+    pub(super) network: Network,
     /// The plugin's configuration.
     pub(super) config: serde_json::Value,
     /// The same as a TOML document.
@@ -380,5 +411,21 @@ mod tests {
             ToHost::Opened { refused: None }
         ));
         assert!(matches!(read(r#"{"log":{"message":"x"}}"#), ToHost::Log(_)));
+        let metric =
+            r#"{"metric":{"series":1,"kind":"counter","name":"a_total","labels":{"b":"c"}}}"#;
+        let ToHost::Metric { kind, metric, .. } = read(metric) else {
+            panic!("it is a metric");
+        };
+        assert_eq!(metric_kind(&kind), Some(MetricKind::Counter));
+        assert_eq!(metric, Metric::new("a_total", "").with("b", "c"));
+        assert_eq!(metric_kind("summary"), None);
+        assert!(matches!(
+            read(r#"{"record":{"series":1,"value":2}}"#),
+            ToHost::Record { value: 2.0, .. }
+        ));
+        assert!(matches!(
+            read(r#"{"health":{}}"#),
+            ToHost::Health { degraded: None }
+        ));
     }
 }

@@ -134,7 +134,7 @@ impl Starter {
             .map(|stderr| tokio::spawn(follow(stderr, Arc::clone(&self.services))));
         let confined = self.preparation.order(&mut socket).await;
         let (read, write) = socket.into_split();
-        let connection = Connection::new(write);
+        let connection = Connection::new(write, &self.preparation.name);
         let (greeted, greeting) = oneshot::channel();
         let (opened, mut opening) = oneshot::channel();
         let beginning = Beginning { greeted, opened };

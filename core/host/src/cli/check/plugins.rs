@@ -6,7 +6,7 @@
 use super::{Findings, Verdict, grants};
 use crate::{config::Config, instance};
 use convoke_plugin_host::{
-    PluginEntry, PluginErrors, PluginInfo, Plugins, Preflight, Setup, preflight,
+    PluginEntry, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Setup, preflight,
 };
 use convoke_sdk::remote::Kind;
 
@@ -52,8 +52,18 @@ async fn found(config: &Config, open: Open, findings: &mut Findings) -> Result<(
             Err(error) => errors.push(error),
         }
     }
+    // What plugins keep in folders of their own is nothing that a check may touch, so they are given empty ones.
+    let Ok(scratch) = tempfile::tempdir() else {
+        findings.add(
+            Verdict::Fail,
+            "plugin",
+            "the system gives no temporary folder",
+        );
+        return Ok(());
+    };
     let setup = Setup {
         entries: to_open,
+        state: scratch.path().to_owned(),
         ..setup
     };
     match Plugins::open(&setup).await {
@@ -78,6 +88,9 @@ fn opened(plugin: &PluginInfo, findings: &mut Findings) {
     for lack in &plugin.lacks {
         let detail = format!("its process is not wholly confined: {lack}");
         findings.add(Verdict::Warn, &what, detail);
+    }
+    if let PluginState::Degraded { reason } = &plugin.state {
+        findings.add(Verdict::Warn, &what, reason);
     }
 }
 

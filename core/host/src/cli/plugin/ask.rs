@@ -45,7 +45,10 @@ impl Ask {
         let file = std::path::absolute(&self.file).map_err(|error| failed(&error))?;
         let scratch = tempfile::tempdir().map_err(|error| failed(&error))?;
         let (config, folder) = config(global, scratch.path())?;
-        let setup = Setup { folder, ..setup() };
+        let setup = Setup {
+            folder,
+            ..setup(scratch.path())
+        };
         let isolation = self.allow.isolation(&setup.folder, scratch.path())?;
         let subject = program::described(&file, &setup, isolation).await?;
         let kind = match (self.kind, subject.description.kinds.as_slice()) {

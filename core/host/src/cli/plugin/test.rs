@@ -10,7 +10,7 @@ use clap::Args;
 use convoke_plugin_host::{Description, PluginEntry, Setup, conformance as kit, own_program};
 use convoke_scheduling::Limits;
 use convoke_sdk::{
-    CalendarAddress,
+    CalendarAddress, Network,
     conformance::{DecisionKind, Expected, Law, Outcome, Samples},
     remote::Kind,
 };
@@ -120,7 +120,10 @@ impl Test {
         for kind in kinds {
             let scratch = scratch()?;
             let (config, folder) = config(global, scratch.path())?;
-            let setup = Setup { folder, ..setup() };
+            let setup = Setup {
+                folder,
+                ..setup(scratch.path())
+            };
             let isolation = self.allow.isolation(&setup.folder, scratch.path())?;
             let subject = program::described(&file, &setup, isolation).await?;
             let entry = PluginEntry {
@@ -159,7 +162,10 @@ impl Test {
     async fn described(&self, file: &Path, global: &Global) -> Result<Description, Failure> {
         let scratch = scratch()?;
         let (_, folder) = config(global, scratch.path())?;
-        let setup = Setup { folder, ..setup() };
+        let setup = Setup {
+            folder,
+            ..setup(scratch.path())
+        };
         let runs = self.allow.isolation(&setup.folder, scratch.path())?;
         let subject = program::described(file, &setup, runs).await?;
         Ok(subject.description)
@@ -207,16 +213,19 @@ fn scratch() -> Result<TempDir, Failure> {
     tempfile::tempdir().map_err(|error| Failure::new(format!("{text}: {error}")))
 }
 
-/// A host that serves nobody.
-pub(super) fn setup() -> Setup {
+/// A host that serves nobody, and keeps what plugins must remember in `scratch`.
+pub(super) fn setup(scratch: &Path) -> Setup {
     Setup {
         entries: Vec::new(),
         plugin_directories: Vec::new(),
         trusted_keys: Vec::new(),
         folder: PathBuf::new(),
+        state: scratch.join("state"),
         locate: Arc::new(|_, _| None),
         domains: Vec::new(),
         index: scheduling::index_service(Limits::default()),
+        network: Arc::new(|| Ok(Network::default())),
+        metrics: Arc::default(),
         program: own_program(),
     }
 }

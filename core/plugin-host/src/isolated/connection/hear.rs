@@ -6,10 +6,11 @@ use crate::isolated::{
     protocol::{self, Hello, ToChild, ToHost},
 };
 use convoke_sdk::{
-    CalendarUser, Error, Result,
+    CalendarUser, Error, Health, Result,
     remote::{NotOpened, Services},
 };
 use std::{
+    collections::HashMap,
     io,
     sync::{Arc, atomic::Ordering},
 };
@@ -21,6 +22,9 @@ use tokio::{
 /// Indexes that are made for one process at once.
 const INDEXES: usize = 4;
 
+/// Series that a process may make known; more than the host takes of an entry.
+const SERIES: usize = 1000;
+
 /// Who listens to a process.
 pub(super) struct Listener {
     connection: Arc<Connection>,
@@ -29,6 +33,8 @@ pub(super) struct Listener {
     opened: Option<oneshot::Sender<Result<(), NotOpened>>>,
     indexes: Arc<Semaphore>,
     log: Log,
+    /// The host's numbers of series, by those of the process.
+    series: HashMap<u64, u64>,
 }
 
 impl Listener {
@@ -44,6 +50,7 @@ impl Listener {
             greeted: Some(beginning.greeted),
             opened: Some(beginning.opened),
             indexes: Arc::new(Semaphore::new(INDEXES)),
+            series: HashMap::new(),
         }
     }
 
@@ -71,6 +78,27 @@ impl Listener {
                 *known = pulse;
             }
             ToHost::Log(event) => self.log.take(&event),
+            ToHost::Metric {
+                series,
+                kind,
+                metric,
+            } => {
+                if let Some(kind) = protocol::metric_kind(&kind)
+                    && self.series.len() < SERIES
+                {
+                    let known = self.services.metric(kind, &metric);
+                    self.series.insert(series, known);
+                }
+            }
+            ToHost::Record { series, value } => {
+                if let Some(known) = self.series.get(&series) {
+                    self.services.record(*known, value);
+                }
+            }
+            ToHost::Health { degraded } => {
+                let health = degraded.map_or(Health::Healthy, Health::Degraded);
+                connection.health.set(&health);
+            }
             ToHost::Hello(hello) => {
                 let greeted = self.greeted.take();
                 let greeted = greeted.ok_or_else(|| nonsense("it says twice what it is"))?;

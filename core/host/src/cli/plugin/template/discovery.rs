@@ -22,7 +22,8 @@ impl Discovery for Strategy {
     type Config = Config;
 
     /// Makes ready to answer. What fails here keeps the host from starting, with your sentence as the reason.
-    /// `host.path(…)` makes a path of the configuration absolute.
+    /// `host.path(…)` makes a path of the configuration absolute; `host` also has a folder for what you must remember,
+    /// secrets from files, metrics (`counter`, `gauge`, `histogram`), and `degraded("why")` for when you are not well.
     async fn open(config: Config, _host: Host) -> Result<Self> {
         Ok(Self { config })
     }

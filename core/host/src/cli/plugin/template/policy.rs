@@ -21,7 +21,9 @@ struct Friends {
 impl Policy for Friends {
     type Config = Config;
 
-    /// Makes ready to decide. What fails here keeps the host from starting, with your sentence as the reason.
+    /// Makes ready to decide. What fails here keeps the host from starting, with your sentence as the reason. `host` makes
+    /// paths absolute (`path`) and has a folder for what you must remember, secrets from files, metrics, and
+    /// `degraded("why")` for when you are not well.
     async fn open(config: Config, _host: Host) -> Result<Self> {
         let mut grant = Grant::default();
         grant.detail = match config.detail.as_str() {
