@@ -5,8 +5,12 @@
 
 use crate::config::Role;
 use convoke_ischedule::ErrorElement;
-use convoke_plugin_host::{PluginInfo, PluginState};
+use convoke_plugin_host::{
+    PluginInfo, PluginState,
+    metrics::{Family, FamilySeries},
+};
 use convoke_scheduling::{Event, Journal};
+use convoke_sdk::MetricKind;
 use convoke_types::RequestStatus;
 use http::StatusCode;
 use std::{
@@ -68,7 +72,7 @@ impl Metrics {
     }
 
     /// Prometheus' text format, version 0.0.4.
-    pub(crate) fn text(&self, plugins: &[PluginInfo]) -> String {
+    pub(crate) fn text(&self, plugins: &[PluginInfo], counted: &[Family]) -> String {
         let mut page = Page(String::new());
         page.family("build_info", "gauge", "The version that runs.");
         page.line(
@@ -112,6 +116,9 @@ impl Metrics {
             page.line("sent_total", &labels, &count);
         }
         write_plugins(&mut page, plugins);
+        for family in counted {
+            write_family(&mut page, family);
+        }
         page.0
     }
 
@@ -165,11 +172,66 @@ fn write_plugins(page: &mut Page, plugins: &[PluginInfo]) {
     let help = "Whether a plugin is asked (1) or skipped for a while (0).";
     page.family("plugin_ready", "gauge", help);
     for plugin in plugins {
-        let ready = u8::from(matches!(plugin.state, PluginState::Ready));
-        let kind = plugin.kind.to_string();
-        let labels = [("plugin", plugin.name.as_str()), ("kind", kind.as_str())];
-        page.line("plugin_ready", &labels, &ready);
+        let skipped = matches!(plugin.state, PluginState::Skipped { .. });
+        write_plugin(page, "plugin_ready", plugin, u8::from(!skipped));
     }
+    let help = "Whether a plugin says that it is not as well as it should be (1).";
+    page.family("plugin_degraded", "gauge", help);
+    for plugin in plugins {
+        let degraded = matches!(plugin.state, PluginState::Degraded { .. });
+        write_plugin(page, "plugin_degraded", plugin, u8::from(degraded));
+    }
+}
+
+fn write_plugin(page: &mut Page, name: &str, plugin: &PluginInfo, value: u8) {
+    let kind = plugin.kind.to_string();
+    let labels = [("plugin", plugin.name.as_str()), ("kind", kind.as_str())];
+    page.line(name, &labels, &value);
+}
+
+/// What plugins count under one name.
+fn write_family(page: &mut Page, family: &Family) {
+    let name = format!("plugin_{}", family.name);
+    page.family(&name, family.kind.as_str(), &family.help);
+    for series in &family.series {
+        let labels = series.labels.iter().map(|(label, it)| (&**label, &**it));
+        let labels: Vec<_> = [("plugin", &*series.plugin)]
+            .into_iter()
+            .chain(labels)
+            .collect();
+        match family.kind {
+            MetricKind::Histogram => write_histogram(page, &name, &labels, series),
+            _ => page.line(&name, &labels, &number(series.value)),
+        }
+    }
+}
+
+fn write_histogram(page: &mut Page, name: &str, labels: &[(&str, &str)], series: &FamilySeries) {
+    let bucket = format!("{name}_bucket");
+    for (bound, count) in &series.buckets {
+        let bound = bound.to_string();
+        page.line(
+            &bucket,
+            &[labels, &[("le", bound.as_str())]].concat(),
+            count,
+        );
+    }
+    page.line(
+        &bucket,
+        &[labels, &[("le", "+Inf")]].concat(),
+        &series.count,
+    );
+    page.line(&format!("{name}_sum"), labels, &number(series.value));
+    page.line(&format!("{name}_count"), labels, &series.count);
+}
+
+/// A number as Prometheus reads it.
+fn number(value: f64) -> String {
+    if value.is_infinite() {
+        let sign = if value > 0.0 { '+' } else { '-' };
+        return format!("{sign}Inf");
+    }
+    value.to_string()
 }
 
 struct Counter<L>(Mutex<BTreeMap<L, u64>>);
@@ -231,7 +293,7 @@ mod tests {
         metrics
             .connections(Role::Submission)
             .fetch_add(2, Ordering::Relaxed);
-        let text = metrics.text(&[]);
+        let text = metrics.text(&[], &[]);
         for line in [
             "# TYPE convoke_answer_seconds histogram",
             "convoke_answers_total{listener=\"receiver\",status=\"200\"} 2",
@@ -245,6 +307,57 @@ mod tests {
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_plugins_count_stands_under_their_names() {
+        let series = |plugin: &str, value, buckets: &[(f64, u64)], count| FamilySeries {
+            plugin: plugin.to_owned(),
+            labels: vec![("to".to_owned(), "x\"y".to_owned())],
+            value,
+            buckets: buckets.to_vec(),
+            count,
+        };
+        let family = |name: &str, kind, series| Family {
+            name: name.to_owned(),
+            kind,
+            help: "Help.".to_owned(),
+            series,
+        };
+        let counted = [
+            family(
+                "a_total",
+                MetricKind::Counter,
+                vec![series("one", 2.0, &[], 0), series("two", 0.5, &[], 0)],
+            ),
+            family(
+                "b",
+                MetricKind::Gauge,
+                vec![series("one", f64::NEG_INFINITY, &[], 0)],
+            ),
+            family(
+                "c_seconds",
+                MetricKind::Histogram,
+                vec![series("one", 7.25, &[(0.5, 1)], 2)],
+            ),
+        ];
+        let text = Metrics::default().text(&[], &counted);
+        let wanted = [
+            "# HELP convoke_plugin_a_total Help.",
+            "# TYPE convoke_plugin_a_total counter",
+            "convoke_plugin_a_total{plugin=\"one\",to=\"x\\\"y\"} 2",
+            "convoke_plugin_a_total{plugin=\"two\",to=\"x\\\"y\"} 0.5",
+            "# HELP convoke_plugin_b Help.",
+            "# TYPE convoke_plugin_b gauge",
+            "convoke_plugin_b{plugin=\"one\",to=\"x\\\"y\"} -Inf",
+            "# HELP convoke_plugin_c_seconds Help.",
+            "# TYPE convoke_plugin_c_seconds histogram",
+            "convoke_plugin_c_seconds_bucket{plugin=\"one\",to=\"x\\\"y\",le=\"0.5\"} 1",
+            "convoke_plugin_c_seconds_bucket{plugin=\"one\",to=\"x\\\"y\",le=\"+Inf\"} 2",
+            "convoke_plugin_c_seconds_sum{plugin=\"one\",to=\"x\\\"y\"} 7.25",
+            "convoke_plugin_c_seconds_count{plugin=\"one\",to=\"x\\\"y\"} 2",
+        ];
+        assert!(text.ends_with(&(wanted.join("\n") + "\n")), "{text}");
     }
 
     #[test]

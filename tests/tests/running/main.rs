@@ -3,6 +3,7 @@
 mod commands;
 mod crash;
 mod faults;
+mod health;
 mod isolated;
 mod reload;
 mod trouble;

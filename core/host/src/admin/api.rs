@@ -5,12 +5,14 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
+use convoke_plugin_host::{Interface, PluginInfo, PluginState};
 use convoke_scheduling::{self as scheduling, Outcome};
 use convoke_types::{
     CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
     Precondition, RequestStatus, StoredObject, Uid, UserId,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::PathBuf;
 
 /// A method.
 pub(crate) trait Method: Serialize + DeserializeOwned + Send {
@@ -42,6 +44,9 @@ macro_rules! methods {
 methods! {
     /// Has the host read its configuration again.
     Reload "reload" {} -> ();
+
+    /// The plugins, in the order of their kinds, then of the configuration.
+    Plugins "plugins" {} -> Vec<Plugin>;
 
     /// The names of the stores, in the order of the configuration.
     StoreNames "stores" {} -> Vec<String>;
@@ -124,6 +129,56 @@ methods! {
         user: CalendarAddress,
         data: Text,
     } -> Sent;
+}
+
+/// A plugin, as `convoke plugin list` shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) version: String,
+    /// Of a library.
+    pub(crate) abi: String,
+    /// Of a program: the version of the process protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) protocol: Option<u32>,
+    /// Where it runs, if the configuration names it: `in-process` or `process`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) isolation: Option<String>,
+    /// What its process may do because this kernel cannot take it away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lacks: Vec<String>,
+    pub(crate) state: String,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+impl From<&PluginInfo> for Plugin {
+    fn from(info: &PluginInfo) -> Self {
+        let (abi, protocol) = match info.interface {
+            Interface::Abi((major, minor)) => (format!("{major}.{minor}"), None),
+            Interface::Process(protocol) => (String::new(), Some(protocol)),
+        };
+        Self {
+            name: info.name.clone(),
+            file: info.file.clone(),
+            kinds: info.kinds.iter().map(ToString::to_string).collect(),
+            version: info.version.clone(),
+            abi,
+            protocol,
+            isolation: Some(info.isolation.to_owned()),
+            lacks: info.lacks.clone(),
+            state: info.state.as_str().to_owned(),
+            reason: match &info.state {
+                PluginState::Ready => None,
+                PluginState::Degraded { reason } | PluginState::Skipped { reason, .. } => {
+                    Some(reason.clone())
+                }
+            },
+        }
+    }
 }
 
 /// A calendar user, and the store that it is in.

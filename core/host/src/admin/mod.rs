@@ -17,8 +17,8 @@ pub(crate) mod stores;
 
 use crate::instance::Instance;
 use api::{
-    AddUser, Find, FindIn, Get, Method, Objects, Put, RemoveUser, Reply, SendObject, StoreFor,
-    StoreNames, Submit, Users,
+    AddUser, Find, FindIn, Get, Method, Objects, Plugin, Plugins, Put, RemoveUser, Reply,
+    SendObject, StoreFor, StoreNames, Submit, Users,
 };
 use convoke_types::Error;
 use stores::OfStores;
@@ -30,6 +30,7 @@ pub(crate) async fn call(
     body: &[u8],
 ) -> Option<Result<Vec<u8>, Error>> {
     Some(match method {
+        Plugins::NAME => answer(body, async |_: Plugins| Ok(plugins(instance))).await,
         StoreNames::NAME => by_stores::<StoreNames>(instance, body).await,
         StoreFor::NAME => by_stores::<StoreFor>(instance, body).await,
         Find::NAME => by_stores::<Find>(instance, body).await,
@@ -62,4 +63,8 @@ async fn answer<M: Method>(
     let asked = asked.map_err(|error| Error::invalid(format!("{}: {error}", M::NAME)))?;
     let answer = run(asked).await?;
     serde_json::to_vec(&answer).map_err(|error| Error::internal(error.to_string()))
+}
+
+fn plugins(instance: &Instance) -> Vec<Plugin> {
+    instance.plugins.list().iter().map(Plugin::from).collect()
 }

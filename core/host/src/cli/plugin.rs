@@ -2,6 +2,7 @@
 
 mod ask;
 mod keys;
+mod list;
 mod new;
 mod program;
 mod test;
@@ -10,11 +11,8 @@ use super::{
     Global,
     output::{self, Failure},
 };
-use crate::{config::Config, instance};
 use clap::{Args, Subcommand};
-use convoke_plugin_host::{
-    Installed, Interface, PluginEntry, PluginInfo, Plugins, Runnable, Setup, installed,
-};
+use convoke_plugin_host::Runnable;
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use keys::Keys;
 use serde::Serialize;
@@ -32,25 +30,12 @@ Examples:
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Plugin {
-    List(List),
+    List(list::List),
     Inspect(Inspect),
     Test(test::Test),
     Ask(ask::Ask),
     New(new::New),
 }
-
-const LIST_EXAMPLES: &str = "\
-Examples:
-  convoke plugin list --config convoke.toml
-  convoke plugin list --json | jq -r '.[] | select(.state != \"ready\") | .name'
-
-States: ready (opened as the configuration says), failed (named there, but does not open), unused (in a plugin
-folder, and named nowhere), refused (in a plugin folder, and could not be loaded).";
-
-/// List the plugins of the configuration, and what else lies in the plugin folders
-#[derive(Args)]
-#[command(after_help = LIST_EXAMPLES)]
-pub(super) struct List {}
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -74,7 +59,7 @@ pub(super) struct Inspect {
 impl Plugin {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
-            Self::List(_) => list(global).await,
+            Self::List(list) => list.run(global).await,
             Self::Inspect(inspect) => inspect.run(global).await,
             Self::Test(test) => test.run(global).await,
             Self::Ask(ask) => ask.run(global).await,
@@ -83,180 +68,12 @@ impl Plugin {
     }
 }
 
-/// `plugin list --json`.
-#[derive(Serialize)]
-struct Shown {
-    name: String,
-    file: PathBuf,
-    kinds: Vec<&'static str>,
-    version: String,
-    /// Of a library.
-    abi: String,
-    /// Of a program: the version of the process protocol.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<u32>,
-    /// Where it runs, if the configuration names it: `in-process` or `process`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    isolation: Option<&'static str>,
-    /// What its process may do because this kernel cannot take it away.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    lacks: Vec<String>,
-    state: &'static str,
-    /// Why it is not ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-async fn list(global: &Global) -> Result<(), Failure> {
-    let config = global.config()?;
-    let setup = instance::setup(&config);
-    let mut shown = configured(&config, &setup).await;
-    let is_shown = |file: &Path| shown.iter().any(|known| same_file(&known.file, file));
-    let mut others = installed(&setup);
-    others.retain(|other| !is_shown(&other.file));
-    shown.extend(others.iter().map(Shown::unused));
-    let failed = shown.iter().any(|plugin| plugin.state == "failed");
-    if global.json {
-        output::print_json(&shown)?;
-    } else {
-        let rows: Vec<_> = shown.iter().map(Shown::row).collect();
-        output::print_text(&output::table(&rows))?;
-    }
-    if failed { Err(Failure::told()) } else { Ok(()) }
-}
-
-/// The plugins that the configuration names; one that does not open does not hide the others.
-async fn configured(config: &Config, setup: &Setup) -> Vec<Shown> {
-    if let Ok(plugins) = Plugins::open(setup).await {
-        return plugins.list().iter().map(Shown::from).collect();
-    }
-    let mut shown = Vec::new();
-    for entry in &config.plugins {
-        let alone = Setup {
-            entries: vec![entry.clone()],
-            ..instance::setup(config)
-        };
-        match Plugins::open(&alone).await {
-            Ok(plugins) => shown.extend(plugins.list().iter().map(Shown::from)),
-            Err(errors) => shown.push(Shown::failed(entry, errors.to_string())),
-        }
-    }
-    shown
-}
-
-fn same_file(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
-    }
-}
-
 fn words(kinds: &[Kind]) -> Vec<&'static str> {
     kinds.iter().copied().map(Kind::as_str).collect()
 }
 
-/// The versions of ABI and process protocol: one of them.
-fn versions(interface: Interface) -> (String, Option<u32>) {
-    match interface {
-        Interface::Abi(abi) => (dotted(abi), None),
-        Interface::Process(protocol) => (String::new(), Some(protocol)),
-    }
-}
-
 fn dotted((major, minor): (u32, u32)) -> String {
     format!("{major}.{minor}")
-}
-
-impl From<&PluginInfo> for Shown {
-    fn from(info: &PluginInfo) -> Self {
-        let (abi, protocol) = versions(info.interface);
-        Self {
-            name: info.name.clone(),
-            file: info.file.clone(),
-            kinds: words(&info.kinds),
-            version: info.version.clone(),
-            abi,
-            protocol,
-            isolation: Some(info.isolation),
-            lacks: info.lacks.clone(),
-            state: info.state.as_str(),
-            reason: None,
-        }
-    }
-}
-
-impl Shown {
-    fn failed(entry: &PluginEntry, reason: String) -> Self {
-        Self {
-            name: entry.name.clone().unwrap_or_else(|| entry.plugin.clone()),
-            file: PathBuf::from(&entry.plugin),
-            kinds: vec![entry.kind.as_str()],
-            version: String::new(),
-            abi: String::new(),
-            protocol: None,
-            isolation: Some(entry.isolation.as_str()),
-            lacks: Vec::new(),
-            state: "failed",
-            reason: Some(reason),
-        }
-    }
-
-    fn unused(installed: &Installed) -> Self {
-        let nothing = Self {
-            name: String::new(),
-            file: installed.file.clone(),
-            kinds: Vec::new(),
-            version: String::new(),
-            abi: String::new(),
-            protocol: None,
-            isolation: None,
-            lacks: Vec::new(),
-            state: "unused",
-            reason: None,
-        };
-        match &installed.found {
-            Ok(Runnable::Library(candidate)) => Self {
-                name: candidate.manifest.name.clone(),
-                kinds: words(&candidate.manifest.kinds),
-                version: candidate.manifest.version.clone(),
-                abi: dotted(candidate.manifest.abi),
-                ..nothing
-            },
-            // Nothing is run that the configuration does not name.
-            Ok(Runnable::Program(_)) => nothing,
-            Err(refusal) => Self {
-                state: "refused",
-                reason: Some(refusal.to_string()),
-                ..nothing
-            },
-        }
-    }
-
-    fn row(&self) -> Vec<String> {
-        let interface = match self.protocol {
-            Some(protocol) => format!("protocol {protocol}"),
-            None if self.abi.is_empty() => String::new(),
-            None => format!("abi {}", self.abi),
-        };
-        let name = if self.name.is_empty() {
-            "-"
-        } else {
-            &self.name
-        };
-        let file = || {
-            let lacks = self.lacks.iter().map(|lack| format!("; {lack}"));
-            format!("{}{}", self.file.display(), lacks.collect::<String>())
-        };
-        vec![
-            name.to_owned(),
-            self.kinds.join(" "),
-            self.version.clone(),
-            interface,
-            self.isolation.unwrap_or("-").to_owned(),
-            self.state.to_owned(),
-            self.reason.clone().unwrap_or_else(file),
-        ]
-    }
 }
 
 /// `plugin inspect --json`.

@@ -1,0 +1,67 @@
+//! What plugins say of themselves, as an administrator sees it.
+
+use convoke_tests::{Host, Post, Setup, program};
+use serde_json::Value;
+use std::process::Command;
+
+const BO: &str = "bo@example.org";
+
+fn with(degraded: &str) -> Setup {
+    let table = format!("plugin = \"test-asking\"\nname = \"finder\"\n{degraded}");
+    Setup::new().users(&[BO]).table("[[discovery]]", &table)
+}
+
+fn listed(host: &Host, more: &[&str]) -> String {
+    let output = Command::new(program())
+        .args(["plugin", "list"])
+        .args(more)
+        .arg("--config")
+        .arg(host.folder().join("convoke.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn finder(host: &Host) -> Value {
+    let list: Value = serde_json::from_str(&listed(host, &["--json"])).unwrap();
+    let mut all = list.as_array().unwrap().iter();
+    let found = all.find(|it| it["name"] == "finder");
+    found.cloned().unwrap_or_else(|| panic!("{list}"))
+}
+
+#[test]
+fn what_a_plugin_says_of_itself_is_shown_and_what_it_counts() {
+    let mut host = with("config.degraded = \"the list is old\"").start();
+    assert_eq!(
+        host.get("admin", "/health").body,
+        "degraded\nfinder: the list is old\n"
+    );
+    let shown = finder(&host);
+    assert_eq!(shown["state"], "degraded");
+    assert_eq!(shown["reason"], "the list is old");
+    let text = listed(&host, &[]);
+    let line = text.lines().find(|it| it.starts_with("finder"));
+    assert!(line.unwrap().contains("the list is old"), "{text}");
+    let log = host.log();
+    assert!(log.contains("\"plugin-degraded\""), "{log}");
+
+    // A question that the plugin fails to answer: there is no such file.
+    let post = Post::free_busy(BO, &["secret@example.com"]);
+    host.submit(&post);
+    let counted = "convoke_plugin_asked_total{plugin=\"finder\"} 1\n";
+    let state = "convoke_plugin_degraded{plugin=\"finder\",kind=\"discovery\"} ";
+    let metrics = host.get("admin", "/metrics").body;
+    assert!(metrics.contains(&format!("{state}1\n")), "{metrics}");
+    assert!(metrics.contains(counted), "{metrics}");
+
+    host.configure(|_| with(""));
+    host.signal("HUP");
+    host.wait_for("config-reloaded");
+    assert_eq!(host.get("admin", "/health").body, "ok\n");
+    assert_eq!(finder(&host)["state"], "ready");
+    let metrics = host.get("admin", "/metrics").body;
+    assert!(metrics.contains(&format!("{state}0\n")), "{metrics}");
+    assert!(metrics.contains(counted), "it counts on\n{metrics}");
+}
