@@ -76,7 +76,7 @@ pub use limits::{Limits, Room};
 pub use object::{Answered, Submit, Told, Unsent, send_object};
 pub use outcome::Outcome;
 pub use owed::{Owed, OwedMessage};
-pub use person::Person;
+pub use person::{Person, SCHEDULE};
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, compose_reply};
 pub use room::{

@@ -4,6 +4,10 @@ use convoke_calendar::itip::Owner;
 use convoke_types::{CalendarAddress, CalendarUser};
 use jiff::tz::TimeZone;
 
+/// The attribute of a calendar user that says whether others are told what changes in its calendar: `on`, as if it were not
+/// there, or `off`.
+pub const SCHEDULE: &str = "schedule";
+
 /// A calendar user as calendar objects know it.
 #[derive(Clone, Debug)]
 pub struct Person {

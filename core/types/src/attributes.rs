@@ -36,6 +36,11 @@ impl Attributes {
         }
     }
 
+    /// Takes the value of `name` away, if it has one.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(it, _)| it != name);
+    }
+
     /// The same, where `name` has this value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

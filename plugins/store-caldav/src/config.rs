@@ -55,6 +55,8 @@ pub struct Profile {
     pub timezone: Option<String>,
     /// `individual` (the default), `group`, `resource` or `room`.
     pub kind: Kind,
+    /// Further facts by name, such as `booking`, `conflicts`, `approve` and `private` of a room.
+    pub attributes: Attributes,
     /// As above, for this user.
     pub url: Option<String>,
     /// The URL of this user's calendars; none is looked for then.

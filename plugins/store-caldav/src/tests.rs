@@ -452,7 +452,8 @@ async fn a_user_is_found_by_what_the_server_says() {
         Some(Fault::Answer(answer))
     });
     let config = format!(
-        "url = \"{0}/\"\nusers.\"anna@example.org\" = {{}}\nusers.\"bo@example.org\" = {{ home = \"{0}/bo/\" }}",
+        "url = \"{0}/\"\nusers.\"anna@example.org\" = {{}}\nusers.\"bo@example.org\" = {{ home = \"{0}/bo/\", \
+         kind = \"room\", attributes = {{ booking = \"longest=4h\" }} }}",
         world.server.origin
     );
     let host = conformance::host(world.folder.path());
@@ -473,6 +474,10 @@ async fn a_user_is_found_by_what_the_server_says() {
         let id = found.as_ref().map(|user| user.id.as_str());
         assert_eq!(id, wanted, "{address}");
     }
+    let bo = CalendarAddress::new("bo@example.org").unwrap();
+    let bo = store.find(&bo, &Call::default()).await.unwrap().unwrap();
+    assert_eq!(bo.kind, UserKind::Room);
+    assert_eq!(bo.attributes.get("booking"), Some("longest=4h"));
     world
         .server
         .write("/anna/work/one.ics", &object("one", 10).data);

@@ -252,6 +252,7 @@ impl Users {
         user.name.clone_from(&profile.name);
         user.timezone.clone_from(&profile.timezone);
         user.kind = profile.kind.into();
+        user.attributes = profile.attributes.clone();
         let wishes = Wishes {
             calendar: profile
                 .calendar

@@ -31,8 +31,8 @@ fn users_are_made_listed_and_removed() {
     );
     let listed = desk.run(&["user", "list", "--json"]).json();
     let expected = json!([
-        {"address": "mailto:anna@example.org", "name": "Anna Berg", "timezone": "Europe/Berlin", "aliases": ["mailto:a.berg@example.org"]},
-        {"address": "mailto:bo@example.org", "name": null, "timezone": null, "aliases": []},
+        {"address": "mailto:anna@example.org", "name": "Anna Berg", "timezone": "Europe/Berlin", "aliases": ["mailto:a.berg@example.org"], "kind": "individual", "schedule": "on"},
+        {"address": "mailto:bo@example.org", "name": null, "timezone": null, "aliases": [], "kind": "individual", "schedule": "on"},
     ]);
     assert_eq!(listed, expected);
     assert!(

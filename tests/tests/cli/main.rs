@@ -7,6 +7,7 @@ mod import;
 mod local;
 mod modes;
 mod plugins;
+mod rooms;
 mod submission;
 mod trust;
 mod zones;

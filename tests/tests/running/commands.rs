@@ -29,7 +29,7 @@ fn post(host: &Host, path: &str, body: &str) -> (u16, Value) {
 }
 
 /// What a command says with `--json`.
-fn run(host: &Host, arguments: &[&str]) -> Value {
+pub(super) fn run(host: &Host, arguments: &[&str]) -> Value {
     let output = Command::new(program())
         .args(arguments)
         .args(["--json", "--config"])

@@ -1,4 +1,4 @@
-//! A host that runs: what it is told anew, and what its plugins' processes do to it.
+//! A host that runs: what it is told anew, what its plugins' processes do to it, and what it answers by itself.
 
 mod commands;
 mod crash;
@@ -6,4 +6,5 @@ mod faults;
 mod health;
 mod isolated;
 mod reload;
+mod rooms;
 mod trouble;

@@ -79,6 +79,12 @@ methods! {
         user: NewUser,
     } -> UserId;
 
+    /// Replaces all that is known of a calendar user.
+    UpdateUser "update-user" {
+        store: String,
+        user: CalendarUser,
+    } -> ();
+
     /// Removes a calendar user with everything that belongs to it.
     RemoveUser "remove-user" {
         store: String,

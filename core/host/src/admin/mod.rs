@@ -18,7 +18,7 @@ pub(crate) mod stores;
 use crate::instance::Instance;
 use api::{
     AddUser, Find, FindIn, Get, Method, Objects, Plugin, Plugins, Put, RemoveUser, Reply,
-    SendObject, StoreFor, StoreNames, Submit, Users,
+    SendObject, StoreFor, StoreNames, Submit, UpdateUser, Users,
 };
 use convoke_types::Error;
 use stores::OfStores;
@@ -37,6 +37,7 @@ pub(crate) async fn call(
         FindIn::NAME => by_stores::<FindIn>(instance, body).await,
         Users::NAME => by_stores::<Users>(instance, body).await,
         AddUser::NAME => by_stores::<AddUser>(instance, body).await,
+        UpdateUser::NAME => by_stores::<UpdateUser>(instance, body).await,
         RemoveUser::NAME => by_stores::<RemoveUser>(instance, body).await,
         Objects::NAME => by_stores::<Objects>(instance, body).await,
         Get::NAME => by_stores::<Get>(instance, body).await,

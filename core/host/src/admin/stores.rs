@@ -3,7 +3,7 @@
 
 use super::api::{
     AddUser, Find, FindIn, Found, Get, Method, Object, Objects, Put, RemoveUser, StoreFor,
-    StoreNames, Users,
+    StoreNames, UpdateUser, Users,
 };
 use convoke_plugin_host::{StoreHandle, Stores};
 use convoke_types::{CalendarUser, Error, Etag, Listing, NewObject, ObjectSummary, UserId};
@@ -53,6 +53,12 @@ impl OfStores for Users {
 impl OfStores for AddUser {
     async fn run(self, stores: &Stores) -> Result<UserId, Error> {
         named(stores, &self.store)?.add_user(&self.user).await
+    }
+}
+
+impl OfStores for UpdateUser {
+    async fn run(self, stores: &Stores) -> Result<(), Error> {
+        named(stores, &self.store)?.update_user(&self.user).await
     }
 }
 

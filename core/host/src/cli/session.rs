@@ -7,7 +7,7 @@ use super::{context::Global, output::Failure, owner::become_owner};
 use crate::admin::{
     api::{
         AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames, Text,
-        Users,
+        UpdateUser, Users,
     },
     client::{Client, Failed},
     stores::OfStores,
@@ -138,6 +138,11 @@ impl StoreSession {
     pub(super) async fn add_user(&self, user: &NewUser) -> Result<UserId, Error> {
         let (store, user) = (self.name.clone(), user.clone());
         self.session.ask(AddUser { store, user }).await
+    }
+
+    pub(super) async fn update_user(&self, user: &CalendarUser) -> Result<(), Error> {
+        let (store, user) = (self.name.clone(), user.clone());
+        self.session.ask(UpdateUser { store, user }).await
     }
 
     pub(super) async fn remove_user(&self, user: &UserId) -> Result<(), Error> {

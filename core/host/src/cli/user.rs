@@ -1,36 +1,55 @@
 //! `convoke user`: the calendar users of a store.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `facts` | what can be said of a calendar user |
+//! | `shown` | what is printed of one |
+//! | `reindex` | when its objects take its time, worked out anew |
+
+mod facts;
+mod reindex;
+mod shown;
 
 use super::{
     Global,
     context::{all, failed, people, store_of, user_of},
     output::{self, Failure},
 };
-use clap::{Args, Subcommand, ValueEnum};
-use convoke_sdk::{CalendarUser, NewUser, UserKind};
+use crate::scheduling::index_service;
+use clap::{Args, Subcommand};
+use convoke_sdk::{CalendarUser, NewUser, UserId};
 use convoke_types::CalendarAddress;
-use jiff::tz::TimeZone;
-use serde::Serialize;
+use facts::{Described, Facts};
+use shown::Shown;
 
 const EXAMPLES: &str = "\
 Examples:
   convoke user add anna@example.org --name 'Anna Berg' --timezone Europe/Berlin
-  convoke user add bridge@example.org --kind room --alias meeting-room@example.org
+  convoke user add bridge@example.org --kind room --timezone Europe/Berlin --booking 'longest=4h days=mo-fr'
+  convoke user set bridge@example.org --approve anna@example.org
+  convoke user show bridge@example.org
   convoke user list --json
   convoke user remove anna@example.org";
 
-/// Make, remove and list the calendar users of a store that can keep them
+/// Make, show, change and remove the calendar users of a store that can keep them
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum User {
     Add(Add),
     List(List),
+    Show(Show),
+    Set(Set),
     Remove(Remove),
 }
 
 const ADD_EXAMPLES: &str = "\
 Examples:
   convoke user add anna@example.org --name 'Anna Berg' --timezone Europe/Berlin
-  convoke user add bridge@example.org --kind room --alias meeting-room@example.org";
+  convoke user add bridge@example.org --kind room --alias meeting-room@example.org --timezone Europe/Berlin
+  convoke user add van@example.org --kind resource --booking 'from=*@example.org,*@example.com ahead=90d longest=8h'
+
+A room or resource answers invitations by itself: it accepts where it is free, and declines where it is taken or may not
+be booked.";
 
 /// Make a calendar user
 #[derive(Args)]
@@ -39,18 +58,52 @@ pub(super) struct Add {
     /// Its main address
     #[arg(value_name = "ADDR")]
     address: CalendarAddress,
-    /// What people call it
-    #[arg(long)]
-    name: Option<String>,
-    /// Where its all-day and floating times lie: an IANA name; UTC if it is not given
-    #[arg(long, value_name = "ZONE", value_parser = zone_name)]
-    timezone: Option<String>,
+    #[command(flatten)]
+    facts: Facts,
     /// A further address of the same user; may be repeated
     #[arg(long = "alias", value_name = "ADDR")]
     aliases: Vec<CalendarAddress>,
-    /// What it is
-    #[arg(long, value_enum, default_value_t = Kind::Individual)]
-    kind: Kind,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  convoke user show bridge@example.org
+  convoke user show bridge@example.org --json | jq -r .booking";
+
+/// Show what is known of a calendar user
+#[derive(Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(super) struct Show {
+    /// One of its addresses
+    #[arg(value_name = "ADDR")]
+    address: CalendarAddress,
+}
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  convoke user set anna@example.org --timezone Europe/Vienna --alias a.berg@example.org
+  convoke user set bridge@example.org --booking 'from=*@example.org ahead=90d longest=4h days=mo-fr' --conflicts 20%
+  convoke user set bridge@example.org --approve anna@example.org --private
+  convoke user set bridge@example.org --approve '' --private=off
+
+What is not named stays as it is. A change of the time zone or of the addresses works out anew when everything in the
+calendar takes its time.";
+
+/// Change what is known of a calendar user
+#[derive(Args)]
+#[command(after_help = SET_EXAMPLES)]
+pub(super) struct Set {
+    /// One of its addresses
+    #[arg(value_name = "ADDR")]
+    address: CalendarAddress,
+    #[command(flatten)]
+    facts: Facts,
+    /// One more address of the same user; may be repeated
+    #[arg(long = "alias", value_name = "ADDR")]
+    aliases: Vec<CalendarAddress>,
+    /// An address that is not one of this user's any more; may be repeated
+    #[arg(long = "remove-alias", value_name = "ADDR")]
+    removed_aliases: Vec<CalendarAddress>,
 }
 
 const REMOVE_EXAMPLES: &str = "\
@@ -75,35 +128,12 @@ Example:
 #[command(after_help = LIST_EXAMPLES)]
 pub(super) struct List {}
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    Individual,
-    Group,
-    Resource,
-    Room,
-}
-
-impl From<Kind> for UserKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Individual => Self::Individual,
-            Kind::Group => Self::Group,
-            Kind::Resource => Self::Resource,
-            Kind::Room => Self::Room,
-        }
-    }
-}
-
-fn zone_name(text: &str) -> Result<String, String> {
-    TimeZone::get(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "it is no IANA time zone such as Europe/Berlin".to_owned())
-}
-
 impl User {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(global).await,
+            Self::Show(show) => show.run(global).await,
+            Self::Set(set) => set.run(global).await,
             Self::Remove(remove) => remove.run(global).await,
             Self::List(_) => list(global).await,
         }
@@ -112,24 +142,23 @@ impl User {
 
 impl Add {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let stores = global.stores().await?;
-        let store = store_of(&stores, &self.address).await?;
         let mut user = NewUser::new(self.address.clone());
         user.aliases = self.aliases;
-        user.name = self.name;
-        user.timezone = self.timezone;
-        user.kind = self.kind.into();
-        store
+        self.facts.apply(Described {
+            address: &self.address,
+            name: &mut user.name,
+            timezone: &mut user.timezone,
+            kind: &mut user.kind,
+            attributes: &mut user.attributes,
+        })?;
+        let stores = global.stores().await?;
+        let store = store_of(&stores, &self.address).await?;
+        let id: UserId = store
             .add_user(&user)
             .await
             .map_err(|error| failed(&store, &error))?;
         if global.json {
-            return output::print_json(&Shown {
-                address: &user.address,
-                name: user.name.as_deref(),
-                timezone: user.timezone.as_deref(),
-                aliases: &user.aliases,
-            });
+            return output::print_json(&Shown::from(&user.with_id(id)));
         }
         let text = format!(
             "{} is now a calendar user of `{}`\n",
@@ -138,6 +167,69 @@ impl Add {
         );
         output::print_text(&text)
     }
+}
+
+impl Show {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let stores = global.stores().await?;
+        let (store, user) = user_of(&stores, &self.address).await?;
+        let shown = Shown::from(&user);
+        if global.json {
+            return output::print_json(&shown);
+        }
+        let mut rows = shown.rows();
+        rows.push(vec!["store".to_owned(), store.name().to_owned()]);
+        output::print_text(&output::table(&rows))
+    }
+}
+
+impl Set {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let config = global.config()?;
+        let stores = global.stores().await?;
+        let (store, before) = user_of(&stores, &self.address).await?;
+        let mut user = before.clone();
+        self.facts.apply(Described {
+            address: &before.address,
+            name: &mut user.name,
+            timezone: &mut user.timezone,
+            kind: &mut user.kind,
+            attributes: &mut user.attributes,
+        })?;
+        for gone in &self.removed_aliases {
+            let count = user.aliases.len();
+            user.aliases.retain(|alias| !alias.same_user(gone));
+            if user.aliases.len() == count {
+                return Err(Failure::new(format!(
+                    "{} is no alias of {}; see `convoke user show {1}`",
+                    gone.human(),
+                    before.address.human()
+                )));
+            }
+        }
+        for alias in self.aliases {
+            if !user.answers_to(&alias) {
+                user.aliases.push(alias);
+            }
+        }
+        if user != before {
+            let updated = store.update_user(&user).await;
+            updated.map_err(|error| failed(&store, &error))?;
+        }
+        if takes_other_time(&before, &user) {
+            let index = index_service(config.limits.messages);
+            reindex::reindex(&store, &user, &index).await?;
+        }
+        if global.json {
+            return output::print_json(&Shown::from(&user));
+        }
+        output::print_text(&output::table(&Shown::from(&user).rows()))
+    }
+}
+
+/// Whether objects may take other time of a calendar user than they did.
+fn takes_other_time(before: &CalendarUser, after: &CalendarUser) -> bool {
+    before.timezone != after.timezone || before.aliases != after.aliases
 }
 
 impl Remove {
@@ -161,40 +253,19 @@ async fn list(global: &Global) -> Result<(), Failure> {
     for store in all(&global.stores().await?).await? {
         users.extend(people(&store).await?);
     }
+    let shown: Vec<Shown> = users.iter().map(Shown::from).collect();
     if global.json {
-        return output::print_json(&users.iter().map(Shown::from).collect::<Vec<_>>());
+        return output::print_json(&shown);
     }
-    let rows: Vec<Vec<String>> = users
-        .iter()
-        .map(|user| {
-            let aliases: Vec<_> = user.aliases.iter().map(CalendarAddress::human).collect();
-            vec![
-                user.address.human().to_owned(),
-                user.name.clone().unwrap_or_default(),
-                user.timezone.clone().unwrap_or_default(),
-                aliases.join(" "),
-            ]
-        })
-        .collect();
+    let row = |user: &Shown<'_>| {
+        vec![
+            user.address.human().to_owned(),
+            user.name.unwrap_or_default().to_owned(),
+            user.timezone.unwrap_or_default().to_owned(),
+            user.word().to_owned(),
+            user.other_addresses(),
+        ]
+    };
+    let rows: Vec<_> = shown.iter().map(row).collect();
     output::print_text(&output::table(&rows))
-}
-
-/// `user list --json`.
-#[derive(Serialize)]
-struct Shown<'a> {
-    address: &'a CalendarAddress,
-    name: Option<&'a str>,
-    timezone: Option<&'a str>,
-    aliases: &'a [CalendarAddress],
-}
-
-impl<'a> From<&'a CalendarUser> for Shown<'a> {
-    fn from(user: &'a CalendarUser) -> Self {
-        Self {
-            address: &user.address,
-            name: user.name.as_deref(),
-            timezone: user.timezone.as_deref(),
-            aliases: &user.aliases,
-        }
-    }
 }
