@@ -2,7 +2,9 @@
 ///
 /// Stands once in a crate of `crate-type = ["cdylib", "rlib"]`. The name comes first: 1 to 64 of `a-z`, `0-9` and
 /// `-`. Then, if wanted, `vendor: "…"` (else the crate's authors are named). Then any of `discovery: Type`,
-/// `policy: Type`, `store: Type` and `state: Type`, each type implementing the trait of that name.
+/// `policy: Type`, `store: Type` and `state: Type`, each type implementing the trait of that name. A kind may go by a name
+/// of its own (`state: Type as "state-nobody"`): a configuration names it so, and the host finds the library by its
+/// manifest where no file has that name.
 ///
 /// ```
 /// # use convoke_sdk::prelude::*;
@@ -17,18 +19,18 @@
 /// ```
 #[macro_export]
 macro_rules! plugin {
-    (name: $name:literal, vendor: $vendor:literal, $($kind:ident : $type:ty),+ $(,)?) => {
-        $crate::plugin! { @library $name, $vendor, $($kind: $type),+ }
+    (name: $name:literal, vendor: $vendor:literal, $($kind:ident : $type:ty $(as $other:literal)?),+ $(,)?) => {
+        $crate::plugin! { @library $name, $vendor, $($kind: $type $(as $other)?),+ }
     };
-    (name: $name:literal, $($kind:ident : $type:ty),+ $(,)?) => {
-        $crate::plugin! { @library $name, ::core::env!("CARGO_PKG_AUTHORS"), $($kind: $type),+ }
+    (name: $name:literal, $($kind:ident : $type:ty $(as $other:literal)?),+ $(,)?) => {
+        $crate::plugin! { @library $name, ::core::env!("CARGO_PKG_AUTHORS"), $($kind: $type $(as $other)?),+ }
     };
-    (@library $name:literal, $vendor:expr, $($kind:ident : $type:ty),+) => {
+    (@library $name:literal, $vendor:expr, $($kind:ident : $type:ty $(as $other:literal)?),+) => {
         const _: () = {
             use $crate::{abi, guest};
 
             ::core::assert!(
-                abi::manifest::is_name($name),
+                abi::manifest::is_name($name) $($(&& abi::manifest::is_name($other))?)+,
                 "a plugin's name is 1 to 64 of a-z, 0-9 and -, beginning with a letter",
             );
 
@@ -56,6 +58,7 @@ macro_rules! plugin {
                 "\nversion = ", ::core::env!("CARGO_PKG_VERSION"),
                 "\nvendor = ", $vendor,
                 "\nkinds =", $(" ", ::core::stringify!($kind),)+
+                $($("\nname.", ::core::stringify!($kind), " = ", $other,)?)+
                 "\nexclusive =", $($crate::plugin!(@exclusive $kind $type),)+
                 "\nsdk = ", guest::VERSION,
                 "\nrustc = ", guest::RUSTC,

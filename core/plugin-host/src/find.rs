@@ -1,6 +1,11 @@
 //! From what an entry names to a file.
+//!
+//! A name is that of a file in a plugin folder; where no file has it, that of a plugin which a library there offers besides
+//! (`state-sqlite` in the library of store-sqlite), as its manifest says. Nothing of a library runs for that, and little of
+//! it is read.
 
 use super::error::Problem;
+use convoke_sdk::remote::Candidate;
 use std::{
     collections::BTreeSet,
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
@@ -29,10 +34,20 @@ pub fn file(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<Path
         let library = libraries.find(|file| exists(file));
         library.or_else(|| Some(directory.join(plugin)).filter(|file| is_program(file)))
     };
-    directories
-        .iter()
-        .find_map(in_directory)
+    let named = directories.iter().find_map(in_directory);
+    named
+        .or_else(|| offering(plugin, directories))
         .ok_or_else(|| missing(plugin, directories.to_vec(), directories))
+}
+
+/// The first library that offers something by this name, as its manifest says. One that cannot be read offers nothing.
+fn offering(plugin: &str, directories: &[PathBuf]) -> Option<PathBuf> {
+    let offers = |file: &PathBuf| {
+        let manifest = Candidate::peek(file).ok();
+        manifest.is_some_and(|it| !it.kinds_of(plugin).is_empty())
+    };
+    let files = directories.iter().flat_map(|folder| libraries(folder));
+    files.into_iter().find(offers)
 }
 
 /// The name that an entry's plugin goes by: `store-sqlite` for `/usr/lib/libconvoke_store_sqlite.so` too.
@@ -96,6 +111,14 @@ fn name_of(file: &Path) -> Option<String> {
     })
 }
 
+/// The name under which a library file is found, and those of the plugins in it that have others.
+fn names_of(file: &Path) -> Vec<String> {
+    let mut names = Vec::from_iter(name_of(file));
+    let manifest = Candidate::peek(file).ok();
+    names.extend((manifest.iter().flat_map(|it| &it.other_names)).map(|(_, name)| name.clone()));
+    names
+}
+
 /// Whether something is there, be it a dangling link: what it is, is said when it is looked at.
 fn exists(file: &Path) -> bool {
     fs::symlink_metadata(file).is_ok()
@@ -109,7 +132,7 @@ fn missing(plugin: &str, looked: Vec<PathBuf>, directories: &[PathBuf]) -> Probl
     let present: BTreeSet<_> = directories
         .iter()
         .flat_map(|directory| libraries(directory))
-        .filter_map(|file| name_of(&file))
+        .flat_map(|file| names_of(&file))
         .collect();
     let wanted = short_name(plugin);
     let nearest = present

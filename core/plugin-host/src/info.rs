@@ -16,7 +16,7 @@ pub struct PluginInfo {
     pub kind: Kind,
     /// Its library or program.
     pub file: PathBuf,
-    /// All that it offers.
+    /// All that it offers by the plugin's name.
     pub kinds: Vec<Kind>,
     /// The plugin's own version.
     pub version: String,

@@ -415,7 +415,9 @@ async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
     let runnable = Runnable::look(&file)?;
     runnable.check(&setup.trust(), entry.sha256.as_deref())?;
     let description = match (&runnable, &entry.isolation) {
-        (Runnable::Library(candidate), _) => Description::from(&candidate.manifest),
+        (Runnable::Library(candidate), _) => {
+            Description::of_kind(&candidate.manifest, entry.kind)
+        }
         (Runnable::Program(_), Isolation::InProcess) => return Err(Problem::NeedsProcess(file)),
         (Runnable::Program(_), Isolation::Process(confinement)) => {
             introduced(setup, confinement, &runnable).await?

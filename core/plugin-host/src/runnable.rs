@@ -86,6 +86,18 @@ pub enum Interface {
     Process(u32),
 }
 
+impl Description {
+    /// What a library says about the plugin of one kind in it, which may go by a name of its own.
+    pub fn of_kind(manifest: &Manifest, kind: Kind) -> Self {
+        let name = manifest.name_of(kind);
+        Self {
+            name: name.to_owned(),
+            kinds: manifest.kinds_of(name),
+            ..Self::from(manifest)
+        }
+    }
+}
+
 impl From<&Manifest> for Description {
     fn from(manifest: &Manifest) -> Self {
         Self {

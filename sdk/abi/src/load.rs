@@ -60,6 +60,15 @@ impl Candidate {
         }
     }
 
+    /// Reads the manifest alone, to find a library by what it says: a few pages, however large the file is. Who uses the
+    /// library [looks](Self::look) at it.
+    pub fn peek(path: &Path) -> Result<Manifest, Refusal> {
+        let refuse = |reason| Refusal::new(path, reason);
+        let (file, _) = file::open(path).map_err(refuse)?;
+        let pages = ::object::ReadCache::new(file);
+        object::manifest(&pages).map_err(refuse)
+    }
+
     /// The file, whatever is in it.
     pub const fn content(&self) -> &PluginFile {
         &self.content
@@ -148,7 +157,7 @@ impl Sealed {
     /// Loads the library that it is, for good, and compares layouts.
     pub fn load(self) -> Result<Library, Refusal> {
         let loaded = (self.image.data())
-            .and_then(|data| object::manifest(&data))
+            .and_then(|data| object::manifest(data.as_slice()))
             .and_then(|manifest| Ok((open(&self.image)?, manifest)));
         match loaded {
             Ok((root, manifest)) => Ok(Library {

@@ -11,6 +11,7 @@
 //! | `version` | its own version |
 //! | `vendor` | who makes it |
 //! | `kinds` | `discovery`, `policy`, `store`, `state`, separated by spaces |
+//! | `name.store` (of any kind) | what the plugin of that kind is called, where it is not `name` |
 //! | `sdk` | the version of the SDK |
 //! | `rustc` | the compiler, as `rustc --version` says it |
 //! | `panic` | `unwind` or `abort` |
@@ -31,6 +32,8 @@ pub const SECTION_MACHO: &str = "__convoke";
 /// The C symbol of the manifest.
 pub const SYMBOL: &str = "CONVOKE_PLUGIN_MANIFEST";
 
+/// What comes before a kind in the key of its own name.
+const OTHER_NAME: &str = "name.";
 const DIGITS: usize = 8;
 const HEAD: usize = MAGIC.len() + DIGITS + 1;
 const MAX_TEXT: usize = 1024 * 1024;
@@ -131,6 +134,8 @@ pub struct Manifest {
     pub abi: (u32, u32),
     /// What it is called in a configuration.
     pub name: String,
+    /// Kinds that go by another name; see [`name_of`](Self::name_of).
+    pub other_names: Vec<(Kind, String)>,
     /// Its own version.
     pub version: String,
     /// Who makes it; may be empty.
@@ -155,6 +160,32 @@ pub struct Manifest {
 pub struct InvalidManifest(&'static str);
 
 impl Manifest {
+    /// What the plugin of a kind is called in a configuration.
+    pub fn name_of(&self, kind: Kind) -> &str {
+        let mut others = self.other_names.iter();
+        let other = others.find_map(|(of, name)| (*of == kind).then_some(name));
+        other.unwrap_or(&self.name)
+    }
+
+    /// The kinds that go by a name.
+    pub fn kinds_of(&self, name: &str) -> Vec<Kind> {
+        let kinds = self.kinds.iter().copied();
+        kinds.filter(|kind| self.name_of(*kind) == name).collect()
+    }
+
+    /// The names that its plugins go by, each with their kinds.
+    pub fn plugins(&self) -> Vec<(&str, Vec<Kind>)> {
+        let mut plugins: Vec<(&str, Vec<Kind>)> = Vec::new();
+        for &kind in &self.kinds {
+            let name = self.name_of(kind);
+            match plugins.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, kinds)) => kinds.push(kind),
+                None => plugins.push((name, vec![kind])),
+            }
+        }
+        plugins
+    }
+
     /// Reads a manifest from the beginning of `bytes`; what comes after it is ignored.
     pub fn read(bytes: &[u8]) -> Result<Self, InvalidManifest> {
         let rest = bytes
@@ -175,7 +206,7 @@ impl Manifest {
     }
 
     fn read_lines(text: &str) -> Result<Self, InvalidManifest> {
-        let value = |key| {
+        let value = |key: &str| {
             text.lines()
                 .filter_map(|line| line.split_once('='))
                 .find_map(|(name, value)| (name.trim() == key).then_some(value.trim()))
@@ -188,14 +219,19 @@ impl Manifest {
         let name = value("name")
             .filter(|name| is_name(name))
             .ok_or(InvalidManifest("it states no name"))?;
-        let kinds = |key| {
+        let kinds = |key| -> Vec<Kind> {
             let words = value(key).unwrap_or_default();
             let is_said = |kind: &Kind| words.split_whitespace().any(|word| word == kind.as_str());
             Kind::ALL.into_iter().filter(is_said).collect()
         };
+        let other_name = |kind: Kind| {
+            let name = value(&format!("{OTHER_NAME}{kind}")).filter(|name| is_name(name))?;
+            Some((kind, name.to_owned()))
+        };
         Ok(Self {
             abi,
             name: name.to_owned(),
+            other_names: Kind::ALL.into_iter().filter_map(other_name).collect(),
             version: owned("version"),
             vendor: owned("vendor"),
             kinds: kinds("kinds"),
@@ -226,6 +262,28 @@ mod tests {
         assert_eq!(manifest.kinds, [Kind::Policy, Kind::Store]);
         assert_eq!(manifest.exclusive, [Kind::Store]);
         assert!(manifest.unwinds && manifest.vendor.is_empty());
+        assert_eq!(
+            manifest.plugins(),
+            [("demo", vec![Kind::Policy, Kind::Store])]
+        );
+    }
+
+    #[test]
+    fn a_kind_may_go_by_a_name_of_its_own() {
+        const PARTS: &[&str] = &[
+            "abi = 1.0\nname = store-demo\nkinds = store policy state\n",
+            "name.state = state-demo\nname.policy = Not A Name\n",
+        ];
+        static BYTES: [u8; size(PARTS)] = bytes(PARTS);
+        let manifest = Manifest::read(&BYTES).unwrap();
+        assert_eq!(manifest.name_of(Kind::State), "state-demo");
+        assert_eq!(
+            manifest.plugins(),
+            [
+                ("store-demo", vec![Kind::Policy, Kind::Store]),
+                ("state-demo", vec![Kind::State])
+            ]
+        );
     }
 
     #[test]

@@ -181,16 +181,7 @@ impl Access {
 
 /// The bytes of a regular file, and its access. Never blocks on something that is no file.
 fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
-    let link = fs::symlink_metadata(path).map_err(Reason::Unreadable)?;
-    if link.is_symlink() {
-        let target = fs::canonicalize(path).map_err(Reason::Unreadable)?;
-        return Err(Reason::SymbolicLink(target));
-    }
-    regular(&link)?;
-    let file = fs::File::open(path).map_err(Reason::Unreadable)?;
-    // What was opened counts, should it have been replaced since.
-    let metadata = file.metadata().map_err(Reason::Unreadable)?;
-    regular(&metadata)?;
+    let (file, metadata) = open(path)?;
     let size = usize::try_from(metadata.len()).unwrap_or_default();
     let mut data = Vec::with_capacity(size.saturating_add(1).max(GIVEN_BACK));
     file.take(MAX + 1)
@@ -202,6 +193,21 @@ fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
         mode: metadata.mode(),
     };
     Ok((data, access))
+}
+
+/// A regular file, opened. Never blocks on something that is no file.
+pub(super) fn open(path: &Path) -> Result<(fs::File, Metadata), Reason> {
+    let link = fs::symlink_metadata(path).map_err(Reason::Unreadable)?;
+    if link.is_symlink() {
+        let target = fs::canonicalize(path).map_err(Reason::Unreadable)?;
+        return Err(Reason::SymbolicLink(target));
+    }
+    regular(&link)?;
+    let file = fs::File::open(path).map_err(Reason::Unreadable)?;
+    // What was opened counts, should it have been replaced since.
+    let metadata = file.metadata().map_err(Reason::Unreadable)?;
+    regular(&metadata)?;
+    Ok((file, metadata))
 }
 
 fn regular(metadata: &Metadata) -> Result<(), Reason> {

@@ -1,11 +1,12 @@
 use super::Reason;
 use crate::manifest::{Manifest, SECTION, SECTION_MACHO};
 use object::{
-    Architecture, BinaryFormat, FileKind, Object, ObjectSection, ObjectSegment, read::File,
+    Architecture, BinaryFormat, FileKind, Object, ObjectSection, ObjectSegment,
+    read::{File, ReadRef},
 };
 
-/// Reads the manifest of a library from its bytes.
-pub(super) fn manifest(data: &[u8]) -> Result<Manifest, Reason> {
+/// Reads the manifest of a library, and no more of its bytes than that takes.
+pub(super) fn manifest<'data>(data: impl ReadRef<'data>) -> Result<Manifest, Reason> {
     match FileKind::parse(data) {
         Ok(FileKind::Archive) => return Err(Reason::Archive),
         Ok(_) => {}
@@ -13,7 +14,10 @@ pub(super) fn manifest(data: &[u8]) -> Result<Manifest, Reason> {
     }
     let file = File::parse(data).map_err(damaged)?;
     same_machine(&file)?;
-    whole(&file, data.len() as u64)?;
+    let size = data
+        .len()
+        .map_err(|()| Reason::Damaged("its length cannot be told".to_owned()))?;
+    whole(&file, size)?;
     let section = file
         .section_by_name(SECTION)
         .or_else(|| file.section_by_name(SECTION_MACHO))
@@ -25,7 +29,7 @@ fn damaged(error: object::Error) -> Reason {
     Reason::Damaged(error.to_string())
 }
 
-fn same_machine(file: &File<'_>) -> Result<(), Reason> {
+fn same_machine<'data>(file: &File<'data, impl ReadRef<'data>>) -> Result<(), Reason> {
     let native = BinaryFormat::native_object();
     if file.format() != native {
         return Err(Reason::OtherSystem(match file.format() {
@@ -61,7 +65,7 @@ fn same_machine(file: &File<'_>) -> Result<(), Reason> {
 }
 
 /// Every segment must lie in the file: the loader maps them, and touching a page beyond the end ends the process.
-fn whole(file: &File<'_>, size: u64) -> Result<(), Reason> {
+fn whole<'data>(file: &File<'data, impl ReadRef<'data>>, size: u64) -> Result<(), Reason> {
     for segment in file.segments() {
         let (start, length) = segment.file_range();
         if start.checked_add(length).is_none_or(|end| end > size) {
