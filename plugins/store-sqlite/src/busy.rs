@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_does_not_change_how_it_is_looked_up() {
         let folder = tempfile::tempdir().unwrap();
-        let db = database::open(&folder.path().join("calendars.db")).unwrap();
+        let db = database::open(&folder.path().join("calendars.db"), &database::CALENDARS).unwrap();
         fill(&db, 100);
         for hour in [1, 50, 90] {
             let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();

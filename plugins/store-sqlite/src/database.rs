@@ -8,28 +8,32 @@ use std::{fs, io, path::Path, time::Duration};
 /// How long a lock of another process is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `Cnvk`: tells our databases from those of other programs.
-const APPLICATION: i32 = 0x436e_766b;
+/// What the tables of a plugin's databases are.
+pub(crate) struct Schema {
+    /// Tells its databases from those of others: SQLite's `application_id`.
+    pub(crate) application: i32,
+    /// The plugin that it belongs to.
+    pub(crate) plugin: &'static str,
+    /// Each brings a database from the version of its place to the next; only ever appended to.
+    pub(crate) migrations: &'static [&'static str],
+}
 
-/// Each brings a database from the version of its place to the next; only ever appended to.
-const MIGRATIONS: &[&str] = &[
-    include_str!("schema.sql"),
-    include_str!("inbox.sql"),
-    include_str!("attributes.sql"),
-];
-
-#[allow(
-    clippy::cast_possible_wrap,
-    clippy::cast_possible_truncation,
-    reason = "a handful"
-)]
-const CURRENT: i32 = MIGRATIONS.len() as i32;
+/// `Cnvk`: calendars.
+pub(crate) const CALENDARS: Schema = Schema {
+    application: 0x436e_766b,
+    plugin: "store-sqlite",
+    migrations: &[
+        include_str!("schema.sql"),
+        include_str!("inbox.sql"),
+        include_str!("attributes.sql"),
+    ],
+};
 
 /// Opens the database for writing, making it if there is none.
-pub(crate) fn open(path: &Path) -> Result<Connection> {
+pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
     make(path).map_err(|error| cannot_make(path, &error))?;
     let opened = connect(path).and_then(|mut connection| {
-        migrate(&mut connection, path)?;
+        migrate(&mut connection, path, schema)?;
         Ok(connection)
     });
     opened.map_err(|error| error.into_error(path))
@@ -71,6 +75,10 @@ fn cannot_make(path: &Path, error: &io::Error) -> Error {
 
 fn connect(path: &Path) -> Outcome<Connection> {
     let connection = Connection::open(path)?;
+    // SQLite opens what it may not write for reading. Before anything is read, which would leave its files beside it.
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(DatabaseError::not_writable(path));
+    }
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -81,9 +89,9 @@ fn connect(path: &Path) -> Outcome<Connection> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Outcome<()> {
+fn migrate(connection: &mut Connection, path: &Path, schema: &Schema) -> Outcome<()> {
     // Before anything is changed: is it ours?
-    if version(connection, path)? == MIGRATIONS.len() {
+    if version(connection, path, schema)? == schema.migrations.len() {
         return Ok(());
     }
     let journal: String =
@@ -97,17 +105,18 @@ fn migrate(connection: &mut Connection, path: &Path) -> Outcome<()> {
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock: another process may have been quicker.
-    for migration in &MIGRATIONS[version(&transaction, path)?..] {
+    for migration in &schema.migrations[version(&transaction, path, schema)?..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", CURRENT)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    let current = i64::try_from(schema.migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", current)?;
+    transaction.pragma_update(None, "application_id", schema.application)?;
     transaction.commit()?;
     Ok(())
 }
 
 /// The version of our tables in the file; 0 for a new file.
-fn version(connection: &Connection, path: &Path) -> Outcome<usize> {
+fn version(connection: &Connection, path: &Path, schema: &Schema) -> Outcome<usize> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let file = path.display();
     let (application, version) = (number("application_id")?, number("user_version")?);
@@ -116,17 +125,17 @@ fn version(connection: &Connection, path: &Path) -> Outcome<usize> {
     if application == 0 && version == 0 && tables == 0 {
         return Ok(0);
     }
-    if application != APPLICATION {
+    if application != schema.application {
         return Err(DatabaseError::Refused(Error::invalid(format!(
             "{file} is a database of another program; give `config.path` a file of its own"
         ))));
     }
+    let (plugin, known) = (schema.plugin, schema.migrations.len());
     match usize::try_from(version) {
-        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        Ok(version) if version <= known => Ok(version),
         _ => Err(DatabaseError::Refused(Error::invalid(format!(
-            "{file} was written by a newer store-sqlite (tables of version {version}, this one knows \
-             {}); use that plugin, or a copy of the file from before",
-            MIGRATIONS.len()
+            "{file} was written by a newer {plugin} (tables of version {version}, this one knows \
+             {known}); use that plugin, or a copy of the file from before"
         )))),
     }
 }

@@ -12,7 +12,7 @@ pub(crate) type Outcome<T> = std::result::Result<T, DatabaseError>;
 pub(crate) enum DatabaseError {
     /// SQLite could not.
     Sqlite(rusqlite::Error),
-    /// The store refuses, in a sentence.
+    /// The plugin says no.
     Refused(Error),
 }
 
@@ -43,6 +43,22 @@ impl From<convoke_sdk::InvalidAddress> for DatabaseError {
 }
 
 impl DatabaseError {
+    /// What is in the file cannot be trusted.
+    pub(crate) fn damaged(path: &Path, found: &dyn std::fmt::Display) -> Self {
+        let file = path.display();
+        Self::Refused(Error::unavailable(format!(
+            "{file} is damaged ({found}); put back a copy, or try `sqlite3 {file} .recover`"
+        )))
+    }
+
+    /// The file is there for reading only.
+    pub(crate) fn not_writable(path: &Path) -> Self {
+        let file = path.display();
+        Self::Refused(Error::unavailable(format!(
+            "{file} cannot be written; the file and its folder must be writable by the user that runs convoke"
+        )))
+    }
+
     /// Whether somebody else holds a lock.
     pub(crate) fn is_lock(&self) -> bool {
         let Self::Sqlite(error) = self else {
@@ -70,17 +86,17 @@ impl DatabaseError {
             Some(ErrorCode::DiskFull) => Error::unavailable(format!(
                 "no space is left for {file}; free some on its disk"
             )),
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::unavailable(format!(
-                "{file} cannot be written; the file and its folder must be writable by the user that \
-                 runs convoke"
-            )),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::not_writable(path).into_error(path)
+            }
             Some(ErrorCode::NotADatabase) => Error::invalid(format!(
                 "{file} is not an SQLite database; give `config.path` a file of its own"
             )),
-            Some(ErrorCode::DatabaseCorrupt) => Error::unavailable(format!(
-                "{file} is damaged ({error}); put back a copy, or try `sqlite3 {file} .recover`"
+            Some(ErrorCode::DatabaseCorrupt) => Self::damaged(path, &error).into_error(path),
+            Some(ErrorCode::CannotOpen) => Error::unavailable(format!(
+                "{file} cannot be opened ({error}); the file and its folder must be writable by the user that runs convoke"
             )),
-            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
+            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
                 Error::unavailable(format!("{file} cannot be used now: {error}"))
             }
             Some(ErrorCode::TooBig) => {

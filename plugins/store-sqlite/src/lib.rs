@@ -1,4 +1,5 @@
-//! Calendars in one SQLite file.
+//! Calendars in one SQLite file, and what a host must not forget in another: two plugins in one library, `store-sqlite` and
+//! `state-sqlite`.
 //!
 //! ```toml
 //! [[store]]
@@ -12,8 +13,9 @@
 //! | `database` | opens the file, brings its tables up to date |
 //! | `writer` | one thread writes; what waits together is committed together |
 //! | `readers` | reading connections, each call on one snapshot |
-//! | `users`, `objects`, `busy`, `inbox` | the SQL |
+//! | `users`, `objects`, `busy`, `inbox` | the SQL of calendars |
 //! | `waiting` | waiting for changes, by this process and by others |
+//! | [`state`] | state-sqlite |
 //! | `error` | what SQLite reports, as a sentence for the administrator |
 //!
 //! What must hold:
@@ -31,11 +33,13 @@ mod error;
 mod inbox;
 mod objects;
 mod readers;
+pub mod state;
 mod users;
 mod waiting;
 mod writer;
 
 use convoke_sdk::{jiff::SignedDuration, prelude::*};
+use database::CALENDARS;
 use readers::Readers;
 use rusqlite::Connection;
 use std::{path::PathBuf, sync::Arc};
@@ -66,10 +70,10 @@ impl Store for SqliteStore {
     async fn open(config: Config, host: Host) -> Result<Self> {
         let path: Arc<std::path::Path> = host.path(config.path).into();
         let file = Arc::clone(&path);
-        let opened = tokio::task::spawn_blocking(move || database::open(&file)).await;
+        let opened = tokio::task::spawn_blocking(move || database::open(&file, &CALENDARS)).await;
         let connection = opened.map_err(|_| Error::internal("opening the database panicked"))??;
         Ok(Self {
-            writer: Writer::start(connection, Arc::clone(&path))?,
+            writer: Writer::start(CALENDARS.plugin, connection, Arc::clone(&path))?,
             writes: waiting::Writes::new(Arc::clone(&path)),
             readers: Arc::new(Readers::new(path)),
         })
@@ -198,13 +202,17 @@ impl Store for SqliteStore {
             .await
     }
 
-    /// Every write that was answered is on disk; of those that are not, the one that queues last is answered last.
+    /// What is queued is written and answered; then the file is let go of.
     async fn close(&self, _: &Call) -> Result<()> {
-        self.writer.write(|_| Ok(())).await
+        self.readers.close().await;
+        self.writer.close().await;
+        Ok(())
     }
 }
 
-convoke_sdk::plugin! { name: "store-sqlite", store: SqliteStore }
+convoke_sdk::plugin! {
+    name: "store-sqlite", store: SqliteStore, state: state::SqliteState as "state-sqlite"
+}
 
 #[cfg(test)]
 mod tests;

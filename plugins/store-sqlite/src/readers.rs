@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 /// The most connections; further readers wait for one.
-const MOST: usize = 8;
+const MOST: u32 = 8;
 
 pub(crate) struct Readers {
     path: Arc<Path>,
@@ -27,7 +27,17 @@ impl Readers {
         Self {
             path,
             idle: Mutex::new(Vec::new()),
-            places: Arc::new(Semaphore::new(MOST)),
+            places: Arc::new(Semaphore::new(MOST as usize)),
+        }
+    }
+
+    /// Waits for those who read, and closes the connections. Whoever wants to read afterwards is refused.
+    pub(crate) async fn close(&self) {
+        // An error: somebody else has closed them.
+        if let Ok(all) = self.places.acquire_many(MOST).await {
+            self.places.close();
+            self.idle().clear();
+            drop(all);
         }
     }
 
@@ -38,7 +48,7 @@ impl Readers {
         W: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     {
         let place = (Arc::clone(&self.places).acquire_owned().await)
-            .map_err(|_| Error::unavailable("the store is being closed"))?;
+            .map_err(|_| Error::unavailable("the database is closed"))?;
         let this = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
             let read = this.run(work);

@@ -66,7 +66,7 @@ async fn a_file_of_somebody_else_is_refused_and_left_alone() {
         (
             "newer",
             |path| {
-                drop(database::open(path).unwrap());
+                drop(database::open(path, &CALENDARS).unwrap());
                 let ours = rusqlite::Connection::open(path).unwrap();
                 ours.pragma_update(None, "user_version", 99).unwrap();
             },
@@ -126,7 +126,7 @@ async fn two_processes_see_each_others_writes() {
 async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("calendars.db");
-    let connection = database::open(&path).unwrap();
+    let connection = database::open(&path, &CALENDARS).unwrap();
     let pages: i64 = connection
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
@@ -135,7 +135,7 @@ async fn a_full_disk_is_said_to_be_full_and_reading_goes_on() {
         .unwrap();
     let path: Arc<Path> = path.into();
     let store = SqliteStore {
-        writer: Writer::start(connection, Arc::clone(&path)).unwrap(),
+        writer: Writer::start("store-sqlite", connection, Arc::clone(&path)).unwrap(),
         writes: waiting::Writes::new(Arc::clone(&path)),
         readers: Arc::new(Readers::new(path)),
     };

@@ -6,28 +6,55 @@
 use crate::error::Outcome;
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, TransactionBehavior};
-use std::{path::Path, slice, sync::Arc, thread};
-use tokio::sync::{mpsc, oneshot};
+use std::{
+    path::Path,
+    slice,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// More writes than this wait for a place in the queue.
 const QUEUE: usize = 1024;
 /// The most writes in one transaction: it bounds how long the first one waits for the last.
 const TOGETHER: usize = 128;
 
-/// The writing end of the store. The thread ends when this is dropped and everything queued is written.
+/// The writing end of a database. The thread ends when this is dropped or closed and everything queued is written.
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    /// `None` once it is closed.
+    queue: Mutex<Option<Queue>>,
+    /// Ends with the thread.
+    running: watch::Receiver<()>,
 }
 
+type Queue = mpsc::Sender<Box<dyn Job>>;
+
 impl Writer {
-    pub(crate) fn start(connection: Connection, path: Arc<Path>) -> Result<Self> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+    /// `plugin` is what the thread is called.
+    pub(crate) fn start(plugin: &str, connection: Connection, path: Arc<Path>) -> Result<Self> {
+        let (writer, work) = Self::new(QUEUE);
         thread::Builder::new()
-            .name("store-sqlite".to_owned())
-            .spawn(move || {
-                Thread { connection, path }.run(jobs);
-            })?;
-        Ok(Self { queue })
+            .name(plugin.to_owned())
+            .spawn(move || work.on(Thread { connection, path }))?;
+        Ok(writer)
+    }
+
+    fn new(queue: usize) -> (Self, Work) {
+        let (queue, jobs) = mpsc::channel(queue);
+        let (end, running) = watch::channel(());
+        let queue = Mutex::new(Some(queue));
+        (Self { queue, running }, Work { jobs, _end: end })
+    }
+
+    /// Writes what is queued and closes the connection. What is to be written afterwards is refused.
+    pub(crate) async fn close(&self) {
+        drop(self.queue().take());
+        // An error: it has ended, which is what is waited for.
+        let _ = self.running.clone().changed().await;
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Option<Queue>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` in a transaction and answers once that is on disk. `work` may be run again, from the state
@@ -38,13 +65,16 @@ impl Writer {
         W: FnMut(&Connection) -> Outcome<T> + Send + 'static,
     {
         let gone = || Error::unavailable("the writing thread has ended; restart convoke");
+        let queue = self.queue().clone();
+        let queue = queue.ok_or_else(|| Error::unavailable("the database is closed"))?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Write {
             work,
             outcome: None,
             reply,
         });
-        self.queue.send(job).await.map_err(|_| gone())?;
+        queue.send(job).await.map_err(|_| gone())?;
+        drop(queue);
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -77,6 +107,19 @@ impl<T: Send, W: FnMut(&Connection) -> Outcome<T> + Send> Job for Write<T, W> {
         };
         // The caller may have gone away, which undoes nothing.
         let _ = self.reply.send(answer);
+    }
+}
+
+/// What a thread has to do.
+struct Work {
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    /// Dropped last.
+    _end: watch::Sender<()>,
+}
+
+impl Work {
+    fn on(self, thread: Thread) {
+        thread.run(self.jobs);
     }
 }
 
@@ -158,7 +201,7 @@ impl Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database;
+    use crate::database::{self, CALENDARS};
 
     async fn counters(connection: &Writer) -> i64 {
         let count =
@@ -175,9 +218,8 @@ mod tests {
     async fn a_write_that_fails_leaves_its_neighbours_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path: Arc<Path> = folder.path().join("calendars.db").into();
-        let connection = database::open(&path).unwrap();
-        let (queue, jobs) = mpsc::channel(16);
-        let writer = Writer { queue };
+        let connection = database::open(&path, &CALENDARS).unwrap();
+        let (writer, work) = Writer::new(16);
         // Nobody takes from the queue before all three wait in it, so they are one transaction.
         let together = async {
             tokio::join!(
@@ -189,7 +231,7 @@ mod tests {
                 writer.write(add),
                 async {
                     tokio::task::yield_now().await;
-                    thread::spawn(move || Thread { connection, path }.run(jobs));
+                    thread::spawn(move || work.on(Thread { connection, path }));
                 }
             )
         };
@@ -203,9 +245,8 @@ mod tests {
     async fn a_transaction_that_is_lost_is_tried_again_one_by_one() {
         let folder = tempfile::tempdir().unwrap();
         let path: Arc<Path> = folder.path().join("calendars.db").into();
-        let connection = database::open(&path).unwrap();
-        let (queue, jobs) = mpsc::channel(16);
-        let writer = Writer { queue };
+        let connection = database::open(&path, &CALENDARS).unwrap();
+        let (writer, work) = Writer::new(16);
         let (first, failing, last, ()) = tokio::join!(
             writer.write(add),
             // What SQLite does by itself when the disk is full.
@@ -216,7 +257,7 @@ mod tests {
             writer.write(add),
             async {
                 tokio::task::yield_now().await;
-                thread::spawn(move || Thread { connection, path }.run(jobs));
+                thread::spawn(move || work.on(Thread { connection, path }));
             }
         );
         assert_eq!((first, last), (Ok(()), Ok(())));
