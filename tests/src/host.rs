@@ -6,7 +6,7 @@ use convoke::{
     state_folder::{self, ListenerNote},
 };
 use convoke_plugin_host::Plugins;
-use convoke_sdk::{CalendarAddress, NewUser, Uid};
+use convoke_sdk::{CalendarAddress, NewUser, Uid, remote::Kind};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -485,7 +485,7 @@ impl Host {
             .block_on(async {
                 let setup = convoke_plugin_host::Setup {
                     program: program(),
-                    ..convoke::instance::setup(&config)
+                    ..convoke::instance::setup(&config).without(Kind::State)
                 };
                 let plugins = Plugins::open(&setup).await;
                 work(plugins.unwrap_or_else(|error| panic!("{error}"))).await

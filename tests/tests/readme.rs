@@ -2,6 +2,7 @@
 
 use convoke::{config::Config, instance};
 use convoke_plugin_host::{Plugins, Setup};
+use convoke_sdk::remote::Kind;
 use convoke_tests::{Authority, plugin_directory, program};
 use std::{
     fs,
@@ -98,7 +99,7 @@ async fn plugins_take_what_the_annotated_sample_gives_them() {
     config.server.state = folder.path().join("state");
     let setup = Setup {
         program: program(),
-        ..instance::setup(&config)
+        ..instance::setup(&config).without(Kind::State)
     };
     if let Err(errors) = Plugins::open(&setup).await {
         panic!("{errors}");

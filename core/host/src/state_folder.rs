@@ -1,16 +1,22 @@
-//! What the host keeps in its state folder for the command line beside it.
+//! What the host keeps in its state folder for the command line beside it, and who uses the folder.
 
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
     io::{self, Write},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 const TOKEN: &str = "token";
 const LISTENERS: &str = "listeners.json";
+const LOCK: &str = "lock";
 
 /// Where a running host listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,64 @@ pub struct ListenerNote {
 /// The control socket of the host whose state folder this is, which only the host's user can open.
 pub(crate) fn control_socket(state: &Path) -> PathBuf {
     state.join("control")
+}
+
+/// Who uses a state folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A running host, alone.
+    Host,
+    /// Commands, side by side, while no host runs.
+    Command,
+}
+
+/// A state folder that is in use. The system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    folder: PathBuf,
+    _file: fs::File,
+}
+
+impl Lock {
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Takes a state folder into use; makes it if it is not there. `None`: somebody uses it who goes before.
+pub(crate) fn lock(state: &Path, by: Use) -> io::Result<Option<Lock>> {
+    make_state(state)?;
+    let mut options = fs::OpenOptions::new();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(state.join(LOCK))?;
+    let how = match by {
+        Use::Host => FlockOperation::NonBlockingLockExclusive,
+        Use::Command => FlockOperation::NonBlockingLockShared,
+    };
+    match flock(&file, how) {
+        Ok(()) => Ok(Some(Lock {
+            folder: state.to_owned(),
+            _file: file,
+        })),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes a state folder into use for a command, until this process ends; whether nobody was before.
+pub(crate) fn hold(state: &Path) -> io::Result<bool> {
+    static HELD: Mutex<Vec<Lock>> = Mutex::new(Vec::new());
+    let Some(lock) = lock(state, Use::Command)? else {
+        return Ok(false);
+    };
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.push(lock);
+    Ok(true)
 }
 
 /// Makes the state folder, for the host's user only.
@@ -81,4 +145,25 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_uses_a_folder_alone_and_commands_side_by_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let lock = |by| lock(&state, by).unwrap();
+        let host = lock(Use::Host).unwrap();
+        assert_eq!(host.folder(), state);
+        assert!(lock(Use::Host).is_none() && lock(Use::Command).is_none());
+        drop(host);
+        let commands = [lock(Use::Command), lock(Use::Command)];
+        assert!(commands.iter().all(Option::is_some));
+        assert!(lock(Use::Host).is_none());
+        drop(commands);
+        assert!(lock(Use::Host).is_some());
+    }
 }

@@ -19,8 +19,9 @@ pub type NetworkService = Arc<dyn Fn() -> Result<Network> + Send + Sync>;
 pub type KeyLocator = Arc<dyn Fn(&PluginEntry, &str) -> Option<(usize, usize)> + Send + Sync>;
 
 /// All that opening plugins takes.
+#[derive(Clone)]
 pub struct Setup {
-    /// One for each `[[discovery]]`, `[[policy]]` and `[[store]]`, in file order.
+    /// One for each `[[discovery]]`, `[[policy]]`, `[[store]]` and `[[state]]`, in file order.
     pub entries: Vec<PluginEntry>,
     /// `[server] plugins`, absolute. Empty: the folder of the host's program.
     pub plugin_directories: Vec<PathBuf>,
@@ -45,6 +46,13 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The same without the entries of a kind.
+    #[must_use]
+    pub fn without(mut self, kind: Kind) -> Self {
+        self.entries.retain(|entry| entry.kind != kind);
+        self
+    }
+
     /// Whose files are run.
     pub fn trust(&self) -> Trust {
         Trust::of_this_process().signed_by(self.trusted_keys.clone())
@@ -77,7 +85,7 @@ pub fn beside_the_program() -> Vec<PathBuf> {
 /// One plugin entry of the configuration.
 #[derive(Clone, Debug)]
 pub struct PluginEntry {
-    /// Under which of the three headings it stands.
+    /// Under which of the four headings it stands.
     pub kind: Kind,
     /// A name, or a path to a library.
     pub plugin: String,

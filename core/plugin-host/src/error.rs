@@ -4,6 +4,7 @@ use super::{PluginEntry, Position, Setup, program::NotRun};
 use convoke_file_access::Exposed;
 use convoke_sdk::remote::{Kind, NotOpened, Refusal};
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -12,6 +13,17 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[error("{}", lines(.0))]
 pub struct PluginErrors(pub Vec<PluginError>);
+
+impl PluginErrors {
+    /// An entry that nobody wrote repeats nothing that is said of one that somebody did.
+    pub(super) fn told_once(mut errors: Vec<PluginError>) -> Self {
+        let written = errors.iter().filter(|error| error.position.is_some());
+        let said: BTreeSet<_> = written.map(|error| error.problem.to_string()).collect();
+        errors
+            .retain(|error| error.position.is_some() || !said.contains(&error.problem.to_string()));
+        Self(errors)
+    }
+}
 
 fn lines(errors: &[PluginError]) -> String {
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
@@ -60,10 +72,20 @@ impl PluginError {
 
 impl fmt::Display for PluginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(position) = &self.position {
-            write!(f, "{position}: ")?;
+        let Self {
+            position,
+            kind,
+            plugin,
+            problem,
+        } = self;
+        match position {
+            Some(position) => write!(f, "{position}: {kind} `{plugin}`: {problem}"),
+            None if *kind == Kind::State => write!(
+                f,
+                "state `{plugin}`, which keeps what the host must not forget where no `[[state]]` says otherwise: {problem}"
+            ),
+            None => write!(f, "{kind} `{plugin}`: {problem}"),
         }
-        write!(f, "{} `{}`: {}", self.kind, self.plugin, self.problem)
     }
 }
 

@@ -13,7 +13,8 @@
 //! | `health`, [`metrics`] | what plugins say of themselves, and what they count |
 //! | `state_folder`, `secret` | where they remember, and what no log may show |
 //! | [`origin`] | on whose behalf plugins are asked |
-//! | [`discovery`], [`policy`], [`stores`] | the three chains; of state there is one place |
+//! | [`discovery`], [`policy`], [`stores`] | the three chains |
+//! | [`state`] | the one place where the host keeps what it must not forget |
 //! | `preflight`, [`schema`] | what is known of a plugin and its configuration without opening it |
 //! | [`info`] | what `plugin list` shows |
 //! | `ask` | one call of a plugin, made by hand |
@@ -48,6 +49,7 @@ pub mod runnable;
 pub mod schema;
 mod secret;
 mod services;
+pub mod state;
 mod state_folder;
 pub mod stores;
 
@@ -65,6 +67,7 @@ pub use policy::{Allowance, Objection, PolicyChain, Verdict};
 pub use preflight::{Preflight, preflight};
 pub use program::{NotRun, Program};
 pub use runnable::{Description, Interface, Runnable};
+pub use state::StateHandle;
 pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
@@ -97,8 +100,8 @@ pub struct Plugins {
     pub policy: PolicyChain,
     /// Where calendars live.
     pub stores: Stores,
-    /// Where the host keeps what it must not forget, if an entry says so.
-    pub state: Option<Arc<Handle<RemoteState>>>,
+    /// Where the host keeps what it must not forget.
+    pub state: StateHandle,
     /// Whether they were told that no further call comes.
     is_closed: AtomicBool,
     /// Where they are closed.
@@ -106,7 +109,8 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Opens every plugin of `setup`, or says what is wrong with each one that does not open.
+    /// Opens every plugin of `setup`, or says what is wrong with each one that does not open. That of the state is opened
+    /// first: what the host must not forget is there before anybody can act on it.
     ///
     /// The log must be set up before: a library asks once which levels are wanted.
     pub async fn open(setup: &Setup) -> Result<Self, PluginErrors> {
@@ -115,26 +119,30 @@ impl Plugins {
         let candidates = futures::future::join_all(candidates).await;
         let names = instance_names(&setup.entries, &candidates)?;
         let entries = setup.entries.iter().zip(candidates).zip(names);
-        let opening = entries.map(async |((entry, candidate), name)| {
-            let candidate = candidate.map_err(|problem| PluginError::new(entry, problem))?;
-            open(setup, entry, candidate, name).await
-        });
+        let (state, others): (Vec<_>, Vec<_>) =
+            entries.partition(|((entry, _), _)| entry.kind == Kind::State);
         let mut opened = AllOpened::default();
         let mut errors = Vec::new();
-        for plugin in futures::future::join_all(opening).await {
-            match plugin {
-                Ok(plugin) => opened.push(plugin),
-                Err(error) => errors.push(error),
+        for entries in [state, others] {
+            let opening = entries.into_iter().map(async |((entry, candidate), name)| {
+                let candidate = candidate.map_err(|problem| PluginError::new(entry, problem))?;
+                open(setup, entry, candidate, name).await
+            });
+            for plugin in futures::future::join_all(opening).await {
+                match plugin {
+                    Ok(plugin) => opened.push(plugin),
+                    Err(error) => errors.push(error),
+                }
             }
         }
         if !errors.is_empty() {
-            return Err(PluginErrors(errors));
+            return Err(PluginErrors::told_once(errors));
         }
         Ok(Self {
             discovery: DiscoveryChain::new(opened.discovery),
             policy: PolicyChain::new(opened.policy),
             stores: Stores::new(opened.stores, &setup.domains),
-            state: opened.state.pop().map(Arc::new),
+            state: StateHandle::new(opened.state.pop()),
             is_closed: AtomicBool::new(false),
             runtime: tokio::runtime::Handle::current(),
         })
@@ -168,7 +176,7 @@ impl Plugins {
         let mut list = self.discovery.list();
         list.extend(self.policy.list());
         list.extend(self.stores.iter().map(|store| store.info()));
-        list.extend(self.state.iter().map(|state| state.info()));
+        list.extend(self.state.info());
         list
     }
 }
@@ -194,7 +202,7 @@ struct Held {
     discovery: DiscoveryChain,
     policy: PolicyChain,
     stores: Vec<Arc<StoreHandle>>,
-    state: Option<Arc<Handle<RemoteState>>>,
+    state: StateHandle,
 }
 
 impl Held {
@@ -204,7 +212,7 @@ impl Held {
                 self.discovery.close(),
                 self.policy.close(),
                 closed(self.stores.iter().map(|store| store.close())),
-                closed(self.state.iter().map(|state| state.close())),
+                self.state.close(),
             )
         };
         if tokio::time::timeout(CLOSING, closing).await.is_err() {
@@ -415,21 +423,27 @@ async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
     let runnable = Runnable::look(&file)?;
     runnable.check(&setup.trust(), entry.sha256.as_deref())?;
     let description = match (&runnable, &entry.isolation) {
-        (Runnable::Library(candidate), _) => {
-            Description::of_kind(&candidate.manifest, entry.kind)
-        }
+        (Runnable::Library(candidate), _) => Description::from(&candidate.manifest),
         (Runnable::Program(_), Isolation::InProcess) => return Err(Problem::NeedsProcess(file)),
         (Runnable::Program(_), Isolation::Process(confinement)) => {
             introduced(setup, confinement, &runnable).await?
         }
     };
-    if !description.kinds.contains(&entry.kind) {
+    // The library's own name stands for all that is in it, as a path does.
+    let mut others = description.other_names.iter();
+    let offers = if others.any(|(_, name)| *name == entry.plugin) {
+        description.kinds_of(&entry.plugin)
+    } else {
+        description.kinds.clone()
+    };
+    if !offers.contains(&entry.kind) {
         return Err(Problem::WrongKind {
             file,
             entry: entry.kind,
-            offers: description.kinds,
+            offers,
         });
     }
+    let description = description.as_kind(entry.kind);
     Ok(Fit {
         runnable,
         description,

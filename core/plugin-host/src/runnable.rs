@@ -69,6 +69,8 @@ pub struct Description {
     pub vendor: String,
     /// What it offers.
     pub kinds: Vec<Kind>,
+    /// Those of them that go by another name.
+    pub other_names: Vec<(Kind, String)>,
     /// Those of them that cannot be opened twice side by side.
     pub exclusive: Vec<Kind>,
     /// How it is spoken to.
@@ -87,14 +89,32 @@ pub enum Interface {
 }
 
 impl Description {
-    /// What a library says about the plugin of one kind in it, which may go by a name of its own.
-    pub fn of_kind(manifest: &Manifest, kind: Kind) -> Self {
-        let name = manifest.name_of(kind);
+    /// The kinds that go by its name.
+    pub fn own_kinds(&self) -> Vec<Kind> {
+        self.kinds_of(&self.name)
+    }
+
+    /// The kinds that go by a name.
+    pub fn kinds_of(&self, name: &str) -> Vec<Kind> {
+        let kinds = self.kinds.iter().copied();
+        kinds.filter(|kind| self.name_of(*kind) == name).collect()
+    }
+
+    /// What is said about the plugin of one kind, which may go by a name of its own.
+    #[must_use]
+    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+        let name = self.name_of(kind).to_owned();
         Self {
-            name: name.to_owned(),
-            kinds: manifest.kinds_of(name),
-            ..Self::from(manifest)
+            kinds: self.kinds_of(&name),
+            name,
+            ..self
         }
+    }
+
+    fn name_of(&self, kind: Kind) -> &str {
+        let mut others = self.other_names.iter();
+        let other = others.find_map(|(of, name)| (*of == kind).then_some(name));
+        other.unwrap_or(&self.name)
     }
 }
 
@@ -105,6 +125,7 @@ impl From<&Manifest> for Description {
             version: manifest.version.clone(),
             vendor: manifest.vendor.clone(),
             kinds: manifest.kinds.clone(),
+            other_names: manifest.other_names.clone(),
             exclusive: manifest.exclusive.clone(),
             interface: Interface::Abi(manifest.abi),
             schema: manifest.schema.clone(),

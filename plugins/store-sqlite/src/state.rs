@@ -22,8 +22,8 @@ mod origin;
 
 use crate::{
     database::{self, Schema},
+    error::{DatabaseError, Outcome},
     readers::Readers,
-    error::{Outcome, DatabaseError},
     writer::Writer,
 };
 use changes::Changes;

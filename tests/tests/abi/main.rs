@@ -10,4 +10,5 @@ mod programs;
 mod refusals;
 mod services;
 mod signatures;
+mod state;
 mod world;

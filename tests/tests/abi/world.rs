@@ -5,7 +5,7 @@ use convoke_plugin_host::{
 };
 use convoke_sdk::{
     CalendarAddress, Domain, Error, Network, ObjectIndex, Uid,
-    remote::Kind::{self, Discovery, Policy, Store},
+    remote::Kind::{self, Discovery, Policy, State, Store},
 };
 use convoke_tests::{plugin_directory, program};
 use std::{
@@ -36,6 +36,10 @@ pub(crate) fn isolated(entry: PluginEntry, may: Confinement) -> PluginEntry {
         isolation: Isolation::Process(may),
         ..entry
     }
+}
+
+pub(crate) fn state(plugin: &str, config: &str) -> PluginEntry {
+    entry(State, plugin, config)
 }
 
 fn entry(kind: Kind, plugin: &str, config: &str) -> PluginEntry {

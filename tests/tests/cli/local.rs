@@ -264,6 +264,8 @@ fn plugins_are_listed_and_looked_into() {
     let file = store["file"].as_str().unwrap();
     let inspected = desk.run(&["plugin", "inspect", file, "--json"]).json();
     assert_eq!(inspected["name"], "store-sqlite");
+    assert_eq!(inspected["kinds"], json!(["store", "state"]));
+    assert_eq!(inspected["other_names"], json!({"state": "state-sqlite"}));
     assert_eq!(inspected["refused"], Value::Null);
     assert_eq!(inspected["signature"], json!({"state": "none"}));
 
@@ -285,6 +287,36 @@ fn plugins_are_listed_and_looked_into() {
             .contains("did you mean `path`?"),
         "{failed}"
     );
+}
+
+/// Whoever looks leaves nothing behind: the first host finds a folder to make.
+#[test]
+fn looking_makes_no_state() {
+    let desk = Desk::new();
+    let looks: [&[&str]; 3] = [&["check"], &["plugin", "list"], &["check", "--open"]];
+    for look in looks {
+        let said = desk.run(look);
+        assert_eq!(said.status, 0, "{said:?}");
+        assert!(said.out.contains("state-sqlite"), "{said:?}");
+        assert!(!desk.path("state").exists(), "{look:?}");
+    }
+    let added = desk.run(&["user", "add", "anna@example.org"]);
+    assert_eq!(added.status, 0, "{added:?}");
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(desk.path("state"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (std::fs::read(&path).unwrap(), path))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    assert!(before.iter().any(|(_, path)| path.ends_with("state.db")));
+    for look in looks {
+        assert_eq!(desk.run(look).status, 0);
+        assert_eq!(files(), before, "{look:?}");
+    }
 }
 
 #[test]

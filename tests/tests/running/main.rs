@@ -7,4 +7,5 @@ mod health;
 mod isolated;
 mod reload;
 mod rooms;
+mod state;
 mod trouble;

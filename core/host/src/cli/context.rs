@@ -46,7 +46,7 @@ impl Global {
         open_config(&self.config_file()?)
     }
 
-    /// The plugins that the configuration names, opened here, whoever else has them open.
+    /// The plugins that the configuration names, opened here by who holds the state folder.
     pub(super) async fn plugins(&self) -> Result<Plugins, Failure> {
         let config = self.config()?;
         Plugins::open(&instance::setup(&config))

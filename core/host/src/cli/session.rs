@@ -4,20 +4,24 @@
 //! is a method of the admin API ([`crate::admin`]).
 
 use super::{context::Global, output::Failure, owner::become_owner};
-use crate::admin::{
-    api::{
-        AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames, Text,
-        UpdateUser, Users,
+use crate::{
+    admin::{
+        api::{
+            AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames,
+            Text, UpdateUser, Users,
+        },
+        client::{Client, Failed},
+        stores::OfStores,
     },
-    client::{Client, Failed},
-    stores::OfStores,
+    state_folder,
 };
 use convoke_plugin_host::Plugins;
 use convoke_types::{
     CalendarAddress, CalendarUser, Error, Etag, Listing, NewObject, NewUser, ObjectSummary, Page,
     Precondition, StoredObject, Uid, UserId,
 };
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// The stores of a configuration.
 #[derive(Clone)]
@@ -28,15 +32,41 @@ pub(crate) enum Session {
     Opened(Arc<Plugins>),
 }
 
+/// How long a host may take from its first moment until it can be asked, and from its last answer until it has ended.
+const STARTING: Duration = Duration::from_secs(30);
+/// How often it is looked whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+fn unusable(state: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "{}: the state folder cannot be used: {error}; do this as the host's user, or see `server.state`",
+        state.display()
+    ))
+}
+
 impl Global {
     /// The stores that the configuration names. To be called before anything is read from stdin: root goes on as the host's
-    /// user where they are opened here.
+    /// user where they are opened here. No host starts then until this command has ended.
     pub(super) async fn stores(&self) -> Result<Session, Failure> {
-        if let Some(client) = self.running_host().await? {
-            return Ok(Session::Running(client));
+        let state = self.config()?.server.state;
+        let until = Instant::now() + STARTING;
+        loop {
+            if let Some(client) = self.running_host().await? {
+                return Ok(Session::Running(client));
+            }
+            become_owner(&state)?;
+            if state_folder::hold(&state).map_err(|error| unusable(&state, &error))? {
+                return Ok(Session::Opened(Arc::new(self.plugins().await?)));
+            }
+            if Instant::now() >= until {
+                return Err(Failure::new(format!(
+                    "{}: a convoke serves with this state folder, and does not answer at its control socket; see its log, or \
+                     end it",
+                    state.display()
+                )));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        become_owner(&self.config()?.server.state)?;
-        Ok(Session::Opened(Arc::new(self.plugins().await?)))
     }
 
     /// The running host, for what takes one.

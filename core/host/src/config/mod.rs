@@ -9,13 +9,16 @@
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //! | `plugin_key` | where a key stands that a plugin does not take |
+//! | `state` | where the host keeps its state if nothing is said |
 //!
-//! Always true of a [`Config`]: paths are absolute; there is a domain; the addresses of listeners differ. Whether files exist
+//! Always true of a [`Config`]: paths are absolute; there is a domain, and a plugin of kind `state`; the addresses of
+//! listeners differ. Whether files exist
 //! and plugins open is not looked at here, but for the keys that `trusted_keys` names, which are part of it.
 
 mod error;
 mod file;
 mod plugin_key;
+mod state;
 mod units;
 
 pub use error::ConfigError;
@@ -64,7 +67,8 @@ pub struct Config {
     pub nameservers: Vec<SocketAddr>,
     /// `[limits]`.
     pub limits: Limits,
-    /// `[[discovery]]`, `[[policy]]`, `[[store]]`, in this order, each in file order.
+    /// `[[discovery]]`, `[[policy]]`, `[[store]]`, `[[state]]`, in this order, each in file order. One of kind `state` is
+    /// always there.
     pub plugins: Vec<PluginEntry>,
 }
 
@@ -224,6 +228,21 @@ impl Config {
         plugin_key::locator(self.file.clone())
     }
 
+    /// The file that the state is kept in, if it is the host that chose it: `state.db` in `server.state`.
+    pub fn state_file(&self) -> Option<PathBuf> {
+        let mut entries = self.plugins.iter();
+        entries.find_map(|entry| state::file(entry, &self.server.state))
+    }
+
+    /// Has the state kept in another file than the one that the host chose.
+    pub(crate) fn use_state_file(&mut self, file: &Path) {
+        let folder = &self.server.state;
+        let mut entries = self.plugins.iter_mut();
+        if let Some(entry) = entries.find(|entry| state::file(entry, folder).is_some()) {
+            state::set_file(entry, file);
+        }
+    }
+
     /// The first listener of a role.
     pub fn listener(&self, role: Role) -> Option<&Listener> {
         self.listeners.iter().find(|listener| listener.role == role)
@@ -248,12 +267,16 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
     plugins.extend(entries(Kind::Store, file.store, at)?);
-    plugins.extend(entries(Kind::State, file.state, at)?);
+    let state = path(server.state);
+    plugins.extend(state::with_default(
+        entries(Kind::State, file.state, at)?,
+        &state,
+    ));
     Ok(Config {
         file: at.file.clone(),
         server: Server {
             domains: server.domains,
-            state: path(server.state),
+            state,
             plugins: server.plugins.into_iter().map(path).collect(),
             trusted_keys: trusted_keys(server.trusted_keys, at)?,
             administrator: server.administrator,

@@ -83,10 +83,45 @@ fn the_whole_file_is_read() {
         .collect();
     assert_eq!(
         plugins,
-        ["discovery-static", "policy-rules", "store-sqlite"]
+        [
+            "discovery-static",
+            "policy-rules",
+            "store-sqlite",
+            "state-sqlite"
+        ]
     );
     assert_eq!(config.plugins[2].domains, ["example.org".parse().unwrap()]);
     assert_eq!(config.plugins[2].position.as_ref().unwrap().line, 54);
+}
+
+#[test]
+fn the_state_has_a_place_whatever_is_written() {
+    let read = |more: &str| {
+        let config = parse(&format!("{DESIGN}{more}")).unwrap();
+        let states = config.plugins.iter().filter(|it| it.kind == Kind::State);
+        let states: Vec<_> = states
+            .map(|it| (it.plugin.clone(), it.config.to_string()))
+            .collect();
+        (states, config.state_file())
+    };
+    let folder = parse(DESIGN).unwrap().server.state;
+    let file = folder.join("state.db");
+    let ours = format!("path = \"{}\"\n", file.display());
+    for unsaid in ["", "[[state]]\nplugin = \"state-sqlite\""] {
+        let expected = vec![("state-sqlite".to_owned(), ours.clone())];
+        assert_eq!(read(unsaid), (expected, Some(file.clone())), "{unsaid}");
+    }
+    for (said, plugin, config) in [
+        (
+            "plugin = \"state-sqlite\"\nconfig.path = \"x.db\"",
+            "state-sqlite",
+            "path = \"x.db\"\n",
+        ),
+        ("plugin = \"acme\"", "acme", ""),
+    ] {
+        let expected = vec![(plugin.to_owned(), config.to_owned())];
+        assert_eq!(read(&format!("[[state]]\n{said}")), (expected, None));
+    }
 }
 
 #[test]

@@ -39,6 +39,14 @@ pub enum ServeError {
         /// What the system said.
         error: io::Error,
     },
+    /// Somebody else uses the state folder.
+    #[error("{}: another convoke {what}; end that one, or give this one a `server.state` of its own", folder.display())]
+    StateInUse {
+        /// The folder.
+        folder: PathBuf,
+        /// What the other one does.
+        what: &'static str,
+    },
     /// A listener's address.
     #[error("cannot listen on {address} ({role}): {error}")]
     Bind {

@@ -12,7 +12,7 @@ mod outside;
 
 pub use error::ServeError;
 pub use outside::setup;
-pub(crate) use outside::{outside, signer};
+pub(crate) use outside::{outside, setup_to_look, signer};
 
 use crate::{
     admission::Admission,

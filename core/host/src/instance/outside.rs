@@ -17,7 +17,8 @@ use convoke_net::{
 use convoke_plugin_host::{NetworkService, Setup, own_program};
 use convoke_sdk::{Network, Trust, TrustedCertificate};
 use convoke_types::Error;
-use std::sync::Arc;
+use std::{io, sync::Arc};
+use tempfile::TempDir;
 
 /// How a configuration reaches other servers.
 pub(crate) fn outside(config: &Config) -> Result<(Resolver, Client), ServeError> {
@@ -66,6 +67,20 @@ fn shared(trusted: &TrustedCertificates) -> impl Iterator<Item = TrustedCertific
         };
         TrustedCertificate::new(certificate.to_vec(), kind).bound_to(trusted.domains.clone())
     })
+}
+
+/// What opening the plugins takes for somebody who only looks: a state that the host has not made yet is not made, but one in
+/// a folder that goes away with the second.
+pub(crate) fn setup_to_look(config: &Config) -> io::Result<(Setup, Option<TempDir>)> {
+    match config.state_file() {
+        Some(file) if !file.exists() => {
+            let scratch = tempfile::tempdir()?;
+            let mut config = config.clone();
+            config.use_state_file(&scratch.path().join("state.db"));
+            Ok((setup(&config), Some(scratch)))
+        }
+        _ => Ok((setup(config), None)),
+    }
 }
 
 pub(super) fn settings(config: &Config, dns: &Resolver) -> Result<Settings, ServeError> {

@@ -5,6 +5,7 @@
 //! | `listeners` | the sockets |
 //! | `current` | the instance that answers now |
 //! | `control` | the socket that commands come in by |
+//! | `lock` | the state folder, which one host uses alone |
 //! | `watch` | certificates that change on disk |
 //! | `owed` | what our people owe because something came in, sent by a task of its own |
 //! | `observe` | health and metrics over HTTP |
@@ -16,6 +17,7 @@
 mod control;
 mod current;
 mod listeners;
+mod lock;
 mod observe;
 mod owed;
 mod watch;
@@ -25,7 +27,8 @@ use crate::{
     instance::{Instance, ServeError},
     receiver,
     shared::SharedState,
-    state_folder, submission,
+    state_folder::{self, Lock},
+    submission,
 };
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
@@ -116,6 +119,7 @@ pub struct Host {
     listeners: Listeners,
     owed: OwedTask,
     watched_client: Watched,
+    lock: Lock,
 }
 
 /// How long plugins in our own process may take to close when the host ends; those in a process of their own have as long.
@@ -143,6 +147,7 @@ impl Host {
     async fn start(path: &Path) -> Result<(Self, mpsc::Receiver<control::Order>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
+        let lock = lock::take(&config.server.state).await?;
         let instance = Instance::new(config, Arc::default()).await?;
         let current = Arc::new(Current::new(instance));
         let (control, orders) = Control::new(current.clone());
@@ -152,6 +157,7 @@ impl Host {
             control,
             listeners: Listeners::default(),
             watched_client,
+            lock,
         };
         let instance = host.current.load();
         host.listen(&instance).await?;
@@ -163,6 +169,11 @@ impl Host {
         let shared = self.current.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
+        let lock = if config.server.state == self.lock.folder() {
+            None
+        } else {
+            Some(lock::take(&config.server.state).await?)
+        };
         let old = self.current.load();
         if old.plugins.are_exclusive() {
             // What only one may hold, the old ones let go of first.
@@ -186,8 +197,9 @@ impl Host {
         drop(old);
         self.watched_client = watched_client;
         let old = self.current.swap(instance);
-        // Nobody waits for it.
-        drop(closed(old));
+        let left = lock.map(|lock| std::mem::replace(&mut self.lock, lock));
+        // Nobody waits for it. A folder that is left is free once its plugins are closed.
+        drop(closed((old, left)));
         Ok(())
     }
 

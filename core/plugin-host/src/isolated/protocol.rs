@@ -177,6 +177,7 @@ impl Hello {
             version: excerpt(&self.version, MOST_SHOWN),
             vendor: excerpt(&self.vendor, MOST_SHOWN),
             kinds: known(&self.kinds),
+            other_names: Vec::new(),
             exclusive: known(&self.exclusive),
             interface: Interface::Process(self.protocol),
             schema: (self.config.as_ref()).map_or_else(String::new, |keys| keys.get().to_owned()),

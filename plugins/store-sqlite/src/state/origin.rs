@@ -4,7 +4,7 @@
 //! people again what they were told since. So the file notes what the system calls it (when it was born, and its inode), and
 //! what is called otherwise is refused until the administrator says that it shall be so.
 
-use crate::error::{Outcome, DatabaseError};
+use crate::error::{DatabaseError, Outcome};
 use convoke_sdk::prelude::*;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::{

@@ -23,10 +23,16 @@ pub(super) async fn look(config: &Config, open: Open, findings: &mut Findings) {
     for (plugin, warning) in grants::warnings(config) {
         findings.add(Verdict::Warn, &plugin, warning);
     }
-    if let Err(errors) = found(config, open, findings).await {
-        for error in &errors.0 {
-            findings.add(Verdict::Fail, "plugin", error.to_string());
+    // A state that no host has begun yet is not begun here either: kept until all is told.
+    match instance::setup_to_look(config) {
+        Ok((setup, _scratch)) => {
+            if let Err(errors) = found(setup, open, findings).await {
+                for error in &errors.0 {
+                    findings.add(Verdict::Fail, "plugin", error.to_string());
+                }
+            }
         }
+        Err(error) => findings.add(Verdict::Fail, "plugin", error.to_string()),
     }
     if !config.plugins.iter().any(|it| it.kind == Kind::Policy) {
         let text = "no [[policy]]: everything is denied";
@@ -35,8 +41,7 @@ pub(super) async fn look(config: &Config, open: Open, findings: &mut Findings) {
     served(config, findings);
 }
 
-async fn found(config: &Config, open: Open, findings: &mut Findings) -> Result<(), PluginErrors> {
-    let setup = instance::setup(config);
+async fn found(setup: Setup, open: Open, findings: &mut Findings) -> Result<(), PluginErrors> {
     let mut errors = Vec::new();
     let mut to_open = Vec::new();
     for (entry, plugin) in setup.entries.iter().zip(preflight(&setup).await?) {

@@ -7,7 +7,7 @@ use crate::{
 };
 use convoke_calendar::tree::{Calendar, Limits};
 use convoke_plugin_host::Plugins;
-use convoke_sdk::StoredObject;
+use convoke_sdk::{StoredObject, remote::Kind};
 use convoke_types::{CalendarAddress, Uid};
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub(super) async fn copy(
         .find(|house| address.domain() == Ok(&house.domain));
     let house = house.ok_or_else(|| failure("a person of neither domain"))?;
     let config = open_config(&house.config_file())?;
-    let plugins = Plugins::open(&instance::setup(&config))
+    let plugins = Plugins::open(&instance::setup(&config).without(Kind::State))
         .await
         .map_err(failure)?;
     let store = plugins.stores.for_address(&address);

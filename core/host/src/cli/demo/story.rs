@@ -24,7 +24,7 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
 };
 use convoke_plugin_host::Plugins;
-use convoke_sdk::{NewObject, Precondition};
+use convoke_sdk::{NewObject, Precondition, remote::Kind};
 use convoke_types::{BusyType, CalendarAddress, TimeRange, Uid};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use std::cell::RefCell;
@@ -52,7 +52,7 @@ impl<'a> Story<'a> {
         let now = Timestamp::now();
         for (house, people) in [(&world.harbour, [ANNA, DAN]), (&world.meadow, [BO, CLEO])] {
             let config = open_config(&house.config_file())?;
-            let setup = instance::setup(&config);
+            let setup = instance::setup(&config).without(Kind::State);
             let plugins = Plugins::open(&setup).await.map_err(failure)?;
             for person in people {
                 let new = person.new_user();

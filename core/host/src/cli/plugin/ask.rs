@@ -51,7 +51,7 @@ impl Ask {
         };
         let isolation = self.allow.isolation(&setup.folder, scratch.path())?;
         let subject = program::described(&file, &setup, isolation).await?;
-        let kind = match (self.kind, subject.description.kinds.as_slice()) {
+        let kind = match (self.kind, subject.description.own_kinds().as_slice()) {
             (Some(kind), _) => kind,
             (None, [kind]) => *kind,
             _ => {

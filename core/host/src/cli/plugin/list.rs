@@ -37,17 +37,19 @@ pub(in crate::cli) struct List {}
 impl List {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.config()?;
-        let setup = instance::setup(&config);
+        // Kept until all is shown.
+        let (setup, _scratch) =
+            instance::setup_to_look(&config).map_err(|error| Failure::new(error.to_string()))?;
         let mut shown = if let Some(shown) = running(&config).await {
             shown
         } else {
             become_owner(&config.server.state)?;
-            configured(&config, &setup).await
+            configured(&setup).await
         };
-        let is_shown = |file: &Path| shown.iter().any(|known| same_file(&known.file, file));
-        let mut others = installed(&setup);
-        others.retain(|other| !is_shown(&other.file));
-        shown.extend(others.iter().map(unused));
+        let installed = installed(&setup);
+        let mut others: Vec<_> = installed.iter().flat_map(unused).collect();
+        others.retain(|other| !shown.iter().any(|known| is_of(known, other)));
+        shown.extend(others);
         let failed = shown.iter().any(|plugin| plugin.state == "failed");
         if global.json {
             output::print_json(&shown)?;
@@ -66,15 +68,15 @@ async fn running(config: &Config) -> Option<Vec<Shown>> {
 }
 
 /// The plugins that the configuration names; one that does not open does not hide the others.
-async fn configured(config: &Config, setup: &Setup) -> Vec<Shown> {
+async fn configured(setup: &Setup) -> Vec<Shown> {
     if let Ok(plugins) = Plugins::open(setup).await {
         return plugins.list().iter().map(Shown::from).collect();
     }
     let mut shown = Vec::new();
-    for entry in &config.plugins {
+    for entry in &setup.entries {
         let alone = Setup {
             entries: vec![entry.clone()],
-            ..instance::setup(config)
+            ..setup.clone()
         };
         match Plugins::open(&alone).await {
             Ok(plugins) => shown.extend(plugins.list().iter().map(Shown::from)),
@@ -82,6 +84,13 @@ async fn configured(config: &Config, setup: &Setup) -> Vec<Shown> {
         }
     }
     shown
+}
+
+/// Whether a plugin that is used is one of those that a file offers. A program is not asked what it offers.
+fn is_of(known: &Shown, offered: &Shown) -> bool {
+    let has = |kind| offered.kinds.contains(kind);
+    let is_kind = offered.kinds.is_empty() || known.kinds.iter().all(has);
+    is_kind && same_file(&known.file, &offered.file)
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
@@ -110,8 +119,9 @@ fn not_opened(entry: &PluginEntry, reason: String) -> Shown {
     }
 }
 
-fn unused(installed: &Installed) -> Shown {
-    let nothing = Shown {
+/// The plugins of a file that is not used, or the file, if it is refused.
+fn unused(installed: &Installed) -> Vec<Shown> {
+    let nothing = || Shown {
         name: String::new(),
         file: installed.file.clone(),
         kinds: Vec::new(),
@@ -124,20 +134,25 @@ fn unused(installed: &Installed) -> Shown {
         reason: None,
     };
     match &installed.found {
-        Ok(Runnable::Library(candidate)) => Shown {
-            name: candidate.manifest.name.clone(),
-            kinds: words(&candidate.manifest.kinds),
-            version: candidate.manifest.version.clone(),
-            abi: dotted(candidate.manifest.abi),
-            ..nothing
-        },
+        Ok(Runnable::Library(candidate)) => {
+            let manifest = &candidate.manifest;
+            let plugins = manifest.plugins().into_iter();
+            let unused = plugins.map(|(name, kinds)| Shown {
+                name: name.to_owned(),
+                kinds: words(&kinds),
+                version: manifest.version.clone(),
+                abi: dotted(manifest.abi),
+                ..nothing()
+            });
+            unused.collect()
+        }
         // Nothing is run that the configuration does not name.
-        Ok(Runnable::Program(_)) => nothing,
-        Err(refusal) => Shown {
+        Ok(Runnable::Program(_)) => vec![nothing()],
+        Err(refusal) => vec![Shown {
             state: "refused".to_owned(),
             reason: Some(refusal.to_string()),
-            ..nothing
-        },
+            ..nothing()
+        }],
     }
 }
 

@@ -39,7 +39,7 @@ goes away afterwards.";
 pub(in crate::cli) struct Test {
     /// The library or program
     file: PathBuf,
-    /// Test it as this kind only, if it offers several
+    /// Test it as this kind only; if it is not given, as every kind that goes by the library's own name
     #[arg(long, value_parser = kind)]
     kind: Option<Kind>,
     /// Discovery: an address that it finds a receiver for
@@ -115,7 +115,7 @@ impl Test {
         let file = std::path::absolute(&self.file)
             .map_err(|error| Failure::new(format!("{}: {error}", self.file.display())))?;
         let description = self.described(&file, global).await?;
-        let kinds = self.kinds(&description.kinds)?;
+        let kinds = self.kinds(&description)?;
         let mut tested = Vec::new();
         for kind in kinds {
             let scratch = scratch()?;
@@ -171,21 +171,26 @@ impl Test {
         Ok(subject.description)
     }
 
-    fn kinds(&self, offered: &[Kind]) -> Result<Vec<Kind>, Failure> {
+    fn kinds(&self, plugin: &Description) -> Result<Vec<Kind>, Failure> {
+        // What goes by another name is another plugin, with a configuration of its own.
+        let offered = plugin.own_kinds();
         match self.kind {
-            Some(kind) if offered.contains(&kind) => Ok(vec![kind]),
-            None if !offered.is_empty() => Ok(offered.to_vec()),
+            Some(kind) if plugin.kinds.contains(&kind) => Ok(vec![kind]),
+            None if !offered.is_empty() => Ok(offered),
             kind => {
                 let offers: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
+                let others = plugin.other_names.iter();
+                let others = others.map(|(kind, name)| format!("; as `{name}` it offers {kind}"));
                 Err(Failure::new(format!(
-                    "{} offers {}, not {}; leave out --kind, or name one that it offers",
+                    "{} offers {}, not {}; leave out --kind, or name one that it offers{}",
                     self.file.display(),
                     if offers.is_empty() {
                         "nothing that this host knows".to_owned()
                     } else {
                         offers.join(" and ")
                     },
-                    kind.map_or("anything else", Kind::as_str)
+                    kind.map_or("anything else", Kind::as_str),
+                    others.collect::<String>()
                 )))
             }
         }

@@ -1,0 +1,302 @@
+//! What the host must not forget: who may use its folder, and files that it cannot go on with.
+
+use convoke_tests::{Host, Post, Setup, plugin_file, program};
+use rusqlite::Connection;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const ANNA: &str = "anna@example.com";
+const BO: &str = "bo@example.org";
+const NOBODY: u32 = 65534;
+
+fn serve(folder: &Path) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(["serve", "--while-stdin-open", "--config", "convoke.toml"])
+        .current_dir(folder);
+    command
+}
+
+/// What a host says that does not start.
+fn refused(command: &mut Command) -> String {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        said += &line.unwrap();
+        // One that does start goes on for as long as stdin is open.
+        if said.contains("\"ready\"") {
+            child.stdin = None;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+    said
+}
+
+/// A host that was started once and has ended.
+fn ended() -> Host {
+    let mut host = Setup::new().users(&[BO]).start();
+    host.signal("TERM");
+    assert!(host.wait().success());
+    host
+}
+
+fn database(host: &Host) -> PathBuf {
+    host.folder().join("state/state.db")
+}
+
+#[test]
+fn a_second_host_is_refused_and_a_killed_one_leaves_nothing_behind() {
+    let mut host = Setup::new().users(&[BO]).start();
+    let state = host.folder().join("state");
+    let said = refused(&mut serve(host.folder()));
+    let says = format!(
+        "{}: another convoke serves with this state folder",
+        state.display()
+    );
+    assert!(said.contains(&says), "{said}");
+    // The first one does not notice.
+    assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+    host.signal("KILL");
+    host.wait();
+    host.start_again();
+    assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+}
+
+#[test]
+fn a_reload_takes_another_folder_unless_somebody_uses_it() {
+    let mut host = Setup::new().users(&[BO]).start();
+    let mut other = Setup::new().users(&[BO]).start();
+    let taken = other.folder().join("state");
+    let configured = fs::read_to_string(host.folder().join("convoke.toml")).unwrap();
+    let with_state = |state: &Path| {
+        let line = format!("state = {state:?}");
+        let text = configured.replacen("state = \"state\"", &line, 1);
+        fs::write(host.folder().join("convoke.toml"), text).unwrap();
+    };
+    let reload = |config: &str| {
+        let mut reload = Command::new(program());
+        let reload = reload.arg("reload").arg("--config").arg(config);
+        let output = reload.current_dir(host.folder()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    // Commands find the host by the folder it has now.
+    fs::write(host.folder().join("before.toml"), &configured).unwrap();
+    with_state(&taken);
+    let (done, said) = reload("before.toml");
+    assert!(!done && said.contains("another convoke serves"), "{said}");
+    let free = host.folder().join("elsewhere");
+    with_state(&free);
+    let (done, said) = reload("before.toml");
+    assert!(done, "{said}");
+    assert!(free.join("state.db").exists());
+    // The one that was left is free.
+    let left = host.folder().join("state");
+    let there = other.folder().join("convoke.toml");
+    let text = fs::read_to_string(&there).unwrap();
+    other.signal("TERM");
+    assert!(other.wait().success());
+    fs::write(&there, text.replacen("\"state\"", &format!("{left:?}"), 1)).unwrap();
+    let mut started = serve(other.folder());
+    let mut started = started
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let listeners = left.join("listeners.json");
+    fs::remove_file(&listeners).unwrap_or_default();
+    while !listeners.exists() {
+        assert!(started.try_wait().unwrap().is_none(), "it does not start");
+        std::thread::yield_now();
+    }
+    drop(started.stdin.take());
+    assert!(started.wait().unwrap().success());
+    host.signal("TERM");
+    assert!(host.wait().success());
+}
+
+#[test]
+fn a_host_waits_for_the_command_before_it() {
+    let host = ended();
+    let mut command = Command::new("flock");
+    let mut command = command
+        .args(["--shared", "state/lock", "cat"])
+        .current_dir(host.folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once it answers it holds the lock.
+    let (mut stdin, mut stdout) = (
+        command.stdin.take().unwrap(),
+        command.stdout.take().unwrap(),
+    );
+    std::io::Write::write_all(&mut stdin, b"!").unwrap();
+    std::io::Read::read_exact(&mut stdout, &mut [0]).unwrap();
+    // Others beside it go on.
+    let users = Command::new(program())
+        .args(["user", "list", "--config", "convoke.toml"])
+        .current_dir(host.folder())
+        .output()
+        .unwrap();
+    assert!(users.status.success(), "{users:?}");
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| host.started());
+        drop(stdin);
+        command.wait().unwrap();
+        let host = starting.join().unwrap();
+        assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+    });
+}
+
+#[test]
+fn a_state_that_the_host_cannot_go_on_with_is_named_and_left_alone() {
+    type Spoil = fn(&Path);
+    let cases: [(Spoil, &str); 4] = [
+        (
+            |path| {
+                let ours = Connection::open(path).unwrap();
+                ours.pragma_update(None, "user_version", 99).unwrap();
+            },
+            "was written by a newer state-sqlite",
+        ),
+        (
+            |path| fs::write(path, "Dear diary,\n".repeat(100)).unwrap(),
+            "is not an SQLite database",
+        ),
+        (
+            |path| {
+                let calendars = path.with_file_name("../calendars.db");
+                fs::copy(calendars, path).unwrap();
+            },
+            "is a database of another program",
+        ),
+        (
+            |path| {
+                let copy = path.with_extension("copy");
+                fs::copy(path, &copy).unwrap();
+                fs::rename(copy, path).unwrap();
+            },
+            "is a copy of a state",
+        ),
+    ];
+    for (spoil, says) in cases {
+        let host = ended();
+        let path = database(&host);
+        spoil(&path);
+        let before = fs::read(&path).unwrap();
+        let said = refused(&mut serve(host.folder()));
+        let says = format!("{} {says}", path.display());
+        assert!(said.contains(&says), "{said}");
+        let check = Command::new(program())
+            .args(["check", "--open", "--config", "convoke.toml"])
+            .current_dir(host.folder())
+            .output()
+            .unwrap();
+        let checked = String::from_utf8(check.stdout).unwrap();
+        assert!(checked.contains(&says), "{checked}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{says}");
+        // A new one is begun where it was moved away.
+        fs::rename(&path, path.with_extension("away")).unwrap();
+        drop(host.started());
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(may_become_nobody),
+    ignore = "only root can become somebody else, who must reach the program"
+)]
+fn a_state_that_may_not_be_written_is_named() {
+    let host = ended();
+    own(host.folder());
+    let as_nobody = || {
+        let mut command = serve(host.folder());
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let (file, folder) = (database(&host), host.folder().join("state"));
+    mode(&file, 0o400);
+    let said = refused(&mut as_nobody());
+    assert!(
+        said.contains(&format!("{} cannot be written", file.display())),
+        "{said}"
+    );
+    mode(&file, 0o600);
+    mode(&folder, 0o500);
+    let said = refused(&mut as_nobody());
+    assert!(
+        said.contains(&format!("{} cannot be written", file.display())),
+        "{said}"
+    );
+    // For whoever clears the folder away.
+    mode(&folder, 0o700);
+}
+
+/// Gives a folder to nobody.
+fn own(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            own(&path);
+        } else {
+            chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+}
+
+#[test]
+fn without_the_plugin_for_it_a_host_does_not_start() {
+    let host = ended();
+    let plugins = host.folder().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    for plugin in ["policy-rules", "store-vdir"] {
+        let library = plugin_file(plugin);
+        fs::copy(&library, plugins.join(library.file_name().unwrap())).unwrap();
+    }
+    let text = fs::read_to_string(host.folder().join("convoke.toml")).unwrap();
+    let known = convoke_tests::plugin_directory();
+    let text = text
+        .replace(known.to_str().unwrap(), "plugins")
+        .replace("store-sqlite", "store-vdir");
+    fs::write(host.folder().join("convoke.toml"), text).unwrap();
+    let said = refused(&mut serve(host.folder()));
+    let says = format!(
+        "state `state-sqlite`, which keeps what the host must not forget where no `[[state]]` says otherwise: there is no such \
+         plugin at {}; there are policy-rules, store-vdir",
+        plugins.display()
+    );
+    assert!(said.contains(&says), "{said}");
+}
+
+#[test]
+fn the_state_is_kept_where_the_configuration_says() {
+    let elsewhere = "plugin = \"state-sqlite\"\nconfig.path = \"elsewhere.db\"";
+    let mut host = Setup::new()
+        .users(&[BO])
+        .table("[[state]]", elsewhere)
+        .start();
+    assert!(host.folder().join("elsewhere.db").exists() && !database(&host).exists());
+    // Named, but not said where.
+    host.configure(|setup| setup.table("[[state]]", "plugin = \"state-sqlite\""));
+    host.signal("HUP");
+    host.wait_for("config-reloaded");
+    assert!(database(&host).exists());
+}
