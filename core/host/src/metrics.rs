@@ -36,6 +36,9 @@ pub struct Metrics {
 
 const ROLES: [Role; 3] = [Role::Receiver, Role::Submission, Role::Admin];
 
+/// What waits to be delivered, by state, and since how many seconds the oldest of it does.
+pub(crate) type Waiting = ([(&'static str, usize); 3], Option<i64>);
+
 /// Upper bounds of the buckets, in seconds.
 const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
 
@@ -72,7 +75,12 @@ impl Metrics {
     }
 
     /// Prometheus' text format, version 0.0.4.
-    pub(crate) fn text(&self, plugins: &[PluginInfo], counted: &[Family]) -> String {
+    pub(crate) fn text(
+        &self,
+        plugins: &[PluginInfo],
+        counted: &[Family],
+        waiting: &Waiting,
+    ) -> String {
         let mut page = Page(String::new());
         page.family("build_info", "gauge", "The version that runs.");
         page.line(
@@ -115,6 +123,15 @@ impl Metrics {
             ];
             page.line("sent_total", &labels, &count);
         }
+        let (counts, oldest) = waiting;
+        let help = "Messages that wait to be delivered, one for each recipient.";
+        page.family("outbox_entries", "gauge", help);
+        for (state, count) in counts {
+            page.line("outbox_entries", &[("state", state)], count);
+        }
+        let help = "How long the oldest of them has been waiting.";
+        page.family("outbox_oldest_seconds", "gauge", help);
+        page.line("outbox_oldest_seconds", &[], &oldest.unwrap_or_default());
         write_plugins(&mut page, plugins);
         for family in counted {
             write_family(&mut page, family);
@@ -284,6 +301,8 @@ impl Page {
 mod tests {
     use super::*;
 
+    const WAITING: Waiting = ([("waiting", 2), ("retrying", 1), ("held", 0)], Some(5));
+
     #[test]
     fn the_text_is_as_prometheus_reads_it() {
         let metrics = Metrics::default();
@@ -293,7 +312,7 @@ mod tests {
         metrics
             .connections(Role::Submission)
             .fetch_add(2, Ordering::Relaxed);
-        let text = metrics.text(&[], &[]);
+        let text = metrics.text(&[], &[], &WAITING);
         for line in [
             "# TYPE convoke_answer_seconds histogram",
             "convoke_answers_total{listener=\"receiver\",status=\"200\"} 2",
@@ -341,7 +360,7 @@ mod tests {
                 vec![series("one", 7.25, &[(0.5, 1)], 2)],
             ),
         ];
-        let text = Metrics::default().text(&[], &counted);
+        let text = Metrics::default().text(&[], &counted, &WAITING);
         let wanted = [
             "# HELP convoke_plugin_a_total Help.",
             "# TYPE convoke_plugin_a_total counter",

@@ -1,10 +1,11 @@
 //! What a host remembers as long as it runs, whatever it is configured to do.
 
 use crate::{
-    labour::Labour, login::Attempts, metrics::Metrics, rate_limit::RateLimiters, replay::Replays,
+    decisions::Decisions, labour::Labour, login::Attempts, look_soon::LookSoon, metrics::Metrics,
+    rate_limit::RateLimiters, replay::Replays,
 };
 use convoke_plugin_host::PluginMetrics;
-use convoke_scheduling::Owed;
+use convoke_scheduling::{Event, Journal, Shared};
 use std::sync::Arc;
 
 /// What a host remembers as long as it runs, whatever it is configured to do.
@@ -20,8 +21,21 @@ pub struct SharedState {
     pub rate_limiters: RateLimiters,
     /// Attempts to log in.
     pub(crate) attempts: Arc<Attempts>,
-    /// What goes out without anybody waiting for it.
-    pub owed: Owed,
+    /// What waits to be delivered, and what is being changed.
+    pub scheduling: Shared,
+    /// Whose calendars are to be looked at soon.
+    pub look_soon: LookSoon,
+    /// What was decided, for who asks later.
+    pub decisions: Decisions,
     /// Turns for what takes long.
     pub labour: Labour,
+}
+
+impl Journal for SharedState {
+    fn record(&self, event: &Event<'_>) {
+        self.metrics.record(event);
+        if let Event::Decided(decision) = event {
+            self.decisions.add(decision.clone());
+        }
+    }
 }

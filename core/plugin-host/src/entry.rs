@@ -82,6 +82,18 @@ pub fn beside_the_program() -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether the changes that people make in a store are told to whom they concern.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Schedule {
+    /// They are, unless the store says that what lies behind it does so already.
+    #[default]
+    IfPossible,
+    /// They are.
+    Auto,
+    /// They are not.
+    Off,
+}
+
 /// One plugin entry of the configuration.
 #[derive(Clone, Debug)]
 pub struct PluginEntry {
@@ -99,6 +111,8 @@ pub struct PluginEntry {
     pub config: toml::Table,
     /// For a store: the domains it serves; empty for all of the server's.
     pub domains: Vec<Domain>,
+    /// For a store: whether the changes that people make in it are told.
+    pub schedule: Schedule,
     /// Where it runs.
     pub isolation: Isolation,
     /// Where the entry stands, for messages.
@@ -179,6 +193,7 @@ impl PluginEntry {
             timeout: None,
             config: toml::Table::new(),
             domains: Vec::new(),
+            schedule: Schedule::default(),
             isolation: Isolation::InProcess,
             position: None,
         }

@@ -57,7 +57,7 @@ pub use ask::ask;
 pub use discovery::DiscoveryChain;
 pub use entry::{
     Confinement, Connect, IndexService, Isolation, KeyLocator, NetworkService, PluginEntry,
-    Position, Setup, own_program,
+    Position, Schedule, Setup, own_program,
 };
 pub use error::{PluginError, PluginErrors, Problem};
 pub use handle::{Handle, Opened};
@@ -322,7 +322,7 @@ async fn open(
             RemotePlugin::Policy(remote) => Plugin::Policy(Client::new(caller, remote)),
             RemotePlugin::Store(remote) => {
                 let handle = Client::new(caller, remote);
-                Plugin::Store(StoreHandle::new(handle, entry.domains.clone()))
+                Plugin::Store(StoreHandle::new(handle, entry))
             }
             RemotePlugin::State(remote) => Plugin::State(Client::new(caller, remote)),
         }),

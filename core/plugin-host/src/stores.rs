@@ -1,6 +1,6 @@
 //! The stores, by the domains they serve.
 
-use super::Handle;
+use super::{Handle, PluginEntry, Schedule};
 use convoke_sdk::{CalendarAddress, CalendarUser, Domain, Result, remote::RemoteStore};
 use std::{cmp::Reverse, ops::Deref, sync::Arc, time::Duration};
 
@@ -94,11 +94,21 @@ fn by_domain<'a>(
 pub struct StoreHandle {
     handle: Handle<RemoteStore>,
     domains: Vec<Domain>,
+    schedule: Schedule,
 }
 
 impl StoreHandle {
-    pub(super) fn new(handle: Handle<RemoteStore>, domains: Vec<Domain>) -> Self {
-        Self { handle, domains }
+    pub(super) fn new(handle: Handle<RemoteStore>, entry: &PluginEntry) -> Self {
+        Self {
+            handle,
+            domains: entry.domains.clone(),
+            schedule: entry.schedule,
+        }
+    }
+
+    /// Whether the changes that people make in it are told.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Letter<'a> {
     pub originator: &'a CalendarAddress,
     /// How it came in, before it leaves.
     pub transport: TransportFacts<'a>,
+    /// A text that names it, the same each time that it is sent; `None` if it is sent once only.
+    pub id: Option<&'a str>,
 }
 
 /// A message as a store is handed it.

@@ -2,14 +2,16 @@
 //! clock; tests and the simulator with values in memory.
 
 use crate::{
+    decision::Decided,
     envelope::{Envelope, InboxItem, Letter, Peer},
     limits::Room,
     outcome::Outcome,
 };
 use convoke_calendar::message::Message;
 use convoke_types::{
-    Busy, CalendarAddress, CalendarUser, Detail, Domain, Error, Etag, NewObject, Precondition,
-    RequestStatus, StoredObject, TimeRange, Uid, Uninvited,
+    Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Detail, Domain, Error,
+    Etag, KeyRange, NewObject, Precondition, RequestStatus, StateEntry, StoredObject, TimeRange,
+    Uid, Uninvited,
 };
 use jiff::Timestamp;
 use std::{future::Future, time::Duration};
@@ -28,6 +30,8 @@ pub trait Environment: Send + Sync {
     type Processor: Processor;
     /// Who is told what was decided.
     type Journal: Journal;
+    /// What is not forgotten.
+    type State: State;
 
     /// Where calendars live.
     fn stores(&self) -> &Self::Stores;
@@ -41,6 +45,8 @@ pub trait Environment: Send + Sync {
     fn processor(&self) -> &Self::Processor;
     /// Who is told what was decided.
     fn journal(&self) -> &Self::Journal;
+    /// What is not forgotten.
+    fn state(&self) -> &Self::State;
 }
 
 /// The home that an environment's stores give.
@@ -82,7 +88,7 @@ impl From<Overloaded> for Error {
     }
 }
 
-/// Who is told what was decided: metrics, and later the decision log.
+/// Who is told what was decided: metrics, and the decision log.
 pub trait Journal: Send + Sync {
     /// Something was decided about a message.
     fn record(&self, event: &Event<'_>);
@@ -96,6 +102,25 @@ pub enum Event<'a> {
     Delivered(&'a Message, &'a [Outcome]),
     /// It went to other servers, with one outcome for each recipient.
     Sent(&'a Message, &'a [Outcome]),
+    /// Something that somebody may ask about later.
+    Decided(Decided),
+}
+
+/// What is not forgotten: keys and values, ordered, written together under conditions.
+pub trait State: Send + Sync {
+    /// What a key holds.
+    fn get(&self, key: &[u8]) -> impl Future<Output = Result<Option<StateEntry>, Error>> + Send;
+
+    /// What the keys of a range hold, in their order; no more than `limit`, at least 1.
+    fn scan(
+        &self,
+        range: &KeyRange,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<StateEntry>, Error>> + Send;
+
+    /// Makes all writes of the batch if all its conditions hold, else none, and fails as a conflict. Answers once they are
+    /// on disk.
+    fn commit(&self, batch: Batch) -> impl Future<Output = Result<Committed, Error>> + Send;
 }
 
 /// The calendar stores.
@@ -118,6 +143,9 @@ pub trait Home: Send + Sync {
     /// Whose it is.
     fn user(&self) -> &CalendarUser;
 
+    /// The name of the store that it is in.
+    fn store(&self) -> &str;
+
     /// An object, as it is stored.
     fn get(&self, uid: &Uid) -> impl Future<Output = Result<Option<StoredObject>, Error>> + Send;
 
@@ -134,6 +162,13 @@ pub trait Home: Send + Sync {
         uid: &Uid,
         when: &Precondition,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// What happened to the objects since `since`, or since ever. Fails as invalid if that is too long ago, as unsupported
+    /// if the store cannot tell.
+    fn changes(
+        &self,
+        since: Option<&Cursor>,
+    ) -> impl Future<Output = Result<Changes, Error>> + Send;
 
     /// Every indexed span that overlaps the range, and every object whose index is open in it.
     fn busy(&self, range: TimeRange) -> impl Future<Output = Result<Busy, Error>> + Send;
@@ -161,6 +196,7 @@ pub trait Policies: Send + Sync {
         &self,
         envelope: &Envelope<'_>,
         recipient: &CalendarAddress,
+        sender: Acquaintance,
     ) -> impl Future<Output = Verdict> + Send;
 
     /// Counts what this allowance grants one sender for one calendar user, whatever addresses that one has. An error: it is
@@ -171,6 +207,15 @@ pub trait Policies: Send + Sync {
         originator: &CalendarAddress,
         user: &CalendarUser,
     ) -> Result<(), Duration>;
+}
+
+/// Whether the recipient knows the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acquaintance {
+    /// The recipient has invited, answered or accepted them.
+    Known,
+    /// It has not.
+    Stranger,
 }
 
 /// What the policies say.

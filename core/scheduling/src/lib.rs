@@ -5,10 +5,15 @@
 //!   └─ Scheduler::read ──▶ a valid Message, or a Refusal
 //!        ├─ Scheduler::deliver (from elsewhere) ──┐
 //!        └─ Scheduler::dispatch (from our people) ──┤
-//!             own copy, then                      │
+//!             own copy, ledger, outbox, then      │
 //!             ├─ to our domains ──────────────────┼─▶ policy ─▶ store: busy time, or an object that changes
-//!             └─ to the others ─▶ Transport       │                └─▶ Owed: what the recipient sends in turn
+//!             └─ to the others ─▶ Transport       │                └─▶ outbox: what the recipient sends in turn
 //!                                                 └─▶ one Outcome for each recipient
+//!
+//! a calendar that changed
+//!   └─ Scheduler::reconcile ─▶ the store against the ledger ─▶ one commit: ledger and outbox
+//! the outbox
+//!   └─ Scheduler::attempt ─▶ as above ─▶ status in the ledger and in the originator's object, or a later try
 //! ```
 //!
 //! | module | what it holds |
@@ -21,8 +26,15 @@
 //! | `deliver` | to our own calendar users |
 //! | `room` | rooms and resources, which answer by themselves: [`RoomSettings`] |
 //! | `send` | from our own calendar users: [`Submission`], delegates |
-//! | `owed` | what our people send because something came in: [`Owed`] |
-//! | `object`, `reply` | one of our people wrote an object, or answers: [`send_object`], [`compose_reply`] |
+//! | `owed` | what our people send because something came in, and how much of it strangers may cause |
+//! | `change`, `reply` | one of our people changed an object, or answers: [`Scheduler::send_object`], [`compose_reply`] |
+//! | `reconcile` | what people changed in their calendar programs: [`Scheduler::reconcile`] |
+//! | `decision` | what was decided about a message or an object: [`Decided`] |
+//! | `ledger` | what others know of each object |
+//! | `outbox` | what waits to be delivered: [`Outbox`] |
+//! | `keys`, `state` | where each of these lies in the state, and how it is read and written |
+//! | `settling`, `echoes` | what must be quiet first; what strangers have caused lately |
+//! | `locks` | one change of an object at a time |
 //! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `inbox` | what waits for a person to decide on |
@@ -30,6 +42,7 @@
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
 //! | `person` | a calendar user as objects know it: [`Person`] |
 //! | `scheduler` | what holds all of it together: [`Scheduler`] |
+//! | `timing` | when changes are told, and for how long delivery is tried: [`Timing`] |
 //! | `limits`, `effort` | what a message may ask of us, and what is left of it: [`Limits`], [`Effort`] |
 //!
 //! Always true: policy is asked before a store is; what is answered with success is on disk, as the store says; one
@@ -38,50 +51,63 @@
 //!
 //! Deliberately not here: HTTP, mail, files, plugins, threads, the system's clock, chance. Time comes from [`Clock`], and
 //! nothing is spawned: whoever owns a [`Scheduler`] drives its futures. So many of them can run in one process under a
-//! simulator. Nor is there a memory of what was told to whom, or of what is to be tried again: [`Owed`] lives as long as the
-//! process.
+//! simulator.
 
 mod busy;
+mod change;
+mod decision;
 mod deliver;
+mod echoes;
 mod effort;
 mod envelope;
 mod environment;
 mod inbox;
 mod index;
 mod intake;
+mod keys;
+mod ledger;
 mod limits;
-mod object;
+mod locks;
+mod outbox;
 mod outcome;
 mod owed;
 mod person;
+mod reconcile;
 mod refusal;
 mod reply;
 mod room;
 mod scheduler;
 mod send;
+mod settling;
+mod state;
 mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod timing;
 mod turns;
+mod writing;
 
+pub use change::{Answered, Told, Unsent};
+pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
-    Answers, Clock, Environment, Event, Grant, Home, Journal, Overloaded, Policies, Processor,
-    Quota, Stores, Transport, Unbounded, Verdict,
+    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Overloaded, Policies,
+    Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
 };
 pub use index::index_stored;
 pub use intake::Intake;
 pub use limits::{Limits, Room};
-pub use object::{Answered, Submit, Told, Unsent, send_object};
-pub use outcome::Outcome;
-pub use owed::{Owed, OwedMessage};
+pub use outbox::{Attempt, Entry, EntryId, Outbox};
+pub use outcome::{Outcome, Retry};
 pub use person::{Person, SCHEDULE};
+pub use reconcile::{HeldChange, HeldId, Looked, adopt};
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, compose_reply};
 pub use room::{
     BookingRules, Conflicts, Decision, InvalidBooking, InvalidConflicts, InvalidSetting,
     InvalidSpan, Privacy, RoomSettings, Span, Undecided,
 };
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, Shared};
 pub use send::Submission;
+pub use timing::Timing;

@@ -1,31 +1,50 @@
-//! Scheduling, held together: the world around it, its limits, and what is owed.
+//! Scheduling, held together: the world around it, its limits, and what outlives a configuration.
 
 use crate::{
-    environment::{Clock, Environment, Stores},
+    decision::Decided,
+    echoes::Echoes,
+    environment::{Clock, Environment, Event, Journal},
+    keys,
+    ledger::Ledger,
     limits::Limits,
-    owed::Owed,
+    locks::Locks,
+    outbox::Outbox,
+    settling::Settling,
+    state::{self, Versioned},
+    timing::Timing,
     turns::Turns,
 };
-use convoke_calendar::itip::Outgoing;
-use convoke_types::Domain;
+use convoke_types::{CalendarUser, Error, Uid};
+use std::sync::Arc;
 
 /// Scheduling for the calendar users of one host.
 pub struct Scheduler<E> {
     pub(crate) environment: E,
     pub(crate) limits: Limits,
-    owed: Owed,
+    pub(crate) timing: Timing,
+    pub(crate) shared: Shared,
+}
+
+/// What outlives a configuration: what waits, and what is being changed or looked at. Cheap to clone; clones are the same.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// What waits to be delivered.
+    pub outbox: Outbox,
+    pub(crate) locks: Locks,
+    pub(crate) settling: Settling,
+    pub(crate) echoes: Echoes,
     /// Whose turn it is to book a room.
-    pub(crate) turns: Turns,
+    pub(crate) turns: Arc<Turns>,
 }
 
 impl<E: Environment> Scheduler<E> {
-    /// Scheduling in this environment, within these limits. What is owed goes to `owed`, which may outlive it.
-    pub fn new(environment: E, limits: Limits, owed: Owed) -> Self {
+    /// Scheduling in this environment, within these limits.
+    pub const fn new(environment: E, limits: Limits, timing: Timing, shared: Shared) -> Self {
         Self {
             environment,
             limits,
-            owed,
-            turns: Turns::default(),
+            timing,
+            shared,
         }
     }
 
@@ -34,11 +53,27 @@ impl<E: Environment> Scheduler<E> {
         &self.environment
     }
 
-    /// Takes note of a message that one of our people owes.
-    pub(crate) fn owe(&self, outgoing: Outgoing) {
-        let stores = self.environment.stores();
-        let is_ours = |domain: &Domain| stores.is_our_domain(domain);
-        self.owed
-            .add(outgoing, is_ours, self.environment.clock().now());
+    /// What outlives this configuration.
+    pub const fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// What is remembered of an object.
+    pub(crate) async fn ledger(
+        &self,
+        user: &CalendarUser,
+        uid: &Uid,
+    ) -> Result<Versioned<Ledger>, Error> {
+        state::get(self.environment.state(), &keys::ledger(user, uid)).await
+    }
+
+    /// Has a decision remembered.
+    pub(crate) fn note_decision(&self, decision: Decided) {
+        self.environment.journal().record(&Event::Decided(decision));
+    }
+
+    /// A decision about an object, now.
+    pub(crate) fn decision(&self, event: &str, uid: &Uid) -> Decided {
+        Decided::new(self.environment.clock().now(), event, uid)
     }
 }

@@ -5,13 +5,14 @@ use crate::{
     envelope::Peer,
     environment::{Home, Overloaded, Processor},
     index,
+    ledger::Ledger,
     limits::Limits,
 };
 use convoke_calendar::{
-    itip::{Change, Owner},
+    itip::{self, Change, Owner},
     tree::Calendar,
 };
-use convoke_types::{Error, ErrorKind, NewObject, Precondition, StoredObject, Uid};
+use convoke_types::{Error, ErrorKind, Etag, NewObject, Precondition, StoredObject, Uid};
 use jiff::Timestamp;
 
 /// How often another writer may win before we give up; each round somebody makes progress.
@@ -45,12 +46,21 @@ pub(crate) struct Update<'a, P, H> {
     pub(crate) uid: &'a Uid,
     /// The same calendar user, as objects know it.
     pub(crate) owner: &'a Owner<'a>,
+    /// What was told or received of it.
+    pub(crate) ledger: Option<&'a Ledger>,
     pub(crate) limits: &'a Limits,
     pub(crate) now: Timestamp,
     /// Of the message.
     pub(crate) weight: Weight,
     /// As whom its sender is counted, and what is left of what it may cost; `None` if it is one of our own people's.
     pub(crate) budget: Option<(&'a Peer, &'a Effort)>,
+}
+
+/// What became of an object.
+pub(crate) struct Updated<T> {
+    pub(crate) answer: T,
+    /// What is known of it from now on, if that is something else than before.
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// Why an object did not change.
@@ -80,19 +90,33 @@ enum Write {
     Remove,
 }
 
+/// A change that was worked out.
+struct Plan<T> {
+    write: Write,
+    /// The object as others know it afterwards.
+    known: Option<Calendar>,
+    /// Whether the store's object says the same then.
+    agrees: bool,
+    answer: T,
+}
+
 impl<P: Processor, H: Home> Update<'_, P, H> {
     /// Lets `apply` change the object, again and again until no other writer came between.
+    ///
+    /// It is handed the owner's object with what the protocol remembers of it. Where the owner has changed the object
+    /// since, and nobody was told yet, it is asked once more what becomes of the object as others know it: the owner's
+    /// change stays one, to be told.
     pub(crate) async fn apply<T: Send>(
         self,
         apply: impl Fn(Option<&Calendar>) -> (Change, T) + Send + Sync,
-    ) -> Result<T, NotUpdated> {
+    ) -> Result<Updated<T>, NotUpdated> {
         for _ in 0..ATTEMPTS {
             let stored = self.home.get(self.uid).await?;
             let bytes = stored.as_ref().map(|object| object.data.as_slice());
             let bytes = bytes.unwrap_or_default();
-            let work = || self.change(stored.as_ref(), &apply);
+            let work = || self.plan(stored.as_ref(), &apply);
             let size = self.weight.bytes + bytes.len();
-            let (write, answer) = match self.budget {
+            let plan = match self.budget {
                 Some((peer, effort)) => {
                     // What is new is compared with nothing, which is most of the work.
                     let lines = match bytes.len() {
@@ -105,14 +129,15 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 }
                 None => self.processor.run(size, work).await?,
             };
+            let etag = stored.as_ref().map(|object| object.etag.clone());
             let when = unchanged(stored);
-            let written = match write {
-                Write::Nothing => return Ok(answer),
-                Write::Put(object) => self.home.put(&object, &when).await.map(|_| ()),
-                Write::Remove => self.home.remove(self.uid, &when).await,
+            let written = match &plan.write {
+                Write::Nothing => Ok(etag),
+                Write::Put(object) => self.home.put(object, &when).await.map(Some),
+                Write::Remove => self.home.remove(self.uid, &when).await.map(|()| None),
             };
             match written {
-                Ok(()) => return Ok(answer),
+                Ok(etag) => return Ok(self.updated(plan, etag)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.into()),
             }
@@ -125,22 +150,77 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         Err(Error::unavailable(text).into())
     }
 
+    fn updated<T>(&self, plan: Plan<T>, etag: Option<Etag>) -> Updated<T> {
+        let mut ledger = self.ledger.cloned().unwrap_or_default();
+        let changed = match (&plan.known, plan.agrees) {
+            (Some(known), true) => {
+                ledger.agree(known, etag);
+                true
+            }
+            (Some(known), false) => {
+                ledger.know(known);
+                true
+            }
+            (None, _) => false,
+        };
+        Updated {
+            answer: plan.answer,
+            ledger: changed.then_some(ledger),
+        }
+    }
+
     /// What takes the processor's time: reads what is stored, changes it, makes it ready to be written.
-    fn change<T>(
+    fn plan<T>(
         &self,
         stored: Option<&StoredObject>,
         apply: impl Fn(Option<&Calendar>) -> (Change, T),
-    ) -> Result<(Write, T), Error> {
+    ) -> Result<Plan<T>, Error> {
+        let remembered = self.ledger.and_then(|it| it.remembered(self.limits));
+        let is_gone = stored.is_none() && self.ledger.is_some_and(|ledger| ledger.gone);
+        if let (true, Some(remembered)) = (is_gone, &remembered) {
+            // What was under way while the owner deleted the object does not bring it back.
+            let (change, answer) = apply(Some(remembered));
+            if change == Change::None {
+                return Ok(Plan {
+                    write: Write::Nothing,
+                    known: None,
+                    agrees: false,
+                    answer,
+                });
+            }
+        }
         let existing = stored.map(|object| read(object, self.limits)).transpose()?;
+        let existing = existing.map(|existing| match &remembered {
+            Some(remembered) => itip::recall(&existing, remembered),
+            None => existing,
+        });
         let (change, answer) = apply(existing.as_ref());
+        let etag = stored.map(|object| &object.etag);
+        let agrees = remembered.is_none()
+            || is_gone
+            || self.ledger.is_none_or(|it| it.etag.as_ref() == etag);
+        let known = match (&change, agrees) {
+            (Change::Store(calendar), true) => Some(calendar.clone()),
+            (Change::None | Change::Remove, true) => None,
+            (_, false) => match apply(remembered.as_ref()).0 {
+                Change::Store(calendar) => Some(calendar),
+                Change::None | Change::Remove => None,
+            },
+        };
         let write = match change {
             Change::None => Write::Nothing,
             Change::Store(calendar) => {
+                let calendar = itip::forget(calendar);
                 let index = index::of(&calendar, Some(self.owner), self.limits, self.now)?;
                 Write::Put(NewObject::new(calendar.write(), index))
             }
             Change::Remove => Write::Remove,
         };
-        Ok((write, answer))
+        Ok(Plan {
+            write,
+            known,
+            agrees,
+            answer,
+        })
     }
 }

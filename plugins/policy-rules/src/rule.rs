@@ -256,11 +256,13 @@ impl Validated {
     }
 }
 
-/// Whether the recipient knows the sender.
+/// Whether the recipient knows the sender: `true` or `"yes"`, `false` or `"no"`, `"unsaid"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Sender {
+    #[serde(alias = "true")]
     Yes,
+    #[serde(alias = "false")]
     No,
     /// The host does not say.
     Unsaid,
@@ -369,6 +371,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOfVisitor<T> {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOf<T>, E> {
         T::deserialize(de::IntoDeserializer::into_deserializer(text)).map(|one| OneOf(vec![one]))
+    }
+
+    fn visit_bool<E: de::Error>(self, said: bool) -> Result<OneOf<T>, E> {
+        self.visit_str(if said { "true" } else { "false" })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<OneOf<T>, A::Error> {

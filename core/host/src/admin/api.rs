@@ -6,7 +6,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
-use convoke_scheduling::{self as scheduling, Outcome};
+use convoke_scheduling::{self as scheduling, Decided, Outcome};
 use convoke_types::{
     CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
     Precondition, RequestStatus, StoredObject, Uid, UserId,
@@ -108,7 +108,7 @@ methods! {
     /// Writes an object, and tells nobody.
     Put "put" {
         store: String,
-        user: UserId,
+        user: CalendarUser,
         data: Text,
         index: ObjectIndex,
         when: Precondition,
@@ -129,6 +129,48 @@ methods! {
         /// `ACCEPTED`, `DECLINED` or `TENTATIVE`.
         answer: String,
     } -> Vec<Told>;
+
+    /// What waits to be delivered, of one calendar user or of all.
+    QueueList "queue-list" {
+        user: Option<CalendarAddress>,
+    } -> Vec<QueueRow>;
+
+    /// One entry of what waits, with the message.
+    QueueShow "queue-show" {
+        id: String,
+    } -> Queued;
+
+    /// Tries entries again now; all, if none are named. How many.
+    QueueRetry "queue-retry" {
+        ids: Option<Vec<String>>,
+    } -> usize;
+
+    /// Drops an entry.
+    QueueDrop "queue-drop" {
+        id: String,
+    } -> ();
+
+    /// Tells changes that are held: those that are named, or of a calendar user, or all. How many.
+    QueueRelease "queue-release" {
+        ids: Option<Vec<String>>,
+        user: Option<CalendarAddress>,
+    } -> usize;
+
+    /// What was decided about a UID or a message, the oldest first.
+    Explain "explain" {
+        what: String,
+        user: Option<CalendarAddress>,
+    } -> Vec<Decided>;
+
+    /// Forgets what was decided about a calendar user.
+    Forget "forget" {
+        user: CalendarAddress,
+    } -> ();
+
+    /// Looks at a calendar now, and tells what changed in it.
+    LookNow "look-now" {
+        user: CalendarAddress,
+    } -> Looked;
 
     /// Stores an object as its owner wrote it, and tells whom that concerns.
     SendObject "send-object" {
@@ -187,6 +229,60 @@ impl From<&PluginInfo> for Plugin {
     }
 }
 
+/// Something that waits to be delivered to one recipient (`queue list --json`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct QueueRow {
+    pub(crate) id: String,
+    pub(crate) user: CalendarAddress,
+    pub(crate) uid: Uid,
+    pub(crate) method: String,
+    pub(crate) recipient: CalendarAddress,
+    /// How the last try went out; nothing before the first.
+    pub(crate) via: Option<String>,
+    pub(crate) state: QueueState,
+    pub(crate) attempts: u32,
+    /// RFC 3339; nothing while it is held.
+    pub(crate) next: Option<String>,
+    /// What came of the last try: a request status.
+    pub(crate) last: Option<String>,
+}
+
+/// Why something waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QueueState {
+    /// For its first try.
+    Waiting,
+    /// For its next try.
+    Retrying,
+    /// Until somebody releases it.
+    Held,
+}
+
+/// An entry of what waits, with the message.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Queued {
+    pub(crate) rows: Vec<QueueRow>,
+    pub(crate) since: String,
+    pub(crate) until: Option<String>,
+    pub(crate) messages: Vec<Text>,
+}
+
+/// What a look at a calendar led to (`changed --json`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Looked {
+    /// Whether it was the first look, at which nobody is told.
+    pub(crate) first: bool,
+    /// Objects about which somebody is told.
+    pub(crate) told: usize,
+    /// Objects whose changes wait to be released.
+    pub(crate) held: usize,
+    /// Objects that are to be quiet first.
+    pub(crate) settling: usize,
+    /// When they are told at the earliest: RFC 3339.
+    pub(crate) next: Option<String>,
+}
+
 /// A calendar user, and the store that it is in.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Found {
@@ -238,12 +334,6 @@ pub(crate) struct Sent {
     pub(crate) told: Vec<Told>,
     /// Others are on it whom SCHEDULE-AGENT leaves to the owner's program.
     pub(crate) left_to_client: bool,
-    /// Somebody was not reached, whom the same object tells when it is sent again.
-    pub(crate) again: bool,
-    /// Somebody was not reached who is not on the list any more.
-    pub(crate) gone: bool,
-    /// Why it could not be noted who was not reached.
-    pub(crate) unnoted: Option<String>,
 }
 
 impl From<scheduling::Told> for Sent {
@@ -254,9 +344,6 @@ impl From<scheduling::Told> for Sent {
                 .map(|(recipient, outcome)| Told::new(recipient, outcome))
                 .collect(),
             left_to_client: told.left_to_client,
-            again: told.again,
-            gone: told.gone,
-            unnoted: told.unnoted.map(|error| error.to_string()),
         }
     }
 }

@@ -1,11 +1,7 @@
 //! The methods by which our people send: messages, objects, answers.
 
 use super::api::{Reply, SendObject, Sent, Submit as HandIn, Told};
-use crate::{
-    instance::Instance,
-    scheduling::{OurHome, SystemClock},
-    wire,
-};
+use crate::{instance::Instance, scheduling::OurHome, wire};
 use convoke_calendar::{
     itip::PartStat,
     message::Provenance,
@@ -13,8 +9,8 @@ use convoke_calendar::{
 };
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{
-    Environment, Intake, NoReply, Stores as _, Submission, Submit, TransportFacts, Unbounded,
-    Unsent, compose_reply, send_object,
+    Environment, Intake, NoReply, Stores as _, Submission, TransportFacts, Unbounded, Unsent,
+    compose_reply,
 };
 use convoke_types::{CalendarAddress, Error, Proof};
 use jiff::Timestamp;
@@ -76,12 +72,10 @@ pub(super) async fn reply(instance: &Instance, asked: Reply) -> Result<Vec<Told>
     })?;
     let mut told = Vec::new();
     for answer in &outgoing {
-        let sent = on_behalf_of(&asked.user, instance.scheduler.submit(answer)).await;
-        let sent = sent.map_err(|refusal| Error::invalid(refusal.to_string()))?;
-        told.extend(
-            sent.into_iter()
-                .map(|(who, outcome)| Told::new(who, outcome)),
-        );
+        let sent = on_behalf_of(&asked.user, instance.scheduler.send_message(answer)).await;
+        let recipients = answer.recipients.iter().map(ToString::to_string);
+        let sent = recipients.zip(sent);
+        told.extend(sent.map(|(who, outcome)| Told::new(who, outcome)));
     }
     Ok(told)
 }
@@ -91,26 +85,24 @@ pub(super) async fn send(instance: &Instance, asked: SendObject) -> Result<Sent,
     let object = Calendar::parse(&data, &Limits::default());
     let object = object.map_err(|error| Error::invalid(error.to_string()))?;
     let home = home(instance, &asked.user).await?;
-    let limits = &instance.config.limits.messages;
-    let sending = send_object(&object, &home, &instance.scheduler, limits, &SystemClock);
+    let sending = instance.scheduler.send_object(&home, &object, &Unbounded);
     let told = on_behalf_of(&asked.user, sending).await;
     let told = told.map_err(|unsent| match unsent {
         Unsent::Store(error) => error,
         Unsent::Invalid(error) => Error::invalid(error.in_source(&data).to_string()),
-        Unsent::Failed(refusal) => Error::invalid(refusal.to_string()),
         other => Error::invalid(other.to_string()),
     })?;
     Ok(Sent::from(told))
 }
 
-async fn home(instance: &Instance, address: &CalendarAddress) -> Result<OurHome, Error> {
+pub(super) async fn home(instance: &Instance, address: &CalendarAddress) -> Result<OurHome, Error> {
     let stores = instance.scheduler.environment().stores();
     let found = stores.find(address).await?;
     found.ok_or_else(|| Error::not_found(format!("{} is no calendar user", address.human())))
 }
 
 /// Makes the calls of `work` on behalf of one of our people.
-fn on_behalf_of<T>(
+pub(super) fn on_behalf_of<T>(
     user: &CalendarAddress,
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {

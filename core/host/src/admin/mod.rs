@@ -5,6 +5,7 @@
 //! | `api` | the methods, each with what it takes and answers |
 //! | `stores` | those that stores alone answer |
 //! | `messages` | those by which our people send |
+//! | `queue` | those about what waits to be delivered |
 //! | `client` | asks a running host, by the control socket in its state folder |
 //!
 //! Commands go through the running host where there is one: a store has one master, and files that a command makes belong
@@ -13,14 +14,16 @@
 pub(crate) mod api;
 pub(crate) mod client;
 mod messages;
+pub(crate) mod queue;
 pub(crate) mod stores;
 
 use crate::instance::Instance;
 use api::{
-    AddUser, Find, FindIn, Get, Method, Objects, Plugin, Plugins, Put, RemoveUser, Reply,
-    SendObject, StoreFor, StoreNames, Submit, UpdateUser, Users,
+    AddUser, Explain, Find, FindIn, Forget, Get, LookNow, Method, Objects, Plugin, Plugins, Put,
+    QueueDrop, QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject,
+    StoreFor, StoreNames, Submit, UpdateUser, Users,
 };
-use convoke_types::Error;
+use convoke_types::{Error, UserId};
 use stores::OfStores;
 
 /// Does what a method says: JSON in, JSON out. `None` if there is no such method.
@@ -36,7 +39,7 @@ pub(crate) async fn call(
         Find::NAME => by_stores::<Find>(instance, body).await,
         FindIn::NAME => by_stores::<FindIn>(instance, body).await,
         Users::NAME => by_stores::<Users>(instance, body).await,
-        AddUser::NAME => by_stores::<AddUser>(instance, body).await,
+        AddUser::NAME => answer(body, async |asked| add_user(instance, asked).await).await,
         UpdateUser::NAME => by_stores::<UpdateUser>(instance, body).await,
         RemoveUser::NAME => by_stores::<RemoveUser>(instance, body).await,
         Objects::NAME => by_stores::<Objects>(instance, body).await,
@@ -45,15 +48,30 @@ pub(crate) async fn call(
         Submit::NAME => answer(body, async |asked| messages::submit(instance, asked).await).await,
         Reply::NAME => answer(body, async |asked| messages::reply(instance, asked).await).await,
         SendObject::NAME => answer(body, async |asked| messages::send(instance, asked).await).await,
+        QueueList::NAME => answer(body, async |asked| queue::list(instance, asked).await).await,
+        QueueShow::NAME => answer(body, async |asked| queue::show(instance, asked).await).await,
+        QueueRetry::NAME => answer(body, async |asked| queue::retry(instance, &asked)).await,
+        QueueDrop::NAME => answer(body, async |asked| queue::drop(instance, asked).await).await,
+        QueueRelease::NAME => {
+            answer(body, async |asked| queue::release(instance, asked).await).await
+        }
+        Explain::NAME => answer(body, async |asked| queue::explain(instance, asked).await).await,
+        Forget::NAME => answer(body, async |asked| queue::forget(instance, asked).await).await,
+        LookNow::NAME => answer(body, async |asked| queue::look(instance, asked).await).await,
         _ => return None,
     })
 }
 
 async fn by_stores<M: OfStores>(instance: &Instance, body: &[u8]) -> Result<Vec<u8>, Error> {
-    answer(body, async |asked: M| {
-        asked.run(&instance.plugins.stores).await
-    })
-    .await
+    answer(body, async |asked: M| asked.run(&instance.plugins).await).await
+}
+
+/// Whoever is made is looked at before anything is in its calendar, so that all that comes is told.
+async fn add_user(instance: &Instance, asked: AddUser) -> Result<UserId, Error> {
+    let store = asked.store.clone();
+    let id = asked.run(&instance.plugins).await?;
+    instance.shared.look_soon.at(&store, &id);
+    Ok(id)
 }
 
 async fn answer<M: Method>(

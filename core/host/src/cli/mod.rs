@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `queue`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -15,10 +15,12 @@
 //! failed, 2 for wrong usage; an error is one sentence that ends with what to do.
 
 mod calendar;
+mod changed;
 mod check;
 mod completions;
 mod context;
 mod demo;
+mod explain;
 mod freebusy;
 mod keys;
 mod log;
@@ -26,6 +28,7 @@ mod output;
 mod owner;
 mod plugin;
 mod probe;
+mod queue;
 mod reload;
 mod reply;
 mod send;
@@ -80,6 +83,10 @@ enum Command {
     Freebusy(freebusy::Freebusy),
     Send(send::Send),
     Reply(reply::Reply),
+    Changed(changed::Changed),
+    Explain(explain::Explain),
+    #[command(subcommand)]
+    Queue(queue::Queue),
     #[command(subcommand)]
     Keys(keys::Keys),
     #[command(subcommand)]
@@ -144,6 +151,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Freebusy(freebusy) => freebusy.run(&global).await,
             Command::Send(send) => send.run(&global).await,
             Command::Reply(reply) => reply.run(&global).await,
+            Command::Changed(changed) => changed.run(&global).await,
+            Command::Explain(explain) => explain.run(&global).await,
+            Command::Queue(queue) => queue.run(&global).await,
             Command::Keys(keys) => keys.run(&global),
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,

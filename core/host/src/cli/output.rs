@@ -23,6 +23,12 @@ pub(crate) struct Failure {
     exit: u8,
 }
 
+impl From<convoke_types::Error> for Failure {
+    fn from(error: convoke_types::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 impl Failure {
     /// It could not be done: exit status 1.
     pub(crate) fn new(message: impl Into<String>) -> Self {

@@ -16,7 +16,10 @@ use convoke_plugin_host::Runnable;
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use keys::Keys;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,6 +85,9 @@ struct Inspected<'a> {
     file: &'a Path,
     name: &'a str,
     kinds: Vec<&'static str>,
+    /// What its plugins of a kind are called where that is not `name`: by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    other_names: BTreeMap<&'static str, &'a str>,
     version: &'a str,
     vendor: &'a str,
     abi: String,
@@ -192,6 +198,9 @@ impl Inspect {
             name: &manifest.name,
             kinds: words(&manifest.kinds),
             version: &manifest.version,
+            other_names: (manifest.other_names.iter())
+                .map(|(kind, name)| (kind.as_str(), name.as_str()))
+                .collect(),
             vendor: &manifest.vendor,
             abi: dotted(manifest.abi),
             sdk: &manifest.sdk,
@@ -217,6 +226,17 @@ impl Inspect {
 }
 
 impl Inspected<'_> {
+    fn kinds(&self) -> String {
+        let kinds = self
+            .kinds
+            .iter()
+            .map(|kind| match self.other_names.get(kind) {
+                Some(name) => format!("{kind} (as {name})"),
+                None => (*kind).to_owned(),
+            });
+        kinds.collect::<Vec<_>>().join(" ")
+    }
+
     fn text(&self) -> String {
         let loadable = match &self.refused {
             None => "yes".to_owned(),
@@ -224,7 +244,7 @@ impl Inspected<'_> {
         };
         let rows = [
             ("name", self.name.to_owned()),
-            ("kinds", self.kinds.join(" ")),
+            ("kinds", self.kinds()),
             ("version", self.version.to_owned()),
             ("vendor", self.vendor.to_owned()),
             ("abi", self.abi.clone()),

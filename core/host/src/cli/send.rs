@@ -18,7 +18,7 @@ use convoke_calendar::{
     tree::{Calendar, Limits},
 };
 use convoke_ischedule::RecipientResponse;
-use convoke_types::{CalendarAddress, ErrorKind};
+use convoke_types::{CalendarAddress, ErrorKind, RequestStatus};
 use serde::Serialize;
 use std::{
     io::Read,
@@ -34,9 +34,9 @@ Examples:
   CONVOKE_PASSWORD=… convoke send invitation.ics --as anna@example.org --server https://cal.example.org:8444
 
 The file holds an iTIP message: a VCALENDAR with METHOD. Without METHOD it is the object itself as its owner wants it:
-it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee). Whom it
-did not reach is told when the same object is sent again.
-Exit status 1 if it did not reach every recipient.";
+it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee). What cannot
+be delivered now is pending (1.0) and tried again by the host.
+Exit status 1 if somebody will not be reached.";
 
 /// Hand in a scheduling message, or a changed object; see what became of it for each recipient
 #[derive(Args)]
@@ -98,22 +98,16 @@ impl Send {
             });
         }
         let responses: Vec<_> = told.told.into_iter().map(RecipientResponse::from).collect();
-        let shown = show(&responses, global.json);
-        if let Some(error) = &told.unnoted {
-            output::advise(&format!("who was not reached could not be noted: {error}"));
-        } else if told.again {
-            output::advise(&format!(
-                "it is stored; to tell those who were not reached, send {} again",
-                self.file.display()
-            ));
-        }
-        if told.gone {
+        let pending = responses.iter();
+        let pending = pending.filter(|it| it.status.same_code(&RequestStatus::PENDING));
+        let pending = pending.count();
+        show(&responses, global.json)?;
+        if pending > 0 {
             output::advise(
-                "it is stored; who is off the list and was not reached can be told by a message \
-                 with METHOD:CANCEL: `convoke send cancel.ics --to ADDR`",
+                "what is pending (1.0) is tried again by itself; `convoke queue list` shows it",
             );
         }
-        shown
+        Ok(())
     }
 
     /// Has the running host make the object what its owner wrote, and tell whom that concerns.

@@ -133,7 +133,7 @@ impl Session {
     async fn ask<M: OfStores>(&self, method: M) -> Result<M::Answer, Error> {
         match self {
             Self::Running(client) => asked(client.call(&method).await),
-            Self::Opened(plugins) => method.run(&plugins.stores).await,
+            Self::Opened(plugins) => method.run(plugins).await,
         }
     }
 }
@@ -201,7 +201,7 @@ impl StoreSession {
 
     pub(super) async fn put(
         &self,
-        user: &UserId,
+        user: &CalendarUser,
         object: &NewObject,
         when: &Precondition,
     ) -> Result<Etag, Error> {

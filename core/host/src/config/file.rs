@@ -27,6 +27,8 @@ pub(super) struct File {
     #[serde(default = "unwritten")]
     pub(super) limits: Spanned<Limits>,
     #[serde(default)]
+    pub(super) scheduling: Scheduling,
+    #[serde(default)]
     pub(super) discovery: Vec<Spanned<Plugin>>,
     #[serde(default)]
     pub(super) policy: Vec<Spanned<Plugin>>,
@@ -53,6 +55,7 @@ pub(super) struct Server {
     pub(super) trusted_keys: Vec<Spanned<String>>,
     pub(super) administrator: Option<String>,
     pub(super) horizon: Option<Spanned<Span>>,
+    pub(super) decisions: Option<Spanned<Span>>,
 }
 
 fn default_state() -> PathBuf {
@@ -356,6 +359,24 @@ pub(super) struct Plugin {
     pub(super) config: toml::Table,
     #[serde(default)]
     pub(super) domains: Vec<Domain>,
+    pub(super) schedule: Option<Spanned<Schedule>>,
+}
+
+/// Whether the changes that people make in a store are told.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Schedule {
+    Auto,
+    Off,
+}
+
+/// When changes are told, and for how long delivery is tried.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Scheduling {
+    pub(super) settle: Option<Spanned<Span>>,
+    pub(super) hold: Option<Spanned<usize>>,
+    pub(super) expire: Option<Spanned<Span>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

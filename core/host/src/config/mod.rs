@@ -31,7 +31,8 @@ use convoke_net::{
     http_server::{self, ConnectionsPerAddress, TlsFiles},
     trusted_certificates::TrustedFile,
 };
-use convoke_plugin_host::{Confinement, Isolation, KeyLocator, PluginEntry, Position};
+use convoke_plugin_host::{Confinement, Isolation, KeyLocator, PluginEntry, Position, Schedule};
+use convoke_scheduling::Timing;
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
@@ -67,6 +68,8 @@ pub struct Config {
     pub nameservers: Vec<SocketAddr>,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[scheduling]`: when changes are told, and for how long delivery is tried.
+    pub scheduling: Timing,
     /// `[[discovery]]`, `[[policy]]`, `[[store]]`, `[[state]]`, in this order, each in file order. One of kind `state` is
     /// always there.
     pub plugins: Vec<PluginEntry>,
@@ -85,6 +88,8 @@ pub struct Server {
     pub trusted_keys: Vec<TrustedKey>,
     /// Whom peers may turn to: a URI.
     pub administrator: Option<String>,
+    /// How long it is kept what was decided about messages.
+    pub decisions: Duration,
 }
 
 /// `[[listener]]`.
@@ -280,6 +285,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             plugins: server.plugins.into_iter().map(path).collect(),
             trusted_keys: trusted_keys(server.trusted_keys, at)?,
             administrator: server.administrator,
+            decisions: decisions(server.decisions.as_ref(), at)?,
         },
         listeners,
         signing: file.signing.map(|signing| Signing {
@@ -292,8 +298,43 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         client,
         nameservers: file.dns.nameservers,
         limits: limits(&file.limits, horizon, at)?,
+        scheduling: timing(&file.scheduling, at)?,
         plugins,
     })
+}
+
+fn decisions(written: Option<&Spanned<Span>>, at: &Locator) -> Result<Duration, ConfigError> {
+    let Some(written) = written else {
+        return Ok(DAY * 30);
+    };
+    let decisions = written.get_ref().0;
+    if decisions > DAY * 3660 {
+        let text = "`decisions` is at most ten years (\"3660 days\")";
+        return Err(at.wrong(written.span(), text));
+    }
+    Ok(decisions)
+}
+
+fn timing(written: &file::Scheduling, at: &Locator) -> Result<Timing, ConfigError> {
+    let mut timing = Timing::default();
+    if let Some(settle) = &written.settle {
+        timing.settle = settle.get_ref().0;
+        if timing.settle > DAY {
+            let text = "`settle` is at most a day: so long nobody hears of a change";
+            return Err(at.wrong(settle.span(), text));
+        }
+    }
+    if let Some(hold) = &written.hold {
+        timing.hold = *hold.get_ref();
+    }
+    if let Some(expire) = &written.expire {
+        timing.expire = expire.get_ref().0;
+        if !(Duration::from_secs(60)..=DAY * 366).contains(&timing.expire) {
+            let text = "`expire` is from a minute (\"1 min\") to a year (\"366 days\")";
+            return Err(at.wrong(expire.span(), text));
+        }
+    }
+    Ok(timing)
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -487,17 +528,29 @@ fn entries(
             allow,
             config,
             domains,
+            schedule,
         } = entry.into_inner();
         let isolation = isolated(isolation, memory, allow, at)?;
         if !domains.is_empty() && kind != Kind::Store {
             return Err(at.wrong(plugin.span(), "`domains` goes with `[[store]]` only"));
         }
+        if let Some(schedule) = &schedule
+            && kind != Kind::Store
+        {
+            return Err(at.wrong(schedule.span(), "`schedule` goes with `[[store]]` only"));
+        }
+        let schedule = match schedule.map(Spanned::into_inner) {
+            Some(file::Schedule::Off) => Schedule::Off,
+            Some(file::Schedule::Auto) => Schedule::Auto,
+            None => Schedule::IfPossible,
+        };
         entries.push(PluginEntry {
             name,
             sha256,
             timeout: timeout.map(|timeout| timeout.0),
             config,
             domains,
+            schedule,
             isolation,
             position: Some(Position {
                 file: at.path.to_owned(),

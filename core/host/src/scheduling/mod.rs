@@ -4,16 +4,17 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `stores` | calendar users and their objects, by the store plugins |
+//! | `state` | what is not forgotten, by the state plugin |
 //! | `policies` | who may do what, by the policy plugins; counts what they allow only so often |
 
 mod policies;
+mod state;
 mod stores;
 
+pub use state::OurState;
 pub use stores::OurHome;
 
-use crate::{
-    config::Config, labour::Labour, metrics::Metrics, sender::Sender, shared::SharedState,
-};
+use crate::{config::Config, labour::Labour, sender::Sender, shared::SharedState};
 use convoke_plugin_host::{IndexService, Plugins};
 use convoke_scheduling::{Clock, Environment, Limits, Scheduler, index_stored};
 use jiff::Timestamp;
@@ -31,10 +32,12 @@ pub fn scheduler(
     let world = World {
         stores: OurStores::new(config.clone(), plugins.clone()),
         policies: OurPolicies::new(plugins.clone(), shared.clone()),
+        state: OurState::of(plugins),
         sender,
         shared: shared.clone(),
     };
-    Scheduler::new(world, config.limits.messages.clone(), shared.owed.clone())
+    let limits = config.limits.messages.clone();
+    Scheduler::new(world, limits, config.scheduling, shared.scheduling.clone())
 }
 
 /// What answers a plugin that asks for an index ([`Host::index`](convoke_sdk::Host::index)).
@@ -46,6 +49,7 @@ pub fn index_service(limits: Limits) -> IndexService {
 pub struct World {
     stores: OurStores,
     policies: OurPolicies,
+    state: OurState,
     sender: Sender,
     shared: Arc<SharedState>,
 }
@@ -56,7 +60,8 @@ impl Environment for World {
     type Transport = Sender;
     type Clock = SystemClock;
     type Processor = Labour;
-    type Journal = Metrics;
+    type Journal = SharedState;
+    type State = OurState;
 
     fn stores(&self) -> &OurStores {
         &self.stores
@@ -78,8 +83,12 @@ impl Environment for World {
         &self.shared.labour
     }
 
-    fn journal(&self) -> &Metrics {
-        &self.shared.metrics
+    fn journal(&self) -> &SharedState {
+        &self.shared
+    }
+
+    fn state(&self) -> &OurState {
+        &self.state
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     shared::SharedState,
 };
 use convoke_plugin_host::{Allowance, Plugins, Verdict as Said};
-use convoke_scheduling::{Envelope, Grant, Letter, Policies, Quota, Verdict};
+use convoke_scheduling::{Acquaintance, Envelope, Grant, Letter, Policies, Quota, Verdict};
 use convoke_types::{CalendarAddress, CalendarUser};
 use std::{sync::Arc, time::Duration};
 
@@ -37,14 +37,24 @@ impl OurPolicies {
 }
 
 impl Policies for OurPolicies {
-    async fn decide(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Verdict {
+    async fn decide(
+        &self,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+        sender: Acquaintance,
+    ) -> Verdict {
         let letter = Letter {
             message: envelope.message,
             data: envelope.data,
             originator: envelope.originator,
             transport: envelope.transport,
+            id: None,
         };
-        let request = access_request(&letter, envelope.proofs.to_vec(), recipient);
+        let mut request = access_request(&letter, envelope.proofs.to_vec(), recipient);
+        request.sender = Some(match sender {
+            Acquaintance::Known => convoke_sdk::Acquaintance::Known,
+            Acquaintance::Stranger => convoke_sdk::Acquaintance::Stranger,
+        });
         let allowance = match self.plugins.policy.decide(&request).await {
             Said::Allow(allowance) => allowance,
             Said::Hold => return Verdict::Hold,

@@ -5,8 +5,8 @@ use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_scheduling::{Home, InboxItem, Room, Stores};
 use convoke_sdk::{Delivery, InboxMessage};
 use convoke_types::{
-    Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, Precondition,
-    RequestStatus, StoredObject, TimeRange, Uid,
+    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Domain, Error, Etag, NewObject,
+    Precondition, RequestStatus, StoredObject, TimeRange, Uid,
 };
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl OurHome {
     }
 
     /// The store.
-    pub const fn store(&self) -> &Arc<StoreHandle> {
+    pub const fn place(&self) -> &Arc<StoreHandle> {
         &self.store
     }
 }
@@ -56,6 +56,10 @@ impl OurHome {
 impl Home for OurHome {
     fn user(&self) -> &CalendarUser {
         &self.user
+    }
+
+    fn store(&self) -> &str {
+        self.store.name()
     }
 
     async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>, Error> {
@@ -68,6 +72,10 @@ impl Home for OurHome {
 
     async fn remove(&self, uid: &Uid, when: &Precondition) -> Result<(), Error> {
         self.store.remove(&self.user.id, uid, when).await
+    }
+
+    async fn changes(&self, since: Option<&Cursor>) -> Result<Changes, Error> {
+        self.store.changes(&self.user.id, since).await
     }
 
     async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {

@@ -4,7 +4,8 @@
 //! reads what each receiver takes (`capabilities_cache`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
-//! Not here: a spool. What cannot be delivered now is answered with 5.1, and the submitter tries again.
+//! Not here: a spool. What cannot be delivered now is answered with 5.1 and with when it may be tried again, and waits in
+//! the outbox of `convoke-scheduling`.
 
 mod body;
 mod capabilities_cache;
@@ -77,7 +78,7 @@ impl Sender {
                 }
             }
         }
-        vec![status.into(); group.len()]
+        vec![Outcome::from(status).at_receiver(None); group.len()]
     }
 }
 
@@ -89,10 +90,11 @@ impl Transport for Sender {
         for (position, route) in routes.into_iter().enumerate() {
             match route {
                 Route::Nowhere { status, reason } => {
-                    outcomes[position] = Some(Outcome {
+                    let outcome = Outcome {
                         description: Some(reason),
                         ..status.into()
-                    });
+                    };
+                    outcomes[position] = Some(outcome.at_receiver(None));
                 }
                 Route::Receivers(receivers) => {
                     match groups

@@ -18,6 +18,8 @@ use convoke_sdk::Receiver;
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// A receiver could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +94,8 @@ impl Sender {
                 Err(error) if outcomes.is_empty() => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {error}");
-                    let failed = Outcome::from(RequestStatus::SERVICE_UNAVAILABLE);
+                    let failed =
+                        Outcome::from(RequestStatus::SERVICE_UNAVAILABLE).at_receiver(None);
                     outcomes.resize(outcomes.len() + part.len(), failed);
                 }
             }
@@ -111,7 +114,7 @@ impl Sender {
         let (kind, method) = (letter.message.kind(), letter.message.method());
         let recipients = part.iter().copied().cloned();
         let mut headers = RequestHeaders {
-            message_id: Some(uuid::Uuid::now_v7().to_string()),
+            message_id: Some(message_id(letter, part)),
             originator: letter.originator.clone(),
             recipients: recipients.map(Recipient::new).collect(),
             content: ContentType::new(kind.as_str(), method.as_str()),
@@ -141,6 +144,40 @@ impl Sender {
             .await;
         Ok(answers(&response, part))
     }
+}
+
+/// What is sent again for the same recipients has the same identifier, so that a receiver that has answered it answers
+/// the same; each question has one of its own.
+fn message_id(letter: &Letter<'_>, part: &[&CalendarAddress]) -> String {
+    let Some(id) = letter.id else {
+        return uuid::Uuid::now_v7().to_string();
+    };
+    let mut digest = Sha256::new();
+    digest.update(id);
+    for recipient in part {
+        digest.update([0]);
+        digest.update(recipient.as_str());
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .to_string()
+}
+
+/// When the receiver may be asked again, if it says so (RFC 9110 §10.2.3): a number of seconds, or a date.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let said = response
+        .headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
+    if let Ok(seconds) = said.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(said).ok()?;
+    Duration::try_from(date.timestamp().duration_since(Timestamp::now())).ok()
 }
 
 /// Whether the receiver takes such a message; if not, what its recipients are told without a POST.
@@ -227,11 +264,12 @@ fn refused(response: &Response) -> Outcome {
         "the receiver refused the message: {}",
         said.as_deref().unwrap_or("it gave no reason")
     );
-    Outcome {
+    let outcome = Outcome {
         condition: element.map(ErrorElement::name),
         description: said,
         ..status_of(response.status, element).into()
-    }
+    };
+    outcome.at_receiver(retry_after(response))
 }
 
 /// The one place where a refusal of the whole request becomes a delivery status.
@@ -292,6 +330,7 @@ mod tests {
                 data: &data,
                 originator: message.organizer().unwrap(),
                 transport: TransportFacts::default(),
+                id: None,
             };
             let fits = fits(&takes(most), &letter);
             assert_eq!(fits.is_ok(), fine, "{lines}: {fits:?}");

@@ -7,19 +7,23 @@
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
 //! | `watch` | certificates that change on disk |
-//! | `owed` | what our people owe because something came in, sent by a task of its own |
+//! | `calendars` | watches the calendars of our people: what they change is told |
+//! | `decisions` | writes the decision log |
+//! | `outbox` | what waits to be delivered is tried when its time has come |
 //! | `observe` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
 //! running one is touched. Requests that have begun are answered by the instance that they began with, its plugins included;
 //! it is closed when the last of them has ended.
 
+mod calendars;
 mod control;
 mod current;
+mod decisions;
 mod listeners;
 mod lock;
 mod observe;
-mod owed;
+mod outbox;
 mod watch;
 
 use crate::{
@@ -30,13 +34,15 @@ use crate::{
     state_folder::{self, Lock},
     submission,
 };
+use calendars::CalendarsTask;
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
 use convoke_plugin_host::isolated;
 use current::Current;
+use decisions::DecisionsTask;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
-use owed::OwedTask;
+use outbox::OutboxTask;
 use std::{
     future::Future,
     path::Path,
@@ -117,7 +123,10 @@ pub struct Host {
     current: Arc<Current>,
     control: Control,
     listeners: Listeners,
-    owed: OwedTask,
+    outbox: OutboxTask,
+    decisions: DecisionsTask,
+    /// Always there, but while one instance hands over to the next.
+    calendars: Option<CalendarsTask>,
     watched_client: Watched,
     lock: Lock,
 }
@@ -152,7 +161,9 @@ impl Host {
         let current = Arc::new(Current::new(instance));
         let (control, orders) = Control::new(current.clone());
         let mut host = Self {
-            owed: OwedTask::start(&current),
+            outbox: OutboxTask::start(&current),
+            decisions: DecisionsTask::start(&current),
+            calendars: Some(CalendarsTask::start(&current.load())),
             current,
             control,
             listeners: Listeners::default(),
@@ -189,18 +200,30 @@ impl Host {
                 // As it was before, with plugins that are opened again.
                 let instance = Instance::new((*old.config).clone(), shared).await?;
                 self.listen(&instance).await?;
-                self.current.swap(Arc::new(instance));
+                let instance = Arc::new(instance);
+                self.watch_calendars_of(&instance).await;
+                self.current.swap(instance);
                 return Err(error);
             }
             Err(error) => return Err(error),
         };
         drop(old);
         self.watched_client = watched_client;
+        self.watch_calendars_of(&instance).await;
         let old = self.current.swap(instance);
         let left = lock.map(|lock| std::mem::replace(&mut self.lock, lock));
         // Nobody waits for it. A folder that is left is free once its plugins are closed.
         drop(closed((old, left)));
         Ok(())
+    }
+
+    /// Watches the calendars of another instance.
+    async fn watch_calendars_of(&mut self, instance: &Arc<Instance>) {
+        let watched = self.calendars.take();
+        if let Some(watched) = watched {
+            watched.finish().await;
+        }
+        self.calendars = Some(CalendarsTask::start(instance));
     }
 
     /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
@@ -216,7 +239,11 @@ impl Host {
     pub async fn stop(self) {
         self.listeners.stop().await;
         self.control.stop().await;
-        self.owed.finish().await;
+        if let Some(calendars) = self.calendars {
+            calendars.finish().await;
+        }
+        self.outbox.finish().await;
+        self.decisions.finish().await;
         state_folder::forget_listeners(&self.current.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await
@@ -275,7 +302,7 @@ impl Handler for ByRole {
                 Role::Receiver => receiver::handle(&instance, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
                 Role::Submission => Box::pin(submission::handle(&instance, arrival, request)).await,
-                Role::Admin => observe::handle(&instance, &request),
+                Role::Admin => Box::pin(observe::handle(&instance, &request)).await,
             };
             let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());

@@ -1,9 +1,9 @@
 //! Health and metrics, for the administrator's own tools.
 
-use crate::{answer::empty, instance::Instance};
+use crate::{admin::queue, answer::empty, instance::Instance};
 use bytes::Bytes;
 use convoke_net::http_server::{Body, Response};
-use convoke_plugin_host::{PluginInfo, PluginState};
+use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 
@@ -12,35 +12,40 @@ const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Answers `/health` and `/metrics`.
-pub(super) fn handle(instance: &Instance, request: &Request<Body>) -> Response {
+pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET, HEAD")]);
     }
     match request.uri().path() {
-        "/health" => text(health(&instance.plugins.list()), PLAIN),
+        "/health" => text(health(instance), PLAIN),
         "/metrics" => {
             let shared = &instance.shared;
             let counted = shared.plugin_metrics.families();
+            let waiting = queue::counts(instance).await;
             let plugins = instance.plugins.list();
-            text(shared.metrics.text(&plugins, &counted), PROMETHEUS)
+            let page = shared.metrics.text(&plugins, &counted, &waiting);
+            text(page, PROMETHEUS)
         }
         _ => empty(StatusCode::NOT_FOUND, &[]),
     }
 }
 
-/// `ok`; or `degraded`, and a line for each plugin that says so of itself.
-fn health(plugins: &[PluginInfo]) -> String {
-    let lines: Vec<String> = plugins
-        .iter()
-        .filter_map(|plugin| match &plugin.state {
-            PluginState::Degraded { reason } => Some(format!("{}: {reason}\n", plugin.name)),
-            _ => None,
-        })
-        .collect();
+/// `ok`; or `degraded`, and a line for each plugin that says so of itself, and for each store that cannot be watched.
+fn health(instance: &Instance) -> String {
+    let plugins = instance.plugins.list();
+    let degraded = plugins.iter().filter_map(|plugin| match &plugin.state {
+        PluginState::Degraded { reason } => Some(format!("{}: {reason}\n", plugin.name)),
+        _ => None,
+    });
+    let troubles = instance.shared.look_soon.troubles().into_iter();
+    let unwatched = troubles.map(|(store, why)| {
+        format!("{store}: changes in it are told later, as it cannot be asked for them: {why}\n")
+    });
+    let lines: String = degraded.chain(unwatched).collect();
     if lines.is_empty() {
         "ok\n".to_owned()
     } else {
-        format!("degraded\n{}", lines.concat())
+        format!("degraded\n{lines}")
     }
 }
 

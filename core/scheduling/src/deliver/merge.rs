@@ -5,27 +5,31 @@ use crate::{
     effort::Weight,
     envelope::{Envelope, InboxItem},
     environment::{Environment, Home, HomeOf},
+    keys,
     outcome::Outcome,
     person::Person,
     room::{RoomSettings, Visit},
     scheduler::Scheduler,
-    stored::{NotUpdated, Update},
+    send::Enqueued,
+    state,
+    stored::{NotUpdated, Update, Updated},
 };
 use convoke_calendar::{
-    itip::{self, Change, Outgoing, Receiving},
+    itip::{self, Change, Receiving},
     tree::Calendar,
 };
-use convoke_types::{CalendarAddress, Error, RequestStatus, Uninvited};
+use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
 
 impl<E: Environment> Scheduler<E> {
-    /// Applies a message that has arrived. Besides the outcome: what the recipient sends in turn.
+    /// Applies a message that has arrived: the recipient's object first, then what is known of it together with what the
+    /// recipient sends in turn. A host that ends in between is sent the message again, which does the same again.
     pub(super) async fn receive(
         &self,
         home: &HomeOf<E>,
         envelope: &Envelope<'_>,
         recipient: &CalendarAddress,
         uninvited: Option<Uninvited>,
-    ) -> Result<(Outcome, Vec<Outgoing>), Error> {
+    ) -> Result<Outcome, Error> {
         let (message, originator) = (envelope.message, envelope.originator);
         let item = InboxItem {
             message,
@@ -34,7 +38,7 @@ impl<E: Environment> Scheduler<E> {
             recipient,
         };
         if let Some(status) = home.deliver(&item).await? {
-            return Ok((status.into(), Vec::new()));
+            return Ok(status.into());
         }
         let room = RoomSettings::of(home.user());
         let room = room.map_err(|error| Error::unavailable(error.to_string()))?;
@@ -47,18 +51,22 @@ impl<E: Environment> Scheduler<E> {
             now: envelope.now,
             accept_uninvited: uninvited == Some(Uninvited::Accept),
         };
+        let uid = message.uid();
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let ledger = self.ledger(home.user(), uid).await?;
         let update = Update {
             processor: self.environment.processor(),
             home,
-            uid: message.uid(),
+            uid,
             owner: &owner,
+            ledger: ledger.value.as_ref(),
             limits: &self.limits,
             now: envelope.now,
             weight: Weight::of(message, envelope.data),
             budget: Some((envelope.peer, &envelope.effort)),
         };
         let receive = |existing: Option<&Calendar>| itip::receive(message, existing, &at);
-        let received = match &room {
+        let updated = match &room {
             Some(settings) if RoomSettings::answers(message) => {
                 let visit = Visit {
                     home,
@@ -67,7 +75,14 @@ impl<E: Environment> Scheduler<E> {
                     owner: &owner,
                     settings,
                 };
-                self.book(&visit, receive).await
+                match self.book(&visit, receive).await {
+                    // It is stored by then, and what it answers is known.
+                    Ok(answer) => Ok(Updated {
+                        answer,
+                        ledger: self.as_stored(home, uid).await?,
+                    }),
+                    Err(error) => Err(error),
+                }
             }
             room => {
                 let kept = |change| match (room, change) {
@@ -82,8 +97,10 @@ impl<E: Environment> Scheduler<E> {
                 update.apply(receive).await
             }
         };
-        let uid = message.uid();
-        let received = match received {
+        let Updated {
+            answer: received,
+            ledger: known,
+        } = match updated {
             Ok(received) => received,
             Err(NotUpdated::Failed(error)) => return Err(error),
             Err(NotUpdated::TooMuch) => {
@@ -92,7 +109,7 @@ impl<E: Environment> Scheduler<E> {
                     "the message asks for more work than one may"
                 );
                 let text = "The message takes too much work for so many recipients; send it to fewer at once";
-                return Ok((later(text), Vec::new()));
+                return Ok(later(text));
             }
         };
         if let Some(anomaly) = &received.anomaly {
@@ -101,9 +118,24 @@ impl<E: Environment> Scheduler<E> {
         if received.keep
             && let Some(full) = self.keep(home, &item).await?
         {
-            return Ok((full.into(), Vec::new()));
+            return Ok(full.into());
         }
-        Ok((received.status.into(), received.outgoing))
+        let mut enqueued = Enqueued::default();
+        for owed in received.outgoing {
+            if let Some(owed) = self.admit_owed(owed, envelope.now) {
+                self.enqueue(&owed, known.as_ref(), &mut enqueued).await;
+            }
+        }
+        let batch = Batch::new();
+        let batch = match &known {
+            Some(known) => {
+                let key = keys::ledger(home.user(), uid);
+                state::unchanged(batch, &key, ledger.version).put(key, state::write(known))
+            }
+            None => batch,
+        };
+        self.commit(batch, &mut enqueued).await?;
+        Ok(received.status.into())
     }
 
     /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has

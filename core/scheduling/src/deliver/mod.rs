@@ -14,6 +14,7 @@ mod freebusy;
 mod merge;
 
 use crate::{
+    decision::Decided,
     envelope::Envelope,
     environment::{
         Answers, Environment, Event, Grant, Home, HomeOf, Journal, Policies, Stores, Verdict,
@@ -21,8 +22,8 @@ use crate::{
     outcome::Outcome,
     scheduler::Scheduler,
 };
-use convoke_calendar::{itip::Outgoing, message::Kind, zone::unknown_names};
-use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Scheduling};
+use convoke_calendar::{message::Kind, zone::unknown_names};
+use convoke_types::{CalendarAddress, Error, ErrorKind, Proof, RequestStatus, Scheduling};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ const NOT_ADDRESSED: &str = "recipient-mismatch";
 impl<E: Environment> Scheduler<E> {
     /// Delivers a message to calendar users of ours, a few at a time: one outcome for each, in their order.
     ///
-    /// What they send in turn (a REFRESH is answered with a REQUEST) is owed afterwards, see [`Owed`](crate::Owed).
+    /// What they send in turn (a REFRESH is answered with a REQUEST) waits in the outbox then.
     pub async fn deliver(
         &self,
         envelope: &Envelope<'_>,
@@ -46,55 +47,54 @@ impl<E: Environment> Scheduler<E> {
             log_unknown_zones(envelope);
         }
         let deliver = |recipient| async move {
-            let (outcome, outgoing) = self.deliver_to(envelope, recipient).await;
-            (answers.admit(outcome).await, outgoing)
+            let outcome = self.deliver_to(envelope, recipient).await;
+            answers.admit(outcome).await
         };
-        let deliveries: Vec<BoxFuture<'_, (Outcome, Vec<Outgoing>)>> = recipients
+        let deliveries: Vec<BoxFuture<'_, Outcome>> = recipients
             .iter()
             .map(|recipient| deliver(recipient).boxed())
             .collect();
-        let delivered: Vec<_> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
-        let (outcomes, outgoing): (Vec<Outcome>, Vec<_>) = delivered.into_iter().unzip();
+        let outcomes: Vec<_> = stream::iter(deliveries).buffered(PARALLEL).collect().await;
         let event = Event::Delivered(envelope.message, &outcomes);
         self.environment.journal().record(&event);
-        for message in outgoing.into_iter().flatten() {
-            self.owe(message);
-        }
         outcomes
     }
 
     /// Delivers to one recipient. Never fails: a failure is a status.
-    async fn deliver_to(
-        &self,
-        envelope: &Envelope<'_>,
-        recipient: &CalendarAddress,
-    ) -> (Outcome, Vec<Outgoing>) {
+    async fn deliver_to(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Outcome {
         let message = envelope.message;
         if message.kind() != Kind::FreeBusy && message.check_recipient(recipient).is_err() {
-            let outcome = Outcome {
+            return Outcome {
                 condition: Some(NOT_ADDRESSED),
                 ..RequestStatus::INVALID_CALENDAR_USER.into()
             };
-            return (outcome, Vec::new());
         }
         let delivered = match self.admit(envelope, recipient).await {
-            Ok((home, Some(grant))) if message.kind() == Kind::FreeBusy => self
-                .answer_busy(&home, envelope, recipient, grant.detail)
-                .await
-                .map(|outcome| (outcome, Vec::new())),
-            Ok((home, None)) => {
-                let held = self.hold(&home, envelope, recipient).await;
-                held.map(|outcome| (outcome, Vec::new()))
+            Ok((home, Some(grant))) if message.kind() == Kind::FreeBusy => {
+                self.answer_busy(&home, envelope, recipient, grant.detail)
+                    .await
             }
+            Ok((home, None)) => self.hold(&home, envelope, recipient).await,
             Ok((home, Some(grant))) => {
                 self.receive(&home, envelope, recipient, grant.uninvited)
                     .await
             }
-            Err(status) => Ok((status.into(), Vec::new())),
+            Err(status) => Ok(status.into()),
         };
-        let (outcome, outgoing) = delivered.unwrap_or_else(|error| {
+        let outcome = delivered.unwrap_or_else(|error| {
             tracing::warn!(event = "not-delivered", %recipient, "not delivered: {error}");
-            (status_of(&error).into(), Vec::new())
+            status_of(&error).into()
+        });
+        let decided = self
+            .decision("delivered", message.uid())
+            .of(recipient)
+            .to(message.method().as_str(), recipient)
+            .result(&outcome.status)
+            .why(outcome.description.as_deref().unwrap_or_default());
+        self.note_decision(Decided {
+            peer: Some(proved(envelope)),
+            message_id: envelope.transport.message_id.map(str::to_owned),
+            ..decided
         });
         tracing::info!(
             event = "delivered",
@@ -105,7 +105,7 @@ impl<E: Environment> Scheduler<E> {
             uid = %message.uid(),
             "{}", outcome.status
         );
-        (outcome, outgoing)
+        outcome
     }
 
     /// Whether the message may go to this recipient, and where its calendar is; without a grant, it is to be held.
@@ -118,12 +118,16 @@ impl<E: Environment> Scheduler<E> {
             return Err(RequestStatus::INVALID_CALENDAR_USER);
         }
         let originator = envelope.originator;
-        let grant = match self
-            .environment
-            .policies()
-            .decide(envelope, recipient)
-            .await
-        {
+        let sender = self.acquaintance(recipient, originator).await;
+        let policies = self.environment.policies();
+        let verdict = match sender {
+            Ok(sender) => policies.decide(envelope, recipient, sender).await,
+            Err(error) => {
+                tracing::warn!(event = "state-unreadable", %recipient, "whom the recipient knows cannot be read: {error}");
+                Verdict::Unavailable
+            }
+        };
+        let grant = match verdict {
             Verdict::Allow(grant) => Some(grant),
             Verdict::Hold => None,
             Verdict::RateLimited(after) => {
@@ -171,6 +175,18 @@ impl<E: Environment> Scheduler<E> {
         let ours = domain.is_ok_and(|domain| stores.is_our_domain(domain));
         (ours || address.local_part().is_some()).then_some(ours)
     }
+}
+
+/// Who sent a message, and how that is proved.
+fn proved(envelope: &Envelope<'_>) -> String {
+    let how = envelope.proofs.first().map(|proof| match proof {
+        Proof::Dkim(domain) => format!("signed by {domain}"),
+        Proof::Mtls(domain) => format!("certificate of {domain}"),
+        Proof::Submission(_) => "handed in here".to_owned(),
+        _ => "proved".to_owned(),
+    });
+    let how = how.unwrap_or_else(|| format!("{}, unproved", envelope.peer));
+    format!("{}, {how}", envelope.originator.human())
 }
 
 fn later(what: &str, after: Duration) -> RequestStatus {

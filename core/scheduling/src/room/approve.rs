@@ -127,7 +127,8 @@ impl<E: Environment> Scheduler<E> {
             partstat: decision.partstat(),
             comment: comment.map(str::to_owned),
         };
-        let _turn = self.turns.take(&home.user().address).await;
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let _turn = self.shared.turns.take(&home.user().address).await;
         for _ in 0..ATTEMPTS {
             let stored = home.get(uid).await?;
             let bytes = stored.as_ref().map_or(0, |object| object.data.len());
@@ -143,9 +144,7 @@ impl<E: Environment> Scheduler<E> {
             match home.put(&object, &when).await {
                 Ok(_) => {
                     tracing::info!(event = "room-decided", room = %home.user().address, %uid, answer = %answer.partstat, "somebody has decided");
-                    for message in outgoing {
-                        self.owe(message);
-                    }
+                    self.tell_as_stored(&home, uid, outgoing).await?;
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Conflict => {}

@@ -138,7 +138,7 @@ impl<E: Environment> Scheduler<E> {
             copies,
             approver,
         };
-        let _turn = self.turns.take(&home.user().address).await;
+        let _turn = self.shared.turns.take(&home.user().address).await;
         for _ in 0..ATTEMPTS {
             if let Some(received) = booking.attempt(&receive).await? {
                 return Ok(received);

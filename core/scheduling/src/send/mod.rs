@@ -1,63 +1,40 @@
-//! Messages of our own people on their way: to those of our domains at once, to the others by the transport.
+//! Messages of our own people on their way.
 //!
-//! The originator's own copy follows before anything leaves, so that an answer that comes back at once finds it.
+//! The originator's own copy follows before anything leaves, so that an answer that comes back at once finds it; then the
+//! message waits in the outbox, and whoever hands it in waits for its first try, so that the answer has the delivery status
+//! of each recipient.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `enqueue` | from a message to entries of the outbox, in the commit that also moves the ledger |
+//! | `attempt` | a try: delivery, and what is remembered of it |
+//! | `waiting` | what an administrator may do with what waits |
+//! | `delegate` | to whom a REPLY delegates |
 
+mod attempt;
 mod delegate;
+mod enqueue;
+mod waiting;
+
+pub(crate) use attempt::Outcomes;
+pub(crate) use enqueue::{Enqueued, Goes};
 
 use crate::{
-    effort::{Effort, Weight},
-    envelope::{Envelope, Letter, Peer, TransportFacts},
-    environment::{
-        Answers, Clock, Environment, Event, Home, Journal, Stores, Transport, Unbounded,
-    },
-    intake::Intake,
-    object::{Answered, Submit},
-    outcome::Outcome,
-    owed::OwedMessage,
+    effort::Weight,
+    envelope::{Letter, TransportFacts},
+    environment::{Answers, Clock, Environment, Home, HomeOf, Stores, Unbounded},
+    keys,
+    outcome::{Outcome, Retry},
     person::Person,
-    refusal::Refusal,
     scheduler::Scheduler,
+    state,
     stored::{NotUpdated, Update},
 };
 use convoke_calendar::{
     itip::{self, Outgoing},
-    message::{Kind, Message, Method, Provenance},
-    zone::unknown_names,
+    message::{Kind, Message, Method},
 };
-use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
-use jiff::tz::TimeZone;
-
-impl<E: Environment> Submit for Scheduler<E> {
-    type Failure = Refusal;
-
-    /// As if the originator had handed the message in: it is read, and sent to everybody it is for.
-    async fn submit(&self, outgoing: &Outgoing) -> Result<Vec<Answered>, Refusal> {
-        let Outgoing {
-            message,
-            originator,
-            recipients,
-        } = outgoing;
-        let data = message.calendar().write();
-        let intake = Intake {
-            data: &data,
-            originator,
-            recipients,
-            from: Provenance::Submission,
-            now: self.environment.clock().now(),
-        };
-        let message = &self.read(&intake, |_| Ok(())).await?;
-        let submission = Submission {
-            message,
-            data: &data,
-            originator,
-            recipients,
-            transport: TransportFacts::default(),
-        };
-        let outcomes = self.dispatch(&submission, &Unbounded).await;
-        let recipients = recipients.iter().map(ToString::to_string);
-        Ok(recipients.zip(outcomes).collect())
-    }
-}
+use convoke_types::{Batch, CalendarAddress, Error, RequestStatus};
 
 /// A message that one of our own people hands in.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +52,8 @@ pub struct Submission<'a> {
 }
 
 impl<E: Environment> Scheduler<E> {
-    /// Sends a message of one of our users to everybody it is for: one outcome for each, in their order.
+    /// Sends a message of one of our users to everybody it is for: one outcome for each, in their order. What cannot be
+    /// delivered now is pending (1.0, RFC 6638 §3.2.9), and tried again.
     pub async fn dispatch(
         &self,
         submission: &Submission<'_>,
@@ -85,27 +63,36 @@ impl<E: Environment> Scheduler<E> {
             message,
             originator,
             recipients,
+            data,
             transport,
-            ..
         } = *submission;
         let all = |status: RequestStatus| vec![Outcome::from(status); recipients.len()];
+        if message.kind() == Kind::FreeBusy {
+            return self.ask_busy(submission, answers).await;
+        }
         let delegates = match itip::delegates(message, originator) {
             Ok(delegates) => delegates,
             Err(status) => return all(status),
         };
-        if message.kind() != Kind::FreeBusy
-            && let Err(error) = self.update_own_copy(submission).await
-        {
-            tracing::warn!(event = "own-copy-not-updated", %originator, uid = %message.uid(), "not sent: the originator's copy could not be updated: {error}");
-            let text = "The originator's own calendar cannot be written";
-            return all(RequestStatus::SERVICE_UNAVAILABLE.with_text(text));
-        }
-        if !delegates.is_empty() && message.method() == Method::Request {
+        let outgoing = Outgoing {
+            message: message.clone(),
+            originator: originator.clone(),
+            recipients: recipients.to_vec(),
+        };
+        let hands_on = !delegates.is_empty() && message.method() == Method::Request;
+        let sent = self.send(&outgoing, data, hands_on, transport, answers);
+        let sent = match sent.await {
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::warn!(event = "own-copy-not-updated", %originator, uid = %message.uid(), "not sent: the originator's copy could not be updated: {error}");
+                let text = "The originator's own calendar cannot be written";
+                return all(RequestStatus::SERVICE_UNAVAILABLE.with_text(text));
+            }
+        };
+        if hands_on {
             return self.hand_on_to(submission, &delegates).await;
         }
-        let mut outcomes = self
-            .send(message, originator, recipients, transport, answers)
-            .await;
+        let mut outcomes = sent;
         if !delegates.is_empty() {
             self.invite_delegates(submission, &delegates, &mut outcomes)
                 .await;
@@ -113,112 +100,87 @@ impl<E: Environment> Scheduler<E> {
         outcomes
     }
 
-    /// Sends what one of our people owes, see [`Owed`](crate::Owed). It was made of the user's own copy, which therefore
-    /// stays as it is: the message may hold a part of it only.
-    pub async fn send_owed(&self, owed: OwedMessage) {
-        let Outgoing {
-            message,
-            originator,
-            recipients,
-        } = owed.outgoing();
-        let transport = TransportFacts::default();
-        let sent = self
-            .send(message, originator, recipients, transport, &Unbounded)
-            .await;
-        for (recipient, outcome) in recipients.iter().zip(sent) {
-            tracing::info!(event = "owed-sent", %originator, %recipient, uid = %message.uid(), status = %outcome.status.code(), "answered: {}", outcome.status);
-        }
-    }
-
-    /// The zone in which the originator reads the times of a message whose TZID nobody knows. `None` if there are none, or
-    /// if the originator cannot be looked up.
-    async fn zone_of_unknown(
-        &self,
-        message: &Message,
-        originator: &CalendarAddress,
-    ) -> Option<TimeZone> {
-        if unknown_names(message.calendar()).is_empty() {
-            return None;
-        }
-        match self.environment.stores().find(originator).await {
-            Ok(home) => home.map(|home| Person::of(home.user()).owner().timezone),
-            Err(error) => {
-                tracing::warn!(event = "unknown-time-zone", %originator, uid = %message.uid(), "it is sent undescribed: {error}");
-                None
-            }
-        }
-    }
-
-    /// Sends a message whose originator's copy knows it already.
-    async fn send(
-        &self,
-        message: &Message,
-        originator: &CalendarAddress,
-        recipients: &[CalendarAddress],
-        transport: TransportFacts<'_>,
-        answers: &impl Answers,
-    ) -> Vec<Outcome> {
-        let own = self.zone_of_unknown(message, originator).await;
-        let message = &itip::for_sending(message, own.as_ref());
-        let data = message.calendar().write();
-        let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
-        for recipient in recipients {
-            // A store that cannot be asked answers for itself when it is delivered to.
-            let ours = self.is_ours(recipient).await.unwrap_or(true);
-            is_local.push(ours);
-            let side = if ours { &mut local } else { &mut remote };
-            side.push(recipient.clone());
-        }
-        let envelope = Envelope {
-            message,
+    /// Sends a message that was made of the originator's own object, as if the originator had handed it in.
+    pub async fn send_message(&self, outgoing: &Outgoing) -> Vec<Outcome> {
+        let data = outgoing.message.calendar().write();
+        let submission = Submission {
+            message: &outgoing.message,
             data: &data,
-            originator,
-            from: Provenance::Submission,
-            proofs: &[Proof::Submission(originator.clone())],
-            peer: &Peer::of_ours(originator),
-            transport,
-            now: self.environment.clock().now(),
-            effort: Effort::default(),
+            originator: &outgoing.originator,
+            recipients: &outgoing.recipients,
+            transport: TransportFacts::default(),
         };
+        self.dispatch(&submission, &Unbounded).await
+    }
+
+    /// A question about busy time: it is answered now or not at all.
+    async fn ask_busy(&self, question: &Submission<'_>, answers: &impl Answers) -> Vec<Outcome> {
+        let message = &itip::for_sending(question.message, None);
+        let data = message.calendar().write();
         let letter = Letter {
             message,
             data: &data,
-            originator,
-            transport,
+            originator: question.originator,
+            transport: question.transport,
+            id: None,
         };
-        let (here, there) = futures::join!(
-            self.deliver(&envelope, &local, answers),
-            self.environment.transport().send(&letter, &remote)
-        );
-        self.environment
-            .journal()
-            .record(&Event::Sent(message, &there));
-        let (mut here, mut there) = (here.into_iter(), there.into_iter());
-        let sides = is_local.into_iter();
-        sides
-            .filter_map(|ours| if ours { here.next() } else { there.next() })
-            .collect()
+        self.deliver_letter(&letter, question.recipients, answers)
+            .await
     }
 
-    /// Keeps the originator's own copy in step with a message that is about to leave.
-    async fn update_own_copy(&self, submission: &Submission<'_>) -> Result<(), Error> {
-        let Submission {
-            message,
-            data,
-            originator,
-            ..
-        } = *submission;
-        let Some(home) = self.environment.stores().find(originator).await? else {
-            return Ok(());
-        };
+    /// Brings the originator's copy in step with a message, lets the message wait unless others hand it on, and waits for its
+    /// first try.
+    async fn send(
+        &self,
+        outgoing: &Outgoing,
+        data: &[u8],
+        hands_on: bool,
+        transport: TransportFacts<'_>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Outcome>, Error> {
+        let stores = self.environment.stores();
+        let home = stores.find(&outgoing.originator).await?;
+        let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
+        match &home {
+            Some(home) => {
+                let uid = outgoing.message.uid();
+                let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+                let mut batch = self.update_own_copy(home, outgoing, data).await?;
+                if !hands_on {
+                    let ledger = self.ledger(home.user(), uid).await?;
+                    self.enqueue(outgoing, ledger.value.as_ref(), &mut enqueued)
+                        .await;
+                    batch = self.acquaint(batch, home.user(), &enqueued);
+                }
+                self.commit(batch, &mut enqueued).await?;
+            }
+            None => {
+                self.enqueue(outgoing, None, &mut enqueued).await;
+                self.commit(Batch::new(), &mut enqueued).await?;
+            }
+        }
+        let tried = self.first_try(&enqueued, transport, answers).await;
+        Ok(outcomes(outgoing, &enqueued, &tried))
+    }
+
+    /// Keeps the originator's own copy in step with a message that is about to leave: what the ledger says then.
+    async fn update_own_copy(
+        &self,
+        home: &HomeOf<E>,
+        outgoing: &Outgoing,
+        data: &[u8],
+    ) -> Result<Batch, Error> {
+        let message = &outgoing.message;
         let person = Person::of(home.user());
         let owner = person.owner();
         let now = self.environment.clock().now();
+        let ledger = self.ledger(home.user(), message.uid()).await?;
         let update = Update {
             processor: self.environment.processor(),
-            home: &home,
+            home,
             uid: message.uid(),
             owner: &owner,
+            ledger: ledger.value.as_ref(),
             limits: &self.limits,
             now,
             weight: Weight::of(message, data),
@@ -226,9 +188,56 @@ impl<E: Environment> Scheduler<E> {
         };
         let updated =
             update.apply(|existing| (itip::update_own_copy(message, existing, &owner, now), ()));
-        updated.await.map_err(|error| match error {
+        let updated = updated.await.map_err(|error| match error {
             NotUpdated::Failed(error) => error,
             NotUpdated::TooMuch => Error::unavailable("the message takes too much work"),
+        })?;
+        let known = match (updated.ledger, &ledger.value) {
+            (Some(known), _) => Some(known),
+            // A program has stored it before it handed the message in.
+            (None, None) => self.as_stored(home, message.uid()).await?,
+            (None, Some(_)) => None,
+        };
+        let key = keys::ledger(home.user(), message.uid());
+        Ok(match known {
+            Some(known) => {
+                state::unchanged(Batch::new(), &key, ledger.version).put(key, state::write(&known))
+            }
+            None => Batch::new(),
         })
+    }
+}
+
+/// What became of a message for each recipient, in their order; what is not delivered yet is pending.
+pub(crate) fn outcomes(outgoing: &Outgoing, enqueued: &Enqueued, tried: &Outcomes) -> Vec<Outcome> {
+    let outcome = |recipient: &CalendarAddress| {
+        if enqueued.spared.iter().any(|it| it.same_user(recipient)) {
+            let text = "Nothing was sent that would have to be called off";
+            return RequestStatus::SUCCESS.with_text(text).into();
+        }
+        let entry = enqueued.entry_for(outgoing.message.method(), recipient);
+        match entry.and_then(|entry| tried.get(&entry.id)) {
+            Some(outcome) if outcome.retry == Retry::No => outcome.clone(),
+            Some(outcome) => pending(Some(outcome)),
+            None => pending(None),
+        }
+    };
+    outgoing.recipients.iter().map(outcome).collect()
+}
+
+fn pending(tried: Option<&Outcome>) -> Outcome {
+    let why = tried.map(|outcome| {
+        let why = outcome.description.as_deref();
+        format!(
+            "{}; it is tried again",
+            why.unwrap_or(outcome.status.text())
+        )
+    });
+    let why =
+        why.unwrap_or_else(|| "It waits for an earlier message, or for its receiver".to_owned());
+    Outcome {
+        description: Some(why),
+        retry: Retry::No,
+        ..RequestStatus::PENDING.into()
     }
 }

@@ -203,3 +203,25 @@ fn what_is_answered_is_what_there_is_room_for() {
     let outcomes = host.delivers(&message, &text, ANNA, &["bo@example.org"], &Full);
     assert_eq!(codes(&outcomes), ["5.1"]);
 }
+
+/// Whoever was invited or answered is no stranger any more.
+#[test]
+fn who_was_written_to_is_known() {
+    let host = Host::new();
+    host.holds_strangers();
+    let text = message("REQUEST", &meeting(""));
+    let anna = "anna@example.com";
+    host.receives(&text, anna, &["bo@example.org"]);
+    assert_eq!(host.person("bo").object("meeting"), None);
+    assert_eq!(host.person("bo").inbox().len(), 1);
+    let own = meeting("")
+        .replace(anna, "bo@example.org")
+        .replace(
+            "ATTENDEE:mailto:bo@example.org",
+            "ATTENDEE:mailto:anna@example.com",
+        )
+        .replace("UID:meeting", "UID:other");
+    host.submits(&message("REQUEST", &own), "bo@example.org", &[anna]);
+    host.receives(&text, anna, &["bo@example.org"]);
+    assert!(host.person("bo").object("meeting").is_some());
+}

@@ -7,4 +7,4 @@ mod object;
 mod owed;
 mod rooms;
 mod submit;
-mod world;
+pub(crate) mod world;

@@ -1,158 +1,112 @@
 //! Our people write objects, and answer invitations.
 
-use super::world::{Host, NOW, address, calendar, meeting, message};
-use crate::{Answered, Clock, NoReply, Outcome, Submit, Told, Unsent, compose_reply, send_object};
-use convoke_calendar::{
-    itip::{Outgoing, PartStat},
-    message::Method,
-};
+use super::world::{Host, NOW, address, calendar, codes, meeting, message};
+use crate::{NoReply, Outcome, Retry, Told, Unbounded, Unsent, compose_reply};
+use convoke_calendar::{itip::PartStat, message::Method};
 use convoke_types::{RequestStatus, Uid};
 use futures::executor::block_on;
-use jiff::Timestamp;
-use std::sync::Mutex;
 
-struct Fixed;
-
-impl Clock for Fixed {
-    fn now(&self) -> Timestamp {
-        NOW.parse().unwrap()
-    }
-}
-
-/// Hands in nothing: remembers it, and answers with these statuses, one a message; then it cannot be reached.
-struct Clerk {
-    answers: Mutex<Vec<RequestStatus>>,
-    taken: Mutex<Vec<String>>,
-}
-
-impl Clerk {
-    fn answering(answers: &[RequestStatus]) -> Self {
-        Self {
-            answers: Mutex::new(answers.iter().rev().cloned().collect()),
-            taken: Mutex::default(),
-        }
-    }
-}
-
-impl Submit for Clerk {
-    type Failure = String;
-
-    async fn submit(&self, outgoing: &Outgoing) -> Result<Vec<Answered>, String> {
-        let status = self.answers.lock().unwrap().pop();
-        let status = status.ok_or("nobody is listening")?;
-        let recipients: Vec<String> = outgoing
-            .recipients
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let what = format!("{} {}", outgoing.message.method(), recipients.join(" "));
-        self.taken.lock().unwrap().push(what);
-        let answered = recipients.into_iter();
-        Ok(answered
-            .map(|who| (who, Outcome::from(status.clone())))
-            .collect())
-    }
-}
+const BO: &str = "bo@example.com";
 
 fn object(more: &str) -> String {
     let own = meeting(more).replace("anna@example.com", "dee@example.org");
+    let own = own.replace("bo@example.org", BO);
     format!("BEGIN:VCALENDAR\nVERSION:2.0\n{own}END:VCALENDAR\n")
 }
 
-fn sends(host: &Host, object: &str, clerk: &Clerk) -> Result<Told, Unsent<String>> {
+fn sends(host: &Host, object: &str) -> Result<Told, Unsent> {
     let dee = host.person("dee");
-    let object = calendar(object);
-    block_on(send_object(
-        &object,
-        &dee,
-        clerk,
-        &crate::Limits::default(),
-        &Fixed,
-    ))
+    block_on(
+        host.scheduler
+            .send_object(&dee, &calendar(object), &Unbounded),
+    )
+}
+
+fn answers(told: &Told) -> Vec<String> {
+    let outcomes: Vec<Outcome> = told.answers.iter().map(|(_, it)| it.clone()).collect();
+    codes(&outcomes)
 }
 
 #[test]
 fn an_object_is_stored_and_whom_it_concerns_is_told() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[RequestStatus::SUCCESS, RequestStatus::SUCCESS]);
-    let told = sends(&host, &object(""), &clerk).unwrap();
-    assert_eq!(told.answers.len(), 1);
-    assert!(!told.again && !told.gone);
-    assert!(host.person("dee").object("meeting").is_some());
+    let told = sends(&host, &object("")).unwrap();
+    assert_eq!(answers(&told), ["1.2"]);
+    let stored = host.person("dee").object("meeting").unwrap();
+    assert!(stored.contains("SCHEDULE-STATUS=1.2"), "{stored}");
     // The same again concerns nobody.
-    let told = sends(&host, &object(""), &clerk).unwrap();
+    let told = sends(&host, &object("")).unwrap();
     assert!(told.answers.is_empty());
-    assert_eq!(
-        *clerk.taken.lock().unwrap(),
-        ["REQUEST mailto:bo@example.org"]
-    );
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+}
+
+/// What a calendar program has stored already is told as well, be it by command.
+#[test]
+fn what_is_stored_already_and_was_told_to_nobody_is_told() {
+    let host = Host::new();
+    host.looks("dee");
+    host.person("dee").has(&object(""));
+    let told = sends(&host, &object("")).unwrap();
+    assert_eq!(answers(&told), ["1.2"]);
 }
 
 /// An empty property is as if it were not there.
 #[test]
 fn an_empty_attendee_is_nobody() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[RequestStatus::SUCCESS]);
-    let told = sends(&host, &object("ATTENDEE:\nATTENDEE;CN=x: \n"), &clerk).unwrap();
+    let told = sends(&host, &object("ATTENDEE:\nATTENDEE;CN=x: \n")).unwrap();
     assert_eq!(told.answers.len(), 1, "{:?}", told.answers);
     let alone = object("ATTENDEE:\n")
         .replace("UID:meeting", "UID:alone")
-        .replace("mailto:bo@example.org", "");
-    let told = sends(&host, &alone, &clerk).unwrap();
+        .replace("mailto:bo@example.com", "");
+    let told = sends(&host, &alone).unwrap();
     assert!(told.answers.is_empty(), "{:?}", told.answers);
-    assert_eq!(
-        *clerk.taken.lock().unwrap(),
-        ["REQUEST mailto:bo@example.org"]
-    );
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
 }
 
 #[test]
-fn whom_it_did_not_reach_is_told_when_it_is_sent_again() {
+fn whom_it_did_not_reach_is_told_later() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[RequestStatus::SERVICE_UNAVAILABLE, RequestStatus::SUCCESS]);
-    let told = sends(&host, &object(""), &clerk).unwrap();
-    assert!(told.again && told.unnoted.is_none());
-    let stored = host.person("dee").object("meeting").unwrap();
-    assert!(stored.contains("SCHEDULE-STATUS"), "{stored}");
-    assert!(!sends(&host, &object(""), &clerk).unwrap().again);
-    assert_eq!(clerk.taken.lock().unwrap().len(), 2);
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    let told = sends(&host, &object("")).unwrap();
+    assert_eq!(answers(&told), ["1.0"]);
+    let stored = || host.person("dee").object("meeting").unwrap();
+    assert!(stored().contains("SCHEDULE-STATUS=1.0"), "{}", stored());
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pays();
+    assert_eq!(host.sent().len(), 1, "it is not tried again at once");
+    host.pass(std::time::Duration::from_secs(70));
+    host.pays();
+    assert_eq!(host.sent().len(), 2);
+    assert!(stored().contains("SCHEDULE-STATUS=2.0"), "{}", stored());
+    assert!(host.waits().is_empty());
+    assert!(host.world().remembered.keys("message/").is_empty());
 }
 
 #[test]
-fn if_nobody_can_be_told_nothing_has_happened() {
+fn a_final_no_is_final() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[]);
-    let failed = sends(&host, &object(""), &clerk);
-    assert!(matches!(failed, Err(Unsent::Failed(why)) if why == "nobody is listening"));
-    assert_eq!(host.person("dee").object("meeting"), None);
-
-    host.person("dee").has(&object(""));
-    let moved = object("").replace("T100000Z", "T110000Z");
-    assert!(sends(&host, &moved, &clerk).is_err());
-    assert_eq!(host.person("dee").object("meeting").unwrap(), object(""));
+    host.elsewhere_says(RequestStatus::NO_AUTHORITY);
+    let told = sends(&host, &object("")).unwrap();
+    assert_eq!(answers(&told), ["3.8"]);
+    assert!(host.waits().is_empty());
+    assert_eq!(told.answers[0].1.retry, Retry::No);
 }
 
 #[test]
 fn what_cannot_be_a_message_is_not_stored() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[]);
     let nobodys = object("").replace("ORGANIZER:mailto:dee@example.org\n", "");
-    assert!(matches!(
-        sends(&host, &nobodys, &clerk),
-        Err(Unsent::Invalid(_))
-    ));
+    assert!(matches!(sends(&host, &nobodys), Err(Unsent::Invalid(_))));
     let unnamed = object("").replace("UID:meeting\n", "");
-    assert!(matches!(sends(&host, &unnamed, &clerk), Err(Unsent::NoUid)));
+    assert!(matches!(sends(&host, &unnamed), Err(Unsent::NoUid)));
     host.person("dee").has_rivals(64);
     assert!(matches!(
-        sends(&host, &object(""), &clerk),
+        sends(&host, &object("")),
         Err(Unsent::Contended(_))
     ));
     host.person("dee").is_broken();
-    assert!(matches!(
-        sends(&host, &object(""), &clerk),
-        Err(Unsent::Store(_))
-    ));
+    assert!(matches!(sends(&host, &object("")), Err(Unsent::Store(_))));
 }
 
 /// What a calendar program exports of an instance that was moved is no end of the series.
@@ -163,19 +117,14 @@ fn an_instance_alone_is_an_edit_of_that_instance() {
         let id = format!("RECURRENCE-ID:202701{day:02}T100000Z\n");
         object(&id).replace("DTSTART:20270104T10", &format!("DTSTART:202701{day:02}T15"))
     };
-    let success = || RequestStatus::SUCCESS;
     let host = Host::new();
-    let clerk = Clerk::answering(&[success(), success(), success()]);
     for written in [&series, &moved(5), &moved(6)] {
-        sends(&host, written, &clerk).unwrap();
+        sends(&host, written).unwrap();
     }
     // The same again concerns nobody.
-    let told = sends(&host, &moved(5), &clerk).unwrap();
+    let told = sends(&host, &moved(5)).unwrap();
     assert!(told.answers.is_empty());
-    assert_eq!(
-        *clerk.taken.lock().unwrap(),
-        ["REQUEST mailto:bo@example.org"; 3]
-    );
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"; 3]);
     let stored = host.person("dee").object("meeting").unwrap();
     assert_eq!(stored.matches("BEGIN:VEVENT").count(), 3, "{stored}");
     assert!(stored.contains("DTSTART:20270105T15"), "{stored}");
@@ -185,10 +134,11 @@ fn an_instance_alone_is_an_edit_of_that_instance() {
     let (head, event) = instance.split_at(instance.find("BEGIN:VEVENT").unwrap());
     let twice = format!("{head}{}{event}", event.replace("END:VCALENDAR\n", ""));
     for wrong in [twice, instance.replace("VEVENT", "VTODO")] {
-        let refused = sends(&host, &wrong, &clerk);
+        let refused = sends(&host, &wrong);
         assert!(matches!(refused, Err(Unsent::Invalid(_))), "{refused:?}");
     }
-    assert_eq!(host.person("dee").object("meeting").unwrap(), stored);
+    let unchanged = host.person("dee").object("meeting").unwrap();
+    assert_eq!(unchanged, stored);
 }
 
 /// A guest who answers one instance of a series says nothing of the others.
@@ -208,13 +158,8 @@ fn an_instance_alone_answers_for_that_instance() {
     let object = calendar(&format!(
         "BEGIN:VCALENDAR\nVERSION:2.0\n{declined}END:VCALENDAR\n"
     ));
-    let clerk = Clerk::answering(&[RequestStatus::SUCCESS]);
-    let limits = crate::Limits::default();
-    block_on(send_object(&object, &bo, &clerk, &limits, &Fixed)).unwrap();
-    assert_eq!(
-        *clerk.taken.lock().unwrap(),
-        ["REPLY mailto:anna@example.com"]
-    );
+    block_on(host.scheduler.send_object(&bo, &object, &Unbounded)).unwrap();
+    assert_eq!(host.sent(), ["REPLY bo@example.org anna@example.com"]);
     let stored = bo.object("meeting").unwrap();
     assert!(
         stored.contains("RRULE") && stored.contains("DECLINED"),
@@ -225,8 +170,7 @@ fn an_instance_alone_answers_for_that_instance() {
 #[test]
 fn guests_without_an_address_are_named() {
     let host = Host::new();
-    let clerk = Clerk::answering(&[RequestStatus::SUCCESS]);
-    let told = sends(&host, &object("ATTENDEE:Eve next door\n"), &clerk).unwrap();
+    let told = sends(&host, &object("ATTENDEE:Eve next door\n")).unwrap();
     let (name, outcome) = &told.answers[0];
     assert_eq!(name, "Eve next door");
     assert!(

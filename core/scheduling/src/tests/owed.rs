@@ -1,7 +1,6 @@
 //! What our people send because something came in.
 
 use super::world::{Host, codes, meeting, message};
-use futures::FutureExt;
 use std::time::Duration;
 
 const DEE: &str = "dee@example.org";
@@ -31,12 +30,11 @@ fn a_refresh_is_answered_with_a_request_afterwards() {
     let outcomes = host.receives(&refresh(bo), bo, &[DEE]);
     assert_eq!(codes(&outcomes), ["2.0"]);
     assert!(host.sent().is_empty(), "the answer does not wait for it");
-    assert_eq!(host.owed.left().len(), 1);
-    assert!(host.owed.settled().now_or_never().is_none());
+    assert_eq!(host.waits(), ["REQUEST bo@example.com"]);
+    let host = host.restarted();
     host.pays();
     assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
-    assert!(host.owed.left().is_empty());
-    assert!(host.owed.settled().now_or_never().is_some());
+    assert!(host.waits().is_empty());
 }
 
 #[test]
@@ -49,27 +47,6 @@ fn one_message_a_second_goes_to_an_address_about_an_object() {
         host.pays();
         assert_eq!(host.sent().len(), sent, "after {wait} ms");
     }
-}
-
-#[test]
-fn few_are_on_their_way_to_a_domain_at_once() {
-    let guests: Vec<String> = (0..12)
-        .map(|number| format!("g{number}@example.com"))
-        .collect();
-    let lines = guests.iter().map(|it| format!("ATTENDEE:mailto:{it}\n"));
-    let host = host(&lines.collect::<String>());
-    for guest in &guests {
-        host.receives(&refresh(guest), guest, &[DEE]);
-    }
-    assert_eq!(host.owed.left().len(), 10);
-    // What is taken and given up is on its way no more.
-    for _ in 0..10 {
-        drop(host.owed.next().now_or_never().unwrap());
-    }
-    assert!(host.owed.left().is_empty());
-    let last = &guests[11];
-    host.receives(&refresh(last), last, &[DEE]);
-    assert_eq!(host.owed.left().len(), 1);
 }
 
 #[test]

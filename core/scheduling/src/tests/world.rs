@@ -1,52 +1,57 @@
 //! The world in memory.
 
 use crate::{
-    Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem, Intake, Journal,
-    Letter, Limits, Outcome, Overloaded, Owed, Peer, Policies, Processor, Room, Scheduler, Stores,
-    Submission, Transport, TransportFacts, Unbounded, Verdict, index,
+    Acquaintance, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem,
+    Intake, Journal, Letter, Limits, Outcome, Overloaded, Peer, Policies, Processor, Room,
+    Scheduler, Shared, State, Stores, Submission, Timing, Transport, TransportFacts, Unbounded,
+    Verdict, index,
 };
 use convoke_calendar::{
     message::{Message, Provenance},
     tree::{self, Calendar},
 };
 use convoke_types::{
-    Busy, CalendarAddress, CalendarUser, Domain, Error, Etag, NewObject, ObjectIndex, Precondition,
-    Proof, RequestStatus, StoredObject, TimeRange, Uid, UserId, UserKind,
+    Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Domain, Error, Etag,
+    KeyRange, NewObject, ObjectIndex, ObjectSummary, Precondition, Proof, RequestStatus,
+    StateEntry, StateWrite, StoredObject, TimeRange, Uid, UserId, UserKind,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
 /// A Tuesday.
-pub(super) const NOW: &str = "2026-12-01T08:00:00Z";
+pub(crate) const NOW: &str = "2026-12-01T08:00:00Z";
 
-pub(super) fn address(text: &str) -> CalendarAddress {
+pub(crate) fn address(text: &str) -> CalendarAddress {
     CalendarAddress::new(text).unwrap()
 }
 
-pub(super) fn addresses(texts: &[&str]) -> Vec<CalendarAddress> {
+pub(crate) fn addresses(texts: &[&str]) -> Vec<CalendarAddress> {
     texts.iter().map(|text| address(text)).collect()
 }
 
 /// A message: METHOD, and the lines of its components.
-pub(super) fn message(method: &str, components: &str) -> String {
+pub(crate) fn message(method: &str, components: &str) -> String {
     format!("BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:{method}\n{components}END:VCALENDAR\n")
 }
 
 /// An event of Anna's on the 4th of January 2027, ten o'clock, with Bo; and more lines.
-pub(super) fn meeting(more: &str) -> String {
+pub(crate) fn meeting(more: &str) -> String {
     format!(
         "BEGIN:VEVENT\nUID:meeting\nDTSTAMP:20261201T070000Z\nDTSTART:20270104T100000Z\nDURATION:PT1H\nSUMMARY:Review\n\
          ORGANIZER:mailto:anna@example.com\nATTENDEE:mailto:bo@example.org\n{more}END:VEVENT\n"
     )
 }
 
-pub(super) fn calendar(text: &str) -> Calendar {
+pub(crate) fn calendar(text: &str) -> Calendar {
     Calendar::parse(text.as_bytes(), &tree::Limits::default()).unwrap()
 }
 
@@ -59,7 +64,7 @@ struct Stored {
 
 /// A calendar user and its part of the store.
 #[derive(Clone)]
-pub(super) struct Person {
+pub(crate) struct Person {
     user: CalendarUser,
     content: Arc<Mutex<Content>>,
 }
@@ -73,6 +78,8 @@ struct Content {
     takes: Option<RequestStatus>,
     /// Writes of others that come before ours.
     rivals: usize,
+    /// When each object changed last, gone ones too.
+    changed: BTreeMap<String, u64>,
     broken: bool,
     /// Whether others may act before each look and each write.
     pauses: bool,
@@ -90,7 +97,7 @@ impl Person {
     }
 
     /// What is stored, with its lines unfolded.
-    pub(super) fn object(&self, uid: &str) -> Option<String> {
+    pub(crate) fn object(&self, uid: &str) -> Option<String> {
         let content = self.content.lock().unwrap();
         let stored = content.objects.get(uid)?;
         let text = String::from_utf8(stored.data.clone()).unwrap();
@@ -98,7 +105,7 @@ impl Person {
     }
 
     /// Whether the index of an object says by itself that the person is busy then.
-    pub(super) fn is_indexed(&self, uid: &str, at: &str) -> bool {
+    pub(crate) fn is_indexed(&self, uid: &str, at: &str) -> bool {
         let at: Timestamp = at.parse().unwrap();
         let content = self.content.lock().unwrap();
         let mut spans = content.objects[uid].index.spans.iter();
@@ -106,28 +113,40 @@ impl Person {
     }
 
     /// The messages that wait for a decision: originator, method and instances.
-    pub(super) fn inbox(&self) -> Vec<String> {
+    pub(crate) fn inbox(&self) -> Vec<String> {
         self.content.lock().unwrap().inbox.clone()
     }
 
     /// Puts an object there, as a calendar program would.
-    pub(super) fn has(&self, object: &str) {
+    pub(crate) fn has(&self, object: &str) {
         let user = Some(&self.user);
         let now = NOW.parse().unwrap();
         let index = index::index_stored(user, object.as_bytes(), &Limits::default(), now).unwrap();
         self.content.lock().unwrap().write(object.into(), index);
     }
 
-    pub(super) fn takes_whole(&self, status: RequestStatus) {
+    /// Removes an object, as a calendar program would.
+    pub(crate) fn deletes(&self, uid: &str) {
+        let mut content = self.content.lock().unwrap();
+        content.objects.remove(uid).unwrap();
+        content.touch(uid);
+    }
+
+    /// What a calendar program makes of an object.
+    pub(crate) fn edits(&self, uid: &str, edit: impl Fn(&str) -> String) {
+        self.has(&edit(&self.object(uid).unwrap()));
+    }
+
+    pub(crate) fn takes_whole(&self, status: RequestStatus) {
         self.content.lock().unwrap().takes = Some(status);
     }
 
-    pub(super) fn has_rivals(&self, times: usize) {
+    pub(crate) fn has_rivals(&self, times: usize) {
         self.content.lock().unwrap().rivals = times;
     }
 
     /// Others may act before each look and each write.
-    pub(super) fn pauses(&self) {
+    pub(crate) fn pauses(&self) {
         self.content.lock().unwrap().pauses = true;
     }
 
@@ -143,18 +162,23 @@ impl Person {
         .await;
     }
 
-    pub(super) fn keeps_no_messages(&self) {
+    pub(crate) fn keeps_no_messages(&self) {
         self.content.lock().unwrap().keeps_nothing = true;
     }
 
-    pub(super) fn is_broken(&self) {
+    pub(crate) fn is_broken(&self) {
         self.content.lock().unwrap().broken = true;
     }
 }
 
 impl Content {
-    fn write(&mut self, data: Vec<u8>, index: ObjectIndex) -> Etag {
+    fn touch(&mut self, uid: &str) {
         self.versions += 1;
+        self.changed.insert(uid.to_owned(), self.versions);
+    }
+
+    fn write(&mut self, data: Vec<u8>, index: ObjectIndex) -> Etag {
+        self.touch(index.uid.as_str());
         let version = self.versions;
         let stored = Stored {
             version,
@@ -195,6 +219,10 @@ impl Home for Person {
         &self.user
     }
 
+    fn store(&self) -> &str {
+        "memory"
+    }
+
     async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>, Error> {
         self.pause().await;
         let content = self.content.lock().unwrap();
@@ -215,9 +243,38 @@ impl Home for Person {
         let mut content = self.content.lock().unwrap();
         content.check(uid, when)?;
         let removed = content.objects.remove(uid.as_str());
+        content.touch(uid.as_str());
         removed
             .map(drop)
             .ok_or_else(|| Error::not_found("there is no such object"))
+    }
+
+    async fn changes(&self, since: Option<&Cursor>) -> Result<Changes, Error> {
+        let content = self.content.lock().unwrap();
+        content.works()?;
+        let since: u64 = since
+            .map_or(Ok(0), |it| it.as_str().parse())
+            .map_err(|_| Error::invalid("no cursor"))?;
+        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        for uid in content
+            .changed
+            .iter()
+            .filter(|(_, at)| **at > since)
+            .map(|(uid, _)| uid)
+        {
+            let id = Uid::new(uid).unwrap();
+            match content.objects.get(uid) {
+                Some(stored) => {
+                    changed.push(ObjectSummary::new(id, "VEVENT", etag(stored.version)))
+                }
+                None => removed.push(id),
+            }
+        }
+        Ok(Changes::new(
+            changed,
+            removed,
+            Cursor::new(content.versions.to_string()),
+        ))
     }
 
     async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {
@@ -255,7 +312,7 @@ impl Home for Person {
 
 /// The people of example.org.
 #[derive(Default)]
-pub(super) struct People(Vec<Person>);
+pub(crate) struct People(Vec<Person>);
 
 impl Stores for People {
     type Home = Person;
@@ -271,10 +328,15 @@ impl Stores for People {
 }
 
 /// What the policies say to everybody.
-pub(super) struct SameForAll(Mutex<Verdict>);
+///
+/// The second: whether strangers are held.
+pub(crate) struct SameForAll(Mutex<Verdict>, AtomicBool);
 
 impl Policies for SameForAll {
-    async fn decide(&self, _: &Envelope<'_>, _: &CalendarAddress) -> Verdict {
+    async fn decide(&self, _: &Envelope<'_>, _: &CalendarAddress, sender: Acquaintance) -> Verdict {
+        if self.1.load(Ordering::Relaxed) && sender == Acquaintance::Stranger {
+            return Verdict::Hold;
+        }
         self.0.lock().unwrap().clone()
     }
 
@@ -286,41 +348,97 @@ impl Policies for SameForAll {
     }
 }
 
-/// Other servers, which take everything.
+/// What is not forgotten, in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Remembered(Arc<Mutex<(u64, BTreeMap<Vec<u8>, StateEntry>)>>);
+
+impl State for Remembered {
+    async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
+        Ok(self.0.lock().unwrap().1.get(key).cloned())
+    }
+
+    async fn scan(&self, range: &KeyRange, limit: u32) -> Result<Vec<StateEntry>, Error> {
+        let entries = &self.0.lock().unwrap().1;
+        let found = entries.values().filter(|entry| range.contains(&entry.key));
+        Ok(found.take(limit as usize).cloned().collect())
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        let (version, entries) = &mut *self.0.lock().unwrap();
+        for condition in &batch.conditions {
+            condition.check(entries.get(condition.key()).map(|it| it.version))?;
+        }
+        *version += 1;
+        for write in batch.writes {
+            match write {
+                StateWrite::Put { key, value, .. } => {
+                    entries.insert(key.clone(), StateEntry::new(key, value, *version));
+                }
+                StateWrite::Delete { key } => drop(entries.remove(&key)),
+                _ => return Err(Error::unsupported("no such write")),
+            }
+        }
+        Ok(Committed::new(*version))
+    }
+}
+
+impl Remembered {
+    /// The keys that begin like this.
+    pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
+        let entries = &self.0.lock().unwrap().1;
+        let keys = entries
+            .keys()
+            .map(|key| String::from_utf8(key.clone()).unwrap());
+        keys.filter(|key| key.starts_with(prefix)).collect()
+    }
+}
+
+/// Other servers, which take everything unless they are told otherwise.
 #[derive(Default)]
-pub(super) struct Elsewhere(Mutex<Vec<String>>);
+pub(crate) struct Elsewhere {
+    sent: Mutex<Vec<String>>,
+    bodies: Mutex<Vec<String>>,
+    says: Mutex<Option<Outcome>>,
+}
 
 impl Transport for Elsewhere {
     async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
         let written = letter.message.calendar().write();
         assert_eq!(letter.data, written, "a letter is what it says");
-        let mut sent = self.0.lock().unwrap();
+        if recipients.is_empty() {
+            return Vec::new();
+        }
+        let mut sent = self.sent.lock().unwrap();
+        let text = String::from_utf8(written).unwrap();
+        self.bodies.lock().unwrap().push(text.replace("\r\n ", ""));
         let (method, from) = (letter.message.method(), letter.originator.human());
         sent.extend(
             recipients
                 .iter()
                 .map(|to| format!("{method} {from} {}", to.human())),
         );
-        vec![RequestStatus::DELIVERED.into(); recipients.len()]
+        let says = self.says.lock().unwrap().clone();
+        vec![says.unwrap_or_else(|| RequestStatus::DELIVERED.into()); recipients.len()]
     }
 }
 
-pub(super) struct World {
+pub(crate) struct World {
     people: People,
     policies: SameForAll,
     elsewhere: Elsewhere,
     now: Now,
     at_once: AtOnce,
     recorded: Recorded,
+    pub(crate) remembered: Remembered,
 }
 
-pub(super) struct Now(Mutex<Timestamp>);
+pub(crate) struct Now(Mutex<Timestamp>);
 
 /// Does all work at once.
-pub(super) struct AtOnce;
+pub(crate) struct AtOnce;
 
 #[derive(Default)]
-pub(super) struct Recorded(Mutex<Vec<String>>);
+pub(crate) struct Recorded(Mutex<Vec<String>>);
 
 impl Clock for Now {
     fn now(&self) -> Timestamp {
@@ -348,6 +466,7 @@ impl Journal for Recorded {
         let (what, message, outcomes) = match event {
             Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
             Event::Sent(message, outcomes) => ("sent", message, outcomes),
+            Event::Decided(_) => return,
         };
         let mut recorded = self.0.lock().unwrap();
         let method = message.method();
@@ -366,6 +485,7 @@ impl Environment for World {
     type Clock = Now;
     type Processor = AtOnce;
     type Journal = Recorded;
+    type State = Remembered;
 
     fn stores(&self) -> &People {
         &self.people
@@ -390,47 +510,55 @@ impl Environment for World {
     fn journal(&self) -> &Recorded {
         &self.recorded
     }
+
+    fn state(&self) -> &Remembered {
+        &self.remembered
+    }
 }
 
 /// A host of example.org, where Bo, Cy and Dee have calendars.
-pub(super) struct Host {
-    pub(super) scheduler: Scheduler<World>,
-    pub(super) owed: Owed,
+pub(crate) struct Host {
+    pub(crate) scheduler: Scheduler<World>,
+    pub(crate) shared: Shared,
 }
 
 impl Host {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Limits::default())
     }
 
-    pub(super) fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: Limits) -> Self {
         let people = ["bo@example.org", "cy@example.org", "dee@example.org"];
         let mut people: Vec<Person> = people.map(Person::new).into();
         people[1].user.aliases = addresses(&["urn:uuid:cy", "cyrus@example.org"]);
         let world = World {
             people: People(people),
-            policies: SameForAll(Mutex::new(Verdict::Allow(Grant::default()))),
+            policies: SameForAll(
+                Mutex::new(Verdict::Allow(Grant::default())),
+                AtomicBool::new(false),
+            ),
             elsewhere: Elsewhere::default(),
             now: Now(Mutex::new(NOW.parse().unwrap())),
             at_once: AtOnce,
             recorded: Recorded::default(),
+            remembered: Remembered::default(),
         };
-        let owed = Owed::default();
+        let shared = Shared::default();
         Self {
-            scheduler: Scheduler::new(world, limits, owed.clone()),
-            owed,
+            scheduler: Scheduler::new(world, limits, Timing::default(), shared.clone()),
+            shared,
         }
     }
 
     /// A host like this one, with the same stores.
-    pub(super) fn beside(&self) -> Self {
+    pub(crate) fn beside(&self) -> Self {
         let mut other = Self::new();
         other.people_mut().clone_from(&self.world().people.0);
         other
     }
 
     /// There is a room, too, which takes bookings of everybody unless these attributes say otherwise.
-    pub(super) fn with_room(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_room(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
         let mut room = Person::new(&format!("{name}@example.org"));
         room.user.kind = UserKind::Room;
         room.user.timezone = Some("Europe/Berlin".to_owned());
@@ -443,13 +571,13 @@ impl Host {
     }
 
     /// Somebody is of another kind.
-    pub(super) fn with_kind(mut self, name: &str, kind: UserKind) -> Self {
+    pub(crate) fn with_kind(mut self, name: &str, kind: UserKind) -> Self {
         self.user_mut(name).kind = kind;
         self
     }
 
     /// Somebody has one more address.
-    pub(super) fn with_alias(mut self, name: &str, alias: CalendarAddress) -> Self {
+    pub(crate) fn with_alias(mut self, name: &str, alias: CalendarAddress) -> Self {
         self.user_mut(name).aliases.push(alias);
         self
     }
@@ -466,44 +594,93 @@ impl Host {
     }
 
     /// The messages that are owed now, written, with their lines unfolded.
-    pub(super) fn owes(&self) -> Vec<String> {
-        let left = self.owed.left();
-        let written = left.iter().map(|it| it.message.calendar().write());
-        let text = written.map(|it| String::from_utf8(it).unwrap());
-        text.map(|it| it.replace("\r\n ", "")).collect()
+    pub(crate) fn owes(&self) -> Vec<String> {
+        let entries = self.shared.outbox.entries().into_iter();
+        let messages = entries.map(|entry| block_on(self.scheduler.message_of(&entry)));
+        let texts = messages.map(|it| String::from_utf8(it.unwrap().unwrap()).unwrap());
+        texts.map(|it| it.replace("\r\n ", "")).collect()
     }
 
-    pub(super) fn world(&self) -> &World {
+    pub(crate) fn world(&self) -> &World {
         self.scheduler.environment()
     }
 
-    pub(super) fn person(&self, name: &str) -> Person {
+    pub(crate) fn person(&self, name: &str) -> Person {
         let address = address(&format!("{name}@example.org"));
         let people = &self.world().people;
         let found = people.find(&address).now_or_never().unwrap().unwrap();
         found.unwrap()
     }
 
-    pub(super) fn policies_say(&self, verdict: Verdict) {
+    pub(crate) fn policies_say(&self, verdict: Verdict) {
         *self.world().policies.0.lock().unwrap() = verdict;
     }
 
-    pub(super) fn pass(&self, time: Duration) {
+    pub(crate) fn holds_strangers(&self) {
+        self.world().policies.1.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
         let mut now = self.world().now.0.lock().unwrap();
         *now = now.saturating_add(time).unwrap();
     }
 
     /// What went to other servers: method, sender, recipient.
-    pub(super) fn sent(&self) -> Vec<String> {
-        self.world().elsewhere.0.lock().unwrap().clone()
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.world().elsewhere.sent.lock().unwrap().clone()
     }
 
-    pub(super) fn recorded(&self) -> Vec<String> {
+    /// The messages that went to other servers.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.world().elsewhere.bodies.lock().unwrap().clone()
+    }
+
+    /// What other servers say to everything from now on.
+    pub(crate) fn elsewhere_says(&self, outcome: impl Into<Outcome>) {
+        *self.world().elsewhere.says.lock().unwrap() = Some(outcome.into());
+    }
+
+    /// The same host after it has ended and was started again.
+    pub(crate) fn restarted(self) -> Self {
+        let Scheduler {
+            environment,
+            limits,
+            timing,
+            ..
+        } = self.scheduler;
+        let shared = Shared::default();
+        block_on(shared.outbox.load(&environment.remembered)).unwrap();
+        Self {
+            scheduler: Scheduler::new(environment, limits, timing, shared.clone()),
+            shared,
+        }
+    }
+
+    /// Looks at a calendar.
+    pub(crate) fn looks(&self, name: &str) -> crate::Looked {
+        block_on(self.scheduler.reconcile(&self.person(name))).unwrap()
+    }
+
+    /// Looks at a calendar until what changed in it has been quiet for long enough, and sends what may go.
+    pub(crate) fn tells(&self, name: &str) -> crate::Looked {
+        let looked = self.looks(name);
+        let looked = match looked.next {
+            Some(_) => {
+                self.pass(self.scheduler.timing.settle);
+                self.looks(name)
+            }
+            None => looked,
+        };
+        self.pays();
+        looked
+    }
+
+    pub(crate) fn recorded(&self) -> Vec<String> {
         self.world().recorded.0.lock().unwrap().clone()
     }
 
     /// Reads a message of another server, or why it is refused.
-    pub(super) fn reads(
+    pub(crate) fn reads(
         &self,
         text: &str,
         from: &str,
@@ -520,7 +697,7 @@ impl Host {
     }
 
     /// A message of another server on its way to one of our users: the code of what becomes of it.
-    pub(super) async fn delivery(&self, text: &str, from: &str, to: &str) -> String {
+    pub(crate) async fn delivery(&self, text: &str, from: &str, to: &str) -> String {
         let message = Message::read(calendar(text)).unwrap();
         let (originator, recipients) = (address(from), [address(to)]);
         let domain = originator.domain().unwrap().clone();
@@ -540,12 +717,12 @@ impl Host {
     }
 
     /// Delivers a message of another server.
-    pub(super) fn receives(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
+    pub(crate) fn receives(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
         let message = self.reads(text, from, to).unwrap();
         self.delivers(&message, text, from, to, &Unbounded)
     }
 
-    pub(super) fn delivers(
+    pub(crate) fn delivers(
         &self,
         message: &Message,
         text: &str,
@@ -570,7 +747,7 @@ impl Host {
     }
 
     /// Hands in a message of one of our people.
-    pub(super) fn submits(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
+    pub(crate) fn submits(&self, text: &str, from: &str, to: &[&str]) -> Vec<Outcome> {
         let message = Message::read(calendar(text)).unwrap();
         let submission = Submission {
             message: &message,
@@ -582,15 +759,23 @@ impl Host {
         block_on(self.scheduler.dispatch(&submission, &Unbounded))
     }
 
-    /// Sends what is owed now.
-    pub(super) fn pays(&self) {
-        while let Some(owed) = self.owed.next().now_or_never() {
-            block_on(self.scheduler.send_owed(owed));
+    /// Sends what may go now.
+    pub(crate) fn pays(&self) {
+        while let Some(attempt) = self.shared.outbox.take(self.world().now.now()) {
+            block_on(self.scheduler.attempt(attempt));
         }
+    }
+
+    /// What waits: method and recipient.
+    pub(crate) fn waits(&self) -> Vec<String> {
+        let entries = self.shared.outbox.entries().into_iter();
+        entries
+            .map(|entry| format!("{} {}", entry.method, entry.recipient.human()))
+            .collect()
     }
 }
 
 /// The codes of outcomes.
-pub(super) fn codes(outcomes: &[Outcome]) -> Vec<String> {
+pub(crate) fn codes(outcomes: &[Outcome]) -> Vec<String> {
     outcomes.iter().map(|it| it.status.code()).collect()
 }

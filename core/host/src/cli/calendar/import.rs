@@ -235,7 +235,7 @@ impl<'a> Importer<'a> {
     }
 
     async fn put_all(&mut self, input: &Input) {
-        let (store, user) = (self.store, &self.user.id);
+        let (store, user) = (self.store, self.user);
         let puts = self.waiting.iter();
         let puts = puts.map(|(_, _, object, when)| store.put(user, object, when));
         let begun = Instant::now();

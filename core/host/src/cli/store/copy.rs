@@ -244,7 +244,7 @@ impl Work {
             let index = (self.index)(Some(there), &object.data)?;
             NewObject::new(object.data, index)
         };
-        self.to.put(&there.id, &new, &when).await?;
+        self.to.put(there, &new, &when).await?;
         let arrived = self.to.get(&there.id, uid).await?;
         if arrived.is_some_and(|arrived| same(&arrived.data, &new.data)) {
             return Ok(Fate::Written);

@@ -53,7 +53,7 @@ async fn renew(
     let index = index(Some(user), &object.data)?;
     let renewed = NewObject::new(object.data, index);
     let when = Precondition::Matches(object.etag);
-    match store.put(&user.id, &renewed, &when).await {
+    match store.put(user, &renewed, &when).await {
         // Who wrote it meanwhile has described it as well.
         Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
         written => written.map(drop),

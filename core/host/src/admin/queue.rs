@@ -1,0 +1,181 @@
+//! The methods about what waits to be delivered.
+
+use super::{
+    api::{
+        Explain, Forget, LookNow, Looked, QueueDrop, QueueList, QueueRelease, QueueRetry, QueueRow,
+        QueueShow, QueueState, Queued, Text,
+    },
+    messages::{home, on_behalf_of},
+};
+use crate::{decisions, instance::Instance, metrics::Waiting};
+use convoke_scheduling::{Decided, Entry, EntryId, Environment, HeldChange, Home as _};
+use convoke_types::{CalendarAddress, Error};
+
+pub(super) async fn list(instance: &Instance, asked: QueueList) -> Result<Vec<QueueRow>, Error> {
+    let scheduler = &instance.scheduler;
+    let user = match &asked.user {
+        Some(address) => Some(home(instance, address).await?.user().clone()),
+        None => None,
+    };
+    let is_meant =
+        |originator: &CalendarAddress| user.as_ref().is_none_or(|user| user.answers_to(originator));
+    let entries = scheduler.shared().outbox.entries().into_iter();
+    let entries = entries.filter(|entry| is_meant(&entry.originator));
+    let mut rows: Vec<QueueRow> = entries.map(row).collect();
+    for held in scheduler.held(user.as_ref()).await? {
+        rows.extend(held_rows(&held));
+    }
+    Ok(rows)
+}
+
+pub(super) async fn show(instance: &Instance, asked: QueueShow) -> Result<Queued, Error> {
+    let scheduler = &instance.scheduler;
+    if let Some(held) = held_by_name(instance, &asked.id).await? {
+        let data = scheduler.held_messages(&held).await?;
+        return Ok(Queued {
+            rows: held_rows(&held),
+            since: held.since.to_string(),
+            until: None,
+            messages: data.into_iter().map(Text).collect(),
+        });
+    }
+    let entry = scheduler.shared().outbox.get(&asked.id.parse()?)?;
+    let data = scheduler.message_of(&entry).await?;
+    Ok(Queued {
+        since: entry.created.to_string(),
+        until: Some(entry.until.to_string()),
+        rows: vec![row(entry)],
+        messages: data.into_iter().map(Text).collect(),
+    })
+}
+
+pub(super) fn retry(instance: &Instance, asked: &QueueRetry) -> Result<usize, Error> {
+    let ids = match &asked.ids {
+        Some(ids) => Some(names(ids)?),
+        None => None,
+    };
+    instance.scheduler.retry(ids.as_deref())
+}
+
+pub(super) async fn drop(instance: &Instance, asked: QueueDrop) -> Result<(), Error> {
+    match held_by_name(instance, &asked.id).await? {
+        Some(held) => instance.scheduler.drop_held(&held).await,
+        None => {
+            let id: EntryId = asked.id.parse()?;
+            instance.scheduler.drop_entry(&id).await.map(std::mem::drop)
+        }
+    }
+}
+
+pub(super) async fn release(instance: &Instance, asked: QueueRelease) -> Result<usize, Error> {
+    let user = match &asked.user {
+        Some(address) => Some(home(instance, address).await?.user().clone()),
+        None => None,
+    };
+    let held = instance.scheduler.held(user.as_ref()).await?;
+    for id in asked.ids.iter().flatten() {
+        if !held.iter().any(|it| it.id == *id) {
+            return Err(Error::not_found(format!(
+                "no change is held under {id}; `convoke queue list` shows what is"
+            )));
+        }
+    }
+    let mut released = 0;
+    for held in &held {
+        if asked.ids.as_ref().is_none_or(|ids| ids.contains(&held.id)) {
+            let telling = instance.scheduler.release(held);
+            released += usize::from(on_behalf_of(&held.user, telling).await?);
+        }
+    }
+    Ok(released)
+}
+
+/// Looks at a calendar now.
+pub(super) async fn look(instance: &Instance, asked: LookNow) -> Result<Looked, Error> {
+    let home = home(instance, &asked.user).await?;
+    let looking = instance.scheduler.reconcile(&home);
+    let looked = on_behalf_of(&asked.user, looking).await?;
+    // What has to be quiet first is told by the task that watches the store.
+    instance
+        .shared
+        .look_soon
+        .at(home.place().name(), &home.user().id);
+    Ok(Looked {
+        first: looked.first,
+        told: looked.told,
+        held: looked.held,
+        settling: looked.pending.saturating_sub(looked.held),
+        next: looked.next.map(|next| next.to_string()),
+    })
+}
+
+/// What was decided about a UID or a message.
+pub(super) async fn explain(instance: &Instance, asked: Explain) -> Result<Vec<Decided>, Error> {
+    let state = instance.scheduler.environment().state();
+    // What was decided a moment ago counts.
+    let keep = instance.config.server.decisions;
+    instance.shared.decisions.write(state, keep).await?;
+    decisions::about(state, &asked.what, asked.user.as_ref()).await
+}
+
+pub(super) async fn forget(instance: &Instance, asked: Forget) -> Result<(), Error> {
+    decisions::forget(instance.scheduler.environment().state(), &asked.user).await
+}
+
+/// What waits, as metrics count it: waiting, retrying, held; and the oldest, in seconds.
+pub(crate) async fn counts(instance: &Instance) -> Waiting {
+    let entries = instance.scheduler.shared().outbox.entries();
+    let waiting = entries.iter().filter(|it| it.attempts == 0).count();
+    let held = instance.scheduler.held(None).await;
+    let oldest = entries.iter().map(|it| it.created).min();
+    let age = oldest.map(|it| jiff::Timestamp::now().duration_since(it).as_secs());
+    let counts = [
+        ("waiting", waiting),
+        ("retrying", entries.len() - waiting),
+        ("held", held.map_or(0, |held| held.len())),
+    ];
+    (counts, age)
+}
+
+fn names(ids: &[String]) -> Result<Vec<EntryId>, Error> {
+    ids.iter().map(|id| id.parse()).collect()
+}
+
+async fn held_by_name(instance: &Instance, id: &str) -> Result<Option<HeldChange>, Error> {
+    let held = instance.scheduler.held(None).await?;
+    Ok(held.into_iter().find(|it| it.id == id))
+}
+
+fn row(entry: Entry) -> QueueRow {
+    QueueRow {
+        id: entry.id.to_string(),
+        user: entry.originator,
+        uid: entry.uid,
+        method: entry.method,
+        recipient: entry.recipient,
+        via: entry.via,
+        state: match entry.attempts {
+            0 => QueueState::Waiting,
+            _ => QueueState::Retrying,
+        },
+        attempts: entry.attempts,
+        next: Some(entry.next.to_string()),
+        last: entry.last,
+    }
+}
+
+fn held_rows(held: &HeldChange) -> Vec<QueueRow> {
+    let row = |(method, recipient): &(String, CalendarAddress)| QueueRow {
+        id: held.id.clone(),
+        user: held.user.clone(),
+        uid: held.uid.clone(),
+        method: method.clone(),
+        recipient: recipient.clone(),
+        via: None,
+        state: QueueState::Held,
+        attempts: 0,
+        next: None,
+        last: None,
+    };
+    held.messages.iter().map(row).collect()
+}

@@ -1,0 +1,134 @@
+//! Where each thing lies in the state: one place that knows the keys.
+//!
+//! ```text
+//! ledger/USER/UID        what was told or received of an object of a calendar user
+//! user/USER              how far the calendar of a user has been looked at
+//! held/USER/UID          a change that waits for somebody to release it
+//! outbox/ID              a message that waits to be delivered to one recipient
+//! message/DIGEST         the octets of messages that wait
+//! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
+//! ```
+//!
+//! A user is named by its address, as a store may name its users anew. Whatever is not a letter, a digit or one of `-._@:+`
+//! is written as in a URL, so that no part holds a `/`; a part that would be too long is its digest instead.
+
+use convoke_types::{CalendarAddress, CalendarUser, KeyRange, Uid};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// The longest part of a key, in bytes.
+const LONGEST: usize = 256;
+
+/// Everything that waits to be delivered.
+pub(crate) const OUTBOX: &str = "outbox/";
+
+pub(crate) fn ledger(user: &CalendarUser, uid: &Uid) -> Vec<u8> {
+    key(&["ledger", owner(user).as_str(), uid.as_str()])
+}
+
+/// All that is remembered of a user's objects.
+pub(crate) fn ledger_of(user: &CalendarUser) -> KeyRange {
+    below(&["ledger", &owner(user)])
+}
+
+pub(crate) fn user(user: &CalendarUser) -> Vec<u8> {
+    key(&["user", &owner(user)])
+}
+
+pub(crate) fn held(user: &CalendarUser, uid: &Uid) -> Vec<u8> {
+    key(&["held", owner(user).as_str(), uid.as_str()])
+}
+
+/// What waits for a user's changes to be released; of everybody without one.
+pub(crate) fn held_of(user: Option<&CalendarUser>) -> KeyRange {
+    match user {
+        Some(user) => below(&["held", &owner(user)]),
+        None => KeyRange::prefix("held/"),
+    }
+}
+
+pub(crate) fn outbox(id: &str) -> Vec<u8> {
+    key(&["outbox", id])
+}
+
+pub(crate) fn message(digest: &str) -> Vec<u8> {
+    key(&["message", digest])
+}
+
+/// By each address that a user has: policies are asked before anybody knows whose address it is.
+pub(crate) fn known(own: &CalendarAddress, other: &CalendarAddress) -> Vec<u8> {
+    key(&["known", &folded(own), &folded(other)])
+}
+
+/// A calendar user as keys name it.
+fn owner(user: &CalendarUser) -> String {
+    folded(&user.address)
+}
+
+/// As two spellings of one address are the same key.
+pub(crate) fn folded(address: &CalendarAddress) -> String {
+    address.as_str().to_ascii_lowercase()
+}
+
+fn key(parts: &[&str]) -> Vec<u8> {
+    let parts: Vec<String> = parts.iter().map(|part| written(part)).collect();
+    parts.join("/").into_bytes()
+}
+
+fn below(parts: &[&str]) -> KeyRange {
+    let mut prefix = key(parts);
+    prefix.push(b'/');
+    KeyRange::prefix(prefix)
+}
+
+fn written(part: &str) -> String {
+    let mut out = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._@:+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    if out.len() > LONGEST {
+        return digest(&[part.as_bytes()]);
+    }
+    out
+}
+
+/// The SHA-256 of parts, each with its length, in hexadecimal digits.
+pub(crate) fn digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_types::UserId;
+
+    #[test]
+    fn no_part_of_a_key_runs_into_the_next() {
+        let user = |address: &str| {
+            let address = CalendarAddress::new(address).unwrap();
+            CalendarUser::new(UserId::new("1").unwrap(), address)
+        };
+        let uid = |text: &str| Uid::new(text).unwrap();
+        let anna = user("mailto:Anna@example.com");
+        assert_eq!(
+            ledger(&anna, &uid("a/b c")),
+            b"ledger/mailto:anna@example.com/a%2Fb%20c"
+        );
+        assert!(ledger_of(&anna).contains(&ledger(&anna, &uid("x"))));
+        let other = user("mailto:anna@example.com.evil.example");
+        assert!(!ledger_of(&anna).contains(&ledger(&other, &uid("x"))));
+        assert!(ledger(&anna, &uid(&"/".repeat(200))).len() < 120);
+    }
+}

@@ -1,0 +1,122 @@
+//! The ledger: what was told or received of each object of each calendar user.
+//!
+//! What a calendar program writes into an object (SEQUENCE, DTSTAMP, `X-` lines) says nothing of what others know. What they
+//! know stands here: the object as it was last told or received, each attendee's answer as received among it, and what was
+//! delivered to whom. Whatever differs between it and the object in the store is to be told.
+
+use crate::{keys, limits::Limits};
+use convoke_calendar::{
+    itip,
+    message::{Message, Method},
+    tree::Calendar,
+};
+use convoke_types::{CalendarAddress, Etag, RequestStatus, base64};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long it is remembered of an object that is gone: a message that was under way for so long does not bring it back.
+pub(crate) const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// What is remembered of one object of one calendar user.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    /// The object as it was last told or received, with what the protocol remembers of it.
+    #[serde(
+        default,
+        with = "base64::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    object: Option<Vec<u8>>,
+    /// The store's version that says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) etag: Option<Etag>,
+    /// The owner has deleted it, and whom that concerns was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) gone: bool,
+    /// What was delivered, by recipient.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    told: BTreeMap<String, Told>,
+}
+
+/// The last message that was tried to be delivered to a recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) at: Timestamp,
+    pub(crate) method: String,
+    pub(crate) sequence: u64,
+    pub(crate) dtstamp: Timestamp,
+    pub(crate) status: String,
+}
+
+impl Ledger {
+    /// The object as it was last told or received. `None` if nothing was, or if it cannot be read.
+    pub(crate) fn remembered(&self, limits: &Limits) -> Option<Calendar> {
+        let octets = self.object.as_ref()?;
+        // We wrote it, within wider limits perhaps.
+        Calendar::parse_stored(octets, &limits.of_objects()).ok()
+    }
+
+    /// This is what others know now, and this version of the store's says it.
+    pub(crate) fn agree(&mut self, object: &Calendar, etag: Option<Etag>) {
+        self.object = Some(object.write());
+        self.etag = etag;
+        self.gone = false;
+    }
+
+    /// This is what others know now; the store's object says something else, which is to be told.
+    pub(crate) fn know(&mut self, object: &Calendar) {
+        self.object = Some(object.write());
+    }
+
+    /// The owner's object is gone: others know this of it, that it is called off or declined.
+    pub(crate) fn bury(&mut self, object: Option<&Calendar>) {
+        self.object = object.map(Calendar::write).or(self.object.take());
+        self.etag = None;
+        self.gone = true;
+    }
+
+    /// If the store's version `before` said the same, `after` does, too.
+    pub(crate) fn agrees_if(&mut self, before: &Etag, after: &Etag) {
+        if self.etag.as_ref() == Some(before) {
+            self.etag = Some(after.clone());
+        }
+    }
+
+    /// Whether anything was ever delivered to them, as far as it is known.
+    pub(crate) fn has_told(&self, recipient: &CalendarAddress) -> bool {
+        self.told.contains_key(&keys::folded(recipient))
+    }
+
+    /// The object as others know it, with whom the last message about it did not reach (SCHEDULE-STATUS).
+    pub(crate) fn with_failures(&self, object: &Calendar) -> Calendar {
+        let failed = self.told.iter().filter_map(|(who, told)| {
+            let status: RequestStatus = told.status.parse().ok()?;
+            let who = CalendarAddress::new(who).ok()?;
+            let method = Method::parse(&told.method)?;
+            (status.is_failure()).then_some((method, who, status))
+        });
+        failed.fold(object.clone(), |object, (method, who, status)| {
+            itip::note_delivery(&object, method, &[(who, status)])
+        })
+    }
+
+    /// Notes what came of a message.
+    pub(crate) fn note(
+        &mut self,
+        message: &Message,
+        told: &[(CalendarAddress, RequestStatus)],
+        now: Timestamp,
+    ) {
+        for (recipient, status) in told {
+            let told = Told {
+                at: now,
+                method: message.method().as_str().to_owned(),
+                sequence: message.sequence(),
+                dtstamp: message.dtstamp(),
+                status: status.to_string(),
+            };
+            self.told.insert(keys::folded(recipient), told);
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The order in which what waits is tried: values in, values out; no I/O, no clock.
+//!
+//! What one originator tells one recipient about one object is a *chain*: only its first entry may go. Recipients of one
+//! domain are a *lane*: where its receiver is down, all of it rests but for one entry that tries, and what is new rests with
+//! it. Whatever may go lies in `ready`, by the time from which on it may; so that finding the next costs as much for ten
+//! entries as for a hundred thousand.
+
+use super::{
+    entry::{Chain, Entry, EntryId, Tried},
+    retry,
+};
+use crate::keys::folded;
+use convoke_types::{CalendarAddress, RequestStatus};
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+/// Entries that are on their way to one lane at once.
+const OF_A_LANE: usize = 32;
+
+/// Receivers remembered though nothing waits for them, as they are down.
+const MOST_LANES: usize = 10_000;
+
+/// What waits, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    slots: BTreeMap<EntryId, Slot>,
+    chains: HashMap<Chain, BTreeSet<EntryId>>,
+    lanes: HashMap<String, Lane>,
+    messages: HashMap<String, BTreeSet<EntryId>>,
+    ready: BTreeSet<(Timestamp, EntryId)>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    entry: Entry,
+    place: Place,
+    /// Something newer says all of it: this is its last try.
+    is_superseded: bool,
+    /// Whoever handed it in waits for its first try, and makes it.
+    is_waited_for: bool,
+}
+
+/// Where an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// Behind an earlier one of its chain.
+    Behind,
+    /// In `ready`, at this time.
+    Ready(Timestamp),
+    /// It may go, and somebody waits for it.
+    Kept,
+    /// It rests with its lane.
+    Resting,
+    /// On its way.
+    OnItsWay,
+}
+
+/// The receiver of a domain.
+#[derive(Debug, Default)]
+struct Lane {
+    /// All of it.
+    entries: usize,
+    under_way: usize,
+    /// Failures of the receiver in a row.
+    failures: u32,
+    resting: BTreeSet<EntryId>,
+    /// When the one is tried that tries for all.
+    probe: Option<Timestamp>,
+    /// The one that tries for all, from when it may go until it is known what came of it.
+    probing: Option<EntryId>,
+}
+
+/// What became of an entry that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is done, with this status.
+    Ended(RequestStatus),
+    /// It waits for its next try, changed like this.
+    Waits(Entry),
+}
+
+impl Queue {
+    /// Adds an entry; one of this name that is there already stays as it is.
+    pub(crate) fn add(&mut self, entry: Entry) {
+        self.insert(entry, false);
+    }
+
+    /// Adds an entry whose first try somebody makes who waits for it, until it is [released](Self::release).
+    pub(crate) fn add_waited_for(&mut self, entry: Entry) {
+        self.insert(entry, true);
+    }
+
+    /// Nobody waits for an entry any more: it goes by itself.
+    pub(crate) fn release(&mut self, id: &EntryId) {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        slot.is_waited_for = false;
+        if slot.place == Place::Kept {
+            let next = slot.entry.next;
+            self.place(id, Place::Ready(next));
+        }
+    }
+
+    fn insert(&mut self, entry: Entry, is_waited_for: bool) {
+        let id = entry.id.clone();
+        if self.slots.contains_key(&id) {
+            return;
+        }
+        let chain = entry.chain();
+        let message = self.messages.entry(entry.message.clone()).or_default();
+        message.insert(id.clone());
+        self.chains
+            .entry(chain.clone())
+            .or_default()
+            .insert(id.clone());
+        let slot = Slot {
+            entry,
+            place: Place::Behind,
+            is_superseded: false,
+            is_waited_for,
+        };
+        if self.lanes.len() >= MOST_LANES {
+            self.lanes.retain(|_, lane| lane.entries > 0);
+        }
+        let lane = lane_of(&slot.entry.recipient);
+        self.lanes.entry(lane).or_default().entries += 1;
+        self.slots.insert(id, slot);
+        self.advance(&chain);
+    }
+
+    /// Those of the same chain that are not on their way and that `entry`, which is yet to be added, makes pointless.
+    pub(crate) fn replaced_by(&self, entry: &Entry) -> Vec<Entry> {
+        let chain = self.chains.get(&entry.chain()).into_iter().flatten();
+        let waiting = chain.map(|id| &self.slots[id]);
+        let replaced = waiting.filter(|slot| {
+            slot.place != Place::OnItsWay
+                && entry.id != slot.entry.id
+                && entry.replaces(&slot.entry)
+        });
+        replaced.map(|slot| slot.entry.clone()).collect()
+    }
+
+    /// Whether anything of this entry's chain is on its way or waits.
+    pub(crate) fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
+        let chain = self.chains.get(&entry.chain()).into_iter().flatten();
+        chain
+            .into_iter()
+            .any(|id| !but.iter().any(|gone| gone.id == *id))
+    }
+
+    /// Takes an entry out, unless it is on its way.
+    pub(crate) fn remove(&mut self, id: &EntryId) -> Option<Entry> {
+        if self.slots.get(id)?.place == Place::OnItsWay {
+            return None;
+        }
+        self.forget(id)
+    }
+
+    /// Takes an entry out; one that is on its way is not tried again.
+    pub(crate) fn supersede(&mut self, id: &EntryId) {
+        if self.remove(id).is_none()
+            && let Some(slot) = self.slots.get_mut(id)
+        {
+            slot.is_superseded = true;
+        }
+    }
+
+    /// Whether the entries are the last that need their message.
+    pub(crate) fn are_last(&self, message: &str, ids: &[EntryId]) -> bool {
+        let left = self.messages.get(message).into_iter().flatten();
+        left.into_iter().all(|id| ids.contains(id))
+    }
+
+    /// The entries that go next, all of one message: at most `most`. They are on their way until [`finish`](Self::finish) or
+    /// [`give_back`](Self::give_back).
+    pub(crate) fn take(&mut self, now: Timestamp, most: usize) -> Vec<Entry> {
+        self.wake_lanes(now);
+        let due = self.ready.iter().take_while(|(at, _)| *at <= now);
+        let open = |id: &EntryId| {
+            let lane = lane_of(&self.slots[id].entry.recipient);
+            self.lanes
+                .get(&lane)
+                .is_none_or(|lane| lane.under_way < OF_A_LANE)
+        };
+        let Some(first) = due.map(|(_, id)| id).find(|id| open(id)).cloned() else {
+            return Vec::new();
+        };
+        let message = self.slots[&first].entry.message.clone();
+        let together = self.messages.get(&message).into_iter().flatten();
+        let is_due = |id: &&EntryId| matches!(self.slots[*id].place, Place::Ready(at) if at <= now);
+        let together: Vec<EntryId> = together.filter(is_due).take(most).cloned().collect();
+        together.iter().filter_map(|id| self.depart(id)).collect()
+    }
+
+    /// Takes those of these entries that may go, whether or not it is time: somebody waits for them.
+    pub(crate) fn take_these(&mut self, ids: &[EntryId]) -> Vec<Entry> {
+        let may_go = |id: &&EntryId| {
+            let slot = self.slots.get(*id);
+            slot.is_some_and(|slot| matches!(slot.place, Place::Ready(_) | Place::Kept))
+        };
+        let ids: Vec<EntryId> = ids.iter().filter(may_go).cloned().collect();
+        ids.iter().filter_map(|id| self.depart(id)).collect()
+    }
+
+    /// Tries entries again at once, whatever they wait for; how many there are.
+    pub(crate) fn hurry(&mut self, now: Timestamp, which: impl Fn(&Entry) -> bool) -> usize {
+        let mut hurried = 0;
+        let ids: Vec<EntryId> = self.slots.keys().cloned().collect();
+        for id in ids {
+            let slot = &self.slots[&id];
+            if !which(&slot.entry) {
+                continue;
+            }
+            hurried += 1;
+            let lane = lane_of(&slot.entry.recipient);
+            if let Some(lane) = self.lanes.get_mut(&lane) {
+                lane.resting.remove(&id);
+            }
+            if matches!(slot.place, Place::Ready(_) | Place::Resting) {
+                self.place(&id, Place::Ready(now));
+            }
+        }
+        hurried
+    }
+
+    /// Says what came of a try, and is told what that means.
+    pub(crate) fn finish(&mut self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
+        let slot = self.slots.get_mut(id)?;
+        slot.entry.attempts = slot.entry.attempts.saturating_add(1);
+        slot.entry.last = Some(tried.status().to_string());
+        let (attempts, until) = (slot.entry.attempts, slot.entry.until);
+        let is_superseded = slot.is_superseded;
+        let name = lane_of(&slot.entry.recipient);
+        let lane = self.lanes.entry(name.clone()).or_default();
+        lane.under_way = lane.under_way.saturating_sub(1);
+        lane.probing.take_if(|probing| probing == id);
+        let next = match tried {
+            Tried::Final(status) => {
+                self.open(&name, now);
+                self.forget(id);
+                return Some(Fate::Ended(status.clone()));
+            }
+            Tried::Later(_, after) => {
+                self.open(&name, now);
+                retry::next(now, attempts, *after, id.as_str())
+            }
+            Tried::Down(_, after) => self.close(&name, *after, now),
+        };
+        if next >= until || is_superseded {
+            self.forget(id);
+            return Some(Fate::Ended(tried.status().clone()));
+        }
+        let slot = self.slots.get_mut(id)?;
+        slot.entry.next = next;
+        let entry = slot.entry.clone();
+        let place = match tried {
+            Tried::Down(..) => Place::Resting,
+            _ => Place::Ready(next),
+        };
+        self.place(id, place);
+        Some(Fate::Waits(entry))
+    }
+
+    /// An entry that was not tried after all may go again.
+    pub(crate) fn give_back(&mut self, id: &EntryId) {
+        let Some(slot) = self.slots.get(id) else {
+            return;
+        };
+        if slot.place != Place::OnItsWay {
+            return;
+        }
+        let next = slot.entry.next;
+        if let Some(lane) = self.lanes.get_mut(&lane_of(&slot.entry.recipient)) {
+            lane.under_way = lane.under_way.saturating_sub(1);
+        }
+        self.place(id, Place::Ready(next));
+    }
+
+    /// When the next entry may go that may not go now.
+    pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
+        let ready = self.ready.first().map(|(at, _)| *at);
+        let probes = self.lanes.values();
+        let probes = probes.filter(|lane| !lane.resting.is_empty() && lane.probing.is_none());
+        let probe = probes.filter_map(|lane| lane.probe).min();
+        ready.into_iter().chain(probe).min()
+    }
+
+    /// Everything that waits, the oldest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.values().map(|slot| &slot.entry)
+    }
+
+    /// An entry.
+    pub(crate) fn get(&self, id: &EntryId) -> Option<&Entry> {
+        self.slots.get(id).map(|slot| &slot.entry)
+    }
+
+    /// How much waits for the recipients of one receiver.
+    pub(crate) fn waiting_for(&self, recipient: &CalendarAddress) -> usize {
+        let lane = self.lanes.get(&lane_of(recipient));
+        lane.map_or(0, |lane| lane.entries)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Lets the first of a chain go, if it did not yet.
+    fn advance(&mut self, chain: &Chain) {
+        let Some(first) = self.chains.get(chain).and_then(BTreeSet::first).cloned() else {
+            return;
+        };
+        let slot = &self.slots[&first];
+        if slot.place != Place::Behind {
+            return;
+        }
+        let (next, is_waited_for) = (slot.entry.next, slot.is_waited_for);
+        let lane = lane_of(&slot.entry.recipient);
+        let is_down = self.lanes.get(&lane).is_some_and(Lane::is_down);
+        let place = match (is_down, is_waited_for) {
+            (true, _) => Place::Resting,
+            (false, true) => Place::Kept,
+            (false, false) => Place::Ready(next),
+        };
+        self.place(&first, place);
+    }
+
+    /// Puts an entry where it belongs now.
+    fn place(&mut self, id: &EntryId, place: Place) {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        let lane = lane_of(&slot.entry.recipient);
+        match std::mem::replace(&mut slot.place, place.clone()) {
+            Place::Ready(at) => {
+                self.ready.remove(&(at, id.clone()));
+            }
+            Place::Resting => {
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    lane.resting.remove(id);
+                }
+            }
+            Place::Behind | Place::Kept | Place::OnItsWay => {}
+        }
+        match place {
+            Place::Ready(at) => {
+                self.ready.insert((at, id.clone()));
+            }
+            Place::Resting => {
+                self.lanes
+                    .entry(lane)
+                    .or_default()
+                    .resting
+                    .insert(id.clone());
+            }
+            Place::Behind | Place::Kept | Place::OnItsWay => {}
+        }
+    }
+
+    fn depart(&mut self, id: &EntryId) -> Option<Entry> {
+        self.place(id, Place::OnItsWay);
+        let entry = self.slots.get(id)?.entry.clone();
+        self.lanes
+            .entry(lane_of(&entry.recipient))
+            .or_default()
+            .under_way += 1;
+        Some(entry)
+    }
+
+    fn forget(&mut self, id: &EntryId) -> Option<Entry> {
+        self.place(id, Place::Behind);
+        let Slot { entry, .. } = self.slots.remove(id)?;
+        remove_from(&mut self.messages, &entry.message, id);
+        let chain = entry.chain();
+        if !remove_from(&mut self.chains, &chain, id) {
+            self.advance(&chain);
+        }
+        let name = lane_of(&entry.recipient);
+        if let Some(lane) = self.lanes.get_mut(&name) {
+            lane.probing.take_if(|probing| probing == id);
+            lane.entries = lane.entries.saturating_sub(1);
+            // A receiver that is down is so for what comes next, too, until its time is up.
+            if lane.entries == 0 && !lane.is_down() {
+                self.lanes.remove(&name);
+            }
+        }
+        Some(entry)
+    }
+
+    /// The receiver answers: all that rested may go.
+    fn open(&mut self, lane: &str, now: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        lane.failures = 0;
+        lane.probe = None;
+        lane.probing = None;
+        for id in std::mem::take(&mut lane.resting) {
+            self.place(&id, Place::Ready(now));
+        }
+    }
+
+    /// The receiver does not answer: all that could go rests until one tries.
+    fn close(&mut self, name: &str, after: Option<Duration>, now: Timestamp) -> Timestamp {
+        let lane = self.lanes.entry(name.to_owned()).or_default();
+        let probe = match lane.probe {
+            // Several that failed together are one failure.
+            Some(probe) if probe > now => return probe,
+            _ => retry::next(now, lane.failures + 1, after, name),
+        };
+        lane.failures = lane.failures.saturating_add(1);
+        lane.probe = Some(probe);
+        let of_lane = self.ready.iter();
+        let of_lane = of_lane.filter(|(_, id)| lane_of(&self.slots[id].entry.recipient) == name);
+        let of_lane: Vec<EntryId> = of_lane.map(|(_, id)| id.clone()).collect();
+        for id in of_lane {
+            self.place(&id, Place::Resting);
+        }
+        probe
+    }
+
+    /// Lets one entry go in each lane whose time has come to be tried.
+    fn wake_lanes(&mut self, now: Timestamp) {
+        let due = self.lanes.values_mut();
+        let due = due
+            .filter(|lane| lane.probing.is_none() && lane.probe.is_some_and(|probe| probe <= now));
+        let probes: Vec<EntryId> = due
+            .filter_map(|lane| {
+                lane.probing = lane.resting.first().cloned();
+                lane.probing.clone()
+            })
+            .collect();
+        for id in probes {
+            self.place(&id, Place::Ready(now));
+        }
+    }
+}
+
+impl Lane {
+    const fn is_down(&self) -> bool {
+        self.probe.is_some()
+    }
+}
+
+/// Whoever shares a domain shares a receiver; whoever has none is alone.
+fn lane_of(recipient: &CalendarAddress) -> String {
+    match recipient.domain() {
+        Ok(domain) => domain.as_str().to_owned(),
+        Err(_) => folded(recipient),
+    }
+}
+
+/// Whether nothing is left under `key`.
+fn remove_from<K: std::hash::Hash + Eq>(
+    sets: &mut HashMap<K, BTreeSet<EntryId>>,
+    key: &K,
+    id: &EntryId,
+) -> bool {
+    let Some(set) = sets.get_mut(key) else {
+        return true;
+    };
+    set.remove(id);
+    let is_empty = set.is_empty();
+    if is_empty {
+        sets.remove(key);
+    }
+    is_empty
+}

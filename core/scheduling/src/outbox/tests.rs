@@ -1,0 +1,217 @@
+//! What waits, and when it goes.
+
+use super::{
+    entry::{Entry, Place, Tried, Waiting},
+    queue::{Fate, Queue},
+};
+use convoke_calendar::{itip::Outgoing, message::Message, tree};
+use convoke_types::{CalendarAddress, RequestStatus};
+use jiff::{SignedDuration, Timestamp};
+
+const DOWN: RequestStatus = RequestStatus::SERVICE_UNAVAILABLE;
+
+fn at(minutes: i64) -> Timestamp {
+    let begin: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+    begin + SignedDuration::from_mins(minutes)
+}
+
+/// The entries of a message of Anna's about a UID, handed in after so many minutes.
+fn message(method: &str, uid: &str, more: &str, to: &[&str], minutes: i64) -> Vec<Entry> {
+    let text = format!(
+        "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:{method}\nBEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261201T080000Z\n\
+         SEQUENCE:{}\nDTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\n{more}{}END:VEVENT\nEND:VCALENDAR\n",
+        minutes + 1,
+        to.iter()
+            .map(|it| format!("ATTENDEE:mailto:{it}\n"))
+            .collect::<String>(),
+    );
+    let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default()).unwrap();
+    let outgoing = Outgoing {
+        message: Message::read(calendar).unwrap(),
+        originator: CalendarAddress::new("anna@example.org").unwrap(),
+        recipients: to
+            .iter()
+            .map(|it| CalendarAddress::new(it).unwrap())
+            .collect(),
+    };
+    let mut place = Place::default();
+    let places = || {
+        place = place.next(at(minutes));
+        place
+    };
+    Waiting::new(
+        &outgoing,
+        text.into_bytes(),
+        at(minutes),
+        at(3 * 24 * 60),
+        places,
+    )
+    .entries
+}
+
+fn queue(entries: impl IntoIterator<Item = Entry>) -> Queue {
+    let mut queue = Queue::default();
+    entries.into_iter().for_each(|entry| queue.add(entry));
+    queue
+}
+
+/// To whom, in the order of their names.
+fn to(entries: &[Entry]) -> Vec<String> {
+    let names = entries.iter().map(|it| it.recipient.human().to_string());
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn recipients_of_one_message_go_together_and_once() {
+    let entries = message("REQUEST", "1", "", &["bo@example.com", "cy@example.net"], 0);
+    let mut queue = queue(entries.clone());
+    let taken = queue.take(at(0), 256);
+    assert_eq!(to(&taken), ["bo@example.com", "cy@example.net"]);
+    assert!(queue.take(at(0), 256).is_empty(), "they are on their way");
+    for entry in &taken {
+        let fate = queue.finish(&entry.id, &Tried::Final(RequestStatus::SUCCESS), at(0));
+        assert_eq!(fate, Some(Fate::Ended(RequestStatus::SUCCESS)));
+    }
+    assert_eq!(queue.len(), 0);
+    assert_eq!(queue.wakes_at(), None);
+}
+
+/// A receiver that is down is asked by one probe, and when it answers, all that waited for it goes.
+#[test]
+fn one_asks_for_all_whether_a_receiver_is_back() {
+    let entries: Vec<Entry> = (0..100)
+        .flat_map(|uid| message("REQUEST", &uid.to_string(), "", &["bo@example.com"], 0))
+        .chain(message("REQUEST", "other", "", &["eve@example.net"], 0))
+        .collect();
+    let mut queue = queue(entries);
+    let first = queue.take(at(0), 1);
+    queue.finish(&first[0].id, &Tried::Down(DOWN, None), at(0));
+    let second = queue.take(at(0), 1);
+    let mut others = to(&second);
+    others.extend(to(&queue.take(at(0), 1)));
+    assert_eq!(
+        others,
+        ["eve@example.net"],
+        "nobody else asks at {second:?}"
+    );
+    assert!(queue.wakes_at().unwrap() <= at(2));
+
+    let probe = queue.take(at(2), 256);
+    assert_eq!(probe.len(), 1);
+    assert!(queue.take(at(2), 256).is_empty(), "one probe is enough");
+    queue.finish(&probe[0].id, &Tried::Down(DOWN, None), at(2));
+    assert!(queue.take(at(3), 256).is_empty());
+    let probe = queue.take(at(8), 256);
+    queue.finish(&probe[0].id, &Tried::Final(RequestStatus::SUCCESS), at(8));
+    let mut went = 0;
+    loop {
+        let taken = queue.take(at(8), 256);
+        if taken.is_empty() {
+            break;
+        }
+        went += taken.len();
+        for entry in taken {
+            queue.finish(&entry.id, &Tried::Final(RequestStatus::SUCCESS), at(8));
+        }
+    }
+    assert_eq!(went, 99);
+}
+
+#[test]
+fn what_is_about_one_object_goes_in_order() {
+    let first = message(
+        "REQUEST",
+        "1",
+        "RECURRENCE-ID:20270104T100000Z\n",
+        &["bo@example.com"],
+        0,
+    );
+    let second = message(
+        "REQUEST",
+        "1",
+        "RECURRENCE-ID:20270105T100000Z\n",
+        &["bo@example.com"],
+        1,
+    );
+    let mut queue = queue(first.into_iter().chain(second));
+    let taken = queue.take(at(1), 256);
+    assert_eq!(taken.len(), 1);
+    assert!(queue.take(at(1), 256).is_empty());
+    queue.finish(&taken[0].id, &Tried::Later(DOWN, None), at(1));
+    assert!(queue.take(at(1), 256).is_empty());
+    let again = queue.take(at(3), 256);
+    assert_eq!(again[0].id, taken[0].id);
+    queue.finish(&again[0].id, &Tried::Final(RequestStatus::SUCCESS), at(3));
+    assert_eq!(queue.take(at(3), 256).len(), 1);
+}
+
+#[test]
+fn something_newer_says_it_all() {
+    let to = ["bo@example.com"];
+    let instance = "RECURRENCE-ID:20270104T100000Z\n";
+    for (earlier, later, replaces) in [
+        (("REQUEST", ""), ("REQUEST", ""), true),
+        (("REQUEST", ""), ("CANCEL", ""), true),
+        (("REQUEST", instance), ("CANCEL", ""), true),
+        (("REQUEST", instance), ("REQUEST", instance), true),
+        (("REQUEST", ""), ("REQUEST", instance), false),
+        (("REQUEST", ""), ("CANCEL", instance), false),
+        (("ADD", ""), ("REQUEST", ""), true),
+        (("REQUEST", ""), ("ADD", ""), false),
+    ] {
+        let first = message(earlier.0, "1", earlier.1, &to, 0);
+        let second = message(later.0, "1", later.1, &to, 1);
+        let queue = queue(first.clone());
+        let gone = queue.replaced_by(&second[0]);
+        assert_eq!(!gone.is_empty(), replaces, "{earlier:?} {later:?}");
+    }
+    // What is on its way is not taken back, but not tried again either.
+    let first = message("REQUEST", "1", "", &to, 0);
+    let mut queue = queue(first.clone());
+    queue.take(at(0), 1);
+    let second = message("REQUEST", "1", "", &to, 1);
+    assert!(queue.replaced_by(&second[0]).is_empty());
+    queue.supersede(&first[0].id);
+    queue.add(second[0].clone());
+    let fate = queue.finish(&first[0].id, &Tried::Later(DOWN, None), at(1));
+    assert_eq!(fate, Some(Fate::Ended(DOWN)));
+    assert_eq!(queue.take(at(1), 1)[0].id, second[0].id);
+}
+
+#[test]
+fn it_ends_when_its_time_is_up() {
+    let mut entries = message("REQUEST", "1", "", &["bo@example.com"], 0);
+    entries[0].until = at(7);
+    let mut queue = queue(entries);
+    let mut now = at(0);
+    let mut tries = 0;
+    loop {
+        let taken = queue.take(now, 1);
+        tries += 1;
+        match queue.finish(&taken[0].id, &Tried::Later(DOWN, None), now) {
+            Some(Fate::Ended(status)) => break assert_eq!(status, DOWN),
+            Some(Fate::Waits(entry)) => now = entry.next,
+            None => unreachable!(),
+        }
+    }
+    assert_eq!(tries, 3);
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn what_is_given_back_or_hurried_goes_at_once() {
+    let entries = message("REQUEST", "1", "", &["bo@example.com"], 0);
+    let mut queue = queue(entries.clone());
+    let id = &entries[0].id;
+    queue.take(at(0), 1);
+    queue.give_back(id);
+    assert_eq!(queue.take(at(0), 1).len(), 1);
+    queue.finish(id, &Tried::Down(DOWN, None), at(0));
+    assert!(queue.take(at(0), 1).is_empty());
+    assert_eq!(queue.hurry(at(0), |_| true), 1);
+    assert_eq!(queue.take(at(0), 1).len(), 1);
+    queue.finish(id, &Tried::Final(RequestStatus::SUCCESS), at(0));
+    assert_eq!(queue.hurry(at(0), |_| true), 0);
+}

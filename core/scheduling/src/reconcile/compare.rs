@@ -1,0 +1,290 @@
+//! One object: what differs between the store and what others know, and whom that concerns.
+
+use crate::{
+    change::{Changed, Tells},
+    environment::{Clock, Environment, Home, HomeOf, Processor, State},
+    keys,
+    ledger::{AFTERWARDS, Ledger},
+    limits::Limits,
+    person::Person,
+    scheduler::Scheduler,
+    send::Goes,
+    state::{self, Versioned},
+    stored::{ATTEMPTS, read, unchanged},
+};
+use convoke_calendar::{
+    itip::{self, Observed},
+    message::MessageError,
+    tree::Calendar,
+};
+use convoke_types::{Batch, CalendarUser, Error, ErrorKind, StoredObject, Uid};
+use jiff::Timestamp;
+
+/// What a comparison found.
+#[derive(Debug)]
+pub(super) enum Compared {
+    /// There is nothing to be told.
+    Agrees,
+    /// There is; the object is in this version.
+    Differs(String),
+}
+
+/// What is to be done about an object.
+enum Verdict {
+    /// The store has just what is known.
+    Same,
+    /// It has something else that concerns nobody; from now on this is known.
+    Adopt(Option<Calendar>),
+    /// It cannot be told.
+    Wrong(MessageError),
+    /// It is to be told, or to be written otherwise.
+    Tell(Box<Observed>),
+}
+
+/// One object as it is stored and as it is known.
+struct Both {
+    stored: Option<StoredObject>,
+    ledger: Versioned<Ledger>,
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Compares one object with what others know of it. Where the difference concerns nobody, the ledger follows.
+    pub(super) async fn compare(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Compared, Error> {
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let both = self.both(home, uid).await?;
+        let version = version_of(both.stored.as_ref());
+        match self.verdict(home, uid, &both).await? {
+            Verdict::Same => Ok(Compared::Agrees),
+            Verdict::Adopt(known) => {
+                let key = keys::ledger(home.user(), uid);
+                adopt_as(self.environment.state(), &key, both, known).await?;
+                Ok(Compared::Agrees)
+            }
+            Verdict::Wrong(error) => {
+                let why = log_wrong(home.user(), uid, both.stored.as_ref(), error);
+                let decided = self.decision("change-not-told", uid);
+                self.note_decision(decided.of(&home.user().address).why(why));
+                Ok(Compared::Agrees)
+            }
+            Verdict::Tell(..) => Ok(Compared::Differs(version)),
+        }
+    }
+
+    /// Tells what differs, once more looked at: `None` if it does not differ any more.
+    pub(super) async fn tell_difference(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+    ) -> Result<Option<Changed>, Error> {
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        for _ in 0..ATTEMPTS {
+            let both = self.both(home, uid).await?;
+            let Verdict::Tell(observed) = self.verdict(home, uid, &both).await? else {
+                return Ok(None);
+            };
+            let mut moved = both.ledger.value.clone().unwrap_or_default();
+            let mut etag = both.stored.as_ref().map(|it| it.etag.clone());
+            if let Some(rewritten) = &observed.rewritten {
+                etag = self.put(home, rewritten, &unchanged(both.stored)).await?;
+                if etag.is_none() {
+                    continue;
+                }
+            }
+            match (&observed.remembered, etag) {
+                (Some(remembered), Some(etag)) => moved.agree(remembered, Some(etag)),
+                (remembered, _) => moved.bury(remembered.as_ref()),
+            }
+            if let Some(foreign) = observed.foreign {
+                log_foreign(home.user(), uid, &foreign);
+            }
+            let tells = Tells {
+                uid,
+                ledger: &moved,
+                version: both.ledger.version,
+                outgoing: observed.outgoing,
+                goes: Goes::ByItself,
+            };
+            let released = Batch::new().delete(keys::held(home.user(), uid));
+            if let Some(changed) = self.tell(home, tells, released).await? {
+                self.shared.settling.forget(home.user(), uid);
+                self.change_told(home.user(), uid, &changed);
+                return Ok(Some(changed));
+            }
+        }
+        let text = format!("others wrote {uid} again and again while it was to be told");
+        Err(Error::unavailable(text))
+    }
+
+    /// What is stored is what is known from now on, and nobody is told.
+    pub(super) async fn adopt(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        adopt(self.environment.state(), home, uid).await?;
+        self.shared.settling.forget(home.user(), uid);
+        Ok(())
+    }
+
+    fn change_told(&self, user: &CalendarUser, uid: &Uid, changed: &Changed) {
+        for outgoing in &changed.outgoing {
+            let method = outgoing.message.method().as_str();
+            for recipient in &outgoing.recipients {
+                let decided = self.decision("change-told", uid).of(&user.address);
+                let why = "the object in the calendar is not what they know";
+                self.note_decision(decided.to(method, recipient).why(why));
+            }
+        }
+    }
+
+    /// What is to be told of an object, as messages: whom it would concern, if it were released now.
+    pub(super) async fn would_tell(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+    ) -> Result<Vec<itip::Outgoing>, Error> {
+        let both = self.both(home, uid).await?;
+        Ok(match self.verdict(home, uid, &both).await? {
+            Verdict::Tell(observed) => observed.outgoing,
+            _ => Vec::new(),
+        })
+    }
+
+    /// The ledger of an object that says just what is stored; `None` if there is none, or it cannot be read.
+    pub(crate) async fn as_stored(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+    ) -> Result<Option<Ledger>, Error> {
+        let Some(stored) = home.get(uid).await? else {
+            return Ok(None);
+        };
+        let Ok(copy) = read(&stored, &self.limits) else {
+            return Ok(None);
+        };
+        let mut ledger = Ledger::default();
+        ledger.agree(&copy, Some(stored.etag));
+        Ok(Some(ledger))
+    }
+
+    async fn both(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Both, Error> {
+        Ok(Both {
+            stored: home.get(uid).await?,
+            ledger: self.ledger(home.user(), uid).await?,
+        })
+    }
+
+    async fn verdict(&self, home: &HomeOf<E>, _uid: &Uid, both: &Both) -> Result<Verdict, Error> {
+        let (stored, ledger) = (both.stored.as_ref(), both.ledger.value.as_ref());
+        let etag = stored.map(|it| &it.etag);
+        let is_known = match ledger {
+            Some(ledger) => ledger.gone == etag.is_none() && ledger.etag.as_ref() == etag,
+            None => etag.is_none(),
+        };
+        if is_known {
+            return Ok(Verdict::Same);
+        }
+        let now = self.environment.clock().now();
+        let size = stored.map_or(0, |it| it.data.len());
+        let work = || self.work_out(home.user(), stored, ledger, now);
+        self.environment.processor().run(size, work).await
+    }
+
+    /// What takes the processor's time.
+    fn work_out(
+        &self,
+        user: &CalendarUser,
+        stored: Option<&StoredObject>,
+        ledger: Option<&Ledger>,
+        now: Timestamp,
+    ) -> Result<Verdict, Error> {
+        let after = stored.map(|it| read(it, &self.limits)).transpose()?;
+        let remembered = ledger.and_then(|it| it.remembered(&self.limits));
+        let person = Person::of(user);
+        let owner = person.owner();
+        let observed = itip::observe(remembered.as_ref(), after.as_ref(), &owner, now);
+        let observed = match observed {
+            Ok(observed) => observed,
+            Err(error) => return Ok(Verdict::Wrong(error)),
+        };
+        let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
+        if (observed.outgoing.is_empty() && observed.rewritten.is_none()) || is_over() {
+            return Ok(Verdict::Adopt(observed.remembered));
+        }
+        Ok(Verdict::Tell(Box::new(observed)))
+    }
+}
+
+/// What is stored is what is known from now on, and nobody is told: for whoever imports or restores.
+pub async fn adopt(state: &impl State, home: &impl Home, uid: &Uid) -> Result<(), Error> {
+    let key = keys::ledger(home.user(), uid);
+    let both = Both {
+        stored: home.get(uid).await?,
+        ledger: state::get(state, &key).await?,
+    };
+    let stored = both.stored.as_ref();
+    // What cannot be read is compared when it can be.
+    match stored.map(|it| read(it, &Limits::default())).transpose() {
+        Ok(copy) => adopt_as(state, &key, both, copy).await,
+        Err(_) => Ok(()),
+    }
+}
+
+async fn adopt_as(
+    state: &impl State,
+    key: &[u8],
+    both: Both,
+    known: Option<Calendar>,
+) -> Result<(), Error> {
+    let batch = state::unchanged(Batch::new(), key, both.ledger.version);
+    let batch = match known {
+        Some(known) => {
+            let mut ledger = both.ledger.value.unwrap_or_default();
+            match both.stored {
+                Some(stored) => {
+                    ledger.agree(&known, Some(stored.etag));
+                    batch.put(key, state::write(&ledger))
+                }
+                None => {
+                    ledger.bury(Some(&known));
+                    batch.put_for(key, state::write(&ledger), AFTERWARDS)
+                }
+            }
+        }
+        None if both.ledger.version.is_some() => batch.delete(key),
+        None => return Ok(()),
+    };
+    match state.commit(batch).await {
+        // Another host has looked at it; so do we, next time.
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// In which version an object is, as a text.
+fn version_of(stored: Option<&StoredObject>) -> String {
+    stored.map_or_else(|| "gone".to_owned(), |it| it.etag.as_str().to_owned())
+}
+
+/// It is not told, and goes with the organizer's next update.
+fn log_foreign(user: &CalendarUser, uid: &Uid, foreign: &MessageError) {
+    tracing::info!(
+        event = "foreign-change", user = %user.address, %uid,
+        "what an attendee's program changed is the organizer's, and is told to nobody: {foreign}"
+    );
+}
+
+fn log_wrong(
+    user: &CalendarUser,
+    uid: &Uid,
+    stored: Option<&StoredObject>,
+    error: MessageError,
+) -> String {
+    let error = match stored {
+        Some(stored) => error.in_source(&stored.data),
+        None => error,
+    };
+    let error = error.to_string();
+    tracing::warn!(
+        event = "change-not-told", user = %user.address, %uid,
+        "what changed is told to nobody until it is mended: {error}"
+    );
+    error
+}

@@ -1,0 +1,185 @@
+//! Many changes at once wait until somebody releases them: a calendar that was lost, or restored, would else call off
+//! everything.
+//!
+//! What waits is the difference itself, which each look finds anew; so what comes back to what it was before waits no longer.
+
+use super::Looked;
+use crate::{
+    environment::{Clock, Environment, Home, HomeOf, State, Stores},
+    keys::{self, digest},
+    scheduler::Scheduler,
+    state,
+};
+use convoke_calendar::itip::Outgoing;
+use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, Uid};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Names a change that waits: letters, digits and a hyphen.
+pub type HeldId = String;
+
+/// Entries read at once.
+const PAGE: u32 = 1_000;
+
+/// A change of one object that waits to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HeldChange {
+    /// Its name.
+    pub id: HeldId,
+    /// Whose calendar it is.
+    pub user: CalendarAddress,
+    /// The object.
+    pub uid: Uid,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// What would be sent: method and recipient.
+    pub messages: Vec<(String, CalendarAddress)>,
+}
+
+impl HeldChange {
+    fn new(user: &CalendarUser, uid: &Uid, now: Timestamp, outgoing: &[Outgoing]) -> Self {
+        let digest = digest(&[user.address.as_str().as_bytes(), uid.as_str().as_bytes()]);
+        let messages = outgoing.iter().flat_map(|it| {
+            let method = it.message.method().as_str();
+            let recipients = it.recipients.iter();
+            recipients.map(move |who| (method.to_owned(), who.clone()))
+        });
+        Self {
+            id: format!("held-{}", &digest[..12]),
+            user: user.address.clone(),
+            uid: uid.clone(),
+            since: now,
+            messages: messages.collect(),
+        }
+    }
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Tells what is quiet, or lets it wait if it is too much at once. What is told leaves `pending`.
+    pub(super) async fn tell_or_hold(
+        &self,
+        home: &HomeOf<E>,
+        quiet: Vec<Uid>,
+        pending: &mut BTreeSet<Uid>,
+        looked: &mut Looked,
+    ) -> Result<(), Error> {
+        let user = home.user();
+        let mut fresh = Vec::new();
+        for uid in quiet {
+            match self
+                .environment
+                .state()
+                .get(&keys::held(user, &uid))
+                .await?
+            {
+                Some(_) => self.hold_change(home, &uid).await?,
+                None => fresh.push(uid),
+            }
+        }
+        if fresh.len() > self.timing.hold {
+            tracing::warn!(
+                event = "changes-held", user = %user.address, changes = fresh.len(), most = self.timing.hold,
+                "so many meetings changed at once that nobody is told yet; see `convoke queue list`, and tell it with \
+                 `convoke queue release --user {}`",
+                user.address.human()
+            );
+            for uid in &fresh {
+                self.hold_change(home, uid).await?;
+                let why = format!("{} meetings changed at once", fresh.len());
+                let decided = self.decision("changes-held", uid);
+                self.note_decision(decided.of(&user.address).why(why));
+            }
+            looked.held += fresh.len();
+            return Ok(());
+        }
+        for uid in fresh {
+            if self.tell_difference(home, &uid).await?.is_some() {
+                looked.told += 1;
+            }
+            pending.remove(&uid);
+        }
+        Ok(())
+    }
+
+    async fn hold_change(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
+        let outgoing = self.would_tell(home, uid).await?;
+        let key = keys::held(home.user(), uid);
+        let now = self.environment.clock().now();
+        let there = state::get::<HeldChange>(self.environment.state(), &key).await?;
+        let mut held = HeldChange::new(home.user(), uid, now, &outgoing);
+        if let Some(there) = there.value {
+            held.since = there.since;
+            if held == there {
+                return Ok(());
+            }
+        }
+        let batch = Batch::new().put(key, state::write(&held));
+        self.environment.state().commit(batch).await.map(drop)
+    }
+
+    /// The object is as others know it again.
+    pub(super) async fn no_longer_held(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
+        let key = keys::held(home.user(), uid);
+        if self.environment.state().get(&key).await?.is_some() {
+            let batch = Batch::new().delete(key);
+            self.environment.state().commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The changes that wait to be released, of one user or of everybody.
+    pub async fn held(&self, user: Option<&CalendarUser>) -> Result<Vec<HeldChange>, Error> {
+        let mut held = Vec::new();
+        let mut range = keys::held_of(user);
+        loop {
+            let page = self.environment.state().scan(&range, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(held);
+            };
+            range = range.after(&last.key);
+            for entry in &page {
+                held.push(state::read(entry)?);
+            }
+        }
+    }
+
+    /// The messages that a change would send.
+    pub async fn held_messages(&self, held: &HeldChange) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(home) = self.home_of(held).await? else {
+            return Ok(Vec::new());
+        };
+        let outgoing = self.would_tell(&home, &held.uid).await?;
+        let written = outgoing.iter();
+        Ok(written.map(|it| it.message.calendar().write()).collect())
+    }
+
+    /// Tells a change that waits: whether there was something to tell.
+    pub async fn release(&self, held: &HeldChange) -> Result<bool, Error> {
+        let Some(home) = self.home_of(held).await? else {
+            return Ok(false);
+        };
+        let told = self.tell_difference(&home, &held.uid).await?;
+        self.no_longer_held(&home, &held.uid).await?;
+        Ok(told.is_some())
+    }
+
+    /// Drops a change that waits: it counts as known, and nobody is told.
+    pub async fn drop_held(&self, held: &HeldChange) -> Result<(), Error> {
+        let Some(home) = self.home_of(held).await? else {
+            return Ok(());
+        };
+        self.adopt(&home, &held.uid).await?;
+        self.no_longer_held(&home, &held.uid).await
+    }
+
+    /// The calendar of a change; one that is gone holds nothing any more.
+    async fn home_of(&self, held: &HeldChange) -> Result<Option<HomeOf<E>>, Error> {
+        let home = self.environment.stores().find(&held.user).await?;
+        if home.is_none() {
+            tracing::info!(event = "change-dropped", user = %held.user, uid = %held.uid, "its calendar user is gone");
+        }
+        Ok(home)
+    }
+}

@@ -1,0 +1,167 @@
+//! People stay in their calendar programs: what they change there is told.
+//!
+//! [`Scheduler::reconcile`] looks at the calendar of one user and compares what the store holds with what the ledger says
+//! that others know. Whatever differs is to be told, whoever wrote it, whenever; so a crash, a missed notification or a
+//! second host change nothing: the next look finds the same difference.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `record` | how far a user's calendar has been looked at |
+//! | `baseline` | the first look, at which nobody is told |
+//! | `compare` | one object: what differs, and whom that concerns |
+//! | `held` | many changes at once wait until somebody releases them |
+//!
+//! Manners: what is new at the first look is told to nobody; calendar programs save several times, so an object must be
+//! quiet for [`Timing::settle`](crate::Timing::settle); if more than [`Timing::hold`](crate::Timing::hold) meetings changed
+//! at once, somebody may have lost a calendar, and all of them wait; meetings that are over tell nobody.
+
+mod baseline;
+mod compare;
+mod held;
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use compare::adopt;
+pub use held::{HeldChange, HeldId};
+
+use crate::{
+    environment::{Clock, Environment, Home, HomeOf, State},
+    keys,
+    scheduler::Scheduler,
+    state,
+};
+use compare::Compared;
+use convoke_types::{Batch, Cursor, Error, ErrorKind, Uid};
+use jiff::Timestamp;
+use record::Record;
+use std::collections::BTreeSet;
+
+/// What a look at a calendar led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Where the store's changes go on.
+    pub cursor: Cursor,
+    /// Objects about which somebody is told.
+    pub told: usize,
+    /// Objects whose changes wait to be released.
+    pub held: usize,
+    /// Objects that differ still: they are settling, or held.
+    pub pending: usize,
+    /// When to look again, as something has to be quiet until then.
+    pub next: Option<Timestamp>,
+    /// It was the first look: nobody is told.
+    pub first: bool,
+}
+
+impl Looked {
+    const fn at(cursor: Cursor) -> Self {
+        Self {
+            cursor,
+            told: 0,
+            held: 0,
+            pending: 0,
+            next: None,
+            first: false,
+        }
+    }
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Looks at what changed in a calendar since the last look, and tells whom it concerns.
+    pub async fn reconcile(&self, home: &HomeOf<E>) -> Result<Looked, Error> {
+        let _one_at_a_time = self.shared.locks.of_calendar(home.user()).await;
+        let key = keys::user(home.user());
+        let record = state::get::<Record>(self.environment.state(), &key).await?;
+        let Some(known) = record.value else {
+            return self.baseline(home, record.version).await;
+        };
+        let (cursor, mut pending) = self.changed_since(home, &known).await?;
+        let mut looked = Looked::at(cursor.clone());
+        if pending.is_empty() {
+            return Ok(looked);
+        }
+        let quiet = self.compare_all(home, &mut pending, &mut looked).await?;
+        self.tell_or_hold(home, quiet, &mut pending, &mut looked)
+            .await?;
+        looked.pending = pending.len();
+        let seen = Record {
+            store: home.store().to_owned(),
+            cursor,
+            pending,
+            ..known.clone()
+        };
+        if seen != known {
+            let batch = state::unchanged(Batch::new(), &key, record.version);
+            let batch = batch.put(key, state::write(&seen));
+            self.environment.state().commit(batch).await?;
+        }
+        Ok(looked)
+    }
+
+    /// Where to go on, and the objects to look at: what changed since the last look, and what had to wait then.
+    async fn changed_since(
+        &self,
+        home: &HomeOf<E>,
+        known: &Record,
+    ) -> Result<(Cursor, BTreeSet<Uid>), Error> {
+        let mut pending = known.pending.clone();
+        let told = match home.store() == known.store {
+            true => home.changes(Some(&known.cursor)).await,
+            false => Err(Error::invalid(format!(
+                "it was in the store `{}`",
+                known.store
+            ))),
+        };
+        let changes = match told {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                tracing::info!(
+                    event = "calendar-looked-through", user = %home.user().address, store = home.store(),
+                    "the store does not tell changes since the last look, so that all objects are compared: {error}"
+                );
+                let changes = home.changes(None).await?;
+                pending.extend(self.remembered_uids(home).await?);
+                changes
+            }
+            changes => changes?,
+        };
+        pending.extend(changes.changed.into_iter().map(|it| it.uid));
+        pending.extend(changes.removed);
+        Ok((changes.cursor, pending))
+    }
+
+    /// Compares each object; what is left in `pending` still differs. Answers with those that have been quiet for long
+    /// enough.
+    async fn compare_all(
+        &self,
+        home: &HomeOf<E>,
+        pending: &mut BTreeSet<Uid>,
+        looked: &mut Looked,
+    ) -> Result<Vec<Uid>, Error> {
+        let now = self.environment.clock().now();
+        let mut quiet = Vec::new();
+        for uid in pending.clone() {
+            match self.compare(home, &uid).await? {
+                Compared::Agrees => {
+                    self.shared.settling.forget(home.user(), &uid);
+                    self.no_longer_held(home, &uid).await?;
+                    pending.remove(&uid);
+                }
+                Compared::Differs(version) => {
+                    let settles = self.shared.settling.settles(
+                        (home.user(), &uid),
+                        &version,
+                        now,
+                        self.timing.settle,
+                    );
+                    if settles <= now {
+                        quiet.push(uid);
+                    } else {
+                        looked.next = Some(looked.next.map_or(settles, |next| next.min(settles)));
+                    }
+                }
+            }
+        }
+        Ok(quiet)
+    }
+}

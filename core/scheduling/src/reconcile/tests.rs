@@ -1,0 +1,361 @@
+//! What people do in their calendar programs, and who hears of it.
+
+use crate::tests::world::{Host, address, meeting, message};
+use convoke_types::RequestStatus;
+use futures::executor::block_on;
+use std::time::Duration;
+
+const BO: &str = "bo@example.com";
+
+/// A meeting of Dee's with Bo of example.com, as a program writes it.
+fn own(more: &str) -> String {
+    let own = meeting(more)
+        .replace("anna@example.com", "dee@example.org")
+        .replace("bo@example.org", BO);
+    format!("BEGIN:VCALENDAR\nVERSION:2.0\n{own}END:VCALENDAR\n")
+}
+
+/// A host that has looked at everybody's calendar once.
+fn host() -> Host {
+    let host = Host::new();
+    for name in ["bo", "cy", "dee"] {
+        assert!(host.looks(name).first);
+    }
+    host
+}
+
+/// Bo of example.org is invited by Anna of example.com.
+fn invited(host: &Host, more: &str) {
+    let text = message("REQUEST", &meeting(more));
+    host.receives(&text, "anna@example.com", &["bo@example.org"]);
+}
+
+#[test]
+fn what_is_there_at_the_first_look_is_told_to_nobody() {
+    let host = Host::new();
+    host.person("dee").has(&own(""));
+    assert!(host.tells("dee").first);
+    host.tells("dee");
+    assert!(host.sent().is_empty());
+    // What changes afterwards is told.
+    host.person("dee")
+        .edits("meeting", |it| it.replace("T100000Z", "T110000Z"));
+    assert_eq!(host.tells("dee").told, 1);
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+}
+
+#[test]
+fn an_invitation_is_told_once_it_is_quiet_and_once() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    let settle = Duration::from_secs(10);
+    let first = host.looks("dee").next.unwrap();
+    host.pass(Duration::from_secs(9));
+    // It is saved once more.
+    host.person("dee")
+        .edits("meeting", |it| it.replace("Review", "Review II"));
+    let next = host.looks("dee").next.unwrap();
+    assert!(next > first);
+    assert!(host.sent().is_empty() && host.waits().is_empty());
+    host.pass(settle);
+    assert_eq!(host.looks("dee").told, 1);
+    host.pays();
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    assert!(host.bodies()[0].contains("Review II"));
+    // SCHEDULE-STATUS is no change, nor is a look.
+    let stored = host.person("dee").object("meeting").unwrap();
+    assert!(stored.contains("SCHEDULE-STATUS=1.2"), "{stored}");
+    assert!(!stored.contains("X-CONVOKE"), "{stored}");
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 1);
+}
+
+#[test]
+fn a_restart_loses_nothing_and_tells_nobody_twice() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    let host = host.restarted();
+    host.tells("dee");
+    let host = host.restarted();
+    host.tells("dee");
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    host.person("dee").deletes("meeting");
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    host.tells("dee");
+    let host = host.restarted();
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pass(Duration::from_secs(70));
+    host.tells("dee");
+    assert_eq!(
+        host.sent()[1..],
+        ["CANCEL dee@example.org bo@example.com"; 2]
+    );
+    assert!(host.waits().is_empty());
+}
+
+#[test]
+fn a_move_asks_anew_and_counts_up_though_the_program_forgets() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    let reply = own("").replace("VERSION:2.0\n", "VERSION:2.0\nMETHOD:REPLY\n");
+    let reply = reply.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:");
+    host.receives(&reply, BO, &["dee@example.org"]);
+    let accepted = host.person("dee").object("meeting").unwrap();
+    assert!(accepted.contains("PARTSTAT=ACCEPTED"), "{accepted}");
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 1, "an answer is told to nobody");
+    host.person("dee")
+        .edits("meeting", |it| it.replace("T100000Z", "T150000Z"));
+    host.tells("dee");
+    let told = &host.bodies()[1];
+    assert!(told.contains("SEQUENCE:1"), "{told}");
+    assert!(!told.contains("ACCEPTED"), "{told}");
+    let stored = host.person("dee").object("meeting").unwrap();
+    assert!(
+        stored.contains("SEQUENCE:1") && !stored.contains("ACCEPTED"),
+        "{stored}"
+    );
+}
+
+/// khal raises SEQUENCE at each save; that says nothing of what the organizer has sent.
+#[test]
+fn an_update_counts_though_the_program_has_raised_the_sequence() {
+    let host = host();
+    invited(&host, "");
+    let bo = host.person("bo");
+    for saved in 1..=3 {
+        bo.edits("meeting", |it| {
+            let it = it.replace(&format!("SEQUENCE:{}\n", saved - 1), "");
+            let it = it.replace("SEQUENCE:", "X-OLD-SEQUENCE:");
+            it.replace("UID:meeting", &format!("UID:meeting\nSEQUENCE:{saved}"))
+        });
+        host.tells("bo");
+    }
+    assert!(host.sent().is_empty(), "{:?}", host.bodies());
+    let moved = meeting("SEQUENCE:1\n").replace("T100000Z", "T120000Z");
+    host.receives(
+        &message("REQUEST", &moved),
+        "anna@example.com",
+        &["bo@example.org"],
+    );
+    let stored = bo.object("meeting").unwrap();
+    assert!(stored.contains("DTSTART:20270104T120000Z"), "{stored}");
+    let off = meeting("SEQUENCE:2\n").replace("T070000Z", "T073000Z");
+    host.receives(
+        &message("CANCEL", &off),
+        "anna@example.com",
+        &["bo@example.org"],
+    );
+    let stored = bo.object("meeting").unwrap();
+    assert!(stored.contains("STATUS:CANCELLED"), "{stored}");
+}
+
+#[test]
+fn an_answer_in_the_program_is_a_reply() {
+    let host = host();
+    invited(&host, "SEQUENCE:4\n");
+    let bo = host.person("bo");
+    bo.edits("meeting", |it| {
+        it.replace("ATTENDEE", "ATTENDEE;PARTSTAT=ACCEPTED")
+            .replace("SEQUENCE:4", "SEQUENCE:9")
+    });
+    host.tells("bo");
+    assert_eq!(host.sent(), ["REPLY bo@example.org anna@example.com"]);
+    let told = &host.bodies()[0];
+    assert!(
+        told.contains("SEQUENCE:4"),
+        "the one that was received: {told}"
+    );
+    // Deleting it is declining it.
+    bo.deletes("meeting");
+    host.tells("bo");
+    assert!(
+        host.bodies()[1].contains("PARTSTAT=DECLINED"),
+        "{}",
+        host.bodies()[1]
+    );
+    // What was under way does not bring it back; an update does.
+    invited(&host, "SEQUENCE:4\n");
+    assert_eq!(bo.object("meeting"), None);
+    host.tells("bo");
+    assert_eq!(host.sent().len(), 2);
+    invited(&host, "SEQUENCE:5\n");
+    assert!(bo.object("meeting").is_some());
+}
+
+/// An organizer's edit that is not told yet survives an answer that comes in meanwhile.
+#[test]
+fn what_comes_in_while_an_edit_is_settling_does_not_hide_it() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    host.person("dee")
+        .edits("meeting", |it| it.replace("Review", "Retrospective"));
+    host.looks("dee");
+    let reply = own("").replace("VERSION:2.0\n", "VERSION:2.0\nMETHOD:REPLY\n");
+    let reply = reply.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:");
+    host.receives(&reply, BO, &["dee@example.org"]);
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 2);
+    assert!(host.bodies()[1].contains("Retrospective"));
+    let stored = host.person("dee").object("meeting").unwrap();
+    assert!(stored.contains("PARTSTAT=ACCEPTED"), "{stored}");
+}
+
+#[test]
+fn own_affairs_are_told_to_nobody() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    invited(&host, "");
+    let alarm =
+        "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT5M\nEND:VALARM\nEND:VEVENT";
+    for name in ["dee", "bo"] {
+        host.person(name).edits("meeting", |it| {
+            it.replace(
+                "END:VEVENT",
+                &format!("CATEGORIES:work\nX-COLOR:red\n{alarm}"),
+            )
+        });
+        host.tells(name);
+    }
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+}
+
+#[test]
+fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
+    let host = host();
+    let name = |number: usize| format!("m{number}");
+    for number in 0..60 {
+        host.person("dee")
+            .has(&own("").replace("UID:meeting", &format!("UID:{}", name(number))));
+    }
+    assert_eq!(host.tells("dee").held, 60);
+    assert!(host.sent().is_empty() && host.waits().is_empty());
+    let held = block_on(host.scheduler.held(None)).unwrap();
+    assert_eq!(held.len(), 60);
+    assert_eq!(held[0].messages, [("REQUEST".to_owned(), address(BO))]);
+    assert!(block_on(host.scheduler.release(&held[0])).unwrap());
+    host.pays();
+    assert_eq!(host.sent().len(), 1);
+    for held in &held[1..] {
+        host.person("dee").deletes(held.uid.as_str());
+    }
+    host.tells("dee");
+    assert!(block_on(host.scheduler.held(None)).unwrap().is_empty());
+    assert_eq!(host.sent().len(), 1, "{:?}", host.sent());
+    // What is dropped is told to nobody, now or later.
+    host.person("dee").deletes(held[0].uid.as_str());
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 2);
+}
+
+#[test]
+fn what_was_never_sent_is_not_called_off() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    assert_eq!(host.waits(), ["REQUEST bo@example.com"]);
+    host.person("dee").deletes("meeting");
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    assert!(host.waits().is_empty());
+    host.pays();
+    assert!(host.sent().is_empty());
+    assert!(host.world().remembered.keys("outbox/").is_empty());
+    assert!(host.world().remembered.keys("message/").is_empty());
+}
+
+#[test]
+fn what_cannot_be_told_is_told_when_it_is_mended() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    // Somebody else's meeting it cannot become.
+    let stolen = own("").replace(
+        "ORGANIZER:mailto:dee@example.org",
+        "ORGANIZER:mailto:eve@example.net",
+    );
+    host.person("dee")
+        .has(&stolen.replace("Review", "Retrospective"));
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 1);
+    host.person("dee")
+        .has(&own("").replace("Review", "Retrospective"));
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 2);
+}
+
+#[test]
+fn adopted_objects_are_told_to_nobody() {
+    let host = host();
+    let dee = host.person("dee");
+    dee.has(&own(""));
+    let uid = convoke_types::Uid::new("meeting").unwrap();
+    block_on(crate::adopt(&host.world().remembered, &dee, &uid)).unwrap();
+    host.tells("dee");
+    assert!(host.sent().is_empty());
+}
+
+/// A final refusal stands on the object, and is nothing to be told again.
+#[test]
+fn a_refusal_is_not_told_again_at_each_look() {
+    let host = host();
+    host.elsewhere_says(RequestStatus::NO_AUTHORITY);
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    host.person("dee").edits("meeting", |it| {
+        it.replace("END:VEVENT", "X-NOTE:mine\nEND:VEVENT")
+    });
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+}
+
+/// Both directions at once: an answer of the program and an update of the organizer.
+#[test]
+fn an_answer_that_is_not_told_yet_survives_an_update() {
+    let host = host();
+    invited(&host, "");
+    let bo = host.person("bo");
+    bo.edits("meeting", |it| {
+        it.replace("ATTENDEE", "ATTENDEE;PARTSTAT=TENTATIVE")
+    });
+    host.looks("bo");
+    invited(&host, "SEQUENCE:1\nLOCATION:Garden\n");
+    host.tells("bo");
+    assert_eq!(host.sent(), ["REPLY bo@example.org anna@example.com"]);
+    assert!(host.bodies()[0].contains("TENTATIVE") && host.bodies()[0].contains("SEQUENCE:1"));
+    let stored = bo.object("meeting").unwrap();
+    assert!(
+        stored.contains("Garden") && stored.contains("TENTATIVE"),
+        "{stored}"
+    );
+}
+
+#[test]
+fn a_newer_version_takes_the_place_of_one_that_waits() {
+    let host = host();
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    host.person("dee")
+        .edits("meeting", |it| it.replace("Review", "Retrospective"));
+    host.tells("dee");
+    assert_eq!(host.waits(), ["REQUEST bo@example.com"]);
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pass(Duration::from_secs(600));
+    host.pays();
+    assert!(host.waits().is_empty());
+    let bodies = host.bodies();
+    assert!(
+        bodies.last().unwrap().contains("Retrospective"),
+        "{bodies:?}"
+    );
+    assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
+    assert_eq!(host.world().remembered.keys("outbox/"), [""; 0]);
+}

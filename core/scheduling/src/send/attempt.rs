@@ -1,0 +1,330 @@
+//! A try: what waits is delivered, here or elsewhere, and what came of it is remembered.
+
+use super::enqueue::Enqueued;
+use crate::{
+    decision::Decided,
+    effort::Effort,
+    envelope::{Envelope, Letter, Peer, TransportFacts},
+    environment::{
+        Answers, Clock, Environment, Event, Home, Journal, Processor, State, Stores, Transport,
+        Unbounded,
+    },
+    keys,
+    outbox::{Attempt, Entry, EntryId, Fate, Tried},
+    outcome::{Outcome, Retry},
+    scheduler::Scheduler,
+    state,
+};
+use convoke_calendar::{
+    itip,
+    message::{Message, Provenance},
+    tree::Calendar,
+};
+use convoke_types::{Batch, CalendarAddress, Error, Proof, RequestStatus};
+use std::collections::BTreeMap;
+
+/// What became of entries, by name.
+pub(crate) type Outcomes = BTreeMap<EntryId, Outcome>;
+
+impl<E: Environment> Scheduler<E> {
+    /// Tries what the outbox said goes next.
+    pub async fn attempt(&self, attempt: Attempt) {
+        let Some(first) = attempt.entries.first() else {
+            return;
+        };
+        let data = match self
+            .environment
+            .state()
+            .get(&keys::message(&first.message))
+            .await
+        {
+            Ok(Some(entry)) => entry.value,
+            Ok(None) => {
+                let text = "the message is not in the state any more";
+                return self.give_up(&attempt, &Error::internal(text)).await;
+            }
+            Err(error) => {
+                tracing::warn!(event = "queue-unreadable", uid = %first.uid, "not tried: {error}");
+                return;
+            }
+        };
+        let transport = TransportFacts::default();
+        self.try_to_deliver(&attempt, &data, transport, &Unbounded)
+            .await;
+    }
+
+    /// The first try of what was just handed in, for whoever waits for it: what became of each entry that could go.
+    pub(crate) async fn first_try(
+        &self,
+        enqueued: &Enqueued,
+        transport: TransportFacts<'_>,
+        answers: &impl Answers,
+    ) -> Outcomes {
+        let mut outcomes = Outcomes::new();
+        for message in &enqueued.waiting {
+            let ids: Vec<EntryId> = message.entries.iter().map(|it| it.id.clone()).collect();
+            if let Some(attempt) = self.shared.outbox.take_these(&ids) {
+                let tried = self
+                    .try_to_deliver(&attempt, &message.data, transport, answers)
+                    .await;
+                outcomes.extend(tried);
+            }
+        }
+        outcomes
+    }
+
+    async fn try_to_deliver(
+        &self,
+        attempt: &Attempt,
+        data: &[u8],
+        transport: TransportFacts<'_>,
+        answers: &impl Answers,
+    ) -> Outcomes {
+        let read = || {
+            let calendar = Calendar::parse(data, &self.limits.of_objects())
+                .map_err(|error| Error::internal(error.to_string()))?;
+            Message::read(calendar).map_err(|error| Error::internal(error.to_string()))
+        };
+        let message = match self.environment.processor().run(data.len(), read).await {
+            Ok(message) => message,
+            Err(error) => {
+                self.give_up(attempt, &error).await;
+                return Outcomes::new();
+            }
+        };
+        let recipients: Vec<_> = attempt
+            .entries
+            .iter()
+            .map(|it| it.recipient.clone())
+            .collect();
+        let letter = Letter {
+            message: &message,
+            data,
+            originator: &attempt.entries[0].originator,
+            transport,
+            id: Some(&attempt.entries[0].message),
+        };
+        let outcomes = self.deliver_letter(&letter, &recipients, answers).await;
+        self.remember(attempt, &message, &outcomes).await;
+        let ids = attempt.entries.iter().map(|entry| entry.id.clone());
+        ids.zip(outcomes).collect()
+    }
+
+    /// Hands a letter to those of our domains, and to the others by the transport: one outcome for each, in their order.
+    pub(crate) async fn deliver_letter(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+        answers: &impl Answers,
+    ) -> Vec<Outcome> {
+        let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
+        for recipient in recipients {
+            // A store that cannot be asked answers for itself when it is delivered to.
+            let ours = self.is_ours(recipient).await.unwrap_or(true);
+            is_local.push(ours);
+            let side = if ours { &mut local } else { &mut remote };
+            side.push(recipient.clone());
+        }
+        let envelope = Envelope {
+            message: letter.message,
+            data: letter.data,
+            originator: letter.originator,
+            from: Provenance::Submission,
+            proofs: &[Proof::Submission(letter.originator.clone())],
+            peer: &Peer::of_ours(letter.originator),
+            transport: letter.transport,
+            now: self.environment.clock().now(),
+            effort: Effort::default(),
+        };
+        let (here, there) = futures::join!(
+            self.deliver(&envelope, &local, answers),
+            self.environment.transport().send(letter, &remote)
+        );
+        self.environment
+            .journal()
+            .record(&Event::Sent(letter.message, &there));
+        let (mut here, mut there) = (here.into_iter(), there.into_iter());
+        let sides = is_local.into_iter();
+        sides
+            .filter_map(|ours| if ours { here.next() } else { there.next() })
+            .collect()
+    }
+
+    /// Remembers what came of a try: in the originator's object, the ledger and the outbox.
+    async fn remember(&self, attempt: &Attempt, message: &Message, outcomes: &[Outcome]) {
+        let now = self.environment.clock().now();
+        let mut told = Vec::new();
+        let mut fates = Vec::new();
+        for (entry, outcome) in attempt.entries.iter().zip(outcomes) {
+            let tried = tried(outcome);
+            let Some(fate) = self.shared.outbox.finish(&entry.id, &tried, now) else {
+                continue;
+            };
+            log(entry, outcome, &fate);
+            self.note_decision(self.tried(entry, outcome, &fate));
+            told.push((entry.recipient.clone(), status_of(&fate)));
+            fates.push((entry, fate));
+        }
+        let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
+        let mut batch = Batch::new();
+        for (entry, fate) in &fates {
+            let key = keys::outbox(entry.id.as_str());
+            batch = match fate {
+                Fate::Ended(_) => batch.delete(key),
+                Fate::Waits(changed) => batch.put(key, state::write(changed)),
+            };
+        }
+        if let Some(entry) = attempt.entries.first()
+            && self
+                .shared
+                .outbox
+                .lock()
+                .queue
+                .are_last(&entry.message, &ids)
+            && fates.iter().all(|(_, fate)| matches!(fate, Fate::Ended(_)))
+        {
+            batch = batch.delete(keys::message(&entry.message));
+        }
+        if let Err(error) = self
+            .note_delivery(message, &attempt.entries, &told, batch)
+            .await
+        {
+            tracing::warn!(
+                event = "delivery-not-noted", uid = %message.uid(),
+                "what became of a message could not be noted; it may be sent once more: {error}"
+            );
+        }
+    }
+
+    fn tried(&self, entry: &Entry, outcome: &Outcome, fate: &Fate) -> Decided {
+        let event = match fate {
+            Fate::Ended(status) if status.is_failure() => "not-sent",
+            Fate::Ended(_) => "sent",
+            Fate::Waits(_) => "sent-later",
+        };
+        let why = outcome.description.clone().unwrap_or_default();
+        let why = match fate {
+            Fate::Waits(entry) => format!(
+                "tried {} times, next at {}; {why}",
+                entry.attempts, entry.next
+            ),
+            Fate::Ended(_) => why,
+        };
+        self.decision(event, &entry.uid)
+            .of(&entry.originator)
+            .to(&entry.method, &entry.recipient)
+            .result(&outcome.status)
+            .why(why)
+    }
+
+    /// Nothing can be delivered of a message that cannot be read.
+    async fn give_up(&self, attempt: &Attempt, error: &Error) {
+        let now = self.environment.clock().now();
+        let status = Tried::Final(RequestStatus::SERVICE_UNAVAILABLE);
+        let mut batch = Batch::new();
+        for entry in &attempt.entries {
+            tracing::error!(
+                event = "queue-entry-broken", id = %entry.id, originator = %entry.originator,
+                recipient = %entry.recipient, uid = %entry.uid, "given up: {error}"
+            );
+            self.shared.outbox.finish(&entry.id, &status, now);
+            batch = batch.delete(keys::outbox(entry.id.as_str()));
+        }
+        if let Err(error) = self.environment.state().commit(batch).await {
+            tracing::warn!(event = "queue-unwritable", "{error}");
+        }
+    }
+
+    /// Notes deliveries in the originator's object (SCHEDULE-STATUS, RFC 6638 §7.3) and in the ledger, and commits the
+    /// batch with it.
+    async fn note_delivery(
+        &self,
+        message: &Message,
+        entries: &[Entry],
+        told: &[(CalendarAddress, RequestStatus)],
+        batch: Batch,
+    ) -> Result<(), Error> {
+        let Some(entry) = entries.first() else {
+            return Ok(());
+        };
+        let home = match self.environment.stores().find(&entry.originator).await {
+            Ok(Some(home)) => home,
+            // What waits is what counts; the object follows when the person is there again.
+            Ok(None) => return self.commit_only(batch).await,
+            Err(error) => {
+                self.commit_only(batch).await?;
+                return Err(error);
+            }
+        };
+        let uid = message.uid();
+        let guard = self.shared.locks.of(home.user(), uid).await;
+        let written = self
+            .write_object(&home, uid, |copy| {
+                itip::note_delivery(copy, message.method(), told)
+            })
+            .await;
+        let mut ledger = self.ledger(home.user(), uid).await?;
+        let batch = match &mut ledger.value {
+            Some(entry) => {
+                let now = self.environment.clock().now();
+                entry.note(message, told, now);
+                if let Ok(Some((before, after))) = &written {
+                    entry.agrees_if(before, after);
+                }
+                let key = keys::ledger(home.user(), uid);
+                state::unchanged(batch, &key, ledger.version).put(key, state::write(entry))
+            }
+            None => batch,
+        };
+        self.commit_only(batch).await?;
+        drop(guard);
+        written.map(drop)
+    }
+
+    async fn commit_only(&self, batch: Batch) -> Result<(), Error> {
+        self.environment.state().commit(batch).await.map(drop)
+    }
+}
+
+/// What an outcome means for the entry.
+fn tried(outcome: &Outcome) -> Tried {
+    let status = outcome.status.clone();
+    match outcome.retry {
+        Retry::No => Tried::Final(status),
+        Retry::Recipient(after) => Tried::Later(status, after),
+        Retry::Receiver(after) => Tried::Down(status, after),
+    }
+}
+
+/// What the originator's object says of a recipient: RFC 6638 §3.2.9.
+fn status_of(fate: &Fate) -> RequestStatus {
+    match fate {
+        Fate::Ended(status) => status.clone(),
+        Fate::Waits(_) => RequestStatus::PENDING,
+    }
+}
+
+fn log(entry: &Entry, outcome: &Outcome, fate: &Fate) {
+    let Entry {
+        id,
+        originator,
+        recipient,
+        uid,
+        method,
+        ..
+    } = entry;
+    let why = outcome.description.as_deref().unwrap_or_default();
+    match fate {
+        Fate::Ended(status) if !status.is_failure() => tracing::info!(
+            event = "sent", %id, %originator, %recipient, %uid, method, status = %status.code(), "{status}"
+        ),
+        Fate::Ended(status) => tracing::warn!(
+            event = "not-sent", %id, %originator, %recipient, %uid, method, status = %status.code(),
+            "given up: {status} {why}"
+        ),
+        Fate::Waits(later) => tracing::info!(
+            event = "sent-later", %id, %originator, %recipient, %uid, method, next = %later.next,
+            status = %outcome.status.code(), "not delivered yet, it is tried again: {} {why}", outcome.status
+        ),
+    }
+}
