@@ -296,6 +296,11 @@ impl<P: Ord, S> Mirror<P, S> {
         ))
     }
 
+    /// Where to ask from for what happens after now.
+    pub fn cursor(&self) -> Cursor {
+        self.history.cursor()
+    }
+
     /// What happened since `since`. `Invalid` if the cursor is of another run, or too old.
     pub fn changes(&self, since: Option<&Cursor>) -> Result<Changes> {
         let history = &self.history;

@@ -1,11 +1,23 @@
 //! One user's objects: get, busy, list, changes, and where they are found. One call at a time works on an account.
 
+mod locked;
 mod write;
 
-use crate::{dav, href::Href, remote::Remote, replica::Replica};
+use crate::{
+    dav,
+    href::Href,
+    news::News,
+    pace::{Found, Pace},
+    remote::Remote,
+    replica::Replica,
+};
 use convoke_sdk::prelude::*;
-use std::time::Instant;
-use tokio::sync::{Mutex, MutexGuard};
+use locked::Locked;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 /// How often something is tried again that another program gets in the way of.
 const ATTEMPTS: u32 = 8;
@@ -16,24 +28,40 @@ const MOST_QUERIES: u32 = 16;
 /// A calendar user, and what is known of its objects.
 pub(crate) struct Account {
     remote: Remote,
-    replica: Mutex<Replica>,
+    replica: tokio::sync::Mutex<Replica>,
+    pace: Mutex<Pace>,
+    news: News,
 }
 
 impl Account {
-    pub(crate) fn new(remote: Remote) -> Self {
-        let replica = Mutex::default();
-        Self { remote, replica }
+    /// `news` is told of what happens to the objects.
+    pub(crate) fn new(remote: Remote, pace: Pace, news: News) -> Self {
+        Self {
+            remote,
+            replica: tokio::sync::Mutex::default(),
+            pace: Mutex::new(pace),
+            news,
+        }
     }
 
     pub(crate) const fn user(&self) -> &CalendarUser {
         &self.remote.user
     }
 
+    pub(crate) fn origin(&self) -> &str {
+        self.remote.server.origin()
+    }
+
+    /// When it is looked at next.
+    pub(crate) fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) async fn get(&self, uid: &Uid) -> Result<Option<StoredObject>> {
-        let mut replica = self.replica.lock().await;
+        let mut replica = self.lock().await;
         for _ in 0..ATTEMPTS {
             let Some(there) = self.locate(&mut replica, uid).await? else {
-                return Ok(None);
+                return self.check_readable(&replica, uid).map(|()| None);
             };
             if let Some(object) = self.remote.fetch(&mut replica, &there.href).await?
                 && object.uid == *uid
@@ -67,18 +95,74 @@ impl Account {
     }
 
     pub(crate) async fn changes(&self, since: Option<&Cursor>) -> Result<Changes> {
-        self.refreshed().await?.mirror.changes(since)
+        let mut replica = self.refreshed().await?;
+        let mut gone = BTreeSet::new();
+        for _ in 0..ATTEMPTS {
+            let changes = replica.mirror.changes(since)?;
+            if changes.removed.iter().all(|uid| gone.contains(uid)) {
+                return Ok(changes);
+            }
+            // It may have been moved to a calendar that had been looked at already: gone is what is not there twice.
+            gone = changes.removed.into_iter().collect();
+            self.refresh(&mut replica).await?;
+        }
+        replica.mirror.changes(since)
+    }
+
+    /// What happened since the cursor, as far as it is known; `None` if another call works on the account.
+    pub(crate) fn known_changes(&self, since: &Cursor) -> Option<Result<Changes>> {
+        let replica = self.replica.try_lock().ok()?;
+        Some(replica.mirror.changes(Some(since)))
+    }
+
+    /// Looks at the server; whether something happened since the cursor, or nobody can tell.
+    pub(crate) async fn look_since(&self, since: &Cursor) -> Result<bool> {
+        let replica = self.refreshed().await?;
+        let changes = replica.mirror.changes(Some(since));
+        Ok(!changes.is_ok_and(|it| it.changed.is_empty() && it.removed.is_empty()))
     }
 
     /// The state as it is on the server now.
-    async fn refreshed(&self) -> Result<MutexGuard<'_, Replica>> {
+    async fn refreshed(&self) -> Result<Locked<'_>> {
         let asked = Instant::now();
-        let mut replica = self.replica.lock().await;
+        let mut replica = self.lock().await;
         // While we waited for our turn, another call may have looked.
         if replica.seen.is_none_or(|seen| seen < asked) {
-            self.remote.refresh(&mut replica).await?;
+            self.refresh(&mut replica).await?;
         }
         Ok(replica)
+    }
+
+    /// Makes known what changed on the server.
+    async fn refresh(&self, replica: &mut Replica) -> Result<()> {
+        let before = replica.seen.map(|_| replica.mirror.cursor());
+        let refreshed = self.remote.refresh(replica).await;
+        self.remote.log_duplicates(replica);
+        let found = match (&refreshed, before) {
+            (Err(error), _) => Found::Failure(error.clone()),
+            (Ok(()), None) => Found::Everything,
+            (Ok(()), Some(before)) if before == replica.mirror.cursor() => Found::Nothing,
+            (Ok(()), Some(_)) => Found::Something,
+        };
+        self.pace().looked(&self.user().id, found);
+        refreshed
+    }
+
+    async fn lock(&self) -> Locked<'_> {
+        Locked::new(self.replica.lock().await, &self.news)
+    }
+
+    /// Fails if an object stands where it cannot be read: whoever took it for new would write it twice, and whoever took it
+    /// for gone would cancel it.
+    fn check_readable(&self, replica: &Replica, uid: &Uid) -> Result<()> {
+        let Some((href, unreadable)) = replica.mirror.find_unreadable(uid) else {
+            return Ok(());
+        };
+        Err(self.remote.server.unavailable(format!(
+            "the object with the UID {uid} is {href} and cannot be read ({}); mend or remove it: until then it is neither \
+             changed nor written anew",
+            unreadable.problem
+        )))
     }
 
     /// Where the object of this UID is.
@@ -87,7 +171,7 @@ impl Account {
             return Ok(Some(there));
         }
         if replica.seen.is_some() || replica.queries >= MOST_QUERIES || !dav::is_askable(uid) {
-            self.remote.refresh(replica).await?;
+            self.refresh(replica).await?;
         } else {
             replica.queries += 1;
             self.remote.query(replica, uid).await?;

@@ -26,6 +26,9 @@ pub struct Config {
     pub plain_http: bool,
     /// Seconds that one request may take; 4 by default, so that there is time for another try.
     pub timeout: Option<u32>,
+    /// Seconds after which an account in which nothing happens is looked at again; 60 by default, 1 to 86400. Accounts in
+    /// which something happens are looked at every few seconds.
+    pub poll_interval: Option<u32>,
     /// Users by a name of your choice: the address, or anything with `address` said.
     #[serde(default)]
     pub users: BTreeMap<String, Profile>,

@@ -1,5 +1,6 @@
 //! Connections: over TLS that is verified always; in the clear only where the administrator says so, or on loopback.
 
+use crate::outages::Outages;
 use bytes::Bytes;
 use convoke_sdk::prelude::*;
 use http_body_util::Full;
@@ -17,6 +18,7 @@ pub(crate) struct Http {
     pub(crate) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// How long one request may take.
     pub(crate) timeout: Duration,
+    pub(crate) outages: Arc<Outages>,
 }
 
 impl Http {
@@ -37,7 +39,11 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build(connector);
-        Ok(Self { client, timeout })
+        Ok(Self {
+            client,
+            timeout,
+            outages: Arc::default(),
+        })
     }
 }
 

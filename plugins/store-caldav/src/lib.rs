@@ -31,6 +31,8 @@
 //! | `dav`, `xml`, `href` | what is asked, what is answered, where it lies |
 //! | `server`, `error` | HTTP: deadlines, retries, redirects, bounds, and why there is no answer |
 //! | `connect` | TLS, and which URLs may be used |
+//! | `waiting`, `news` | waiting for changes to many accounts |
+//! | `pace`, `outages` | when an account, and a server that is down, is looked at again |
 //! | `login` | Basic and Digest |
 //!
 //! How it answers. What is known of a user's objects stands in a [mirror](convoke_sdk::mirror). Before a question about
@@ -60,11 +62,15 @@ mod error;
 mod href;
 mod login;
 mod new_object;
+mod news;
+mod outages;
+mod pace;
 mod remote;
 mod replica;
 mod server;
 mod sync;
 mod users;
+mod waiting;
 mod xml;
 
 use account::Account;
@@ -75,13 +81,13 @@ use std::sync::Arc;
 use users::Users;
 
 /// Users of CalDAV servers.
-pub struct CalDavStore(Users);
+pub struct CalDavStore(Arc<Users>);
 
 impl Store for CalDavStore {
     type Config = Config;
 
     async fn open(config: Config, host: Host) -> Result<Self> {
-        Ok(Self(Users::new(config, host)?))
+        Ok(Self(Arc::new(Users::new(config, host)?)))
     }
 
     async fn find(&self, address: &CalendarAddress, _: &Call) -> Result<Option<CalendarUser>> {
@@ -123,6 +129,10 @@ impl Store for CalDavStore {
 
     async fn changes(&self, user: &UserId, since: Option<&Cursor>, _: &Call) -> Result<Changes> {
         self.account(user).await?.changes(since).await
+    }
+
+    async fn await_changes(&self, watch: &Watch, call: &Call) -> Result<Changed> {
+        waiting::wait(&self.0, &watch.users, call).await
     }
 }
 

@@ -7,7 +7,16 @@ use crate::{
     replica::Replica,
     server::{Answer, Request, Server, tag},
 };
-use convoke_sdk::{mirror::Object, parts::Parts, prelude::*, tracing};
+use convoke_sdk::{
+    excerpt,
+    mirror::{Object, Unreadable},
+    parts::Parts,
+    prelude::*,
+    tracing,
+};
+
+/// Objects that are there twice and are logged at once, at most.
+const MOST_LOGGED: usize = 10;
 
 /// A calendar user on a server.
 pub(crate) struct Remote {
@@ -87,29 +96,76 @@ impl Remote {
         etag: Etag,
         data: &[u8],
     ) -> Result<Option<Uid>> {
-        let object = match self.host.index_for(&self.user, data) {
-            Ok(index) => Some(index),
-            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
-            Err(error) => {
-                let known = replica.mirror.known(href);
-                if known.is_none_or(|it| it.state != etag || it.object.is_some()) {
-                    let what =
-                        format!("{href} is left out of free-busy, and left as it is: {error}");
-                    tracing::warn!(event = "object-unreadable", "{}", self.server.about(what));
-                }
-                None
-            }
-        };
-        let uid = object.as_ref().map(|index| index.uid.clone());
-        if Parts::read(data).is_several() {
+        let parts = Parts::read(data);
+        if parts.is_several() {
             replica.several.insert(href.clone());
         } else {
             replica.several.remove(href);
         }
-        let counts = replica.calendars.count(href);
-        let object = object.map(|index| described(etag.clone(), index, counts));
-        replica.mirror.set(href.clone(), etag, object);
-        Ok(uid)
+        match self.host.index_for(&self.user, data) {
+            Ok(index) => {
+                let uid = index.uid.clone();
+                let counts = replica.calendars.count(href);
+                let object = described(etag.clone(), index, counts);
+                replica.mirror.set(href.clone(), etag, Some(object));
+                Ok(Some(uid))
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(error) => {
+                let mut unreadable: Vec<_> = parts.broken().iter().map(Unreadable::from).collect();
+                unreadable.extend(parts.keys().map(|uid| Unreadable {
+                    uid: Uid::new(uid).ok(),
+                    problem: error.to_string(),
+                }));
+                if unreadable.is_empty() {
+                    let problem = error.to_string();
+                    unreadable.push(Unreadable { uid: None, problem });
+                }
+                self.unreadable(replica, href, etag, unreadable);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes note of a resource that cannot be read, and logs what was not known of it.
+    pub(crate) fn unreadable(
+        &self,
+        replica: &mut Replica,
+        href: &Href,
+        etag: Etag,
+        unreadable: Vec<Unreadable>,
+    ) {
+        let known = replica
+            .mirror
+            .known(href)
+            .map(|it| it.unreadable.as_slice());
+        let known = known.unwrap_or_default();
+        let new = unreadable.iter().find(|it| !known.contains(it));
+        if let Some(Unreadable { problem, .. }) = new {
+            let what = format!("{href} is left out of free-busy, and left as it is: {problem}");
+            tracing::warn!(event = "object-unreadable", "{}", self.server.about(what));
+        }
+        replica
+            .mirror
+            .set_unreadable(href.clone(), etag, unreadable);
+    }
+
+    /// Logs the objects that stand in several places.
+    pub(crate) fn log_duplicates(&self, replica: &mut Replica) {
+        for (uid, places) in replica
+            .mirror
+            .take_duplicates()
+            .into_iter()
+            .take(MOST_LOGGED)
+        {
+            if let [first, second, ..] = places.as_slice() {
+                let uid = excerpt(uid.as_str(), 80);
+                let what = format!(
+                    "the object with the UID {uid} stands in {first} and in {second}: the first is used; remove one of them"
+                );
+                tracing::warn!(event = "object-duplicate", "{}", self.server.about(what));
+            }
+        }
     }
 
     /// A request whose answer must be a multistatus.

@@ -42,6 +42,8 @@ const MOST_TURNS: u32 = 5;
 pub(crate) struct Server {
     http: Http,
     url: Url,
+    /// Of the URL.
+    origin: Arc<str>,
     login: Option<Arc<Login>>,
     /// For messages: the calendar user's address.
     whose: String,
@@ -139,11 +141,17 @@ pub(crate) fn tag(text: &str) -> Option<Etag> {
 impl Server {
     pub(crate) fn new(http: Http, url: Url, login: Option<Arc<Login>>, whose: String) -> Self {
         Self {
+            origin: url.origin().ascii_serialization().into(),
             http,
             url,
             login,
             whose,
         }
+    }
+
+    /// Scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The URL of a resource.
@@ -160,8 +168,12 @@ impl Server {
     }
 
     pub(crate) fn about(&self, what: impl Display) -> String {
-        let origin = self.url.origin().ascii_serialization();
-        let Self { whose, login, .. } = self;
+        let Self {
+            origin,
+            whose,
+            login,
+            ..
+        } = self;
         match login {
             Some(login) => {
                 let login = login.username();
@@ -229,6 +241,7 @@ impl Server {
                 } else {
                     "several times"
                 };
+                self.http.outages.note(&self.origin);
                 return Err(self.unavailable(format!(
                     "{problem}, tried {times}; is the server up, and is `url` right?"
                 )));
@@ -245,6 +258,9 @@ impl Server {
             let url = self.url(&href);
             let (response, authorized) = self.exchange(request, &url).await?;
             let status = response.status();
+            if !is_transient(status) {
+                self.http.outages.over(&self.origin);
+            }
             if status == StatusCode::UNAUTHORIZED {
                 self.logged_out(response.headers(), authorized).await?;
             } else if is_redirect(status) {

@@ -10,7 +10,7 @@ use crate::{
     replica::{Calendar, Replica, Stamp, is_called},
     server::{Request, tag},
 };
-use convoke_sdk::{prelude::*, tracing};
+use convoke_sdk::{mirror::Unreadable, prelude::*};
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     time::Instant,
@@ -55,10 +55,18 @@ impl Remote {
         let mut there = BTreeSet::new();
         for home in &self.places.homes {
             let request = Request::xml("PROPFIND", home, "1", dav::CALENDARS);
-            for resource in self.multistatus(&request).await?.resources {
+            let resources = self.multistatus(&request).await?.resources;
+            if resources.is_empty() {
+                return Err(self.server.unavailable(format!(
+                    "it lists nothing in {home}, not even that; see the server's log"
+                )));
+            }
+            for resource in resources {
                 if resource.status < 300 && resource.properties.is_calendar() {
                     there.insert(resource.href.clone());
                     self.note_calendar(replica, resource);
+                } else if !is_gone(resource.status) {
+                    self.check_shown(replica, &resource)?;
                 }
             }
         }
@@ -68,6 +76,19 @@ impl Remote {
             replica.forget_in(&gone, |_| true);
         }
         Ok(())
+    }
+
+    /// Fails if a resource was a calendar, and the server does not say any more what it is.
+    fn check_shown(&self, replica: &Replica, resource: &Resource) -> Result<()> {
+        let says_what = resource.status < 300 && !resource.properties.types.is_empty();
+        let mut calendars = replica.calendars.0.keys();
+        if says_what || !calendars.any(|href| href.is(&resource.href)) {
+            return Ok(());
+        }
+        Err(self.server.unavailable(format!(
+            "the calendar {} is there, but it does not show it (status {}); give the login the right to it",
+            resource.href, resource.status
+        )))
     }
 
     fn note_calendar(&self, replica: &mut Replica, resource: Resource) {
@@ -121,10 +142,10 @@ impl Remote {
                 (answer.resources.iter()).any(|it| it.status == 507 && it.href.is(calendar));
             let mut changed = Vec::new();
             for resource in answer.resources {
-                match resource.status {
-                    404 | 410 => replica.mirror.forget(&resource.href),
-                    _ if resource.href.is_in(calendar) => changed.push(resource),
-                    _ => {}
+                if is_gone(resource.status) {
+                    replica.mirror.forget(&resource.href);
+                } else if resource.href.is_in(calendar) {
+                    changed.push(resource);
                 }
             }
             self.fetch_changed(replica, calendar, changed).await?;
@@ -141,11 +162,10 @@ impl Remote {
     async fn look_at_all(&self, replica: &mut Replica, calendar: &Href) -> Result<()> {
         let request = Request::xml("PROPFIND", calendar, "1", dav::ETAGS);
         let mut there = self.multistatus(&request).await?.resources;
-        there.retain(|it| {
-            it.status < 300 && it.href.is_in(calendar) && !it.properties.is_collection()
-        });
+        there.retain(|it| !is_gone(it.status) && it.href.is_in(calendar));
         let hrefs: BTreeSet<&Href> = there.iter().map(|it| &it.href).collect();
         replica.forget_in(calendar, |href| !hrefs.contains(href));
+        there.retain(|it| it.status < 300 && !it.properties.is_collection());
         self.fetch_changed(replica, calendar, there).await
     }
 
@@ -178,7 +198,7 @@ impl Remote {
                         self.learn(replica, &resource.href, etag, &data)?;
                     }
                     // Somebody was faster than this request.
-                    _ if matches!(resource.status, 404 | 410) => {
+                    _ if is_gone(resource.status) => {
                         replica.mirror.forget(&resource.href);
                         gone.insert(resource.href);
                     }
@@ -201,11 +221,14 @@ impl Remote {
     /// The server lists the object and does not hand it out, or it changed just now: then the next look finds it.
     fn skip(&self, replica: &mut Replica, href: &Href, etag: Etag) {
         if replica.mirror.known(href).is_none() {
-            let what = format!(
-                "{href} is left out of free-busy: the server lists it, but does not hand it out"
-            );
-            tracing::warn!(event = "object-unreadable", "{}", self.server.about(what));
-            replica.mirror.set(href.clone(), etag, None);
+            let problem = "the server lists it, but does not hand it out".to_owned();
+            let unreadable = vec![Unreadable { uid: None, problem }];
+            self.unreadable(replica, href, etag, unreadable);
         }
     }
+}
+
+/// Whether a status says that there is no such resource: anything else does not, and nobody cancels a meeting for it.
+const fn is_gone(status: u16) -> bool {
+    matches!(status, 404 | 410)
 }

@@ -1,6 +1,7 @@
 //! The plugin against a server that misbehaves; against real ones it is tried in `tests/live`.
 
 mod fake;
+mod waiting;
 
 use super::*;
 use convoke_sdk::conformance::{self, StoreFacts};
@@ -56,12 +57,16 @@ impl World {
 }
 
 async fn open(origin: &str, folder: &tempfile::TempDir) -> CalDavStore {
+    open_with(origin, folder, "").await
+}
+
+async fn open_with(origin: &str, folder: &tempfile::TempDir, more: &str) -> CalDavStore {
     let password = folder.path().join("password");
     if !password.exists() {
         fs::write(password, format!("{PASSWORD}\n")).unwrap();
     }
     let config = format!(
-        "home = \"{origin}/{{user}}/\"\ntimeout = 1\nlogin = {{ username = \"convoke\", password_file = \"password\" }}"
+        "home = \"{origin}/{{user}}/\"\ntimeout = 1\nlogin = {{ username = \"convoke\", password_file = \"password\" }}\n{more}"
     );
     let config = toml::from_str(&config).unwrap();
     let host = conformance::host(folder.path());
@@ -329,7 +334,13 @@ async fn what_nobody_can_read_is_skipped_and_left_alone() {
         .server
         .write("/anna/work/fine.ics", &object("fine", 11).data);
     assert_eq!(world.busy().await.unwrap(), 1);
-    assert_eq!(world.get("broken").await.unwrap(), None);
+    for error in [
+        world.get("broken").await.unwrap_err(),
+        world.put("broken", Precondition::Any).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().contains("/anna/work/broken.ics"), "{error}");
+    }
     world.put("fine", Precondition::Any).await.unwrap();
     assert_eq!(world.busy().await.unwrap(), 1);
     let objects = world.server.objects();
@@ -530,6 +541,10 @@ async fn a_configuration_that_cannot_work_says_what_to_write() {
             "expected an https URL",
         ),
         ("[users.\"anna@example.org\"]", "neither `url` nor `home`"),
+        (
+            "home = \"https://dav.example.org/{user}/\"\npoll_interval = 0",
+            "expected 1 to 86400 seconds, got 0",
+        ),
         (
             "url = \"https://dav.example.org/\"\n[users.anna]",
             "no `address`",

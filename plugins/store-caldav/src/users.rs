@@ -1,22 +1,24 @@
 //! Whose calendars are where: the users of the configuration, and those whom a URL template finds.
 
+mod open;
+
 use crate::{
     account::Account,
     config::{Config, Profile},
     connect::{Http, checked},
-    discovery, href,
     login::Login,
-    remote::{Remote, Wishes},
-    server::Server,
+    news::News,
+    outages::Outages,
+    pace::{self, Found, Pace},
 };
 use convoke_sdk::{prelude::*, tracing};
+use open::NotOpened;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::OnceCell;
-use url::Url;
 
 /// How often, at most, an address that nobody has makes us ask the server whose it is.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
@@ -30,6 +32,11 @@ pub(crate) struct Users {
     /// Accounts that were opened, or are being opened, by user.
     accounts: Mutex<BTreeMap<UserId, Arc<OnceCell<Arc<Account>>>>>,
     asked: Mutex<Option<Instant>>,
+    /// When those are tried again whose accounts could not be opened.
+    unopened: Mutex<HashMap<UserId, Pace>>,
+    /// The longest pause between two looks at an account.
+    longest: Duration,
+    news: News,
 }
 
 impl Users {
@@ -83,6 +90,15 @@ impl Users {
                 "`config` names no calendar users: write them under `users`, or a URL template as `home`",
             ));
         }
+        let longest = match config.poll_interval {
+            None => pace::LONGEST,
+            Some(seconds @ 1..=86_400) => Duration::from_secs(seconds.into()),
+            Some(seconds) => {
+                return Err(Error::invalid(format!(
+                    "`config.poll_interval`: expected 1 to 86400 seconds, got {seconds}"
+                )));
+            }
+        };
         let timeout = Duration::from_secs(config.timeout.unwrap_or(4).max(1).into());
         let ca = config.ca.as_ref().map(|file| host.path(file));
         Ok(Self {
@@ -92,6 +108,9 @@ impl Users {
             logins: Mutex::default(),
             accounts: Mutex::default(),
             asked: Mutex::default(),
+            unopened: Mutex::default(),
+            longest,
+            news: News::default(),
         })
     }
 
@@ -120,14 +139,7 @@ impl Users {
         if let Some(account) = known.as_ref().and_then(|cell| cell.get()) {
             return Ok(Some(Arc::clone(account)));
         }
-        let configured = self.config.users.get(id.as_str());
-        let template = self.config.home.as_deref();
-        let (address, profile) = match (configured, template) {
-            (Some(profile), _) => (profile.address.clone(), profile.clone()),
-            (None, Some(_)) => (CalendarAddress::new(id.as_str()).ok(), Profile::default()),
-            (None, None) => return Ok(None),
-        };
-        let Some(address) = address.filter(|it| it.local_part().is_some()) else {
+        let Some((address, profile)) = self.profile(id) else {
             return Ok(None);
         };
         let cell = Arc::clone(lock(&self.accounts).entry(id.clone()).or_default());
@@ -136,7 +148,10 @@ impl Users {
             .get_or_try_init(|| self.open(id, address, &profile))
             .await;
         match opened {
-            Ok(account) => Ok(Some(Arc::clone(account))),
+            Ok(account) => {
+                self.unopened().remove(id);
+                Ok(Some(Arc::clone(account)))
+            }
             Err(NotOpened::Failed(error)) => Err(error),
             Err(NotOpened::NoSuchUser) => {
                 // Nobody shall fill the memory with names.
@@ -144,6 +159,45 @@ impl Users {
                 Ok(None)
             }
         }
+    }
+
+    /// When those are tried again whose accounts could not be opened.
+    pub(crate) fn unopened(&self) -> MutexGuard<'_, HashMap<UserId, Pace>> {
+        lock(&self.unopened)
+    }
+
+    /// The account of a user for whom somebody waits could not be opened.
+    pub(crate) fn not_opened(&self, id: &UserId, error: &Error) {
+        let mut unopened = self.unopened();
+        let pace = unopened.entry(id.clone());
+        let pace = pace.or_insert_with(|| Pace::new(self.longest));
+        pace.looked(id, Found::Failure(error.clone()));
+    }
+
+    pub(crate) fn outages(&self) -> &Outages {
+        &self.http.outages
+    }
+
+    pub(crate) const fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// The account, if it is open.
+    pub(crate) fn opened(&self, id: &UserId) -> Option<Arc<Account>> {
+        lock(&self.accounts).get(id)?.get().cloned()
+    }
+
+    /// Address and profile of whoever may have this identifier; `None` if nobody can.
+    fn profile(&self, id: &UserId) -> Option<(CalendarAddress, Profile)> {
+        let (address, profile) = match self.config.users.get(id.as_str()) {
+            Some(profile) => (profile.address.clone(), profile.clone()),
+            None if self.config.home.is_some() => {
+                (CalendarAddress::new(id.as_str()).ok(), Profile::default())
+            }
+            None => return None,
+        };
+        let address = address.filter(|it| it.local_part().is_some())?;
+        Some((address, profile))
     }
 
     /// The users of the configuration, by identifier. Those of a template nobody can list.
@@ -201,74 +255,6 @@ impl Users {
         known()
     }
 
-    async fn open(
-        &self,
-        id: &UserId,
-        address: CalendarAddress,
-        profile: &Profile,
-    ) -> Result<Arc<Account>, NotOpened> {
-        let login = profile.login.as_ref().or(self.config.login.as_ref());
-        let login = login.map(|login| self.login(login));
-        let server = |url| {
-            let whose = address.human().to_owned();
-            Server::new(self.http.clone(), url, login.clone(), whose)
-        };
-        let parse = |key: &str, url: &str| checked(key, url, self.config.plain_http);
-        // What is said of this user comes before what is said of all.
-        let template = || match (&profile.url, &self.config.home) {
-            (None, Some(template)) => Some(template),
-            _ => None,
-        };
-        let (server, places) = if let Some(home) = &profile.home {
-            let url = parse("`home`", home)?;
-            let server = server(url.clone());
-            let places = discovery::at(&server, &url).await?;
-            (server, places.ok_or_else(|| no_home(&address, &url))?)
-        } else if let Some(template) = template() {
-            let url = fill(template, &address).ok_or(NotOpened::NoSuchUser)?;
-            let url = parse("`config.home`", &url)?;
-            let server = server(url.clone());
-            let places = discovery::at(&server, &url).await?;
-            (server, places.ok_or(NotOpened::NoSuchUser)?)
-        } else {
-            let url = profile.url.as_ref().or(self.config.url.as_ref());
-            let url = parse("`url`", url.map(String::as_str).unwrap_or_default())?;
-            let server = server(url.clone());
-            let places = discovery::discover(&server, &url).await?;
-            (server, places)
-        };
-        let mut user = CalendarUser::new(id.clone(), address);
-        user.aliases.clone_from(&profile.aliases);
-        for address in &places.addresses {
-            // What the administrator wrote about an address counts more than what a server says.
-            let taken = self.config.users.iter().any(|(other, profile)| {
-                let mut theirs = profile.address.iter().chain(&profile.aliases);
-                other != id.as_str() && theirs.any(|it| it.same_user(address))
-            });
-            if !taken && !user.answers_to(address) {
-                user.aliases.push(address.clone());
-            }
-        }
-        user.name.clone_from(&profile.name);
-        user.timezone.clone_from(&profile.timezone);
-        user.kind = profile.kind.into();
-        user.attributes = profile.attributes.clone();
-        let wishes = Wishes {
-            calendar: profile
-                .calendar
-                .clone()
-                .or_else(|| self.config.calendar.clone()),
-            busy: profile.busy.clone().or_else(|| self.config.busy.clone()),
-        };
-        Ok(Arc::new(Account::new(Remote {
-            host: self.host.clone(),
-            server,
-            user,
-            places,
-            wishes,
-        })))
-    }
-
     fn login(&self, login: &crate::config::Login) -> Arc<Login> {
         let file = self.host.path(&login.password_file);
         let key = format!("{}\0{}", login.username, file.display());
@@ -277,85 +263,11 @@ impl Users {
     }
 }
 
-/// Why there is no account.
-enum NotOpened {
-    NoSuchUser,
-    Failed(Error),
-}
-
-impl From<Error> for NotOpened {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn no_home(address: &CalendarAddress, url: &Url) -> Error {
-    let whose = address.human();
-    Error::unavailable(format!(
-        "{url}, the `home` of {whose}, is not there; correct it in the configuration"
-    ))
-}
-
 /// What a user is called here: the main address, without a difference between cases.
 fn id_of(address: &CalendarAddress) -> String {
     address.human().to_lowercase()
 }
 
-/// The template with the address in it; `None` if nobody of this address can have a URL.
-fn fill(template: &str, address: &CalendarAddress) -> Option<String> {
-    let address = id_of(address);
-    let (user, domain) = address.rsplit_once('@')?;
-    let parts = [
-        ("{user}", user),
-        ("{domain}", domain),
-        ("{address}", &address),
-    ];
-    let mut url = template.to_owned();
-    for (name, value) in parts {
-        if template.contains(name) {
-            url = url.replace(name, &href::segment(value)?);
-        }
-    }
-    Some(url)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_fills_a_template_and_leads_nowhere_else() {
-        let fill =
-            |template, address: &str| fill(template, &CalendarAddress::new(address).unwrap());
-        for (template, address, wanted) in [
-            (
-                "https://d/{user}/",
-                "Anna@Example.org",
-                Some("https://d/anna/"),
-            ),
-            (
-                "https://d/{domain}/{user}/",
-                "anna@example.org",
-                Some("https://d/example.org/anna/"),
-            ),
-            (
-                "https://d/{address}/",
-                "anna@example.org",
-                Some("https://d/anna@example.org/"),
-            ),
-            (
-                "https://d/{user}/",
-                "a{domain}@example.org",
-                Some("https://d/a%7Bdomain%7D/"),
-            ),
-            ("https://d/{user}/", "..@example.org", None),
-            ("https://d/{user}/", "a/b@example.org", None),
-        ] {
-            assert_eq!(fill(template, address).as_deref(), wanted, "{address}");
-        }
-    }
 }

@@ -24,7 +24,7 @@ const JUST_NOW: Duration = Duration::from_secs(1);
 impl Account {
     pub(crate) async fn put(&self, object: NewObject, when: Precondition) -> Result<Etag> {
         let uid = &object.index.uid;
-        let mut replica = self.replica.lock().await;
+        let mut replica = self.lock().await;
         for attempt in 0..ATTEMPTS {
             let just_now = replica.seen.is_some_and(|seen| seen.elapsed() < JUST_NOW);
             let there = if just_now {
@@ -32,6 +32,7 @@ impl Account {
             } else {
                 self.locate(&mut replica, uid).await?
             };
+            self.check_readable(&replica, uid)?;
             check(uid, there.as_ref(), &when)?;
             self.check_alone(&replica, there.as_ref())?;
             let (href, request) = if let Some(There { href, etag }) = &there {
@@ -66,11 +67,11 @@ impl Account {
                     self.check_tag(there.as_ref(), now.as_ref())?;
                     if there.is_none() {
                         // Something of that name, or of that UID, is where we did not look.
-                        self.remote.refresh(&mut replica).await?;
+                        self.refresh(&mut replica).await?;
                     }
                 }
                 403 if has(&answer, "no-uid-conflict") => {
-                    self.remote.refresh(&mut replica).await?;
+                    self.refresh(&mut replica).await?;
                 }
                 400 | 413 | 415 | 422 => return Err(self.refused_object(uid, &answer)),
                 403 if has(&answer, "valid-calendar") => {
@@ -83,9 +84,10 @@ impl Account {
     }
 
     pub(crate) async fn remove(&self, uid: &Uid, when: Precondition) -> Result<()> {
-        let mut replica = self.replica.lock().await;
+        let mut replica = self.lock().await;
         for _ in 0..ATTEMPTS {
             let there = self.locate(&mut replica, uid).await?;
+            self.check_readable(&replica, uid)?;
             check(uid, there.as_ref(), &when)?;
             self.check_alone(&replica, there.as_ref())?;
             let Some(There { href, etag }) = &there else {

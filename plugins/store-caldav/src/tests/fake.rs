@@ -1,4 +1,5 @@
-//! A small CalDAV server that does as it is told: one calendar a user, `/anna/work/`, and faults on demand.
+//! A small CalDAV server that does as it is told: a calendar a user, `/anna/work/`, or several, and faults on demand.
+//! There are `anna`, `bo` and whoever is called `user-…`.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -6,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     fmt::Write,
     sync::{Arc, Mutex, MutexGuard},
@@ -30,16 +31,30 @@ pub(super) enum Fault {
     Answer(Reply),
     /// It does what it is asked, and answers so.
     After(Reply),
+    /// Something happens before it does what it is asked.
+    Before(Box<dyn FnOnce(&Fake) + Send>),
     /// It never answers.
     Silence,
 }
 
+/// How the server says that a calendar has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tells {
+    #[default]
+    Ctag,
+    /// And what changed (RFC 6578).
+    SyncToken,
+    Nothing,
+}
+
 type Faults = Box<dyn FnMut(&Seen) -> Option<Fault> + Send>;
 
-#[derive(Default)]
 struct Inside {
     objects: BTreeMap<String, (u64, Vec<u8>)>,
-    changes: u64,
+    /// The paths that were written or removed, in that order.
+    changes: Vec<String>,
+    calendars: Vec<&'static str>,
+    tells: Tells,
     seen: Vec<Seen>,
     faults: Option<Faults>,
 }
@@ -56,7 +71,14 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fake = Self {
             origin: format!("http://{}", listener.local_addr().unwrap()),
-            inside: Arc::default(),
+            inside: Arc::new(Mutex::new(Inside {
+                objects: BTreeMap::new(),
+                changes: Vec::new(),
+                calendars: vec!["work"],
+                tells: Tells::default(),
+                seen: Vec::new(),
+                faults: None,
+            })),
         };
         let served = fake.clone();
         tokio::spawn(async move {
@@ -81,6 +103,26 @@ impl Fake {
     /// What another program writes.
     pub(super) fn write(&self, path: &str, data: &[u8]) {
         self.inside().write(path, data);
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        self.inside().remove(path);
+    }
+
+    /// As MOVE does.
+    pub(super) fn rename(&self, from: &str, to: &str) {
+        let mut inside = self.inside();
+        let (_, data) = inside.remove(from).unwrap();
+        inside.write(to, &data);
+    }
+
+    /// The calendars that everybody has.
+    pub(super) fn has(&self, calendars: &[&'static str]) {
+        self.inside().calendars = calendars.to_vec();
+    }
+
+    pub(super) fn tells(&self, tells: Tells) {
+        self.inside().tells = tells;
     }
 
     pub(super) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
@@ -124,6 +166,10 @@ impl Fake {
                 self.inside().answer(&seen);
                 reply
             }
+            Some(Fault::Before(happens)) => {
+                happens(&self);
+                self.inside().answer(&seen)
+            }
             Some(Fault::Silence) => std::future::pending().await,
         })
     }
@@ -143,10 +189,25 @@ fn empty(status: StatusCode) -> Reply {
 
 impl Inside {
     fn write(&mut self, path: &str, data: &[u8]) -> u64 {
-        self.changes += 1;
-        let object = (self.changes, data.to_vec());
+        self.changes.push(path.to_owned());
+        let version = self.changes.len() as u64;
+        let object = (version, data.to_vec());
         self.objects.insert(path.to_owned(), object);
-        self.changes
+        version
+    }
+
+    fn remove(&mut self, path: &str) -> Option<(u64, Vec<u8>)> {
+        self.changes.push(path.to_owned());
+        self.objects.remove(path)
+    }
+
+    /// How many changes there were to this calendar, with those to others before them.
+    fn version(&self, calendar: &str) -> usize {
+        let last = self
+            .changes
+            .iter()
+            .rposition(|path| path.starts_with(calendar));
+        last.map_or(0, |last| last + 1)
     }
 
     fn answer(&mut self, seen: &Seen) -> Reply {
@@ -165,13 +226,10 @@ impl Inside {
                 reply.headers_mut().insert(header::ETAG, tag);
                 reply
             }
-            "DELETE" => {
-                self.changes += 1;
-                match self.objects.remove(&seen.path) {
-                    Some(_) => empty(StatusCode::NO_CONTENT),
-                    None => empty(StatusCode::NOT_FOUND),
-                }
-            }
+            "DELETE" => match self.remove(&seen.path) {
+                Some(_) => empty(StatusCode::NO_CONTENT),
+                None => empty(StatusCode::NOT_FOUND),
+            },
             "GET" => match self.objects.get(&seen.path) {
                 Some((version, data)) => {
                     let mut reply = reply(200, "text/calendar", data.clone());
@@ -188,35 +246,42 @@ impl Inside {
     }
 
     fn propfind(&self, seen: &Seen) -> Reply {
-        let user = seen.path.split('/').nth(1).unwrap_or_default();
-        if !["anna", "bo"].contains(&user) {
+        let mut segments = seen.path.split('/').skip(1);
+        let user = segments.next().unwrap_or_default();
+        if !["anna", "bo"].contains(&user) && !user.starts_with("user-") {
             return empty(StatusCode::NOT_FOUND);
         }
         let mut responses = String::new();
-        if seen.path.ends_with("/work/") {
+        if segments.next().is_some_and(|it| !it.is_empty()) {
             for (path, (version, _)) in &self.objects {
                 if path.starts_with(&seen.path) {
                     responses += &response(path, &format!("<D:getetag>\"{version}\"</D:getetag>"));
                 }
             }
         } else {
-            let path = format!("/{user}/work/");
-            let changes = self.changes;
             responses += &response(
                 &format!("/{user}/"),
                 "<D:resourcetype><D:collection/></D:resourcetype>",
             );
-            responses += &response(
-                &path,
-                &format!(
-                    "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><CS:getctag>{changes}</CS:getctag>"
-                ),
-            );
+            for calendar in &self.calendars {
+                let path = format!("/{user}/{calendar}/");
+                let version = self.version(&path);
+                let state = match self.tells {
+                    Tells::Ctag => format!("<CS:getctag>{version}</CS:getctag>"),
+                    Tells::SyncToken => format!("<D:sync-token>urn:t:{version}</D:sync-token>"),
+                    Tells::Nothing => String::new(),
+                };
+                let kind = "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>";
+                responses += &response(&path, &(kind.to_owned() + &state));
+            }
         }
         multistatus(&responses)
     }
 
     fn report(&self, seen: &Seen) -> Reply {
+        if seen.body.contains("sync-collection") {
+            return self.changes_since(seen);
+        }
         let mut responses = String::new();
         for (path, (version, data)) in &self.objects {
             let data = String::from_utf8_lossy(data);
@@ -238,6 +303,36 @@ impl Inside {
         }
         multistatus(&responses)
     }
+}
+
+impl Inside {
+    fn changes_since(&self, seen: &Seen) -> Reply {
+        let token = seen.body.split_once("urn:t:").map(|(_, rest)| rest);
+        let token = token.and_then(|rest| rest.split('<').next()?.parse().ok());
+        let (Some(token), Tells::SyncToken) = (token, self.tells) else {
+            return empty(StatusCode::FORBIDDEN);
+        };
+        let changes = self.changes.iter().skip(token);
+        let paths: BTreeSet<&String> = changes.filter(|it| it.starts_with(&seen.path)).collect();
+        let mut responses = String::new();
+        for path in paths {
+            responses += &match self.objects.get(path) {
+                Some((version, _)) => {
+                    response(path, &format!("<D:getetag>\"{version}\"</D:getetag>"))
+                }
+                None => without(path, "404 Not Found"),
+            };
+        }
+        let version = self.version(&seen.path);
+        multistatus(&(responses + &format!("<D:sync-token>urn:t:{version}</D:sync-token>")))
+    }
+}
+
+/// What is said of a resource that cannot be shown.
+pub(super) fn without(path: &str, status: &str) -> String {
+    format!(
+        "<D:response><D:href>{path}</D:href><D:status>HTTP/1.1 {status}</D:status></D:response>"
+    )
 }
 
 pub(super) fn response(path: &str, prop: &str) -> String {
