@@ -5,10 +5,11 @@ use super::instance::{in_form_of, named_at};
 use super::object::{MAX_WEIGHT, Object, weight};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, PartStat};
+use super::reply::comment;
 use super::request::is_cancelled;
 use crate::instance::InstanceKey;
 use crate::time::When;
-use crate::tree::{Calendar, Component, Property};
+use crate::tree::{Calendar, Component};
 use crate::zone::Zones;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -150,9 +151,7 @@ fn composed(
     for (_, component, answer) in parts {
         for line in owner.lines(component) {
             let mut reply = answer_to(component, line.clone(), now);
-            if let Some(comment) = &answer.comment {
-                reply.push(Property::text("COMMENT", comment));
-            }
+            reply.properties.extend(comment(answer.comment.as_deref()));
             said.push(reply);
         }
     }

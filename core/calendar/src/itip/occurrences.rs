@@ -3,7 +3,7 @@
 use super::object::{Object, weight};
 use super::participants::{Owner, PartStat};
 use super::request::is_cancelled;
-use crate::message::Message;
+use crate::message::{Message, Method};
 use crate::recurrence::{RecurrenceError, Series};
 use crate::tree::Calendar;
 use crate::work::Work;
@@ -89,8 +89,12 @@ pub fn occurrences(
     Ok(found)
 }
 
-/// Whether a message says of `owner` what the stored object does, so that its sender knows the answers in it.
+/// Whether a message says of `owner` what the stored object does, so that its sender knows the answers in it. An ADD, which
+/// is about nothing that was there before, says nothing else.
 pub fn knows_answers(message: &Message, stored: &Calendar, owner: &Owner) -> bool {
+    if message.method() == Method::Add {
+        return true;
+    }
     let calendars = [stored, message.calendar()];
     let zones = Rc::new(Zones::of_all(calendars, owner.timezone.clone()));
     let Some(object) = Object::of(stored, &zones) else {

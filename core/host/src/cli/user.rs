@@ -144,7 +144,7 @@ impl Add {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let mut user = NewUser::new(self.address.clone());
         user.aliases = self.aliases;
-        self.facts.apply(Described {
+        self.facts.apply(&mut Described {
             address: &self.address,
             name: &mut user.name,
             timezone: &mut user.timezone,
@@ -189,7 +189,7 @@ impl Set {
         let stores = global.stores().await?;
         let (store, before) = user_of(&stores, &self.address).await?;
         let mut user = before.clone();
-        self.facts.apply(Described {
+        self.facts.apply(&mut Described {
             address: &before.address,
             name: &mut user.name,
             timezone: &mut user.timezone,

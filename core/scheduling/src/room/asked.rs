@@ -63,6 +63,23 @@ impl Asked {
         asked
     }
 
+    /// Whether a refusal stands.
+    pub(super) fn has_refusals(&self) -> bool {
+        self.standing
+            .iter()
+            .any(|it| it.answer == PartStat::Declined)
+    }
+
+    /// The same, where refusals do not stand.
+    pub(super) fn without_refusals(mut self) -> Self {
+        let is_refusal = |it: &Occurrence| it.answer == PartStat::Declined;
+        let (refused, standing) = self.standing.into_iter().partition(is_refusal);
+        self.standing = standing;
+        self.anew.extend::<Vec<_>>(refused);
+        self.whole = self.whole.filter(|_| !self.standing.is_empty());
+        self
+    }
+
     /// The same, as if nothing had been answered.
     pub(super) fn asked_anew(mut self) -> Self {
         self.anew.append(&mut self.standing);

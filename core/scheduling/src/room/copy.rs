@@ -136,13 +136,26 @@ impl Copies<'_> {
         }
         let asked = self.occurrences(&after, &mut work);
         effort.give_back(&work);
-        Ok(Drafted::Draft(Box::new(Draft {
+        let mut draft = Draft {
             asked: asked.map(|after| Asked::of(&before, &after, self.now)),
             received,
             after,
             own,
             stored,
-        })))
+        };
+        draft.asked = match draft.asked {
+            // Who does not know of a refusal asks anew, and it may be free by now.
+            Ok(asked) if asked.has_refusals() => {
+                let is_known = itip::knows_answers(self.message, &draft.after, self.owner);
+                Ok(if is_known {
+                    asked
+                } else {
+                    asked.without_refusals()
+                })
+            }
+            asked => asked,
+        };
+        Ok(Drafted::Draft(Box::new(draft)))
     }
 
     /// Whether it is somebody else's invitation to the room.

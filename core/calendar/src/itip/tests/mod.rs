@@ -20,6 +20,7 @@ mod recall;
 mod replies;
 mod request;
 mod rfc5546;
+mod rooms;
 mod series_replies;
 mod whole;
 mod zones;

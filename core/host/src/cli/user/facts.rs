@@ -114,7 +114,7 @@ const OF_ROOMS: [&str; 4] = [
 
 impl Facts {
     /// Says it of a calendar user.
-    pub(super) fn apply(self, to: Described<'_>) -> Result<(), Failure> {
+    pub(super) fn apply(self, to: &mut Described<'_>) -> Result<(), Failure> {
         let or_none = |text: String| Some(text).filter(|text| !text.is_empty());
         if let Some(name) = self.name {
             *to.name = or_none(name);

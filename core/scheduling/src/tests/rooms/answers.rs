@@ -112,6 +112,24 @@ fn an_answer_stands_until_it_is_asked_for_anew() {
     assert_eq!(told(&host, &asked, ANNA), ["ACCEPTED"]);
 }
 
+/// Who does not know of a refusal asks again, and who knows does not.
+#[test]
+fn what_was_refused_is_looked_up_again_when_it_is_asked_for_again() {
+    let host = host(&[]);
+    told(&host, &at(10, "first", EVE), EVE);
+    let second = at(10, "second", ANNA);
+    assert_eq!(told(&host, &second, ANNA), TAKEN);
+    assert_eq!(told(&host, &second, ANNA), TAKEN);
+    let cancel = event("first", EVE, "SEQUENCE:1\nSTATUS:CANCELLED\n");
+    told(&host, &message("CANCEL", &cancel), EVE);
+    let known = second.replace("ROOM;RSVP=TRUE", "ROOM;PARTSTAT=DECLINED");
+    assert!(told(&host, &known.replace("070000Z", "073000Z"), ANNA).is_empty());
+    assert_eq!(
+        told(&host, &second.replace("070000Z", "074500Z"), ANNA),
+        ["ACCEPTED"]
+    );
+}
+
 #[test]
 fn rules_say_who_may_book_and_when() {
     for (rules, change, answer) in [
