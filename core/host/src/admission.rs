@@ -1,8 +1,8 @@
-//! Admission control: how much is worked on at once, how much memory it takes, how often one peer may come.
+//! Admission control: concurrency, memory, requests per peer.
 //!
-//! Messages beyond what is worked on at once wait for their turn, in order and for a while; then the peer is told to
-//! come later. So is a peer that comes too often, and one whose message or answer finds no memory. Nothing of such a
-//! message was looked at, so that nothing is lost by sending it again.
+//! Messages beyond the concurrency limit wait in order, for a few seconds; then they are answered with 503 and Retry-After.
+//! So are messages for which there is no memory; a peer over its rate limit gets 429. Nothing of such a message has been
+//! processed, so it can safely be sent again.
 
 use crate::{
     config::{Limits, Pace},
@@ -17,11 +17,11 @@ use http::StatusCode;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How long a message waits for its turn.
+/// How long a message waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// When a peer that was turned away should be back.
+/// The Retry-After of an overloaded server.
 const BACK_IN: Duration = Duration::from_secs(2);
-/// One in so many of the messages that are worked on may take long.
+/// One in so many of the permits is for messages that take long.
 const LONG: usize = 8;
 
 /// What a message takes beside its header and body, about.
@@ -127,9 +127,7 @@ async fn wait<'a>(
         Ok(permit) => Ok(Permit {
             _permit: permit.expect("the semaphores are never closed"),
         }),
-        Err(_) => Err(RetryAfter::unavailable(
-            "more is being worked on than can be",
-        )),
+        Err(_) => Err(RetryAfter::unavailable("server overloaded")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What we take, published.
+//! The capabilities document that the receiver publishes (spec §4).
 //!
 //! The document follows from the configuration. Its serial number must grow when anything in it changes, also across
 //! restarts: the last number and a digest of what it stood for are kept in `<state>/capabilities.json`.

@@ -1,4 +1,4 @@
-//! What others on this machine may change of what the configuration names.
+//! Permissions of the files that the configuration names: which of them other users of the machine may change.
 
 use crate::config::Config;
 use convoke_file_access::{Exposed, readable, writable, writable_itself};

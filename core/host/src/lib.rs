@@ -7,26 +7,26 @@
 //! | `admin` | what a running host does for commands, and for the console |
 //! | [`serve`] | a running host: start, reload, end; health |
 //! | [`instance`] | everything that one configuration makes |
-//! | [`shared`] | what outlives a configuration |
-//! | [`receiver`] | iSchedule from other servers: who are they, then scheduling |
+//! | [`shared`] | state that outlives a reload |
+//! | [`receiver`] | iSchedule from other servers: authentication, then scheduling |
 //! | [`submission`] | the same POST from our own users and services, who log in |
-//! | [`login`] | who they are |
+//! | [`login`] | password authentication of our own users, with brute-force protection |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
 //! | `access` | what policies are told of a message |
 //! | [`sender`] | to the receivers of other domains |
-//! | `wire` | the words of scheduling as iSchedule has them |
+//! | `wire` | maps scheduling outcomes to iSchedule responses and back |
 //! | `answer` | HTTP responses, and the memory that they take |
-//! | [`capabilities`] | what we take, published |
-//! | [`admission`] | how much is worked on at once |
-//! | [`replay`] | the same signed message again gets the same answer again |
-//! | [`rate_limit`] | who may ask again, and when |
-//! | [`labour`] | what takes long, off the threads that answer everybody |
-//! | [`metrics`] | what is counted |
+//! | [`capabilities`] | the capabilities document |
+//! | [`admission`] | admission control: concurrency, memory, requests per peer |
+//! | [`replay`] | idempotency cache for signed requests |
+//! | [`rate_limit`] | rate limiting per peer |
+//! | [`worker_pool`] | CPU-bound work, off the runtime's threads |
+//! | [`metrics`] | metrics |
 //! | [`state_folder`] | what lies in `server.state` |
-//! | [`keys`] | where the keys of signatures come from |
-//! | [`probe`] | somebody else's receiver, looked at |
-//! | `file_modes` | what others on this machine may change of what the configuration names |
-//! | `escape` | texts of others, so that they fake no line of the log and steer no terminal |
+//! | [`keys`] | look-up of DKIM public keys |
+//! | [`probe`] | probes a remote receiver |
+//! | `file_modes` | permissions of the files that the configuration names |
+//! | `escape` | escapes control characters in log and terminal output |
 //!
 //! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-plugin-host` (the chains of discovery, policy and
 //! store plugins), `convoke-scheduling` (what happens with a message), `convoke-ischedule` (the wire), `convoke-calendar` (iCalendar and iTIP) and `convoke-file-access` (who
@@ -47,7 +47,6 @@ mod escape;
 mod file_modes;
 pub mod instance;
 pub mod keys;
-pub mod labour;
 pub mod login;
 pub mod look_soon;
 pub mod metrics;
@@ -62,6 +61,7 @@ pub mod shared;
 pub mod state_folder;
 pub mod submission;
 mod wire;
+pub mod worker_pool;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! Rate limiting: how often each peer may ask, and when one that asked too often may ask again.
+//! Rate limiting per peer.
 //!
 //! [`KeyedLimiters`] counts for each rate and each key (an address, a domain) by itself, in bounded memory: keys that have
 //! been quiet long enough are forgotten, as nothing is left to count against them. Counts go on over a reload.
@@ -110,7 +110,7 @@ struct KeyedLimiter<K: Hash + Eq + Clone> {
     asked: AtomicU32,
 }
 
-/// Too often; it may be tried again after that long.
+/// Over the limit; may be retried after this duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimited(pub Duration);
 

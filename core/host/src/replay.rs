@@ -1,6 +1,6 @@
-//! The same signed message again: the first answer again, and nothing delivered twice (spec §9).
+//! Idempotency cache for signed requests: a replayed message gets the recorded answer and is not delivered twice (spec §9).
 //!
-//! What is the same: signing domain, Message-ID, Recipients and the body as the signature covers it (`bh=`), so that
+//! The key: signing domain, Message-ID, Recipients and the body as the signature covers it (`bh=`), so that
 //! nothing that a signature tolerates (a line end more, fields in another order) makes another message of it. The
 //! Message-ID over anything else is another message. A message without a signed Message-ID is known by its signature.
 //!

@@ -1,8 +1,8 @@
-//! What a host remembers as long as it runs, whatever it is configured to do.
+//! State that lives as long as the process and outlives a reload.
 
 use crate::{
-    decisions::Decisions, labour::Labour, login::Attempts, look_soon::LookSoon, metrics::Metrics,
-    rate_limit::RateLimiters, replay::Replays,
+    decisions::Decisions, login::Attempts, look_soon::LookSoon, metrics::Metrics,
+    rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool,
 };
 use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
@@ -28,7 +28,7 @@ pub struct SharedState {
     /// What was decided, for who asks later.
     pub decisions: Decisions,
     /// Turns for what takes long.
-    pub labour: Labour,
+    pub workers: WorkerPool,
 }
 
 impl Journal for SharedState {

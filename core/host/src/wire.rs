@@ -1,4 +1,4 @@
-//! The words of scheduling as iSchedule has them, and back: the one place where one becomes the other.
+//! Maps scheduling outcomes and refusals to iSchedule responses and error elements, and back: the only place that does.
 
 use convoke_ischedule::{
     CalendarData, ErrorElement, Recipient, RecipientResponse, Refusal, ScheduleResponse,

@@ -2,7 +2,7 @@
 
 use super::{
     Outcome, Report,
-    generator::Dice,
+    generator::Generator,
     runner::{
         Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome,
     },
@@ -247,11 +247,11 @@ async fn internationalised<D: Discovery>(subject: Subject<D>) -> Verdict {
 }
 
 async fn every_address<D: Discovery>(subject: Subject<D>) -> Verdict {
-    let mut dice = Dice::new();
+    let mut generator = Generator::new();
     let around = subject.addresses();
     let begun = Instant::now();
     for number in 0..200 {
-        answers(&subject, &dice.address(&around)).await?;
+        answers(&subject, &generator.address(&around)).await?;
         if number > 20 && begun.elapsed() > ENOUGH {
             break; // a strategy that asks the network need not be asked for minutes
         }

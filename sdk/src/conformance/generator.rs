@@ -3,7 +3,7 @@
 use crate::prelude::*;
 
 /// Throws numbers, texts, addresses and requests.
-pub(super) struct Dice(u64);
+pub(super) struct Generator(u64);
 
 const METHODS: [&str; 8] = [
     "PUBLISH",
@@ -37,7 +37,7 @@ const DOMAINS: [&str; 7] = [
     "a.b.c.d.e.f.g.example",
 ];
 
-impl Dice {
+impl Generator {
     pub(super) const fn new() -> Self {
         Self(0x5eed_c0de_1234_5678)
     }

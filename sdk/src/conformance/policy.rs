@@ -2,7 +2,7 @@
 
 use super::{
     Outcome, Report,
-    generator::Dice,
+    generator::Generator,
     runner::{
         Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, give_up, holds_no_thread, outcome,
     },
@@ -170,9 +170,9 @@ impl<P: Policy> Subject<P> {
     }
 
     fn requests(&self, count: usize) -> Vec<AccessRequest> {
-        let mut dice = Dice::new();
+        let mut generator = Generator::new();
         let around = &self.expected.addresses;
-        (0..count).map(|_| dice.request(around)).collect()
+        (0..count).map(|_| generator.request(around)).collect()
     }
 
     /// Breaks the law if two questions get different answers. A policy that minds the clock may change its mind
@@ -310,7 +310,7 @@ async fn twins<P: Policy>(subject: Subject<P>) -> Verdict {
 }
 
 async fn one_default<P: Policy>(subject: Subject<P>) -> Verdict {
-    let mut dice = Dice::new();
+    let mut generator = Generator::new();
     let mut wanted = subject.expected.default;
     for number in 0..50 {
         let stranger = |who: &str| {
@@ -322,7 +322,7 @@ async fn one_default<P: Policy>(subject: Subject<P>) -> Verdict {
             1 => ("X-ODD".to_owned(), "X-ODD".to_owned()),
             2 => ("request\u{0}".to_owned(), "vevent ".to_owned()),
             3 => ("Ω".repeat(10_000), "Ω".repeat(10_000)),
-            _ => (dice.roll(9).to_string(), dice.roll(9).to_string()),
+            _ => (generator.roll(9).to_string(), generator.roll(9).to_string()),
         };
         let request = AccessRequest::new(&method, &component, stranger("a"), stranger("b"));
         let decision = subject

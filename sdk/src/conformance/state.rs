@@ -3,7 +3,7 @@
 
 use super::{
     Outcome, Report,
-    generator::Dice,
+    generator::Generator,
     runner::{Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, fails, outcome},
 };
 use crate::prelude::*;
@@ -321,19 +321,19 @@ async fn any_bytes<S: State>(subject: Subject<S>) -> Verdict {
 
 /// Random writes; after each few, random ranges are compared with what a sorted map says.
 async fn scans<S: State>(subject: Subject<S>) -> Verdict {
-    let mut dice = Dice::new();
+    let mut generator = Generator::new();
     let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let key = |dice: &mut Dice| {
-        let length = 1 + dice.roll(3);
+    let key = |generator: &mut Generator| {
+        let length = 1 + generator.roll(3);
         let letters = [0, b'a', b'b', 0xff];
-        let name: Vec<u8> = (0..length).map(|_| *dice.one_of(&letters)).collect();
+        let name: Vec<u8> = (0..length).map(|_| *generator.one_of(&letters)).collect();
         subject.key(name)
     };
     for step in 0..40 {
         let mut batch = Batch::new();
-        for _ in 0..=dice.roll(4) {
-            let (key, value) = (key(&mut dice), step.to_string().into_bytes());
-            if dice.roll(4) == 0 {
+        for _ in 0..=generator.roll(4) {
+            let (key, value) = (key(&mut generator), step.to_string().into_bytes());
+            if generator.roll(4) == 0 {
                 model.remove(&key);
                 batch = batch.delete(key);
             } else {
@@ -342,7 +342,7 @@ async fn scans<S: State>(subject: Subject<S>) -> Verdict {
             }
         }
         subject.commit(batch).await?;
-        let (start, end) = (key(&mut dice), key(&mut dice));
+        let (start, end) = (key(&mut generator), key(&mut generator));
         for (range, limit) in [
             (subject.all(), 1000),
             (subject.all(), 3),

@@ -20,7 +20,7 @@ Examples:
   convoke calendar list --user anna@example.org
   convoke calendar export --user anna@example.org > anna.ics";
 
-/// Put objects into a user's calendar, and get them out
+/// Import, export and list a user's calendar
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Calendar {

@@ -36,8 +36,8 @@ Examples:
   convoke check --config new.toml && cp new.toml /etc/convoke/convoke.toml && convoke reload
 
 Each finding is ok, warn or fail; errors give file, line and column. Exit status 1 if one is fail.
-Nothing is written. Stores and state are not opened, as that may create their files: their libraries and the keys of
-their configuration are checked. --open opens them, too, as `serve` would. Root does all of it as the owner of
+Nothing is written. Stores and state are not opened, as that may create their files: their libraries and the keys of \
+their configuration are checked. --open opens them, too, as `serve` would. Root does all of it as the owner of \
 `server.state`.";
 
 /// A certificate that ends within this many seconds is worth a warning.
@@ -110,7 +110,11 @@ impl Check {
         } else {
             output::print_text(&text(&findings.0))?;
         }
-        if failed { Err(Failure::told()) } else { Ok(()) }
+        if failed {
+            Err(Failure::already_reported())
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ Examples:
   convoke completions zsh > ~/.zfunc/_convoke
   convoke completions fish > ~/.config/fish/completions/convoke.fish";
 
-/// Print what a shell needs to complete convoke's commands
+/// Print a shell completion script
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Completions {

@@ -16,10 +16,10 @@ const USUAL: [&str; 2] = ["convoke.toml", "/etc/convoke/convoke.toml"];
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Global {
-    /// The configuration; ./convoke.toml, then /etc/convoke/convoke.toml, if it is not named
+    /// The configuration file [default: ./convoke.toml, then /etc/convoke/convoke.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Print JSON for programs instead of text for people
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(super) json: bool,
 }

@@ -29,17 +29,17 @@ A date is the midnight that it begins with. Days are drawn in your time zone, or
 A host answers about 400 days at most, or what its limits.freebusy_range says; beyond that it is 3.1.
 Exit status 1 if one of them did not answer.";
 
-/// See when people are busy
+/// Look up when people are busy
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Freebusy {
-    /// Who asks
+    /// Originator: who asks
     #[arg(long = "as", value_name = "ADDR")]
     from_whom: CalendarAddress,
-    /// Who is asked about
+    /// Whose busy time is looked up
     #[arg(value_name = "ADDR", required = true)]
     of: Vec<CalendarAddress>,
-    /// From when
+    /// Start of the range
     #[arg(
         long,
         value_name = "TIME",
@@ -47,7 +47,7 @@ pub(super) struct Freebusy {
         allow_hyphen_values = true
     )]
     from: When,
-    /// Until when
+    /// End of the range
     #[arg(
         long,
         value_name = "TIME",
@@ -55,7 +55,7 @@ pub(super) struct Freebusy {
         allow_hyphen_values = true
     )]
     to: When,
-    /// The time zone of dates and of the drawing: an IANA name
+    /// Time zone of dates and of the chart, an IANA name [default: the system's]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<TimeZone>,
     #[command(flatten)]
@@ -97,7 +97,7 @@ impl Freebusy {
             output::print(timeline.draw(&rows).as_bytes())?;
         }
         if answers.iter().any(|answer| answer.busy.is_err()) {
-            return Err(Failure::told());
+            return Err(Failure::already_reported());
         }
         Ok(())
     }

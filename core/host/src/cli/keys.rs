@@ -25,7 +25,7 @@ Examples:
   convoke keys show-dns --config convoke.toml
   convoke keys certificate localhost";
 
-/// Make the key that messages are signed with, see what to publish of it; make a certificate for a try-out
+/// Generate keys and certificates, and print the DNS records to publish
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Keys {
@@ -42,14 +42,14 @@ Examples:
 The file is PKCS#8 in PEM, readable by its owner alone; one that is there is never written over.
 RSA is taken by every verifier; Ed25519 is shorter and faster, and not known to older ones.";
 
-/// Make a new private key
+/// Generate the private key that messages are signed with
 #[derive(Args)]
 #[command(after_help = GENERATE_EXAMPLES)]
 pub(super) struct Generate {
     /// The kind of key
     #[arg(long, value_enum, default_value = "rsa")]
     kind: Kind,
-    /// Where to write it; `signing.key` of the configuration, if it is not named
+    /// Output file [default: `signing.key` of the configuration]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -69,25 +69,25 @@ Examples:
   convoke keys show-dns --config convoke.toml
   convoke keys show-dns --key dkim.pem --domain example.org --selector is1 --host cal.example.org --json
 
-Publish what `signing.lookup` names; `convoke check` sees whether it arrived.";
+Publish what `signing.lookup` names; `convoke check` verifies that peers see it.";
 
-/// Print what to publish so that peers find the key, and us
+/// Print the DNS records by which peers find the key and the receiver
 #[derive(Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct ShowDns {
-    /// The private key; `signing.key` of the configuration, if it is not named
+    /// The private key [default: `signing.key` of the configuration]
     #[arg(long, value_name = "FILE", requires_all = ["domain", "selector"])]
     key: Option<PathBuf>,
-    /// The domain that signs
+    /// The signing domain (d=)
     #[arg(long, requires = "key")]
     domain: Option<Domain>,
-    /// Which of its keys it is
+    /// The selector (s=)
     #[arg(long, requires = "key", value_parser = selector)]
     selector: Option<String>,
-    /// The host that peers reach; the first name of the receiver's certificate, if it is not named
+    /// The host name of the receiver [default: the first name in its certificate]
     #[arg(long)]
     host: Option<Domain>,
-    /// The port that peers reach; that of the receiver, if it is not named
+    /// The port of the receiver [default: that of the listener]
     #[arg(long)]
     port: Option<u16>,
 }

@@ -49,7 +49,7 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   convoke demo                                   see two domains schedule with each other
-  convoke check --config convoke.toml            is the configuration right?
+  convoke check --config convoke.toml            validate the configuration
   convoke serve --config convoke.toml            run the host
   convoke user add anna@example.org --name Anna --timezone Europe/Berlin
   convoke freebusy --as anna@example.org bo@example.com --from now --to now+7d
@@ -61,7 +61,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage.";
 
 /// Schedules meetings across calendar systems: iSchedule beside the calendar server that you have.
 #[derive(Parser)]
-#[command(name = "convoke", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "convoke", version, after_help = EXAMPLES, max_term_width = 120)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -47,7 +47,7 @@ impl Failure {
     }
 
     /// The answer on stdout says what failed: exit status 1.
-    pub(super) const fn told() -> Self {
+    pub(super) const fn already_reported() -> Self {
         Self {
             message: None,
             exit: 1,
@@ -151,7 +151,7 @@ pub(super) fn progress() -> ProgressBar {
 }
 
 /// `1 object`, `2 objects`.
-pub(super) fn counted(objects: usize) -> String {
+pub(super) fn pluralise(objects: usize) -> String {
     match objects {
         1 => "1 object".to_owned(),
         more => format!("{more} objects"),

@@ -29,7 +29,7 @@ Examples:
   convoke plugin ask ./libacme.so discover anna@example.com --config acme.toml
   convoke plugin new --kind discovery acme-finder";
 
-/// See which plugins there are and what they are, test them, begin one
+/// List, inspect, test, call and create plugins
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Plugin {
@@ -45,16 +45,16 @@ Examples:
   convoke plugin inspect ./target/release/libconvoke_store_sqlite.so
   convoke plugin inspect acme.so --key acme.pub
 
-Nothing of a library is run. A program is run, confined, to say what it is, and granted nothing. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the
+Nothing of a library is run. A program is run, confined, to say what it is, and granted nothing. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the \
 configuration, if there is one, and those named here.";
 
-/// Say what a plugin file is, and whether it would be loaded
+/// Show what a plugin file is, and whether the host would load it
 #[derive(Args)]
 #[command(after_help = INSPECT_EXAMPLES)]
 pub(super) struct Inspect {
     /// The library or program
     file: PathBuf,
-    /// A minisign public key whose signature counts: its `.pub` file, or its text
+    /// A trusted minisign public key: its `.pub` file, or its text (repeatable)
     #[arg(long, value_name = "KEY")]
     key: Vec<String>,
 }
@@ -65,7 +65,7 @@ impl Plugin {
             Self::List(list) => list.run(global).await,
             Self::Inspect(inspect) => inspect.run(global).await,
             Self::Test(test) => test.run(global).await,
-            Self::Ask(ask) => ask.run(global).await,
+            Self::Ask(ask) => ask.run().await,
             Self::New(new) => new.run(global),
         }
     }
@@ -218,7 +218,7 @@ impl Inspect {
             output::print_text(&inspected.text())?;
         }
         if inspected.refused.is_some() {
-            Err(Failure::told())
+            Err(Failure::already_reported())
         } else {
             Ok(())
         }

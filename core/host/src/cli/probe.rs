@@ -1,4 +1,4 @@
-//! `convoke probe`: a receiver of somebody else's, looked at as a sender meets it.
+//! `convoke probe`: looks at a remote receiver as a sender meets it.
 
 use super::{
     Global,
@@ -23,8 +23,8 @@ Examples:
   convoke probe https://cal.example.com/.well-known/ischedule --json
   convoke probe example.com --config convoke.toml --post anna@example.org bo@example.com
 
-Each line is pass, deviation (against the specification, and understood all the same), fail or info,
-with the section of the specification. Nothing is changed at the peer: GET, OPTIONS and, with --post,
+Each line is pass, deviation (against the specification, and understood all the same), fail or info, \
+with the section of the specification. Nothing is changed at the peer: GET, OPTIONS and, with --post, \
 a free-busy question, signed if the configuration has [signing].
 If there is a configuration, its [client], [dns] and [[discovery]] are used.
 Exit status 1 if one line is fail.";
@@ -63,7 +63,7 @@ impl Probe {
             output::print_text(&text(&findings))?;
         }
         if findings.iter().any(|it| it.verdict == Verdict::Fail) {
-            return Err(Failure::told());
+            return Err(Failure::already_reported());
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ Examples:
 
 To be run on the host itself, as the host's user or root. SIGHUP does the same; what came of it is then in the log.";
 
-/// Have the running host take its changed configuration and plugin files, all of it or nothing
+/// Reload configuration and plugin files in the running host, all of it or nothing
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Reload {}
@@ -59,7 +59,7 @@ impl Reload {
             })?;
         }
         match refused {
-            Some(_) if global.json => Err(Failure::told()),
+            Some(_) if global.json => Err(Failure::already_reported()),
             Some(error) => Err(kept(&error)),
             None if global.json => Ok(()),
             None => output::print_text("the configuration was read again\n"),

@@ -27,14 +27,14 @@ Examples:
 
 The answer goes to the ORGANIZER; the user's own copy follows. Exit status 1 if it did not arrive.";
 
-/// Answer an invitation that lies in a user's calendar
+/// Answer an invitation in a user's calendar
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Reply {
-    /// Who answers
+    /// The attendee who answers
     #[arg(long, value_name = "ADDR")]
     user: CalendarAddress,
-    /// Of which event or to-do
+    /// UID of the event or to-do
     #[arg(long)]
     uid: Uid,
     /// The answer

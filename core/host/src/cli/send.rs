@@ -33,21 +33,21 @@ Examples:
   convoke send meeting.ics --as anna@example.org
   CONVOKE_PASSWORD=… convoke send invitation.ics --as anna@example.org --server https://cal.example.org:8444
 
-The file holds an iTIP message: a VCALENDAR with METHOD. Without METHOD it is the object itself as its owner wants it:
-it is stored, and whoever is concerned by what changed is told (REQUEST, ADD, CANCEL; REPLY from an attendee). What cannot
-be delivered now is pending (1.0) and tried again by the host.
+A file with METHOD is an iTIP message and is sent as it is. Without METHOD it is the object as its owner wants it: it is \
+stored, and whoever its changes concern is notified (REQUEST, ADD, CANCEL; REPLY from an attendee). What cannot be delivered \
+now is pending (1.0) and retried by the host. The delivery status of each recipient is shown.
 Exit status 1 if somebody will not be reached.";
 
-/// Hand in a scheduling message, or a changed object; see what became of it for each recipient
+/// Send a scheduling message, or store an object and notify the people concerned by its changes
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Send {
     /// An iCalendar file; `-` is stdin
     file: PathBuf,
-    /// Whom it is from: the ORGANIZER, or for a REPLY the ATTENDEE
+    /// Sender: the ORGANIZER, or for a REPLY the ATTENDEE
     #[arg(long = "as", value_name = "ADDR")]
     from: CalendarAddress,
-    /// Whom it goes to; whom the message is for, if nobody is named
+    /// Recipients [default: everybody the message is for]
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     to: Vec<CalendarAddress>,
     #[command(flatten)]
@@ -184,7 +184,7 @@ pub(super) fn show(responses: &[RecipientResponse], json: bool) -> Result<(), Fa
         .iter()
         .any(|response| response.status.is_failure())
     {
-        return Err(Failure::told());
+        return Err(Failure::already_reported());
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ Examples:
   convoke reload                  read the configuration again; kill -HUP $(pidof convoke) does too
   kill -TERM $(pidof convoke)     finish what is in flight, then end
 
-CONVOKE_LOG says what is logged to stderr (info; debug; info,convoke::wire=debug shows what goes over the wire),
+CONVOKE_LOG says what is logged to stderr (info; debug; info,convoke::wire=debug shows what goes over the wire), \
 CONVOKE_LOG_FORMAT=json how.";
 
 /// Run the host

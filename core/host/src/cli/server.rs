@@ -15,10 +15,10 @@ use url::Url;
 /// Which host, and as whom; for every command that hands in messages.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServerArgs {
-    /// The submission listener of a host elsewhere, https; asks for a password, or takes `CONVOKE_PASSWORD`
+    /// Submission listener of another host (https); prompts for the password, or takes CONVOKE_PASSWORD
     #[arg(long, value_name = "URL")]
     server: Option<Url>,
-    /// Who logs in at --server, if it is not whom the message is from
+    /// Login at --server [default: the sender]
     #[arg(long, value_name = "ADDR", requires = "server")]
     login: Option<String>,
 }

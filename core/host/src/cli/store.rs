@@ -1,7 +1,7 @@
 //! `convoke store`: whole stores.
 
 mod copy;
-mod same;
+mod equivalent;
 
 use super::{Global, output::Failure};
 use clap::Subcommand;
@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Example:
   convoke store copy --from store-vdir --to store-sqlite";
 
-/// Move calendar users between stores
+/// Copy calendar users between stores
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Store {

@@ -31,7 +31,7 @@ Examples:
   convoke user list --json
   convoke user remove anna@example.org";
 
-/// Make, show, change and remove the calendar users of a store that can keep them
+/// Create, list, show, change and remove calendar users
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum User {
@@ -51,16 +51,16 @@ Examples:
 A room or resource answers invitations by itself: it accepts where it is free, and declines where it is taken or may not
 be booked.";
 
-/// Make a calendar user
+/// Create a calendar user
 #[derive(Args)]
 #[command(after_help = ADD_EXAMPLES)]
 pub(super) struct Add {
-    /// Its main address
+    /// Primary address
     #[arg(value_name = "ADDR")]
     address: CalendarAddress,
     #[command(flatten)]
     facts: Facts,
-    /// A further address of the same user; may be repeated
+    /// Additional address (repeatable)
     #[arg(long = "alias", value_name = "ADDR")]
     aliases: Vec<CalendarAddress>,
 }
@@ -70,11 +70,11 @@ Examples:
   convoke user show bridge@example.org
   convoke user show bridge@example.org --json | jq -r .booking";
 
-/// Show what is known of a calendar user
+/// Show a calendar user
 #[derive(Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// One of its addresses
+    /// Any of its addresses
     #[arg(value_name = "ADDR")]
     address: CalendarAddress,
 }
@@ -86,22 +86,22 @@ Examples:
   convoke user set bridge@example.org --approve anna@example.org --private
   convoke user set bridge@example.org --approve '' --private=off
 
-What is not named stays as it is. A change of the time zone or of the addresses works out anew when everything in the
+What is not named stays as it is. A change of the time zone or of the addresses works out anew when everything in the \
 calendar takes its time.";
 
-/// Change what is known of a calendar user
+/// Change a calendar user
 #[derive(Args)]
 #[command(after_help = SET_EXAMPLES)]
 pub(super) struct Set {
-    /// One of its addresses
+    /// Any of its addresses
     #[arg(value_name = "ADDR")]
     address: CalendarAddress,
     #[command(flatten)]
     facts: Facts,
-    /// One more address of the same user; may be repeated
+    /// Additional address (repeatable)
     #[arg(long = "alias", value_name = "ADDR")]
     aliases: Vec<CalendarAddress>,
-    /// An address that is not one of this user's any more; may be repeated
+    /// Address to remove (repeatable)
     #[arg(long = "remove-alias", value_name = "ADDR")]
     removed_aliases: Vec<CalendarAddress>,
 }
@@ -110,11 +110,11 @@ const REMOVE_EXAMPLES: &str = "\
 Example:
   convoke user remove anna@example.org";
 
-/// Remove a calendar user with everything that belongs to it
+/// Remove a calendar user and its calendar
 #[derive(Args)]
 #[command(after_help = REMOVE_EXAMPLES)]
 pub(super) struct Remove {
-    /// One of its addresses
+    /// Any of its addresses
     #[arg(value_name = "ADDR")]
     address: CalendarAddress,
 }

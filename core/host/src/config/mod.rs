@@ -164,7 +164,7 @@ pub struct Limits {
     pub body_memory: usize,
     /// Bytes of all answers that are not taken yet; 128 MiB.
     pub answer_memory: usize,
-    /// Messages worked on at once; 256. More wait for their turn, for a while.
+    /// Messages processed concurrently; 256. More wait for a few seconds, then get 503.
     pub requests: usize,
     /// Requests of one client address (IPv6: one /64) to the receiver; 60,000 a minute.
     pub requests_per_address: Pace,

@@ -2,13 +2,13 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `outside` | how a configuration reaches plugins and other servers, and signs |
-//! | `oddities` | what is allowed but seldom meant |
+//! | `outside` | DNS resolver, HTTPS client, plugin setup and signer |
+//! | `warnings` | configurations that are valid but seldom intended |
 //! | `error` | why a host cannot be started |
 
 mod error;
-mod oddities;
 mod outside;
+mod warnings;
 
 pub use error::ServeError;
 pub use outside::setup;
@@ -52,7 +52,7 @@ pub struct Instance {
     pub signer: Option<Arc<dkim::Signer>>,
     /// Who may hand in messages.
     pub users: Arc<Users>,
-    /// How much is worked on at once.
+    /// Admission control.
     pub admission: Admission,
     /// What outlives the configuration.
     pub shared: Arc<SharedState>,
@@ -89,7 +89,7 @@ impl Instance {
             ..setup(&config)
         };
         let plugins = Arc::new(Plugins::open(&setup).await?);
-        oddities::warn(&config, &plugins)?;
+        warnings::warn(&config, &plugins)?;
         let sender = Sender::new(client.clone(), plugins.clone(), signer.clone());
         Ok(Self {
             scheduler: scheduling::scheduler(&config, &plugins, sender, &shared),

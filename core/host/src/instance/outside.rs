@@ -1,4 +1,4 @@
-//! How a configuration reaches plugins and other servers, and signs.
+//! DNS resolver, HTTPS client, plugin setup and signer, as a configuration says.
 
 use super::ServeError;
 use crate::{

@@ -1,4 +1,4 @@
-//! Where the keys of signatures come from (spec §7).
+//! Look-up of DKIM public keys (spec §7).
 //!
 //! | module | method |
 //! | --- | --- |

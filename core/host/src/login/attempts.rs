@@ -1,8 +1,7 @@
-//! Guessing is slow and cheap to bear: one attempt at a time for each address, few at once in all, and after some failures
-//! an address must wait, longer each time.
+//! Brute-force protection: one login attempt at a time per address, few in total, and exponential back-off after failures.
 //!
-//! Who logged in from an address before is counted apart, so that somebody else's guesses (behind one proxy, say) do not
-//! keep them out.
+//! A login that succeeded from an address before is counted separately, so that somebody else's guesses from the same
+//! address (a proxy, say) do not lock it out.
 
 use crate::admission::RetryAfter;
 use convoke_net::network::network;
@@ -28,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const LONGEST_LOCAL_WAIT: Duration = Duration::from_secs(10);
 /// Without a failure for so long an address starts anew.
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
-/// How long an attempt waits for its turn.
+/// How long an attempt waits for others from the same source.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Addresses, and logins of addresses, remembered at once.
 const REMEMBERED: usize = 10_000;
@@ -64,20 +63,20 @@ struct Seen {
     failures: u32,
     last: Option<Instant>,
     until: Option<Instant>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    lock: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// An attempt whose turn it is. No other one from the same source is made meanwhile.
+/// An attempt in progress; no other one from the same source runs meanwhile.
 pub(super) struct Attempt<'a> {
     attempts: &'a Attempts,
     address: IpAddr,
     source: Source,
-    _turn: OwnedMutexGuard<()>,
+    _exclusive: OwnedMutexGuard<()>,
     _verifying: SemaphorePermit<'a>,
 }
 
 impl Attempts {
-    /// Waits for the turn of an attempt to log in as `login`; says when to come back if there were too many.
+    /// Waits until an attempt to log in as `login` may be made; fails with a Retry-After if there were too many.
     pub(super) async fn begin(
         &self,
         address: IpAddr,
@@ -87,19 +86,19 @@ impl Attempts {
         let source = self.source(address, login);
         self.check(&source)?;
         let wait = async {
-            let turn = self.turn(&source).lock_owned().await;
+            let exclusive = self.lock_of(&source).lock_owned().await;
             // What failed meanwhile counts.
             self.check(&source)?;
             let verifying = self.verifying.acquire().await;
-            Ok::<_, RetryAfter>((turn, verifying.expect("the semaphore is never closed")))
+            Ok::<_, RetryAfter>((exclusive, verifying.expect("the semaphore is never closed")))
         };
         let busy = |_| RetryAfter::unavailable("too many log in at once");
-        let (turn, verifying) = timeout(PATIENCE, wait).await.map_err(busy)??;
+        let (exclusive, verifying) = timeout(PATIENCE, wait).await.map_err(busy)??;
         Ok(Attempt {
             attempts: self,
             address,
             source,
-            _turn: turn,
+            _exclusive: exclusive,
             _verifying: verifying,
         })
     }
@@ -137,8 +136,8 @@ impl Attempts {
         }
     }
 
-    fn turn(&self, source: &Source) -> Arc<tokio::sync::Mutex<()>> {
-        self.seen().entry(source).turn.clone()
+    fn lock_of(&self, source: &Source) -> Arc<tokio::sync::Mutex<()>> {
+        self.seen().entry(source).lock.clone()
     }
 
     fn seen(&self) -> All<'_> {
@@ -193,7 +192,7 @@ impl All<'_> {
         let now = Instant::now();
         let kept = |seen: &Seen| seen.last.is_some_and(|last| now - last < FORGOTTEN);
         self.0
-            .retain(|_, seen| kept(seen) || Arc::strong_count(&seen.turn) > 1);
+            .retain(|_, seen| kept(seen) || Arc::strong_count(&seen.lock) > 1);
         if self.0.len() < REMEMBERED {
             return;
         }

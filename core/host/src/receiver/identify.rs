@@ -1,4 +1,4 @@
-//! Who the peer is: what it proved, and whether that covers the Originator.
+//! Peer authentication: DKIM signatures and client certificates, and whether the identity covers the Originator.
 
 use super::rejection::Rejection;
 use crate::{
@@ -61,7 +61,7 @@ impl VerifiedPeer {
     }
 }
 
-/// Holds what the peer proved against the Originator (spec §6, §9).
+/// Authenticates the peer, and checks that the authenticated identity covers the Originator (spec §6, §9).
 pub(crate) async fn identify(
     config: &Config,
     keys: &Keys,

@@ -14,7 +14,7 @@ mod stores;
 pub use state::OurState;
 pub use stores::OurHome;
 
-use crate::{config::Config, labour::Labour, sender::Sender, shared::SharedState};
+use crate::{config::Config, sender::Sender, shared::SharedState, worker_pool::WorkerPool};
 use convoke_plugin_host::{IndexService, Plugins};
 use convoke_scheduling::{Clock, Environment, Limits, Scheduler, index_stored};
 use jiff::Timestamp;
@@ -59,7 +59,7 @@ impl Environment for World {
     type Policies = OurPolicies;
     type Transport = Sender;
     type Clock = SystemClock;
-    type Processor = Labour;
+    type Processor = WorkerPool;
     type Journal = SharedState;
     type State = OurState;
 
@@ -79,8 +79,8 @@ impl Environment for World {
         &SystemClock
     }
 
-    fn processor(&self) -> &Labour {
-        &self.shared.labour
+    fn processor(&self) -> &WorkerPool {
+        &self.shared.workers
     }
 
     fn journal(&self) -> &SharedState {

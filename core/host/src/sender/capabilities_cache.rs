@@ -1,4 +1,4 @@
-//! What receivers take: their capabilities documents, remembered.
+//! Cache of the capabilities documents of receivers.
 //!
 //! A document is fresh for as long as its `Cache-Control: max-age` says (an hour if it does not), asked for again with
 //! its `ETag` afterwards, and dropped when an answer carries another `iSchedule-Capabilities` number (spec §4).

@@ -1,4 +1,4 @@
-//! Where a recipient's messages go.
+//! Routing: discovers the receiver of a recipient, and asks the policies whether a message may go there.
 
 use crate::access::access_request;
 use convoke_plugin_host::{DiscoveryChain, Objection, Plugins, origin::Origin};

@@ -37,11 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ENDING: Duration = Duration::from_secs(10);
 /// The longest thing that may be asked: an object with its index.
 const LONGEST: usize = 256 << 20;
-/// Orders that wait for the one before them.
+/// Reloads that wait for the one before them.
 const WAITING: usize = 16;
 
-/// An order to reload; the answer goes to who gave it.
-pub(super) type Order = oneshot::Sender<Result<(), String>>;
+/// A request to reload; the answer goes to who gave it.
+pub(super) type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// The socket, in the state folder of the configuration that holds.
 pub(super) struct Control {
@@ -53,7 +53,7 @@ pub(super) struct Control {
 #[derive(Clone)]
 struct Asked {
     current: Arc<Current>,
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<ReloadRequest>,
 }
 
 struct Open {
@@ -64,11 +64,11 @@ struct Open {
 }
 
 impl Control {
-    /// No socket yet; what is ordered comes out of the second.
-    pub(super) fn new(current: Arc<Current>) -> (Self, mpsc::Receiver<Order>) {
-        let (orders, ordered) = mpsc::channel(WAITING);
-        let asked = Asked { current, orders };
-        (Self { asked, open: None }, ordered)
+    /// No socket yet; what is requested comes out of the second.
+    pub(super) fn new(current: Arc<Current>) -> (Self, mpsc::Receiver<ReloadRequest>) {
+        let (requests, requested) = mpsc::channel(WAITING);
+        let asked = Asked { current, requests };
+        (Self { asked, open: None }, requested)
     }
 
     /// Listens in this state folder, and in no other.
@@ -182,8 +182,8 @@ impl Asked {
 
     async fn reload(&self) -> Result<(), Error> {
         let ending = || Error::unavailable("the host ends");
-        let (order, answered) = oneshot::channel();
-        self.orders.send(order).await.map_err(|_| ending())?;
+        let (request, answered) = oneshot::channel();
+        self.requests.send(request).await.map_err(|_| ending())?;
         let reloaded = answered.await.map_err(|_| ending())?;
         reloaded.map_err(Error::invalid)
     }

@@ -63,12 +63,12 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
-    let (mut host, mut orders) = Host::start(path).await?;
+    let (mut host, mut requests) = Host::start(path).await?;
     tracing::info!(event = "ready", took = ?begun.elapsed(), "ready");
     let mut look = tokio::time::interval(watch::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let order = tokio::select! {
+        let request = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = look.tick() => {
@@ -76,7 +76,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
                 continue;
             }
             _ = hangup.recv() => None,
-            order = orders.recv() => order,
+            request = requests.recv() => request,
         };
         // A plugin may take long to open; the end need not wait for it.
         let reloaded = tokio::select! {
@@ -84,21 +84,21 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
             _ = interrupt.recv() => break,
             reloaded = host.reload(path) => reloaded,
         };
-        tell(&reloaded, order);
+        tell(&reloaded, request);
     }
     tracing::info!(
         event = "stopping",
         "stopping; requests in progress are finished first"
     );
     // Who waits for a reload is told at once that there will be none.
-    drop(orders);
+    drop(requests);
     host.stop().await;
     tracing::info!(event = "stopped", "stopped");
     Ok(())
 }
 
-/// Says what came of a reload: in the log, and to whoever ordered it.
-fn tell(reloaded: &Result<(), ServeError>, order: Option<control::Order>) {
+/// Says what came of a reload: in the log, and to whoever requested it.
+fn tell(reloaded: &Result<(), ServeError>, request: Option<control::ReloadRequest>) {
     match reloaded {
         Ok(()) => tracing::info!(event = "config-reloaded", "configuration reloaded"),
         Err(error) => {
@@ -108,13 +108,13 @@ fn tell(reloaded: &Result<(), ServeError>, order: Option<control::Order>) {
             );
         }
     }
-    if let Some(order) = order {
+    if let Some(request) = request {
         let answer = match reloaded {
             Ok(()) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
         // Fails if nobody waits any more.
-        let _ = order.send(answer);
+        let _ = request.send(answer);
     }
 }
 
@@ -151,15 +151,17 @@ fn closed(held: impl Send + 'static) -> impl Future<Output = ()> {
 }
 
 impl Host {
-    /// Reads the configuration, opens the plugins and listens. What is ordered by the control socket comes out of the
+    /// Reads the configuration, opens the plugins and listens. What is requested by the control socket comes out of the
     /// second.
-    async fn start(path: &Path) -> Result<(Self, mpsc::Receiver<control::Order>), ServeError> {
+    async fn start(
+        path: &Path,
+    ) -> Result<(Self, mpsc::Receiver<control::ReloadRequest>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
         let lock = lock::take(&config.server.state).await?;
         let instance = Instance::new(config, Arc::default()).await?;
         let current = Arc::new(Current::new(instance));
-        let (control, orders) = Control::new(current.clone());
+        let (control, requests) = Control::new(current.clone());
         let mut host = Self {
             outbox: OutboxTask::start(&current),
             decisions: DecisionsTask::start(&current),
@@ -172,7 +174,7 @@ impl Host {
         };
         let instance = host.current.load();
         host.listen(&instance).await?;
-        Ok((host, orders))
+        Ok((host, requests))
     }
 
     /// Reads the configuration again; on an error everything stays as it is.

@@ -1,4 +1,4 @@
-//! A plugin in a process of its own: what it does wrong costs the answer it was asked for, not the host.
+//! A plugin in a process of its own: a crash, a hang or a leak fails only the call in progress, never the host.
 //!
 //! | module | what it holds |
 //! | --- | --- |

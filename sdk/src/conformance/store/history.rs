@@ -2,7 +2,7 @@
 
 use super::{Broken, CALL, Subject, Verdict, equal, expect, fails};
 use crate::{
-    conformance::{generator::Dice, objects::Event},
+    conformance::{generator::Generator, objects::Event},
     prelude::*,
 };
 use std::time::Duration;
@@ -107,12 +107,12 @@ pub(super) async fn changes<S: Store>(subject: Subject<S>) -> Verdict {
 /// does, and must always hold what the listing says.
 pub(super) async fn followed<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let mut dice = Dice::new();
+    let mut generator = Generator::new();
     let mut mirror: BTreeMap<Uid, ObjectSummary> = BTreeMap::new();
     let mut cursor = subject.store.changes(&user, None, &CALL).await?.cursor;
     for step in 0..200 {
-        let event = Event::new(&format!("object {}", dice.roll(20))).summary(step.to_string());
-        if dice.roll(3) == 0 {
+        let event = Event::new(&format!("object {}", generator.roll(20))).summary(step.to_string());
+        if generator.roll(3) == 0 {
             let any = Precondition::Any;
             match subject.store.remove(&user, &event.uid, &any, &CALL).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -121,7 +121,7 @@ pub(super) async fn followed<S: Store>(subject: Subject<S>) -> Verdict {
         } else {
             subject.put(&user, &event).await?;
         }
-        if dice.roll(8) != 0 {
+        if generator.roll(8) != 0 {
             continue;
         }
         let changes = subject.store.changes(&user, Some(&cursor), &CALL).await?;

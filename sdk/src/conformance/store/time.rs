@@ -3,7 +3,7 @@
 use super::{CALL, Subject, Verdict, equal, expect};
 use crate::{
     conformance::{
-        generator::Dice,
+        generator::Generator,
         objects::{Event, day},
     },
     prelude::*,
@@ -14,11 +14,11 @@ use jiff::SignedDuration;
 /// answer is compared with that of a list.
 pub(super) async fn busy_is_the_model<S: Store>(subject: Subject<S>) -> Verdict {
     let user = subject.user().await?;
-    let mut dice = Dice::new();
+    let mut generator = Generator::new();
     let mut model: BTreeMap<Uid, Event> = BTreeMap::new();
     for step in 0..300 {
-        let event = any_event(&mut dice);
-        if dice.roll(4) == 0 && model.contains_key(&event.uid) {
+        let event = any_event(&mut generator);
+        if generator.roll(4) == 0 && model.contains_key(&event.uid) {
             model.remove(&event.uid);
             let any = Precondition::Any;
             subject.store.remove(&user, &event.uid, &any, &CALL).await?;
@@ -27,7 +27,7 @@ pub(super) async fn busy_is_the_model<S: Store>(subject: Subject<S>) -> Verdict 
             model.insert(event.uid.clone(), event);
         }
         if step % 5 == 0 {
-            let range = any_range(&mut dice);
+            let range = any_range(&mut generator);
             let found = subject.store.busy(&user, range, &CALL).await?;
             let mut wanted: Vec<BusySpan> = (model.values().filter_map(Event::span))
                 .filter(|span| span.range.overlaps(&range))
@@ -45,28 +45,28 @@ pub(super) async fn busy_is_the_model<S: Store>(subject: Subject<S>) -> Verdict 
     subject.done([user]).await
 }
 
-fn any_event(dice: &mut Dice) -> Event {
-    let minutes = match dice.roll(10) {
-        0 => 60 * 24 * i64::from(1 + dice.roll(120)),
-        1 | 2 => 60 * i64::from(1 + dice.roll(48)),
-        _ => 15 * i64::from(1 + dice.roll(8)),
+fn any_event(generator: &mut Generator) -> Event {
+    let minutes = match generator.roll(10) {
+        0 => 60 * 24 * i64::from(1 + generator.roll(120)),
+        1 | 2 => 60 * i64::from(1 + generator.roll(48)),
+        _ => 15 * i64::from(1 + generator.roll(8)),
     };
-    let kind = match dice.roll(6) {
+    let kind = match generator.roll(6) {
         0 => None,
         1 => Some(BusyType::BusyTentative),
         _ => Some(BusyType::Busy),
     };
     Event {
-        start: day(0) + SignedDuration::from_mins(15 * i64::from(dice.roll(365 * 96))),
+        start: day(0) + SignedDuration::from_mins(15 * i64::from(generator.roll(365 * 96))),
         minutes,
         kind,
-        ..Event::new(&format!("event-{}", dice.roll(120)))
+        ..Event::new(&format!("event-{}", generator.roll(120)))
     }
 }
 
-fn any_range(dice: &mut Dice) -> TimeRange {
-    let start = day(i64::from(dice.roll(400)) - 20);
-    let days = [1, 1, 7, 31, 500][dice.roll(5) as usize];
+fn any_range(generator: &mut Generator) -> TimeRange {
+    let start = day(i64::from(generator.roll(400)) - 20);
+    let days = [1, 1, 7, 31, 500][generator.roll(5) as usize];
     let end = start + SignedDuration::from_hours(24 * days);
     TimeRange::new(start, end).expect("it lasts a day at least")
 }

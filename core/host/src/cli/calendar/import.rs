@@ -58,14 +58,14 @@ Examples:
   convoke calendar import --user anna@example.org ~/.calendars/anna/
   curl -s https://example.org/anna.ics | convoke calendar import --user anna@example.org
 
-Each UID becomes one object, also where a series and its changed instances stand in different files; an object of the
-same UID that is there already is replaced. Changed instances without their series are put into the object that is
+Each UID becomes one object, also where a series and its changed instances stand in different files; an object of the \
+same UID that is there already is replaced. Changed instances without their series are put into the object that is \
 there, each in the place of that instance. Nothing is sent to anybody.
 
-What cannot be read costs its object only: the rest is taken, and each object that was not is listed with file, line
+What cannot be read costs its object only: the rest is taken, and each object that was not is listed with file, line \
 and reason; exit status 1 then. Oddities that are kept as they are are told on stderr (`note:`).";
 
-/// Put iCalendar files into a user's calendar
+/// Import iCalendar files into a user's calendar
 #[derive(Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
 pub(in crate::cli) struct Import {

@@ -1,7 +1,7 @@
 //! Whether the plugins are there, may be loaded, and take their configuration.
 //!
 //! What decides (discovery, policy) is opened, as it keeps nothing. What keeps data (stores, state) creates its files where it
-//! is opened, so without `--open` its library and its configuration are held against its manifest alone.
+//! is opened, so without `--open` its library is checked, and its configuration against the keys in its manifest.
 
 use super::{Findings, Verdict, grants};
 use crate::{config::Config, instance};

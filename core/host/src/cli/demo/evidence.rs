@@ -1,4 +1,4 @@
-//! What the steps are held against: calendars, read apart from the hosts that wrote them.
+//! What the steps are checked against: calendars, read independently of the hosts that wrote them.
 
 use super::{failure, people::Person, story::address, world::World};
 use crate::{

@@ -7,7 +7,7 @@
 //! | `child` | a `convoke serve` process that lives no longer than this one |
 //! | `wire` | what went over the wire, from the hosts' logs |
 //! | `story` | the steps |
-//! | `evidence` | what they are held against |
+//! | `evidence` | what they are checked against |
 //!
 //! Always true: the two hosts share no file and talk over TLS that is verified; when the demo ends, its processes and its
 //! folder are gone. Only if it is killed (SIGKILL) the folder stays; the processes end then too.
@@ -36,11 +36,11 @@ Nothing is left behind. Only loopback addresses are used.";
 /// How often other ports are tried when somebody takes the chosen ones first.
 const ATTEMPTS: usize = 3;
 
-/// Watch two domains on this machine schedule with each other
+/// Run two domains on this machine that schedule with each other
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Demo {
-    /// End after the story
+    /// Exit after the last step
     #[arg(long)]
     once: bool,
 }

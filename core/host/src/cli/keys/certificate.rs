@@ -22,7 +22,7 @@ Examples:
   convoke keys certificate localhost
   convoke keys certificate cal.example.org example.org --certificate fullchain.pem --key key.pem
 
-It is self-signed, and no authority: whoever is given it trusts this very certificate (`ca` of [client], `client_ca` of
+It is self-signed, and no authority: whoever is given it trusts this very certificate (`ca` of [client], `client_ca` of \
 a listener), and nobody else does. To schedule with everybody, get one from an authority such as Let's Encrypt.
 Files that are there are never written over.";
 
@@ -30,17 +30,17 @@ Files that are there are never written over.";
 const DAYS: u32 = 90;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Make a self-signed certificate and its key, for a try-out or a partner who is given it
+/// Generate a self-signed certificate and its key, for a try-out
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Certificate {
-    /// The names of the host
+    /// The DNS names of the host
     #[arg(value_name = "NAME", required = true)]
     names: Vec<Domain>,
-    /// Where to write the certificate
+    /// Output file of the certificate
     #[arg(long, value_name = "FILE", default_value = "fullchain.pem")]
     certificate: PathBuf,
-    /// Where to write its private key, readable by its owner alone
+    /// Output file of its private key, readable by its owner alone
     #[arg(long, value_name = "FILE", default_value = "key.pem")]
     key: PathBuf,
 }

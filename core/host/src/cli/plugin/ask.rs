@@ -1,10 +1,9 @@
 //! `convoke plugin ask`: one call of a plugin, made by hand.
 
 use super::{
-    Global,
     output::{self, Failure},
     program::{self, Allow},
-    test::{config, kind, setup},
+    test::{PluginConfig, kind, setup},
 };
 use clap::Args;
 use convoke_plugin_host::{PluginEntry, Setup, ask};
@@ -17,9 +16,8 @@ const EXAMPLES: &str = r#"Examples:
   convoke plugin ask libconvoke_policy_rules.so authorize '{"request": {"action": "schedule", "method": "REQUEST",
     "component": "VEVENT", "originator": "anna@example.com", "recipient": "bo@example.org"}}' --config rules.toml
 
-Arguments are a JSON object by name, as PROCESS.md of the SDK has them; for `discover` and `find` an address will do.
---config is what stands under `config` in the plugin's entry, as TOML or a file of it. The answer is JSON. The plugin does
-what it is asked: `put` and `remove_user` are no trial."#;
+Arguments are a JSON object by name, as in PROCESS.md of the SDK; for `discover` and `find` an address will do.
+The answer is JSON. The plugin does what it is asked: `put` and `remove_user` are no trial."#;
 
 /// Call one method of a plugin and print its answer
 #[derive(Args)]
@@ -36,15 +34,17 @@ pub(in crate::cli) struct Ask {
     #[arg(long, value_parser = kind)]
     kind: Option<Kind>,
     #[command(flatten)]
+    config: PluginConfig,
+    #[command(flatten)]
     allow: Allow,
 }
 
 impl Ask {
-    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+    pub(super) async fn run(self) -> Result<(), Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
         let file = std::path::absolute(&self.file).map_err(|error| failed(&error))?;
         let scratch = tempfile::tempdir().map_err(|error| failed(&error))?;
-        let (config, folder) = config(global, scratch.path())?;
+        let (config, folder) = self.config.read(scratch.path())?;
         let setup = Setup {
             folder,
             ..setup(scratch.path())

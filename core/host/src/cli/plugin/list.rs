@@ -57,7 +57,11 @@ impl List {
             let rows: Vec<_> = shown.iter().map(row).collect();
             output::print_text(&output::table(&rows))?;
         }
-        if failed { Err(Failure::told()) } else { Ok(()) }
+        if failed {
+            Err(Failure::already_reported())
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -23,16 +23,16 @@ Examples:
 
 The crate depends on the released SDK of this program's version; with --sdk-path, on one that lies on this machine.";
 
-/// Make a crate for a plugin of your own
+/// Create a crate for a plugin
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct New {
-    /// What it does: discovery, policy, store or state
+    /// Kind of plugin: discovery, policy, store or state
     #[arg(long, value_parser = kind)]
     kind: Kind,
-    /// What it is called: `a-z`, `0-9` and `-`; the folder that is made, too
+    /// Name of the plugin and of its folder: `a-z`, `0-9` and `-`
     name: String,
-    /// The folder of the crate `convoke-sdk`, if the released one will not do
+    /// Depend on the crate `convoke-sdk` in this folder instead of the released one
     #[arg(long, value_name = "FOLDER")]
     sdk_path: Option<PathBuf>,
 }

@@ -147,7 +147,7 @@ pub(super) async fn inspect(
         output::print_text(&inspected.text())?;
     }
     if inspected.refused.is_some() {
-        Err(Failure::told())
+        Err(Failure::already_reported())
     } else {
         Ok(())
     }

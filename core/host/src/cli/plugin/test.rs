@@ -28,12 +28,10 @@ Examples:
   convoke plugin test libacme.so --config acme.toml --known anna@example.com --unknown bo@example.net
   convoke plugin test libacme.so --config 'rules = []' --default abstain --json
 
-The plugin is opened as the host would open it, so what the host refuses fails here too. --config is not the host's
-configuration file here: it is what stands under `config` in the plugin's entry, as TOML (`path = \"calendars.db\"`), or a
-file of that. Relative paths in it count from the file's folder; for TOML on the command line, from an empty folder that
-goes away afterwards.";
+The plugin is opened as the host would open it, so what the host refuses fails here too. Relative paths in --config count \
+from the file's folder; of TOML on the command line, from an empty folder that is removed afterwards.";
 
-/// Ask a plugin for everything that its kind promises
+/// Run the conformance tests of its kind on a plugin
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Test {
@@ -61,7 +59,17 @@ pub(in crate::cli) struct Test {
     #[arg(long, value_name = "ADDR")]
     user: Vec<CalendarAddress>,
     #[command(flatten)]
+    config: PluginConfig,
+    #[command(flatten)]
     allow: Allow,
+}
+
+/// What a plugin is given. It takes the place of the option of that name which all commands have.
+#[derive(Args)]
+pub(super) struct PluginConfig {
+    /// The plugin's configuration: what stands under `config` in its entry, as TOML (`path = "calendars.db"`) or a file of it
+    #[arg(id = "config", long, value_name = "TOML|FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Reads a kind of plugin.
@@ -114,12 +122,12 @@ impl Test {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let file = std::path::absolute(&self.file)
             .map_err(|error| Failure::new(format!("{}: {error}", self.file.display())))?;
-        let description = self.described(&file, global).await?;
+        let description = self.described(&file).await?;
         let kinds = self.kinds(&description)?;
         let mut tested = Vec::new();
         for kind in kinds {
             let scratch = scratch()?;
-            let (config, folder) = config(global, scratch.path())?;
+            let (config, folder) = self.config.read(scratch.path())?;
             let setup = Setup {
                 folder,
                 ..setup(scratch.path())
@@ -154,14 +162,14 @@ impl Test {
         if tested.kept {
             Ok(())
         } else {
-            Err(Failure::told())
+            Err(Failure::already_reported())
         }
     }
 
     /// What the plugin says about itself.
-    async fn described(&self, file: &Path, global: &Global) -> Result<Description, Failure> {
+    async fn described(&self, file: &Path) -> Result<Description, Failure> {
         let scratch = scratch()?;
-        let (_, folder) = config(global, scratch.path())?;
+        let (_, folder) = self.config.read(scratch.path())?;
         let setup = Setup {
             folder,
             ..setup(scratch.path())
@@ -235,32 +243,34 @@ pub(super) fn setup(scratch: &Path) -> Setup {
     }
 }
 
-/// The plugin's configuration, and the folder that relative paths in it count from.
-pub(super) fn config(global: &Global, scratch: &Path) -> Result<(toml::Table, PathBuf), Failure> {
-    let Some(given) = &global.config else {
-        return Ok((toml::Table::new(), scratch.to_owned()));
-    };
-    let (text, folder) = if given.is_file() {
-        let text = fs::read_to_string(given)
-            .map_err(|error| Failure::new(format!("{}: {error}", given.display())))?;
-        let file = std::path::absolute(given).unwrap_or_else(|_| given.clone());
-        (text, file.parent().unwrap_or(scratch).to_owned())
-    } else {
-        (given.to_string_lossy().into_owned(), scratch.to_owned())
-    };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        Failure::usage(format!(
-            "--config is neither a file nor TOML such as 'path = \"calendars.db\"': {}",
-            error.message()
-        ))
-    })?;
-    if table.contains_key("server") {
-        return Err(Failure::usage(
-            "--config wants what stands under `config` in the plugin's entry, such as 'path = \"calendars.db\"', and this is the \
+impl PluginConfig {
+    /// The configuration, and the folder that relative paths in it count from.
+    pub(super) fn read(&self, scratch: &Path) -> Result<(toml::Table, PathBuf), Failure> {
+        let Some(given) = &self.config else {
+            return Ok((toml::Table::new(), scratch.to_owned()));
+        };
+        let (text, folder) = if given.is_file() {
+            let text = fs::read_to_string(given)
+                .map_err(|error| Failure::new(format!("{}: {error}", given.display())))?;
+            let file = std::path::absolute(given).unwrap_or_else(|_| given.clone());
+            (text, file.parent().unwrap_or(scratch).to_owned())
+        } else {
+            (given.to_string_lossy().into_owned(), scratch.to_owned())
+        };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            Failure::usage(format!(
+                "--config is neither a file nor TOML such as 'path = \"calendars.db\"': {}",
+                error.message()
+            ))
+        })?;
+        if table.contains_key("server") {
+            return Err(Failure::usage(
+                "--config wants what stands under `config` in the plugin's entry, such as 'path = \"calendars.db\"', and this is the \
              configuration of a host",
-        ));
+            ));
+        }
+        Ok((table, folder))
     }
-    Ok((table, folder))
 }
 
 impl Tested<'_> {

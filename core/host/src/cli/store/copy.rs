@@ -3,12 +3,12 @@
 //! Each object is compared with what the other store has, written if it has nothing, and read again to see that it
 //! arrived. So a copy that was interrupted is simply started again, and what has been copied is not written twice.
 
-use super::same::same;
+use super::equivalent::equivalent;
 use crate::{
     cli::{
         Global,
         context::{all, failed, people},
-        output::{self, Failure, counted},
+        output::{self, Failure, pluralise},
         session::{Session, StoreSession},
     },
     escape::escape_controls,
@@ -31,9 +31,9 @@ Examples:
   convoke store copy --from store-vdir --to store-sqlite
   convoke store copy --from old --to new --user anna@example.org
 
-Both are [[store]] entries of the configuration, by `name` (or `plugin`, where no name is written). The first entry that
+Both are [[store]] entries of the configuration, by `name` (or `plugin`, where no name is written). The first entry that \
 serves a domain is asked for its people, so write the new store behind the old one, copy, and change their order.
-What the other store has already is left alone. Nothing is removed, and nothing is sent to anybody. Messages that wait
+What the other store has already is left alone. Nothing is removed, and nothing is sent to anybody. Messages that wait \
 for somebody to decide (a proposal of another time) are not copied.
 
 Exit status 1 if something was not copied; start it again then, it goes on where it stopped.";
@@ -42,16 +42,16 @@ Exit status 1 if something was not copied; start it again then, it goes on where
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Copy {
-    /// The store that has them
+    /// Source store
     #[arg(long, value_name = "NAME")]
     from: String,
-    /// The store that gets them
+    /// Destination store
     #[arg(long, value_name = "NAME")]
     to: String,
-    /// Copy this calendar user only; may be repeated
+    /// Copy this calendar user only (repeatable)
     #[arg(long = "user", value_name = "ADDR")]
     users: Vec<CalendarAddress>,
-    /// Write over objects that the other store has in another version
+    /// Overwrite objects that differ in the destination
     #[arg(long)]
     replace: bool,
 }
@@ -85,7 +85,7 @@ impl Copy {
         if copied.iter().all(Copied::is_whole) {
             Ok(())
         } else {
-            Err(Failure::told())
+            Err(Failure::already_reported())
         }
     }
 
@@ -236,7 +236,7 @@ impl Work {
         };
         let when = match self.to.get(&there.id, uid).await? {
             None => Precondition::Absent,
-            Some(has) if same(&has.data, &object.data) => return Ok(Fate::Same),
+            Some(has) if equivalent(&has.data, &object.data) => return Ok(Fate::Same),
             Some(_) if !self.replace => return Ok(Fate::Different),
             Some(has) => Precondition::Matches(has.etag),
         };
@@ -246,7 +246,7 @@ impl Work {
         };
         self.to.put(there, &new, &when).await?;
         let arrived = self.to.get(&there.id, uid).await?;
-        if arrived.is_some_and(|arrived| same(&arrived.data, &new.data)) {
+        if arrived.is_some_and(|arrived| equivalent(&arrived.data, &new.data)) {
             return Ok(Fate::Written);
         }
         Err(Error::internal(format!(
@@ -279,7 +279,7 @@ impl Copied {
 impl fmt::Display for Copied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.user.human();
-        write!(f, "{user}: {} copied", counted(self.copied))?;
+        write!(f, "{user}: {} copied", pluralise(self.copied))?;
         if self.same > 0 {
             write!(f, ", {} there already", self.same)?;
         }

@@ -2,7 +2,7 @@
 
 use crate::cli::{
     calendar::Shown,
-    output::{self, Failure, counted},
+    output::{self, Failure, pluralise},
 };
 use convoke_calendar::tree::ParseError;
 use convoke_sdk::ObjectSummary;
@@ -96,7 +96,7 @@ impl Report {
             output::print_json(&told.collect::<Vec<_>>())?;
         } else {
             if !self.imported.is_empty() {
-                let count = counted(self.imported.len());
+                let count = pluralise(self.imported.len());
                 let text = format!("{count} imported for {}\n", user.human());
                 output::print_text(&text)?;
             }
@@ -107,7 +107,7 @@ impl Report {
         if self.failed.is_empty() {
             Ok(())
         } else {
-            Err(Failure::told())
+            Err(Failure::already_reported())
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Whether two spellings of an object mean the same, for servers that write down in their own way what they are given.
+//! Semantic comparison of two serialisations of an object, for servers that rewrite what they are given.
 
 use convoke_calendar::tree::{Calendar, Component, Limits, Property};
 
 /// Whether nothing differs but the order of things, folds, quotes, the case of names, and who wrote it (PRODID).
 /// `false` if one of the two cannot be read, unless they are the same octets.
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn equivalent(one: &[u8], other: &[u8]) -> bool {
     one == other
         || matches!((meaning(one), meaning(other)), (Some(one), Some(other)) if one == other)
 }
@@ -57,7 +57,7 @@ fn line(property: &Property) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use super::same;
+    use super::equivalent;
 
     #[test]
     fn order_and_spelling_do_not_count_and_everything_else_does() {
@@ -69,7 +69,7 @@ mod tests {
                      BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-PT5M\nEND:VALARM\nEND:VEVENT";
         let reordered = "PRODID:b\nBEGIN:VEVENT\nATTENDEE;role=CHAIR;CN=\"Bo\":mailto:bo@exam\n ple.org\nUID:1\n\
                          BEGIN:VALARM\nTRIGGER:-PT5M\nACTION:AUDIO\nEND:VALARM\nEND:VEVENT";
-        assert!(same(&object(event), &object(reordered)));
+        assert!(equivalent(&object(event), &object(reordered)));
         for (was, is) in [
             ("UID:1", "UID:2"),
             ("UID:1", "UID:1\nUID:1"),
@@ -83,11 +83,11 @@ mod tests {
         ] {
             assert!(event.contains(was), "{was}");
             assert!(
-                !same(&object(event), &object(&event.replacen(was, is, 1))),
+                !equivalent(&object(event), &object(&event.replacen(was, is, 1))),
                 "{was} -> {is}"
             );
         }
-        assert!(same(b"broken", b"broken"));
-        assert!(!same(b"broken", b"broken too"));
+        assert!(equivalent(b"broken", b"broken"));
+        assert!(!equivalent(b"broken", b"broken too"));
     }
 }

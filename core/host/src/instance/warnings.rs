@@ -1,4 +1,4 @@
-//! What is allowed but seldom meant.
+//! Configurations that are valid but seldom intended, reported in the log at start and reload.
 
 use super::ServeError;
 use crate::{
@@ -10,7 +10,7 @@ use convoke_plugin_host::Plugins;
 use convoke_sdk::remote::Kind;
 use jiff::Timestamp;
 
-/// Warns of it.
+/// Logs a warning for each.
 pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError> {
     if !config.verification.required {
         tracing::warn!(
