@@ -269,16 +269,17 @@ impl Host {
         };
         self.listeners.follow(&instance.config, handler).await?;
         let state = &instance.config.server.state;
-        if let Err(error) = state_folder::note_listeners(state, &self.listeners.notes()) {
-            tracing::warn!(
-                event = "listeners-file-failed",
-                "the addresses of the listeners could not be written for the command line: {error}"
-            );
-        }
+        // First: whoever finds the listeners noted may use both.
         if let Err(error) = self.control.follow(state) {
             tracing::warn!(
                 event = "control-socket-failed",
                 "`convoke reload` cannot reach this host, SIGHUP can: {error}"
+            );
+        }
+        if let Err(error) = state_folder::note_listeners(state, &self.listeners.notes()) {
+            tracing::warn!(
+                event = "listeners-file-failed",
+                "the addresses of the listeners could not be written for the command line: {error}"
             );
         }
         Ok(())
