@@ -10,8 +10,8 @@ use crate::{
 use convoke_calendar::message::Message;
 use convoke_types::{
     Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Detail, Domain, Error,
-    Etag, KeyRange, NewObject, Precondition, RequestStatus, StateEntry, StoredObject, TimeRange,
-    Uid, Uninvited,
+    Etag, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, Page, Precondition,
+    RequestStatus, StateEntry, StoredObject, TimeRange, Uid, Uninvited,
 };
 use jiff::Timestamp;
 use std::{future::Future, time::Duration};
@@ -178,6 +178,16 @@ pub trait Home: Send + Sync {
         &self,
         item: &InboxItem<'_>,
     ) -> impl Future<Output = Result<Option<RequestStatus>, Error>> + Send;
+
+    /// The messages that wait for the person to decide on, a page at a time.
+    fn inbox(&self, page: &Page)
+    -> impl Future<Output = Result<Listing<InboxEntry>, Error>> + Send;
+
+    /// Takes such a message out: of two who take it, one gets it. Not found if there is none.
+    fn take(&self, id: &MessageId) -> impl Future<Output = Result<InboxMessage, Error>> + Send;
+
+    /// Puts a message back that was taken out.
+    fn put_back(&self, message: &InboxMessage) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Keeps a message for the person to decide on, in the place of an earlier one of the same originator, UID, instances
     /// (a text that is the same for the same ones) and method. A conflict if there is no room.

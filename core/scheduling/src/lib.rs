@@ -37,7 +37,7 @@
 //! | `locks` | one change of an object at a time |
 //! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
-//! | `inbox` | what waits for a person to decide on |
+//! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
 //! | `turns` | what is done one after the other for one user |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
 //! | `person` | a calendar user as objects know it: [`Person`] |
@@ -55,6 +55,7 @@
 
 mod busy;
 mod change;
+mod decide;
 mod decision;
 mod deliver;
 mod echoes;
@@ -88,6 +89,7 @@ mod turns;
 mod writing;
 
 pub use change::{Answered, Told, Unsent};
+pub use decide::{NotDecided, Undecided as WaitingMessage, Why};
 pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};

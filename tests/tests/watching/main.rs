@@ -171,3 +171,30 @@ fn an_invitation_that_a_program_has_saved_is_updated() {
     let stored = host.stored(BO, "saved").unwrap();
     assert!(stored.contains("STATUS:CANCELLED"), "{stored}");
 }
+
+/// A rule holds whom Bo does not know; once accepted, Anna comes through.
+#[test]
+fn a_stranger_waits_in_the_inbox_until_they_are_let_in() {
+    let rules = "[{ allow = \"any\", known = true }, { hold = \"schedule\" }]";
+    let host = files().rules(rules).start();
+    looked_at(&host);
+    assert_eq!(
+        host.post(&Post::invitation("first", ANNA, &[BO])).codes(),
+        ["2.0"]
+    );
+    assert_eq!(host.stored(BO, "first"), None);
+    let waits = json(&host, &["inbox", "list", "--user", BO]);
+    assert_eq!(waits[0]["why"], "held", "{waits}");
+    assert_eq!(waits[0]["from"], "mailto:anna@example.com");
+    let id = waits[0]["id"].as_str().unwrap();
+    let accepted = convoke(&host, &["inbox", "accept", "--user", BO, id]);
+    assert!(accepted.status.success(), "{accepted:?}");
+    assert!(host.stored(BO, "first").is_some());
+    assert_eq!(
+        host.post(&Post::invitation("second", ANNA, &[BO])).codes(),
+        ["2.0"]
+    );
+    assert!(host.stored(BO, "second").is_some());
+    let again = convoke(&host, &["inbox", "accept", "--user", BO, id]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+}

@@ -156,6 +156,25 @@ methods! {
         user: Option<CalendarAddress>,
     } -> usize;
 
+    /// What waits for a calendar user to decide on.
+    InboxList "inbox-list" {
+        user: CalendarAddress,
+    } -> Vec<InboxRow>;
+
+    /// One message that waits.
+    InboxShow "inbox-show" {
+        user: CalendarAddress,
+        id: String,
+    } -> InboxMessage;
+
+    /// Accepts or declines a message that waits: who was told of it.
+    InboxDecide "inbox-decide" {
+        user: CalendarAddress,
+        id: String,
+        decision: InboxDecision,
+        comment: Option<String>,
+    } -> Vec<Told>;
+
     /// What was decided about a UID or a message, the oldest first.
     Explain "explain" {
         what: String,
@@ -257,6 +276,48 @@ pub(crate) enum QueueState {
     Retrying,
     /// Until somebody releases it.
     Held,
+}
+
+/// A message that waits to be decided (`inbox list --json`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InboxRow {
+    pub(crate) id: String,
+    pub(crate) user: CalendarAddress,
+    pub(crate) uid: Uid,
+    pub(crate) method: String,
+    pub(crate) from: CalendarAddress,
+    /// Of the message: what a proposal proposes.
+    pub(crate) summary: Option<String>,
+    /// RFC 3339, or a date.
+    pub(crate) start: Option<String>,
+    pub(crate) why: InboxWhy,
+}
+
+/// What is to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InboxWhy {
+    /// Whether a proposal is taken up.
+    Counter,
+    /// Whether the sender is let in.
+    Held,
+    /// Whether a room is booked.
+    Booking,
+}
+
+/// A message that waits, as it came.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InboxMessage {
+    pub(crate) row: InboxRow,
+    pub(crate) data: Text,
+}
+
+/// What somebody decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InboxDecision {
+    Accept,
+    Decline,
 }
 
 /// An entry of what waits, with the message.

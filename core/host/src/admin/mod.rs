@@ -5,6 +5,7 @@
 //! | `api` | the methods, each with what it takes and answers |
 //! | `stores` | those that stores alone answer |
 //! | `messages` | those by which our people send |
+//! | `inbox` | those about what waits for a person to decide on |
 //! | `queue` | those about what waits to be delivered |
 //! | `client` | asks a running host, by the control socket in its state folder |
 //!
@@ -13,15 +14,16 @@
 
 pub(crate) mod api;
 pub(crate) mod client;
+mod inbox;
 mod messages;
 pub(crate) mod queue;
 pub(crate) mod stores;
 
 use crate::instance::Instance;
 use api::{
-    AddUser, Explain, Find, FindIn, Forget, Get, LookNow, Method, Objects, Plugin, Plugins, Put,
-    QueueDrop, QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject,
-    StoreFor, StoreNames, Submit, UpdateUser, Users,
+    AddUser, Explain, Find, FindIn, Forget, Get, InboxDecide, InboxList, InboxShow, LookNow,
+    Method, Objects, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease, QueueRetry,
+    QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser, Users,
 };
 use convoke_types::{Error, UserId};
 use stores::OfStores;
@@ -55,6 +57,9 @@ pub(crate) async fn call(
         QueueRelease::NAME => {
             answer(body, async |asked| queue::release(instance, asked).await).await
         }
+        InboxList::NAME => answer(body, async |asked| inbox::list(instance, asked).await).await,
+        InboxShow::NAME => answer(body, async |asked| inbox::show(instance, asked).await).await,
+        InboxDecide::NAME => answer(body, async |asked| inbox::decide(instance, asked).await).await,
         Explain::NAME => answer(body, async |asked| queue::explain(instance, asked).await).await,
         Forget::NAME => answer(body, async |asked| queue::forget(instance, asked).await).await,
         LookNow::NAME => answer(body, async |asked| queue::look(instance, asked).await).await,

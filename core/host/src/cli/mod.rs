@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `queue`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -22,6 +22,7 @@ mod context;
 mod demo;
 mod explain;
 mod freebusy;
+mod inbox;
 mod keys;
 mod log;
 mod output;
@@ -85,6 +86,8 @@ enum Command {
     Reply(reply::Reply),
     Changed(changed::Changed),
     Explain(explain::Explain),
+    #[command(subcommand)]
+    Inbox(inbox::Inbox),
     #[command(subcommand)]
     Queue(queue::Queue),
     #[command(subcommand)]
@@ -153,6 +156,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Reply(reply) => reply.run(&global).await,
             Command::Changed(changed) => changed.run(&global).await,
             Command::Explain(explain) => explain.run(&global).await,
+            Command::Inbox(inbox) => inbox.run(&global).await,
             Command::Queue(queue) => queue.run(&global).await,
             Command::Keys(keys) => keys.run(&global),
             Command::Plugin(plugin) => plugin.run(&global).await,

@@ -5,8 +5,8 @@ use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_scheduling::{Home, InboxItem, Room, Stores};
 use convoke_sdk::{Delivery, InboxMessage};
 use convoke_types::{
-    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Domain, Error, Etag, NewObject,
-    Precondition, RequestStatus, StoredObject, TimeRange, Uid,
+    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Domain, Error, Etag, InboxEntry, Listing,
+    MessageId, NewObject, Page, Precondition, RequestStatus, StoredObject, TimeRange, Uid,
 };
 use std::sync::Arc;
 
@@ -93,6 +93,18 @@ impl Home for OurHome {
             // Doing it once more could tell people twice.
             _ => Some(RequestStatus::SERVICE_UNAVAILABLE),
         })
+    }
+
+    async fn inbox(&self, page: &Page) -> Result<Listing<InboxEntry>, Error> {
+        self.store.inbox_list(&self.user.id, page).await
+    }
+
+    async fn take(&self, id: &MessageId) -> Result<InboxMessage, Error> {
+        self.store.inbox_take(&self.user.id, id).await
+    }
+
+    async fn put_back(&self, message: &InboxMessage) -> Result<(), Error> {
+        self.store.inbox_add(&self.user.id, message).await.map(drop)
     }
 
     async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {

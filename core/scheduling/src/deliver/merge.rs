@@ -23,7 +23,7 @@ use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
 impl<E: Environment> Scheduler<E> {
     /// Applies a message that has arrived: the recipient's object first, then what is known of it together with what the
     /// recipient sends in turn. A host that ends in between is sent the message again, which does the same again.
-    pub(super) async fn receive(
+    pub(crate) async fn receive(
         &self,
         home: &HomeOf<E>,
         envelope: &Envelope<'_>,

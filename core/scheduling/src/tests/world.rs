@@ -12,8 +12,9 @@ use convoke_calendar::{
 };
 use convoke_types::{
     Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Domain, Error, Etag,
-    KeyRange, NewObject, ObjectIndex, ObjectSummary, Precondition, Proof, RequestStatus,
-    StateEntry, StateWrite, StoredObject, TimeRange, Uid, UserId, UserKind,
+    InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, ObjectIndex, ObjectSummary,
+    Page, Precondition, Proof, RequestStatus, StateEntry, StateWrite, StoredObject, TimeRange, Uid,
+    UserId, UserKind,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
@@ -73,7 +74,7 @@ pub(crate) struct Person {
 struct Content {
     objects: BTreeMap<String, Stored>,
     versions: u64,
-    inbox: Vec<String>,
+    inbox: Vec<InboxEntry>,
     /// What the store says of each message that it takes whole.
     takes: Option<RequestStatus>,
     /// Writes of others that come before ours.
@@ -114,7 +115,12 @@ impl Person {
 
     /// The messages that wait for a decision: originator, method and instances.
     pub(crate) fn inbox(&self) -> Vec<String> {
-        self.content.lock().unwrap().inbox.clone()
+        let content = self.content.lock().unwrap();
+        let said = content.inbox.iter().map(|entry| {
+            let it = &entry.message;
+            format!("{} {} {}", it.originator, it.method, it.instance)
+        });
+        said.collect()
     }
 
     /// Puts an object there, as a calendar program would.
@@ -294,6 +300,26 @@ impl Home for Person {
         Ok(self.content.lock().unwrap().takes.clone())
     }
 
+    async fn inbox(&self, _: &Page) -> Result<Listing<InboxEntry>, Error> {
+        let content = self.content.lock().unwrap();
+        Ok(Listing::new(content.inbox.clone(), None))
+    }
+
+    async fn take(&self, id: &MessageId) -> Result<InboxMessage, Error> {
+        let mut content = self.content.lock().unwrap();
+        let at = content.inbox.iter().position(|it| it.id == *id);
+        let at = at.ok_or_else(|| Error::not_found("there is no such message"))?;
+        Ok(content.inbox.remove(at).message)
+    }
+
+    async fn put_back(&self, message: &InboxMessage) -> Result<(), Error> {
+        let mut content = self.content.lock().unwrap();
+        content.versions += 1;
+        let id = MessageId::new(content.versions.to_string()).unwrap();
+        content.inbox.push(InboxEntry::new(id, message.clone()));
+        Ok(())
+    }
+
     async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
         let mut content = self.content.lock().unwrap();
         if content.keeps_nothing {
@@ -302,10 +328,17 @@ impl Home for Person {
         if item.data.len() as u64 > room.of_sender {
             return Err(Error::conflict("there is no room"));
         }
-        let (originator, method) = (item.originator, item.message.method());
-        content
-            .inbox
-            .push(format!("{originator} {method} {instances}"));
+        content.versions += 1;
+        let id = MessageId::new(content.versions.to_string()).unwrap();
+        let message = InboxMessage::new(
+            item.originator.clone(),
+            item.recipient.clone(),
+            item.message.method().as_str(),
+            item.message.uid().clone(),
+            item.data.to_vec(),
+        );
+        let message = message.about(instances);
+        content.inbox.push(InboxEntry::new(id, message));
         Ok(())
     }
 }

@@ -1,0 +1,380 @@
+//! A person decides about a message that waits in its inbox: a proposal (COUNTER), a message of somebody it does not know yet,
+//! a booking of a room that it has to approve.
+//!
+//! The message is taken out first, so that of two who decide one does; where nothing comes of it, it is put back.
+
+use crate::{
+    change::{Answered, Unsent},
+    effort::Effort,
+    envelope::{Envelope, Peer, TransportFacts},
+    environment::{Answers, Clock, Environment, Home, HomeOf},
+    person::Person,
+    room,
+    scheduler::Scheduler,
+    send::{self, Enqueued, Goes},
+    stored::read,
+};
+use convoke_calendar::{
+    itip::{self, Outgoing, ReplyError, Summary},
+    message::{Message, Method, Provenance},
+    tree::Calendar,
+};
+use convoke_types::{Batch, Error, ErrorKind, InboxEntry, InboxMessage, MessageId, Page};
+
+/// Messages read at once.
+const PAGE: u32 = 100;
+
+/// A message that waits for a decision.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Undecided {
+    /// Its name, and the message.
+    pub entry: InboxEntry,
+    /// What is to be decided.
+    pub why: Why,
+    /// What a list says of it; `None` if it cannot be read.
+    pub summary: Option<Summary>,
+}
+
+/// What is to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Whether a proposal is taken up, or read that one was not.
+    Counter,
+    /// Whether the sender is one whom the person wants to hear of.
+    Held,
+    /// Whether a room is booked.
+    Booking,
+}
+
+/// Why nothing came of a decision. The message waits still, unless it is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDecided {
+    /// The store cannot do it, or there is no such message.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// The message cannot be read any more.
+    #[error("the message cannot be read: {0}")]
+    Unreadable(String),
+    /// The proposal cannot be taken up, or declined.
+    #[error(transparent)]
+    Proposal(#[from] ReplyError),
+    /// What it leads to cannot be told.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
+    /// The booking cannot be decided.
+    #[error(transparent)]
+    Booking(#[from] room::Undecided),
+    /// It could not be delivered.
+    #[error("it is not delivered: {0}")]
+    NotDelivered(convoke_types::RequestStatus),
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// What waits for a person to decide on.
+    pub async fn inbox(&self, home: &HomeOf<E>) -> Result<Vec<Undecided>, Error> {
+        let mut waiting = Vec::new();
+        let mut page = Page::first(PAGE);
+        loop {
+            let listing = home.inbox(&page).await?;
+            let entries = listing.items.into_iter();
+            waiting.extend(entries.map(|entry| self.undecided(home, entry)));
+            match listing.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(waiting),
+            }
+        }
+    }
+
+    fn undecided(&self, home: &HomeOf<E>, entry: InboxEntry) -> Undecided {
+        let person = Person::of(home.user());
+        let calendar = Calendar::parse(&entry.message.data, &self.limits.of_messages()).ok();
+        Undecided {
+            why: why(home, &entry.message),
+            summary: calendar.and_then(|it| itip::summary(&it, &person.owner())),
+            entry,
+        }
+    }
+
+    /// Takes a proposal up, lets a message in and its sender be known, or books a room: who was told by it, and what came of
+    /// that.
+    pub async fn accept(
+        &self,
+        home: &HomeOf<E>,
+        id: &MessageId,
+        comment: Option<&str>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let message = home.take(id).await?;
+        let accepted = match why(home, &message) {
+            Why::Counter => self.take_up(home, &message, answers).await,
+            Why::Held => self.let_in(home, &message).await,
+            Why::Booking => {
+                self.book_it(&message, room::Decision::Approve, comment)
+                    .await
+            }
+        };
+        self.or_back(home, message, accepted, "inbox-accepted")
+            .await
+    }
+
+    /// Declines a proposal, drops a message, or refuses a booking: who was told by it, and what came of that.
+    pub async fn decline(
+        &self,
+        home: &HomeOf<E>,
+        id: &MessageId,
+        comment: Option<&str>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let message = home.take(id).await?;
+        let declined = match why(home, &message) {
+            Why::Counter => self.turn_down(&message, comment, answers).await,
+            // Who is not known is told nothing.
+            Why::Held => Ok(Vec::new()),
+            Why::Booking => {
+                self.book_it(&message, room::Decision::Refuse, comment)
+                    .await
+            }
+        };
+        self.or_back(home, message, declined, "inbox-declined")
+            .await
+    }
+
+    /// Puts the message back where nothing came of it.
+    async fn or_back(
+        &self,
+        home: &HomeOf<E>,
+        message: InboxMessage,
+        decided: Result<Vec<Answered>, NotDecided>,
+        event: &str,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        match &decided {
+            Ok(_) => {
+                let decided = self.decision(event, &message.uid).of(&home.user().address);
+                let why = format!("from {}", message.originator.human());
+                self.note_decision(decided.to(&message.method, &message.recipient).why(why));
+            }
+            Err(error) => {
+                tracing::info!(
+                    event = "inbox-not-decided", user = %home.user().address, uid = %message.uid,
+                    "the message waits still: {error}"
+                );
+                home.put_back(&message).await?;
+            }
+        }
+        decided
+    }
+
+    async fn take_up(
+        &self,
+        home: &HomeOf<E>,
+        message: &InboxMessage,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let counter = self.read_kept(message)?;
+        if counter.method() != Method::Counter {
+            // A notice that a proposal was not taken up: it is read.
+            return Ok(Vec::new());
+        }
+        let missing = || Error::new(ErrorKind::NotFound, "the meeting that it is about is gone");
+        let stored = home.get(&message.uid).await?.ok_or_else(missing)?;
+        let copy = read(&stored, &self.limits)?;
+        let person = Person::of(home.user());
+        let object = itip::accept_counter(&copy, &counter, &person.owner())?;
+        Ok(self.send_object(home, &object, answers).await?.answers)
+    }
+
+    async fn turn_down(
+        &self,
+        message: &InboxMessage,
+        comment: Option<&str>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let counter = self.read_kept(message)?;
+        if counter.method() != Method::Counter {
+            return Ok(Vec::new());
+        }
+        let now = self.environment.clock().now();
+        let declined = itip::compose_decline_counter(&counter, &message.originator, comment, now)?;
+        Ok(self.send_alone(&declined, answers).await?)
+    }
+
+    /// Sends a message that changes nothing of its originator's, and waits for the first try.
+    async fn send_alone(
+        &self,
+        outgoing: &Outgoing,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, Error> {
+        let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
+        self.enqueue(outgoing, None, &mut enqueued).await;
+        self.commit(Batch::new(), &mut enqueued).await?;
+        let transport = TransportFacts::default();
+        let tried = self.first_try(&enqueued, transport, answers).await;
+        let outcomes = send::outcomes(outgoing, &enqueued, &tried);
+        let recipients = outgoing.recipients.iter().map(ToString::to_string);
+        Ok(recipients.zip(outcomes).collect())
+    }
+
+    async fn let_in(
+        &self,
+        home: &HomeOf<E>,
+        kept: &InboxMessage,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let message = self.read_kept(kept)?;
+        let domain = kept.originator.domain().ok().cloned();
+        let proven = Vec::from_iter(domain);
+        let envelope = Envelope {
+            message: &message,
+            data: &kept.data,
+            originator: &kept.originator,
+            from: Provenance::Peer { proven: &proven },
+            proofs: &[],
+            peer: &Peer::of_ours(&kept.originator),
+            transport: TransportFacts::default(),
+            now: self.environment.clock().now(),
+            effort: Effort::default(),
+        };
+        let delivered = self.receive(home, &envelope, &kept.recipient, None).await?;
+        if delivered.status.is_failure() {
+            return Err(NotDecided::NotDelivered(delivered.status));
+        }
+        self.introduce(home.user(), &kept.originator).await?;
+        Ok(Vec::new())
+    }
+
+    async fn book_it(
+        &self,
+        message: &InboxMessage,
+        decision: room::Decision,
+        comment: Option<&str>,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        self.decide_booking(&message.recipient, &message.uid, decision, comment)
+            .await?;
+        Ok(Vec::new())
+    }
+
+    fn read_kept(&self, message: &InboxMessage) -> Result<Message, NotDecided> {
+        let calendar = Calendar::parse(&message.data, &self.limits.of_messages());
+        let calendar = calendar.map_err(|error| NotDecided::Unreadable(error.to_string()))?;
+        Message::read(calendar).map_err(|error| NotDecided::Unreadable(error.to_string()))
+    }
+}
+
+/// What is to be decided about a message: it is for the person, or for a room that it approves bookings of.
+fn why(home: &impl Home, message: &InboxMessage) -> Why {
+    match Method::parse(&message.method) {
+        Some(Method::Counter | Method::DeclineCounter) => Why::Counter,
+        _ if room::RoomSettings::of(home.user()).is_ok_and(|room| room.is_some()) => Why::Booking,
+        _ if !home.user().answers_to(&message.recipient) => Why::Booking,
+        _ => Why::Held,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Unbounded;
+    use crate::tests::world::{Host, address, codes, meeting, message};
+    use futures::executor::block_on;
+
+    const ANNA: &str = "anna@example.com";
+    const BO: &str = "bo@example.org";
+
+    fn only(host: &Host, name: &str) -> Undecided {
+        let mut waiting = block_on(host.scheduler.inbox(&host.person(name))).unwrap();
+        assert_eq!(waiting.len(), 1);
+        waiting.remove(0)
+    }
+
+    fn decides(host: &Host, name: &str, accepts: bool) -> Result<Vec<Answered>, NotDecided> {
+        let (home, id) = (host.person(name), only(host, name).entry.id);
+        block_on(async {
+            match accepts {
+                true => host.scheduler.accept(&home, &id, None, &Unbounded).await,
+                false => {
+                    host.scheduler
+                        .decline(&home, &id, Some("No"), &Unbounded)
+                        .await
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn whoever_is_accepted_is_let_in_and_known() {
+        let host = Host::new();
+        host.holds_strangers();
+        let invitation = message("REQUEST", &meeting(""));
+        host.receives(&invitation, ANNA, &[BO]);
+        let waits = only(&host, "bo");
+        assert_eq!(waits.why, Why::Held);
+        assert_eq!(waits.summary.unwrap().title, "Review");
+        decides(&host, "bo", true).unwrap();
+        assert!(host.person("bo").object("meeting").is_some());
+        assert!(host.person("bo").inbox().is_empty());
+        let other = invitation.replace("UID:meeting", "UID:other");
+        host.receives(&other, ANNA, &[BO]);
+        assert!(host.person("bo").object("other").is_some(), "Anna is known");
+    }
+
+    #[test]
+    fn whoever_is_declined_hears_nothing() {
+        let host = Host::new();
+        host.holds_strangers();
+        host.receives(&message("REQUEST", &meeting("")), ANNA, &[BO]);
+        decides(&host, "bo", false).unwrap();
+        host.pays();
+        assert!(host.sent().is_empty() && host.person("bo").inbox().is_empty());
+        assert_eq!(host.person("bo").object("meeting"), None);
+    }
+
+    /// Dee organizes a meeting with Anna, who proposes another time.
+    fn proposal() -> Host {
+        let host = Host::new();
+        let own = meeting("")
+            .replace(ANNA, "dee@example.org")
+            .replace("mailto:bo@example.org", "mailto:anna@example.com");
+        host.submits(&message("REQUEST", &own), "dee@example.org", &[ANNA]);
+        let counter = own
+            .replace("T100000Z", "T140000Z")
+            .replace("T070000Z", "T073000Z");
+        let outcomes = host.receives(&message("COUNTER", &counter), ANNA, &["dee@example.org"]);
+        assert_eq!(codes(&outcomes), ["2.0"]);
+        assert_eq!(only(&host, "dee").why, Why::Counter);
+        host
+    }
+
+    #[test]
+    fn a_proposal_that_is_accepted_is_an_edit_that_everybody_hears_of() {
+        let host = proposal();
+        let told = decides(&host, "dee", true).unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].0, address(ANNA).to_string());
+        let last = host.bodies().pop().unwrap();
+        assert!(
+            last.contains("METHOD:REQUEST") && last.contains("T140000Z"),
+            "{last}"
+        );
+        let own = host.person("dee").object("meeting").unwrap();
+        assert!(own.contains("DTSTART:20270104T140000Z"), "{own}");
+    }
+
+    #[test]
+    fn a_proposal_that_is_declined_is_told_to_who_made_it() {
+        let host = proposal();
+        decides(&host, "dee", false).unwrap();
+        let last = host.bodies().pop().unwrap();
+        assert!(
+            last.contains("METHOD:DECLINECOUNTER") && last.contains("COMMENT:No"),
+            "{last}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_leaves_the_message_where_it_was() {
+        let host = proposal();
+        host.person("dee").deletes("meeting");
+        assert!(decides(&host, "dee", true).is_err());
+        assert_eq!(host.person("dee").inbox().len(), 1);
+    }
+}
