@@ -14,6 +14,7 @@
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
 //! | `access` | what policies are told of a message |
 //! | [`sender`] | to the receivers of other domains |
+//! | [`write_behind`] | write-behind cache in front of the state |
 //! | `wire` | maps scheduling outcomes to iSchedule responses and back |
 //! | `answer` | HTTP responses, and the memory that they take |
 //! | [`capabilities`] | the capabilities document |
@@ -62,6 +63,7 @@ pub mod state_folder;
 pub mod submission;
 mod wire;
 pub mod worker_pool;
+pub mod write_behind;
 
 /// What the host calls itself to other servers.
 pub const USER_AGENT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));

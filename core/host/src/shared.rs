@@ -2,7 +2,7 @@
 
 use crate::{
     decisions::Decisions, login::Attempts, look_soon::LookSoon, metrics::Metrics,
-    rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool,
+    rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
@@ -27,6 +27,8 @@ pub struct SharedState {
     pub look_soon: LookSoon,
     /// What was decided, for who asks later.
     pub decisions: Decisions,
+    /// What is to be written to the state, though nobody waits for it.
+    pub writes: Arc<WriteBehind>,
     /// Turns for what takes long.
     pub workers: WorkerPool,
 }

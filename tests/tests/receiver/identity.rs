@@ -370,6 +370,61 @@ fn a_replayed_message_is_answered_as_before_and_not_delivered_again() {
     }
 }
 
+/// Also when the host was restarted or killed in between; but not what a recipient was to try again.
+#[test]
+fn a_replay_is_known_over_a_restart() {
+    let (mut host, signer) = exchanged(true);
+    let reply = |id: &str| {
+        let reply = Post::reply("replay", ANNA, BO, "ACCEPTED");
+        signed(&signer, reply.also("iSchedule-Message-ID", id))
+    };
+    let messages = ["1@example.com", "2@example.com"].map(reply);
+    let first = messages.each_ref().map(|message| host.post(message));
+    for answer in &first {
+        assert!(
+            !answer.codes()[0].starts_with('2'),
+            "nobody was invited yet"
+        );
+    }
+    host.signal("TERM");
+    assert!(host.wait().success());
+    host.start_again();
+    let sent = host.submit(&Post::invitation("replay", BO, &[ANNA]));
+    assert_eq!(sent.status, 200);
+    assert_eq!(host.post(&messages[0]).body, first[0].body);
+    host.wait_for("message-repeated");
+    // What was answered before is not written again, so that there is nothing to wait for.
+    host.signal("KILL");
+    host.wait();
+    host.start_again();
+    for (message, first) in messages.iter().zip(&first) {
+        assert_eq!(host.post(message).body, first.body);
+    }
+    let stored = host.stored(BO, "replay").unwrap();
+    assert!(stored.contains("PARTSTAT=NEEDS-ACTION"), "{stored}");
+    let third = reply("3@example.com");
+    assert_eq!(host.post(&third).codes(), ["2.0"]);
+    while remembered(&host) < 3 {
+        std::thread::yield_now();
+    }
+    host.signal("KILL");
+    host.wait();
+    host.start_again();
+    assert_eq!(host.post(&third).codes(), ["2.0"]);
+    host.wait_for("message-repeated");
+}
+
+/// How many answers the state holds.
+fn remembered(host: &convoke_tests::Host) -> i64 {
+    let state = host.folder().join("state/state.db");
+    let state = rusqlite::Connection::open(state).unwrap();
+    state
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .unwrap();
+    let question = "SELECT count(*) FROM entries WHERE key >= CAST('replay/' AS BLOB) AND key < CAST('replay0' AS BLOB)";
+    state.query_row(question, (), |row| row.get(0)).unwrap()
+}
+
 /// Spec §9: what the signature tolerates makes no other message of it.
 #[test]
 fn a_replay_is_known_whatever_the_signature_lets_pass() {
@@ -483,4 +538,8 @@ fn what_failed_for_a_while_is_tried_again() {
         ["3.7"],
         "the store was asked"
     );
+    // Only what is final is remembered: the second answer.
+    host.signal("TERM");
+    assert!(host.wait().success());
+    assert_eq!(remembered(&host), 1);
 }

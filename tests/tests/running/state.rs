@@ -286,6 +286,44 @@ fn without_the_plugin_for_it_a_host_does_not_start() {
     assert!(said.contains(&says), "{said}");
 }
 
+/// What receivers take is asked for once, whatever happens to the host that asks.
+#[test]
+fn what_a_receiver_takes_is_known_over_a_restart() {
+    let bo = Setup::new().users(&[BO]).start();
+    let receiver = format!(
+        "plugin = \"discovery-static\"\nconfig.domains.\"example.org\" = \"https://localhost:{}/ischedule\"",
+        bo.address("receiver").port()
+    );
+    let trust = format!(
+        "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"",
+        bo.folder().join("ca.pem").display()
+    );
+    let mut anna = Setup::new()
+        .server_domains(&["example.com"])
+        .users(&[ANNA])
+        .table("[client]", &trust)
+        .table("[[discovery]]", &receiver)
+        .start();
+    let ask = |anna: &Host| {
+        let asked = anna.submit(&Post::free_busy(ANNA, &[BO]));
+        assert_eq!(asked.codes(), ["2.0"], "{}", anna.log());
+        let metrics = bo.get("admin", "/metrics").body;
+        let mut answers = metrics.lines().filter_map(|line| {
+            let line = line.strip_prefix("convoke_answers_total{listener=\"receiver\"")?;
+            let (_, count) = line.rsplit_once(' ')?;
+            line.contains("status=\"200\"")
+                .then(|| count.parse::<u32>().unwrap())
+        });
+        answers.next().unwrap()
+    };
+    assert_eq!(ask(&anna), 2, "its capabilities, and the question");
+    assert_eq!(ask(&anna), 3);
+    anna.signal("TERM");
+    assert!(anna.wait().success());
+    anna.start_again();
+    assert_eq!(ask(&anna), 4, "the question alone");
+}
+
 #[test]
 fn the_state_is_kept_where_the_configuration_says() {
     let elsewhere = "plugin = \"state-sqlite\"\nconfig.path = \"elsewhere.db\"";

@@ -90,7 +90,12 @@ impl Instance {
         };
         let plugins = Arc::new(Plugins::open(&setup).await?);
         warnings::warn(&config, &plugins)?;
-        let sender = Sender::new(client.clone(), plugins.clone(), signer.clone());
+        let sender = Sender::new(
+            client.clone(),
+            plugins.clone(),
+            signer.clone(),
+            shared.writes.clone(),
+        );
         Ok(Self {
             scheduler: scheduling::scheduler(&config, &plugins, sender, &shared),
             capabilities: CapabilitiesDocument::new(&config).map_err(state)?,

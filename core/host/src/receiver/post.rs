@@ -9,7 +9,7 @@ use crate::{
     admission::{self, RetryAfter},
     answer::{AnswerRoom, delivered, document, refused, retry_later},
     instance::Instance,
-    replay::{Key, Repeatable},
+    replay::{Key, Lasting, Repeatable},
     wire,
 };
 use bytes::Bytes;
@@ -122,5 +122,10 @@ async fn process(
             longest.unwrap_or(Timestamp::MAX)
         }),
     };
-    Ok(instance.shared.replays.answer(repeatable, now, work).await)
+    let lasting = Lasting {
+        state: &instance.plugins.state,
+        writes: &instance.shared.writes,
+    };
+    let replays = &instance.shared.replays;
+    Ok(replays.answer(repeatable, now, lasting, work).await)
 }

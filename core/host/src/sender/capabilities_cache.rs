@@ -2,13 +2,21 @@
 //!
 //! A document is fresh for as long as its `Cache-Control: max-age` says (an hour if it does not), asked for again with
 //! its `ETag` afterwards, and dropped when an answer carries another `iSchedule-Capabilities` number (spec §4).
+//!
+//! Those in use are in memory; the state holds them over a restart (`kept_document`).
 
-use super::post::Failure;
+use super::{
+    kept_document::{self, KeptDocument},
+    post::Failure,
+};
+use crate::write_behind::WriteBehind;
 use bytes::Bytes;
 use convoke_ischedule::{Capabilities, headers::ISCHEDULE_CAPABILITIES, xml::Limits};
 use convoke_net::http_client::{Client, ConnectPolicy, Request, Response, freshness};
+use convoke_plugin_host::StateHandle;
 use convoke_sdk::Receiver;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
 use std::{
     sync::Arc,
@@ -17,6 +25,8 @@ use std::{
 use url::Url;
 
 const DEFAULT_AGE: Duration = Duration::from_secs(3600);
+/// Whatever the state says, for so long a document is believed to be fresh at most.
+const LONGEST_FRESH: Duration = Duration::from_secs(24 * 3600);
 /// Bytes that all documents may hold together, about.
 const MOST_BYTES: u64 = 32 << 20;
 /// A receiver that nothing is sent to for so long is forgotten.
@@ -29,11 +39,16 @@ const OF_A_BYTE: usize = 4;
 /// The capabilities documents of receivers, by the URL that discovery gave.
 pub(super) struct CapabilitiesCache {
     documents: Cache<Url, Arc<Document>>,
+    state: StateHandle,
+    writes: Arc<WriteBehind>,
 }
 
-impl Default for CapabilitiesCache {
-    fn default() -> Self {
+impl CapabilitiesCache {
+    /// What the state holds, and what is written to it.
+    pub(super) fn new(state: StateHandle, writes: Arc<WriteBehind>) -> Self {
         Self {
+            state,
+            writes,
             documents: Cache::builder()
                 .max_capacity(MOST_BYTES)
                 .weigher(weight)
@@ -69,7 +84,10 @@ impl CapabilitiesCache {
         receiver: &Receiver,
     ) -> Result<Arc<Document>, Failure> {
         let url = receiver.url.url();
-        let known = self.documents.get(&url).await;
+        let known = match self.documents.get(&url).await {
+            None => self.recall(&url).await,
+            known => known,
+        };
         if let Some(document) = &known
             && Instant::now() < document.fresh_until
         {
@@ -78,7 +96,11 @@ impl CapabilitiesCache {
         let response = client.send(question(receiver, known.as_deref())).await?;
         let document = match (response.status, known) {
             (StatusCode::NOT_MODIFIED, Some(known)) => refreshed(&known, &response),
-            (StatusCode::OK, _) => read(&url, &response)?,
+            (StatusCode::OK, _) => {
+                let document = read(&url, &response)?;
+                self.keep(&url, &document, &response);
+                document
+            }
             (status, _) => return Err(Failure::NoCapabilities { status }),
         };
         let document = Arc::new(document);
@@ -93,7 +115,49 @@ impl CapabilitiesCache {
             .and_then(|value| value.to_str().ok());
         let serial = stated.and_then(|text| text.trim().parse::<u64>().ok());
         if serial.is_some_and(|serial| serial != document.capabilities.serial) {
-            self.documents.invalidate(&receiver.url.url()).await;
+            let url = receiver.url.url();
+            kept_document::forget(&self.writes, &url);
+            self.documents.invalidate(&url).await;
+        }
+    }
+
+    /// The document that the state holds. One that cannot be read any more is asked for anew.
+    async fn recall(&self, url: &Url) -> Option<Arc<Document>> {
+        let kept = kept_document::recall(&self.state, url).await?;
+        let left = kept.fresh_until.duration_since(Timestamp::now());
+        let fresh = Duration::try_from(left).unwrap_or_default();
+        let document = Arc::new(Document {
+            capabilities: Capabilities::read(kept.document.as_bytes(), &Limits::default()).ok()?,
+            target: kept.target,
+            etag: kept.etag.and_then(|etag| etag.parse().ok()),
+            length: kept.document.len(),
+            fresh_until: Instant::now() + fresh.min(LONGEST_FRESH),
+        });
+        self.documents.insert(url.clone(), document.clone()).await;
+        Some(document)
+    }
+
+    /// Has the state hold a document by and by; one that may not be kept (`no-store`) is not fresh at all.
+    fn keep(&self, url: &Url, document: &Document, response: &Response) {
+        let fresh = document
+            .fresh_until
+            .saturating_duration_since(Instant::now());
+        if fresh.is_zero() {
+            return;
+        }
+        let text = String::from_utf8(response.body.to_vec());
+        let until =
+            SignedDuration::try_from(fresh).and_then(|fresh| Timestamp::now().checked_add(fresh));
+        if let (Ok(text), Ok(fresh_until)) = (text, until) {
+            let etag = document.etag.as_ref().and_then(|etag| etag.to_str().ok());
+            let kept = KeptDocument {
+                url: url.clone(),
+                target: document.target.clone(),
+                etag: etag.map(str::to_owned),
+                fresh_until,
+                document: text,
+            };
+            kept_document::keep(&self.writes, &kept, fresh + IDLE);
         }
     }
 }

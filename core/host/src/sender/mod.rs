@@ -1,7 +1,7 @@
 //! The iSchedule Sender (spec §2): one message, many recipients, one delivery status for each.
 //!
 //! It finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
-//! reads what each receiver takes (`capabilities_cache`), posts (`post`) and merges the answers in the order of the request.
+//! reads what each receiver takes (`capabilities_cache`, and over a restart `kept_document`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
 //! Not here: a spool. What cannot be delivered now is answered with 5.1 and with when it may be tried again, and waits in
@@ -9,9 +9,11 @@
 
 mod body;
 mod capabilities_cache;
+mod kept_document;
 mod post;
 mod route;
 
+use crate::write_behind::WriteBehind;
 use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
@@ -41,12 +43,18 @@ fn are_the_same(one: &[convoke_sdk::Receiver], other: &[convoke_sdk::Receiver]) 
 
 impl Sender {
     /// A sender that finds receivers by the discovery plugins and signs with `signer`, if there is one.
-    pub fn new(client: Client, plugins: Arc<Plugins>, signer: Option<Arc<dkim::Signer>>) -> Self {
+    pub fn new(
+        client: Client,
+        plugins: Arc<Plugins>,
+        signer: Option<Arc<dkim::Signer>>,
+        writes: Arc<WriteBehind>,
+    ) -> Self {
+        let capabilities = CapabilitiesCache::new(plugins.state.clone(), writes);
         Self {
             client,
             plugins,
             signer,
-            capabilities: Arc::default(),
+            capabilities: Arc::new(capabilities),
         }
     }
 

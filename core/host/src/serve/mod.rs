@@ -7,6 +7,7 @@
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
 //! | `watch` | certificates that change on disk |
+//! | `write_behind` | what is written to the state though nobody waits for it |
 //! | `calendars` | watches the calendars of our people: what they change is told |
 //! | `decisions` | writes the decision log |
 //! | `outbox` | what waits to be delivered is tried when its time has come |
@@ -25,6 +26,7 @@ mod lock;
 mod observe;
 mod outbox;
 mod watch;
+mod write_behind;
 
 use crate::{
     config::{Config, Role},
@@ -55,6 +57,7 @@ use tokio::{
     sync::mpsc,
 };
 use watch::Watched;
+use write_behind::WriteBehindTask;
 
 /// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
@@ -125,6 +128,7 @@ pub struct Host {
     listeners: Listeners,
     outbox: OutboxTask,
     decisions: DecisionsTask,
+    writes: WriteBehindTask,
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
     watched_client: Watched,
@@ -165,6 +169,7 @@ impl Host {
         let mut host = Self {
             outbox: OutboxTask::start(&current),
             decisions: DecisionsTask::start(&current),
+            writes: WriteBehindTask::start(&current),
             calendars: Some(CalendarsTask::start(&current.load())),
             current,
             control,
@@ -246,6 +251,7 @@ impl Host {
         }
         self.outbox.finish().await;
         self.decisions.finish().await;
+        self.writes.finish().await;
         state_folder::forget_listeners(&self.current.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await
