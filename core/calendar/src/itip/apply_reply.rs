@@ -2,13 +2,15 @@
 //!
 //! An answer without RECURRENCE-ID is about the series. Instances that are written out have answers of their own: an
 //! attendee who means them too names them, or shows by the rule in its answer that it knows of no exception there, and
-//! then the open ones are answered.
+//! then the open ones are answered. Those of which only the organizer knows that they are written out go with the series.
 
 use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
 use super::instance::{Range, recurs};
 use super::object::Object;
 use super::participants::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
-use super::personal::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, is_uninvited};
+use super::personal::{
+    REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, UNTOLD, asked, did_not_know, is_uninvited,
+};
 use super::reply_record::{comment, progress, record, version_answered};
 use super::request::is_cancelled;
 use super::revision::{Revision, sequence};
@@ -47,8 +49,8 @@ impl Standing {
 #[derive(Debug)]
 pub(super) struct Answered<'c> {
     pub object: Object<'c>,
-    /// Who gets the latest version: who delegated to one that declined is asked again (RFC 5546 §4.2.5), and who was
-    /// delegated to is invited (§3.2.2.3).
+    /// Who gets the latest version: who delegated to one that declined is asked again (RFC 5546 §4.2.5), who was delegated
+    /// to is invited (§3.2.2.3), and whose answer crossed a version that does not know of it sees that it has come.
     pub tell: Vec<CalendarAddress>,
 }
 
@@ -115,6 +117,7 @@ impl Recording<'_, '_> {
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             return Ok(());
         };
+        let crossed = has_crossed(answer, &target, replier).then(|| replier.clone());
         // The delegate gets the role that the delegator has until now.
         let delegates = delegate(&mut target, answer, line);
         record(&mut target, answer, line);
@@ -122,7 +125,7 @@ impl Recording<'_, '_> {
         if let Some(delegator) = &delegator {
             reopen(&mut target, delegator);
         }
-        for who in delegates.into_iter().chain(delegator) {
+        for who in delegates.into_iter().chain(delegator).chain(crossed) {
             if !self.answered.tell.iter().any(|told| told.same_user(&who)) {
                 self.answered.tell.push(who);
             }
@@ -132,6 +135,21 @@ impl Recording<'_, '_> {
         let object = &mut self.answered.object;
         let named = &self.named;
         let Some(key) = key else {
+            let said_at = answer.value("DTSTAMP").and_then(utc);
+            // Those that the attendee does not know of by themselves.
+            let is_follower = |key: &InstanceKey, it: &Component| {
+                let line = attendee(it, replier).filter(|_| !named.contains(key));
+                line.is_some_and(|line| {
+                    let asked = asked(line, Revision::of(it));
+                    let is_late = sequence(answer).is_some_and(|it| it < asked);
+                    !is_late && did_not_know(line, said_at)
+                })
+            };
+            for (key, instance) in &mut object.instances {
+                if is_follower(key, instance) && !is_cancelled(instance) {
+                    follow(instance, answer, line, replier);
+                }
+            }
             object.master = Some(target);
             if recurs(answer) {
                 let told = Object::from_message(self.message, &self.stored.zones);
@@ -152,6 +170,25 @@ impl Recording<'_, '_> {
         }
         object.instances.insert(key, target);
         Ok(())
+    }
+}
+
+/// What an answer to the series does to an instance of which its attendee knows nothing by itself.
+fn follow(
+    instance: &mut Component,
+    answer: &Component,
+    line: &Property,
+    replier: &CalendarAddress,
+) {
+    let untold = attendee(instance, replier).and_then(|line| line.param(UNTOLD));
+    let untold = untold.unwrap_or_default().to_owned();
+    delegate(instance, answer, line);
+    record(instance, answer, line);
+    if let Some(delegator) = declined_for(line, instance) {
+        reopen(instance, &delegator);
+    }
+    for line in attendees_mut(instance, replier) {
+        line.set_param(UNTOLD, &untold);
     }
 }
 
@@ -217,6 +254,9 @@ fn target(
     let known = object.instances.get(&key).cloned();
     let implied = || {
         let mut implied = object.implied(id).filter(|_| search.has(id))?;
+        for line in implied.properties.iter_mut().filter(|it| it.is("ATTENDEE")) {
+            line.set_param(UNTOLD, "TRUE");
+        }
         if Range::of(answer) == Range::ThisAndFuture
             && let Some(id) = implied.get_mut("RECURRENCE-ID")
         {
@@ -273,19 +313,28 @@ impl Target {
         answer: &Component,
         replier: &CalendarAddress,
     ) -> Option<(Option<InstanceKey>, Component)> {
-        let about = Revision::of(&self.component);
-        if sequence(answer).is_some_and(|sequence| sequence < about.sequence) {
+        let line = attendee(&self.component, replier)?;
+        let asked = asked(line, Revision::of(&self.component));
+        if sequence(answer).is_some_and(|sequence| sequence < asked) {
             return None;
         }
-        let line = attendee(&self.component, replier)?;
-        let recorded = Revision {
-            sequence: line
-                .param(REPLY_SEQUENCE)
-                .and_then(|it| it.parse().ok())
-                .unwrap_or(0),
-            stamp: line.param(REPLY_DTSTAMP).and_then(utc),
-        };
-        let fresh = version_answered(answer, &self.component) >= recorded;
+        let fresh = version_answered(answer, &self.component) >= recorded(line);
         fresh.then_some((self.key, self.component))
     }
+}
+
+/// The version of an attendee's last answer.
+fn recorded(line: &Property) -> Revision {
+    let sequence = line.param(REPLY_SEQUENCE).and_then(|it| it.parse().ok());
+    Revision {
+        sequence: sequence.unwrap_or(0),
+        stamp: line.param(REPLY_DTSTAMP).and_then(utc),
+    }
+}
+
+/// Whether an answer is about a version that its attendee has seen the next one of by now, and may have taken for a question.
+fn has_crossed(answer: &Component, about: &Component, replier: &CalendarAddress) -> bool {
+    let about_older = sequence(answer).is_some_and(|it| it < Revision::of(about).sequence);
+    let line = attendee(about, replier).filter(|_| about_older);
+    line.is_some_and(|line| version_answered(answer, about) > recorded(line))
 }

@@ -225,6 +225,10 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
     for name in IDENTIFYING {
         said.properties.extend(component.get(name).cloned());
     }
+    // Without it an answer is one to whatever version there is when it arrives.
+    if component.get("SEQUENCE").is_none() {
+        said.push(Property::new("SEQUENCE", "0"));
+    }
     said.push(line.clone());
     name_delegates(&mut said, component, &line);
     if component.is("VTODO") {

@@ -42,6 +42,7 @@ mod delegation;
 mod details;
 mod edit;
 mod ended;
+mod exceptions;
 mod instance;
 mod normalize;
 mod object;

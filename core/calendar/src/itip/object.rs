@@ -1,6 +1,7 @@
 //! A stored object as iTIP sees it: the series or single component, its overridden instances, and everything else.
 
 use super::instance::{Range, bare_date, derive, derive_after, in_form_of};
+use super::personal::LEFT_OUT;
 use super::revision::{Revision, forget_impossible};
 use super::zone_alignment::adopt;
 use crate::instance::InstanceKey;
@@ -146,6 +147,20 @@ impl<'c> Object<'c> {
             InstanceKey::of_property(&in_form_of(date, start.as_ref(), &zones), &zones)
         };
         retain_dates(master, "EXDATE", |date| !readmitted.contains(&key(date)));
+    }
+
+    /// Takes instances out of what its attendee has left out itself: there is something new about them.
+    pub(super) fn take_in(&mut self, instances: &BTreeSet<InstanceKey>) {
+        let own = self.left_out_by_attendee();
+        let back: BTreeSet<InstanceKey> = own.intersection(instances).cloned().collect();
+        self.readmit(&back);
+    }
+
+    /// The instances that its attendee has left out itself, as far as that is remembered.
+    pub(super) fn left_out_by_attendee(&self) -> BTreeSet<InstanceKey> {
+        let lines = self.master.iter().flat_map(|it| it.all("EXDATE"));
+        let own = lines.filter(|line| line.param(LEFT_OUT).is_some());
+        own.map(|line| self.key(line)).collect()
     }
 
     /// A component as this version of the object has it: itself, or what the series implies.

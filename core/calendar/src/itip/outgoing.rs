@@ -78,12 +78,36 @@ pub(super) fn latest_for(
     attendee_address: &CalendarAddress,
     now: Timestamp,
 ) -> Vec<Component> {
-    let invited = object
-        .components()
-        .filter(|it| attendee(it, attendee_address).is_some_and(|line| !is_uninvited(line)));
-    invited
+    let is_invited =
+        |it: &Component| attendee(it, attendee_address).is_some_and(|line| !is_uninvited(line));
+    let invited = object.components().filter(|it| is_invited(it));
+    let mut told: Vec<Component> = invited
         .map(|component| for_message(component, now))
-        .collect()
+        .collect();
+    if object.master.as_ref().is_some_and(is_invited)
+        && let Some(series) = told.first_mut()
+    {
+        let apart = object.instances.values();
+        leave_out(series, apart.filter(|it| !is_invited(it)));
+    }
+    told
+}
+
+/// Leaves instances out of a series in a message to somebody who is invited to that, but not to them.
+pub(super) fn leave_out<'c>(
+    series: &mut Component,
+    instances: impl Iterator<Item = &'c Component>,
+) {
+    for instance in instances {
+        let Some(mut date) = instance.get("RECURRENCE-ID").cloned() else {
+            continue;
+        };
+        "EXDATE".clone_into(&mut date.name);
+        date.remove_param("RANGE");
+        if !series.all("EXDATE").any(|known| *known == date) {
+            series.push(date);
+        }
+    }
 }
 
 /// A stored component as it goes into a message.

@@ -5,10 +5,13 @@ use super::participants::{Owner, PartStat, address_of, attendees_by_address, per
 use super::redact::{is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::Revision;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, left_out};
+use crate::instance::InstanceKey;
 use crate::message::Method;
+use crate::stamp::utc;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
+use jiff::Timestamp;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -56,6 +59,13 @@ pub(super) const COMMENT_FROM: &str = "X-CONVOKE-FROM";
 /// the meeting, nothing of it is sent there.
 pub(super) const UNINVITED: &str = "X-CONVOKE-UNINVITED";
 
+/// From which SEQUENCE on answers of an attendee count, where the meeting has counted on since without asking anew.
+pub(super) const ASKED_SEQUENCE: &str = "X-CONVOKE-ASKED-SEQUENCE";
+
+/// In an instance that the organizer's copy has written out: that the attendee has not been told of it by itself, so that to
+/// them it is as its series, and so are their answers. With a time (a DTSTAMP), those until then.
+pub(super) const UNTOLD: &str = "X-CONVOKE-UNTOLD";
+
 /// On an EXDATE of an attendee's remembered object: that the attendee has left the instances out, and not the organizer.
 pub(super) const LEFT_OUT: &str = "X-CONVOKE-LEFT-OUT";
 
@@ -73,7 +83,8 @@ pub(super) fn strip_local(component: &mut Component) {
         .retain(|line| !line.is("COMMENT") || line.param(COMMENT_FROM).is_none());
     for line in &mut component.properties {
         if line.is("ATTENDEE") || line.is("ORGANIZER") {
-            for name in SCHEDULING.iter().chain(&RECORDS).chain([&UNINVITED]) {
+            let notes = [&UNINVITED, &ASKED_SEQUENCE, &UNTOLD];
+            for name in SCHEDULING.iter().chain(&RECORDS).chain(notes) {
                 line.remove_param(name);
             }
         }
@@ -110,7 +121,10 @@ pub(super) fn blend(
         }
         keep_transport(before, &mut component);
         match role {
-            Role::Attendee(owner) => keep_answer(owner, before, incoming, &mut component, zones),
+            Role::Attendee(owner) => {
+                keep_answer(owner, before, incoming, &mut component, zones);
+                keep_left_out(before, &mut component, zones);
+            }
             Role::Organizer => {
                 restore(before, &mut component);
                 keep_answers(before, incoming, &mut component, zones);
@@ -202,6 +216,19 @@ fn keep_transport(before: &Component, component: &mut Component) {
     }
 }
 
+/// The instances that the owner has left out stay so, while the series is at the same times.
+fn keep_left_out(before: &Component, component: &mut Component, zones: &Zones) {
+    let own = before
+        .all("EXDATE")
+        .filter(|line| line.param(LEFT_OUT).is_some());
+    let own: Vec<Property> = own.cloned().collect();
+    if !own.is_empty() && !is_rescheduled(before, component, zones) {
+        let known = left_out(component, zones);
+        let is_new = |line: &Property| !known.contains(&InstanceKey::of_property(line, zones));
+        component.properties.extend(own.into_iter().filter(is_new));
+    }
+}
+
 /// The owner's own answers, at each of its addresses: they stand until the organizer asks anew.
 fn keep_answer(
     owner: &Owner,
@@ -248,10 +275,12 @@ fn asks_anew(
         Ordering::Equal => return is_moved(before, incoming, zones),
         Ordering::Greater => {}
     }
-    // RFC 5546 §3.2.2.1: rescheduled.
+    // RFC 5546 §3.2.2.1: rescheduled, or called off and taking place again.
     is_moved(before, incoming, zones)
-        // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more.
-        || (counted_up && line.param("PARTSTAT").is_some())
+        || (is_cancelled(before) && !is_cancelled(incoming))
+        // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more. Another answer than the owner's is
+        // one that the organizer had before.
+        || (counted_up && line.param("PARTSTAT").is_some() && PartStat::of(line) == PartStat::NeedsAction)
         // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
         || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
 }
@@ -295,6 +324,7 @@ fn keep_answers(
     let asks_anew =
         Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming, zones);
     let known = attendees_by_address(before);
+    let (was, is) = (Revision::of(before), Revision::of(incoming));
     for line in component
         .properties
         .iter_mut()
@@ -303,6 +333,9 @@ fn keep_answers(
         let Some(old) = known.get(&person(line)) else {
             continue;
         };
+        if !asks_anew {
+            note_asked(line, asked(old, was), is);
+        }
         // Even then an answer to the old version must be told from one to the new. How far somebody was with a to-do is
         // no such thing.
         let records = RECORDS.iter();
@@ -320,6 +353,27 @@ fn keep_answers(
         .all("COMMENT")
         .filter(|line| line.param(COMMENT_FROM).is_some());
     component.properties.extend(comments.cloned());
+}
+
+/// Whether an answer to the series, given at that time, was one to an instance too, of which its attendee did not know.
+pub(super) fn did_not_know(line: &Property, answered: Option<Timestamp>) -> bool {
+    let until = |told: &str| utc(told).is_none_or(|told| answered.is_some_and(|at| at <= told));
+    line.param(UNTOLD).is_some_and(until)
+}
+
+/// From which SEQUENCE on answers by a line of a component of that version count.
+pub(super) fn asked(line: &Property, version: Revision) -> u64 {
+    let noted = line.param(ASKED_SEQUENCE).and_then(|it| it.parse().ok());
+    noted.map_or(version.sequence, |asked: u64| asked.min(version.sequence))
+}
+
+/// Notes that who was asked at an earlier SEQUENCE is not asked anew by a later version.
+pub(super) fn note_asked(line: &mut Property, asked: u64, version: Revision) {
+    if asked < version.sequence {
+        line.set_param(ASKED_SEQUENCE, asked.to_string());
+    } else {
+        line.remove_param(ASKED_SEQUENCE);
+    }
 }
 
 /// Whether an instance differs from what its series implies only in what is the owner's own (and in answers): then

@@ -10,17 +10,20 @@
 //! | who organizes it | ORGANIZER |
 //! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it | parameters of its ATTENDEE line |
 //! | whose COMMENT it is | a parameter of that line |
+//! | which instances an attendee has left out itself | a parameter of EXDATE |
 //!
 //! The parameters begin with `X-CONVOKE-`. They are for what is remembered only: [`forget`] takes them out of what is
 //! written to a calendar that people see.
 
-use super::object::Object;
+use super::exceptions::{exceptions, left_out, own_exceptions};
+use super::object::{Object, retain_dates};
 use super::participants::person;
 use super::zone_alignment::beside;
+use crate::instance::InstanceKey;
 use crate::tree::{Calendar, Component, Param, Property};
 use crate::zone::Zones;
 use jiff::tz::TimeZone;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// How the names of the parameters begin in which protocol state is noted.
@@ -55,6 +58,12 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
     };
     let notes = Notes::of(&known);
     let kind = known.kind();
+    let left_out = known
+        .master
+        .as_ref()
+        .map(own_exceptions)
+        .unwrap_or_default();
+    let left_out: HashSet<InstanceKey> = left_out.iter().map(|date| known.key(date)).collect();
     let components = recalled.root_mut().components.iter_mut();
     for component in components.filter(|it| it.is(kind.as_str())) {
         drop_answers(component);
@@ -64,8 +73,20 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
         take_revision(component, version);
         take_organizer(component, version);
         notes.put_on(component, version);
+        if !left_out.is_empty() && component.get("RECURRENCE-ID").is_none() {
+            mark_left_out(component, &left_out, &known);
+        }
     }
     recalled
+}
+
+/// Marks the exceptions that are the attendee's own, each by itself.
+fn mark_left_out(series: &mut Component, own: &HashSet<InstanceKey>, known: &Object) {
+    let mut marked = exceptions(series);
+    marked.retain(|date| own.contains(&known.key(date)));
+    retain_dates(series, "EXDATE", |date| !own.contains(&known.key(date)));
+    let marked = marked.into_iter().map(left_out);
+    series.properties.extend(marked);
 }
 
 /// The object without the parameters that note protocol state: as it is written to its owner's calendar.

@@ -2,7 +2,7 @@
 
 use super::delegation::delegated_to;
 use super::participants::{PartStat, address_of, attendee, attendees_mut, is_attendee};
-use super::personal::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE};
+use super::personal::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, UNTOLD};
 use super::revision::{Revision, basic};
 use crate::tree::{Component, Param, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
@@ -30,6 +30,7 @@ pub(super) fn record(target: &mut Component, answer: &Component, said: &Property
 
 fn record_on(line: &mut Property, revision: Revision, answer: &Component, said: &Property) {
     line.set_param("PARTSTAT", PartStat::of(said).as_str());
+    line.remove_param(UNTOLD);
     if PartStat::of(said) != PartStat::NeedsAction {
         line.remove_param("RSVP"); // it has been answered
     }

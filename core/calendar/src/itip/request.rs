@@ -41,6 +41,7 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         merged.instances = instances_under(&merged, stored, &incoming, role)?;
     }
     let whole_is_new = newer_master(stored, &incoming).is_some();
+    let left_out = stored.left_out_by_attendee();
     let mut told = BTreeSet::new();
     for (key, instance) in &incoming.instances {
         let known = stored.instances.get(key);
@@ -58,17 +59,32 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         }
         let implied = match known {
             Some(_) => None,
-            None => implied(stored, instance),
+            None => implied(stored, instance).map(|it| match (role, left_out.contains(key)) {
+                (Role::Attendee(owner), true) => declined(it, owner),
+                _ => it,
+            }),
         };
         let before = known.or(implied.as_ref());
         let instance = blend(instance, before, role, &stored.zones);
         merged.instances.insert(key.clone(), instance);
     }
     // An instance that was left out before takes place after all; what comes with its whole is as the whole says.
-    if !whole_is_new {
+    if whole_is_new {
+        merged.take_in(&told);
+    } else {
         merged.readmit(&told);
     }
     Some(merged)
+}
+
+/// An instance as its owner has answered it by leaving it out.
+fn declined(mut instance: Component, owner: &Owner) -> Component {
+    for line in &mut instance.properties {
+        if line.is("ATTENDEE") && owner.is(line) {
+            line.set_param("PARTSTAT", PartStat::Declined.as_str());
+        }
+    }
+    instance
 }
 
 /// Whether an instance comes with a whole that is older than what is stored: then it may have been dropped since.
@@ -142,6 +158,9 @@ fn instances_under(
         .master
         .as_ref()
         .is_none_or(|old| is_rescheduled(old, update, zones));
+    // What was called off with the whole takes place with it.
+    let was_off = stored.master.as_ref().is_some_and(is_cancelled);
+    let is_on_again = was_off && !is_cancelled(update);
     let mut search = Search::of(merged);
     let mut thin = None;
     let mut room = MAX_WEIGHT;
@@ -156,7 +175,9 @@ fn instances_under(
             continue;
         };
         if is_cancelled(instance) {
-            kept.insert(key.clone(), instance.clone());
+            if !is_on_again {
+                kept.insert(key.clone(), instance.clone());
+            }
             continue;
         }
         let is_kept = is_own(stored, instance, role) || {

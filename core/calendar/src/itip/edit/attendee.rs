@@ -2,11 +2,12 @@
 
 use super::delivery::{drop_owed, is_owed};
 use super::own_answers::new_comments;
-use super::permissions::{exceptions, keep_version, own_exceptions};
+use super::permissions::keep_version;
 use super::{Edit, Told, Written, is_forced, spend_force};
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::compose_reply::{ReplyError, answer_to, send};
+use crate::itip::exceptions::{exceptions, own_exceptions};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, PartStat, person};

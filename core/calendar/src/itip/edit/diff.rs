@@ -5,9 +5,10 @@ use super::attendees::Part;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
 use crate::itip::object::Object;
-use crate::itip::participants::{PartStat, is_attendee, person};
+use crate::itip::participants::{PartStat, attendees_by_address, is_attendee, person};
 use crate::itip::personal::{
-    PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, is_only_own, is_rescheduled,
+    ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, asked, is_only_own,
+    is_rescheduled, note_asked,
 };
 use crate::itip::recall::take_revision;
 use crate::itip::request::is_cancelled;
@@ -159,12 +160,14 @@ pub(super) fn update_versions(
                 Written::ByProgram => was.sequence,
             };
             let stamp = Some(now);
-            Revision { sequence, stamp }.write(component);
+            count_up(&known, component, Revision { sequence, stamp });
         } else if written == Written::ByProgram {
             take_revision(component, &known);
         }
         // One more date asks nobody anew about those that were answered.
-        let asks_anew = due && diff.added.is_none() && is_rescheduled(&known, component, &zones);
+        let is_on_again = is_cancelled(&known) && !is_cancelled(component);
+        let is_moved = diff.added.is_none() && is_rescheduled(&known, component, &zones);
+        let asks_anew = due && (is_on_again || is_moved);
         if asks_anew && diff.changed.contains(&part) {
             let was_at_it = reset_partstat(component, organizer);
             if was_at_it && component.is("VTODO") && !is_cancelled(component) {
@@ -172,6 +175,25 @@ pub(super) fn update_versions(
             }
         } else if written == Written::ByProgram {
             keep_answers(&known, component);
+        }
+    }
+}
+
+/// Gives a component a later version than the known one, by which nobody is asked anew who was asked before.
+pub(super) fn count_up(known: &Component, component: &mut Component, version: Revision) {
+    let was = Revision::of(known);
+    version.write(component);
+    if version.sequence > was.sequence {
+        let mut before = attendees_by_address(known);
+        // Nobody asks itself.
+        if let Some(organizer) = known.get("ORGANIZER") {
+            before.remove(&person(organizer));
+        }
+        let lines = component.properties.iter_mut();
+        for line in lines.filter(|line| line.is("ATTENDEE")) {
+            if let Some(old) = before.get(&person(line)) {
+                note_asked(line, asked(old, was), version);
+            }
         }
     }
 }
@@ -219,6 +241,7 @@ fn reset_partstat(component: &mut Component, organizer: &[CalendarAddress]) -> b
             );
             line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
             line.remove_param(REPLY_PERCENT);
+            line.remove_param(ASKED_SEQUENCE);
         }
     }
     was_at_it

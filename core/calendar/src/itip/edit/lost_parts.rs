@@ -1,6 +1,7 @@
 //! What attendees lose by an organizer's edit, and how the SEQUENCE of what goes on follows.
 
 use super::attendees::Part;
+use super::diff::count_up;
 use crate::instance::InstanceKey;
 use crate::itip::object::Object;
 use crate::itip::request::is_cancelled;
@@ -93,19 +94,21 @@ impl Cancels {
     }
 
     /// Counts up what goes on, and says which parts that are.
-    pub(super) fn write(self, new: &mut Object, now: Timestamp) -> BTreeSet<Part> {
+    pub(super) fn write(self, old: &Object, new: &mut Object, now: Timestamp) -> BTreeSet<Part> {
         let mut counted = BTreeSet::new();
         let keys: Vec<Part> = new.parts().map(|(part, _)| part).collect();
         for (part, component) in keys.into_iter().zip(new.components_mut()) {
-            let least = self.least.get(&part).copied().unwrap_or(0);
-            if Revision::of(component).sequence < least && !is_cancelled(component) {
-                let revision = Revision {
-                    sequence: least,
-                    stamp: Some(now),
-                };
-                revision.write(component);
-                counted.insert(part);
+            let sequence = self.least.get(&part).copied().unwrap_or(0);
+            if Revision::of(component).sequence >= sequence || is_cancelled(component) {
+                continue;
             }
+            let stamp = Some(now);
+            let version = Revision { sequence, stamp };
+            match old.version_of(component) {
+                Some(known) => count_up(&known, component, version),
+                None => version.write(component),
+            }
+            counted.insert(part);
         }
         counted
     }

@@ -8,14 +8,16 @@ use super::{Edit, Told, Written, delivery::drop_owed, spend_force};
 use crate::instance::InstanceKey;
 use crate::itip::normalize::mend;
 use crate::itip::object::Object;
-use crate::itip::outgoing::for_message;
+use crate::itip::outgoing::{for_message, leave_out};
+use crate::itip::participants::person;
+use crate::itip::personal::{Role, UNTOLD, is_only_own};
 use crate::itip::revision::{Revision, basic};
 use crate::itip::series::Search;
 use crate::message::{MessageError, Method};
 use crate::tree::{Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) fn edited<'a>(
     edit: Edit<'a>,
@@ -66,8 +68,8 @@ pub(super) fn edited<'a>(
         };
         attendees.iter().map(&mut lost_by).collect()
     };
-    if let Some(new) = &mut new {
-        diff.changed.extend(cancels.write(new, now));
+    if let (Some(old), Some(new)) = (&old, &mut new) {
+        diff.changed.extend(cancels.write(old, new, now));
     }
     let notifier = Notifier {
         after_edit: Attendees::of(new.as_ref()),
@@ -79,12 +81,15 @@ pub(super) fn edited<'a>(
         now,
     };
     let mut batch = MessageBatch::default();
+    let mut known = Vec::new();
     for (attendee, lost) in attendees.iter().zip(lost) {
         notifier.uninvite(&mut batch, attendee, lost);
-        notifier.invite(&mut batch, attendee);
+        let told = notifier.invite(&mut batch, attendee);
+        known.push((attendee, told));
     }
     let outgoing = batch.outgoing(&zones, organizer)?;
     if let Some(new) = &mut new {
+        note_untold(old.as_ref(), new, &known, now);
         spend_force(new);
         if written == Written::ByCommand {
             drop_owed(new, "ATTENDEE");
@@ -110,6 +115,38 @@ fn implied(old: Option<&Object>, new: Option<&Object>) -> BTreeSet<InstanceKey> 
     known.map(|(key, _)| key.clone()).collect()
 }
 
+/// Notes of instances that are written out now which attendees do not know of them by themselves.
+fn note_untold(
+    old: Option<&Object>,
+    new: &mut Object,
+    told: &[(&CalendarAddress, BTreeSet<InstanceKey>)],
+    now: Timestamp,
+) {
+    if new.instances.is_empty() || new.master.is_none() {
+        return;
+    }
+    let told = told.iter().filter(|(_, told)| !told.is_empty());
+    let name = |attendee: &CalendarAddress| attendee.as_str().to_ascii_lowercase();
+    let told: HashMap<String, &BTreeSet<InstanceKey>> = told
+        .map(|(attendee, told)| (name(attendee), told))
+        .collect();
+    for (key, instance) in &mut new.instances {
+        let is_new = old.is_some_and(|old| !old.instances.contains_key(key));
+        let lines = instance.properties.iter_mut();
+        for line in lines.filter(|line| line.is("ATTENDEE")) {
+            let told = told.get(&person(line));
+            if told.is_some_and(|told| told.contains(key)) {
+                // An answer may be under way that was given before it arrives.
+                if is_new || line.param(UNTOLD).is_some() {
+                    line.set_param(UNTOLD, basic(now));
+                }
+            } else if is_new {
+                line.set_param(UNTOLD, "TRUE");
+            }
+        }
+    }
+}
+
 /// What is to be told, and to whom.
 struct Notifier<'o, 'c> {
     old: Option<&'o Object<'c>>,
@@ -123,8 +160,12 @@ struct Notifier<'o, 'c> {
 
 impl Notifier<'_, '_> {
     /// REQUEST to one who has something new: everything it is invited to (RFC 6638 §3.2.1.2). ADD to one who knows the
-    /// series, where one date more is all that is new.
-    fn invite(&self, batch: &mut MessageBatch, attendee: &CalendarAddress) {
+    /// series, where one date more is all that is new. Returns the instances that they know of by themselves then.
+    fn invite(
+        &self,
+        batch: &mut MessageBatch,
+        attendee: &CalendarAddress,
+    ) -> BTreeSet<InstanceKey> {
         let (had, has) = (
             self.before_edit.parts(attendee),
             self.after_edit.parts(attendee),
@@ -138,28 +179,37 @@ impl Notifier<'_, '_> {
         // Who has left the series is told anew of what is left.
         let has_left = had.contains(&None) && !has.contains(&None);
         let changed = has_left || self.diff.changed.iter().any(|part| has.contains(part));
+        let nothing = BTreeSet::new();
         let Some(new) = self.new.filter(|_| !has.is_empty()) else {
-            return;
+            return nothing;
         };
         if !(forced || is_new || changed) {
-            return;
+            return nothing;
         }
         let reached = self.after_edit.address(attendee);
         let reached = reached.unwrap_or_else(|| attendee.clone());
         let knows_series = had.contains(&None) && has.contains(&None);
         if let Some(date) = self.diff.added.as_ref().filter(|_| knows_series && !forced) {
-            let key = Some(new.key(date));
-            let invited = has.contains(&key) || !new.parts().any(|(part, _)| part == key);
-            if invited {
-                let batch_key = (Method::Add, vec![(key, false)]);
+            let key = new.key(date);
+            let part = Some(key.clone());
+            // One like all others has no component of its own there.
+            let is_apart = new.instances.get(&key).is_some_and(|it| {
+                let implied = new.implied(date);
+                implied.is_none_or(|implied| !is_only_own(it, &implied, Role::Organizer))
+            });
+            if has.contains(&part) || !new.instances.contains_key(&key) {
+                let batch_key = (Method::Add, vec![(part, false)]);
                 batch.add_recipient(batch_key, &reached, || self.addition(new, date));
+                return is_apart.then_some(key).into_iter().collect();
             }
-            return;
+            return nothing;
         }
+        let instances = has.iter().flatten().cloned().collect();
         let told = has.into_iter().map(|part| (part, false)).collect();
         batch.add_recipient((Method::Request, told), &reached, || {
             self.invitation(new, attendee)
         });
+        instances
     }
 
     /// RFC 5546 §3.2.4: the instance, as if it were a component of its own.
@@ -192,17 +242,7 @@ impl Notifier<'_, '_> {
         {
             let apart = new.instances.iter();
             let apart = apart.filter(|(key, _)| !has.contains(&Some((*key).clone())));
-            for (_, instance) in apart {
-                let mut date = match instance.get("RECURRENCE-ID") {
-                    Some(id) => id.clone(),
-                    None => continue,
-                };
-                "EXDATE".clone_into(&mut date.name);
-                date.remove_param("RANGE");
-                if !series.all("EXDATE").any(|known| *known == date) {
-                    series.push(date);
-                }
-            }
+            leave_out(series, apart.map(|(_, instance)| instance));
         }
         told
     }

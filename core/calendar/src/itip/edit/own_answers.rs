@@ -2,12 +2,13 @@
 
 use super::FORCE_SEND;
 use super::attendee_permissions::{ANSWER, PARAMETERS};
-use super::permissions::{exceptions, known_version, own_exceptions};
+use super::permissions::known_version;
 use crate::instance::InstanceKey;
 use crate::itip::delegation::{MAX_DELEGATES, delegated_to, line_of};
+use crate::itip::exceptions::{exceptions, left_out, own_exceptions};
 use crate::itip::object::{Object, retain_dates, same_component};
 use crate::itip::participants::{Owner, PartStat, address_of, attendee, person};
-use crate::itip::personal::{LEFT_OUT, PROGRESS, Role, is_only_own};
+use crate::itip::personal::{PROGRESS, Role, is_only_own};
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::tree::{Component, Property};
@@ -47,7 +48,10 @@ pub(super) fn with_own_answers<'c>(
             continue;
         };
         let mut answered = known.clone();
-        answer(&mut answered, component, owner);
+        // What does not take place needs no answer, so that none is told.
+        if !is_cancelled(&known) {
+            answer(&mut answered, component, owner);
+        }
         let Some(key) = part else {
             object.master = Some(answered);
             continue;
@@ -183,10 +187,7 @@ fn leave_out(object: &mut Object, old: &Object, new: &Object, series: &mut Searc
     let added = excluded.into_iter();
     let added: Vec<Property> = added
         .filter(|date| !known.contains(&old.key(date)) && series.has(date))
-        .map(|mut date| {
-            "EXDATE".clone_into(&mut date.name);
-            date.with(LEFT_OUT, "TRUE")
-        })
+        .map(left_out)
         .collect();
     if let Some(master) = object.master.as_mut() {
         master.properties.extend(added);

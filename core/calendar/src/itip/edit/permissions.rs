@@ -14,21 +14,18 @@
 use super::attendee_permissions::check_attendees;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
-use crate::itip::instance::{bare_date, recurs};
+use crate::itip::exceptions::exceptions;
+use crate::itip::instance::recurs;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, person};
-use crate::itip::personal::{LEFT_OUT, Role, is_only_own, is_rescheduled};
+use crate::itip::personal::{Role, is_only_own, is_rescheduled};
 use crate::itip::redact::is_extension;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::series::Search;
-use crate::time::values;
+use crate::message::{Kind, MessageError, Problem, excerpt};
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
-use crate::{
-    message::{Kind, MessageError, Problem, excerpt},
-    stamp::basic_date_time,
-};
 use std::collections::HashSet;
 
 const TIMES: [&str; 6] = ["DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE"];
@@ -215,27 +212,4 @@ fn same_instances(old: &Object, new: &Object, owner: &Owner) -> Result<(), Messa
         }
     }
     Ok(())
-}
-
-/// The dates that a series leaves out, one a property. What is no date leaves nothing out.
-pub(super) fn exceptions(master: &Component) -> Vec<Property> {
-    dates_of(master.all("EXDATE"))
-}
-
-/// Those of them that the attendee has left out, as it is remembered.
-pub(super) fn own_exceptions(master: &Component) -> Vec<Property> {
-    let lines = master.all("EXDATE");
-    dates_of(lines.filter(|line| line.param(LEFT_OUT).is_some()))
-}
-
-fn dates_of<'c>(lines: impl Iterator<Item = &'c Property>) -> Vec<Property> {
-    let dates = lines.flat_map(|line| {
-        let dates = values(line).filter(|date| basic_date_time(date).is_some());
-        dates.map(|date| {
-            let mut one = bare_date(line, date);
-            "RECURRENCE-ID".clone_into(&mut one.name);
-            one
-        })
-    });
-    dates.collect()
 }

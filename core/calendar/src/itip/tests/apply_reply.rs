@@ -83,8 +83,9 @@ fn an_answer_for_one_instance_makes_it_an_exception() {
     let exception = format!(
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\nRECURRENCE-ID:20270111T100000Z
          DTSTART:20270111T100000Z\nDTEND:20270111T110000Z\nSUMMARY:Plan
-         ORGANIZER:mailto:a@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
-         {}\nATTENDEE:mailto:c@example.com\nEND:VEVENT",
+         ORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT=ACCEPTED;X-CONVOKE-UNTOLD=TRUE:mailto:a@example.com
+         {}\nATTENDEE;X-CONVOKE-UNTOLD=TRUE:mailto:c@example.com\nEND:VEVENT",
         answered("DECLINED", "20261203T100000Z")
     );
     apply(

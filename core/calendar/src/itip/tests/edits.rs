@@ -423,11 +423,18 @@ fn one_more_date_is_added_for_those_who_know_the_series() {
             .replace("SEQUENCE:1", "SEQUENCE:2")
             .replace("20270104", "20270106"),
     );
-    // What was answered stays.
-    assert_stored(
-        &added,
-        &now_stamped(&grown).replace("SEQUENCE:1", "SEQUENCE:2"),
-    );
+    // What was answered stays, and so does what is answered to the version before.
+    let asked = now_stamped(&grown)
+        .replace("SEQUENCE:1", "SEQUENCE:2")
+        .replace(
+            "ACCEPTED:mailto:b",
+            "ACCEPTED;X-CONVOKE-ASKED-SEQUENCE=1:mailto:b",
+        )
+        .replace(
+            "ATTENDEE:mailto:c",
+            "ATTENDEE;X-CONVOKE-ASKED-SEQUENCE=1:mailto:c",
+        );
+    assert_stored(&added, &asked);
     // Whoever is new gets all of it; what was moved with it, or two dates at once, are told as a whole.
     let with_dora = grown.replace("SUMMARY", "ATTENDEE:mailto:d@example.com\nSUMMARY");
     assert_eq!(

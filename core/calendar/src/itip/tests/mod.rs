@@ -7,6 +7,7 @@ mod allowed;
 mod apply_reply;
 mod authority;
 mod cancel;
+mod convergence;
 mod counter;
 mod delegation;
 mod edits;
