@@ -179,9 +179,9 @@ impl<E: Environment> Scheduler<E> {
         let mut enqueued = Enqueued::that_goes(tells.goes);
         for letter in &tells.outgoing {
             self.enqueue(letter, Some(tells.ledger), &mut enqueued)
-                .await;
+                .await?;
             for forwarded in self.forwarded(home, letter, tells.ledger).await {
-                self.enqueue(&forwarded, None, &mut enqueued).await;
+                self.enqueue(&forwarded, None, &mut enqueued).await?;
             }
         }
         let key = keys::ledger(home.user(), tells.uid);

@@ -47,12 +47,14 @@ impl OutboxTask {
 
 async fn run(current: Arc<Current>, mut stopped: watch::Receiver<bool>) {
     let outbox = current.load().shared.scheduling.outbox.clone();
-    tokio::select! {
-        () = load(&current, &outbox) => {}
-        _ = stopped.wait_for(|stop| *stop) => return,
-    }
     let mut under_way = JoinSet::new();
     loop {
+        if !outbox.is_certain() {
+            tokio::select! {
+                () = load(&current, &outbox) => {}
+                _ = stopped.wait_for(|stop| *stop) => break,
+            }
+        }
         let seen = outbox.version();
         while under_way.len() < AT_ONCE
             && let Some(attempt) = outbox.take(Timestamp::now())

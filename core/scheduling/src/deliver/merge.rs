@@ -123,7 +123,7 @@ impl<E: Environment> Scheduler<E> {
         let mut enqueued = Enqueued::default();
         for owed in received.outgoing {
             if let Some(owed) = self.admit_owed(owed, envelope.now) {
-                self.enqueue(&owed, known.as_ref(), &mut enqueued).await;
+                self.enqueue(&owed, known.as_ref(), &mut enqueued).await?;
             }
         }
         let batch = Batch::new();

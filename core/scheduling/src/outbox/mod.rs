@@ -5,6 +5,7 @@
 //! | `entry` | one message that waits for one recipient: [`Entry`] |
 //! | `queue` | in which order what waits is tried; pure |
 //! | `retry` | when something is tried again |
+//! | `in_doubt` | what waits in memory is what was committed |
 //!
 //! How something gets in, is tried and leaves is in [`send`](crate::send).
 //!
@@ -13,6 +14,7 @@
 //! under the same name, and the receiver's rules of order make that harmless.
 
 mod entry;
+mod in_doubt;
 mod queue;
 mod retry;
 #[cfg(test)]
@@ -20,10 +22,12 @@ mod tests;
 
 pub use entry::{Entry, EntryId};
 pub(crate) use entry::{Place, Tried, Waiting, no_entry};
+pub(crate) use in_doubt::Commit;
 pub(crate) use queue::Fate;
 
-use crate::{environment::State, keys, state};
-use convoke_types::{CalendarAddress, Error, KeyRange};
+use convoke_types::CalendarAddress;
+use futures::lock::Mutex as OneAtATime;
+use in_doubt::Certainty;
 use jiff::Timestamp;
 use queue::Queue;
 use std::{
@@ -39,13 +43,18 @@ const PAGE: u32 = 1_000;
 
 /// What waits to be delivered, in the order in which it is tried. Cheap to clone; clones are the same.
 #[derive(Clone, Default)]
-pub struct Outbox(Arc<Mutex<Inner>>);
+pub struct Outbox {
+    inner: Arc<Mutex<Inner>>,
+    /// Held by whoever reads what was committed.
+    reading: Arc<OneAtATime<()>>,
+}
 
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) queue: Queue,
     /// The last place in the order that was given away.
     pub(crate) last: Place,
+    certainty: Certainty,
     /// Counts changes, for who waits for one.
     changes: u64,
     wakers: Vec<Waker>,
@@ -77,30 +86,11 @@ impl Drop for Attempt {
 }
 
 impl Outbox {
-    /// Reads what waits from the state: how much there is. What is there already stays as it is.
-    pub async fn load(&self, state: &impl State) -> Result<usize, Error> {
-        let mut range = KeyRange::prefix(keys::OUTBOX);
-        loop {
-            let page = state.scan(&range, PAGE).await?;
-            let Some(last) = page.last() else {
-                break;
-            };
-            range = range.after(&last.key);
-            for entry in &page {
-                let entry: Entry = state::read(entry)?;
-                let mut inner = self.lock();
-                // What is handed in from now on comes after it, whatever the clock says.
-                inner.last = inner.last.max(entry.id.place());
-                inner.queue.add(entry);
-            }
-        }
-        let mut inner = self.lock();
-        inner.changed();
-        Ok(inner.queue.len())
-    }
-
-    /// What goes next; nothing if nothing may go now.
+    /// What goes next; nothing if nothing may go now, or if it is [in doubt](Self::is_certain) what waits.
     pub fn take(&self, now: Timestamp) -> Option<Attempt> {
+        if !self.is_certain() {
+            return None;
+        }
         let entries = self.lock().queue.take(now, TOGETHER);
         self.attempt(entries)
     }
@@ -154,14 +144,14 @@ impl Outbox {
 
     pub(crate) fn finish(&self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
         let mut inner = self.lock();
-        let fate = inner.queue.finish(id, tried, now);
+        let fate = inner.finish(id, tried, now);
         inner.changed();
         fate
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere leaves nothing half done: each method changes the queue in one step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

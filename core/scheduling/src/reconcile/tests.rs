@@ -359,3 +359,63 @@ fn a_newer_version_takes_the_place_of_one_that_waits() {
     assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
     assert_eq!(host.world().remembered.keys("outbox/"), [""; 0]);
 }
+
+/// The state has made a commit, and its answer is lost: what it let wait goes all the same, and once.
+#[test]
+fn a_commit_whose_answer_is_lost_loses_no_message() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.world().remembered.loses_an_answer();
+    assert!(block_on(host.scheduler.reconcile(&host.person("dee"))).is_err());
+    assert!(!host.shared.outbox.is_certain());
+    host.pays();
+    assert!(host.sent().is_empty(), "nobody knows what waits");
+    assert_eq!(host.loads(), 1);
+    host.tells("dee");
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    assert!(host.waits().is_empty());
+}
+
+/// What was replaced by a commit whose answer is lost is not sent; what replaces it is.
+#[test]
+fn whoever_hands_something_in_knows_what_waits() {
+    let host = host();
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    for title in ["Retrospective", "Outlook"] {
+        host.person("dee").edits("meeting", |it| {
+            it.replace("Review", title).replace("Retrospective", title)
+        });
+        host.looks("dee");
+        host.pass(Duration::from_secs(10));
+        host.world().remembered.loses_an_answer();
+        let _ = block_on(host.scheduler.reconcile(&host.person("dee")));
+    }
+    assert_eq!(host.world().remembered.keys("outbox/").len(), 1);
+    assert_eq!(host.loads(), 1);
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pass(Duration::from_secs(600));
+    host.pays();
+    assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
+    assert!(host.bodies()[1].contains("Outlook"), "{:?}", host.bodies());
+    assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
+}
+
+/// What came of a try could not be noted, as far as anybody knows; the outbox is empty all the same.
+#[test]
+fn a_try_that_was_noted_unnoticed_is_over() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    host.world().remembered.loses_an_answer();
+    host.pays();
+    assert!(!host.shared.outbox.is_certain());
+    assert_eq!(host.loads(), 0);
+    host.pays();
+    assert_eq!(host.sent().len(), 1);
+}

@@ -10,17 +10,18 @@ use crate::{
         Unbounded,
     },
     keys,
-    outbox::{Attempt, Entry, EntryId, Fate, Tried},
+    outbox::{Attempt, Commit, Entry, EntryId, Fate, Tried},
     outcome::{Outcome, Retry},
     scheduler::Scheduler,
     state,
+    stored::ATTEMPTS,
 };
 use convoke_calendar::{
     itip,
     message::{Message, Provenance},
     tree::Calendar,
 };
-use convoke_types::{Batch, CalendarAddress, Error, Proof, RequestStatus};
+use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, Proof, RequestStatus};
 use std::collections::BTreeMap;
 
 /// What became of entries, by name.
@@ -166,6 +167,11 @@ impl<E: Environment> Scheduler<E> {
             fates.push((entry, fate));
         }
         let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
+        let ended = fates
+            .iter()
+            .filter(|(_, fate)| matches!(fate, Fate::Ended(_)));
+        let ended = ended.map(|(entry, _)| entry.id.clone()).collect();
+        let commit = self.shared.outbox.commit(ended);
         let mut batch = Batch::new();
         for (entry, fate) in &fates {
             let key = keys::outbox(entry.id.as_str());
@@ -186,7 +192,7 @@ impl<E: Environment> Scheduler<E> {
             batch = batch.delete(keys::message(&entry.message));
         }
         if let Err(error) = self
-            .note_delivery(message, &attempt.entries, &told, batch)
+            .note_delivery(message, &attempt.entries, &told, (batch, commit))
             .await
         {
             tracing::warn!(
@@ -221,6 +227,8 @@ impl<E: Environment> Scheduler<E> {
     async fn give_up(&self, attempt: &Attempt, error: &Error) {
         let now = self.environment.clock().now();
         let status = Tried::Final(RequestStatus::SERVICE_UNAVAILABLE);
+        let ids = attempt.entries.iter().map(|entry| entry.id.clone());
+        let commit = self.shared.outbox.commit(ids.collect());
         let mut batch = Batch::new();
         for entry in &attempt.entries {
             tracing::error!(
@@ -230,7 +238,7 @@ impl<E: Environment> Scheduler<E> {
             self.shared.outbox.finish(&entry.id, &status, now);
             batch = batch.delete(keys::outbox(entry.id.as_str()));
         }
-        if let Err(error) = self.environment.state().commit(batch).await {
+        if let Err(error) = self.commit_only((batch, commit)).await {
             tracing::warn!(event = "queue-unwritable", "{error}");
         }
     }
@@ -242,7 +250,7 @@ impl<E: Environment> Scheduler<E> {
         message: &Message,
         entries: &[Entry],
         told: &[(CalendarAddress, RequestStatus)],
-        batch: Batch,
+        noting: (Batch, Commit),
     ) -> Result<(), Error> {
         let Some(entry) = entries.first() else {
             return Ok(());
@@ -250,39 +258,52 @@ impl<E: Environment> Scheduler<E> {
         let home = match self.environment.stores().find(&entry.originator).await {
             Ok(Some(home)) => home,
             // What waits is what counts; the object follows when the person is there again.
-            Ok(None) => return self.commit_only(batch).await,
+            Ok(None) => return self.commit_only(noting).await,
             Err(error) => {
-                self.commit_only(batch).await?;
+                self.commit_only(noting).await?;
                 return Err(error);
             }
         };
         let uid = message.uid();
-        let guard = self.shared.locks.of(home.user(), uid).await;
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         let written = self
             .write_object(&home, uid, |copy| {
                 itip::note_delivery(copy, message.method(), told)
             })
             .await;
-        let mut ledger = self.ledger(home.user(), uid).await?;
-        let batch = match &mut ledger.value {
-            Some(entry) => {
-                let now = self.environment.clock().now();
-                entry.note(message, told, now);
-                if let Ok(Some((before, after))) = &written {
-                    entry.agrees_if(before, after);
+        let now = self.environment.clock().now();
+        let (batch, commit) = noting;
+        for _ in 0..ATTEMPTS {
+            let mut ledger = self.ledger(home.user(), uid).await?;
+            let batch = match &mut ledger.value {
+                Some(entry) => {
+                    entry.note(message, told, now);
+                    if let Ok(Some((before, after))) = &written {
+                        entry.agrees_if(before, after);
+                    }
+                    let key = keys::ledger(home.user(), uid);
+                    state::unchanged(batch.clone(), &key, ledger.version)
+                        .put(key, state::write(entry))
                 }
-                let key = keys::ledger(home.user(), uid);
-                state::unchanged(batch, &key, ledger.version).put(key, state::write(entry))
+                None => batch.clone(),
+            };
+            match self.environment.state().commit(batch).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => {
+                    done?;
+                    commit.settled();
+                    return written.map(drop);
+                }
             }
-            None => batch,
-        };
-        self.commit_only(batch).await?;
-        drop(guard);
-        written.map(drop)
+        }
+        let text = format!("the ledger of {uid} was written by others again and again");
+        Err(Error::unavailable(text))
     }
 
-    async fn commit_only(&self, batch: Batch) -> Result<(), Error> {
-        self.environment.state().commit(batch).await.map(drop)
+    async fn commit_only(&self, (batch, commit): (Batch, Commit)) -> Result<(), Error> {
+        self.environment.state().commit(batch).await?;
+        commit.settled();
+        Ok(())
     }
 }
 

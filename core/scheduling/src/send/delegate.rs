@@ -90,8 +90,11 @@ impl<E: Environment> Scheduler<E> {
         match self.forward_to_delegate(uid, delegator, delegate).await {
             Ok(Some(outgoing)) => {
                 let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-                self.enqueue(&outgoing, None, &mut enqueued).await;
-                if let Err(error) = self.commit(Batch::new(), &mut enqueued).await {
+                let waits = async {
+                    self.enqueue(&outgoing, None, &mut enqueued).await?;
+                    self.commit(Batch::new(), &mut enqueued).await
+                };
+                if let Err(error) = waits.await {
                     tracing::warn!(event = "delegation-failed", %delegator, %delegate, %uid, "nothing is handed on: {error}");
                     return RequestStatus::SERVICE_UNAVAILABLE;
                 }

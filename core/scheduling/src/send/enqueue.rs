@@ -14,7 +14,7 @@ use convoke_calendar::{
     message::{Message, Method},
     zone::unknown_names,
 };
-use convoke_types::{Batch, CalendarAddress, CalendarUser, Error};
+use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// Messages that are about to wait, and those that wait no longer.
@@ -63,6 +63,10 @@ impl Enqueued {
         }
     }
 
+    fn changes_what_waits(&self) -> bool {
+        !(self.waiting.is_empty() && self.replaced.is_empty())
+    }
+
     /// The entry of a recipient of a message of this method; the last, if there are several.
     pub(crate) fn entry_for(&self, method: Method, recipient: &CalendarAddress) -> Option<&Entry> {
         let entries = self.waiting.iter().flat_map(|it| &it.entries);
@@ -80,7 +84,12 @@ impl<E: Environment> Scheduler<E> {
         outgoing: &Outgoing,
         ledger: Option<&Ledger>,
         enqueued: &mut Enqueued,
-    ) {
+    ) -> Result<(), Error> {
+        // What it replaces is known then.
+        let outbox = &self.shared.outbox;
+        if !outbox.is_certain() {
+            outbox.load(self.environment.state()).await?;
+        }
         let now = self.environment.clock().now();
         let own = self
             .zone_of_unknown(&outgoing.message, &outgoing.originator)
@@ -93,16 +102,14 @@ impl<E: Environment> Scheduler<E> {
             originator: outgoing.originator.clone(),
             recipients: outgoing.recipients.clone(),
         };
-        let mut waiting = Waiting::new(&outgoing, data, now, until, || {
-            self.shared.outbox.place(now)
-        });
+        let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain(|entry| {
-            let mut replaced = self.shared.outbox.replaced_by(entry);
+            let mut replaced = outbox.replaced_by(entry);
             let is_needless = calls_off
                 && !replaced.is_empty()
                 && replaced.iter().all(Entry::never_left)
-                && !self.shared.outbox.has_others(entry, &replaced)
+                && !outbox.has_others(entry, &replaced)
                 && !ledger.is_some_and(|ledger| ledger.has_told(&entry.recipient));
             if is_needless {
                 enqueued.spared.push(entry.recipient.clone());
@@ -113,6 +120,7 @@ impl<E: Environment> Scheduler<E> {
         if !waiting.entries.is_empty() {
             enqueued.waiting.push(waiting);
         }
+        Ok(())
     }
 
     /// Commits a batch together with what is to wait.
@@ -121,8 +129,19 @@ impl<E: Environment> Scheduler<E> {
         if batch.writes.is_empty() {
             return Ok(());
         }
-        self.environment.state().commit(batch).await?;
-        enqueued.kept = self.shared.outbox.accept(enqueued);
+        if !enqueued.changes_what_waits() {
+            return self.environment.state().commit(batch).await.map(drop);
+        }
+        let commit = self.shared.outbox.commit(Vec::new());
+        match self.environment.state().commit(batch).await {
+            Ok(_) => enqueued.kept = self.shared.outbox.accept(enqueued),
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                commit.settled();
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        commit.settled();
         Ok(())
     }
 
@@ -258,7 +277,7 @@ impl Outbox {
     fn accept(&self, enqueued: &Enqueued) -> Option<Kept> {
         let mut inner = self.lock();
         for gone in &enqueued.replaced {
-            inner.queue.supersede(&gone.id);
+            inner.supersede(&gone.id);
         }
         let entries = enqueued.waiting.iter().flat_map(|it| &it.entries);
         let kept = match enqueued.goes {

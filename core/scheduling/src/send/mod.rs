@@ -149,13 +149,13 @@ impl<E: Environment> Scheduler<E> {
                 if !hands_on {
                     let ledger = self.ledger(home.user(), uid).await?;
                     self.enqueue(outgoing, ledger.value.as_ref(), &mut enqueued)
-                        .await;
+                        .await?;
                     batch = self.acquaint(batch, home.user(), &enqueued);
                 }
                 self.commit(batch, &mut enqueued).await?;
             }
             None => {
-                self.enqueue(outgoing, None, &mut enqueued).await;
+                self.enqueue(outgoing, None, &mut enqueued).await?;
                 self.commit(Batch::new(), &mut enqueued).await?;
             }
         }

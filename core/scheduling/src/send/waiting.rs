@@ -50,8 +50,10 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.delete(keys::message(&entry.message));
         }
+        let commit = outbox.commit(Vec::new());
         self.environment.state().commit(batch).await?;
-        outbox.lock().queue.supersede(id);
+        outbox.lock().supersede(id);
+        commit.settled();
         let decided = self.decision("queue-entry-dropped", &entry.uid);
         let decided = decided.of(&entry.originator);
         self.note_decision(decided.to(&entry.method, &entry.recipient));

@@ -382,8 +382,13 @@ impl Policies for SameForAll {
 }
 
 /// What is not forgotten, in memory.
+///
+/// The second: whether the answer of the next commit that concerns the outbox gets lost.
 #[derive(Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<(u64, BTreeMap<Vec<u8>, StateEntry>)>>);
+pub(crate) struct Remembered(
+    Arc<Mutex<(u64, BTreeMap<Vec<u8>, StateEntry>)>>,
+    Arc<AtomicBool>,
+);
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
@@ -402,20 +407,33 @@ impl State for Remembered {
             condition.check(entries.get(condition.key()).map(|it| it.version))?;
         }
         *version += 1;
+        let mut concerns_outbox = false;
         for write in batch.writes {
             match write {
                 StateWrite::Put { key, value, .. } => {
+                    concerns_outbox |= key.starts_with(b"outbox/");
                     entries.insert(key.clone(), StateEntry::new(key, value, *version));
                 }
-                StateWrite::Delete { key } => drop(entries.remove(&key)),
+                StateWrite::Delete { key } => {
+                    concerns_outbox |= key.starts_with(b"outbox/");
+                    entries.remove(&key);
+                }
                 _ => return Err(Error::unsupported("no such write")),
             }
+        }
+        if concerns_outbox && self.1.swap(false, Ordering::Relaxed) {
+            return Err(Error::unavailable("the connection is gone"));
         }
         Ok(Committed::new(*version))
     }
 }
 
 impl Remembered {
+    /// The next commit that concerns the outbox is made, and who made it is not told so.
+    pub(crate) fn loses_an_answer(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
     /// The keys that begin like this.
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
         let entries = &self.0.lock().unwrap().1;
@@ -790,6 +808,11 @@ impl Host {
             transport: TransportFacts::default(),
         };
         block_on(self.scheduler.dispatch(&submission, &Unbounded))
+    }
+
+    /// Reads what waits, if that is in doubt.
+    pub(crate) fn loads(&self) -> usize {
+        block_on(self.shared.outbox.load(&self.world().remembered)).unwrap()
     }
 
     /// Sends what may go now.

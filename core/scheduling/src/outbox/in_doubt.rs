@@ -1,0 +1,172 @@
+//! What waits in memory is what was committed; where nobody knows whether a commit was made, it is read anew.
+//!
+//! A commit that fails may have been made: only its answer was lost. Whoever waits for one may be dropped meanwhile. And
+//! before a host has read what it left behind, nothing is known at all. As long as the outbox is in doubt, nothing is taken
+//! from it; whoever hands something in has it read first, so that it replaces what it should.
+
+use super::{Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
+use crate::{environment::State, keys, state};
+use convoke_types::{Error, KeyRange};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashSet};
+
+/// How far what waits in memory is what was committed.
+#[derive(Default)]
+pub(super) struct Certainty {
+    /// Nothing is in doubt.
+    is_certain: bool,
+    /// Counts doubts, for who reads meanwhile.
+    doubts: u64,
+    /// Entries that are done, and whose removal is being committed.
+    ending: HashSet<EntryId>,
+    /// Entries that went since what was committed is being read.
+    gone: Option<HashSet<EntryId>>,
+}
+
+/// A commit under way: unless it is [`made`](Self::made), what waits is in doubt.
+#[must_use]
+pub(crate) struct Commit {
+    outbox: Outbox,
+    /// What it removes.
+    ends: Vec<EntryId>,
+    is_made: bool,
+}
+
+impl Commit {
+    /// It was answered as made, or as not made for certain.
+    pub(crate) fn settled(mut self) {
+        self.is_made = true;
+    }
+}
+
+impl Drop for Commit {
+    fn drop(&mut self) {
+        let mut inner = self.outbox.lock();
+        for id in &self.ends {
+            inner.certainty.ending.remove(id);
+        }
+        if !self.is_made {
+            inner.certainty.is_certain = false;
+            inner.certainty.doubts += 1;
+            inner.changed();
+        }
+    }
+}
+
+impl Outbox {
+    /// A commit that is about to change what waits, and to remove these entries, which are done.
+    pub(crate) fn commit(&self, ends: Vec<EntryId>) -> Commit {
+        Commit {
+            outbox: self.clone(),
+            ends,
+            is_made: false,
+        }
+    }
+
+    /// Whether what waits is known. It is not before it was [loaded](Self::load), nor after a commit of which nobody knows
+    /// whether it was made; nothing is taken then.
+    pub fn is_certain(&self) -> bool {
+        self.lock().certainty.is_certain
+    }
+
+    /// Reads what waits from the state, if that is in doubt: how much there is.
+    pub async fn load(&self, state: &impl State) -> Result<usize, Error> {
+        let _one_at_a_time = self.reading.lock().await;
+        if self.is_certain() {
+            return Ok(self.lock().queue.len());
+        }
+        let reading = Reading::begin(self);
+        let found = entries(state).await?;
+        Ok(reading.end(found))
+    }
+}
+
+/// What was committed is being read.
+struct Reading<'a> {
+    outbox: &'a Outbox,
+    /// What was in memory before.
+    before: Vec<EntryId>,
+    doubts: u64,
+}
+
+impl<'a> Reading<'a> {
+    fn begin(outbox: &'a Outbox) -> Self {
+        let inner = &mut *outbox.lock();
+        inner.certainty.gone = Some(inner.certainty.ending.clone());
+        Self {
+            outbox,
+            before: inner.queue.entries().map(|it| it.id.clone()).collect(),
+            doubts: inner.certainty.doubts,
+        }
+    }
+
+    /// Brings what waits in step with what was found: how much it is.
+    fn end(self, found: BTreeMap<EntryId, Entry>) -> usize {
+        let mut inner = self.outbox.lock();
+        for id in self.before.iter().filter(|id| !found.contains_key(id)) {
+            inner.supersede(id);
+        }
+        for (id, entry) in found {
+            // What is handed in from now on comes after it, whatever the clock says.
+            inner.last = inner.last.max(id.place());
+            if !inner.certainty.has_gone(&id) {
+                inner.queue.add(entry);
+            }
+        }
+        inner.certainty.is_certain = self.doubts == inner.certainty.doubts;
+        inner.changed();
+        inner.queue.len()
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.outbox.lock().certainty.gone = None;
+    }
+}
+
+impl Certainty {
+    fn goes(&mut self, id: &EntryId) {
+        if let Some(gone) = &mut self.gone {
+            gone.insert(id.clone());
+        }
+    }
+
+    fn has_gone(&self, id: &EntryId) -> bool {
+        self.gone.as_ref().is_some_and(|gone| gone.contains(id))
+    }
+}
+
+/// Everything that was committed.
+async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> {
+    let mut entries = BTreeMap::new();
+    let mut range = KeyRange::prefix(keys::OUTBOX);
+    loop {
+        let page = state.scan(&range, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(entries);
+        };
+        range = range.after(&last.key);
+        for entry in &page {
+            let entry: Entry = state::read(entry)?;
+            entries.insert(entry.id.clone(), entry);
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn finish(&mut self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
+        let fate = self.queue.finish(id, tried, now)?;
+        if matches!(fate, Fate::Ended(_)) {
+            self.certainty.goes(id);
+            self.certainty.ending.insert(id.clone());
+        }
+        Some(fate)
+    }
+
+    /// An entry is not there any more; one that is on its way is not tried again.
+    pub(crate) fn supersede(&mut self, id: &EntryId) {
+        self.queue.supersede(id);
+        self.certainty.goes(id);
+    }
+}
