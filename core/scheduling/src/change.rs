@@ -186,10 +186,7 @@ impl<E: Environment> Scheduler<E> {
         }
         let key = keys::ledger(home.user(), tells.uid);
         let batch = state::unchanged(batch, &key, tells.version);
-        let batch = match tells.ledger.gone {
-            true => batch.put_for(key, state::write(tells.ledger), crate::ledger::AFTERWARDS),
-            false => batch.put(key, state::write(tells.ledger)),
-        };
+        let batch = tells.ledger.put(batch, key);
         let batch = self.acquaint(batch, home.user(), &enqueued);
         match self.commit(batch, &mut enqueued).await {
             Ok(()) => Ok(Some(Changed {

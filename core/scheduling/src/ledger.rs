@@ -4,19 +4,19 @@
 //! know stands here: the object as it was last told or received, each attendee's answer as received among it, and what was
 //! delivered to whom. Whatever differs between it and the object in the store is to be told.
 
-use crate::{keys, limits::Limits};
+use crate::{keys, limits::Limits, state};
 use convoke_calendar::{
     itip,
     message::{Message, Method},
     tree::Calendar,
 };
-use convoke_types::{CalendarAddress, Etag, RequestStatus, base64};
+use convoke_types::{Batch, CalendarAddress, Etag, RequestStatus, base64};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long it is remembered of an object that is gone: a message that was under way for so long does not bring it back.
-pub(crate) const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
+const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What is remembered of one object of one calendar user.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -99,6 +99,14 @@ impl Ledger {
         failed.fold(object.clone(), |object, (method, who, status)| {
             itip::note_delivery(&object, method, &[(who, status)])
         })
+    }
+
+    /// Writes it under a key. Of what is gone it is remembered for a while only.
+    pub(crate) fn put(&self, batch: Batch, key: Vec<u8>) -> Batch {
+        match self.gone {
+            true => batch.put_for(key, state::write(self), AFTERWARDS),
+            false => batch.put(key, state::write(self)),
+        }
     }
 
     /// Notes what came of a message.

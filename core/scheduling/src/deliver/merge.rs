@@ -130,7 +130,7 @@ impl<E: Environment> Scheduler<E> {
         let batch = match &known {
             Some(known) => {
                 let key = keys::ledger(home.user(), uid);
-                state::unchanged(batch, &key, ledger.version).put(key, state::write(known))
+                known.put(state::unchanged(batch, &key, ledger.version), key)
             }
             None => batch,
         };

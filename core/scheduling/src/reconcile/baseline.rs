@@ -80,7 +80,7 @@ impl<E: Environment> Scheduler<E> {
         moved.agree(&copy, Some(stored.etag));
         let key = keys::ledger(home.user(), uid);
         let batch = state::unchanged(batch, &key, ledger.version);
-        Ok(batch.put(key, state::write(&moved)))
+        Ok(moved.put(batch, key))
     }
 
     /// Every object of a user of which something is remembered.

@@ -4,7 +4,7 @@ use crate::{
     change::{Changed, Tells},
     environment::{Clock, Environment, Home, HomeOf, Processor, State},
     keys,
-    ledger::{AFTERWARDS, Ledger},
+    ledger::Ledger,
     limits::Limits,
     person::Person,
     scheduler::Scheduler,
@@ -238,15 +238,10 @@ async fn adopt_as(
         Some(known) => {
             let mut ledger = both.ledger.value.unwrap_or_default();
             match both.stored {
-                Some(stored) => {
-                    ledger.agree(&known, Some(stored.etag));
-                    batch.put(key, state::write(&ledger))
-                }
-                None => {
-                    ledger.bury(Some(&known));
-                    batch.put_for(key, state::write(&ledger), AFTERWARDS)
-                }
+                Some(stored) => ledger.agree(&known, Some(stored.etag)),
+                None => ledger.bury(Some(&known)),
             }
+            ledger.put(batch, key.to_owned())
         }
         None if both.ledger.version.is_some() => batch.delete(key),
         None => return Ok(()),

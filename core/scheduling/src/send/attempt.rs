@@ -282,8 +282,7 @@ impl<E: Environment> Scheduler<E> {
                         entry.agrees_if(before, after);
                     }
                     let key = keys::ledger(home.user(), uid);
-                    state::unchanged(batch.clone(), &key, ledger.version)
-                        .put(key, state::write(entry))
+                    entry.put(state::unchanged(batch.clone(), &key, ledger.version), key)
                 }
                 None => batch.clone(),
             };

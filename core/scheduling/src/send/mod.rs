@@ -200,9 +200,7 @@ impl<E: Environment> Scheduler<E> {
         };
         let key = keys::ledger(home.user(), message.uid());
         Ok(match known {
-            Some(known) => {
-                state::unchanged(Batch::new(), &key, ledger.version).put(key, state::write(&known))
-            }
+            Some(known) => known.put(state::unchanged(Batch::new(), &key, ledger.version), key),
             None => Batch::new(),
         })
     }
