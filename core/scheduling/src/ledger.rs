@@ -103,9 +103,11 @@ impl Ledger {
 
     /// Writes it under a key. Of what is gone it is remembered for a while only.
     pub(crate) fn put(&self, batch: Batch, key: Vec<u8>) -> Batch {
-        match self.gone {
-            true => batch.put_for(key, state::write(self), AFTERWARDS),
-            false => batch.put(key, state::write(self)),
+        let value = state::write(self);
+        if self.gone {
+            batch.put_for(key, value, AFTERWARDS)
+        } else {
+            batch.put(key, value)
         }
     }
 

@@ -178,16 +178,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         let remembered = self.ledger.and_then(|it| it.remembered(self.limits));
         let is_gone = stored.is_none() && self.ledger.is_some_and(|ledger| ledger.gone);
         if let (true, Some(remembered)) = (is_gone, &remembered) {
-            // What was under way while the owner deleted the object does not bring it back.
-            let (change, answer) = apply(Some(remembered));
-            if change == Change::None {
-                return Ok(Plan {
-                    write: Write::Nothing,
-                    known: None,
-                    agrees: false,
-                    answer,
-                });
-            }
+            return self.plan_of_gone(remembered, apply);
         }
         let existing = stored.map(|object| read(object, self.limits)).transpose()?;
         let existing = existing.map(|existing| match &remembered {
@@ -196,9 +187,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         });
         let (change, answer) = apply(existing.as_ref());
         let etag = stored.map(|object| &object.etag);
-        let agrees = remembered.is_none()
-            || is_gone
-            || self.ledger.is_none_or(|it| it.etag.as_ref() == etag);
+        let agrees = remembered.is_none() || self.ledger.is_none_or(|it| it.etag.as_ref() == etag);
         let known = match (&change, agrees) {
             (Change::Store(calendar), true) => Some(calendar.clone()),
             (Change::None | Change::Remove, true) => None,
@@ -209,11 +198,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         };
         let write = match change {
             Change::None => Write::Nothing,
-            Change::Store(calendar) => {
-                let calendar = itip::forget(calendar);
-                let index = index::of(&calendar, Some(self.owner), self.limits, self.now)?;
-                Write::Put(NewObject::new(calendar.write(), index))
-            }
+            Change::Store(calendar) => self.put(calendar)?,
             Change::Remove => Write::Remove,
         };
         Ok(Plan {
@@ -222,5 +207,42 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             agrees,
             answer,
         })
+    }
+
+    /// The owner has deleted the object. What was under way meanwhile does not bring it back; an update does, and what the
+    /// owner has answered holds unless it asks anew. Of what calls it off it is remembered that it did.
+    fn plan_of_gone<T>(
+        &self,
+        remembered: &Calendar,
+        apply: impl Fn(Option<&Calendar>) -> (Change, T),
+    ) -> Result<Plan<T>, Error> {
+        let (change, answer) = apply(Some(remembered));
+        let Change::Store(known) = change else {
+            return Ok(Plan {
+                write: Write::Nothing,
+                known: None,
+                agrees: false,
+                answer,
+            });
+        };
+        let (anew, answer) = apply(None);
+        let comes_back = matches!(anew, Change::Store(_));
+        let write = if comes_back {
+            self.put(known.clone())?
+        } else {
+            Write::Nothing
+        };
+        Ok(Plan {
+            write,
+            known: Some(known),
+            agrees: comes_back,
+            answer,
+        })
+    }
+
+    fn put(&self, calendar: Calendar) -> Result<Write, Error> {
+        let calendar = itip::forget(calendar);
+        let index = index::of(&calendar, Some(self.owner), self.limits, self.now)?;
+        Ok(Write::Put(NewObject::new(calendar.write(), index)))
     }
 }

@@ -419,3 +419,57 @@ fn a_try_that_was_noted_unnoticed_is_over() {
     host.pays();
     assert_eq!(host.sent().len(), 1);
 }
+
+/// An update that crosses a deletion brings the meeting back, as its owner has answered it.
+#[test]
+fn what_was_deleted_comes_back_declined() {
+    let host = host();
+    let open = meeting("").replace("ATTENDEE", "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE");
+    let says = |method: &str, text: &str, stamp: &str| {
+        let text = message(method, &text.replace("T070000Z", stamp));
+        host.receives(&text, "anna@example.com", &["bo@example.org"]);
+    };
+    says("REQUEST", &open, "T070000Z");
+    let bo = host.person("bo");
+    bo.deletes("meeting");
+    host.tells("bo");
+    assert!(host.bodies()[0].contains("PARTSTAT=DECLINED"));
+    says(
+        "REQUEST",
+        &open.replace("SUMMARY", "LOCATION:Garden\nSUMMARY"),
+        "T073000Z",
+    );
+    let stored = bo.object("meeting").unwrap();
+    assert!(
+        stored.contains("Garden") && stored.contains("PARTSTAT=DECLINED"),
+        "{stored}"
+    );
+    host.tells("bo");
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+    // Another time asks anew.
+    bo.deletes("meeting");
+    host.tells("bo");
+    says("REQUEST", &open.replace("T100000Z", "T120000Z"), "T074000Z");
+    let stored = bo.object("meeting").unwrap();
+    assert!(
+        stored.contains("T120000Z") && stored.contains("NEEDS-ACTION"),
+        "{stored}"
+    );
+}
+
+/// A deleted meeting is called off: an older version that comes late does not bring it back.
+#[test]
+fn what_was_deleted_and_called_off_stays_away() {
+    let host = host();
+    invited(&host, "");
+    let bo = host.person("bo");
+    bo.deletes("meeting");
+    host.tells("bo");
+    let off = meeting("SEQUENCE:2\n").replace("T070000Z", "T074000Z");
+    let off = message("CANCEL", &off);
+    host.receives(&off, "anna@example.com", &["bo@example.org"]);
+    assert_eq!(bo.object("meeting"), None);
+    invited(&host, "SEQUENCE:1\n");
+    assert_eq!(bo.object("meeting"), None);
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+}
