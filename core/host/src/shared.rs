@@ -37,7 +37,7 @@ impl Journal for SharedState {
     fn record(&self, event: &Event<'_>) {
         self.metrics.record(event);
         if let Event::Decided(decision) = event {
-            self.decisions.add(decision.clone());
+            self.decisions.add((*decision).clone());
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct PluginError {
     /// What the entry names.
     pub plugin: String,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 impl PluginError {
@@ -49,7 +49,7 @@ impl PluginError {
             position: entry.position.clone(),
             kind: entry.kind,
             plugin: entry.plugin.clone(),
-            problem,
+            problem: Box::new(problem),
         }
     }
 
@@ -58,7 +58,7 @@ impl PluginError {
         let Problem::NotOpened {
             config_key: Some(key),
             ..
-        } = &self.problem
+        } = &*self.problem
         else {
             return;
         };
@@ -91,7 +91,7 @@ impl fmt::Display for PluginError {
 
 impl std::error::Error for PluginError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.problem)
+        Some(&*self.problem)
     }
 }
 
@@ -175,7 +175,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub(super) fn host(error: convoke_sdk::Error) -> Self {
+    pub(super) fn host(error: &convoke_sdk::Error) -> Self {
         Self::Host(error.to_string())
     }
 

@@ -34,8 +34,8 @@ pub fn file(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<Path
         let library = libraries.find(|file| exists(file));
         library.or_else(|| Some(directory.join(plugin)).filter(|file| is_program(file)))
     };
-    let named = directories.iter().find_map(in_directory);
-    named
+    let by_file = directories.iter().find_map(in_directory);
+    by_file
         .or_else(|| offering(plugin, directories))
         .ok_or_else(|| missing(plugin, directories.to_vec(), directories))
 }

@@ -349,7 +349,7 @@ async fn open_there(
     let file = runnable.content().path().to_owned();
     let opened = Opened::new(name, entry, &file, &description, deadline_of(entry.kind));
     let config_toml = written(entry)?;
-    let services = services::for_instance(name, setup).map_err(Problem::host)?;
+    let services = services::for_instance(name, setup).map_err(|error| Problem::host(&error))?;
     let refused = |refused| Problem::not_opened(&file, refused);
     match (&entry.isolation, runnable) {
         (Isolation::InProcess, Runnable::Library(candidate)) => {
@@ -360,7 +360,9 @@ async fn open_there(
         }
         (Isolation::InProcess, Runnable::Program(_)) => Err(Problem::NeedsProcess(file)),
         (Isolation::Process(confinement), runnable) => {
-            let state_folder = services.state_folder().map_err(Problem::host)?;
+            let state_folder = services
+                .state_folder()
+                .map_err(|error| Problem::host(&error))?;
             let start = start_request(setup, confinement, &runnable, name, services)?;
             let request = OpenRequest {
                 start: StartRequest {
@@ -443,7 +445,7 @@ async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
             offers,
         });
     }
-    let description = description.as_kind(entry.kind);
+    let description = description.of_kind(entry.kind);
     Ok(Fit {
         runnable,
         description,
@@ -462,7 +464,7 @@ pub async fn introduced(
     }
     let file = runnable.content().path();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let services = services::for_instance(&name, setup).map_err(Problem::host)?;
+    let services = services::for_instance(&name, setup).map_err(|error| Problem::host(&error))?;
     let confinement = read_only(confinement);
     let request = start_request(setup, &confinement, runnable, &name, services)?;
     let introduced = isolated::introduce(request).await;

@@ -102,7 +102,7 @@ impl Description {
 
     /// What is said about the plugin of one kind, which may go by a name of its own.
     #[must_use]
-    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
         let name = self.name_of(kind).to_owned();
         Self {
             kinds: self.kinds_of(&name),

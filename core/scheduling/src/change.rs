@@ -12,7 +12,7 @@ use crate::{
     outcome::Outcome,
     person::Person,
     scheduler::Scheduler,
-    send::{self, Enqueued, Goes},
+    send::{self, Enqueued, Goes, acquaint},
     state,
     stored::{ATTEMPTS, read, unchanged},
 };
@@ -187,7 +187,7 @@ impl<E: Environment> Scheduler<E> {
         let key = keys::ledger(home.user(), tells.uid);
         let batch = state::unchanged(batch, &key, tells.version);
         let batch = tells.ledger.put(batch, key);
-        let batch = self.acquaint(batch, home.user(), &enqueued);
+        let batch = acquaint(batch, home.user(), &enqueued);
         match self.commit(batch, &mut enqueued).await {
             Ok(()) => Ok(Some(Changed {
                 outgoing: tells.outgoing,

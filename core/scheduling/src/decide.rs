@@ -152,7 +152,7 @@ impl<E: Environment> Scheduler<E> {
             Ok(_) => {
                 let decided = self.decision(event, &message.uid).of(&home.user().address);
                 let why = format!("from {}", message.originator.human());
-                self.note_decision(decided.to(&message.method, &message.recipient).why(why));
+                self.note_decision(&decided.to(&message.method, &message.recipient).why(why));
             }
             Err(error) => {
                 tracing::info!(
@@ -206,7 +206,7 @@ impl<E: Environment> Scheduler<E> {
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, Error> {
         let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-        self.enqueue(outgoing, None, &mut enqueued).await;
+        self.enqueue(outgoing, None, &mut enqueued).await?;
         self.commit(Batch::new(), &mut enqueued).await?;
         let transport = TransportFacts::default();
         let tried = self.first_try(&enqueued, transport, answers).await;
@@ -289,14 +289,11 @@ mod tests {
     fn decides(host: &Host, name: &str, accepts: bool) -> Result<Vec<Answered>, NotDecided> {
         let (home, id) = (host.person(name), only(host, name).entry.id);
         block_on(async {
-            match accepts {
-                true => host.scheduler.accept(&home, &id, None, &Unbounded).await,
-                false => {
-                    host.scheduler
-                        .decline(&home, &id, Some("No"), &Unbounded)
-                        .await
-                }
+            if accepts {
+                return host.scheduler.accept(&home, &id, None, &Unbounded).await;
             }
+            let declined = host.scheduler.decline(&home, &id, Some("No"), &Unbounded);
+            declined.await
         })
     }
 

@@ -69,7 +69,7 @@ impl Decided {
 
     /// That is what came of it.
     #[must_use]
-    pub fn result(self, result: impl ToString) -> Self {
+    pub fn result(self, result: &impl ToString) -> Self {
         Self {
             result: Some(result.to_string()),
             ..self

@@ -103,7 +103,7 @@ pub enum Event<'a> {
     /// It went to other servers, with one outcome for each recipient.
     Sent(&'a Message, &'a [Outcome]),
     /// Something that somebody may ask about later.
-    Decided(Decided),
+    Decided(&'a Decided),
 }
 
 /// What is not forgotten: keys and values, ordered, written together under conditions.

@@ -14,7 +14,9 @@ const SWEEP: usize = 1_024;
 
 /// The locks. Cheap to clone; clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Locks(Arc<Mutex<HashMap<Vec<u8>, Weak<Waiting<()>>>>>);
+pub(crate) struct Locks(Arc<Mutex<ByKey>>);
+
+type ByKey = HashMap<Vec<u8>, Weak<Waiting<()>>>;
 
 impl Locks {
     /// Waits until nobody else changes this object, and keeps others out until the guard is dropped.

@@ -30,9 +30,10 @@ impl<E: Environment> Scheduler<E> {
         recipients.retain(|recipient| {
             let key = (method, uid.as_str().to_owned(), keys::folded(recipient));
             let is_crowded = self.shared.outbox.waiting_for(recipient) >= TO_A_DOMAIN;
-            let admitted = match is_crowded {
-                true => Err(Held::Crowded),
-                false => self.shared.echoes.admit(key, now),
+            let admitted = if is_crowded {
+                Err(Held::Crowded)
+            } else {
+                self.shared.echoes.admit(key, now)
             };
             if let Err(held) = admitted {
                 tracing::info!(

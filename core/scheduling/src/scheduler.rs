@@ -68,7 +68,7 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// Has a decision remembered.
-    pub(crate) fn note_decision(&self, decision: Decided) {
+    pub(crate) fn note_decision(&self, decision: &Decided) {
         self.environment.journal().record(&Event::Decided(decision));
     }
 

@@ -7,7 +7,7 @@ use convoke_tests::{plugin_directory, plugin_file};
 use std::{fs, path::Path};
 
 fn at(path: &Path) -> PluginEntry {
-    state("state-sqlite", &format!("path = {path:?}"))
+    state("state-sqlite", &format!("path = \"{}\"", path.display()))
 }
 
 #[tokio::test]

@@ -436,8 +436,8 @@ fn check_says_what_is_right_and_what_is_wrong() {
 #[test]
 fn a_certificate_for_a_try_out_is_made() {
     let desk = Desk::new();
-    let make = ["keys", "certificate", "example.org", "cal.example.org"];
-    let made = desk.run(&[&make[..], &["--json"]].concat()).json();
+    let command = ["keys", "certificate", "example.org", "cal.example.org"];
+    let made = desk.run(&[&command[..], &["--json"]].concat()).json();
     assert_eq!(
         made,
         json!({"certificate": "fullchain.pem", "key": "key.pem"})
@@ -454,7 +454,7 @@ fn a_certificate_for_a_try_out_is_made() {
     let about = |line: &&str| line.contains("listener submission");
     let mut lines = checked.out.lines().filter(about);
     assert!(lines.all(|it| it.starts_with("ok")), "{checked:?}");
-    let complaint = desk.run(&make);
+    let complaint = desk.run(&command);
     assert!(
         complaint
             .complaint(1)

@@ -196,8 +196,8 @@ fn no_submission_listener_is_needed() {
     assert_eq!(free[0]["status"], "2.0;Success");
     let file = invitation(&desk, &["bo@example.org"]);
     let to = ["--to", "bo@example.org", "bo@example.org"];
-    let send = ["send", &file, "--as", "anna@example.org"];
-    let sent = desk.run(&[&send[..], &to].concat());
+    let command = ["send", &file, "--as", "anna@example.org"];
+    let sent = desk.run(&[&command[..], &to].concat());
     assert_eq!(
         sent.out, "bo@example.org  2.0  Success\n",
         "named twice, told once"

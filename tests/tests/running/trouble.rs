@@ -158,7 +158,7 @@ fn a_file_that_is_no_calendar_is_named_and_nothing_else_suffers() {
     assert_eq!(invite(&host, "after"), ["2.0", "2.0"]);
     for name in ["broken.ics", "octets.ics", "huge.ics"] {
         // By whoever looked first: the question, or the look at what changed.
-        host.wait_for(&format!("{name}"));
+        host.wait_for(name);
         host.wait_for("event=\"object-unreadable\"");
     }
     assert_eq!(

@@ -68,7 +68,7 @@ impl Reader {
     fn write(&self, name: &str, text: &str) {
         let port = listener_notes(&self.folder.join("company"));
         let port = port.first().map_or(0, |note| note.address.port());
-        let plugins = format!("plugins = [{:?}]\nstate =", plugin_directory());
+        let plugins = format!("plugins = [\"{}\"]\nstate =", plugin_directory().display());
         let text = text
             .replacen("state =", &plugins, 1)
             .replace("127.0.0.1:8443", "127.0.0.1:0")

@@ -54,8 +54,8 @@ impl Workshop {
         symlink(program(), bin.join("convoke")).unwrap();
         // As if it had been released.
         let released = format!(
-            "[patch.crates-io]\nconvoke-sdk.path = {:?}\n",
-            root().join("sdk")
+            "[patch.crates-io]\nconvoke-sdk.path = \"{}\"\n",
+            root().join("sdk").display()
         );
         fs::create_dir(folder.path().join(".cargo")).unwrap();
         fs::write(folder.path().join(".cargo/config.toml"), released).unwrap();

@@ -58,13 +58,11 @@ pub(super) fn retry(instance: &Instance, asked: &QueueRetry) -> Result<usize, Er
 }
 
 pub(super) async fn drop(instance: &Instance, asked: QueueDrop) -> Result<(), Error> {
-    match held_by_name(instance, &asked.id).await? {
-        Some(held) => instance.scheduler.drop_held(&held).await,
-        None => {
-            let id: EntryId = asked.id.parse()?;
-            instance.scheduler.drop_entry(&id).await.map(std::mem::drop)
-        }
+    if let Some(held) = held_by_name(instance, &asked.id).await? {
+        return instance.scheduler.drop_held(&held).await;
     }
+    let id: EntryId = asked.id.parse()?;
+    instance.scheduler.drop_entry(&id).await.map(std::mem::drop)
 }
 
 pub(super) async fn release(instance: &Instance, asked: QueueRelease) -> Result<usize, Error> {

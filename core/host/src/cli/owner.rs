@@ -33,15 +33,12 @@ pub(super) fn become_owner(state: &Path) -> Result<(), Failure> {
 /// Where the system does not know the user, it has the folder's group and no other.
 fn begin_anew(owner: Uid, group: Gid) -> io::Result<Infallible> {
     let program = env::current_exe()?;
-    match User::from_uid(owner)? {
-        Some(user) => {
-            initgroups(&CString::new(user.name)?, user.gid)?;
-            setgid(user.gid)?;
-        }
-        None => {
-            setgroups(&[group])?;
-            setgid(group)?;
-        }
+    if let Some(user) = User::from_uid(owner)? {
+        initgroups(&CString::new(user.name)?, user.gid)?;
+        setgid(user.gid)?;
+    } else {
+        setgroups(&[group])?;
+        setgid(group)?;
     }
     setuid(owner)?;
     Err(Command::new(program).args(env::args_os().skip(1)).exec())

@@ -14,6 +14,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use convoke_types::CalendarAddress;
 use serde::Serialize;
+use std::{borrow::Cow, fmt::Write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -161,7 +162,7 @@ impl Show {
             .messages
             .iter()
             .map(|Text(data)| String::from_utf8_lossy(data));
-        let texts: Vec<String> = texts.map(|text| text.into_owned()).collect();
+        let texts: Vec<String> = texts.map(Cow::into_owned).collect();
         if global.json {
             let rows = queued.rows.iter().enumerate();
             let shown = rows.map(|(place, entry)| Shown {
@@ -174,7 +175,7 @@ impl Show {
         }
         let until = queued.until.as_deref().unwrap_or("it is released");
         let mut text = table(&queued.rows);
-        text.push_str(&format!("since {}, until {until}\n", queued.since));
+        let _ = writeln!(text, "since {}, until {until}", queued.since);
         for message in &texts {
             text.push('\n');
             for line in message.lines() {

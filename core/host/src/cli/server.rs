@@ -15,7 +15,7 @@ use url::Url;
 /// Which host, and as whom; for every command that hands in messages.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServerArgs {
-    /// Submission listener of another host (https); prompts for the password, or takes CONVOKE_PASSWORD
+    /// Submission listener of another host (https); prompts for the password, or takes `CONVOKE_PASSWORD`
     #[arg(long, value_name = "URL")]
     server: Option<Url>,
     /// Login at --server [default: the sender]

@@ -136,6 +136,7 @@ fn busy_time_is_indexed_two_years_ahead_unless_something_else_is_written() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of mistakes")]
 fn a_mistake_is_one_line_that_says_where_and_what() {
     let server = "[server]\ndomains = [\"example.org\"]\n";
     for (text, expected) in [

@@ -86,7 +86,7 @@ fn read(entry: &StateEntry) -> Option<(Key, Kept)> {
     let key = Key::read(entry.key.strip_prefix(PREFIX.as_bytes())?)?;
     let written: Written<'_> = serde_json::from_slice(&entry.value).ok()?;
     let network = written.peer.parse::<IpAddr>().map(Peer::Network).ok();
-    let domain = || Domain::new(&*written.peer).map(Peer::Domain).ok();
+    let domain = || Domain::new(&written.peer).map(Peer::Domain).ok();
     let kept = Kept {
         peer: network.or_else(domain)?,
         answer: written.answer.into_owned().into(),

@@ -175,13 +175,12 @@ impl Watcher {
                     continue;
                 }
             }
-            match self.people.get_mut(&id) {
-                Some(person) => person.user = user,
-                None => {
-                    self.asked.set_on(&id);
-                    self.due.insert(id.clone(), Instant::now());
-                    self.people.insert(id, Person { user, cursor: None });
-                }
+            if let Some(person) = self.people.get_mut(&id) {
+                person.user = user;
+            } else {
+                self.asked.set_on(&id);
+                self.due.insert(id.clone(), Instant::now());
+                self.people.insert(id, Person { user, cursor: None });
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use crate::{
     envelope::{Envelope, InboxItem},
     environment::{Environment, Home, HomeOf},
     keys,
+    ledger::Ledger,
     outcome::Outcome,
     person::Person,
     room::{RoomSettings, Visit},
@@ -15,7 +16,7 @@ use crate::{
     stored::{NotUpdated, Update, Updated},
 };
 use convoke_calendar::{
-    itip::{self, Change, Receiving},
+    itip::{self, Change, Outgoing, Receiving},
     tree::Calendar,
 };
 use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
@@ -120,8 +121,23 @@ impl<E: Environment> Scheduler<E> {
         {
             return Ok(full.into());
         }
+        let outgoing = received.outgoing;
+        self.note_received(home, envelope, known, ledger.version, outgoing)
+            .await?;
+        Ok(received.status.into())
+    }
+
+    /// Commits what is known of an object from now on, together with what its owner sends in turn.
+    async fn note_received(
+        &self,
+        home: &HomeOf<E>,
+        envelope: &Envelope<'_>,
+        known: Option<Ledger>,
+        version: Option<u64>,
+        outgoing: Vec<Outgoing>,
+    ) -> Result<(), Error> {
         let mut enqueued = Enqueued::default();
-        for owed in received.outgoing {
+        for owed in outgoing {
             if let Some(owed) = self.admit_owed(owed, envelope.now) {
                 self.enqueue(&owed, known.as_ref(), &mut enqueued).await?;
             }
@@ -129,13 +145,12 @@ impl<E: Environment> Scheduler<E> {
         let batch = Batch::new();
         let batch = match &known {
             Some(known) => {
-                let key = keys::ledger(home.user(), uid);
-                known.put(state::unchanged(batch, &key, ledger.version), key)
+                let key = keys::ledger(home.user(), envelope.message.uid());
+                known.put(state::unchanged(batch, &key, version), key)
             }
             None => batch,
         };
-        self.commit(batch, &mut enqueued).await?;
-        Ok(received.status.into())
+        self.commit(batch, &mut enqueued).await
     }
 
     /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has

@@ -91,7 +91,7 @@ impl<E: Environment> Scheduler<E> {
             .to(message.method().as_str(), recipient)
             .result(&outcome.status)
             .why(outcome.description.as_deref().unwrap_or_default());
-        self.note_decision(Decided {
+        self.note_decision(&Decided {
             peer: Some(proved(envelope)),
             message_id: envelope.transport.message_id.map(str::to_owned),
             ..decided

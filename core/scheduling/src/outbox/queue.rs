@@ -44,7 +44,7 @@ struct Slot {
 }
 
 /// Where an entry is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Behind an earlier one of its chain.
     Behind,
@@ -79,7 +79,7 @@ pub(crate) enum Fate {
     /// It is done, with this status.
     Ended(RequestStatus),
     /// It waits for its next try, changed like this.
-    Waits(Entry),
+    Waits(Box<Entry>),
 }
 
 impl Queue {
@@ -262,7 +262,7 @@ impl Queue {
             _ => Place::Ready(next),
         };
         self.place(id, place);
-        Some(Fate::Waits(entry))
+        Some(Fate::Waits(Box::new(entry)))
     }
 
     /// An entry that was not tried after all may go again.
@@ -335,7 +335,7 @@ impl Queue {
             return;
         };
         let lane = lane_of(&slot.entry.recipient);
-        match std::mem::replace(&mut slot.place, place.clone()) {
+        match std::mem::replace(&mut slot.place, place) {
             Place::Ready(at) => {
                 self.ready.remove(&(at, id.clone()));
             }

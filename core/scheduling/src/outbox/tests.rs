@@ -21,9 +21,10 @@ fn message(method: &str, uid: &str, more: &str, to: &[&str], minutes: i64) -> Ve
         "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:{method}\nBEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261201T080000Z\n\
          SEQUENCE:{}\nDTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\n{more}{}END:VEVENT\nEND:VCALENDAR\n",
         minutes + 1,
-        to.iter()
-            .map(|it| format!("ATTENDEE:mailto:{it}\n"))
-            .collect::<String>(),
+        to.iter().fold(String::new(), |lines, it| lines
+            + "ATTENDEE:mailto:"
+            + it
+            + "\n"),
     );
     let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default()).unwrap();
     let outgoing = Outgoing {

@@ -10,6 +10,7 @@ use crate::{
 };
 use convoke_calendar::itip;
 use convoke_types::{Batch, Error, ErrorKind, Uid};
+use std::collections::BTreeSet;
 
 /// Objects that one commit makes known.
 const PAGE: usize = 100;
@@ -32,7 +33,7 @@ impl<E: Environment> Scheduler<E> {
                 match self.environment.state().commit(batch).await {
                     // A message came in for one of them meanwhile: it is compared at the next look.
                     Err(error) if error.kind() == ErrorKind::Conflict => {}
-                    done => drop(done?),
+                    done => _ = done?,
                 }
             }
         }
@@ -40,7 +41,7 @@ impl<E: Environment> Scheduler<E> {
             since: self.environment.clock().now(),
             store: home.store().to_owned(),
             cursor: changes.cursor.clone(),
-            pending: Default::default(),
+            pending: BTreeSet::new(),
         };
         let key = keys::user(user);
         let batch = state::unchanged(Batch::new(), &key, version).put(key, state::write(&record));

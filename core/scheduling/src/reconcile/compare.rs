@@ -63,7 +63,7 @@ impl<E: Environment> Scheduler<E> {
             Verdict::Wrong(error) => {
                 let why = log_wrong(home.user(), uid, both.stored.as_ref(), error);
                 let decided = self.decision("change-not-told", uid);
-                self.note_decision(decided.of(&home.user().address).why(why));
+                self.note_decision(&decided.of(&home.user().address).why(why));
                 Ok(Compared::Agrees)
             }
             Verdict::Tell(..) => Ok(Compared::Differs(version)),
@@ -129,7 +129,7 @@ impl<E: Environment> Scheduler<E> {
             for recipient in &outgoing.recipients {
                 let decided = self.decision("change-told", uid).of(&user.address);
                 let why = "the object in the calendar is not what they know";
-                self.note_decision(decided.to(method, recipient).why(why));
+                self.note_decision(&decided.to(method, recipient).why(why));
             }
         }
     }

@@ -89,7 +89,7 @@ impl<E: Environment> Scheduler<E> {
                 self.hold_change(home, uid).await?;
                 let why = format!("{} meetings changed at once", fresh.len());
                 let decided = self.decision("changes-held", uid);
-                self.note_decision(decided.of(&user.address).why(why));
+                self.note_decision(&decided.of(&user.address).why(why));
             }
             looked.held += fresh.len();
             return Ok(());

@@ -106,12 +106,11 @@ impl<E: Environment> Scheduler<E> {
         known: &Record,
     ) -> Result<(Cursor, BTreeSet<Uid>), Error> {
         let mut pending = known.pending.clone();
-        let told = match home.store() == known.store {
-            true => home.changes(Some(&known.cursor)).await,
-            false => Err(Error::invalid(format!(
-                "it was in the store `{}`",
-                known.store
-            ))),
+        let told = if home.store() == known.store {
+            home.changes(Some(&known.cursor)).await
+        } else {
+            let text = format!("it was in the store `{}`", known.store);
+            Err(Error::invalid(text))
         };
         let changes = match told {
             Err(error) if error.kind() == ErrorKind::Invalid => {

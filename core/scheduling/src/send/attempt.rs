@@ -162,7 +162,7 @@ impl<E: Environment> Scheduler<E> {
                 continue;
             };
             log(entry, outcome, &fate);
-            self.note_decision(self.tried(entry, outcome, &fate));
+            self.note_decision(&self.tried(entry, outcome, &fate));
             told.push((entry.recipient.clone(), status_of(&fate)));
             fates.push((entry, fate));
         }

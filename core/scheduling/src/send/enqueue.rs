@@ -70,9 +70,9 @@ impl Enqueued {
     /// The entry of a recipient of a message of this method; the last, if there are several.
     pub(crate) fn entry_for(&self, method: Method, recipient: &CalendarAddress) -> Option<&Entry> {
         let entries = self.waiting.iter().flat_map(|it| &it.entries);
-        entries
-            .filter(|entry| entry.method == method.as_str() && entry.recipient.same_user(recipient))
-            .last()
+        let mut last_first = entries.rev();
+        last_first
+            .find(|entry| entry.method == method.as_str() && entry.recipient.same_user(recipient))
     }
 }
 
@@ -169,19 +169,6 @@ impl<E: Environment> Scheduler<E> {
         batch
     }
 
-    /// Notes whom a user knows from now on: whoever it writes to.
-    pub(crate) fn acquaint(
-        &self,
-        mut batch: Batch,
-        user: &CalendarUser,
-        enqueued: &Enqueued,
-    ) -> Batch {
-        for entry in enqueued.waiting.iter().flat_map(|it| &it.entries) {
-            batch = knows(batch, user, &entry.recipient);
-        }
-        batch
-    }
-
     /// Whether a recipient, who may not exist, knows somebody. Whoever shares a calendar user knows itself.
     pub(crate) async fn acquaintance(
         &self,
@@ -236,6 +223,14 @@ impl<E: Environment> Scheduler<E> {
             }
         }
     }
+}
+
+/// Notes whom a user knows from now on: whoever it writes to.
+pub(crate) fn acquaint(mut batch: Batch, user: &CalendarUser, enqueued: &Enqueued) -> Batch {
+    for entry in enqueued.waiting.iter().flat_map(|it| &it.entries) {
+        batch = knows(batch, user, &entry.recipient);
+    }
+    batch
 }
 
 fn knows(mut batch: Batch, user: &CalendarUser, other: &CalendarAddress) -> Batch {

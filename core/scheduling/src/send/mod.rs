@@ -17,7 +17,7 @@ mod enqueue;
 mod waiting;
 
 pub(crate) use attempt::Outcomes;
-pub(crate) use enqueue::{Enqueued, Goes};
+pub(crate) use enqueue::{Enqueued, Goes, acquaint};
 
 use crate::{
     effort::Weight,
@@ -141,23 +141,20 @@ impl<E: Environment> Scheduler<E> {
         let stores = self.environment.stores();
         let home = stores.find(&outgoing.originator).await?;
         let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-        match &home {
-            Some(home) => {
-                let uid = outgoing.message.uid();
-                let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
-                let mut batch = self.update_own_copy(home, outgoing, data).await?;
-                if !hands_on {
-                    let ledger = self.ledger(home.user(), uid).await?;
-                    self.enqueue(outgoing, ledger.value.as_ref(), &mut enqueued)
-                        .await?;
-                    batch = self.acquaint(batch, home.user(), &enqueued);
-                }
-                self.commit(batch, &mut enqueued).await?;
+        if let Some(home) = &home {
+            let uid = outgoing.message.uid();
+            let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+            let mut batch = self.update_own_copy(home, outgoing, data).await?;
+            if !hands_on {
+                let ledger = self.ledger(home.user(), uid).await?;
+                self.enqueue(outgoing, ledger.value.as_ref(), &mut enqueued)
+                    .await?;
+                batch = acquaint(batch, home.user(), &enqueued);
             }
-            None => {
-                self.enqueue(outgoing, None, &mut enqueued).await?;
-                self.commit(Batch::new(), &mut enqueued).await?;
-            }
+            self.commit(batch, &mut enqueued).await?;
+        } else {
+            self.enqueue(outgoing, None, &mut enqueued).await?;
+            self.commit(Batch::new(), &mut enqueued).await?;
         }
         let tried = self.first_try(&enqueued, transport, answers).await;
         Ok(outcomes(outgoing, &enqueued, &tried))

@@ -56,7 +56,7 @@ impl<E: Environment> Scheduler<E> {
         commit.settled();
         let decided = self.decision("queue-entry-dropped", &entry.uid);
         let decided = decided.of(&entry.originator);
-        self.note_decision(decided.to(&entry.method, &entry.recipient));
+        self.note_decision(&decided.to(&entry.method, &entry.recipient));
         tracing::info!(
             event = "queue-entry-dropped", %id, originator = %entry.originator,
             recipient = %entry.recipient, uid = %entry.uid, method = entry.method, "dropped by the administrator"

@@ -225,7 +225,7 @@ impl Home for Person {
         &self.user
     }
 
-    fn store(&self) -> &str {
+    fn store(&self) -> &'static str {
         "memory"
     }
 
@@ -271,7 +271,7 @@ impl Home for Person {
             let id = Uid::new(uid).unwrap();
             match content.objects.get(uid) {
                 Some(stored) => {
-                    changed.push(ObjectSummary::new(id, "VEVENT", etag(stored.version)))
+                    changed.push(ObjectSummary::new(id, "VEVENT", etag(stored.version)));
                 }
                 None => removed.push(id),
             }
@@ -381,14 +381,14 @@ impl Policies for SameForAll {
     }
 }
 
+/// The last version, and what is there.
+type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
+
 /// What is not forgotten, in memory.
 ///
 /// The second: whether the answer of the next commit that concerns the outbox gets lost.
 #[derive(Clone, Default)]
-pub(crate) struct Remembered(
-    Arc<Mutex<(u64, BTreeMap<Vec<u8>, StateEntry>)>>,
-    Arc<AtomicBool>,
-);
+pub(crate) struct Remembered(Arc<Mutex<Entries>>, Arc<AtomicBool>);
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
