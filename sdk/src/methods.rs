@@ -12,6 +12,7 @@
 //! | `about` | what the call is about, a text: failures are counted by it |
 //! | `again` | whether the call may be made again when a process ended under it: `Harmless` if it changes nothing, or changes what it finds in one state only; or if doing it twice is no worse than what is done otherwise |
 //! | `limit` | how many items the answer may hold, if it is a page |
+//! | `otherwise` | what its default does, if that is anything else than to answer `unsupported`: a process that leaves it out has no defaults of ours |
 
 /// Hands the methods of a trait to the macro `$make`.
 macro_rules! methods_of {
@@ -52,7 +53,10 @@ macro_rules! methods_of {
         changes(user: UserId, since: OptionalCursor) -> Changes {
             about: user.as_str(), again: Harmless
         }
-        await_changes(watch: Watch) -> Changed { about: "", again: Harmless }
+        await_changes(watch: Watch) -> Changed {
+            about: "", again: Harmless,
+            otherwise: |store, call| $crate::store::poll_changes(store, watch, call).await
+        }
         // The later of two takes the place of the earlier.
         inbox_add(user: UserId, message: InboxMessage) -> MessageId {
             about: user.as_str(), again: Harmless
@@ -65,7 +69,8 @@ macro_rules! methods_of {
         }
         // The sender would be told 5.1, and send it again.
         deliver(user: UserId, message: InboxMessage) -> Delivery {
-            about: user.as_str(), again: Harmless
+            about: user.as_str(), again: Harmless,
+            otherwise: |_store, _call| Ok(Delivery::Unhandled)
         }
         close() -> () { about: "", again: Harmful }
     }};
@@ -76,7 +81,10 @@ macro_rules! methods_of {
         commit(batch: Batch) -> Committed {
             about: "", again: if batch.conditions.is_empty() { Harmful } else { Harmless }
         }
-        await_changes(range: KeyRange) -> () { about: "", again: Harmless }
+        await_changes(range: KeyRange) -> () {
+            about: "", again: Harmless,
+            otherwise: |_state, call| $crate::state::wait(call).await
+        }
         close() -> () { about: "", again: Harmful }
     }};
 }

@@ -11,6 +11,8 @@
 //! | `client` | a plugin as its host calls it |
 
 mod client;
+#[cfg(test)]
+mod documented;
 mod process;
 mod services;
 
@@ -29,7 +31,7 @@ pub use process::{Answered, Process, ProcessCall, RemotePlugin, Repeat};
 pub use services::{LogEvent, Services};
 
 use crate::{
-    Call, Discovery, Domain, Error, Host, Policy, Precondition, Result, State, Store,
+    Call, Discovery, Domain, Error, ErrorKind, Host, Policy, Precondition, Result, State, Store,
     call::clock,
     methods::{lent, methods_of, send},
     prelude::*,
@@ -162,7 +164,9 @@ fn answer<'a, Sent: 'a, T: Read<Sent> + 'a>(
 macro_rules! remote {
     ($trait:ident $plugin:ident $remote:ident: $(
         $name:ident($($arg:ident: $type:ident),*) -> $answer:ty {
-            about: $about:expr, again: $again:expr $(, limit: $limit:expr)?
+            about: $about:expr, again: $again:expr
+            $(, limit: $limit:expr)?
+            $(, otherwise: |$itself:ident, $with:ident| $otherwise:expr)?
         }
     )*) => {
         impl $trait for $remote {
@@ -192,7 +196,13 @@ macro_rules! remote {
                             repeat: $again,
                             call,
                         };
-                        process::read(&*process.call(asked).await?)?
+                        match process.call(asked).await {
+                            $(Err(error) if error.kind() == ErrorKind::Unsupported => {
+                                let ($itself, $with) = (self, call);
+                                return $otherwise;
+                            })?
+                            answer => process::read(&*answer?)?,
+                        }
                     }
                 };
                 $(within($limit, &found)?;)?

@@ -47,16 +47,21 @@ pub trait State: Sized + Send + Sync + 'static {
         call: &Call,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = range;
-        let wait = call.patience().min(Duration::from_secs(1));
-        async move {
-            tokio::time::sleep(wait).await;
-            Ok(())
-        }
+        wait(call)
     }
 
     /// The last call: finishes what is under way. The default has nothing to finish.
     fn close(&self, call: &Call) -> impl Future<Output = Result<()>> + Send {
         let _ = call;
         std::future::ready(Ok(()))
+    }
+}
+
+/// Waits for a second, or as long as the call has time.
+pub(crate) fn wait(call: &Call) -> impl Future<Output = Result<()>> + Send + use<> {
+    let wait = call.patience().min(Duration::from_secs(1));
+    async move {
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 }

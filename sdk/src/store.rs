@@ -272,7 +272,11 @@ fn unsupported<T: Send>(what: &'static str) -> impl Future<Output = Result<T>> +
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Looks at the changes of each user until there are some, or the time is up.
-async fn poll_changes<S: Store>(store: &S, watch: &Watch, call: &Call) -> Result<Changed> {
+pub(crate) async fn poll_changes<S: Store>(
+    store: &S,
+    watch: &Watch,
+    call: &Call,
+) -> Result<Changed> {
     let until = tokio::time::Instant::now() + call.patience();
     let mut pause = PAUSES.0;
     loop {

@@ -429,4 +429,48 @@ mod tests {
             ToHost::Health { degraded: None }
         ));
     }
+
+    /// The page that authors in other languages have shows every frame.
+    #[test]
+    fn frames_are_what_the_page_says() {
+        let page = include_str!("../../../../sdk/PROCESS.md");
+        let mut seen = Vec::new();
+        for block in page.split("```json ").skip(1) {
+            let (name, rest) = block.split_once('\n').unwrap();
+            let (json, _) = rest.split_once("```").unwrap();
+            let again = match name {
+                "to-process" => serde_json::to_value(parse::<ToChild>(json.as_bytes()).unwrap()),
+                "to-host" => serde_json::to_value(parse::<ToHost>(json.as_bytes()).unwrap()),
+                _ => continue,
+            };
+            let shown: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(again.unwrap(), shown);
+            let (member, _) = shown.as_object().unwrap().iter().next().unwrap();
+            seen.push(format!("{name} {member}"));
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(
+            seen,
+            [
+                "to-host answer",
+                "to-host gone",
+                "to-host health",
+                "to-host hello",
+                "to-host index",
+                "to-host log",
+                "to-host metric",
+                "to-host opened",
+                "to-host pong",
+                "to-host pulse",
+                "to-host record",
+                "to-process call",
+                "to-process cancel",
+                "to-process close",
+                "to-process index",
+                "to-process open",
+                "to-process ping",
+            ]
+        );
+    }
 }
