@@ -1,7 +1,7 @@
 //! What `plugin list` and `plugin inspect` show.
 
-use super::{Interface, Problem, Runnable, Setup, find};
-use convoke_sdk::remote::Kind;
+use super::{Interface, Setup, find};
+use convoke_sdk::remote::{Candidate, Kind, Refusal};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -66,34 +66,34 @@ impl PluginState {
 pub struct Installed {
     /// Where it lies.
     pub file: PathBuf,
-    /// What it is, if it may be run; why not, otherwise.
-    pub found: Result<Runnable, Problem>,
+    /// What it says about itself, if it is a library and may be loaded; why not, otherwise. `None`: it is a program, which
+    /// would have to be run to say anything.
+    pub candidate: Option<Result<Candidate, Refusal>>,
 }
 
-/// The files in the plugin folders, looked at but not run. Programs are told only where folders were named for plugins:
+/// The files in the plugin folders; libraries are looked at. Programs are told only where folders were named for plugins:
 /// beside the host's program there are others.
 pub fn installed(setup: &Setup) -> Vec<Installed> {
     let trust = setup.trust();
     let look = |file: &Path| {
-        let found = Runnable::look(file)?;
-        found.check(&trust, None)?;
-        Ok(found)
+        let candidate = Candidate::look(file)?;
+        candidate.check(&trust, None)?;
+        Ok(candidate)
     };
-    let named = !setup.plugin_directories.is_empty();
-    let directories = setup.directories();
-    let files = directories.iter().flat_map(|directory| {
-        let mut files = find::libraries(directory);
-        files.extend(
-            named
-                .then(|| find::programs(directory))
-                .into_iter()
-                .flatten(),
-        );
-        files
-    });
-    let looked = files.map(|file| Installed {
-        found: look(&file),
-        file,
-    });
-    looked.collect()
+    let mut installed = Vec::new();
+    for directory in setup.directories() {
+        let libraries = find::libraries(&directory).into_iter();
+        installed.extend(libraries.map(|file| Installed {
+            candidate: Some(look(&file)),
+            file,
+        }));
+        if !setup.plugin_directories.is_empty() {
+            let programs = find::programs(&directory).into_iter();
+            installed.extend(programs.map(|file| Installed {
+                candidate: None,
+                file,
+            }));
+        }
+    }
+    installed
 }

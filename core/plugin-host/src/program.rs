@@ -105,7 +105,7 @@ pub enum Unfit {
     Exposed(Exposed),
     /// As a plugin's file is not to be.
     #[error("is to be read by a program that is not to be trusted: {0}")]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 impl Program {
@@ -158,7 +158,7 @@ impl Program {
         // It comes with the system, and is nothing that a vendor of plugins signs.
         let trust = trust.clone().signed_by(Vec::new());
         let owned = PluginFile::read(interpreter).and_then(|file| file.check(&trust, None));
-        owned.map_err(|refusal| unfit(Unfit::Refused(refusal)))
+        owned.map_err(|refusal| unfit(Unfit::Refused(Box::new(refusal))))
     }
 
     pub(crate) fn run(&self) -> Run {
@@ -213,7 +213,8 @@ fn real(interpreter: &Path) -> Result<PathBuf, Unfit> {
 
 /// What the system runs first of a program that reads scripts.
 fn loader(interpreter: &Path) -> Result<Option<PathBuf>, Unfit> {
-    let file = PluginFile::read(interpreter).map_err(Unfit::Refused)?;
+    let file =
+        PluginFile::read(interpreter).map_err(|refusal| Unfit::Refused(Box::new(refusal)))?;
     let elf = Elf::of(file.data());
     Ok(elf
         .ok_or_else(|| Unfit::Interpreter(interpreter.to_owned()))?

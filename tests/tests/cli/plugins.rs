@@ -1,6 +1,7 @@
 //! What `plugin list` and `check` say of plugins in a process of their own.
 
 use crate::desk::{Desk, Said, said};
+use convoke_tests::plugin_program;
 use seccompiler::{SeccompAction, SeccompFilter};
 use std::{collections::BTreeMap, env::consts::ARCH, process::Command, thread};
 
@@ -97,4 +98,81 @@ fn check_warns_of_grants_that_cover_what_is_the_hosts() {
             None => assert_eq!(warnings.next(), None, "{allow}"),
         }
     }
+}
+
+/// Each of the two that keep a program from becoming another does so by itself.
+#[test]
+fn a_program_stays_what_it_is_on_old_kernels_too() {
+    let desk = Desk::new();
+    let program = plugin_program();
+    let ask = || {
+        let mut command = desk.command(&["plugin", "ask"]);
+        let config = "fault = 'become'\nwhat = '/bin/true'";
+        let what = ["find", "a@example.org", "--kind", "store"];
+        let allow = ["--allow", "read = ['/']"];
+        command
+            .arg(&program)
+            .args(what)
+            .args(allow)
+            .args(["--config", config]);
+        command
+    };
+    for (call, error, refusal) in [
+        (
+            libc::SYS_landlock_create_ruleset,
+            libc::ENOSYS,
+            "Operation not permitted",
+        ),
+        (libc::SYS_seccomp, libc::EINVAL, "Permission denied"),
+    ] {
+        let said = without(call, error, ask());
+        let told = format!("it answers Denied: {refusal}");
+        assert!(said.err.contains(&told), "{said:?}");
+    }
+}
+
+/// What a program says of itself is shown, and the configuration held against it.
+#[test]
+fn a_program_is_listed_checked_and_inspected() {
+    let desk = Desk::new();
+    let program = plugin_program();
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let entry =
+        |table: &str| format!("{config}\n{table}\nplugin = {program:?}\nisolation = \"process\"\n");
+    desk.write("convoke.toml", &entry("[[discovery]]"));
+    let list = desk.run(&["plugin", "list", "--json"]).json();
+    let list = list.as_array().unwrap();
+    let shown = list.iter().find(|it| it["name"] == "test-process");
+    let shown = shown.unwrap();
+    for (key, value) in [("state", "ready"), ("isolation", "process"), ("abi", "")] {
+        assert_eq!(shown[key], value, "{shown}");
+    }
+    assert_eq!(shown["protocol"], 1);
+    let said = desk.run(&["check"]).out;
+    assert!(said.contains("test-process"), "{said}");
+    let strict = entry("[[store]]\ndomains = [\"example.net\"]\nconfig.later = 1");
+    desk.write("convoke.toml", &strict);
+    let said = desk.run(&["check"]).out;
+    assert!(said.contains("`config.later` is not known"), "{said}");
+
+    let inspected = desk
+        .run(&["plugin", "inspect", program.to_str().unwrap(), "--json"])
+        .json();
+    for (key, value) in [
+        ("name", "test-process"),
+        ("version", "1.2.3"),
+        ("vendor", "Acme"),
+    ] {
+        assert_eq!(inspected[key], value, "{inspected}");
+    }
+    assert_eq!(
+        inspected["kinds"],
+        serde_json::json!(["discovery", "store"])
+    );
+    assert_eq!(inspected["config"]["store"][0]["name"], "fault");
+    // What would be refused is not run, and so says nothing.
+    let script = desk.path("acme.sh");
+    std::fs::write(&script, "#!/bin/sh\ntouch ran\n").unwrap();
+    let said = desk.run(&["plugin", "inspect", script.to_str().unwrap()]);
+    assert!(said.err.contains("`chmod u+x` it"), "{said:?}");
 }

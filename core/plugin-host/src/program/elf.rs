@@ -35,19 +35,20 @@ impl Elf {
 fn read<Header: FileHeader<Endian = Endianness>>(data: &[u8]) -> Option<Elf> {
     let header = Header::parse(data).ok()?;
     let endian = header.endian().ok()?;
-    let (mut loader, mut is_pie) = (None, false);
+    let (mut loader, mut is_pie, mut is_named) = (None, false, false);
     for segment in header.program_headers(endian, data).ok()? {
         if let Ok(Some(path)) = segment.interpreter(endian, data) {
             loader = Some(Path::new(OsStr::from_bytes(path)).to_owned());
         }
         if let Ok(Some(entries)) = segment.dynamic(endian, data) {
             is_pie |= entries.iter().any(|entry| says_pie(entry, endian));
+            is_named |= (entries.iter()).any(|entry| entry.d_tag(endian) == elf::DT_SONAME);
         }
     }
-    // The C library, too, has a loader and can be run.
+    // Old linkers do not say so of a program. The C library, too, has a loader and can be run, but is named for others.
     let is_program = match header.e_type(endian) {
         elf::ET_EXEC => true,
-        elf::ET_DYN => is_pie,
+        elf::ET_DYN => is_pie || loader.is_some() && !is_named,
         _ => false,
     };
     is_program.then_some(Elf { loader })

@@ -14,7 +14,7 @@ use crate::{
     instance,
 };
 use clap::Args;
-use convoke_plugin_host::{Installed, PluginEntry, Plugins, Runnable, Setup, installed};
+use convoke_plugin_host::{Installed, PluginEntry, Plugins, Setup, installed};
 use convoke_sdk::remote::Kind;
 use std::path::{Path, PathBuf};
 
@@ -137,8 +137,8 @@ fn unused(installed: &Installed) -> Vec<Shown> {
         state: "unused".to_owned(),
         reason: None,
     };
-    match &installed.found {
-        Ok(Runnable::Library(candidate)) => {
+    match &installed.candidate {
+        Some(Ok(candidate)) => {
             let manifest = &candidate.manifest;
             let plugins = manifest.plugins().into_iter();
             let unused = plugins.map(|(name, kinds)| Shown {
@@ -151,8 +151,8 @@ fn unused(installed: &Installed) -> Vec<Shown> {
             unused.collect()
         }
         // Nothing is run that the configuration does not name.
-        Ok(Runnable::Program(_)) => vec![nothing()],
-        Err(refusal) => vec![Shown {
+        None => vec![nothing()],
+        Some(Err(refusal)) => vec![Shown {
             state: "refused".to_owned(),
             reason: Some(refusal.to_string()),
             ..nothing()

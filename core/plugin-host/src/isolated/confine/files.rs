@@ -27,7 +27,12 @@ const READ: [&str; 10] = [
     "/dev/urandom",
 ];
 /// What a program may read besides: what is written in its language and comes with the system.
-const READ_OF_PROGRAMS: [&str; 3] = ["/usr/libexec", "/usr/share", "/usr/local/share"];
+const READ_OF_PROGRAMS: [&str; 4] = [
+    "/usr/libexec",
+    "/usr/share",
+    "/usr/local/share",
+    "/etc/ssl/openssl.cnf",
+];
 /// What it may write, too.
 const WRITE: [&str; 1] = ["/dev/null"];
 /// What it may read besides if it may connect: how names are looked up, and whom certificates may come from.
