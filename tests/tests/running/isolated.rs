@@ -23,7 +23,7 @@ fn apart() -> Host {
 }
 
 /// The processes that the host has started.
-fn processes(host: &Host) -> Vec<String> {
+pub(crate) fn processes(host: &Host) -> Vec<String> {
     let of_host = |process: &String| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         let after_name = stat.rsplit(')').next().unwrap_or_default();
@@ -37,7 +37,7 @@ fn processes(host: &Host) -> Vec<String> {
         .collect()
 }
 
-fn send(signal: &str, process: &str) {
+pub(crate) fn send(signal: &str, process: &str) {
     let status = std::process::Command::new("kill")
         .args(["-s", signal, process])
         .status();

@@ -5,6 +5,7 @@ mod crash;
 mod faults;
 mod health;
 mod isolated;
+mod program;
 mod reload;
 mod rooms;
 mod state;

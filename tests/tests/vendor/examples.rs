@@ -1,4 +1,4 @@
-use crate::workshop::{Workshop, library, root};
+use crate::workshop::{Workshop, library, root, succeed};
 use std::fs;
 
 #[test]
@@ -33,4 +33,24 @@ fn the_examples_are_short_and_keep_what_they_promise() {
         }
         assert_eq!(workshop.tested(&library(name), &arguments), laws, "{name}");
     }
+}
+
+/// It is written from `sdk/PROCESS.md` alone.
+#[test]
+#[cfg_attr(not(has_python), ignore = "needs /usr/bin/python3")]
+fn the_example_in_python_is_short_and_keeps_what_it_promises() {
+    let workshop = Workshop::new();
+    let folder = root().join("examples/store-python");
+    let program = folder.join("store_python.py");
+    let lines = fs::read_to_string(&program).unwrap().lines().count();
+    assert!(lines < 150, "{lines} lines");
+    assert!(folder.join("README.md").is_file());
+    let inspected = succeed(workshop.convoke(&["plugin", "inspect"]).arg(&program));
+    let key = "path  text  required  The database file.";
+    assert!(inspected.contains(key), "{inspected}");
+    let config = ["--config", "path = 'calendars.db'"];
+    assert_eq!(workshop.tested(&program, &config), 22);
+    let mut ask = workshop.convoke(&["plugin", "ask"]);
+    let found = ask.arg(&program).args(["find", "anna@example.org"]);
+    assert_eq!(succeed(found.args(config)), "null\n");
 }
