@@ -75,6 +75,7 @@ impl<E: Environment> Scheduler<E> {
                     item: &item,
                     owner: &owner,
                     settings,
+                    ledger: ledger.value.as_ref(),
                 };
                 match self.book(&visit, receive).await {
                     // It is stored by then, and what it answers is known.

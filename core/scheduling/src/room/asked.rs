@@ -2,7 +2,7 @@
 
 use convoke_calendar::itip::{Occurrence, Occurrences, PartStat};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An invitation as the room is asked by it. What is over is not asked for, unless all of it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,9 +70,17 @@ impl Asked {
             .any(|it| it.answer == PartStat::Declined)
     }
 
-    /// The same, where refusals do not stand.
-    pub(super) fn without_refusals(mut self) -> Self {
-        let is_refusal = |it: &Occurrence| it.answer == PartStat::Declined;
+    /// The same, where refusals do not stand, but for those that somebody has made by hand and that were not `told` yet.
+    pub(super) fn without_refusals(mut self, told: Option<&Occurrences>) -> Self {
+        let told = told.map(|told| {
+            let refused = told
+                .each
+                .iter()
+                .filter(|it| it.answer == PartStat::Declined);
+            refused.map(place).collect::<BTreeSet<_>>()
+        });
+        let is_told = |it: &Occurrence| told.as_ref().is_none_or(|told| told.contains(&place(it)));
+        let is_refusal = |it: &Occurrence| it.answer == PartStat::Declined && is_told(it);
         let (refused, standing) = self.standing.into_iter().partition(is_refusal);
         self.standing = standing;
         self.anew.extend::<Vec<_>>(refused);

@@ -37,6 +37,7 @@ use crate::{
     effort::{LARGE, TooMuch, Weight, lines_of},
     envelope::{Envelope, InboxItem},
     environment::{Environment, Home, HomeOf, Processor},
+    ledger::Ledger,
     scheduler::Scheduler,
     stored::{ATTEMPTS, NotUpdated, unchanged},
 };
@@ -90,6 +91,8 @@ pub(crate) struct Visit<'a, H> {
     /// The room as objects know it.
     pub(crate) owner: &'a Owner<'a>,
     pub(crate) settings: &'a RoomSettings,
+    /// What was told or received of its copy.
+    pub(crate) ledger: Option<&'a Ledger>,
 }
 
 impl<E: Environment> Scheduler<E> {
@@ -118,6 +121,7 @@ impl<E: Environment> Scheduler<E> {
             message: envelope.message,
             owner,
             settings,
+            ledger: visit.ledger,
             limits: &self.limits,
             now: envelope.now,
             look: Copies::look(&self.limits, envelope.now)?,

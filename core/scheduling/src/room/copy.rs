@@ -4,11 +4,12 @@ use super::{RoomSettings, asked::Asked, judge::About, settings::Privacy};
 use crate::{
     effort::{Effort, SMALL},
     index,
+    ledger::Ledger,
     limits::Limits,
     stored::read,
 };
 use convoke_calendar::{
-    itip::{self, Answers, Change, Occurrences, Outgoing, Owner, Received, ReplyError},
+    itip::{self, Answers, Change, Occurrences, Outgoing, Owner, PartStat, Received, ReplyError},
     message::{Kind, Message, Method},
     tree::{Calendar, Component},
     work::Work,
@@ -49,6 +50,7 @@ pub(super) struct Copies<'a> {
     pub(super) message: &'a Message,
     pub(super) owner: &'a Owner<'a>,
     pub(super) settings: &'a RoomSettings,
+    pub(super) ledger: Option<&'a Ledger>,
     pub(super) limits: &'a Limits,
     pub(super) now: Timestamp,
     /// The time in which occurrences of a series without an end are looked for.
@@ -111,11 +113,19 @@ impl Copies<'_> {
         receive: impl Fn(Option<&Calendar>) -> Received,
         effort: &Effort,
     ) -> Result<Drafted, Error> {
-        let existing = stored
-            .as_ref()
-            .map(|object| read(object, self.limits))
-            .transpose()?;
+        let remembered = self.ledger.and_then(|it| it.remembered(self.limits));
+        let is_gone = stored.is_none() && self.ledger.is_some_and(|ledger| ledger.gone);
+        let existing = stored.as_ref().map(|object| read(object, self.limits));
+        let existing = match (existing.transpose()?, &remembered) {
+            (Some(existing), Some(remembered)) => Some(itip::recall(&existing, remembered)),
+            (None, Some(remembered)) if is_gone => Some(remembered.clone()),
+            (existing, _) => existing,
+        };
         let mut received = receive(existing.as_ref());
+        if is_gone && received.change == Change::None {
+            // What was under way while somebody deleted the copy does not bring it back.
+            return Ok(Drafted::Nothing(received));
+        }
         let after = match std::mem::replace(&mut received.change, Change::None) {
             Change::Store(after) => Some(after),
             // It may be a copy that nobody has answered for yet.
@@ -127,35 +137,36 @@ impl Copies<'_> {
             return Ok(Drafted::Nothing(received));
         };
         let mut own = Vec::new();
-        let mut before = Occurrences::default();
-        let mut work = effort.question();
-        if let Some(existing) = &existing {
+        // What was deleted takes no time.
+        if let (Some(existing), Some(_)) = (&existing, &stored) {
             own = index::of(existing, Some(self.owner), self.limits, self.now)?.spans;
-            // What cannot be told of it is no answer that stands.
-            before = self.occurrences(existing, &mut work).unwrap_or_default();
         }
-        let asked = self.occurrences(&after, &mut work);
+        let mut work = effort.question();
+        // What cannot be told of it is no answer that stands.
+        let before = existing.and_then(|it| self.occurrences(&it, &mut work).ok());
+        let mut before = before.unwrap_or_default();
+        if is_gone {
+            before.each.retain(|it| it.answer == PartStat::Declined);
+            before.whole = before.whole.filter(|it| *it == PartStat::Declined);
+        }
+        let told = remembered.and_then(|it| self.occurrences(&it, &mut work).ok());
+        let after_all = self.occurrences(&after, &mut work);
         effort.give_back(&work);
-        let mut draft = Draft {
-            asked: asked.map(|after| Asked::of(&before, &after, self.now)),
+        let asked = after_all.map(|all| {
+            let asked = Asked::of(&before, &all, self.now);
+            // Who does not know of a refusal asks anew, and it may be free by now.
+            if asked.has_refusals() && !itip::knows_answers(self.message, &after, self.owner) {
+                return asked.without_refusals(told.as_ref());
+            }
+            asked
+        });
+        Ok(Drafted::Draft(Box::new(Draft {
             received,
             after,
+            asked,
             own,
             stored,
-        };
-        draft.asked = match draft.asked {
-            // Who does not know of a refusal asks anew, and it may be free by now.
-            Ok(asked) if asked.has_refusals() => {
-                let is_known = itip::knows_answers(self.message, &draft.after, self.owner);
-                Ok(if is_known {
-                    asked
-                } else {
-                    asked.without_refusals()
-                })
-            }
-            asked => asked,
-        };
-        Ok(Drafted::Draft(Box::new(draft)))
+        })))
     }
 
     /// Whether it is somebody else's invitation to the room.
@@ -185,7 +196,7 @@ impl Copies<'_> {
     /// The copy with these answers on it, to be stored.
     pub(super) fn answered(&self, draft: &Draft, answers: &Answers) -> Result<NewObject, Error> {
         let noted = self.noted(draft, answers)?;
-        let copy = self.settings.keep(noted, self.owner);
+        let copy = self.settings.keep(itip::forget(noted), self.owner);
         let index = index::of(&copy, Some(self.owner), self.limits, self.now)?;
         Ok(NewObject::new(copy.write(), index))
     }

@@ -112,6 +112,51 @@ fn an_answer_stands_until_it_is_asked_for_anew() {
     assert_eq!(told(&host, &asked, ANNA), ["ACCEPTED"]);
 }
 
+/// Who looks after the room has a calendar program, too, which raises SEQUENCE at each save.
+#[test]
+fn what_is_written_into_the_rooms_copy_makes_no_message_late() {
+    let host = host(&[]);
+    told(&host, &at(10, "first", ANNA), ANNA);
+    let saved = copy(&host, "first").replace("SUMMARY", "SEQUENCE:7\nSUMMARY");
+    host.person("room").has(&saved);
+    let moved = at(12, "first", ANNA).replace("DTSTAMP", "SEQUENCE:1\nDTSTAMP");
+    assert_eq!(told(&host, &moved, ANNA), ["ACCEPTED"]);
+    assert!(takes(&host, "first", "12:30:00") && !takes(&host, "first", "10:30:00"));
+    // A refusal by hand that was not told yet stands, and is told now.
+    let declined = copy(&host, "first").replace(
+        "PARTSTAT=ACCEPTED:mailto:room",
+        "PARTSTAT=DECLINED:mailto:room",
+    );
+    host.person("room").has(&declined);
+    let update = moved.replace("070000Z", "073000Z");
+    let update = update.replace("ROOM;RSVP=TRUE", "ROOM;PARTSTAT=ACCEPTED");
+    assert_eq!(told(&host, &update, ANNA), ["DECLINED"]);
+    assert!(!takes(&host, "first", "12:30:00"));
+}
+
+/// A copy that somebody has deleted holds no time, and an update that brings it back asks for it anew.
+#[test]
+fn what_was_deleted_from_the_rooms_calendar_is_free() {
+    for is_told in [true, false] {
+        let host = host(&[]);
+        let first = at(10, "first", ANNA);
+        told(&host, &first, ANNA);
+        host.looks("room");
+        host.person("room").deletes("first");
+        if is_told {
+            let sent = host.sent().len();
+            host.tells("room");
+            let declined = "REPLY room@example.org anna@example.com";
+            assert_eq!(host.sent()[sent..], [declined]);
+        }
+        assert_eq!(told(&host, &at(10, "second", EVE), EVE), ["ACCEPTED"]);
+        let update = first
+            .replace("070000Z", "073000Z")
+            .replace("Plans", "New plans");
+        assert_eq!(told(&host, &update, ANNA), TAKEN, "told: {is_told}");
+    }
+}
+
 /// Who does not know of a refusal asks again, and who knows does not.
 #[test]
 fn what_was_refused_is_looked_up_again_when_it_is_asked_for_again() {
