@@ -34,7 +34,15 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What stands in a manifest for a kind: `word` if it cannot be opened twice.
 pub const fn exclusive(word: &'static str, sharing: crate::Sharing) -> &'static str {
     match sharing {
-        crate::Sharing::Shared => "",
         crate::Sharing::Exclusive => word,
+        crate::Sharing::Shared | crate::Sharing::OneVersion => "",
+    }
+}
+
+/// What stands in a manifest for a kind: `word` if two versions of it must not meet.
+pub const fn one_version(word: &'static str, sharing: crate::Sharing) -> &'static str {
+    match sharing {
+        crate::Sharing::OneVersion => word,
+        crate::Sharing::Shared | crate::Sharing::Exclusive => "",
     }
 }

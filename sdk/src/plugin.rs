@@ -59,7 +59,8 @@ macro_rules! plugin {
                 "\nvendor = ", $vendor,
                 "\nkinds =", $(" ", ::core::stringify!($kind),)+
                 $($("\nname.", ::core::stringify!($kind), " = ", $other,)?)+
-                "\nexclusive =", $($crate::plugin!(@exclusive $kind $type),)+
+                "\nexclusive =", $($crate::plugin!(@sharing exclusive $kind $type),)+
+                "\none-version =", $($crate::plugin!(@sharing one_version $kind $type),)+
                 "\nsdk = ", guest::VERSION,
                 "\nrustc = ", guest::RUSTC,
                 "\npanic = ", if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
@@ -84,19 +85,19 @@ macro_rules! plugin {
         guest::SchemaOf::<<$type as $trait>::Config>::KEYS
     }};
     (@keys $kind:ident $type:ty) => { ::core::option::Option::None };
-    (@exclusive discovery $type:ty) => {
-        guest::exclusive(" discovery", <$type as $crate::Discovery>::SHARING)
+    (@sharing $said:ident discovery $type:ty) => {
+        guest::$said(" discovery", <$type as $crate::Discovery>::SHARING)
     };
-    (@exclusive policy $type:ty) => {
-        guest::exclusive(" policy", <$type as $crate::Policy>::SHARING)
+    (@sharing $said:ident policy $type:ty) => {
+        guest::$said(" policy", <$type as $crate::Policy>::SHARING)
     };
-    (@exclusive store $type:ty) => {
-        guest::exclusive(" store", <$type as $crate::Store>::SHARING)
+    (@sharing $said:ident store $type:ty) => {
+        guest::$said(" store", <$type as $crate::Store>::SHARING)
     };
-    (@exclusive state $type:ty) => {
-        guest::exclusive(" state", <$type as $crate::State>::SHARING)
+    (@sharing $said:ident state $type:ty) => {
+        guest::$said(" state", <$type as $crate::State>::SHARING)
     };
-    (@exclusive $kind:ident $type:ty) => { "" };
+    (@sharing $said:ident $kind:ident $type:ty) => { "" };
     (@open $root:ident discovery $type:ty) => {
         $root.open_discovery = abi::RSome(guest::open_discovery::<$type>);
     };

@@ -22,8 +22,8 @@ pub use convoke_abi::load::Sealed;
 pub use convoke_abi::{
     VERSION_TEXT as ABI_VERSION,
     load::{
-        Candidate, InvalidKey, Library, Mismatch, PluginFile, Reason, Refusal, Signed, Trust,
-        TrustedKey, running_user,
+        Candidate, InvalidKey, Library, Mismatch, PluginFile, Reason, Refusal, Signed, Stamp,
+        Trust, TrustedKey, running_user,
     },
     manifest::{Kind, Manifest, is_name as is_plugin_name},
 };

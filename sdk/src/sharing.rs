@@ -8,6 +8,10 @@ pub enum Sharing {
     /// It may.
     #[default]
     Shared,
+    /// It may, but in one process not by two versions of its library, as each has its own copy of something that must be
+    /// there once: of SQLite, for example, whose copies undo each other's locks. If the library was replaced, the old one is
+    /// closed first, and has to let go of its files then.
+    OneVersion,
     /// It may not.
     Exclusive,
 }

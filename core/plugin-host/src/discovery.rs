@@ -39,7 +39,7 @@ impl DiscoveryChain {
 
     /// Closes all of them.
     pub(super) async fn close(&self) {
-        super::closed(self.0.iter().map(Handle::<RemoteDiscovery>::close)).await;
+        super::closing::closed(self.0.iter().map(Handle::<RemoteDiscovery>::close)).await;
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {

@@ -1,7 +1,7 @@
 //! One opened plugin.
 
 use super::{
-    Description, Interface, PluginEntry, PluginInfo, PluginState,
+    Description, Interface, Isolation, PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
     isolated::Isolated,
     origin::Origin,
@@ -9,16 +9,9 @@ use super::{
 };
 use convoke_sdk::{
     Call, Error, ErrorKind, Purpose, Result,
-    remote::{Caller, Client, Kind},
+    remote::{Caller, Client, Kind, PluginFile, Stamp},
 };
-use std::{
-    future::Future,
-    path::{Path, PathBuf},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tracing::{error, info, warn};
 
 /// An opened plugin: each call has a deadline and passes the breaker.
@@ -34,6 +27,8 @@ pub struct Opened {
     version: String,
     interface: Interface,
     is_exclusive: bool,
+    /// Its library, if no other version of it may be open beside it in this process.
+    one_version: Option<Stamp>,
     isolation: &'static str,
     breaker: Breaker,
     /// Its process, if it has one.
@@ -46,19 +41,22 @@ impl Opened {
     pub(super) fn new(
         name: &str,
         entry: &PluginEntry,
-        file: &Path,
+        content: &PluginFile,
         description: &Description,
         deadline: Duration,
     ) -> Self {
+        let is_here = entry.isolation == Isolation::InProcess;
+        let is_one = is_here && description.one_version.contains(&entry.kind);
         Self {
             name: name.to_owned(),
             kind: entry.kind,
             deadline: entry.timeout.unwrap_or(deadline),
-            file: file.to_owned(),
+            file: content.path().to_owned(),
             kinds: description.kinds.clone(),
             version: description.version.clone(),
             interface: description.interface,
             is_exclusive: description.exclusive.contains(&entry.kind),
+            one_version: is_one.then(|| content.stamp()),
             isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
             process: None,
@@ -102,11 +100,17 @@ impl Opened {
             kinds: self.kinds.clone(),
             version: self.version.clone(),
             interface: self.interface,
-            is_exclusive: self.is_exclusive,
+            is_exclusive: self.is_exclusive || self.is_replaced(),
             isolation: self.isolation,
             lacks: process.map_or(Vec::new(), |it| it.lacks().to_vec()),
             state: self.state(),
         }
+    }
+
+    /// Whether another version of its library would be opened beside it, and must not be.
+    fn is_replaced(&self) -> bool {
+        let now = || Stamp::of(&self.file);
+        self.one_version.is_some_and(|then| now() != Some(then))
     }
 
     fn state(&self) -> PluginState {

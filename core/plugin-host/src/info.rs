@@ -22,7 +22,7 @@ pub struct PluginInfo {
     pub version: String,
     /// How it is spoken to.
     pub interface: Interface,
-    /// Whether it cannot be opened a second time while it is open.
+    /// Whether it cannot be opened a second time while it is open, as things are.
     pub is_exclusive: bool,
     /// Where it runs: `in-process` or `process`.
     pub isolation: &'static str,

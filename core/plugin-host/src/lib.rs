@@ -17,6 +17,7 @@
 //! | [`state`] | the one place where the host keeps what it must not forget |
 //! | `preflight`, [`schema`] | what is known of a plugin and its configuration without opening it |
 //! | [`info`] | what `plugin list` shows |
+//! | `closing` | closes them, each once |
 //! | `ask` | one call of a plugin, made by hand |
 //! | [`conformance`] | does a plugin keep what its kind promises? |
 //!
@@ -31,6 +32,7 @@
 
 mod ask;
 pub mod breaker;
+mod closing;
 pub mod conformance;
 pub mod discovery;
 pub mod entry;
@@ -54,6 +56,8 @@ mod state_folder;
 pub mod stores;
 
 pub use ask::ask;
+use closing::Closing;
+pub use closing::close_all;
 pub use discovery::DiscoveryChain;
 pub use entry::{
     Confinement, Connect, IndexService, Isolation, KeyLocator, NetworkService, PluginEntry,
@@ -75,19 +79,9 @@ use convoke_sdk::remote::{
     Services,
 };
 use isolated::{Isolated, OpenRequest, StartRequest};
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tracing::debug;
 
-/// How long all plugins together may take to close.
-const CLOSING: Duration = Duration::from_secs(5);
 /// How long a plugin may take to open, if its entry's `timeout` is not longer: a store may have to bring its files up
 /// to date.
 const OPENING: Duration = Duration::from_secs(60);
@@ -102,8 +96,8 @@ pub struct Plugins {
     pub stores: Stores,
     /// Where the host keeps what it must not forget.
     pub state: StateHandle,
-    /// Whether they were told that no further call comes.
-    is_closed: AtomicBool,
+    /// How they are closed.
+    closing: Arc<Closing>,
     /// Where they are closed.
     runtime: tokio::runtime::Handle,
 }
@@ -138,13 +132,17 @@ impl Plugins {
         if !errors.is_empty() {
             return Err(PluginErrors::told_once(errors));
         }
+        let discovery = DiscoveryChain::new(opened.discovery);
+        let policy = PolicyChain::new(opened.policy);
+        let stores = Stores::new(opened.stores, &setup.domains);
+        let state = StateHandle::new(opened.state.pop());
         Ok(Self {
-            discovery: DiscoveryChain::new(opened.discovery),
-            policy: PolicyChain::new(opened.policy),
-            stores: Stores::new(opened.stores, &setup.domains),
-            state: StateHandle::new(opened.state.pop()),
-            is_closed: AtomicBool::new(false),
+            closing: Closing::of(&discovery, &policy, &stores, &state),
             runtime: tokio::runtime::Handle::current(),
+            discovery,
+            policy,
+            stores,
+            state,
         })
     }
 
@@ -152,21 +150,11 @@ impl Plugins {
     /// and let go of what it alone may hold. Otherwise that is done once they are dropped ([`isolated::all_closed`] waits
     /// for it).
     pub async fn close(&self) {
-        if !self.is_closed.swap(true, Ordering::Relaxed) {
-            self.held().close().await;
-        }
+        self.closing.close().await;
     }
 
-    fn held(&self) -> Held {
-        Held {
-            discovery: self.discovery.clone(),
-            policy: self.policy.clone(),
-            stores: self.stores.iter().cloned().collect(),
-            state: self.state.clone(),
-        }
-    }
-
-    /// Whether one of them cannot be opened a second time while it is open.
+    /// Whether one of them cannot be opened a second time while it is open: it says so, or it must not meet another version of
+    /// its library, which was replaced.
     pub fn are_exclusive(&self) -> bool {
         self.list().iter().any(|plugin| plugin.is_exclusive)
     }
@@ -183,50 +171,15 @@ impl Plugins {
 
 impl Drop for Plugins {
     fn drop(&mut self) {
-        let (held, counted) = (self.held(), isolated::Counted::new());
-        let is_closed = *self.is_closed.get_mut();
+        let (closing, counted) = (self.closing.clone(), isolated::Counted::new());
         self.runtime.spawn(async move {
-            if !is_closed {
-                held.close().await;
-            }
+            closing.close().await;
             // What plugins do when they are dropped may take its time, and is not to keep a thread of the runtime.
             // Fails if it panics; there is nobody left to tell.
-            let _ = tokio::task::spawn_blocking(move || drop(held)).await;
+            let _ = tokio::task::spawn_blocking(move || drop(closing)).await;
             drop(counted);
         });
     }
-}
-
-/// Every plugin, while it is closed.
-struct Held {
-    discovery: DiscoveryChain,
-    policy: PolicyChain,
-    stores: Vec<Arc<StoreHandle>>,
-    state: StateHandle,
-}
-
-impl Held {
-    async fn close(&self) {
-        let closing = async {
-            tokio::join!(
-                self.discovery.close(),
-                self.policy.close(),
-                closed(self.stores.iter().map(|store| store.close())),
-                self.state.close(),
-            )
-        };
-        if tokio::time::timeout(CLOSING, closing).await.is_err() {
-            tracing::warn!(
-                event = "plugins-not-closed",
-                "plugins did not close in {CLOSING:?}; the host goes on without them"
-            );
-        }
-    }
-}
-
-/// Waits until all have closed. One that fails is named in the log by its handle.
-async fn closed(closing: impl Iterator<Item = impl Future<Output = convoke_sdk::Result<()>>>) {
-    futures::future::join_all(closing).await;
 }
 
 #[derive(Default)]
@@ -347,7 +300,8 @@ async fn open_there(
         description,
     } = candidate;
     let file = runnable.content().path().to_owned();
-    let opened = Opened::new(name, entry, &file, &description, deadline_of(entry.kind));
+    let deadline = deadline_of(entry.kind);
+    let opened = Opened::new(name, entry, runnable.content(), &description, deadline);
     let config_toml = written(entry)?;
     let services = services::for_instance(name, setup).map_err(|error| Problem::host(&error))?;
     let refused = |refused| Problem::not_opened(&file, refused);

@@ -88,7 +88,7 @@ impl PolicyChain {
 
     /// Closes all of them.
     pub(super) async fn close(&self) {
-        super::closed(self.0.iter().map(Handle::<RemotePolicy>::close)).await;
+        super::closing::closed(self.0.iter().map(Handle::<RemotePolicy>::close)).await;
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {

@@ -10,7 +10,7 @@ use std::path::Path;
 /// A plugin's file that was looked at, but not run.
 pub enum Runnable {
     /// A library built with the SDK.
-    Library(Candidate),
+    Library(Box<Candidate>),
     /// A program that speaks the process protocol.
     Program(Program),
 }
@@ -21,7 +21,7 @@ impl Runnable {
         let content = PluginFile::read(path)?;
         match Form::of(content.data()) {
             Some(form) => Ok(Self::Program(Program::of(content, form)?)),
-            None => Ok(Self::Library(Candidate::of(content)?)),
+            None => Ok(Self::Library(Box::new(Candidate::of(content)?))),
         }
     }
 
@@ -73,6 +73,8 @@ pub struct Description {
     pub other_names: Vec<(Kind, String)>,
     /// Those of them that cannot be opened twice side by side.
     pub exclusive: Vec<Kind>,
+    /// Those of them of which two versions must not be open in one process.
+    pub one_version: Vec<Kind>,
     /// How it is spoken to.
     pub interface: Interface,
     /// The configuration's keys as JSON; may be empty.
@@ -127,6 +129,7 @@ impl From<&Manifest> for Description {
             kinds: manifest.kinds.clone(),
             other_names: manifest.other_names.clone(),
             exclusive: manifest.exclusive.clone(),
+            one_version: manifest.one_version.clone(),
             interface: Interface::Abi(manifest.abi),
             schema: manifest.schema.clone(),
         }

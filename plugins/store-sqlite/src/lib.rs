@@ -66,6 +66,8 @@ const SHORT: SignedDuration = SignedDuration::from_hours(62 * 24);
 
 impl Store for SqliteStore {
     type Config = Config;
+    /// Two copies of SQLite in one process undo each other's locks.
+    const SHARING: Sharing = Sharing::OneVersion;
 
     async fn open(config: Config, host: Host) -> Result<Self> {
         let path: Arc<std::path::Path> = host.path(config.path).into();
@@ -204,6 +206,7 @@ impl Store for SqliteStore {
 
     /// What is queued is written and answered; then the file is let go of.
     async fn close(&self, _: &Call) -> Result<()> {
+        self.writes.close();
         self.readers.close().await;
         self.writer.close().await;
         Ok(())

@@ -70,6 +70,8 @@ pub struct SqliteState {
 
 impl State for SqliteState {
     type Config = Config;
+    /// Two copies of SQLite in one process undo each other's locks.
+    const SHARING: Sharing = Sharing::OneVersion;
 
     async fn open(config: Config, host: Host) -> Result<Self> {
         let path: Arc<Path> = host.path(config.path).into();

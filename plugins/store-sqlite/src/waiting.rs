@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
@@ -29,7 +29,15 @@ pub(crate) struct Writes {
 /// The database as one connection sees it that writes nothing.
 struct Version {
     path: Arc<Path>,
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Own>,
+}
+
+/// A connection, made when it is first needed.
+enum Own {
+    None,
+    Open(Connection),
+    /// There will be none any more.
+    Closed,
 }
 
 impl Writes {
@@ -38,7 +46,7 @@ impl Writes {
             own: watch::Sender::new(()),
             version: Arc::new(Version {
                 path,
-                connection: Mutex::new(None),
+                connection: Mutex::new(Own::None),
             }),
         }
     }
@@ -46,6 +54,11 @@ impl Writes {
     /// This process has written.
     pub(crate) fn tell(&self) {
         self.own.send_replace(());
+    }
+
+    /// Lets go of the file. Who waits still is told so.
+    pub(crate) fn close(&self) {
+        *self.version.connection() = Own::Closed;
     }
 
     /// A number that every write changes.
@@ -60,20 +73,29 @@ impl Writes {
 
 impl Version {
     fn ask(&self) -> Result<i64> {
-        let connection = self.connection.lock();
-        let mut connection = connection.unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.connection();
         let asked = self.ask_through(&mut connection);
         asked.map_err(|error| {
             // Another one may do better.
-            *connection = None;
+            if let Own::Open(_) = *connection {
+                *connection = Own::None;
+            }
             error.into_error(&self.path)
         })
     }
 
-    fn ask_through(&self, connection: &mut Option<Connection>) -> Outcome<i64> {
-        let connection = match connection {
-            Some(connection) => connection,
-            none => none.insert(database::open_reader(&self.path)?),
+    fn connection(&self) -> MutexGuard<'_, Own> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask_through(&self, own: &mut Own) -> Outcome<i64> {
+        if let Own::None = own {
+            *own = Own::Open(database::open_reader(&self.path)?);
+        }
+        let Own::Open(connection) = own else {
+            return Err(Error::unavailable("the database is closed").into());
         };
         Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }

@@ -16,7 +16,7 @@ mod refusal;
 mod signature;
 
 pub use self::{
-    file::{PluginFile, Trust, running_user},
+    file::{PluginFile, Stamp, Trust, running_user},
     refusal::{Mismatch, Reason, Refusal},
     signature::{InvalidKey, Signed, TrustedKey},
 };

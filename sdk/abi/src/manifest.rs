@@ -16,6 +16,7 @@
 //! | `rustc` | the compiler, as `rustc --version` says it |
 //! | `panic` | `unwind` or `abort` |
 //! | `exclusive` | the kinds that cannot be opened twice side by side, separated by spaces |
+//! | `one-version` | the kinds of which two versions must not be open in one process, separated by spaces |
 //! | `schema` | the configuration's keys as JSON in one line, see below; empty if it says nothing |
 //!
 //! The schema is an object with a member for each kind: `null`, or a list of keys, each an object of `name`, `type`
@@ -144,6 +145,8 @@ pub struct Manifest {
     pub kinds: Vec<Kind>,
     /// Those of them that cannot be opened twice side by side.
     pub exclusive: Vec<Kind>,
+    /// Those of them of which two versions must not be open in one process.
+    pub one_version: Vec<Kind>,
     /// The version of the SDK it was built with.
     pub sdk: String,
     /// The compiler, as `rustc --version` says it.
@@ -236,6 +239,7 @@ impl Manifest {
             vendor: owned("vendor"),
             kinds: kinds("kinds"),
             exclusive: kinds("exclusive"),
+            one_version: kinds("one-version"),
             sdk: owned("sdk"),
             rustc: owned("rustc"),
             // What does not say that it unwinds is taken not to: it would take the host down.
@@ -251,7 +255,7 @@ mod tests {
 
     const PARTS: &[&str] = &[
         "abi = 1.0\nname = demo\nkinds = store policy\n",
-        "panic = unwind\nexclusive = store\nlater = x\n",
+        "panic = unwind\nexclusive = store\none-version = policy\nlater = x\n",
     ];
     static BYTES: [u8; size(PARTS)] = bytes(PARTS);
 
@@ -261,6 +265,7 @@ mod tests {
         assert_eq!((manifest.abi, manifest.name.as_str()), ((1, 0), "demo"));
         assert_eq!(manifest.kinds, [Kind::Policy, Kind::Store]);
         assert_eq!(manifest.exclusive, [Kind::Store]);
+        assert_eq!(manifest.one_version, [Kind::Policy]);
         assert!(manifest.unwinds && manifest.vendor.is_empty());
         assert_eq!(
             manifest.plugins(),

@@ -96,7 +96,7 @@ where
     }
     let beside = match facts.sharing.unwrap_or(S::SHARING) {
         Sharing::Exclusive => Err(Broken::NotAsked("it says that it may not".to_owned())),
-        Sharing::Shared => match open().await {
+        Sharing::Shared | Sharing::OneVersion => match open().await {
             Ok(store) => ask(people::side_by_side(first.clone(), subject(store))).await,
             Err(error) => Err(Broken::How(format!("opening it twice failed: {error}"))),
         },

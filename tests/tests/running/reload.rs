@@ -291,3 +291,52 @@ fn listeners_come_and_go() {
     let notes = convoke::state_folder::listener_notes(&host.folder().join("state"));
     assert!(notes.iter().all(|note| note.address != added));
 }
+
+/// Two copies of SQLite in one process undo each other's locks: the old version lets go of its files before the new one
+/// opens them.
+#[test]
+fn two_versions_of_sqlite_do_not_meet() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("libconvoke_store_sqlite.so");
+    let version = |number: u8| {
+        // What stands behind the last section is nothing to the loader.
+        let library = [fs::read(plugin_file("store-sqlite")).unwrap(), vec![number]].concat();
+        let new = file.with_extension("new");
+        fs::write(&new, library).unwrap();
+        fs::rename(new, &file).unwrap();
+    };
+    version(0);
+    let path = file.display();
+    let store = format!("plugin = \"{path}\"\nconfig.path = \"calendars.db\"");
+    let state = format!("plugin = \"{path}\"\nconfig.path = \"state.db\"");
+    let host = Setup::new()
+        .users(&[BO])
+        .table("[[store]]", &store)
+        .table("[[state]]", &state)
+        .start();
+    let invite = |uid: &str| host.post(&Post::invitation(uid, ANNA, &[BO])).codes();
+    assert_eq!(invite("before"), ["2.0"]);
+    // Of one library, the next ones are opened beside the ones before.
+    reloaded(&host);
+    version(1);
+    for name in ["calendars.db", "state.db"] {
+        assert!(open_files(&host, name) > 0, "{name}");
+    }
+    reloaded(&host);
+    assert_eq!(invite("after"), ["2.0"]);
+    assert!(host.stored(BO, "before").is_some() && host.stored(BO, "after").is_some());
+    // Those of the version before were closed: what is open now is what one version opens.
+    let now = ["calendars.db", "state.db"].map(|name| open_files(&host, name));
+    reloaded(&host);
+    assert_eq!(invite("again"), ["2.0"]);
+    host.wait_for("config-reloaded");
+    assert!(now.iter().all(|open| (1..=4).contains(open)), "{now:?}");
+}
+
+/// How often the host has a file open.
+fn open_files(host: &Host, name: &str) -> usize {
+    let file = fs::canonicalize(host.folder().join(name)).unwrap();
+    let open = fs::read_dir(format!("/proc/{}/fd", host.id())).unwrap();
+    let links = open.filter_map(|it| fs::read_link(it.unwrap().path()).ok());
+    links.filter(|link| *link == file).count()
+}

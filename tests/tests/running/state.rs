@@ -286,6 +286,65 @@ fn without_the_plugin_for_it_a_host_does_not_start() {
     assert!(said.contains(&says), "{said}");
 }
 
+/// A disk of 3 MiB for the state alone, which only the host sees.
+const SMALL_DISK: &str = "mount -t tmpfs -o size=3m none small && dd if=/dev/zero of=small/filler bs=1k count=1800 status=none && \
+     exec \"$@\"";
+
+#[test]
+#[cfg_attr(not(may_unshare), ignore = "needs `unshare --user --mount`")]
+fn a_full_disk_costs_what_does_not_fit_and_nothing_else() {
+    let wrapper = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        SMALL_DISK,
+        "sh",
+    ];
+    // Large enough that the disk is soon full of what is remembered of it.
+    let long = |uid: &str| {
+        let text = format!("DESCRIPTION:{}\nEND:VEVENT", "long ".repeat(8000));
+        Post::invitation(uid, ANNA, &[BO]).edited("END:VEVENT", &text)
+    };
+    let mut host = Setup::new()
+        .users(&[BO])
+        .folder("small")
+        .table(
+            "[[state]]",
+            "plugin = \"state-sqlite\"\nconfig.path = \"small/state.db\"",
+        )
+        .through(&wrapper)
+        .start();
+    let mut taken = 0;
+    while host.post(&long(&format!("long-{taken}"))).codes() == ["2.0"] {
+        taken += 1;
+        assert!(taken < 100, "the disk does not fill up");
+    }
+    assert!(taken > 0);
+    let file = host.folder().join("small/state.db");
+    host.wait_for(&format!("no space is left for {}", file.display()));
+    // Nothing is remembered of it, and nothing is asked of what could be.
+    assert_eq!(host.post(&Post::free_busy(ANNA, &[BO])).codes(), ["2.0"]);
+    let state = PathBuf::from(format!("/proc/{}/root", host.id()))
+        .join(host.folder().strip_prefix("/").unwrap())
+        .join("small");
+    fs::remove_file(state.join("filler")).unwrap();
+    // By and by: a plugin that kept failing is not asked for a while.
+    while host.post(&long("after")).codes() != ["2.0"] {
+        std::thread::yield_now();
+    }
+    for uid in (0..taken)
+        .map(|number| format!("long-{number}"))
+        .chain(["after".to_owned()])
+    {
+        assert!(host.stored(BO, &uid).is_some(), "{uid}");
+    }
+    host.signal("TERM");
+    assert!(host.wait().success());
+}
+
 /// What receivers take is asked for once, whatever happens to the host that asks.
 #[test]
 fn what_a_receiver_takes_is_known_over_a_restart() {

@@ -39,7 +39,7 @@ use crate::{
 use calendars::CalendarsTask;
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
-use convoke_plugin_host::isolated;
+use convoke_plugin_host::{close_all, isolated};
 use current::Current;
 use decisions::DecisionsTask;
 use http::{HeaderMap, Request};
@@ -193,9 +193,11 @@ impl Host {
             Some(lock::take(&config.server.state).await?)
         };
         let old = self.current.load();
-        if old.plugins.are_exclusive() {
-            // What only one may hold, the old ones let go of first.
-            old.plugins.close().await;
+        let are_exclusive = old.plugins.are_exclusive();
+        if are_exclusive {
+            // What only one may hold, the old ones let go of first: also those of configurations before, which may have
+            // requests that have not ended.
+            close_all().await;
         }
         let opened = match Instance::new(config, shared.clone()).await {
             Ok(instance) => self.listen(&instance).await.map(|()| instance),
@@ -203,7 +205,7 @@ impl Host {
         };
         let instance = match opened {
             Ok(instance) => Arc::new(instance),
-            Err(error) if old.plugins.are_exclusive() => {
+            Err(error) if are_exclusive => {
                 // As it was before, with plugins that are opened again.
                 let instance = Instance::new((*old.config).clone(), shared).await?;
                 self.listen(&instance).await?;

@@ -179,6 +179,8 @@ impl Hello {
             kinds: known(&self.kinds),
             other_names: Vec::new(),
             exclusive: known(&self.exclusive),
+            // A process is one of its own.
+            one_version: Vec::new(),
             interface: Interface::Process(self.protocol),
             schema: (self.config.as_ref()).map_or_else(String::new, |keys| keys.get().to_owned()),
         })

@@ -61,16 +61,43 @@ pub struct PluginFile {
     path: PathBuf,
     data: Vec<u8>,
     access: Access,
+    stamp: Stamp,
+}
+
+/// Which file lies at a path, and when it was last written: another one after it was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    written: (i64, i64),
+}
+
+impl Stamp {
+    /// Of what lies at a path now, if anything does.
+    pub fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|it| Self::read(&it))
+    }
+
+    fn read(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 impl PluginFile {
     /// Reads a regular file of 1 GiB at most. Never blocks on something that is no file.
     pub fn read(path: &Path) -> Result<Self, Refusal> {
         match read(path) {
-            Ok((data, access)) => Ok(Self {
+            Ok((data, access, stamp)) => Ok(Self {
                 path: path.to_owned(),
                 data,
                 access,
+                stamp,
             }),
             Err(reason) => Err(Refusal::new(path, reason)),
         }
@@ -79,6 +106,11 @@ impl PluginFile {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which file it was.
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// What is in it.
@@ -180,7 +212,7 @@ impl Access {
 }
 
 /// The bytes of a regular file, and its access. Never blocks on something that is no file.
-fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
+fn read(path: &Path) -> Result<(Vec<u8>, Access, Stamp), Reason> {
     let (file, metadata) = open(path)?;
     let size = usize::try_from(metadata.len()).unwrap_or_default();
     let mut data = Vec::with_capacity(size.saturating_add(1).max(GIVEN_BACK));
@@ -192,7 +224,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, Access), Reason> {
         group: metadata.gid(),
         mode: metadata.mode(),
     };
-    Ok((data, access))
+    Ok((data, access, Stamp::read(&metadata)))
 }
 
 /// A regular file, opened. Never blocks on something that is no file.
