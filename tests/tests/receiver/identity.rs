@@ -98,6 +98,8 @@ fn policy_sees_how_a_message_came() {
     let named = |post: Post, id| post.also("iSchedule-Message-ID", id);
     let told = |event: &str, id: &str| {
         let (event, id) = (format!("event=\"{event}\""), format!("Some(\"{id}\")"));
+        // What was answered may not have been read from the log yet.
+        host.wait_for(&id);
         let log = host.log();
         let mut lines = log
             .lines()
