@@ -136,6 +136,12 @@ pub enum Problem {
         /// What it could stand under.
         offers: Vec<Kind>,
     },
+    /// Only kinds of a later ABI, or none at all.
+    #[error(
+        "{} offers no kind of plugin that this host knows; check the path, or install a newer host",
+        .0.display()
+    )]
+    OffersNothing(PathBuf),
     /// Two entries of one name.
     #[error("another plugin is named `{0}` already; give this one a `name` of its own")]
     NameTaken(String),

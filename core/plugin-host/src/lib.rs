@@ -76,10 +76,15 @@ pub use stores::{StoreHandle, Stores};
 
 use convoke_sdk::remote::{
     Client, Kind, Reason, Refusal, RemoteDiscovery, RemotePlugin, RemotePolicy, RemoteState,
-    Services,
+    Services, Trust,
 };
 use isolated::{Isolated, OpenRequest, StartRequest};
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tracing::debug;
 
 /// How long a plugin may take to open, if its entry's `timeout` is not longer: a store may have to bring its files up
@@ -375,7 +380,12 @@ impl Fit {
 /// The file of an entry, looked at and found fit to be run as what its entry says.
 async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
     let file = find::file(&entry.plugin, &setup.directories(), &setup.folder)?;
-    not_exposed(setup, entry, &file)?;
+    let searched = if find::is_path(&entry.plugin) {
+        Vec::new()
+    } else {
+        setup.directories()
+    };
+    not_exposed(&file, searched)?;
     let runnable = Runnable::look(&file)?;
     runnable.check(&setup.trust(), entry.sha256.as_deref())?;
     let description = match (&runnable, &entry.isolation) {
@@ -392,6 +402,9 @@ async fn candidate(setup: &Setup, entry: &PluginEntry) -> Result<Fit, Problem> {
     } else {
         description.kinds.clone()
     };
+    if description.kinds.is_empty() {
+        return Err(Problem::OffersNothing(file));
+    }
     if !offers.contains(&entry.kind) {
         return Err(Problem::WrongKind {
             file,
@@ -416,15 +429,62 @@ pub async fn introduced(
     if let Runnable::Library(candidate) = runnable {
         return Ok(Description::from(&candidate.manifest));
     }
+    greeted(setup, confinement, runnable).await
+}
+
+/// What a plugin says about itself that could be opened: all that is checked before that, in the same order and in the same
+/// words. What only running shows is left out if nothing is to be run; then nothing is known of a program.
+pub async fn examined(
+    setup: &Setup,
+    trust: &Trust,
+    runnable: &Runnable,
+    may_run: MayRun,
+) -> Result<Option<Description>, Problem> {
+    not_exposed(runnable.content().path(), Vec::new())?;
+    runnable.check(trust, None)?;
+    let description = match (may_run, runnable) {
+        (MayRun::Confined, _) => greeted(setup, &Confinement::default(), runnable).await?,
+        (MayRun::Nothing, Runnable::Library(candidate)) => Description::from(&candidate.manifest),
+        (MayRun::Nothing, Runnable::Program(_)) => return Ok(None),
+    };
+    if description.kinds.is_empty() {
+        let file = runnable.content().path().to_owned();
+        return Err(Problem::OffersNothing(file));
+    }
+    Ok(Some(description))
+}
+
+/// What of a plugin's file may run while it is examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayRun {
+    /// Nothing.
+    Nothing,
+    /// A library is loaded, and a program asked what it is, in a process that is granted nothing.
+    Confined,
+}
+
+/// Starts the process of a plugin, and ends it when it has said what it is.
+async fn greeted(
+    setup: &Setup,
+    confinement: &Confinement,
+    runnable: &Runnable,
+) -> Result<Description, Problem> {
     let file = runnable.content().path();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let services = services::for_instance(&name, setup).map_err(|error| Problem::host(&error))?;
     let confinement = read_only(confinement);
     let request = start_request(setup, &confinement, runnable, &name, services)?;
     let introduced = isolated::introduce(request).await;
-    introduced.map_err(|not| Problem::NotIntroduced {
-        file: file.to_owned(),
-        why: not.error.to_string(),
+    introduced.map_err(|not| match runnable {
+        Runnable::Library(_) => Problem::NotOpened {
+            file: file.to_owned(),
+            message: not.error.to_string(),
+            config_key: None,
+        },
+        Runnable::Program(_) => Problem::NotIntroduced {
+            file: file.to_owned(),
+            why: not.error.to_string(),
+        },
     })
 }
 
@@ -442,12 +502,7 @@ fn read_only(confinement: &Confinement) -> Confinement {
 
 /// Nobody but the host's user and root may put something else in the file's place, or something of the same name into
 /// a folder that is looked through for it.
-fn not_exposed(setup: &Setup, entry: &PluginEntry, file: &Path) -> Result<(), Problem> {
-    let searched = if find::is_path(&entry.plugin) {
-        Vec::new()
-    } else {
-        setup.directories()
-    };
+fn not_exposed(file: &Path, searched: Vec<PathBuf>) -> Result<(), Problem> {
     let folder = file.parent().map(Path::to_owned);
     let places = folder.into_iter().chain(searched);
     let mut places = places.chain([file.to_owned()]);

@@ -3,10 +3,12 @@ use convoke::{config::Config, instance};
 use convoke_plugin_host::{PluginEntry, Plugins, Setup};
 use convoke_sdk::remote::Candidate;
 use convoke_tests::{plugin_directory, plugin_file, program};
+use serde_json::Value;
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::Command,
 };
 use tempfile::TempDir;
 
@@ -59,8 +61,29 @@ impl Copy {
 }
 
 async fn refused_copy(copy: &Copy) -> String {
-    let file = copy.write();
-    refused(discovery(file.to_str().unwrap(), "")).await
+    refused_file(&copy.write()).await
+}
+
+/// What is refused is refused by `plugin inspect`, too, in the same words.
+async fn refused_file(file: &Path) -> String {
+    let sentence = refused(discovery(file.to_str().unwrap(), "")).await;
+    let inspected = inspected(file);
+    assert!(sentence.ends_with(&inspected), "{sentence}\n{inspected}");
+    sentence
+}
+
+/// Why `plugin inspect` says that a file would not be loaded.
+fn inspected(file: &Path) -> String {
+    let mut inspect = Command::new(program());
+    inspect.args(["plugin", "inspect", "--json"]).arg(file);
+    let output = inspect.current_dir("/").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    if let Some(complaint) = complaint.strip_prefix("convoke: ") {
+        return complaint.trim_end().to_owned();
+    }
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    said["refused"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -190,11 +213,33 @@ async fn a_root_module_of_another_make() {
 }
 
 #[tokio::test]
+async fn a_library_without_its_root_module() {
+    let copy = Copy::new().replace("CONVOKE_PLUGIN_ROOT", "CONVOKE_PLUGIN_RXXT");
+    let sentence = refused_copy(&copy).await;
+    let says = "carries a plugin manifest, but does not export `CONVOKE_PLUGIN_ROOT`; build it again without \
+                stripping symbols";
+    assert!(sentence.ends_with(says), "{sentence}");
+}
+
+/// What only loading shows is not shown where nothing may run.
+#[test]
+fn a_library_that_is_not_loaded_is_only_looked_at() {
+    let copy = Copy::new().replace("CONVOKE_PLUGIN_ROOT", "CONVOKE_PLUGIN_RXXT");
+    let mut inspect = Command::new(program());
+    inspect.args(["plugin", "inspect", "--no-run"]);
+    let output = inspect.arg(copy.write()).current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let row = said.lines().find(|line| line.starts_with("loads"));
+    assert!(row.unwrap().contains("was not loaded"), "{said}");
+}
+
+#[tokio::test]
 async fn a_file_that_others_could_change() {
     let copy = Copy::new();
     let file = copy.write();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).unwrap();
-    let sentence = refused(discovery(file.to_str().unwrap(), "")).await;
+    let sentence = refused_file(&file).await;
     let remedy = format!(
         "everybody on this machine can write it (mode 0646); run: chmod o-w {}",
         file.display()
@@ -204,7 +249,7 @@ async fn a_file_that_others_could_change() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let link = copy.folder.path().join("link.so");
     symlink(&file, &link).unwrap();
-    let sentence = refused(discovery(link.to_str().unwrap(), "")).await;
+    let sentence = refused_file(&link).await;
     assert!(
         sentence.contains("link.so: is a symbolic link to /"),
         "{sentence}"
@@ -216,8 +261,12 @@ async fn a_file_that_others_could_change() {
 
     let folder = copy.folder.path().join("folder.so");
     fs::create_dir(&folder).unwrap();
-    let sentence = refused(discovery(folder.to_str().unwrap(), "")).await;
+    let sentence = refused_file(&folder).await;
     assert!(sentence.contains("is not a regular file"), "{sentence}");
+
+    fs::set_permissions(copy.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let sentence = refused_file(&file).await;
+    assert!(sentence.contains("run: chmod o-w "), "{sentence}");
 }
 
 #[tokio::test]

@@ -12,12 +12,14 @@ use super::{
     output::{self, Failure},
 };
 use clap::{Args, Subcommand};
-use convoke_plugin_host::Runnable;
+use convoke_plugin_host::{MayRun, Problem, Runnable, examined};
 use convoke_sdk::remote::{Candidate, Kind, Signed, Trust, TrustedKey};
 use keys::Keys;
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -45,8 +47,9 @@ Examples:
   convoke plugin inspect ./target/release/libconvoke_store_sqlite.so
   convoke plugin inspect acme.so --key acme.pub
 
-Nothing of a library is run. A program is run, confined, to say what it is, and granted nothing. Keys that its signature (acme.so.minisig) is held against: `server.trusted_keys` of the \
-configuration, if there is one, and those named here.";
+All is checked that the host checks before it opens a plugin: permissions, signature, ABI; then a library is loaded, and a \
+program asked what it is, in a confined process that is granted nothing. --no-run leaves that out. With a configuration, \
+its `server.trusted_keys` count, and the owner of `server.state` is the host's user.";
 
 /// Show what a plugin file is, and whether the host would load it
 #[derive(Args)]
@@ -57,6 +60,9 @@ pub(super) struct Inspect {
     /// A trusted minisign public key: its `.pub` file, or its text (repeatable)
     #[arg(long, value_name = "KEY")]
     key: Vec<String>,
+    /// Do not run anything of the file: neither load a library nor start a program
+    #[arg(long)]
+    no_run: bool,
 }
 
 impl Plugin {
@@ -101,6 +107,8 @@ struct Inspected<'a> {
     config: Keys,
     /// Why this host would not load it.
     refused: Option<String>,
+    #[serde(skip)]
+    is_loaded: bool,
 }
 
 /// Who signed it.
@@ -155,11 +163,17 @@ impl Signature {
 }
 
 impl Inspect {
-    /// Whose signatures count: the configuration's keys, if there is a configuration, and those of the command line.
-    fn keys(&self, global: &Global) -> Result<Vec<TrustedKey>, Failure> {
+    /// Whose files count, and whose signatures: as the configuration says, if there is one, and the keys of the command line.
+    fn trust(&self, global: &Global) -> Result<Trust, Failure> {
         let named = global.config.is_some();
+        let mut trust = Trust::of_this_process();
         let mut keys = match global.config() {
-            Ok(config) => config.server.trusted_keys,
+            Ok(config) => {
+                if let Ok(state) = fs::metadata(&config.server.state) {
+                    trust.user = state.uid();
+                }
+                config.server.trusted_keys
+            }
             Err(failure) if named => return Err(failure),
             // Somebody else's configuration, or none: a file can be looked at all the same.
             Err(_) => Vec::new(),
@@ -169,16 +183,25 @@ impl Inspect {
             let key = read.or_else(|_| TrustedKey::from_file(Path::new(key)));
             keys.push(key.map_err(|error| Failure::new(error.to_string()))?);
         }
-        Ok(keys)
+        Ok(trust.signed_by(keys))
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let keys = self.keys(global)?;
-        let look = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
-        match Runnable::look(&self.file).map_err(|problem| look(&problem))? {
-            Runnable::Library(candidate) => self.library(&candidate, keys, global),
-            runnable @ Runnable::Program(_) => {
-                program::inspect(&self.file, &runnable, keys, global).await
+        let trust = self.trust(global)?;
+        let failed = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
+        let file = std::path::absolute(&self.file).map_err(|error| failed(&error))?;
+        let runnable = Runnable::look(&file).map_err(|problem| failed(&problem))?;
+        let run = if self.no_run {
+            MayRun::Nothing
+        } else {
+            MayRun::Confined
+        };
+        // It only says what it is, and keeps nothing.
+        let examined = examined(&test::setup(Path::new("")), &trust, &runnable, run).await;
+        match &runnable {
+            Runnable::Library(candidate) => self.library(candidate, &trust, examined.err(), global),
+            Runnable::Program(_) => {
+                program::inspect(&self.file, &runnable, &trust, examined, global)
             }
         }
     }
@@ -186,12 +209,11 @@ impl Inspect {
     fn library(
         &self,
         candidate: &Candidate,
-        keys: Vec<TrustedKey>,
+        trust: &Trust,
+        refused: Option<Problem>,
         global: &Global,
     ) -> Result<(), Failure> {
-        let signature = candidate.content().signed(&keys).into();
-        let trust = Trust::of_this_process().signed_by(keys);
-        let refused = candidate.check(&trust, None).err();
+        let signature = candidate.content().signed(&trust.keys).into();
         let manifest = &candidate.manifest;
         let inspected = Inspected {
             file: &self.file,
@@ -210,7 +232,8 @@ impl Inspect {
             sha256: candidate.sha256(),
             signature,
             config: Keys::read(&manifest.schema),
-            refused: refused.map(|refusal| refusal.to_string()),
+            refused: refused.map(|problem| problem.to_string()),
+            is_loaded: !self.no_run,
         };
         if global.json {
             output::print_json(&inspected)?;
@@ -239,7 +262,10 @@ impl Inspected<'_> {
 
     fn text(&self) -> String {
         let loadable = match &self.refused {
-            None => "yes".to_owned(),
+            None if self.is_loaded => "yes".to_owned(),
+            None => {
+                "perhaps: nothing that can be seen speaks against it; it was not loaded".to_owned()
+            }
             Some(reason) => format!("no: {reason}"),
         };
         let rows = [

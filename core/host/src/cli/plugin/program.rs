@@ -4,15 +4,14 @@ use super::{
     Global, Signature,
     keys::Keys,
     output::{self, Failure},
-    test::setup,
     words,
 };
 use crate::config;
 use clap::Args;
 use convoke_plugin_host::{
-    Confinement, Description, Interface, Isolation, Runnable, Setup, introduced,
+    Confinement, Description, Interface, Isolation, Problem, Runnable, Setup, introduced,
 };
-use convoke_sdk::remote::{Trust, TrustedKey};
+use convoke_sdk::remote::Trust;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -99,24 +98,16 @@ struct Inspected<'a> {
 }
 
 /// Says what a program is. One that would be refused is not run, and so says nothing of itself.
-pub(super) async fn inspect(
+pub(super) fn inspect(
     file: &Path,
     runnable: &Runnable,
-    keys: Vec<TrustedKey>,
+    trust: &Trust,
+    examined: Result<Option<Description>, Problem>,
     global: &Global,
 ) -> Result<(), Failure> {
-    let signature = runnable.content().signed(&keys).into();
-    let trust = Trust::of_this_process().signed_by(keys);
-    let described = match runnable.check(&trust, None) {
-        Ok(()) => {
-            // It only says what it is, and keeps nothing.
-            let setup = setup(Path::new(""));
-            introduced(&setup, &Confinement::default(), runnable).await
-        }
-        Err(problem) => Err(problem),
-    };
-    let (said, refused) = match described {
-        Ok(said) => (Some(said), None),
+    let signature = runnable.content().signed(&trust.keys).into();
+    let (said, refused) = match examined {
+        Ok(said) => (said, None),
         Err(problem) => (None, Some(problem.to_string())),
     };
     let interpreter = match runnable {
@@ -156,6 +147,7 @@ pub(super) async fn inspect(
 impl Inspected<'_> {
     fn text(&self) -> String {
         let runs = match &self.refused {
+            None if self.protocol.is_none() => "not asked".to_owned(),
             None => {
                 "yes, in a process of its own; it was run, confined, to say what it is".to_owned()
             }
