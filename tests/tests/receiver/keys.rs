@@ -348,7 +348,7 @@ fn no_look_up_leads_into_our_own_network() {
         is_refused(&ask(&host, &signer));
     }
     assert_eq!(web.asked(), 0);
-    host.wait_for("not a public address");
+    host.wait_for("event=\"key-not-looked-up\"");
 }
 
 #[test]
