@@ -35,6 +35,10 @@ pub struct CalendarUser {
 }
 
 impl CalendarUser {
+    /// The name of an [attribute](Self::attributes): the system behind the store sends this user's invitations and answers
+    /// by itself. The value is a sentence for the administrator: what does so, and how it is switched off.
+    pub const SCHEDULES_ITSELF: &str = "schedules-itself";
+
     /// A schedulable individual with one address.
     pub const fn new(id: UserId, address: CalendarAddress) -> Self {
         Self {

@@ -8,9 +8,10 @@ use convoke_sdk::prelude::*;
 use std::fmt::Write;
 use url::Url;
 
-/// PROPFIND: whose server is it, and where do that person's calendars live (RFC 5397, RFC 4791 §6.2.1, RFC 6638 §2).
+/// PROPFIND: whose server is it, and where do that person's calendars live (RFC 5397, RFC 3744 §5.1, RFC 4791 §6.2.1,
+/// RFC 6638 §2).
 pub(crate) const WHO: &str = r#"<?xml version="1.0" encoding="utf-8"?>
-<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:current-user-principal/><D:resourcetype/><C:calendar-home-set/><C:calendar-user-address-set/><C:schedule-inbox-URL/><C:schedule-default-calendar-URL/></D:prop></D:propfind>"#;
+<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:current-user-principal/><D:owner/><D:resourcetype/><C:calendar-home-set/><C:calendar-user-address-set/><C:schedule-inbox-URL/><C:schedule-default-calendar-URL/></D:prop></D:propfind>"#;
 
 /// PROPFIND: the calendars of a home, and what tells that one of them has changed.
 pub(crate) const CALENDARS: &str = r#"<?xml version="1.0" encoding="utf-8"?>
@@ -86,6 +87,7 @@ pub(crate) struct Properties {
     pub(crate) is_transparent: bool,
     pub(crate) data: Option<Vec<u8>>,
     pub(crate) principal: Option<Href>,
+    pub(crate) owner: Option<Href>,
     pub(crate) homes: Vec<Href>,
     pub(crate) addresses: Vec<CalendarAddress>,
     pub(crate) inbox: Option<Href>,
@@ -161,6 +163,7 @@ impl Properties {
             }
             "C:calendar-data" => self.data = Some(with_crlf(&property.text)),
             "D:current-user-principal" => self.principal = href(),
+            "D:owner" => self.owner = href(),
             "C:calendar-home-set" => {
                 self.homes = hrefs().filter_map(|it| Href::resolve(url, it)).collect();
             }

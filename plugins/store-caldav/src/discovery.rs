@@ -18,6 +18,8 @@ pub(crate) struct Places {
     pub(crate) default_calendar: Option<Href>,
     /// By the server's word.
     pub(crate) addresses: Vec<CalendarAddress>,
+    /// Who may be the principal whose calendars these are.
+    principals: Vec<Href>,
 }
 
 /// Begins at `url` and asks for the one who logs in.
@@ -83,7 +85,33 @@ async fn places(server: &Server, found: Properties) -> Result<Places> {
         homes: found.homes,
         default_calendar,
         addresses: found.addresses,
+        principals: found.owner.into_iter().chain(found.principal).collect(),
     })
+}
+
+/// Whether the server does iTIP by itself for whose calendars these are (RFC 6638 §2): it announces that, and it knows an
+/// address of theirs, without which it could not. (Xandikos announces it always.)
+pub(crate) async fn schedules_itself(server: &Server, places: &Places) -> Result<bool> {
+    let Some(home) = places.homes.first() else {
+        return Ok(false);
+    };
+    let answer = server.send(&Request::new("OPTIONS", home)).await?;
+    if !answer.status.is_success() || !answer.has_feature("calendar-auto-schedule") {
+        return Ok(false);
+    }
+    if !places.addresses.is_empty() {
+        return Ok(true);
+    }
+    // Not every server says whose a home is; then it may lie in the principal.
+    let parent = home.parent();
+    for principal in places.principals.iter().chain(&parent) {
+        if let Some(found) = ask(server, principal).await?
+            && found.homes.iter().any(|it| it.is(home))
+        {
+            return Ok(!found.addresses.is_empty());
+        }
+    }
+    Ok(false)
 }
 
 /// The properties of one resource; `None` if it is not there.

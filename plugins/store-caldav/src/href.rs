@@ -53,6 +53,12 @@ impl Href {
         Self(format!("{}{slash}{name}", self.0))
     }
 
+    /// The collection that this lies in.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let (parent, _) = self.0.trim_end_matches('/').rsplit_once('/')?;
+        Some(Self(format!("{parent}/")))
+    }
+
     /// Whether this lies below `folder`.
     pub(crate) fn is_in(&self, folder: &Self) -> bool {
         let folder = folder.0.trim_end_matches('/');
@@ -131,6 +137,9 @@ mod tests {
             assert!(!Href("/a/b/".to_owned()).is_in(folder));
         }
         assert!(folder.is(&bare));
+        assert_eq!(folder.parent(), Some(Href("/a/".to_owned())));
+        assert_eq!(bare.parent(), folder.parent());
+        assert_eq!(Href("/".to_owned()).parent(), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@
 //! | `dav`, `xml`, `href` | what is asked, what is answered, where it lies |
 //! | `server`, `error` | HTTP: deadlines, retries, redirects, bounds, and why there is no answer |
 //! | `connect` | TLS, and which URLs may be used |
-//! | `waiting`, `news` | waiting for changes to many accounts |
+//! | `waiting`, `looks`, `news` | waiting for changes to many accounts |
 //! | `pace`, `outages` | when an account, and a server that is down, is looked at again |
 //! | `login` | Basic and Digest |
 //!
@@ -50,8 +50,12 @@
 //! Not here: finding users by searching the server's principals; calendar users that others' proxies give access to;
 //! a place for messages a person has to decide on (a server offers none, so a COUNTER is refused); a mirror on disk:
 //! after a start each account is read once. What a server rewrites when it stores it (Radicale sorts and re-folds) is
-//! handed back as rewritten. A server that does iTIP by itself (Cyrus, Nextcloud) should have that switched off for
-//! these users, or people hear of everything twice.
+//! handed back as rewritten.
+//!
+//! A server that schedules by itself (RFC 6638) is noticed when an account is first reached, and said in the user's attribute
+//! [`SCHEDULES_ITSELF`](CalendarUser::SCHEDULES_ITSELF). No message is handed to such a server whole
+//! ([`deliver`](Store::deliver)): only users of its own may post to a scheduling outbox, and what Xandikos lets be put into an
+//! inbox it applies without a look at SEQUENCE, organizer or instance.
 
 mod account;
 mod config;
@@ -61,6 +65,7 @@ mod discovery;
 mod error;
 mod href;
 mod login;
+mod looks;
 mod new_object;
 mod news;
 mod outages;
@@ -133,6 +138,11 @@ impl Store for CalDavStore {
 
     async fn await_changes(&self, watch: &Watch, call: &Call) -> Result<Changed> {
         waiting::wait(&self.0, &watch.users, call).await
+    }
+
+    async fn close(&self, _: &Call) -> Result<()> {
+        self.0.looks().close();
+        Ok(())
     }
 }
 

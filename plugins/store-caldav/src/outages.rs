@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 /// The first pause before a server is asked again, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(30));
 
 /// Servers that did not answer the last time, by origin.
 #[derive(Default)]
@@ -97,7 +97,7 @@ mod tests {
         for _ in 0..8 {
             outages.note(SERVER);
         }
-        for pause in [3, 6, 12, 24, 48, 60, 60] {
+        for pause in [3, 6, 12, 24, 30, 30] {
             let left = outages.until(SERVER).unwrap() - Instant::now();
             assert_eq!(left.as_secs(), pause);
             assert!(!outages.may_ask(SERVER), "{pause}");

@@ -122,6 +122,15 @@ impl Answer {
         tag(self.headers.get(ETAG)?.to_str().ok()?)
     }
 
+    /// Whether the server announces something in the `DAV` header (RFC 4918 §10.1).
+    pub(crate) fn has_feature(&self, feature: &str) -> bool {
+        let lines = self.headers.get_all("dav").into_iter();
+        let mut features = lines
+            .filter_map(|it| it.to_str().ok())
+            .flat_map(|it| it.split(','));
+        features.any(|it| it.trim().eq_ignore_ascii_case(feature))
+    }
+
     /// The media type, lower-case.
     pub(crate) fn media_type(&self) -> String {
         let value = self.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);

@@ -1,6 +1,7 @@
 //! The plugin against a server that misbehaves; against real ones it is tried in `tests/live`.
 
 mod fake;
+mod scheduling;
 mod waiting;
 
 use super::*;

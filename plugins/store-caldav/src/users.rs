@@ -1,18 +1,22 @@
 //! Whose calendars are where: the users of the configuration, and those whom a URL template finds.
 
 mod open;
+mod reach;
 
 use crate::{
     account::Account,
     config::{Config, Profile},
     connect::{Http, checked},
     login::Login,
+    looks::{Looks, PARALLEL},
     news::News,
     outages::Outages,
-    pace::{self, Found, Pace},
+    pace,
 };
 use convoke_sdk::{prelude::*, tracing};
+use futures::{StreamExt, stream};
 use open::NotOpened;
+use reach::Reach;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -32,8 +36,8 @@ pub(crate) struct Users {
     /// Accounts that were opened, or are being opened, by user.
     accounts: Mutex<BTreeMap<UserId, Arc<OnceCell<Arc<Account>>>>>,
     asked: Mutex<Option<Instant>>,
-    /// When those are tried again whose accounts could not be opened.
-    unopened: Mutex<HashMap<UserId, Pace>>,
+    reach: Reach,
+    looks: Looks,
     /// The longest pause between two looks at an account.
     longest: Duration,
     news: News,
@@ -108,7 +112,8 @@ impl Users {
             logins: Mutex::default(),
             accounts: Mutex::default(),
             asked: Mutex::default(),
-            unopened: Mutex::default(),
+            reach: Reach::default(),
+            looks: Looks::default(),
             longest,
             news: News::default(),
         })
@@ -148,10 +153,7 @@ impl Users {
             .get_or_try_init(|| self.open(id, address, &profile))
             .await;
         match opened {
-            Ok(account) => {
-                self.unopened().remove(id);
-                Ok(Some(Arc::clone(account)))
-            }
+            Ok(account) => Ok(Some(Arc::clone(account))),
             Err(NotOpened::Failed(error)) => Err(error),
             Err(NotOpened::NoSuchUser) => {
                 // Nobody shall fill the memory with names.
@@ -161,21 +163,12 @@ impl Users {
         }
     }
 
-    /// When those are tried again whose accounts could not be opened.
-    pub(crate) fn unopened(&self) -> MutexGuard<'_, HashMap<UserId, Pace>> {
-        lock(&self.unopened)
-    }
-
-    /// The account of a user for whom somebody waits could not be opened.
-    pub(crate) fn not_opened(&self, id: &UserId, error: &Error) {
-        let mut unopened = self.unopened();
-        let pace = unopened.entry(id.clone());
-        let pace = pace.or_insert_with(|| Pace::new(self.longest));
-        pace.looked(id, Found::Failure(error.clone()));
-    }
-
     pub(crate) fn outages(&self) -> &Outages {
         &self.http.outages
+    }
+
+    pub(crate) const fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     pub(crate) const fn news(&self) -> &News {
@@ -200,24 +193,43 @@ impl Users {
         Some((address, profile))
     }
 
-    /// The users of the configuration, by identifier. Those of a template nobody can list.
+    /// The users of the configuration, by identifier. Those of a template nobody can list. Who cannot be reached is left out,
+    /// unless nobody can be.
     pub(crate) async fn list(&self, page: &Page) -> Result<Listing<CalendarUser>> {
         let mut ids = self.config.users.keys().filter(|id| {
             let after = page.after.as_ref();
             after.is_none_or(|Cursor(after)| *id > after)
         });
-        let mut items = Vec::new();
-        let mut last = None;
-        for id in ids.by_ref().take(page.limit.max(1) as usize) {
-            items.extend(
-                self.account(&UserId::new(id)?)
-                    .await?
-                    .map(|it| it.user().clone()),
-            );
-            last = Some(Cursor(id.clone()));
-        }
+        let listed: Vec<String> = ids.by_ref().take(page.len()).cloned().collect();
+        let found: Vec<_> = listed.iter().map(|id| self.listed(id)).collect();
+        let found = stream::iter(found).buffered(PARALLEL);
+        let found: Vec<_> = found.collect().await;
+        let last = listed.last().map(|id| Cursor::new(id.as_str()));
         let next = ids.next().and(last);
-        Ok(Listing::new(items, next))
+        let (users, failures): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+        if let (true, Some(Err(error))) = (users.is_empty(), failures.into_iter().next()) {
+            return Err(error);
+        }
+        let items = users.into_iter().filter_map(|user| user.ok().flatten());
+        Ok(Listing::new(items.collect(), next))
+    }
+
+    async fn listed(&self, id: &str) -> Result<Option<CalendarUser>> {
+        let id = UserId::new(id)?;
+        if let Some(account) = self.opened(&id) {
+            return Ok(Some(account.user().clone()));
+        }
+        if let Some(error) = self.failure(&id)
+            && (self.next_look(&id) > tokio::time::Instant::now() || !self.may_look(&id))
+        {
+            return Err(error);
+        }
+        let opened = self.try_to_open(&id).await;
+        match &opened {
+            Ok(_) => self.note_success(&id),
+            Err(error) => self.note_failure(&id, error),
+        }
+        Ok(opened?.map(|account| account.user().clone()))
     }
 
     /// Who has `address` by the server's word (RFC 6638 §2.4.1).

@@ -1,17 +1,15 @@
 //! Waiting for changes to many accounts.
 //!
-//! Each account is looked at in its own pace (see `pace`), a few at a time. A look costs one request as long as nothing is
-//! new. Of a server that does not answer, one account asks whether it is back (see `outages`).
+//! Each account is looked at in its own pace (see `pace`), a few at a time (see `looks`). A look costs one request as long as
+//! nothing is new. Of a server that does not answer, one account asks whether it is back (see `outages`).
 
-use crate::{pace::Pace, users::Users};
-use convoke_sdk::{prelude::*, tracing};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::{task::JoinSet, time::Instant};
+use crate::users::Users;
+use convoke_sdk::prelude::*;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
-/// Accounts that are looked at at once.
-const PARALLEL: usize = 8;
-/// Looks under way are waited for so long when another has found something.
-const GRACE: Duration = Duration::from_millis(200);
+/// What happens within so long of each other is told together.
+const COALESCE: Duration = Duration::from_millis(50);
 /// Accounts that are due within so long of each other are looked at together.
 const TOGETHER: Duration = Duration::from_millis(250);
 
@@ -22,29 +20,23 @@ pub(crate) async fn wait(users: &Arc<Users>, watched: &[Watched], call: &Call) -
     let mut news = users.news().listen();
     loop {
         news.mark_unchanged();
-        let mut changed = known_to_have_changed(users, watched);
-        let mut has_failed = false;
-        if changed.is_empty() {
-            let round = look(users, watched, until).await;
-            changed = round.changed;
-            has_failed = round.has_failed;
-        }
+        let changed = known_to_have_changed(users, watched);
         if !changed.is_empty() {
             return Ok(Changed::of(changed));
         }
-        let is_late = Instant::now() >= until;
-        if (has_failed || is_late)
+        let now = Instant::now();
+        let (is_settled, next) = look(users, watched, now);
+        if (is_settled || now >= until)
             && let Some(error) = failure_of_all(users, watched)
         {
             return Err(error);
         }
-        if is_late {
+        if now >= until {
             return Ok(Changed::default());
         }
-        let next = watched.iter().map(|it| users.next_look(&it.user)).min();
-        let next = next.map_or(until, |next| next.max(Instant::now() + TOGETHER).min(until));
+        let next = next.map_or(until, |next| next.max(now + TOGETHER).min(until));
         tokio::select! {
-            _ = news.changed() => {}
+            _ = news.changed() => tokio::time::sleep_until(until.min(Instant::now() + COALESCE)).await,
             () = tokio::time::sleep_until(next) => {}
         }
     }
@@ -53,6 +45,9 @@ pub(crate) async fn wait(users: &Arc<Users>, watched: &[Watched], call: &Call) -
 /// To whose objects something happened, as far as that is known.
 fn known_to_have_changed(users: &Users, watched: &[Watched]) -> Vec<UserId> {
     let is_news = |it: &&Watched| {
+        if users.take_gone(&it.user) {
+            return Some(true);
+        }
         let changes = users.opened(&it.user)?.known_changes(&it.since)?;
         Some(match changes {
             Ok(changes) => !changes.changed.is_empty() || !changes.removed.is_empty(),
@@ -71,126 +66,52 @@ fn failure_of_all(users: &Users, watched: &[Watched]) -> Option<Error> {
     failures.all(|it| it.is_some()).then_some(first)
 }
 
-#[derive(Default)]
-struct Round {
-    changed: Vec<UserId>,
-    has_failed: bool,
+/// Has accounts looked at that are due. Whether no look is under way, and when the next is due.
+fn look(users: &Arc<Users>, watched: &[Watched], now: Instant) -> (bool, Option<Instant>) {
+    let due = watched.iter().filter(|it| users.next_look(&it.user) <= now);
+    for _ in 0..users.looks().add(due.map(|it| it.user.clone())) {
+        tokio::spawn(Worker(Arc::clone(users)).work());
+    }
+    let under_way = users.looks().under_way();
+    let others = watched.iter().filter(|it| !under_way.contains(&it.user));
+    let dates: Vec<Instant> = others.map(|it| users.next_look(&it.user)).collect();
+    (dates.len() == watched.len(), dates.into_iter().min())
 }
 
-/// Looks at the accounts that are due.
-async fn look(users: &Arc<Users>, watched: &[Watched], until: Instant) -> Round {
-    let now = Instant::now();
-    let due = watched.iter().filter(|it| users.next_look(&it.user) <= now);
-    let mut due: VecDeque<&Watched> = due.collect();
-    let mut looks: JoinSet<(Watched, Looked)> = JoinSet::new();
-    let mut round = Round::default();
-    let mut end = until;
-    loop {
-        while round.changed.is_empty()
-            && looks.len() < PARALLEL
-            && let Some(next) = due.pop_front()
-        {
-            if users.may_look(&next.user) {
-                let (users, next) = (Arc::clone(users), next.clone());
-                looks.spawn(async move {
-                    let looked = users.look(&next).await;
-                    (next, looked)
-                });
+struct Worker(Arc<Users>);
+
+impl Worker {
+    async fn work(self) {
+        while let Some(next) = self.0.looks().next() {
+            if self.0.may_look(&next.user) {
+                self.0.look(&next.user).await;
             }
-        }
-        let looked = tokio::select! {
-            looked = looks.join_next() => looked,
-            // What is under way is given up, and due again.
-            () = tokio::time::sleep_until(end) => None,
-        };
-        match looked {
-            Some(Ok((it, Looked::Changed))) => {
-                round.changed.push(it.user);
-                end = end.min(Instant::now() + GRACE);
-            }
-            Some(Ok((_, Looked::Failed))) => round.has_failed = true,
-            Some(Ok((_, Looked::Quiet)) | Err(_)) => {}
-            None => return round,
         }
     }
 }
 
-enum Looked {
-    Changed,
-    Quiet,
-    Failed,
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.looks().end_worker();
+        // Somebody has waited for what it was to look at.
+        self.0.news().tell();
+    }
 }
 
 impl Users {
-    /// When an account is due.
-    fn next_look(&self, id: &UserId) -> Instant {
-        let next = match self.opened(id) {
-            Some(account) => account.pace().next(),
-            None => self
-                .unopened()
-                .get(id)
-                .map_or_else(Instant::now, Pace::next),
+    async fn look(&self, user: &UserId) {
+        let was_open = self.opened(user).is_some();
+        let looked = match self.try_to_open(user).await {
+            Ok(Some(account)) => account.look().await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
         };
-        let outage = self.outage(id).map(|(_, until)| until);
-        outage.map_or(next, |until| until.max(next))
-    }
-
-    /// The server of an account that is down, and until when nobody asks it who need not.
-    fn outage(&self, id: &UserId) -> Option<(String, Instant)> {
-        let outages = self.outages();
-        if outages.is_none() {
-            return None;
+        if !was_open || looked.is_err() {
+            self.news().tell();
         }
-        let origin = self.origin(id)?;
-        let until = outages.until(&origin)?;
-        Some((origin, until))
-    }
-
-    /// Whether it may be looked at: of those on a server that is down, one may.
-    fn may_look(&self, id: &UserId) -> bool {
-        let outage = self.outage(id);
-        outage.is_none_or(|(origin, _)| self.outages().may_ask(&origin))
-    }
-
-    /// Why an account cannot be looked at.
-    fn failure(&self, id: &UserId) -> Option<Error> {
-        let own = match self.opened(id) {
-            Some(account) => account.pace().failed().cloned(),
-            None => self.unopened().get(id).and_then(Pace::failed).cloned(),
-        };
-        own.or_else(|| {
-            let (origin, _) = self.outage(id)?;
-            let what = format!("{origin} does not answer; is the server up?");
-            Some(Error::unavailable(what))
-        })
-    }
-
-    async fn look(&self, Watched { user, since, .. }: &Watched) -> Looked {
-        let was_failing = self.failure(user).is_some();
-        let error = match self.account(user).await {
-            Ok(Some(account)) => match account.look_since(since).await {
-                Ok(true) => return Looked::Changed,
-                Ok(false) => return Looked::Quiet,
-                Err(error) => error,
-            },
-            // Whoever asks for the changes hears that there is no such user.
-            Ok(None) => return Looked::Changed,
-            Err(error) => {
-                self.not_opened(user, &error);
-                error
-            }
-        };
-        match self.outage(user) {
-            Some((origin, _)) if self.outages().log_once(&origin) => tracing::warn!(
-                event = "changes-not-seen",
-                "no changes to the calendars on {origin} are noticed: {error}"
-            ),
-            None if !was_failing => tracing::warn!(
-                event = "changes-not-seen",
-                "changes to the calendars of {user} are not noticed: {error}"
-            ),
-            _ => {}
+        match looked {
+            Ok(()) => self.note_success(user),
+            Err(error) => self.note_failure(user, &error),
         }
-        Looked::Failed
     }
 }

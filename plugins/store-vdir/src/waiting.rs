@@ -43,6 +43,18 @@ impl Pauses {
         errors.all(|it| it.is_some()).then_some(first)
     }
 
+    /// What is wrong with one of those who could not be looked at.
+    fn failure(&self) -> Option<String> {
+        let pauses = self.lock();
+        let mut failures = pauses
+            .iter()
+            .filter_map(|(user, it)| Some((user, it.failed.as_ref()?)));
+        let (user, error) = failures.next()?;
+        Some(format!(
+            "changes to the calendars of {user} are not noticed: {error}"
+        ))
+    }
+
     /// When the first of them is over.
     fn first(&self, users: &[Watched]) -> Option<Instant> {
         let pauses = self.lock();
@@ -114,17 +126,14 @@ pub(crate) async fn wait(shared: &Arc<Shared>, users: &[Watched], call: &Call) -
     shared.watch.listen();
     loop {
         news.mark_unchanged();
-        let looked = look(shared, users, until).await?;
-        if !looked.changed.is_empty() {
-            return Ok(Changed::of(looked.changed));
+        let changed = look(shared, users, until).await?;
+        if !changed.is_empty() {
+            return Ok(Changed::of(changed));
         }
-        let is_late = Instant::now() >= until;
-        if let Some(error) = shared.pauses.error_of_all(users)
-            && (looked.has_failed || is_late)
-        {
+        if let Some(error) = shared.pauses.error_of_all(users) {
             return Err(error);
         }
-        if is_late {
+        if Instant::now() >= until {
             return Ok(Changed::default());
         }
         let next = shared
@@ -141,25 +150,19 @@ pub(crate) async fn wait(shared: &Arc<Shared>, users: &[Watched], call: &Call) -
     }
 }
 
-#[derive(Default)]
-struct Looked {
-    changed: Vec<UserId>,
-    has_failed: bool,
-}
-
 /// To whom something happened.
-async fn look(shared: &Arc<Shared>, users: &[Watched], until: Instant) -> Result<Looked> {
-    let mut looked = Looked::default();
+async fn look(shared: &Arc<Shared>, users: &[Watched], until: Instant) -> Result<Vec<UserId>> {
+    let mut changed = Vec::new();
     let mut unsure = Vec::new();
     for watched in users {
         match shared.look_at_once(watched) {
-            Look::Something => looked.changed.push(watched.user.clone()),
+            Look::Something => changed.push(watched.user.clone()),
             Look::Reading => unsure.push(watched.clone()),
             Look::Nothing | Look::Failed(_) => {}
         }
     }
-    if !looked.changed.is_empty() || unsure.is_empty() {
-        return Ok(looked);
+    if !changed.is_empty() || unsure.is_empty() {
+        return Ok(changed);
     }
     let shared = Arc::clone(shared);
     blocking(move || {
@@ -168,13 +171,11 @@ async fn look(shared: &Arc<Shared>, users: &[Watched], until: Instant) -> Result
             if number > 0 && Instant::now() >= until {
                 break;
             }
-            match shared.look_at_files(&watched) {
-                Look::Something => looked.changed.push(watched.user),
-                Look::Failed(_) => looked.has_failed = true,
-                Look::Nothing | Look::Reading => {}
+            if matches!(shared.look_at_files(&watched), Look::Something) {
+                changed.push(watched.user);
             }
         }
-        Ok(looked)
+        Ok(changed)
     })
     .await
 }
@@ -198,6 +199,7 @@ impl Shared {
     }
 
     fn look_at_files(&self, Watched { user, since, .. }: &Watched) -> Look {
+        let was_well = self.pauses.failure().is_none();
         let changes = self.with(user, |calendars, shared| {
             calendars.changes(shared, Some(since))
         });
@@ -208,6 +210,11 @@ impl Shared {
                 self.pauses.begin(user, None);
             }
             _ => self.pauses.end(user),
+        }
+        match self.pauses.failure() {
+            Some(why) if was_well => self.host.degraded(why),
+            None if !was_well => self.host.healthy(),
+            _ => {}
         }
         look
     }

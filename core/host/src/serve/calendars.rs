@@ -35,9 +35,6 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// How long looks that have begun are waited for at the end.
 const LAST_LOOKS: Duration = Duration::from_secs(5);
 
-/// The attribute of a calendar user whose store schedules by itself: what to switch off there.
-const SCHEDULES_ITSELF: &str = "schedules-itself";
-
 /// The tasks that watch the calendars of one instance.
 pub(super) struct CalendarsTask {
     stop: watch::Sender<bool>,
@@ -194,7 +191,7 @@ impl Watcher {
             return Telling::Elsewhere;
         }
         let is_off = user.attributes.get(SCHEDULE) == Some("off")
-            || user.attributes.get(SCHEDULES_ITSELF).is_some()
+            || user.attributes.get(CalendarUser::SCHEDULES_ITSELF).is_some()
             || user.scheduling != Scheduling::Enabled
             || self.store.schedule() == Schedule::Off;
         if is_off { Telling::Off } else { Telling::On }

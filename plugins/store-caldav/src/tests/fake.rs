@@ -11,6 +11,7 @@ use std::{
     convert::Infallible,
     fmt::Write,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 use tokio::net::TcpListener;
 
@@ -33,6 +34,8 @@ pub(super) enum Fault {
     After(Reply),
     /// Something happens before it does what it is asked.
     Before(Box<dyn FnOnce(&Fake) + Send>),
+    /// It does what it is asked after so long.
+    Late(Duration),
     /// It never answers.
     Silence,
 }
@@ -168,6 +171,10 @@ impl Fake {
             }
             Some(Fault::Before(happens)) => {
                 happens(&self);
+                self.inside().answer(&seen)
+            }
+            Some(Fault::Late(time)) => {
+                tokio::time::sleep(time).await;
                 self.inside().answer(&seen)
             }
             Some(Fault::Silence) => std::future::pending().await,

@@ -73,6 +73,13 @@ impl Users {
         user.timezone.clone_from(&profile.timezone);
         user.kind = profile.kind.into();
         user.attributes = profile.attributes.clone();
+        if discovery::schedules_itself(&server, &places).await? {
+            let what = "it sends invitations and answers by itself (calendar-auto-schedule, RFC 6638), and people would get \
+                        everything twice; switch that off for this user (Cyrus: `caldav_allowscheduling: off`; Xandikos: start \
+                        it without EMAIL; sabre/dav: without the Schedule plugin), or write `schedule = \"off\"`";
+            user.attributes
+                .set(CalendarUser::SCHEDULES_ITSELF, server.about(what));
+        }
         let wishes = Wishes {
             calendar: profile
                 .calendar

@@ -1,5 +1,5 @@
 use super::*;
-use convoke_sdk::tracing;
+use convoke_sdk::{TestHost, tracing};
 use std::{io, sync::atomic::AtomicBool, time::Duration};
 
 const ANNA: &str = "anna@example.org";
@@ -347,14 +347,16 @@ async fn files_that_cannot_be_looked_at_are_an_error_only_if_none_can() {
     let world = begin();
     let ill = Arc::new(AtomicBool::new(true));
     let (stand_in, is_ill) = (conformance::host("/"), Arc::clone(&ill));
-    let host = Host::for_tests(world.folder.path(), move |user, data| {
+    let test = TestHost::new(world.folder.path()).with_index(move |user, data| {
         let is_late = data.windows(8).any(|it| it == b"UID:late");
         if is_late && is_ill.load(Ordering::Relaxed) {
             return Err(Error::unavailable("the host is overloaded"));
         }
         stand_in.index_for(user.expect("a user's object"), data)
     });
-    let store = VdirStore::open(world.config.clone(), host).await.unwrap();
+    let store = VdirStore::open(world.config.clone(), test.host())
+        .await
+        .unwrap();
     let both = Follower::of(&store, &[ANNA, "bo@example.org"]).await;
     let mut alone = Follower::of(&store, &[ANNA]).await;
     world.write(&format!("{ANNA}/home/late.ics"), &event("late", 2));
@@ -364,7 +366,11 @@ async fn files_that_cannot_be_looked_at_are_an_error_only_if_none_can() {
     let watch = Watch::over(alone.watched.clone());
     let error = store.await_changes(&watch, &call).await.unwrap_err();
     assert_eq!(error, Error::unavailable("the host is overloaded"));
+    let why = test.degraded().unwrap();
+    assert!(why.contains(ANNA) && why.contains("overloaded"), "{why}");
     ill.store(false, Ordering::Relaxed);
+    tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(alone.awaits(|| ()).await, [ANNA]);
     assert_eq!(alone.takes().await, (strings(&["late"]), vec![]));
+    assert_eq!(test.degraded(), None);
 }
