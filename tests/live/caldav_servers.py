@@ -93,11 +93,17 @@ class Xandikos(Server):
     """Asks nobody for a password, and takes everybody for bo: so the homes are written down."""
 
     login = False
+    # whose address it knows, and for whom it schedules by itself then
+    email = None
 
     def start(self, _):
         tree = self.folder / "tree"
         tree.mkdir()
-        self.run(os.environ["XANDIKOS"], "serve", "-d", tree, "-l", "127.0.0.1", "-p", str(self.port), "--current-user-principal", "/bo/", "--defaults")
+        environment = {name: value for name, value in os.environ.items() if name != "EMAIL"}
+        if self.email:
+            environment["EMAIL"] = self.email
+        self.run(os.environ["XANDIKOS"], "serve", "-d", tree, "-l", "127.0.0.1", "-p", str(self.port), "--current-user-principal", "/bo/", "--defaults",
+                 env=environment)
         for collection in ("/cleo/", "/cleo/calendars/"):
             subprocess.run(["curl", "-sSf", "-X", "MKCOL", f"http://127.0.0.1:{self.port}{collection}"], check=True, capture_output=True)
 
@@ -154,10 +160,11 @@ class CyrusCalendars(Server):
     """
 
     broken = frozenset({"an object of 1 MB is kept whole"})
+    scheduling = "off"
 
     def start(self, authority):
         certificate, key = authority.issue("cal.example.org", "localhost")
-        self.cyrus = Cyrus(self.folder / "cyrus", certificate, key, users=USERS, scheduling="off")
+        self.cyrus = Cyrus(self.folder / "cyrus", certificate, key, users=USERS, scheduling=self.scheduling)
         self.port = self.cyrus.http
 
     def password(self, user):
@@ -169,3 +176,14 @@ class CyrusCalendars(Server):
 
 
 SERVERS = {"radicale": Radicale, "xandikos": Xandikos, "sabre": Sabre, "cyrus": CyrusCalendars}
+
+
+class XandikosThatSchedules(Xandikos):
+    email = "bo@scheduling.example"
+
+
+class CyrusThatSchedules(CyrusCalendars):
+    scheduling = "on"
+
+
+SCHEDULING = {"xandikos": XandikosThatSchedules, "cyrus": CyrusThatSchedules}

@@ -1,10 +1,12 @@
 """store-caldav against real servers: the conformance kit on each, and a story that a person sees in khal."""
 
+import json
 import os
+import pathlib
 import subprocess
 import unittest
 
-from caldav_servers import SERVERS
+from caldav_servers import SCHEDULING, SERVERS
 from world import *
 
 KIT, KHAL, VDIRSYNCER = (os.environ[name] for name in ("CONVOKE_CALDAV_KIT", "KHAL", "VDIRSYNCER"))
@@ -64,6 +66,22 @@ class CalDav(unittest.TestCase):
                 broken = {line.removeprefix("BROKEN").strip().split(":")[0] for line in report.splitlines() if line.startswith("BROKEN")}
                 self.assertEqual(broken, SERVERS[name].broken, report)
                 self.assertGreaterEqual(report.count("kept    "), 18, report)
+
+    def test_servers_that_schedule_by_themselves_are_noticed(self):
+        """The host is told what to switch off; nothing is said of a server that could, and does not."""
+        plugin = pathlib.Path(CONVOKE).parent / "libconvoke_store_caldav.so"
+        servers = [(f"{name} that schedules", kind(path(self.folder) / f"scheduling-{name}", self.authority), True) for name, kind in SCHEDULING.items()]
+        for _, server, _ in servers:
+            self.addCleanup(server.stop)
+        servers += [(name, server, False) for name, server in self.servers.items()]
+        for name, server, does in servers:
+            with self.subTest(name):
+                config = server.folder / "scheduling.toml"
+                config.write_text(server.config("scheduling.example"))
+                asked = subprocess.run([CONVOKE, "plugin", "ask", plugin, "find", "bo@scheduling.example", "--config", config], capture_output=True, text=True)
+                self.assertEqual(asked.returncode, 0, asked.stderr)
+                attributes = json.loads(asked.stdout)["attributes"]
+                self.assertEqual("schedules-itself" in attributes, does, attributes)
 
     def test_invited_seen_answered_cancelled(self):
         for name in SERVERS:

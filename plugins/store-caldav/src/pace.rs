@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 /// The pause after something happened.
-const SHORTEST: Duration = Duration::from_secs(3);
+pub(crate) const SHORTEST: Duration = Duration::from_secs(3);
 /// The longest pause, unless the configuration says another.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 

@@ -3,7 +3,7 @@
 //! Each account is looked at in its own pace (see `pace`), a few at a time (see `looks`). A look costs one request as long as
 //! nothing is new. Of a server that does not answer, one account asks whether it is back (see `outages`).
 
-use crate::users::Users;
+use crate::{pace, users::Users};
 use convoke_sdk::prelude::*;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// What happens within so long of each other is told together.
 const COALESCE: Duration = Duration::from_millis(50);
 /// Accounts that are due within so long of each other are looked at together.
-const TOGETHER: Duration = Duration::from_millis(250);
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// Waits until something happened to the objects of one of the users. Accounts that cannot be looked at are an error only if
 /// they are all; else they are tried again later.
@@ -25,8 +25,8 @@ pub(crate) async fn wait(users: &Arc<Users>, watched: &[Watched], call: &Call) -
             return Ok(Changed::of(changed));
         }
         let now = Instant::now();
-        let (is_settled, next) = look(users, watched, now);
-        if (is_settled || now >= until)
+        let next = look(users, watched, now);
+        if (next.is_settled || now >= until)
             && let Some(error) = failure_of_all(users, watched)
         {
             return Err(error);
@@ -34,7 +34,7 @@ pub(crate) async fn wait(users: &Arc<Users>, watched: &[Watched], call: &Call) -
         if now >= until {
             return Ok(Changed::default());
         }
-        let next = next.map_or(until, |next| next.max(now + TOGETHER).min(until));
+        let next = next.at.max(now + TOGETHER).min(until);
         tokio::select! {
             _ = news.changed() => tokio::time::sleep_until(until.min(Instant::now() + COALESCE)).await,
             () = tokio::time::sleep_until(next) => {}
@@ -66,16 +66,37 @@ fn failure_of_all(users: &Users, watched: &[Watched]) -> Option<Error> {
     failures.all(|it| it.is_some()).then_some(first)
 }
 
-/// Has accounts looked at that are due. Whether no look is under way, and when the next is due.
-fn look(users: &Arc<Users>, watched: &[Watched], now: Instant) -> (bool, Option<Instant>) {
+/// What comes after the looks that were begun.
+struct Next {
+    /// When there is something to do again.
+    at: Instant,
+    /// No look is under way.
+    is_settled: bool,
+}
+
+/// Has accounts looked at that are due.
+fn look(users: &Arc<Users>, watched: &[Watched], now: Instant) -> Next {
     let due = watched.iter().filter(|it| users.next_look(&it.user) <= now);
     for _ in 0..users.looks().add(due.map(|it| it.user.clone())) {
         tokio::spawn(Worker(Arc::clone(users)).work());
     }
     let under_way = users.looks().under_way();
-    let others = watched.iter().filter(|it| !under_way.contains(&it.user));
-    let dates: Vec<Instant> = others.map(|it| users.next_look(&it.user)).collect();
-    (dates.len() == watched.len(), dates.into_iter().min())
+    // Those are due again at some later time; who finds something tells it.
+    let later = |it: &Watched| {
+        if under_way.contains(&it.user) {
+            now + pace::SHORTEST
+        } else {
+            users.next_look(&it.user)
+        }
+    };
+    Next {
+        at: watched
+            .iter()
+            .map(later)
+            .min()
+            .unwrap_or(now + pace::LONGEST),
+        is_settled: !watched.iter().any(|it| under_way.contains(&it.user)),
+    }
 }
 
 struct Worker(Arc<Users>);
@@ -93,8 +114,6 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.looks().end_worker();
-        // Somebody has waited for what it was to look at.
-        self.0.news().tell();
     }
 }
 

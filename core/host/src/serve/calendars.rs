@@ -191,7 +191,10 @@ impl Watcher {
             return Telling::Elsewhere;
         }
         let is_off = user.attributes.get(SCHEDULE) == Some("off")
-            || user.attributes.get(CalendarUser::SCHEDULES_ITSELF).is_some()
+            || user
+                .attributes
+                .get(CalendarUser::SCHEDULES_ITSELF)
+                .is_some()
             || user.scheduling != Scheduling::Enabled
             || self.store.schedule() == Schedule::Off;
         if is_off { Telling::Off } else { Telling::On }
