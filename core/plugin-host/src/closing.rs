@@ -1,7 +1,6 @@
 //! Closing plugins: each once, whoever wants it first, and those of every configuration where none may be open any more.
 
 use super::{DiscoveryChain, PolicyChain, StateHandle, StoreHandle, Stores};
-use convoke_sdk::Result;
 use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -48,12 +47,13 @@ impl Closing {
         self.done.get_or_init(|| self.close_once()).await;
     }
 
+    /// A plugin that fails to close is named in the log by its handle.
     async fn close_once(&self) {
         let closing = async {
             tokio::join!(
                 self.discovery.close(),
                 self.policy.close(),
-                closed(self.stores.iter().map(|store| store.close())),
+                futures::future::join_all(self.stores.iter().map(|store| store.close())),
                 self.state.close(),
             )
         };
@@ -64,11 +64,6 @@ impl Closing {
             );
         }
     }
-}
-
-/// Waits until all have closed. One that fails is named in the log by its handle.
-pub(super) async fn closed(closing: impl Iterator<Item = impl Future<Output = Result<()>>>) {
-    futures::future::join_all(closing).await;
 }
 
 /// Closes the plugins of every configuration in this process, also those that requests of before still use: what they ask

@@ -39,7 +39,7 @@ impl DiscoveryChain {
 
     /// Closes all of them.
     pub(super) async fn close(&self) {
-        super::closing::closed(self.0.iter().map(Handle::<RemoteDiscovery>::close)).await;
+        futures::future::join_all(self.0.iter().map(Handle::<RemoteDiscovery>::close)).await;
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {

@@ -88,7 +88,7 @@ impl PolicyChain {
 
     /// Closes all of them.
     pub(super) async fn close(&self) {
-        super::closing::closed(self.0.iter().map(Handle::<RemotePolicy>::close)).await;
+        futures::future::join_all(self.0.iter().map(Handle::<RemotePolicy>::close)).await;
     }
 
     pub(super) fn list(&self) -> Vec<PluginInfo> {
