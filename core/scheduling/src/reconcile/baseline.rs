@@ -6,10 +6,10 @@ use crate::{
     keys,
     scheduler::Scheduler,
     state,
-    stored::read,
+    stored::{ATTEMPTS, read},
 };
 use convoke_calendar::itip;
-use convoke_types::{Batch, Error, ErrorKind, Uid};
+use convoke_types::{Batch, Error, ErrorKind, ObjectSummary, Uid};
 use std::collections::BTreeSet;
 
 /// Objects that one commit makes known.
@@ -25,17 +25,7 @@ impl<E: Environment> Scheduler<E> {
         let user = home.user();
         let changes = home.changes(None).await?;
         for page in changes.changed.chunks(PAGE) {
-            let mut batch = Batch::new();
-            for object in page {
-                batch = self.known_as_stored(home, &object.uid, batch).await?;
-            }
-            if !batch.writes.is_empty() {
-                match self.environment.state().commit(batch).await {
-                    // A message came in for one of them meanwhile: it is compared at the next look.
-                    Err(error) if error.kind() == ErrorKind::Conflict => {}
-                    done => _ = done?,
-                }
-            }
+            self.all_known_as_stored(home, page).await?;
         }
         let record = Record {
             since: self.environment.clock().now(),
@@ -54,6 +44,29 @@ impl<E: Environment> Scheduler<E> {
             first: true,
             ..Looked::at(changes.cursor)
         })
+    }
+
+    async fn all_known_as_stored(
+        &self,
+        home: &HomeOf<E>,
+        page: &[ObjectSummary],
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut batch = Batch::new();
+            for object in page {
+                batch = self.known_as_stored(home, &object.uid, batch).await?;
+            }
+            if batch.writes.is_empty() {
+                return Ok(());
+            }
+            match self.environment.state().commit(batch).await {
+                // A message came in for one of them meanwhile.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.map(drop),
+            }
+        }
+        let text = "messages came in again and again while a calendar was looked at first";
+        Err(Error::unavailable(text))
     }
 
     async fn known_as_stored(

@@ -51,23 +51,27 @@ impl<E: Environment> Scheduler<E> {
     /// Compares one object with what others know of it. Where the difference concerns nobody, the ledger follows.
     pub(super) async fn compare(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Compared, Error> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
-        let both = self.both(home, uid).await?;
-        let version = version_of(both.stored.as_ref());
-        match self.verdict(home, uid, &both).await? {
-            Verdict::Same => Ok(Compared::Agrees),
-            Verdict::Adopt(known) => {
-                let key = keys::ledger(home.user(), uid);
-                adopt_as(self.environment.state(), &key, both, known).await?;
-                Ok(Compared::Agrees)
+        for _ in 0..ATTEMPTS {
+            let both = self.both(home, uid).await?;
+            let version = version_of(both.stored.as_ref());
+            match self.verdict(home, uid, &both).await? {
+                Verdict::Same => {}
+                Verdict::Adopt(known) => {
+                    let key = keys::ledger(home.user(), uid);
+                    if !adopt_as(self.environment.state(), &key, both, known).await? {
+                        continue;
+                    }
+                }
+                Verdict::Wrong(error) => {
+                    let why = log_wrong(home.user(), uid, both.stored.as_ref(), error);
+                    let decided = self.decision("change-not-told", uid);
+                    self.note_decision(&decided.of(&home.user().address).why(why));
+                }
+                Verdict::Tell(..) => return Ok(Compared::Differs(version)),
             }
-            Verdict::Wrong(error) => {
-                let why = log_wrong(home.user(), uid, both.stored.as_ref(), error);
-                let decided = self.decision("change-not-told", uid);
-                self.note_decision(&decided.of(&home.user().address).why(why));
-                Ok(Compared::Agrees)
-            }
-            Verdict::Tell(..) => Ok(Compared::Differs(version)),
+            return Ok(Compared::Agrees);
         }
+        Err(contended(uid))
     }
 
     /// Tells what differs, once more looked at: `None` if it does not differ any more.
@@ -111,8 +115,7 @@ impl<E: Environment> Scheduler<E> {
                 return Ok(Some(changed));
             }
         }
-        let text = format!("others wrote {uid} again and again while it was to be told");
-        Err(Error::unavailable(text))
+        Err(contended(uid))
     }
 
     /// What is stored is what is known from now on, and nobody is told.
@@ -222,17 +225,24 @@ pub async fn adopt(state: &impl State, home: &impl Home, uid: &Uid) -> Result<()
     let stored = both.stored.as_ref();
     // What cannot be read is compared when it can be.
     match stored.map(|it| read(it, &Limits::default())).transpose() {
-        Ok(copy) => adopt_as(state, &key, both, copy).await,
+        // Another host that has looked at it has adopted it, too.
+        Ok(copy) => adopt_as(state, &key, both, copy).await.map(drop),
         Err(_) => Ok(()),
     }
 }
 
+fn contended(uid: &Uid) -> Error {
+    let text = format!("others wrote {uid} again and again while it was looked at");
+    Error::unavailable(text)
+}
+
+/// Whether the ledger follows: not if somebody else has written it since it was read.
 async fn adopt_as(
     state: &impl State,
     key: &[u8],
     both: Both,
     known: Option<Calendar>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let batch = state::unchanged(Batch::new(), key, both.ledger.version);
     let batch = match known {
         Some(known) => {
@@ -244,12 +254,11 @@ async fn adopt_as(
             ledger.put(batch, key.to_owned())
         }
         None if both.ledger.version.is_some() => batch.delete(key),
-        None => return Ok(()),
+        None => return Ok(true),
     };
     match state.commit(batch).await {
-        // Another host has looked at it; so do we, next time.
-        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
-        done => done.map(drop),
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+        done => done.map(|_| true),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What people do in their calendar programs, and who hears of it.
 
-use crate::tests::world::{Host, address, meeting, message};
+use crate::{
+    Home,
+    tests::world::{Host, address, meeting, message},
+};
 use convoke_types::RequestStatus;
 use futures::executor::block_on;
 use std::time::Duration;
@@ -472,4 +475,36 @@ fn what_was_deleted_and_called_off_stays_away() {
     invited(&host, "SEQUENCE:1\n");
     assert_eq!(bo.object("meeting"), None);
     assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+}
+
+/// Somebody else writes the ledger while it is to follow a change that concerns nobody: it follows all the same.
+#[test]
+fn the_ledger_follows_whoever_writes_it_meanwhile() {
+    let host = host();
+    let dee = host.person("dee");
+    dee.has(&own(""));
+    host.tells("dee");
+    dee.edits("meeting", |it| {
+        it.replace("END:VEVENT", "X-NOTE:mine\nEND:VEVENT")
+    });
+    host.world().remembered.has_a_rival();
+    host.tells("dee");
+    let uid = convoke_types::Uid::new("meeting").unwrap();
+    let stored = block_on(dee.get(&uid)).unwrap().unwrap();
+    let known = block_on(host.scheduler.ledger(dee.user(), &uid)).unwrap();
+    assert_eq!(known.value.unwrap().etag, Some(stored.etag));
+}
+
+/// What is there at the first look is known, also if a message comes in for some of it meanwhile.
+#[test]
+fn a_first_look_that_is_disturbed_knows_everything() {
+    let host = Host::new();
+    host.person("dee").has(&own(""));
+    host.world().remembered.has_a_rival();
+    assert!(host.looks("dee").first);
+    host.person("dee").edits("meeting", |it| {
+        it.replace("END:VEVENT", "X-NOTE:mine\nEND:VEVENT")
+    });
+    host.tells("dee");
+    assert!(host.sent().is_empty(), "{:?}", host.bodies());
 }

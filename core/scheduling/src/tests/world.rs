@@ -11,10 +11,10 @@ use convoke_calendar::{
     tree::{self, Calendar},
 };
 use convoke_types::{
-    Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Domain, Error, Etag,
-    InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, ObjectIndex, ObjectSummary,
-    Page, Precondition, Proof, RequestStatus, StateEntry, StateWrite, StoredObject, TimeRange, Uid,
-    UserId, UserKind,
+    Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Condition, Cursor, Domain,
+    Error, Etag, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, ObjectIndex,
+    ObjectSummary, Page, Precondition, Proof, RequestStatus, StateEntry, StateWrite, StoredObject,
+    TimeRange, Uid, UserId, UserKind,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
@@ -386,9 +386,10 @@ type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
 
 /// What is not forgotten, in memory.
 ///
-/// The second: whether the answer of the next commit that concerns the outbox gets lost.
+/// The second: whether the answer of the next commit that concerns the outbox gets lost. The third: whether somebody else is
+/// faster than the next commit that concerns a ledger.
 #[derive(Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Entries>>, Arc<AtomicBool>);
+pub(crate) struct Remembered(Arc<Mutex<Entries>>, Arc<AtomicBool>, Arc<AtomicBool>);
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
@@ -403,6 +404,10 @@ impl State for Remembered {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         let (version, entries) = &mut *self.0.lock().unwrap();
+        let is_of_ledger = |it: &Condition| it.key().starts_with(b"ledger/");
+        if batch.conditions.iter().any(is_of_ledger) && self.2.swap(false, Ordering::Relaxed) {
+            return Err(Error::conflict("somebody else was faster"));
+        }
         for condition in &batch.conditions {
             condition.check(entries.get(condition.key()).map(|it| it.version))?;
         }
@@ -432,6 +437,11 @@ impl Remembered {
     /// The next commit that concerns the outbox is made, and who made it is not told so.
     pub(crate) fn loses_an_answer(&self) {
         self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody else is faster than the next commit that concerns a ledger.
+    pub(crate) fn has_a_rival(&self) {
+        self.2.store(true, Ordering::Relaxed);
     }
 
     /// The keys that begin like this.
