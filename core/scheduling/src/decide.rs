@@ -1,7 +1,8 @@
 //! A person decides about a message that waits in its inbox: a proposal (COUNTER), a message of somebody it does not know yet,
 //! a booking of a room that it has to approve.
 //!
-//! The message is taken out first, so that of two who decide one does; where nothing comes of it, it is put back.
+//! The message is taken out when it is decided: a host that ends in between has it still, and to decide the same again
+//! changes nothing. One decision is made at a time, so that of two who decide one does.
 
 use crate::{
     change::{Answered, Unsent},
@@ -105,7 +106,8 @@ impl<E: Environment> Scheduler<E> {
         comment: Option<&str>,
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
-        let message = home.take(id).await?;
+        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let message = waiting(home, id).await?;
         let accepted = match why(home, &message) {
             Why::Counter => self.take_up(home, &message, answers).await,
             Why::Held => self.let_in(home, &message).await,
@@ -114,7 +116,7 @@ impl<E: Environment> Scheduler<E> {
                     .await
             }
         };
-        self.or_back(home, message, accepted, "inbox-accepted")
+        self.take_out(home, id, message, accepted, "inbox-accepted")
             .await
     }
 
@@ -126,7 +128,8 @@ impl<E: Environment> Scheduler<E> {
         comment: Option<&str>,
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
-        let message = home.take(id).await?;
+        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let message = waiting(home, id).await?;
         let declined = match why(home, &message) {
             Why::Counter => self.turn_down(&message, comment, answers).await,
             // Who is not known is told nothing.
@@ -136,31 +139,34 @@ impl<E: Environment> Scheduler<E> {
                     .await
             }
         };
-        self.or_back(home, message, declined, "inbox-declined")
+        self.take_out(home, id, message, declined, "inbox-declined")
             .await
     }
 
-    /// Puts the message back where nothing came of it.
-    async fn or_back(
+    /// Takes the message out, unless nothing came of it.
+    async fn take_out(
         &self,
         home: &HomeOf<E>,
+        id: &MessageId,
         message: InboxMessage,
         decided: Result<Vec<Answered>, NotDecided>,
         event: &str,
     ) -> Result<Vec<Answered>, NotDecided> {
-        match &decided {
-            Ok(_) => {
-                let decided = self.decision(event, &message.uid).of(&home.user().address);
-                let why = format!("from {}", message.originator.human());
-                self.note_decision(&decided.to(&message.method, &message.recipient).why(why));
-            }
-            Err(error) => {
-                tracing::info!(
-                    event = "inbox-not-decided", user = %home.user().address, uid = %message.uid,
-                    "the message waits still: {error}"
-                );
-                home.put_back(&message).await?;
-            }
+        if let Err(error) = &decided {
+            tracing::info!(
+                event = "inbox-not-decided", user = %home.user().address, uid = %message.uid,
+                "the message waits still: {error}"
+            );
+            return decided;
+        }
+        let decision = self.decision(event, &message.uid).of(&home.user().address);
+        let why = format!("from {}", message.originator.human());
+        self.note_decision(&decision.to(&message.method, &message.recipient).why(why));
+        match home.take(id).await {
+            // A newer one has come in its place meanwhile.
+            Ok(taken) if taken.data != message.data => home.put_back(&taken).await?,
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
         }
         decided
     }
@@ -260,6 +266,22 @@ impl<E: Environment> Scheduler<E> {
     }
 }
 
+/// A message that waits.
+async fn waiting(home: &impl Home, id: &MessageId) -> Result<InboxMessage, Error> {
+    let mut page = Page::first(PAGE);
+    loop {
+        let listing = home.inbox(&page).await?;
+        if let Some(found) = listing.items.into_iter().find(|it| it.id == *id) {
+            return Ok(found.message);
+        }
+        let Some(next) = listing.next else {
+            let text = format!("no message {id} waits; `convoke inbox list` shows those that do");
+            return Err(Error::new(ErrorKind::NotFound, text));
+        };
+        page.after = Some(next);
+    }
+}
+
 /// What is to be decided about a message: it is for the person, or for a room that it approves bookings of.
 fn why(home: &impl Home, message: &InboxMessage) -> Why {
     match Method::parse(&message.method) {
@@ -275,7 +297,7 @@ mod tests {
     use super::*;
     use crate::Unbounded;
     use crate::tests::world::{Host, address, codes, meeting, message};
-    use futures::executor::block_on;
+    use futures::{FutureExt, executor::block_on};
 
     const ANNA: &str = "anna@example.com";
     const BO: &str = "bo@example.org";
@@ -312,6 +334,19 @@ mod tests {
         let other = invitation.replace("UID:meeting", "UID:other");
         host.receives(&other, ANNA, &[BO]);
         assert!(host.person("bo").object("other").is_some(), "Anna is known");
+    }
+
+    /// A host that ends while a message is let in has it still.
+    #[test]
+    fn nothing_is_lost_while_it_is_let_in() {
+        let host = Host::new();
+        host.holds_strangers();
+        host.receives(&message("REQUEST", &meeting("")), ANNA, &[BO]);
+        let (bo, id) = (host.person("bo"), only(&host, "bo").entry.id);
+        bo.pauses();
+        let accepted = host.scheduler.accept(&bo, &id, None, &Unbounded);
+        assert!(accepted.now_or_never().is_none());
+        assert_eq!(only(&host, "bo").why, Why::Held);
     }
 
     #[test]

@@ -29,6 +29,13 @@ impl Locks {
         self.get(keys::user(user)).lock_owned().await
     }
 
+    /// Waits until nobody else decides about a message that waits for this user.
+    pub(crate) async fn of_inbox(&self, user: &CalendarUser) -> OwnedMutexGuard<()> {
+        let mut key = keys::user(user);
+        key.extend_from_slice(b"/inbox");
+        self.get(key).lock_owned().await
+    }
+
     fn get(&self, key: Vec<u8>) -> Arc<Waiting<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = locks.get(&key).and_then(Weak::upgrade) {
