@@ -336,6 +336,29 @@ mod tests {
         assert!(host.person("bo").object("other").is_some(), "Anna is known");
     }
 
+    /// What is called off before anybody decided about it does not come into the calendar later.
+    #[test]
+    fn what_is_called_off_is_not_to_be_decided_any_more() {
+        for is_known in [false, true] {
+            let host = Host::new();
+            host.holds_strangers();
+            host.receives(&message("REQUEST", &meeting("")), ANNA, &[BO]);
+            if is_known {
+                let bo = host.person("bo");
+                block_on(host.scheduler.introduce(bo.user(), &address(ANNA))).unwrap();
+            }
+            let older = meeting("").replace("T070000Z", "T060000Z");
+            host.receives(&message("CANCEL", &older), ANNA, &[BO]);
+            assert_eq!(
+                only(&host, "bo").why,
+                Why::Held,
+                "an old notice is not about it"
+            );
+            host.receives(&message("CANCEL", &meeting("SEQUENCE:1\n")), ANNA, &[BO]);
+            assert!(host.person("bo").inbox().is_empty(), "{is_known}");
+        }
+    }
+
     /// A host that ends while a message is let in has it still.
     #[test]
     fn nothing_is_lost_while_it_is_let_in() {

@@ -5,9 +5,15 @@ use crate::{
     environment::{Environment, Home},
     scheduler::Scheduler,
 };
-use convoke_calendar::message::Message;
-use convoke_types::{Error, ErrorKind, RequestStatus};
+use convoke_calendar::{
+    message::{Message, Method},
+    tree::{self, Calendar},
+};
+use convoke_types::{Error, ErrorKind, InboxMessage, MessageId, Page, RequestStatus};
 use sha2::{Digest, Sha256};
+
+/// Messages read at once.
+const PAGE: u32 = 100;
 
 impl<E: Environment> Scheduler<E> {
     /// Keeps a message for the person to decide on; what the sender is told if there is no room.
@@ -35,6 +41,76 @@ impl<E: Environment> Scheduler<E> {
             kept => kept.map(|()| None),
         }
     }
+
+    /// A CANCEL of what its recipient does not have may be about what waits in its inbox, and must not be forgotten while
+    /// that can still be let in. If all of it is called off, there is nothing left to decide; a part waits with it.
+    ///
+    /// Whether anything waited.
+    pub(crate) async fn cancel_held<H: Home>(
+        &self,
+        home: &H,
+        item: &InboxItem<'_>,
+    ) -> Result<bool, Error> {
+        let held = held(home, item).await?;
+        if held.is_empty() {
+            return Ok(false);
+        }
+        let names = item.message.instance_names();
+        let is_whole = names.is_empty() || names.starts_with(',');
+        if !is_whole {
+            self.keep(home, item).await?;
+            return Ok(true);
+        }
+        // What is newer is not called off by it.
+        for (id, _) in held.iter().filter(|(_, is_older)| *is_older) {
+            match home.take(id).await {
+                // The person was faster.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                taken => drop(taken?),
+            }
+        }
+        tracing::info!(
+            event = "held-called-off", originator = %item.originator, recipient = %item.recipient,
+            uid = %item.message.uid(), "it was called off before anybody decided about it"
+        );
+        Ok(true)
+    }
+}
+
+/// What waits of the same organizer about the same object, and whether it is not newer than a message.
+async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<(MessageId, bool)>, Error> {
+    let mut held = Vec::new();
+    let mut page = Page::first(PAGE);
+    loop {
+        let listing = match home.inbox(&page).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(held),
+            listing => listing?,
+        };
+        let of_it = listing.items.into_iter();
+        let of_it = of_it.filter(|it| is_about(&it.message, item));
+        held.extend(of_it.map(|it| {
+            let is_older = is_older(&it.message, item);
+            (it.id, is_older)
+        }));
+        match listing.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(held),
+        }
+    }
+}
+
+fn is_about(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
+    kept.uid == *item.message.uid()
+        && kept.originator.same_user(item.originator)
+        && Method::parse(&kept.method).is_some_and(Method::is_from_organizer)
+}
+
+fn is_older(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
+    let revision = |it: &Message| (it.sequence(), it.dtstamp());
+    let kept = Calendar::parse(&kept.data, &tree::Limits::default());
+    let kept = kept.ok().and_then(|it| Message::read(it).ok());
+    // What cannot be read cannot be let in either.
+    kept.is_none_or(|kept| revision(&kept) <= revision(item.message))
 }
 
 /// Which instances a message is about, as long as a digest at most.

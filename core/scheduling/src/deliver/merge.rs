@@ -16,7 +16,8 @@ use crate::{
     stored::{NotUpdated, Update, Updated},
 };
 use convoke_calendar::{
-    itip::{self, Change, Outgoing, Receiving},
+    itip::{self, Anomaly, Change, Outgoing, Receiving},
+    message::Method,
     tree::Calendar,
 };
 use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
@@ -117,6 +118,9 @@ impl<E: Environment> Scheduler<E> {
         if let Some(anomaly) = &received.anomaly {
             anomaly::log(anomaly, message, recipient);
         }
+        if received.anomaly == Some(Anomaly::Unknown) && message.method() == Method::Cancel {
+            self.cancel_held(home, &item).await?;
+        }
         if received.keep
             && let Some(full) = self.keep(home, &item).await?
         {
@@ -168,6 +172,10 @@ impl<E: Environment> Scheduler<E> {
             originator: envelope.originator,
             recipient,
         };
+        let is_cancel = envelope.message.method() == Method::Cancel;
+        if is_cancel && self.cancel_held(home, &item).await? {
+            return Ok(RequestStatus::SUCCESS.into());
+        }
         let full = self.keep(home, &item).await?;
         Ok(full.unwrap_or(RequestStatus::SUCCESS).into())
     }
