@@ -359,6 +359,18 @@ mod tests {
         }
     }
 
+    /// Mails overtake each other.
+    #[test]
+    fn an_older_message_does_not_take_the_place_of_a_newer_one() {
+        let host = Host::new();
+        host.holds_strangers();
+        for more in ["SEQUENCE:2\n", "SEQUENCE:1\n"] {
+            host.receives(&message("REQUEST", &meeting(more)), ANNA, &[BO]);
+        }
+        let kept = String::from_utf8(only(&host, "bo").entry.message.data).unwrap();
+        assert!(kept.contains("SEQUENCE:2"), "{kept}");
+    }
+
     /// A host that ends while a message is let in has it still.
     #[test]
     fn nothing_is_lost_while_it_is_let_in() {

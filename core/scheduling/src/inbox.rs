@@ -23,6 +23,13 @@ impl<E: Environment> Scheduler<E> {
         item: &InboxItem<'_>,
     ) -> Result<Option<RequestStatus>, Error> {
         let instances = instances(item.message);
+        // Messages may overtake each other: what waits in its place may be newer.
+        let held = held(home, item).await?;
+        let takes_its_place =
+            |it: &Held| it.method == *item.message.method().as_str() && it.instances == instances;
+        if held.iter().any(|it| !it.is_older && takes_its_place(it)) {
+            return Ok(None);
+        }
         match home.keep(item, &instances, self.limits.room()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let InboxItem {
@@ -51,7 +58,8 @@ impl<E: Environment> Scheduler<E> {
         home: &H,
         item: &InboxItem<'_>,
     ) -> Result<bool, Error> {
-        let held = held(home, item).await?;
+        let mut held = held(home, item).await?;
+        held.retain(|it| Method::parse(&it.method).is_some_and(Method::is_from_organizer));
         if held.is_empty() {
             return Ok(false);
         }
@@ -62,8 +70,8 @@ impl<E: Environment> Scheduler<E> {
             return Ok(true);
         }
         // What is newer is not called off by it.
-        for (id, _) in held.iter().filter(|(_, is_older)| *is_older) {
-            match home.take(id).await {
+        for held in held.iter().filter(|it| it.is_older) {
+            match home.take(&held.id).await {
                 // The person was faster.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 taken => drop(taken?),
@@ -77,8 +85,17 @@ impl<E: Environment> Scheduler<E> {
     }
 }
 
-/// What waits of the same organizer about the same object, and whether it is not newer than a message.
-async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<(MessageId, bool)>, Error> {
+/// A message that waits, of the same originator and about the same object as another.
+struct Held {
+    id: MessageId,
+    method: String,
+    instances: String,
+    /// It is not newer than the other.
+    is_older: bool,
+}
+
+/// What waits of the same originator about the same object.
+async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<Held>, Error> {
     let mut held = Vec::new();
     let mut page = Page::first(PAGE);
     loop {
@@ -88,9 +105,11 @@ async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<(MessageId,
         };
         let of_it = listing.items.into_iter();
         let of_it = of_it.filter(|it| is_about(&it.message, item));
-        held.extend(of_it.map(|it| {
-            let is_older = is_older(&it.message, item);
-            (it.id, is_older)
+        held.extend(of_it.map(|it| Held {
+            is_older: is_older(&it.message, item),
+            id: it.id,
+            method: it.message.method,
+            instances: it.message.instance,
         }));
         match listing.next {
             Some(next) => page.after = Some(next),
@@ -100,9 +119,7 @@ async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<(MessageId,
 }
 
 fn is_about(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
-    kept.uid == *item.message.uid()
-        && kept.originator.same_user(item.originator)
-        && Method::parse(&kept.method).is_some_and(Method::is_from_organizer)
+    kept.uid == *item.message.uid() && kept.originator.same_user(item.originator)
 }
 
 fn is_older(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
