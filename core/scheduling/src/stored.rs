@@ -209,8 +209,8 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         })
     }
 
-    /// The owner has deleted the object. What was under way meanwhile does not bring it back; an update does, and what the
-    /// owner has answered holds unless it asks anew. Of what calls it off it is remembered that it did.
+    /// The owner has deleted the object. What was under way meanwhile does not bring it back, nor does an update of what the
+    /// owner has declined by that, unless it asks anew. It is remembered, as is what calls it off.
     fn plan_of_gone<T>(
         &self,
         remembered: &Calendar,
@@ -226,7 +226,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             });
         };
         let (anew, answer) = apply(None);
-        let comes_back = matches!(anew, Change::Store(_));
+        let comes_back = matches!(anew, Change::Store(_)) && !self.owner.has_declined(&known);
         let write = if comes_back {
             self.put(known.clone())?
         } else {

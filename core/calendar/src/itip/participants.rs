@@ -10,8 +10,9 @@
 //! | which line does an answer mark? | that of the address which answers, each time it stands there ([`attendees_mut`]) |
 //! | for which lines does she answer? | for each of her addresses on the list, by a REPLY from that address ([`Owner::lines`]) |
 
+use super::request::is_cancelled;
 use crate::message::mailbox_of;
-use crate::tree::{Component, Property};
+use crate::tree::{Calendar, Component, Property};
 use convoke_types::CalendarAddress;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
@@ -54,6 +55,17 @@ impl Owner<'_> {
         let address = self.address_on(line)?;
         let mailbox = mailbox_of(line).filter(|mailbox| self.answers_to(mailbox));
         Some(mailbox.unwrap_or(address))
+    }
+
+    /// Whether this user is invited to an object, and has declined all of it that takes place.
+    pub fn has_declined(&self, object: &Calendar) -> bool {
+        let declines = |it: &Component| {
+            let is_invited = !self.organizes(it) && self.partstat(it).is_some();
+            is_invited.then(|| self.partstat(it) == Some(PartStat::Declined))
+        };
+        let takes_place = object.main_components().filter(|it| !is_cancelled(it));
+        let mut answers = takes_place.map(declines).peekable();
+        answers.peek().is_some() && answers.all(|it| it == Some(true))
     }
 
     /// Whether this user is the ORGANIZER of a component.
