@@ -13,8 +13,8 @@ use crate::{
     stored::{ATTEMPTS, read, unchanged},
 };
 use convoke_calendar::{
-    itip::{self, Observed},
-    message::MessageError,
+    itip::{self, Observed, PartStat},
+    message::{Message, MessageError, Method},
     tree::Calendar,
 };
 use convoke_types::{Batch, CalendarUser, Error, ErrorKind, StoredObject, Uid};
@@ -203,10 +203,16 @@ impl<E: Environment> Scheduler<E> {
         let person = Person::of(user);
         let owner = person.owner();
         let observed = itip::observe(remembered.as_ref(), after.as_ref(), &owner, now);
-        let observed = match observed {
+        let mut observed = match observed {
             Ok(observed) => observed,
             Err(error) => return Ok(Verdict::Wrong(error)),
         };
+        // A host that ended after it had written an update to the store, and before it noted that, sees what its owner did
+        // not do. The update comes again.
+        let takes_back = |it: &itip::Outgoing| takes_answers_back(&it.message);
+        if observed.foreign.is_some() && observed.outgoing.iter().all(takes_back) {
+            observed.outgoing.clear();
+        }
         let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
         if (observed.outgoing.is_empty() && observed.rewritten.is_none()) || is_over() {
             return Ok(Verdict::Adopt(observed.remembered));
@@ -260,6 +266,15 @@ async fn adopt_as(
         Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
         done => done.map(|_| true),
     }
+}
+
+/// Whether a message says of nothing how it is answered any more.
+fn takes_answers_back(message: &Message) -> bool {
+    let components = message.calendar().main_components();
+    let mut lines = components.flat_map(|it| it.all("ATTENDEE"));
+    let open = PartStat::NeedsAction.as_str();
+    message.method() == Method::Reply
+        && lines.all(|line| line.param("PARTSTAT").is_none_or(|it| it == open))
 }
 
 /// In which version an object is, as a text.

@@ -506,3 +506,38 @@ fn a_first_look_that_is_disturbed_knows_everything() {
     host.tells("dee");
     assert!(host.sent().is_empty(), "{:?}", host.bodies());
 }
+
+/// An update was written to the calendar, and the host ended before it had noted that: it is not the owner who takes an
+/// answer back.
+#[test]
+fn half_of_an_update_takes_no_answer_back() {
+    let host = host();
+    invited(&host, "");
+    let bo = host.person("bo");
+    bo.edits("meeting", |it| {
+        it.replace("ATTENDEE", "ATTENDEE;PARTSTAT=ACCEPTED")
+    });
+    host.tells("bo");
+    bo.edits("meeting", |it| {
+        let it = it.replace("T100000Z", "T120000Z");
+        it.replace("PARTSTAT=ACCEPTED", "PARTSTAT=NEEDS-ACTION")
+    });
+    host.tells("bo");
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+    // The same update comes again, as nobody has answered for it.
+    let moved = meeting("SEQUENCE:1\n").replace("T100000Z", "T120000Z");
+    host.receives(
+        &message("REQUEST", &moved),
+        "anna@example.com",
+        &["bo@example.org"],
+    );
+    bo.edits("meeting", |it| {
+        it.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:")
+    });
+    host.tells("bo");
+    assert!(
+        host.bodies()[1].contains("SEQUENCE:1"),
+        "{:?}",
+        host.bodies()
+    );
+}
