@@ -124,6 +124,9 @@ pub struct Entry {
     /// Where the last try went: `ischedule`, or nothing if it did not get so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
+    /// A try was begun, and nobody knows how far it came.
+    #[serde(skip)]
+    pub(crate) may_have_left: bool,
 }
 
 impl Entry {
@@ -134,7 +137,7 @@ impl Entry {
 
     /// Whether nothing ever left for this recipient, so that nobody there knows of it.
     pub(crate) const fn never_left(&self) -> bool {
-        self.attempts == 0
+        self.attempts == 0 && !self.may_have_left
     }
 
     /// What goes to one recipient about one object goes in the order in which it was handed in.
@@ -219,6 +222,7 @@ impl Waiting {
             next: now,
             last: None,
             via: None,
+            may_have_left: false,
         };
         Self {
             entries: recipients.iter().map(&mut entry).collect(),

@@ -106,7 +106,9 @@ impl<'a> Reading<'a> {
         for id in self.before.iter().filter(|id| !found.contains_key(id)) {
             inner.supersede(id);
         }
-        for (id, entry) in found {
+        for (id, mut entry) in found {
+            // A host that has ended may have sent it.
+            entry.may_have_left = true;
             // What is handed in from now on comes after it, whatever the clock says.
             inner.last = inner.last.max(id.place());
             if !inner.certainty.has_gone(&id) {

@@ -265,14 +265,15 @@ impl Queue {
         Some(Fate::Waits(Box::new(entry)))
     }
 
-    /// An entry that was not tried after all may go again.
+    /// An entry of which nobody knows how far its try came may go again.
     pub(crate) fn give_back(&mut self, id: &EntryId) {
-        let Some(slot) = self.slots.get(id) else {
+        let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
         if slot.place != Place::OnItsWay {
             return;
         }
+        slot.entry.may_have_left = true;
         let next = slot.entry.next;
         if let Some(lane) = self.lanes.get_mut(&lane_of(&slot.entry.recipient)) {
             lane.under_way = lane.under_way.saturating_sub(1);

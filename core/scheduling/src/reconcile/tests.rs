@@ -541,3 +541,17 @@ fn half_of_an_update_takes_no_answer_back() {
         host.bodies()
     );
 }
+
+/// A host that ended in the middle of a try does not know whether anything left.
+#[test]
+fn what_may_have_left_before_a_restart_is_called_off() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    let host = host.restarted();
+    host.person("dee").deletes("meeting");
+    host.tells("dee");
+    assert_eq!(host.sent(), ["CANCEL dee@example.org bo@example.com"]);
+}
