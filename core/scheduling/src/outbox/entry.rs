@@ -40,15 +40,17 @@ impl Place {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:011x}{:04x}", self.millisecond, self.number)
+    }
+}
+
 impl EntryId {
     /// Of what was handed in at this place in the order of all, by one for another.
     fn of(place: Place, message: &str, recipient: &CalendarAddress) -> Self {
         let digest = digest(&[message.as_bytes(), folded(recipient).as_bytes()]);
-        let Place {
-            millisecond,
-            number,
-        } = place;
-        Self(format!("{millisecond:011x}{number:04x}-{}", &digest[..6]))
+        Self(format!("{place}-{}", &digest[..6]))
     }
 
     /// Its place in the order of all; the first for a name of another kind.
@@ -206,7 +208,9 @@ impl Waiting {
             originator,
             recipients,
         } = outgoing;
-        let digest = digest(&[folded(originator).as_bytes(), &data]);
+        // The same octets handed in twice are two messages: when the one is done, the other is still needed.
+        let first = place().to_string();
+        let digest = digest(&[folded(originator).as_bytes(), first.as_bytes(), &data]);
         let instances = message.instance_names();
         let mut entry = |recipient: &CalendarAddress| Entry {
             id: EntryId::of(place(), &digest, recipient),

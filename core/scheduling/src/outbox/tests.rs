@@ -17,6 +17,16 @@ fn at(minutes: i64) -> Timestamp {
 
 /// The entries of a message of Anna's about a UID, handed in after so many minutes.
 fn message(method: &str, uid: &str, more: &str, to: &[&str], minutes: i64) -> Vec<Entry> {
+    message_after(&mut Place::default(), (method, uid, more), to, minutes)
+}
+
+/// The same, handed in after what has this place.
+fn message_after(
+    place: &mut Place,
+    (method, uid, more): (&str, &str, &str),
+    to: &[&str],
+    minutes: i64,
+) -> Vec<Entry> {
     let text = format!(
         "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:{method}\nBEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261201T080000Z\n\
          SEQUENCE:{}\nDTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\n{more}{}END:VEVENT\nEND:VCALENDAR\n",
@@ -35,10 +45,9 @@ fn message(method: &str, uid: &str, more: &str, to: &[&str], minutes: i64) -> Ve
             .map(|it| CalendarAddress::new(it).unwrap())
             .collect(),
     };
-    let mut place = Place::default();
     let places = || {
-        place = place.next(at(minutes));
-        place
+        *place = place.next(at(minutes));
+        *place
     };
     Waiting::new(
         &outgoing,
@@ -215,4 +224,15 @@ fn what_is_given_back_or_hurried_goes_at_once() {
     assert_eq!(queue.take(at(0), 1).len(), 1);
     queue.finish(id, &Tried::Final(RequestStatus::SUCCESS), at(0));
     assert_eq!(queue.hurry(at(0), |_| true), 0);
+}
+
+/// Octets that are handed in twice lie there twice: the one that is done takes only its own with it.
+#[test]
+fn the_same_octets_are_another_message_each_time() {
+    let mut place = Place::default();
+    let mut entries = |to: &[&str]| message_after(&mut place, ("REQUEST", "1", ""), to, 0);
+    let first = entries(&["bo@example.com", "cy@example.com"]);
+    let second = entries(&["bo@example.com", "cy@example.com"]);
+    assert_eq!(first[0].message, first[1].message);
+    assert_ne!(first[0].message, second[0].message);
 }
