@@ -5,7 +5,7 @@ use convoke_calendar::{itip::Outgoing, message::Method};
 use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Uid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 /// Names an entry of the outbox: letters, digits and a hyphen; later ones sort after earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -161,12 +161,16 @@ impl Entry {
                 self.is_about_all() && is_from_organizer(earlier)
                     || same_instances && is_from_organizer(earlier)
             }
-            Some(Method::Reply) => {
-                earlier.method == self.method && (same_instances || self.is_about_all())
-            }
+            // It says of nothing else how that is answered.
+            Some(Method::Reply) => earlier.method == self.method && self.names_all_of(earlier),
             Some(_) => earlier.method == self.method && same_instances,
             None => false,
         }
+    }
+
+    fn names_all_of(&self, other: &Self) -> bool {
+        let names: HashSet<&str> = self.instances.split(',').collect();
+        other.instances.split(',').all(|name| names.contains(name))
     }
 
     /// Whether it is about the whole of its object: the first name is that of the whole, which is empty.

@@ -226,6 +226,22 @@ fn what_is_given_back_or_hurried_goes_at_once() {
     assert_eq!(queue.hurry(at(0), |_| true), 0);
 }
 
+/// An answer to the whole does not say how one instance was answered before.
+#[test]
+fn an_answer_replaces_only_answers_about_the_same() {
+    let one = "RECURRENCE-ID:20270105T100000Z\n";
+    let [one, all, again] = [(one, 0), ("", 1), (one, 2)].map(|(more, minutes)| {
+        message("REPLY", "1", more, &["anna@example.com"], minutes).remove(0)
+    });
+    assert!(!all.replaces(&one) && !again.replaces(&all));
+    assert!(again.replaces(&one));
+    let both = Entry {
+        instances: format!(",{}", one.instances),
+        ..again
+    };
+    assert!(both.replaces(&one) && both.replaces(&all));
+}
+
 /// Octets that are handed in twice lie there twice: the one that is done takes only its own with it.
 #[test]
 fn the_same_octets_are_another_message_each_time() {
