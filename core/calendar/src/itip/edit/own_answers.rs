@@ -189,10 +189,13 @@ fn leave_out(object: &mut Object, old: &Object, new: &Object, series: &mut Searc
         .filter(|date| !known.contains(&old.key(date)) && series.has(date))
         .map(left_out)
         .collect();
+    let left: HashSet<InstanceKey> = added.iter().map(|date| old.key(date)).collect();
     if let Some(master) = object.master.as_mut() {
         master.properties.extend(added);
     }
-    for key in &still {
+    // What the organizer has called off, and leaves out as well, stands there by itself all the same.
+    let is_told = |key: &InstanceKey| old.instances.contains_key(key) && !left.contains(key);
+    for key in still.iter().filter(|key| !is_told(key)) {
         object.instances.remove(key);
     }
 }

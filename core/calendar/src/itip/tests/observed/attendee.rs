@@ -319,6 +319,21 @@ fn a_series_is_declined_but_for_one_of_its_instances() {
     assert_eq!(ending.seen.outgoing[0].message.instance_names(), "");
 }
 
+/// An organizer may call an instance off, and leave it out of the next version of the series.
+#[test]
+fn an_instance_that_is_off_and_left_out_is_nobody_s_edit() {
+    let out = RECEIVED.replace("SUMMARY", "EXDATE:20270111T100000Z\nSUMMARY");
+    let off = MOVED.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY");
+    let both = |partstat: &str| format!("{}{off}", answers(&out, partstat));
+    story(BOB, &format!("{out}{off}"), &both("ACCEPTED"))
+        .tells(&["REPLY a"])
+        .remembering(&both("ACCEPTED"))
+        .then(BOB, |text| {
+            text.replace("ACCEPTED:mailto:b", "TENTATIVE:mailto:b")
+        })
+        .tells(&["REPLY a"]);
+}
+
 #[test]
 fn an_instance_that_is_left_out_is_declined_and_may_come_back() {
     let accepted = answers(RECEIVED, "ACCEPTED");
