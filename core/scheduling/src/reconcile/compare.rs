@@ -33,8 +33,8 @@ pub(super) enum Compared {
 enum Verdict {
     /// The store has just what is known.
     Same,
-    /// It has something else that concerns nobody; from now on this is known.
-    Adopt(Option<Calendar>),
+    /// It has something else that concerns nobody, or that is not the owner's to say; from now on this is known.
+    Adopt(Option<Calendar>, Option<MessageError>),
     /// It cannot be told.
     Wrong(MessageError),
     /// It is to be told, or to be written otherwise.
@@ -56,10 +56,13 @@ impl<E: Environment> Scheduler<E> {
             let version = version_of(both.stored.as_ref());
             match self.verdict(home, uid, &both).await? {
                 Verdict::Same => {}
-                Verdict::Adopt(known) => {
+                Verdict::Adopt(known, foreign) => {
                     let key = keys::ledger(home.user(), uid);
                     if !adopt_as(self.environment.state(), &key, both, known).await? {
                         continue;
+                    }
+                    if let Some(foreign) = foreign {
+                        log_foreign(home.user(), uid, &foreign);
                     }
                 }
                 Verdict::Wrong(error) => {
@@ -215,7 +218,7 @@ impl<E: Environment> Scheduler<E> {
         }
         let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
         if (observed.outgoing.is_empty() && observed.rewritten.is_none()) || is_over() {
-            return Ok(Verdict::Adopt(observed.remembered));
+            return Ok(Verdict::Adopt(observed.remembered, observed.foreign));
         }
         Ok(Verdict::Tell(Box::new(observed)))
     }
