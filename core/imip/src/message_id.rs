@@ -1,0 +1,51 @@
+//! Message-IDs that follow from what is sent: a mail that is sent again after a crash has the same one.
+
+use convoke_calendar::message::Message;
+use convoke_types::{CalendarAddress, Domain, Uid};
+use sha2::{Digest, Sha256};
+
+/// The Message-ID of one message to one recipient, without angle brackets: 40 digits and the domain.
+///
+/// It follows from UID, revision (SEQUENCE, DTSTAMP), METHOD, the instances that it is about, sender and recipient.
+pub fn message_id_of(
+    message: &Message,
+    sender: &CalendarAddress,
+    recipient: &CalendarAddress,
+    domain: &Domain,
+) -> String {
+    let sequence = message.sequence().to_string();
+    let stamp = message.dtstamp().to_string();
+    let parts = [
+        message.uid().as_str(),
+        &sequence,
+        &stamp,
+        message.method().as_str(),
+        &message.instance_names(),
+        &sender.as_str().to_ascii_lowercase(),
+        &recipient.as_str().to_ascii_lowercase(),
+    ];
+    format!("{}@{domain}", digest("message", &parts))
+}
+
+/// What all mails about one meeting refer to, so that mail programs show them as one conversation, whichever of them a
+/// recipient has. No mail has it as its own Message-ID.
+pub fn thread_id_of(uid: &Uid, domain: &Domain) -> String {
+    format!("{}@{domain}", digest("thread", &[uid.as_str()]))
+}
+
+/// 160 bits of SHA-256 over the parts, as hexadecimal digits. The lengths keep the parts apart.
+pub(crate) fn digest(purpose: &str, parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in [&[purpose], parts].concat() {
+        let length = u64::try_from(part.len()).expect("a length fits into 64 bits");
+        hash.update(length.to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let hash = hash.finalize();
+    hash.iter().take(20).fold(String::new(), |mut text, byte| {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(half.into(), 16).expect("a half octet is a digit"));
+        }
+        text
+    })
+}
