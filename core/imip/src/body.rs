@@ -20,7 +20,10 @@ impl Body<'_> {
         let mut text = format!("{}\n\n", self.sentence);
         for row in &self.rows {
             let value = row.value.replace('\n', "\n    ");
-            line(&mut text, format_args!("{}: {value}", row.label));
+            line(
+                &mut text,
+                format_args!("{}{}{value}", row.label, self.phrases.colon),
+            );
             if let Some(was) = &row.was {
                 line(&mut text, format_args!("    ({})", self.was(was)));
             }

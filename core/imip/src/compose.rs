@@ -1,17 +1,22 @@
 //! A scheduling message as a mail.
 
 use crate::body::Body;
-use crate::language::{Language, Sentences, fill};
+use crate::clock::Voice;
+use crate::language::{Language, Phrases, Sentences, fill};
 use crate::mail::{Head, Mail, Part, write};
 use crate::mailbox::{Mailbox, NotMailable};
-use crate::meeting::{Meeting, Voice, main};
+use crate::meeting::{Meeting, main};
 use crate::message_id::{message_id_of, thread_id_of};
 use crate::token::{Gateway, Token};
+use crate::zones::write_zones_as_rules;
 use convoke_calendar::itip::{PartStat, for_sending};
 use convoke_calendar::message::{Kind, Message, Method};
 use convoke_calendar::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;
 use jiff::{Timestamp, tz::TimeZone};
+
+/// The most earlier mails that one refers to; the latest ones, as a meeting may have hundreds of updates.
+const MAX_REFERENCES: usize = 20;
 
 /// Whose address stands in From.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +138,8 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
             (Mailbox { address, name }, None)
         }
     };
-    let references = outgoing.references.iter().map(String::as_str);
+    let earlier = outgoing.references.iter().map(String::as_str);
+    let earlier = earlier.skip(outgoing.references.len().saturating_sub(MAX_REFERENCES));
     let head = Head {
         from: &from,
         sender,
@@ -143,7 +149,8 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
         subject: body.subject,
         date: outgoing.date,
         message_id: &id,
-        references: [thread.as_str()].into_iter().chain(references).collect(),
+        in_reply_to: outgoing.references.last().map(String::as_str),
+        references: [thread.as_str()].into_iter().chain(earlier).collect(),
         language: language.tag(),
     };
     let octets = calendar.write();
@@ -182,7 +189,7 @@ fn body(outgoing: &Outgoing, language: Language) -> Said {
     Said {
         subject: fill(pick(&phrases.subjects), &values),
         body: Body {
-            sentence: fill(pick(&phrases.sentences), &values),
+            sentence: sentence(&fill(pick(&phrases.sentences), &values), &meeting, phrases),
             rows: meeting.rows(previous.as_ref(), voice),
             footer,
             phrases,
@@ -191,10 +198,19 @@ fn body(outgoing: &Outgoing, language: Language) -> Said {
     }
 }
 
+/// What has happened, and whether to one instance of a series only.
+fn sentence(what: &str, meeting: &Meeting, phrases: &Phrases) -> String {
+    meeting.only.as_ref().map_or_else(
+        || what.to_owned(),
+        |date| format!("{what} {}", fill(phrases.one_of_series, &[("date", date)])),
+    )
+}
+
 /// What the mail is about.
 fn occasion(outgoing: &Outgoing) -> fn(&Sentences) -> &'static str {
     let is_known = !outgoing.references.is_empty() || outgoing.previous.is_some();
     match outgoing.message.method() {
+        Method::Cancel if is_uninvited(outgoing.message) => |it| it.uninvited,
         Method::Cancel => |it| it.cancellation,
         Method::Reply => match answer(outgoing.message) {
             PartStat::Accepted | PartStat::Completed | PartStat::InProcess => |it| it.accepted,
@@ -212,6 +228,13 @@ fn occasion(outgoing: &Outgoing) -> fn(&Sentences) -> &'static str {
     }
 }
 
+/// RFC 5546 §3.2.5: a CANCEL without STATUS:CANCELLED takes the attendees that it names off the list.
+fn is_uninvited(message: &Message) -> bool {
+    let status = main(message.calendar()).and_then(|component| component.value("STATUS"));
+    let is_off = status.is_some_and(|status| status.trim().eq_ignore_ascii_case("CANCELLED"));
+    !is_off && !message.attendees().is_empty()
+}
+
 /// How the ATTENDEE of a REPLY answers.
 fn answer(message: &Message) -> PartStat {
     let line = main(message.calendar()).and_then(|component| component.get("ATTENDEE"));
@@ -225,6 +248,7 @@ fn addressed(message: &Message, recipient: &CalendarAddress) -> Result<Calendar,
     let method = message.method();
     let invites = matches!(method, Method::Request | Method::Add);
     let mut calendar = for_sending(message, None).into_calendar();
+    write_zones_as_rules(&mut calendar, message);
     let mut is_listed = false;
     for component in &mut calendar.root_mut().components {
         for line in &mut component.properties {

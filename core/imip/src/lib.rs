@@ -8,7 +8,8 @@
 //! | `read` | [`read()`]: octets in, [`Incoming`] out: a scheduling message, a bounce, a person's words, something else |
 //! | `token` | [`Token`], [`Gateway`]: unguessable addresses, one for each guest of each meeting |
 //! | `language` | [`Language`]: what mails say, a file a language |
-//! | `meeting`, `body` | a meeting in words; these as text and as HTML |
+//! | `meeting`, `recurrence`, `clock`, `body` | a meeting in words; these as text and as HTML |
+//! | `zones` | VTIMEZONEs as every calendar program reads them |
 //! | `mail`, `message_id` | the MIME message; Message-IDs that follow from what is sent |
 //! | `mailbox` | [`Mailbox`], addresses as mail servers read them |
 //!
@@ -21,6 +22,7 @@
 //! behind.
 
 mod body;
+mod clock;
 mod compose;
 mod language;
 mod mail;
@@ -29,7 +31,9 @@ mod meeting;
 mod message_id;
 mod notice;
 mod read;
+mod recurrence;
 mod token;
+mod zones;
 
 pub use compose::{ComposeError, FromMode, Outgoing, Recipient, compose};
 pub use language::Language;

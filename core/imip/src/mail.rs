@@ -1,10 +1,11 @@
 //! The MIME message: header fields and parts, written with `mail-builder`.
 
-use crate::mailbox::{Mailbox, NotMailable, addr_spec};
+use crate::mailbox::{Mailbox, NotMailable, addr_spec, header_text};
 use crate::message_id::digest;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use mail_builder::MessageBuilder;
+use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::date::Date;
@@ -38,7 +39,9 @@ pub(crate) struct Head<'a> {
     pub subject: String,
     pub date: Timestamp,
     pub message_id: &'a str,
-    /// Message-IDs that it refers to, oldest first.
+    /// The mail before this one, if there is one.
+    pub in_reply_to: Option<&'a str>,
+    /// Message-IDs that it refers to, oldest first; never empty.
     pub references: Vec<&'a str>,
     pub language: &'static str,
 }
@@ -87,14 +90,13 @@ fn fields<'a>(head: &Head<'a>) -> Result<MessageBuilder<'a>, NotMailable> {
         fields = fields.reply_to(written(reply_to)?);
     }
     fields = fields
-        .subject(head.subject.clone())
+        .subject(header_text(&head.subject))
         .date(Date::new(head.date.as_second()))
         .message_id(head.message_id);
-    if let Some(last) = head.references.last() {
-        fields = fields
-            .in_reply_to(*last)
-            .references(MessageId::new_list(head.references.iter().copied()));
+    if let Some(last) = head.in_reply_to {
+        fields = fields.in_reply_to(last);
     }
+    fields = fields.references(MessageId::new_list(head.references.iter().copied()));
     // RFC 3834 §5: so that nobody's holiday notice answers it.
     Ok(fields
         .header("Auto-Submitted", Raw::new("auto-generated"))
@@ -104,7 +106,10 @@ fn fields<'a>(head: &Head<'a>) -> Result<MessageBuilder<'a>, NotMailable> {
 
 fn written(mailbox: &Mailbox) -> Result<Address<'static>, NotMailable> {
     let spec = addr_spec(&mailbox.address)?;
-    Ok(Address::new_address(mailbox.clean_name(), spec))
+    Ok(Address::new_address(
+        mailbox.clean_name().as_deref().map(header_text),
+        spec,
+    ))
 }
 
 /// `multipart/mixed( multipart/alternative( text, html, calendar ), application/ics )`, which all big receivers take.
@@ -123,13 +128,12 @@ fn body<'a>(
         };
     };
     let encoded = encoded(part.octets);
-    let calendar = ContentType::new("text/calendar")
-        .attribute("method", part.method)
-        .attribute("charset", "UTF-8")
-        .attribute("component", part.component);
-    alternatives.push(transferred(calendar, encoded.clone()));
-    let file = ContentType::new("application/ics").attribute("name", "invite.ics");
-    let file = transferred(file, encoded).attachment("invite.ics");
+    // Parameters without quotes, as everybody writes them: some look for the very words.
+    let (method, component) = (part.method, part.component);
+    let calendar = format!("text/calendar; method={method}; charset=UTF-8; component={component}");
+    alternatives.push(transferred(Raw::new(calendar), encoded.clone()));
+    let file = transferred(Raw::new("application/ics; name=\"invite.ics\""), encoded);
+    let file = file.attachment("invite.ics");
     multipart(
         "mixed",
         head,
@@ -146,16 +150,20 @@ fn multipart<'a>(kind: &str, head: &Head, parts: Vec<MimePart<'a>>) -> MimePart<
 }
 
 /// Base64, whatever the octets are: servers on the way may touch line ends and long lines of anything else.
-fn transferred(kind: ContentType<'_>, encoded: String) -> MimePart<'_> {
-    MimePart::new(kind, BodyPart::Binary(encoded.into_bytes().into())).transfer_encoding("base64")
+fn transferred<'a>(kind: impl Into<HeaderType<'a>>, encoded: String) -> MimePart<'a> {
+    let part = MimePart {
+        headers: vec![("Content-Type".into(), kind.into())],
+        contents: BodyPart::Binary(encoded.into_bytes().into()),
+    };
+    part.transfer_encoding("base64")
 }
 
 /// Lines of 76 characters (RFC 2045 §6.8).
 fn encoded(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len() * 4 / 3 + octets.len() / 28 + 8);
-    for line in octets.chunks(57) {
+    for (number, line) in octets.chunks(57).enumerate() {
+        text.push_str(if number > 0 { "\r\n" } else { "" });
         STANDARD.encode_string(line, &mut text);
-        text.push_str("\r\n");
     }
     text
 }

@@ -43,11 +43,16 @@ impl Mailbox {
             .unwrap_or_else(|| self.address.human().to_owned())
     }
 
-    /// The name as it may stand in a header field; `None` if nothing of it is left.
+    /// The name as one line; `None` if nothing of it is left.
     pub(crate) fn clean_name(&self) -> Option<String> {
         let name = one_line(self.name.as_deref()?);
         (!name.is_empty()).then_some(name)
     }
+}
+
+/// A text as it may stand in a header field: one line, in which nothing looks like an encoded word (RFC 2047) that it is not.
+pub(crate) fn header_text(text: &str) -> String {
+    one_line(text).replace("=?", "= ?")
 }
 
 /// A text as one line without controls and without what turns the direction of what follows, at most 200 characters.

@@ -1,13 +1,14 @@
 //! What a person reads of a meeting: title, time, place, people, in words.
 
+use crate::clock::{Voice, span};
 use crate::language::{Phrases, fill};
 use crate::mailbox::one_line;
+use crate::recurrence::repeats;
 use convoke_calendar::itip::{Owner, PartStat, summary};
-use convoke_calendar::time::{Clock, When};
+use convoke_calendar::time::When;
 use convoke_calendar::tree::{Calendar, Component, Property};
 use convoke_calendar::zone::Zones;
 use convoke_types::CalendarAddress;
-use jiff::{civil, tz::TimeZone};
 
 /// The most guests that are shown.
 const MAX_GUESTS: usize = 50;
@@ -38,13 +39,8 @@ pub(crate) struct Meeting {
     pub description: Option<String>,
     pub comment: Option<String>,
     pub instances: Option<String>,
-}
-
-/// How things are said: in which language, and in whose zone where a time names none.
-#[derive(Clone, Copy)]
-pub(crate) struct Voice<'a> {
-    pub phrases: &'a Phrases,
-    pub timezone: &'a TimeZone,
+    /// Of one instance of a series: when that was to be.
+    pub only: Option<String>,
 }
 
 impl Meeting {
@@ -71,19 +67,17 @@ impl Meeting {
                 .start
                 .as_ref()
                 .map(|start| span(start, found.end.as_ref(), &zones, voice)),
-            repeats: component
-                .get("RRULE")
-                .map(|rule| repeats(&rule.value, voice.phrases))
-                .or_else(|| {
-                    let dates = component.get("RDATE");
-                    dates.map(|_| voice.phrases.repeats.other.to_owned())
-                }),
+            repeats: repeats(component, &zones, voice),
             place: place.filter(|it| !it.is_empty()),
             organizer: component.get("ORGANIZER").map(person),
             guests: guests(component, voice.phrases),
             description: text("DESCRIPTION").and_then(|it| paragraphs(&it)),
             comment: text("COMMENT").and_then(|it| paragraphs(&it)),
             instances: instances(calendar, component, &zones, voice),
+            only: component
+                .get("RECURRENCE-ID")
+                .and_then(|id| When::of(id).ok())
+                .map(|when| span(&when, None, &zones, voice)),
         })
     }
 
@@ -228,103 +222,4 @@ pub(crate) fn paragraphs(text: &str) -> Option<String> {
     }
     let text = lines.join("\n");
     (!text.trim().is_empty()).then_some(text)
-}
-
-/// `Monday, 4 January 2027, 10:00 – 11:00 (Europe/Berlin)`.
-fn span(start: &When, end: Option<&When>, zones: &Zones, voice: Voice) -> String {
-    let phrases = voice.phrases;
-    if start.is_date() {
-        let first = start.wall.date();
-        // RFC 5545 §3.6.1: DTEND is the day after the last.
-        let last = end.and_then(|end| end.wall.date().yesterday().ok());
-        let days = match last.filter(|last| *last > first) {
-            Some(last) => format!("{} – {}", phrases.day(first), phrases.day(last)),
-            None => phrases.day(first),
-        };
-        return format!("{days} ({})", phrases.all_day);
-    }
-    let (begins, zone) = on_clock(start, zones, voice.timezone);
-    let from = format!("{}, {}", phrases.day(begins.date()), clock(begins));
-    let ends = end.map(|end| in_zone_of(end, start, zones, voice.timezone));
-    let text = match ends.filter(|ends| *ends > begins) {
-        Some(ends) if ends.date() == begins.date() => format!("{from} – {}", clock(ends)),
-        Some(ends) => format!("{from} – {}, {}", phrases.day(ends.date()), clock(ends)),
-        None => from,
-    };
-    match zone {
-        Some(zone) => format!("{text} ({})", one_line(&zone)),
-        None => text,
-    }
-}
-
-/// A time on the wall clock that is shown, and what that clock is called.
-fn on_clock(when: &When, zones: &Zones, own: &TimeZone) -> (civil::DateTime, Option<String>) {
-    match &when.clock {
-        Clock::Date | Clock::Floating => (when.wall, None),
-        Clock::Zone(id) => {
-            let known = zones.get(id).ok();
-            let name = known.as_ref().and_then(TimeZone::iana_name);
-            (when.wall, Some(name.unwrap_or(id).to_owned()))
-        }
-        Clock::Utc => {
-            let instant = TimeZone::UTC.to_timestamp(when.wall);
-            let wall = instant.map_or(when.wall, |instant| own.to_datetime(instant));
-            let name = own.iana_name().unwrap_or("UTC");
-            (wall, Some(name.to_owned()))
-        }
-    }
-}
-
-/// An end on the clock of its start.
-fn in_zone_of(end: &When, start: &When, zones: &Zones, own: &TimeZone) -> civil::DateTime {
-    if end.clock == start.clock {
-        return on_clock(end, zones, own).0;
-    }
-    let zone = match &start.clock {
-        Clock::Utc => Ok(own.clone()),
-        _ => start.zone(zones),
-    };
-    match (end.instant(zones), zone) {
-        (Ok(instant), Ok(zone)) => zone.to_datetime(instant),
-        _ => end.wall,
-    }
-}
-
-fn clock(wall: civil::DateTime) -> String {
-    format!("{:02}:{:02}", wall.hour(), wall.minute())
-}
-
-/// How often a rule says, as far as a line can say it; the calendar part says it exactly.
-fn repeats(rule: &str, phrases: &Phrases) -> String {
-    let part = |name: &str| {
-        rule.split(';').find_map(|part| {
-            let (key, value) = part.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    };
-    let words = &phrases.repeats;
-    let unit = match part("FREQ").map(str::to_ascii_uppercase).as_deref() {
-        Some("DAILY") => &words.daily,
-        Some("WEEKLY") => &words.weekly,
-        Some("MONTHLY") => &words.monthly,
-        Some("YEARLY") => &words.yearly,
-        _ => return words.other.to_owned(),
-    };
-    let number = |name| part(name).and_then(|value| value.parse::<u32>().ok());
-    let often = match number("INTERVAL") {
-        Some(interval) if interval > 1 => fill(unit[1], &[("n", &interval.to_string())]),
-        _ => unit[0].to_owned(),
-    };
-    if let Some(count) = number("COUNT") {
-        let times = fill(words.times, &[("n", &count.to_string())]);
-        return format!("{often}, {times}");
-    }
-    let until = part("UNTIL").and_then(|value| When::of(&Property::new("UNTIL", value)).ok());
-    match until {
-        Some(until) => {
-            let date = phrases.day(until.wall.date());
-            format!("{often}, {}", fill(words.until, &[("date", &date)]))
-        }
-        None => often,
-    }
 }

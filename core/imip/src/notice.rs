@@ -1,11 +1,12 @@
 //! Short mails to our own people: what their calendar program does not show them.
 
 use crate::body::Body;
+use crate::clock::Voice;
 use crate::compose::Recipient;
 use crate::language::{Notices, fill};
 use crate::mail::{Head, Mail, write};
 use crate::mailbox::{Mailbox, NotMailable, one_line};
-use crate::meeting::{Meeting, Voice, paragraphs};
+use crate::meeting::{Meeting, paragraphs};
 use crate::message_id::{digest, thread_id_of};
 use crate::token::Gateway;
 use convoke_calendar::itip::PartStat;
@@ -100,6 +101,7 @@ pub fn compose_notice(notice: &Notice) -> Result<Mail, NotMailable> {
         subject: fill(subject, &values),
         date: notice.date,
         message_id: &id,
+        in_reply_to: None,
         references: vec![&thread],
         language: language.tag(),
     };

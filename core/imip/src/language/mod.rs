@@ -34,6 +34,10 @@ pub(crate) struct Phrases {
     pub no_place: &'static str,
     pub and_more: &'static str,
     pub answer: &'static str,
+    /// Said where a mail is about one instance of a series.
+    pub one_of_series: &'static str,
+    /// What stands between a label and its value.
+    pub colon: &'static str,
     pub weekdays: [&'static str; 7],
     pub months: [&'static str; 12],
     pub date: fn(weekday: &str, day: i8, month: &str, year: i16) -> String,
@@ -44,6 +48,8 @@ pub(crate) struct Sentences {
     pub invitation: &'static str,
     pub update: &'static str,
     pub cancellation: &'static str,
+    /// The recipient is not invited any more; the meeting goes on.
+    pub uninvited: &'static str,
     pub accepted: &'static str,
     pub tentative: &'static str,
     pub declined: &'static str,
@@ -157,4 +163,50 @@ pub(crate) fn fill(phrase: &str, values: &[(&str, &str)]) -> String {
     }
     filled.push_str(rest);
     filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is put into phrases.
+    const NAMES: [&str; 7] = ["who", "title", "value", "n", "date", "reason", ""];
+
+    #[test]
+    fn phrases_name_what_is_put_in() {
+        let files = [
+            include_str!("en.rs"),
+            include_str!("de.rs"),
+            include_str!("fr.rs"),
+            include_str!("es.rs"),
+        ];
+        for (language, file) in Language::ALL.iter().zip(files) {
+            let literals = file.split('"').skip(1).step_by(2);
+            for literal in literals.filter(|literal| !literal.contains("weekday")) {
+                for rest in literal.replace("\\u{a0}", "").split('{').skip(1) {
+                    let (name, _) = rest.split_once('}').expect("closed");
+                    assert!(NAMES.contains(&name), "{language:?}: {literal}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_is_not_read_again() {
+        let filled = fill("{who}: {title}!", &[("who", "{title}"), ("title", "{x")]);
+        assert_eq!(filled, "{title}: {x!");
+    }
+
+    #[test]
+    fn dates_are_written_as_the_language_has_them() {
+        let date = jiff::civil::date(2027, 5, 1);
+        for (language, expected) in [
+            (Language::English, "Saturday, 1 May 2027"),
+            (Language::German, "Samstag, 1. Mai 2027"),
+            (Language::French, "samedi 1er mai 2027"),
+            (Language::Spanish, "sábado, 1 de mayo de 2027"),
+        ] {
+            assert_eq!(language.phrases().day(date), expected);
+        }
+    }
 }
