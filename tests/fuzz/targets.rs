@@ -8,6 +8,7 @@ use convoke_calendar::{
     stream::{Objects, Outline},
     tree::{Calendar, Limits as CalendarLimits},
 };
+use convoke_imip::{Arrival, AuthservId, Content, Evidence, Incoming, ReturnPath, Verdict};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, RequestHeaders, ScheduleResponse,
     dkim::{KeyRecord, Signature, TagList, Unverified, canon::relaxed},
@@ -181,6 +182,54 @@ pub(crate) fn message(data: &[u8]) {
             );
         }
     }
+}
+
+/// Mail: whatever it is, what is read of it is bounded, and proves no other domain than that of From.
+pub(crate) fn mail(data: &[u8]) {
+    let trusted = [AuthservId::new("mx.example.org").expect("a name")];
+    let limits = CalendarLimits::default();
+    let arrival = Arrival {
+        return_path: ReturnPath::Unknown,
+        trusted: &trusted,
+        limits: &limits,
+    };
+    let incoming = convoke_imip::read(data, &arrival);
+    assert!(incoming.references.len() <= 50 && incoming.recipients.len() <= 100);
+    assert!(
+        incoming
+            .text
+            .as_ref()
+            .is_none_or(|text| text.len() <= 64 << 10)
+    );
+    let subject = incoming.subject.as_deref().unwrap_or_default();
+    assert!(!subject.contains(|c: char| c.is_control()));
+    if let Verdict::Proved(evidence) = &incoming.verdict {
+        assert_proved(&incoming, evidence);
+    }
+    match &incoming.content {
+        Content::Scheduling(part) => {
+            assert!(part.calendar.root().get("METHOD").is_some());
+            let again = Calendar::parse(&part.octets, &limits);
+            assert_eq!(again.as_ref(), Ok(&part.calendar));
+            let _ = part.message(None);
+        }
+        Content::Bounce(bounce) => assert!((1..=100).contains(&bounce.reports.len())),
+        _ => {}
+    }
+}
+
+fn assert_proved(incoming: &Incoming, evidence: &Evidence) {
+    let from = incoming.from.as_ref().expect("somebody is proved");
+    let domain = from.address.domain().expect("a mailbox has a domain");
+    match evidence {
+        Evidence::Dmarc(proved) => assert_eq!(proved, domain),
+        Evidence::Dkim(proved) => {
+            let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
+            assert_eq!(last(proved.as_str()), last(domain.as_str()));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(incoming.proves(&from.address).is_some());
 }
 
 fn jiff_now() -> jiff::Timestamp {

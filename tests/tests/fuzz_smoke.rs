@@ -17,6 +17,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("xml", targets::xml),
     ("calendar", targets::calendar),
     ("message", targets::message),
+    ("mail", targets::mail),
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
