@@ -153,6 +153,7 @@ fn sample(key: &str) -> Option<&'static str> {
         "domains" => "`domains = [\"example.org\"]`",
         "role" => "`role = \"receiver\"`, `\"submission\"` or `\"admin\"`",
         "address" => "where to listen: `address = \"[::]:8443\"`",
+        "smtp" => "the mail server that takes what we send: `smtp = \"smtp://127.0.0.1:25\"`",
         "certificate" => "its file: `certificate = \"fullchain.pem\"`",
         "key" => "its file: `key = \"key.pem\"`",
         "file" => "`file = \"partner.pem\"`",

@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) limits: Spanned<Limits>,
     #[serde(default)]
     pub(super) scheduling: Scheduling,
+    pub(super) mail: Option<Spanned<super::mail::Section>>,
     #[serde(default)]
     pub(super) discovery: Vec<Spanned<Plugin>>,
     #[serde(default)]
@@ -300,6 +301,7 @@ pub(super) struct Limits {
     pub(super) header_fields: usize,
     pub(super) body_memory: Size,
     pub(super) answer_memory: Size,
+    pub(super) mail_length: Size,
     pub(super) requests: usize,
     pub(super) requests_per_address: Option<AtMost>,
     pub(super) requests_per_domain: Option<AtMost>,
@@ -338,6 +340,7 @@ impl Default for Limits {
             header_fields: 1000,
             body_memory: Size(256 << 20),
             answer_memory: Size(128 << 20),
+            mail_length: Size(25 << 20),
             requests: 256,
             requests_per_address: None,
             requests_per_domain: None,

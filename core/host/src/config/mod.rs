@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `file` | the file as it is written, key by key |
+//! | `mail` | `[mail]`, which is checked in a file of its own |
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //! | `plugin_key` | where a key stands that a plugin does not take |
@@ -17,6 +18,7 @@
 
 mod error;
 mod file;
+mod mail;
 mod plugin_key;
 mod state;
 mod units;
@@ -24,6 +26,7 @@ mod units;
 pub use error::ConfigError;
 use error::line_and_column;
 pub use file::{Lookup, Role};
+pub use mail::{LmtpServer, Mail, MailFrom, MailLogin, Notify, SmtpSecurity, SmtpServer, Told};
 
 use convoke_calendar::message::Attachments;
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
@@ -70,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[scheduling]`: when changes are told, and for how long delivery is tried.
     pub scheduling: Timing,
+    /// `[mail]`: how messages leave and come in by mail; `None`: not at all.
+    pub mail: Option<Mail>,
     /// `[[discovery]]`, `[[policy]]`, `[[store]]`, `[[state]]`, in this order, each in file order. One of kind `state` is
     /// always there.
     pub plugins: Vec<PluginEntry>,
@@ -164,6 +169,8 @@ pub struct Limits {
     pub body_memory: usize,
     /// Bytes of all answers that are not taken yet; 128 MiB.
     pub answer_memory: usize,
+    /// Bytes of a mail that comes in, at most; 25 MiB.
+    pub mail_length: usize,
     /// Messages processed concurrently; 256. More wait for a few seconds, then get 503.
     pub requests: usize,
     /// Requests of one client address (IPv6: one /64) to the receiver; 60,000 a minute.
@@ -299,6 +306,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         nameservers: file.dns.nameservers,
         limits: limits(&file.limits, horizon, at)?,
         scheduling: timing(&file.scheduling, at)?,
+        mail: file.mail.map(|mail| mail::resolve(mail, at)).transpose()?,
         plugins,
     })
 }
@@ -476,6 +484,11 @@ fn limits(
         let text = "`recipients` and `content_length` must be at least 1";
         return Err(at.wrong(written.span(), text));
     }
+    if limits.mail_length.0 < limits.content_length.0 {
+        let text =
+            "`mail_length` must be as large as `content_length`: a mail holds a message and more";
+        return Err(at.wrong(written.span(), text));
+    }
     Ok(Limits {
         recipients: limits.recipients,
         messages: convoke_scheduling::Limits {
@@ -504,6 +517,7 @@ fn limits(
         },
         body_memory: limits.body_memory.0,
         answer_memory: limits.answer_memory.0,
+        mail_length: limits.mail_length.0,
         requests: limits.requests,
         requests_per_address: Pace::new(limits.requests_per_address),
         requests_per_domain: Pace::new(limits.requests_per_domain),
