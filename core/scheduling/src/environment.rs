@@ -267,12 +267,39 @@ pub struct Quota {
 
 /// The way to other servers.
 pub trait Transport: Send + Sync {
-    /// Sends a letter: one outcome for each recipient, in their order. Never fails as a whole.
+    /// Sends a letter to receivers: one outcome for each recipient, in their order. Never fails as a whole. Who has no
+    /// receiver is told apart by [`Retry::ByMail`](crate::Retry::ByMail).
     fn send(
         &self,
         letter: &Letter<'_>,
         recipients: &[CalendarAddress],
     ) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// Whether there is a mail server that takes what we send.
+    fn mails(&self) -> Mailing {
+        Mailing::Off
+    }
+
+    /// Hands a letter to the mail server, one mail for each recipient: an outcome each, in their order. `handed_in` says when
+    /// the letter was, so that a mail that is sent again is the same.
+    fn send_mail(
+        &self,
+        _letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+        _handed_in: Timestamp,
+    ) -> impl Future<Output = Vec<Outcome>> + Send {
+        let none = Outcome::from(RequestStatus::NO_SCHEDULING_SUPPORT);
+        std::future::ready(vec![none; recipients.len()])
+    }
+}
+
+/// Whether messages go by mail, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mailing {
+    /// Nobody is reached by mail.
+    Off,
+    /// Who has no receiver is reached by mail.
+    On,
 }
 
 /// Where outcomes wait until all of them are there.

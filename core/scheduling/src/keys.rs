@@ -7,6 +7,8 @@
 //! outbox/ID              a message that waits to be delivered to one recipient
 //! message/DIGEST         the octets of messages that wait
 //! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
+//! guest/USER/UID/ADDRESS the mails to a guest of a meeting
+//! token/TOKEN            which guest of which meeting an address of the mail gateway was made for
 //! ```
 //!
 //! A user is named by its address, as a store may name its users anew. Whatever is not a letter, a digit or one of `-._@:+`
@@ -58,6 +60,14 @@ pub(crate) fn message(digest: &str) -> Vec<u8> {
 /// By each address that a user has: policies are asked before anybody knows whose address it is.
 pub(crate) fn known(own: &CalendarAddress, other: &CalendarAddress) -> Vec<u8> {
     key(&["known", &folded(own), &folded(other)])
+}
+
+pub(crate) fn guest(user: &CalendarAddress, uid: &Uid, guest: &CalendarAddress) -> Vec<u8> {
+    key(&["guest", &folded(user), uid.as_str(), &folded(guest)])
+}
+
+pub(crate) fn token(token: &str) -> Vec<u8> {
+    key(&["token", &token.to_ascii_lowercase()])
 }
 
 /// A calendar user as keys name it.

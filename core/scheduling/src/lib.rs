@@ -31,6 +31,7 @@
 //! | `reconcile` | what people changed in their calendar programs: [`Scheduler::reconcile`] |
 //! | `decision` | what was decided about a message or an object: [`Decided`] |
 //! | `ledger` | what others know of each object |
+//! | `mail` | what is remembered of mails: tokens, and what a mail refers to: [`Guest`], [`Correspondence`] |
 //! | `outbox` | what waits to be delivered: [`Outbox`] |
 //! | `keys`, `state` | where each of these lies in the state, and how it is read and written |
 //! | `settling`, `echoes` | what must be quiet first; what strangers have caused lately |
@@ -69,6 +70,7 @@ mod keys;
 mod ledger;
 mod limits;
 mod locks;
+mod mail;
 mod outbox;
 mod outcome;
 mod owed;
@@ -94,14 +96,15 @@ pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
-    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Overloaded, Policies,
-    Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
+    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Mailing, Overloaded,
+    Policies, Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
 };
 pub use index::index_stored;
 pub use intake::Intake;
 pub use limits::{Limits, Room};
+pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, Outbox};
-pub use outcome::{Outcome, Retry};
+pub use outcome::{Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
 pub use reconcile::{HeldChange, HeldId, Looked, adopt};
 pub use refusal::{Condition, Refusal};

@@ -1,7 +1,8 @@
 //! What became of a message for one recipient.
 
 use convoke_types::RequestStatus;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
 
 /// What became of a message for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,36 @@ pub struct Outcome {
     pub description: Option<String>,
     /// Whether the same may be tried again.
     pub retry: Retry,
+    /// By what it went; `None` if it did not get so far.
+    pub via: Option<Via>,
+    /// The Message-ID of the mail that it went by, without angle brackets.
+    pub message_id: Option<String>,
+}
+
+/// By what a message goes to somebody elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// To the receiver of the recipient's domain.
+    Ischedule,
+    /// To a mail server.
+    Mail,
+}
+
+impl Via {
+    /// As it stands in the log, the state and the answers of commands.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ischedule => "ischedule",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Whether the same message may be sent again, and when at the earliest.
@@ -23,6 +54,8 @@ pub struct Outcome {
 pub enum Retry {
     /// It would be answered the same.
     No,
+    /// Nobody was asked, as the recipient has no receiver; mail may reach them.
+    ByMail,
     /// This recipient may be told later.
     Recipient(Option<Duration>),
     /// Nobody at the recipient's receiver may be told now.
@@ -42,6 +75,8 @@ impl From<RequestStatus> for Outcome {
             data: None,
             condition: None,
             description: None,
+            via: None,
+            message_id: None,
         }
     }
 }
@@ -51,9 +86,18 @@ impl Outcome {
     #[must_use]
     pub fn at_receiver(self, after: Option<Duration>) -> Self {
         let retry = match self.retry {
-            Retry::No => Retry::No,
-            _ => Retry::Receiver(after),
+            last @ (Retry::No | Retry::ByMail) => last,
+            Retry::Recipient(_) | Retry::Receiver(_) => Retry::Receiver(after),
         };
         Self { retry, ..self }
+    }
+
+    /// The same, which went by this.
+    #[must_use]
+    pub fn via(self, via: Via) -> Self {
+        Self {
+            via: Some(via),
+            ..self
+        }
     }
 }

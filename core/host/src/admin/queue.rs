@@ -151,7 +151,7 @@ fn row(entry: Entry) -> QueueRow {
         uid: entry.uid,
         method: entry.method,
         recipient: entry.recipient,
-        via: entry.via,
+        via: entry.via.map(|via| via.to_string()),
         state: match entry.attempts {
             0 => QueueState::Waiting,
             _ => QueueState::Retrying,

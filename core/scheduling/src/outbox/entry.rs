@@ -1,6 +1,9 @@
 //! One message that waits to be delivered to one recipient.
 
-use crate::keys::{digest, folded};
+use crate::{
+    keys::{digest, folded},
+    outcome::Via,
+};
 use convoke_calendar::{itip::Outgoing, message::Method};
 use convoke_types::{CalendarAddress, Error, ErrorKind, RequestStatus, Uid};
 use jiff::Timestamp;
@@ -123,9 +126,10 @@ pub struct Entry {
     /// What came of the last try: a request status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
-    /// Where the last try went: `ischedule`, or nothing if it did not get so far.
+    /// By what the last try went that got so far. Once it is [`Via::Mail`], it stays so: one version of a meeting goes to a
+    /// person by one transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<Via>,
     /// A try was begun, and nobody knows how far it came.
     #[serde(skip)]
     pub(crate) may_have_left: bool,

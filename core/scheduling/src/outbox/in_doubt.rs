@@ -4,10 +4,9 @@
 //! before a host has read what it left behind, nothing is known at all. As long as the outbox is in doubt, nothing is taken
 //! from it; whoever hands something in has it read first, so that it replaces what it should.
 
-use super::{Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
+use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
 use crate::{environment::State, keys, state};
 use convoke_types::{Error, KeyRange};
-use jiff::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 
 /// How far what waits in memory is what was committed.
@@ -157,8 +156,8 @@ async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> 
 }
 
 impl Inner {
-    pub(super) fn finish(&mut self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
-        let fate = self.queue.finish(id, tried, now)?;
+    pub(super) fn finish(&mut self, id: &EntryId, tried: &Tried, after: After) -> Option<Fate> {
+        let fate = self.queue.finish(id, tried, after)?;
         if matches!(fate, Fate::Ended(_)) {
             self.certainty.goes(id);
             self.certainty.ending.insert(id.clone());

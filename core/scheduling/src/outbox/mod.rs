@@ -23,7 +23,7 @@ mod tests;
 pub use entry::{Entry, EntryId};
 pub(crate) use entry::{Place, Tried, Waiting, no_entry};
 pub(crate) use in_doubt::Commit;
-pub(crate) use queue::Fate;
+pub(crate) use queue::{After, Fate};
 
 use convoke_types::CalendarAddress;
 use futures::lock::Mutex as OneAtATime;
@@ -142,9 +142,9 @@ impl Outbox {
         })
     }
 
-    pub(crate) fn finish(&self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
+    pub(crate) fn finish(&self, id: &EntryId, tried: &Tried, after: After) -> Option<Fate> {
         let mut inner = self.lock();
-        let fate = inner.finish(id, tried, now);
+        let fate = inner.finish(id, tried, after);
         inner.changed();
         fate
     }

@@ -2,14 +2,15 @@
 //!
 //! What one originator tells one recipient about one object is a *chain*: only its first entry may go. Recipients of one
 //! domain are a *lane*: where its receiver is down, all of it rests but for one entry that tries, and what is new rests with
-//! it. Whatever may go lies in `ready`, by the time from which on it may; so that finding the next costs as much for ten
-//! entries as for a hundred thousand.
+//! it, until its time is up. What goes by mail is one lane, as one mail server takes all of it. Whatever may go lies in
+//! `ready`, by the time from which on it may; so that finding the next costs as much for ten entries as for a hundred
+//! thousand.
 
 use super::{
     entry::{Chain, Entry, EntryId, Tried},
     retry,
 };
-use crate::keys::folded;
+use crate::{keys::folded, outcome::Via};
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
 use std::{
@@ -28,9 +29,20 @@ const MOST_LANES: usize = 10_000;
 pub(crate) struct Queue {
     slots: BTreeMap<EntryId, Slot>,
     chains: HashMap<Chain, BTreeSet<EntryId>>,
-    lanes: HashMap<String, Lane>,
+    lanes: HashMap<LaneName, Lane>,
     messages: HashMap<String, BTreeSet<EntryId>>,
     ready: BTreeSet<(Timestamp, EntryId)>,
+    /// What rests, by when its time is up.
+    resting: BTreeSet<(Timestamp, EntryId)>,
+}
+
+/// Who shares a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum LaneName {
+    /// Those behind the receiver of a domain, or one whose address has none.
+    Receiver(String),
+    /// Those whom mail is for.
+    Mail,
 }
 
 #[derive(Debug)]
@@ -71,6 +83,17 @@ struct Lane {
     probe: Option<Timestamp>,
     /// The one that tries for all, from when it may go until it is known what came of it.
     probing: Option<EntryId>,
+}
+
+/// What the world says that an entry was tried in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct After {
+    /// When it was.
+    pub(crate) now: Timestamp,
+    /// By what it went, if it got so far.
+    pub(crate) via: Option<Via>,
+    /// Until when mail is tried for what no receiver took in time; `None`: not at all.
+    pub(crate) mail_until: Option<Timestamp>,
 }
 
 /// What became of an entry that was tried.
@@ -124,9 +147,10 @@ impl Queue {
             is_waited_for,
         };
         if self.lanes.len() >= MOST_LANES {
-            self.lanes.retain(|_, lane| lane.entries > 0);
+            self.lanes
+                .retain(|name, lane| *name == LaneName::Mail || lane.entries > 0);
         }
-        let lane = lane_of(&slot.entry.recipient);
+        let lane = receiver_of(&slot.entry.recipient);
         self.lanes.entry(lane).or_default().entries += 1;
         self.slots.insert(id, slot);
         self.advance(&chain);
@@ -179,9 +203,10 @@ impl Queue {
     /// [`give_back`](Self::give_back).
     pub(crate) fn take(&mut self, now: Timestamp, most: usize) -> Vec<Entry> {
         self.wake_lanes(now);
+        self.wake_expired(now);
         let due = self.ready.iter().take_while(|(at, _)| *at <= now);
         let open = |id: &EntryId| {
-            let lane = lane_of(&self.slots[id].entry.recipient);
+            let lane = lane_of(&self.slots[id].entry);
             self.lanes
                 .get(&lane)
                 .is_none_or(|lane| lane.under_way < OF_A_LANE)
@@ -216,7 +241,7 @@ impl Queue {
                 continue;
             }
             hurried += 1;
-            let lane = lane_of(&slot.entry.recipient);
+            let lane = lane_of(&slot.entry);
             if let Some(lane) = self.lanes.get_mut(&lane) {
                 lane.resting.remove(&id);
             }
@@ -228,14 +253,15 @@ impl Queue {
     }
 
     /// Says what came of a try, and is told what that means.
-    pub(crate) fn finish(&mut self, id: &EntryId, tried: &Tried, now: Timestamp) -> Option<Fate> {
+    pub(crate) fn finish(&mut self, id: &EntryId, tried: &Tried, after: After) -> Option<Fate> {
+        let now = after.now;
         let slot = self.slots.get_mut(id)?;
-        slot.entry.attempts = slot.entry.attempts.saturating_add(1);
-        slot.entry.last = Some(tried.status().to_string());
+        let left = lane_of(&slot.entry);
+        slot.tried(tried, after);
         let (attempts, until) = (slot.entry.attempts, slot.entry.until);
         let is_superseded = slot.is_superseded;
-        let name = lane_of(&slot.entry.recipient);
-        let lane = self.lanes.entry(name.clone()).or_default();
+        let name = lane_of(&slot.entry);
+        let lane = self.lanes.entry(left).or_default();
         lane.under_way = lane.under_way.saturating_sub(1);
         lane.probing.take_if(|probing| probing == id);
         let next = match tried {
@@ -250,17 +276,21 @@ impl Queue {
             }
             Tried::Down(_, after) => self.close(&name, *after, now),
         };
-        if next >= until || is_superseded {
+        let slot = self.slots.get_mut(id)?;
+        let place = if next < until && !is_superseded {
+            slot.entry.next = next;
+            match tried {
+                Tried::Down(..) => Place::Resting,
+                _ => Place::Ready(next),
+            }
+        } else if after.mail_until.is_some() && slot.turns_to_mail() && !is_superseded {
+            slot.entry.next = until.max(now);
+            Place::Ready(slot.entry.next)
+        } else {
             self.forget(id);
             return Some(Fate::Ended(tried.status().clone()));
-        }
-        let slot = self.slots.get_mut(id)?;
-        slot.entry.next = next;
-        let entry = slot.entry.clone();
-        let place = match tried {
-            Tried::Down(..) => Place::Resting,
-            _ => Place::Ready(next),
         };
+        let entry = slot.entry.clone();
         self.place(id, place);
         Some(Fate::Waits(Box::new(entry)))
     }
@@ -275,7 +305,7 @@ impl Queue {
         }
         slot.entry.may_have_left = true;
         let next = slot.entry.next;
-        if let Some(lane) = self.lanes.get_mut(&lane_of(&slot.entry.recipient)) {
+        if let Some(lane) = self.lanes.get_mut(&lane_of(&slot.entry)) {
             lane.under_way = lane.under_way.saturating_sub(1);
         }
         self.place(id, Place::Ready(next));
@@ -287,7 +317,8 @@ impl Queue {
         let probes = self.lanes.values();
         let probes = probes.filter(|lane| !lane.resting.is_empty() && lane.probing.is_none());
         let probe = probes.filter_map(|lane| lane.probe).min();
-        ready.into_iter().chain(probe).min()
+        let resting = self.resting.first().map(|(at, _)| *at);
+        ready.into_iter().chain(probe).chain(resting).min()
     }
 
     /// Everything that waits, the oldest first.
@@ -302,7 +333,7 @@ impl Queue {
 
     /// How much waits for the recipients of one receiver.
     pub(crate) fn waiting_for(&self, recipient: &CalendarAddress) -> usize {
-        let lane = self.lanes.get(&lane_of(recipient));
+        let lane = self.lanes.get(&receiver_of(recipient));
         lane.map_or(0, |lane| lane.entries)
     }
 
@@ -320,7 +351,7 @@ impl Queue {
             return;
         }
         let (next, is_waited_for) = (slot.entry.next, slot.is_waited_for);
-        let lane = lane_of(&slot.entry.recipient);
+        let lane = lane_of(&slot.entry);
         let is_down = self.lanes.get(&lane).is_some_and(Lane::is_down);
         let place = match (is_down, is_waited_for) {
             (true, _) => Place::Resting,
@@ -335,12 +366,14 @@ impl Queue {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        let lane = lane_of(&slot.entry.recipient);
+        let lane = lane_of(&slot.entry);
+        let until = slot.entry.until;
         match std::mem::replace(&mut slot.place, place) {
             Place::Ready(at) => {
                 self.ready.remove(&(at, id.clone()));
             }
             Place::Resting => {
+                self.resting.remove(&(until, id.clone()));
                 if let Some(lane) = self.lanes.get_mut(&lane) {
                     lane.resting.remove(id);
                 }
@@ -352,6 +385,7 @@ impl Queue {
                 self.ready.insert((at, id.clone()));
             }
             Place::Resting => {
+                self.resting.insert((until, id.clone()));
                 self.lanes
                     .entry(lane)
                     .or_default()
@@ -365,10 +399,7 @@ impl Queue {
     fn depart(&mut self, id: &EntryId) -> Option<Entry> {
         self.place(id, Place::OnItsWay);
         let entry = self.slots.get(id)?.entry.clone();
-        self.lanes
-            .entry(lane_of(&entry.recipient))
-            .or_default()
-            .under_way += 1;
+        self.lanes.entry(lane_of(&entry)).or_default().under_way += 1;
         Some(entry)
     }
 
@@ -380,9 +411,11 @@ impl Queue {
         if !remove_from(&mut self.chains, &chain, id) {
             self.advance(&chain);
         }
-        let name = lane_of(&entry.recipient);
-        if let Some(lane) = self.lanes.get_mut(&name) {
+        if let Some(lane) = self.lanes.get_mut(&lane_of(&entry)) {
             lane.probing.take_if(|probing| probing == id);
+        }
+        let name = receiver_of(&entry.recipient);
+        if let Some(lane) = self.lanes.get_mut(&name) {
             lane.entries = lane.entries.saturating_sub(1);
             // A receiver that is down is so for what comes next, too, until its time is up.
             if lane.entries == 0 && !lane.is_down() {
@@ -393,7 +426,7 @@ impl Queue {
     }
 
     /// The receiver answers: all that rested may go.
-    fn open(&mut self, lane: &str, now: Timestamp) {
+    fn open(&mut self, lane: &LaneName, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(lane) else {
             return;
         };
@@ -406,17 +439,17 @@ impl Queue {
     }
 
     /// The receiver does not answer: all that could go rests until one tries.
-    fn close(&mut self, name: &str, after: Option<Duration>, now: Timestamp) -> Timestamp {
-        let lane = self.lanes.entry(name.to_owned()).or_default();
+    fn close(&mut self, name: &LaneName, after: Option<Duration>, now: Timestamp) -> Timestamp {
+        let lane = self.lanes.entry(name.clone()).or_default();
         let probe = match lane.probe {
             // Several that failed together are one failure.
             Some(probe) if probe > now => return probe,
-            _ => retry::next(now, lane.failures + 1, after, name),
+            _ => retry::next(now, lane.failures + 1, after, name.as_str()),
         };
         lane.failures = lane.failures.saturating_add(1);
         lane.probe = Some(probe);
         let of_lane = self.ready.iter();
-        let of_lane = of_lane.filter(|(_, id)| lane_of(&self.slots[id].entry.recipient) == name);
+        let of_lane = of_lane.filter(|(_, id)| lane_of(&self.slots[id].entry) == *name);
         let of_lane: Vec<EntryId> = of_lane.map(|(_, id)| id.clone()).collect();
         for id in of_lane {
             self.place(&id, Place::Resting);
@@ -441,18 +474,65 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Lets go what rests and whose time is up: nobody waits longer because others fail, too.
+    fn wake_expired(&mut self, now: Timestamp) {
+        let expired = self.resting.iter().take_while(|(until, _)| *until <= now);
+        let expired: Vec<EntryId> = expired.map(|(_, id)| id.clone()).collect();
+        for id in expired {
+            self.place(&id, Place::Ready(now));
+        }
+    }
+}
+
+impl Slot {
+    /// Notes a try. What began to go by mail as its time was up has some more of it.
+    fn tried(&mut self, tried: &Tried, after: After) {
+        let entry = &mut self.entry;
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.last = Some(tried.status().to_string());
+        let is_new_by_mail = after.via == Some(Via::Mail) && entry.via != after.via;
+        if is_new_by_mail && entry.until <= after.now {
+            entry.until = after.mail_until.unwrap_or(entry.until);
+        }
+        entry.via = after.via.or(entry.via);
+    }
+
+    /// What no receiver took in time goes by mail; whether it did not yet.
+    const fn turns_to_mail(&self) -> bool {
+        !matches!(self.entry.via, Some(Via::Mail))
+    }
+}
+
+impl LaneName {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Receiver(domain) => domain,
+            Self::Mail => "mail",
+        }
+    }
+}
+
 impl Lane {
     const fn is_down(&self) -> bool {
         self.probe.is_some()
     }
 }
 
+/// The lane of an entry.
+fn lane_of(entry: &Entry) -> LaneName {
+    match entry.via {
+        Some(Via::Mail) => LaneName::Mail,
+        _ => receiver_of(&entry.recipient),
+    }
+}
+
 /// Whoever shares a domain shares a receiver; whoever has none is alone.
-fn lane_of(recipient: &CalendarAddress) -> String {
-    match recipient.domain() {
+fn receiver_of(recipient: &CalendarAddress) -> LaneName {
+    LaneName::Receiver(match recipient.domain() {
         Ok(domain) => domain.as_str().to_owned(),
         Err(_) => folded(recipient),
-    }
+    })
 }
 
 /// Whether nothing is left under `key`.

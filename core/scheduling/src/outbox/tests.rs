@@ -2,8 +2,9 @@
 
 use super::{
     entry::{Entry, Place, Tried, Waiting},
-    queue::{Fate, Queue},
+    queue::{After, Fate, Queue},
 };
+use crate::outcome::Via;
 use convoke_calendar::{itip::Outgoing, message::Message, tree};
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +14,15 @@ const DOWN: RequestStatus = RequestStatus::SERVICE_UNAVAILABLE;
 fn at(minutes: i64) -> Timestamp {
     let begin: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
     begin + SignedDuration::from_mins(minutes)
+}
+
+/// By a receiver, without mail.
+fn tried_at(now: Timestamp) -> After {
+    After {
+        now,
+        via: Some(Via::Ischedule),
+        mail_until: None,
+    }
 }
 
 /// The entries of a message of Anna's about a UID, handed in after so many minutes.
@@ -81,7 +91,11 @@ fn recipients_of_one_message_go_together_and_once() {
     assert_eq!(to(&taken), ["bo@example.com", "cy@example.net"]);
     assert!(queue.take(at(0), 256).is_empty(), "they are on their way");
     for entry in &taken {
-        let fate = queue.finish(&entry.id, &Tried::Final(RequestStatus::SUCCESS), at(0));
+        let fate = queue.finish(
+            &entry.id,
+            &Tried::Final(RequestStatus::SUCCESS),
+            tried_at(at(0)),
+        );
         assert_eq!(fate, Some(Fate::Ended(RequestStatus::SUCCESS)));
     }
     assert_eq!(queue.len(), 0);
@@ -97,7 +111,7 @@ fn one_asks_for_all_whether_a_receiver_is_back() {
         .collect();
     let mut queue = queue(entries);
     let first = queue.take(at(0), 1);
-    queue.finish(&first[0].id, &Tried::Down(DOWN, None), at(0));
+    queue.finish(&first[0].id, &Tried::Down(DOWN, None), tried_at(at(0)));
     let second = queue.take(at(0), 1);
     let mut others = to(&second);
     others.extend(to(&queue.take(at(0), 1)));
@@ -111,10 +125,14 @@ fn one_asks_for_all_whether_a_receiver_is_back() {
     let probe = queue.take(at(2), 256);
     assert_eq!(probe.len(), 1);
     assert!(queue.take(at(2), 256).is_empty(), "one probe is enough");
-    queue.finish(&probe[0].id, &Tried::Down(DOWN, None), at(2));
+    queue.finish(&probe[0].id, &Tried::Down(DOWN, None), tried_at(at(2)));
     assert!(queue.take(at(3), 256).is_empty());
     let probe = queue.take(at(8), 256);
-    queue.finish(&probe[0].id, &Tried::Final(RequestStatus::SUCCESS), at(8));
+    queue.finish(
+        &probe[0].id,
+        &Tried::Final(RequestStatus::SUCCESS),
+        tried_at(at(8)),
+    );
     let mut went = 0;
     loop {
         let taken = queue.take(at(8), 256);
@@ -123,7 +141,11 @@ fn one_asks_for_all_whether_a_receiver_is_back() {
         }
         went += taken.len();
         for entry in taken {
-            queue.finish(&entry.id, &Tried::Final(RequestStatus::SUCCESS), at(8));
+            queue.finish(
+                &entry.id,
+                &Tried::Final(RequestStatus::SUCCESS),
+                tried_at(at(8)),
+            );
         }
     }
     assert_eq!(went, 99);
@@ -149,11 +171,15 @@ fn what_is_about_one_object_goes_in_order() {
     let taken = queue.take(at(1), 256);
     assert_eq!(taken.len(), 1);
     assert!(queue.take(at(1), 256).is_empty());
-    queue.finish(&taken[0].id, &Tried::Later(DOWN, None), at(1));
+    queue.finish(&taken[0].id, &Tried::Later(DOWN, None), tried_at(at(1)));
     assert!(queue.take(at(1), 256).is_empty());
     let again = queue.take(at(3), 256);
     assert_eq!(again[0].id, taken[0].id);
-    queue.finish(&again[0].id, &Tried::Final(RequestStatus::SUCCESS), at(3));
+    queue.finish(
+        &again[0].id,
+        &Tried::Final(RequestStatus::SUCCESS),
+        tried_at(at(3)),
+    );
     assert_eq!(queue.take(at(3), 256).len(), 1);
 }
 
@@ -185,7 +211,7 @@ fn something_newer_says_it_all() {
     assert!(queue.replaced_by(&second[0]).is_empty());
     queue.supersede(&first[0].id);
     queue.add(second[0].clone());
-    let fate = queue.finish(&first[0].id, &Tried::Later(DOWN, None), at(1));
+    let fate = queue.finish(&first[0].id, &Tried::Later(DOWN, None), tried_at(at(1)));
     assert_eq!(fate, Some(Fate::Ended(DOWN)));
     assert_eq!(queue.take(at(1), 1)[0].id, second[0].id);
 }
@@ -200,7 +226,7 @@ fn it_ends_when_its_time_is_up() {
     loop {
         let taken = queue.take(now, 1);
         tries += 1;
-        match queue.finish(&taken[0].id, &Tried::Later(DOWN, None), now) {
+        match queue.finish(&taken[0].id, &Tried::Later(DOWN, None), tried_at(now)) {
             Some(Fate::Ended(status)) => break assert_eq!(status, DOWN),
             Some(Fate::Waits(entry)) => now = entry.next,
             None => unreachable!(),
@@ -218,11 +244,11 @@ fn what_is_given_back_or_hurried_goes_at_once() {
     queue.take(at(0), 1);
     queue.give_back(id);
     assert_eq!(queue.take(at(0), 1).len(), 1);
-    queue.finish(id, &Tried::Down(DOWN, None), at(0));
+    queue.finish(id, &Tried::Down(DOWN, None), tried_at(at(0)));
     assert!(queue.take(at(0), 1).is_empty());
     assert_eq!(queue.hurry(at(0), |_| true), 1);
     assert_eq!(queue.take(at(0), 1).len(), 1);
-    queue.finish(id, &Tried::Final(RequestStatus::SUCCESS), at(0));
+    queue.finish(id, &Tried::Final(RequestStatus::SUCCESS), tried_at(at(0)));
     assert_eq!(queue.hurry(at(0), |_| true), 0);
 }
 

@@ -1,17 +1,16 @@
 //! A try: what waits is delivered, here or elsewhere, and what came of it is remembered.
 
-use super::enqueue::Enqueued;
+use super::{elsewhere::Addressee, enqueue::Enqueued};
 use crate::{
     decision::Decided,
     effort::Effort,
     envelope::{Envelope, Letter, Peer, TransportFacts},
     environment::{
-        Answers, Clock, Environment, Event, Home, Journal, Processor, State, Stores, Transport,
-        Unbounded,
+        Answers, Clock, Environment, Event, Home, Journal, Processor, State, Stores, Unbounded,
     },
     keys,
-    outbox::{Attempt, Commit, Entry, EntryId, Fate, Tried},
-    outcome::{Outcome, Retry},
+    outbox::{After, Attempt, Commit, Entry, EntryId, Fate, Tried},
+    outcome::{Outcome, Retry, Via},
     scheduler::Scheduler,
     state,
     stored::ATTEMPTS,
@@ -22,6 +21,7 @@ use convoke_calendar::{
     tree::Calendar,
 };
 use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, Proof, RequestStatus};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// What became of entries, by name.
@@ -93,11 +93,13 @@ impl<E: Environment> Scheduler<E> {
                 return Outcomes::new();
             }
         };
-        let recipients: Vec<_> = attempt
-            .entries
-            .iter()
-            .map(|it| it.recipient.clone())
+        let mail_until = self.mail_until(&message);
+        let now = self.environment.clock().now();
+        let recipients = attempt.entries.iter();
+        let recipients: Vec<_> = recipients
+            .map(|it| Addressee::of(it, mail_until, now))
             .collect();
+        let handed_in = attempt.entries[0].created;
         let letter = Letter {
             message: &message,
             data,
@@ -105,26 +107,33 @@ impl<E: Environment> Scheduler<E> {
             transport,
             id: Some(&attempt.entries[0].message),
         };
-        let outcomes = self.deliver_letter(&letter, &recipients, answers).await;
+        let outcomes = self
+            .deliver_letter(&letter, &recipients, handed_in, answers)
+            .await;
         self.remember(attempt, &message, &outcomes).await;
         let ids = attempt.entries.iter().map(|entry| entry.id.clone());
         ids.zip(outcomes).collect()
     }
 
-    /// Hands a letter to those of our domains, and to the others by the transport: one outcome for each, in their order.
+    /// Hands a letter to those of our domains, and to the others by the transport: one outcome for each, in their order. It
+    /// was handed in at `handed_in`.
     pub(crate) async fn deliver_letter(
         &self,
         letter: &Letter<'_>,
-        recipients: &[CalendarAddress],
+        recipients: &[Addressee],
+        handed_in: Timestamp,
         answers: &impl Answers,
     ) -> Vec<Outcome> {
         let (mut local, mut remote, mut is_local) = (Vec::new(), Vec::new(), Vec::new());
         for recipient in recipients {
             // A store that cannot be asked answers for itself when it is delivered to.
-            let ours = self.is_ours(recipient).await.unwrap_or(true);
+            let ours = self.is_ours(&recipient.address).await.unwrap_or(true);
             is_local.push(ours);
-            let side = if ours { &mut local } else { &mut remote };
-            side.push(recipient.clone());
+            if ours {
+                local.push(recipient.address.clone());
+            } else {
+                remote.push(recipient);
+            }
         }
         let envelope = Envelope {
             message: letter.message,
@@ -139,7 +148,7 @@ impl<E: Environment> Scheduler<E> {
         };
         let (here, there) = futures::join!(
             self.deliver(&envelope, &local, answers),
-            self.environment.transport().send(letter, &remote)
+            self.send_elsewhere(letter, &remote, handed_in)
         );
         self.environment
             .journal()
@@ -154,11 +163,17 @@ impl<E: Environment> Scheduler<E> {
     /// Remembers what came of a try: in the originator's object, the ledger and the outbox.
     async fn remember(&self, attempt: &Attempt, message: &Message, outcomes: &[Outcome]) {
         let now = self.environment.clock().now();
+        let mail_until = self.mail_until(message);
         let mut told = Vec::new();
         let mut fates = Vec::new();
         for (entry, outcome) in attempt.entries.iter().zip(outcomes) {
             let tried = tried(outcome);
-            let Some(fate) = self.shared.outbox.finish(&entry.id, &tried, now) else {
+            let after = After {
+                now,
+                via: outcome.via,
+                mail_until,
+            };
+            let Some(fate) = self.shared.outbox.finish(&entry.id, &tried, after) else {
                 continue;
             };
             log(entry, outcome, &fate);
@@ -216,16 +231,24 @@ impl<E: Environment> Scheduler<E> {
             ),
             Fate::Ended(_) => why,
         };
-        self.decision(event, &entry.uid)
-            .of(&entry.originator)
-            .to(&entry.method, &entry.recipient)
-            .result(&outcome.status)
-            .why(why)
+        let decided = self.decision(event, &entry.uid).of(&entry.originator);
+        let decided = decided.to(&entry.method, &entry.recipient);
+        let why = match outcome.via {
+            Some(Via::Mail) => format!("by mail; {why}"),
+            _ => why,
+        };
+        let mut decided = decided.result(&outcome.status).why(why);
+        decided.message_id.clone_from(&outcome.message_id);
+        decided
     }
 
     /// Nothing can be delivered of a message that cannot be read.
     async fn give_up(&self, attempt: &Attempt, error: &Error) {
-        let now = self.environment.clock().now();
+        let after = After {
+            now: self.environment.clock().now(),
+            via: None,
+            mail_until: None,
+        };
         let status = Tried::Final(RequestStatus::SERVICE_UNAVAILABLE);
         let ids = attempt.entries.iter().map(|entry| entry.id.clone());
         let commit = self.shared.outbox.commit(ids.collect());
@@ -235,7 +258,7 @@ impl<E: Environment> Scheduler<E> {
                 event = "queue-entry-broken", id = %entry.id, originator = %entry.originator,
                 recipient = %entry.recipient, uid = %entry.uid, "given up: {error}"
             );
-            self.shared.outbox.finish(&entry.id, &status, now);
+            self.shared.outbox.finish(&entry.id, &status, after);
             batch = batch.delete(keys::outbox(entry.id.as_str()));
         }
         if let Err(error) = self.commit_only((batch, commit)).await {
@@ -310,7 +333,7 @@ impl<E: Environment> Scheduler<E> {
 fn tried(outcome: &Outcome) -> Tried {
     let status = outcome.status.clone();
     match outcome.retry {
-        Retry::No => Tried::Final(status),
+        Retry::No | Retry::ByMail => Tried::Final(status),
         Retry::Recipient(after) => Tried::Later(status, after),
         Retry::Receiver(after) => Tried::Down(status, after),
     }
@@ -334,16 +357,18 @@ fn log(entry: &Entry, outcome: &Outcome, fate: &Fate) {
         ..
     } = entry;
     let why = outcome.description.as_deref().unwrap_or_default();
+    let via = outcome.via.map(Via::as_str);
+    let message_id = outcome.message_id.as_deref();
     match fate {
         Fate::Ended(status) if !status.is_failure() => tracing::info!(
-            event = "sent", %id, %originator, %recipient, %uid, method, status = %status.code(), "{status}"
+            event = "sent", %id, %originator, %recipient, %uid, method, via, message_id, status = %status.code(), "{status}"
         ),
         Fate::Ended(status) => tracing::warn!(
-            event = "not-sent", %id, %originator, %recipient, %uid, method, status = %status.code(),
+            event = "not-sent", %id, %originator, %recipient, %uid, method, via, message_id, status = %status.code(),
             "given up: {status} {why}"
         ),
         Fate::Waits(later) => tracing::info!(
-            event = "sent-later", %id, %originator, %recipient, %uid, method, next = %later.next,
+            event = "sent-later", %id, %originator, %recipient, %uid, method, via, message_id, next = %later.next,
             status = %outcome.status.code(), "not delivered yet, it is tried again: {} {why}", outcome.status
         ),
     }

@@ -195,7 +195,7 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// Delivery is tried until then: for as long as the administrator says, and never past the end of what it is about.
-    fn given_up_at(&self, message: &Message, now: Timestamp) -> Timestamp {
+    pub(super) fn given_up_at(&self, message: &Message, now: Timestamp) -> Timestamp {
         let expire = SignedDuration::try_from(self.timing.expire).unwrap_or(SignedDuration::MAX);
         let expires = now.saturating_add(expire).unwrap_or(Timestamp::MAX);
         let ends = message.latest().unwrap_or(Timestamp::MAX);

@@ -8,15 +8,18 @@
 //! | --- | --- |
 //! | `enqueue` | from a message to entries of the outbox, in the commit that also moves the ledger |
 //! | `attempt` | a try: delivery, and what is remembered of it |
+//! | `elsewhere` | to the receivers of others, and by mail to who has none |
 //! | `waiting` | what an administrator may do with what waits |
 //! | `delegate` | to whom a REPLY delegates |
 
 mod attempt;
 mod delegate;
+mod elsewhere;
 mod enqueue;
 mod waiting;
 
 pub(crate) use attempt::Outcomes;
+use elsewhere::Addressee;
 pub(crate) use enqueue::{Enqueued, Goes, acquaint};
 
 use crate::{
@@ -124,7 +127,10 @@ impl<E: Environment> Scheduler<E> {
             transport: question.transport,
             id: None,
         };
-        self.deliver_letter(&letter, question.recipients, answers)
+        let now = self.environment.clock().now();
+        let recipients = question.recipients.iter().cloned();
+        let recipients: Vec<_> = recipients.map(Addressee::by_whatever).collect();
+        self.deliver_letter(&letter, &recipients, now, answers)
             .await
     }
 

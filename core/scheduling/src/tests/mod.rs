@@ -3,6 +3,7 @@
 mod deliver;
 mod freebusy;
 mod intake;
+mod mail;
 mod object;
 mod owed;
 mod rooms;

@@ -2,7 +2,7 @@
 
 use crate::{
     Acquaintance, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem,
-    Intake, Journal, Letter, Limits, Outcome, Overloaded, Peer, Policies, Processor, Room,
+    Intake, Journal, Letter, Limits, Mailing, Outcome, Overloaded, Peer, Policies, Processor, Room,
     Scheduler, Shared, State, Stores, Submission, Timing, Transport, TransportFacts, Unbounded,
     Verdict, index,
 };
@@ -460,6 +460,9 @@ pub(crate) struct Elsewhere {
     sent: Mutex<Vec<String>>,
     bodies: Mutex<Vec<String>>,
     says: Mutex<Option<Outcome>>,
+    mailed: Mutex<Vec<String>>,
+    /// What the mail server says, if there is one.
+    mail_server: Mutex<Option<Outcome>>,
 }
 
 impl Transport for Elsewhere {
@@ -480,6 +483,28 @@ impl Transport for Elsewhere {
         );
         let says = self.says.lock().unwrap().clone();
         vec![says.unwrap_or_else(|| RequestStatus::DELIVERED.into()); recipients.len()]
+    }
+
+    fn mails(&self) -> Mailing {
+        match *self.mail_server.lock().unwrap() {
+            Some(_) => Mailing::On,
+            None => Mailing::Off,
+        }
+    }
+
+    async fn send_mail(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+        handed_in: Timestamp,
+    ) -> Vec<Outcome> {
+        let mut mailed = self.mailed.lock().unwrap();
+        mailed.extend(recipients.iter().map(|to| {
+            let (method, to) = (letter.message.method(), to.human());
+            format!("{method} {} {to} {handed_in}", letter.message.sequence())
+        }));
+        let says = self.mail_server.lock().unwrap().clone();
+        vec![says.unwrap(); recipients.len()]
     }
 }
 
@@ -699,6 +724,16 @@ impl Host {
     /// What other servers say to everything from now on.
     pub(crate) fn elsewhere_says(&self, outcome: impl Into<Outcome>) {
         *self.world().elsewhere.says.lock().unwrap() = Some(outcome.into());
+    }
+
+    /// There is a mail server, which says this from now on.
+    pub(crate) fn mail_server_says(&self, outcome: impl Into<Outcome>) {
+        *self.world().elsewhere.mail_server.lock().unwrap() = Some(outcome.into());
+    }
+
+    /// What was handed to the mail server: method, revision, recipient, when it was handed in.
+    pub(crate) fn mailed(&self) -> Vec<String> {
+        self.world().elsewhere.mailed.lock().unwrap().clone()
     }
 
     /// The same host after it has ended and was started again.

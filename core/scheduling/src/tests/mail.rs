@@ -1,0 +1,250 @@
+//! Who is reached by mail, and when.
+
+use super::world::{Host, codes, meeting, message};
+use crate::{Outcome, Retry, Via};
+use convoke_types::RequestStatus;
+use std::time::Duration;
+
+const DEE: &str = "dee@example.org";
+const X: &str = "x@example.net";
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Dee's meeting with X, at its revision.
+fn request(revision: u32) -> String {
+    let more = format!("ATTENDEE:mailto:{X}\nSEQUENCE:{revision}\n");
+    let event = meeting(&more).replace("anna@example.com", DEE);
+    message(
+        "REQUEST",
+        &event.replace("ATTENDEE:mailto:bo@example.org\n", ""),
+    )
+}
+
+fn no_receiver() -> Outcome {
+    Outcome {
+        retry: Retry::ByMail,
+        ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
+    }
+}
+
+fn down() -> Outcome {
+    Outcome::from(RequestStatus::SERVICE_UNAVAILABLE)
+        .at_receiver(None)
+        .via(Via::Ischedule)
+}
+
+/// What stands in Dee's object of X.
+fn status(host: &Host) -> String {
+    let object = host.person("dee").object("meeting").unwrap();
+    let line = object.lines().find(|it| it.contains(X)).unwrap();
+    let status = line.split("SCHEDULE-STATUS=").nth(1).unwrap_or_default();
+    status
+        .trim_start_matches('"')
+        .split(['"', ';', ':'])
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+/// Days pass, in steps that no retry falls through.
+fn pass(host: &Host, days: u32) {
+    for _ in 0..days * 12 {
+        host.pass(DAY / 12);
+        host.pays();
+    }
+}
+
+#[test]
+fn who_has_no_receiver_is_reached_by_mail() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    let outcomes = host.submits(&request(0), DEE, &[X]);
+    assert_eq!(codes(&outcomes), ["1.1"]);
+    assert_eq!(outcomes[0].via, Some(Via::Mail));
+    assert_eq!(
+        host.mailed(),
+        ["REQUEST 0 x@example.net 2026-12-01T08:00:00Z"]
+    );
+    assert_eq!(status(&host), "1.1");
+    assert!(host.waits().is_empty());
+    assert_eq!(host.recorded(), ["sent REQUEST 1.1"]);
+}
+
+#[test]
+fn nobody_is_mailed_without_a_mail_server() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    let outcomes = host.submits(&request(0), DEE, &[X]);
+    assert_eq!(codes(&outcomes), ["5.3"]);
+    assert_eq!(outcomes[0].retry, Retry::No);
+    assert!(host.waits().is_empty());
+}
+
+#[test]
+fn an_answer_of_a_receiver_is_final() {
+    for answer in [
+        RequestStatus::INVALID_CALENDAR_USER,
+        RequestStatus::NO_SCHEDULING_SUPPORT,
+        RequestStatus::NO_AUTHORITY,
+    ] {
+        let host = Host::new();
+        let code = answer.code();
+        host.elsewhere_says(Outcome::from(answer).via(Via::Ischedule));
+        host.mail_server_says(RequestStatus::SENT);
+        let outcomes = host.submits(&request(0), DEE, &[X]);
+        assert_eq!(codes(&outcomes), [code]);
+        pass(&host, 4);
+        assert!(host.mailed().is_empty());
+    }
+}
+
+#[test]
+fn busy_time_is_not_asked_by_mail() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    let question = "BEGIN:VFREEBUSY\nUID:q\nDTSTAMP:20261201T070000Z\nDTSTART:20270104T000000Z\n\
+                    DTEND:20270105T000000Z\nORGANIZER:mailto:dee@example.org\nATTENDEE:mailto:x@example.net\n\
+                    END:VFREEBUSY\n";
+    let outcomes = host.submits(&message("REQUEST", question), DEE, &[X]);
+    assert_eq!(codes(&outcomes), ["5.3"]);
+    assert!(host.mailed().is_empty());
+}
+
+/// The receiver is retried for as long as the administrator says, then a mail goes, and nothing to the receiver any more.
+#[test]
+fn what_no_receiver_took_in_time_goes_by_mail_once() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    host.mail_server_says(RequestStatus::SENT);
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.0"]);
+    pass(&host, 2);
+    assert!(host.mailed().is_empty());
+    assert_eq!(status(&host), "1.0");
+    pass(&host, 2);
+    assert_eq!(host.mailed().len(), 1, "{:?}", host.mailed());
+    assert_eq!(status(&host), "1.1");
+    let posted = host.sent().len();
+    host.elsewhere_says(RequestStatus::DELIVERED);
+    pass(&host, 4);
+    assert_eq!((host.mailed().len(), host.sent().len()), (1, posted));
+}
+
+/// All that waits for a receiver goes in time, though one tries for all.
+#[test]
+fn all_that_waits_for_a_receiver_goes_by_mail_in_time() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    host.mail_server_says(RequestStatus::SENT);
+    for number in 0..20 {
+        let text = request(0).replace("UID:meeting", &format!("UID:meeting-{number}"));
+        assert_eq!(codes(&host.submits(&text, DEE, &[X])), ["1.0"]);
+    }
+    pass(&host, 2);
+    assert!(host.mailed().is_empty());
+    host.pass(DAY);
+    host.pays();
+    assert_eq!(host.mailed().len(), 20);
+}
+
+#[test]
+fn what_is_over_is_mailed_to_nobody() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    host.mail_server_says(RequestStatus::SENT);
+    // It ends before delivery is given up.
+    let soon = request(0).replace("20270104T100000Z", "20261202T100000Z");
+    assert_eq!(codes(&host.submits(&soon, DEE, &[X])), ["1.0"]);
+    pass(&host, 4);
+    assert!(host.mailed().is_empty());
+    assert_eq!(status(&host), "5.1");
+}
+
+/// One version of a meeting goes to a person by one transport; the next one where they are reached then.
+#[test]
+fn what_began_to_go_by_mail_goes_on_so() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(Outcome::from(RequestStatus::SERVICE_UNAVAILABLE).at_receiver(None));
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.0"]);
+    let asked = host.sent().len();
+    host.elsewhere_says(Outcome::from(RequestStatus::DELIVERED).via(Via::Ischedule));
+    let host = host.restarted();
+    assert_eq!(host.shared.outbox.entries()[0].via, Some(Via::Mail));
+    pass(&host, 1);
+    assert_eq!(host.sent().len(), asked, "it goes by mail alone");
+    assert!(host.mailed().len() > 5);
+    host.mail_server_says(RequestStatus::SENT);
+    pass(&host, 1);
+    assert_eq!(status(&host), "1.1");
+    let mailed = host.mailed();
+    let first = &mailed[0];
+    assert!(
+        mailed.iter().all(|it| it == first),
+        "the same each time: {mailed:?}"
+    );
+
+    assert_eq!(codes(&host.submits(&request(1), DEE, &[X])), ["1.2"]);
+    pass(&host, 4);
+    assert_eq!(host.mailed(), mailed);
+}
+
+/// A mail server that is down delays what goes by mail, and nothing else.
+#[test]
+fn a_mail_server_that_is_down_delays_mail_alone() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(Outcome::from(RequestStatus::SERVICE_UNAVAILABLE).at_receiver(None));
+    for number in 0..10 {
+        let to = format!("x{number}@{number}.example");
+        let text = request(0).replace("UID:meeting", &format!("UID:meeting-{number}"));
+        let outcomes = host.submits(&text.replace(X, &to), DEE, &[&to]);
+        assert_eq!(codes(&outcomes), ["1.0"]);
+    }
+    let tried = host.mailed().len();
+    host.elsewhere_says(RequestStatus::DELIVERED);
+    let other = request(0)
+        .replace("UID:meeting", "UID:other")
+        .replace(X, "y@1.example");
+    assert_eq!(codes(&host.submits(&other, DEE, &["y@1.example"])), ["1.2"]);
+    host.pass(Duration::from_secs(70));
+    host.pays();
+    assert_eq!(host.mailed().len(), tried + 1, "one tries for all");
+    host.mail_server_says(RequestStatus::SENT);
+    host.pass(Duration::from_secs(600));
+    host.pays();
+    assert_eq!(host.mailed().len(), tried + 1 + 10);
+    assert!(host.waits().is_empty());
+}
+
+#[test]
+fn what_the_mail_server_refuses_for_good_has_failed() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    let refused = RequestStatus::SERVICE_UNAVAILABLE.with_text("550 5.1.1 no such mailbox");
+    host.mail_server_says(Outcome {
+        retry: Retry::No,
+        ..refused.into()
+    });
+    let outcomes = host.submits(&request(0), DEE, &[X]);
+    assert_eq!(codes(&outcomes), ["5.1"]);
+    assert_eq!(status(&host), "5.1");
+    assert!(host.waits().is_empty());
+}
+
+/// Rooms and people of ours answer an organizer who is reached by mail alone.
+#[test]
+fn an_answer_goes_by_mail_to_an_organizer_without_receiver() {
+    let host = Host::new().with_room("room", &[]);
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    let text = message("REQUEST", &meeting("ATTENDEE:mailto:room@example.org\n"));
+    host.receives(&text, "anna@example.com", &["room@example.org"]);
+    host.pays();
+    let mailed = host.mailed();
+    assert_eq!(mailed.len(), 1, "{mailed:?}");
+    assert!(
+        mailed[0].starts_with("REPLY 0 anna@example.com"),
+        "{mailed:?}"
+    );
+}
