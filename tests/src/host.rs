@@ -1,6 +1,6 @@
 //! The real program with real plugins, in a folder of its own.
 
-use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program};
+use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program, write_private};
 use convoke::{
     config::Config,
     state_folder::{self, ListenerNote},
@@ -32,6 +32,8 @@ pub struct Setup {
     receiver: String,
     /// Files to write beside the configuration: (name, text).
     files: Vec<(String, String)>,
+    /// The same, which nobody else may read.
+    private_files: Vec<(String, String)>,
     domains: Vec<String>,
     /// Further lines of `[server]`.
     server: String,
@@ -73,6 +75,7 @@ impl Setup {
                 .collect(),
             receiver: String::new(),
             files: Vec::new(),
+            private_files: Vec::new(),
             domains: vec!["example.org".to_owned()],
             server: String::new(),
             folders: Vec::new(),
@@ -160,6 +163,13 @@ impl Setup {
         self
     }
 
+    /// A file beside the configuration that nobody else may read.
+    #[must_use]
+    pub fn private_file(mut self, name: &str, text: &str) -> Self {
+        self.private_files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     fn config(&self) -> String {
         let mut config = format!(
             "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n{}\n\
@@ -194,6 +204,9 @@ impl Setup {
             .expect("the folder can be written");
         for (name, text) in &self.files {
             fs::write(folder.path().join(name), text).expect("the folder can be written");
+        }
+        for (name, text) in &self.private_files {
+            write_private(&folder.path().join(name), text);
         }
         fs::write(folder.path().join("users.htpasswd"), &self.logins)
             .expect("the folder can be written");

@@ -5,6 +5,7 @@
 //! | [`plugin_file`], [`plugin_directory`], [`plugin_program`], [`program`] | plugins and the program as cargo built them |
 //! | [`Setup`], [`Host`] | the real program with real plugins, in a folder of its own |
 //! | [`Peer`], [`Post`], [`Answer`] | another server: raw HTTP over TLS, with no code of ours |
+//! | [`MailServer`], [`TakenMail`] | an SMTP server, as well or badly behaved as a test wants it |
 //! | [`NameServer`] | DNS that a test fills and breaks |
 //! | [`Authority`], [`Credentials`] | certificates that only one test trusts |
 
@@ -12,6 +13,7 @@ mod answer;
 mod authority;
 mod dns;
 mod host;
+mod mail_server;
 mod peer;
 mod post;
 
@@ -19,6 +21,7 @@ pub use answer::{Answer, Status};
 pub use authority::{Authority, Credentials, write_private};
 pub use dns::{Broken, NameServer};
 pub use host::{Host, Setup};
+pub use mail_server::{Behaviour, MailServer, TakenMail};
 pub use peer::{Peer, tls_config};
 pub use post::Post;
 

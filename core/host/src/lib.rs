@@ -14,6 +14,8 @@
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
 //! | `access` | what policies are told of a message |
 //! | [`sender`] | to the receivers of other domains |
+//! | `mail` | to who has no receiver, by mail (cargo feature `mail`) |
+//! | `state` | what `convoke-scheduling` does not forget, by the state plugin |
 //! | [`write_behind`] | write-behind cache in front of the state |
 //! | `wire` | maps scheduling outcomes to iSchedule responses and back |
 //! | `answer` | HTTP responses, and the memory that they take |
@@ -50,6 +52,8 @@ pub mod instance;
 pub mod keys;
 pub mod login;
 pub mod look_soon;
+#[cfg(feature = "mail")]
+pub mod mail;
 pub mod metrics;
 pub mod probe;
 pub mod rate_limit;
@@ -59,6 +63,7 @@ pub mod scheduling;
 pub mod sender;
 pub mod serve;
 pub mod shared;
+mod state;
 pub mod state_folder;
 pub mod submission;
 mod wire;

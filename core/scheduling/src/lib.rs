@@ -7,7 +7,8 @@
 //!        └─ Scheduler::dispatch (from our people) ──┤
 //!             own copy, ledger, outbox, then      │
 //!             ├─ to our domains ──────────────────┼─▶ policy ─▶ store: busy time, or an object that changes
-//!             └─ to the others ─▶ Transport       │                └─▶ outbox: what the recipient sends in turn
+//!             └─ to the others ─▶ Transport,      │                └─▶ outbox: what the recipient sends in turn
+//!                  or mail to who has no receiver │
 //!                                                 └─▶ one Outcome for each recipient
 //!
 //! a calendar that changed
@@ -50,7 +51,7 @@
 //! recipient's failure is nobody else's; a message is delivered to our own calendar users or to nobody, never relayed; who
 //! sends much gets no more of us than its budget.
 //!
-//! Deliberately not here: HTTP, mail, files, plugins, threads, the system's clock, chance. Time comes from [`Clock`], and
+//! Deliberately not here: HTTP, SMTP, files, plugins, threads, the system's clock, chance. Time comes from [`Clock`], and
 //! nothing is spawned: whoever owns a [`Scheduler`] drives its futures. So many of them can run in one process under a
 //! simulator.
 

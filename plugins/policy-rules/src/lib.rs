@@ -24,7 +24,7 @@
 //! | `method`, `component` | methods of iTIP and components of iCalendar (`REQUEST`…, `VEVENT`…), in any case | matches all |
 //! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
 //! | `known` | whether the recipient knows the sender (ever invited, answered or accepted them): `true`, `false`, or `"unsaid"` if the host does not say | matches whether or not |
-//! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated | matches whatever it says |
+//! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated, or if it goes by mail | matches whatever it says |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |
 //! | `rate` | of an `allow`: how many recipients the users of one domain may reach by it, `10/min`, `5/s`, `100/h`, `1000/d` | as many as they like |
 //! | `quota` | of an `allow`: how many messages one sender may send to one recipient by it, `100/day` | as many as they like |

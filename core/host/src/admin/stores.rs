@@ -5,7 +5,7 @@ use super::api::{
     AddUser, Find, FindIn, Found, Get, Method, Object, Objects, Put, RemoveUser, StoreFor,
     StoreNames, UpdateUser, Users,
 };
-use crate::scheduling::{OurHome, OurState};
+use crate::{scheduling::OurHome, state::OurState};
 use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_scheduling::adopt;
 use convoke_types::{CalendarUser, Error, Etag, Listing, NewObject, ObjectSummary, UserId};

@@ -28,7 +28,7 @@ pub(super) struct File {
     pub(super) limits: Spanned<Limits>,
     #[serde(default)]
     pub(super) scheduling: Scheduling,
-    pub(super) mail: Option<Spanned<super::mail::Section>>,
+    pub(super) mail: Option<Spanned<MailSection>>,
     #[serde(default)]
     pub(super) discovery: Vec<Spanned<Plugin>>,
     #[serde(default)]
@@ -38,6 +38,11 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) state: Vec<Spanned<Plugin>>,
 }
+
+#[cfg(feature = "mail")]
+pub(super) type MailSection = super::mail::Section;
+#[cfg(not(feature = "mail"))]
+pub(super) type MailSection = toml::Table;
 
 /// The value of a table that is not there; messages about it point at the top of the file.
 fn unwritten<T: Default>() -> Spanned<T> {

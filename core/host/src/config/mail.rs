@@ -1,6 +1,7 @@
 //! `[mail]`: how messages leave and come in by mail.
 
 use super::{ConfigError, error::Locator};
+use convoke_imip::Gateway;
 use convoke_types::CalendarAddress;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{fmt, net::IpAddr, path::PathBuf};
@@ -15,7 +16,7 @@ pub struct Mail {
     /// How we log in to it; `None`: not at all.
     pub login: Option<MailLogin>,
     /// The gateway: Sender of what we send, and with `+TOKEN` where answers and bounces come back.
-    pub address: CalendarAddress,
+    pub gateway: Gateway,
     /// Whose address stands in From.
     pub from: MailFrom,
     /// What our own people are told by mail.
@@ -209,7 +210,7 @@ pub(super) fn resolve(written: Spanned<Section>, at: &Locator) -> Result<Mail, C
     Ok(Mail {
         smtp,
         login,
-        address: gateway(&address, at)?,
+        gateway: gateway(&address, at)?,
         from: section.from,
         notify: Notify {
             undeliverable: section.notify.told(Occasion::Undeliverable),
@@ -314,16 +315,11 @@ fn login(
     }))
 }
 
-fn gateway(written: &Spanned<String>, at: &Locator) -> Result<CalendarAddress, ConfigError> {
-    let text = written.get_ref();
-    let address = CalendarAddress::new(text).ok();
-    let address = address.filter(|it| it.domain().is_ok() && it.local_part().is_some());
-    address.ok_or_else(|| {
-        let text = format!(
-            "`{text}` is no mail address; write one such as \"calendar@example.org\", without `+`"
-        );
-        at.wrong(written.span(), &text)
-    })
+fn gateway(written: &Spanned<String>, at: &Locator) -> Result<Gateway, ConfigError> {
+    let wrong = |text: &str| at.wrong(written.span(), text);
+    let address = CalendarAddress::new(written.get_ref());
+    let address = address.map_err(|error| wrong(&error.to_string()))?;
+    Gateway::new(address).map_err(|error| wrong(&error.to_string()))
 }
 
 fn trusted(written: Vec<Spanned<String>>, at: &Locator) -> Result<Vec<String>, ConfigError> {
@@ -472,10 +468,7 @@ mod tests {
                 ),
                 "7:8: the password could go in the clear",
             ),
-            (
-                format!("{server}address = \"calendar\"\n"),
-                "`calendar` is no mail address",
-            ),
+            (format!("{server}address = \"calendar\"\n"), "`calendar`"),
             (
                 format!("{ADDRESS}{server}from = \"me\"\n"),
                 "`me` is not known here",

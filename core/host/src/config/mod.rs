@@ -18,6 +18,7 @@
 
 mod error;
 mod file;
+#[cfg(feature = "mail")]
 mod mail;
 mod plugin_key;
 mod state;
@@ -26,6 +27,7 @@ mod units;
 pub use error::ConfigError;
 use error::line_and_column;
 pub use file::{Lookup, Role};
+#[cfg(feature = "mail")]
 pub use mail::{LmtpServer, Mail, MailFrom, MailLogin, Notify, SmtpSecurity, SmtpServer, Told};
 
 use convoke_calendar::message::Attachments;
@@ -74,6 +76,7 @@ pub struct Config {
     /// `[scheduling]`: when changes are told, and for how long delivery is tried.
     pub scheduling: Timing,
     /// `[mail]`: how messages leave and come in by mail; `None`: not at all.
+    #[cfg(feature = "mail")]
     pub mail: Option<Mail>,
     /// `[[discovery]]`, `[[policy]]`, `[[store]]`, `[[state]]`, in this order, each in file order. One of kind `state` is
     /// always there.
@@ -276,6 +279,12 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     let server = file.server.into_inner();
     let horizon = horizon(server.horizon.as_ref(), at)?;
     let client = client(file.client, at)?;
+    #[cfg(not(feature = "mail"))]
+    if let Some(mail) = &file.mail {
+        let text =
+            "this convoke was built without mail (the cargo feature `mail`); take `[mail]` out";
+        return Err(at.wrong(mail.span(), text));
+    }
     let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
     plugins.extend(entries(Kind::Store, file.store, at)?);
@@ -306,6 +315,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         nameservers: file.dns.nameservers,
         limits: limits(&file.limits, horizon, at)?,
         scheduling: timing(&file.scheduling, at)?,
+        #[cfg(feature = "mail")]
         mail: file.mail.map(|mail| mail::resolve(mail, at)).transpose()?,
         plugins,
     })

@@ -1,6 +1,7 @@
 //! Why a host cannot be started.
 
 use crate::{config::ConfigError, login::UsersError};
+use convoke_file_access::PrivateFileError;
 use convoke_net::{http_client::ClientError, pem::TlsError};
 use convoke_plugin_host::PluginErrors;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -30,6 +31,14 @@ pub enum ServeError {
         file: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The password for the mail server.
+    #[error("{}: the password for the mail server cannot be read: {error}; see `[mail] password_file`", file.display())]
+    MailPassword {
+        /// Its file.
+        file: PathBuf,
+        /// What is wrong.
+        error: PrivateFileError,
     },
     /// The state folder.
     #[error("{}: the state folder cannot be used: {error}; see `server.state`", folder.display())]

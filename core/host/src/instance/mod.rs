@@ -14,13 +14,15 @@ pub use error::ServeError;
 pub use outside::setup;
 pub(crate) use outside::{outside, setup_to_look, signer};
 
+#[cfg(feature = "mail")]
+use crate::mail::Mailer;
 use crate::{
     admission::Admission,
     capabilities::CapabilitiesDocument,
     config::{Config, Role},
     keys::Keys,
     login::Users,
-    scheduling::{self, World},
+    scheduling::{self, OurTransport, World},
     sender::Sender,
     shared::SharedState,
     state_folder,
@@ -96,8 +98,13 @@ impl Instance {
             signer.clone(),
             shared.writes.clone(),
         );
+        let transport = OurTransport {
+            sender,
+            #[cfg(feature = "mail")]
+            mailer: mailer(&config, &client, &plugins)?,
+        };
         Ok(Self {
-            scheduler: scheduling::scheduler(&config, &plugins, sender, &shared),
+            scheduler: scheduling::scheduler(&config, &plugins, transport, &shared),
             capabilities: CapabilitiesDocument::new(&config).map_err(state)?,
             keys: Keys::new(
                 config.verification.private_exchange.clone(),
@@ -115,10 +122,39 @@ impl Instance {
         })
     }
 
+    /// What hands messages to the mail server; `None` without `[mail]`.
+    #[cfg(feature = "mail")]
+    pub fn mailer(&self) -> Option<&Arc<Mailer>> {
+        use convoke_scheduling::Environment;
+        self.scheduler.environment().transport().mailer.as_ref()
+    }
+
     /// Reads the certificates for other servers again.
     pub(crate) fn refresh_client(&self) -> Result<(), ServeError> {
         Ok(self
             .client
             .use_settings(outside::settings(&self.config, &self.dns)?)?)
     }
+}
+
+#[cfg(feature = "mail")]
+fn mailer(
+    config: &Config,
+    client: &Client,
+    plugins: &Arc<Plugins>,
+) -> Result<Option<Arc<Mailer>>, ServeError> {
+    let Some(mail) = &config.mail else {
+        return Ok(None);
+    };
+    let patience = config.client.request_timeout;
+    let mailer = Mailer::new(mail, client.clone(), plugins, patience);
+    let mailer = mailer.map_err(|error| ServeError::MailPassword {
+        file: mail
+            .login
+            .as_ref()
+            .map(|login| login.password_file.clone())
+            .unwrap_or_default(),
+        error,
+    })?;
+    Ok(Some(Arc::new(mailer)))
 }

@@ -4,17 +4,17 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `stores` | calendar users and their objects, by the store plugins |
-//! | `state` | what is not forgotten, by the state plugin |
+//! | `transport` | to others: to receivers, and by mail |
 //! | `policies` | who may do what, by the policy plugins; counts what they allow only so often |
 
 mod policies;
-mod state;
 mod stores;
+mod transport;
 
-pub use state::OurState;
 pub use stores::OurHome;
+pub use transport::OurTransport;
 
-use crate::{config::Config, sender::Sender, shared::SharedState, worker_pool::WorkerPool};
+use crate::{config::Config, shared::SharedState, state::OurState, worker_pool::WorkerPool};
 use convoke_plugin_host::{IndexService, Plugins};
 use convoke_scheduling::{Clock, Environment, Limits, Scheduler, index_stored};
 use jiff::Timestamp;
@@ -26,14 +26,14 @@ use stores::OurStores;
 pub fn scheduler(
     config: &Arc<Config>,
     plugins: &Arc<Plugins>,
-    sender: Sender,
+    transport: OurTransport,
     shared: &Arc<SharedState>,
 ) -> Scheduler<World> {
     let world = World {
         stores: OurStores::new(config.clone(), plugins.clone()),
         policies: OurPolicies::new(plugins.clone(), shared.clone()),
         state: OurState::of(plugins),
-        sender,
+        transport,
         shared: shared.clone(),
     };
     let limits = config.limits.messages.clone();
@@ -50,14 +50,14 @@ pub struct World {
     stores: OurStores,
     policies: OurPolicies,
     state: OurState,
-    sender: Sender,
+    transport: OurTransport,
     shared: Arc<SharedState>,
 }
 
 impl Environment for World {
     type Stores = OurStores;
     type Policies = OurPolicies;
-    type Transport = Sender;
+    type Transport = OurTransport;
     type Clock = SystemClock;
     type Processor = WorkerPool;
     type Journal = SharedState;
@@ -71,8 +71,8 @@ impl Environment for World {
         &self.policies
     }
 
-    fn transport(&self) -> &Sender {
-        &self.sender
+    fn transport(&self) -> &OurTransport {
+        &self.transport
     }
 
     fn clock(&self) -> &SystemClock {

@@ -18,7 +18,7 @@ use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
 use convoke_plugin_host::Plugins;
-use convoke_scheduling::{Letter, Outcome, Transport};
+use convoke_scheduling::{Letter, Outcome, Retry, Transport, Via};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use route::Route;
@@ -104,6 +104,13 @@ impl Transport for Sender {
                     };
                     outcomes[position] = Some(outcome.at_receiver(None));
                 }
+                Route::ByMail(reason) => {
+                    outcomes[position] = Some(Outcome {
+                        description: Some(reason),
+                        retry: Retry::ByMail,
+                        ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
+                    });
+                }
                 Route::Receivers(receivers) => {
                     match groups
                         .iter_mut()
@@ -133,7 +140,7 @@ impl Transport for Sender {
             .await;
         for (members, delivered) in delivered {
             for (&position, outcome) in members.iter().zip(delivered) {
-                outcomes[position] = Some(outcome);
+                outcomes[position] = Some(outcome.via(Via::Ischedule));
             }
         }
         outcomes

@@ -10,6 +10,8 @@ use convoke_types::{CalendarAddress, RequestStatus};
 pub(super) enum Route {
     /// These servers, the first that answers. Recipients of equal receivers share a POST.
     Receivers(Vec<Receiver>),
+    /// There is no receiver, for the reason that the words say; mail may reach them.
+    ByMail(String),
     /// Nobody to send to.
     Nowhere {
         /// What the submitter is told.
@@ -75,18 +77,15 @@ async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
             }
             Route::Receivers(receivers)
         }
-        Ok(Discovered::NotMine) => nowhere(
-            RequestStatus::NO_SCHEDULING_SUPPORT,
-            format!("no discovery strategy knows a receiver for {address}"),
-        ),
-        Ok(Discovered::Mail) => nowhere(
-            RequestStatus::NO_SCHEDULING_SUPPORT,
-            format!("{address} is reached by mail, which this host does not send"),
-        ),
-        Ok(_) => nowhere(
-            RequestStatus::NO_SCHEDULING_SUPPORT,
-            format!("the domain of {address} offers no iSchedule service"),
-        ),
+        Ok(Discovered::NotMine) => Route::ByMail(format!(
+            "no discovery strategy knows a receiver for {address}"
+        )),
+        Ok(Discovered::Mail) => Route::ByMail(format!(
+            "{address} is reached by mail, which this host does not send"
+        )),
+        Ok(_) => Route::ByMail(format!(
+            "the domain of {address} offers no iSchedule service"
+        )),
         Err(error) => {
             tracing::warn!(event = "discovery-failed", recipient = %address, "no receiver could be looked up: {error}");
             nowhere(

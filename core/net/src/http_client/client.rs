@@ -23,6 +23,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use url::Url;
 
 /// How the host behaves as a client: the `[client]` table of the configuration.
@@ -142,6 +144,22 @@ impl Client {
         })?;
         let connector = self.shared.load().connector(policy.clone());
         connector.handshake(uri).await
+    }
+
+    /// Connects to a server of another protocol, which the administrator wrote down: by name or address, without brackets.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, ClientError> {
+        let connector = self.shared.load().connector(ConnectPolicy::default());
+        connector.plain(host, port).await
+    }
+
+    /// Encrypts such a connection. The server's certificate is verified as those of receivers are.
+    pub async fn start_tls(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ClientError> {
+        let connector = self.shared.load().connector(ConnectPolicy::default());
+        connector.secure(host, stream).await
     }
 
     /// Sends a request and follows redirects that keep method and body (301, 302, 307, 308). Any other answer, of

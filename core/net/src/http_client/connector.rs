@@ -124,6 +124,65 @@ impl Connector {
     }
 }
 
+impl Connector {
+    /// Connects to a server that the administrator wrote down, without TLS.
+    pub(super) async fn plain(self, host: &str, port: u16) -> Result<TcpStream, ClientError> {
+        let server = format!("{host}:{port}");
+        let connected = tokio::time::timeout(self.timeout, async {
+            let resolve = |error: String| ClientError::Resolve {
+                server: server.clone(),
+                error,
+            };
+            let addresses = self.addresses(host, port).await;
+            let addresses = addresses.map_err(|error| resolve(error.to_string()))?;
+            let mut last = resolve("the name has no address".to_owned());
+            for address in addresses {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => {
+                        last = ClientError::Connect {
+                            server: server.clone(),
+                            address,
+                            error: error.to_string(),
+                        };
+                    }
+                }
+            }
+            Err(last)
+        });
+        connected
+            .await
+            .unwrap_or_else(|_| Err(self.too_slow(&server)))
+    }
+
+    /// Shakes hands on a connection of another protocol, with a server that proves this name or address.
+    pub(super) async fn secure(
+        self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ClientError> {
+        let tls = |error: String| ClientError::Tls {
+            server: host.to_owned(),
+            error,
+        };
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| tls(error.to_string()))?;
+        let mut settings = (*self.tls).clone();
+        settings.alpn_protocols.clear();
+        let connecting = TlsConnector::from(Arc::new(settings)).connect(name, stream);
+        match tokio::time::timeout(self.timeout, connecting).await {
+            Ok(connected) => connected.map_err(|error| tls(error.to_string())),
+            Err(_) => Err(self.too_slow(host)),
+        }
+    }
+
+    fn too_slow(&self, server: &str) -> ClientError {
+        ClientError::ConnectTimeout {
+            server: server.to_owned(),
+            after: self.timeout,
+        }
+    }
+}
+
 /// A TLS connection that was made only to be looked at.
 #[derive(Clone, Debug)]
 pub struct Handshake {

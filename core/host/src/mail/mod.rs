@@ -1,0 +1,17 @@
+//! Mail: who has no receiver is reached by it (iMIP, RFC 6047).
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `smtp` | the mail server that takes what we send: connections, TLS, log-in, replies |
+//! | `stream` | a connection that is lent to the SMTP client, and encrypted on the way |
+//! | `outgoing` | a message to each recipient, as a mail with a token: [`Mailer`] |
+//!
+//! What a mail looks like, and how one is read, is in `convoke-imip`; who goes by mail, when, and how often it is tried, in
+//! the outbox of `convoke-scheduling`.
+
+mod outgoing;
+mod smtp;
+mod stream;
+
+pub use outgoing::Mailer;
+pub use smtp::{MailServer, NotTaken};

@@ -1,0 +1,262 @@
+//! A message to each recipient, as a mail of its own.
+
+use super::smtp::{MailServer, NotTaken};
+use crate::{
+    access::access_request,
+    config::{Mail as MailConfig, MailFrom},
+    state::OurState,
+};
+use convoke_file_access::PrivateFileError;
+use convoke_imip::{
+    ComposeError, FromMode, Gateway, Mail, Mailbox, Outgoing, Recipient, Token, compose,
+};
+use convoke_net::http_client::Client;
+use convoke_plugin_host::{Objection, Plugins, origin::Origin};
+use convoke_scheduling::{Guest, Letter, Outcome, Person, Retry};
+use convoke_sdk::Action;
+use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
+use futures::{StreamExt, stream};
+use jiff::{Timestamp, tz::TimeZone};
+use std::{sync::Arc, time::Duration};
+
+/// Mails of one message that are made and sent at once.
+const AT_ONCE: usize = 8;
+
+/// Hands messages to a mail server, a mail for each recipient.
+pub struct Mailer {
+    server: MailServer,
+    gateway: Gateway,
+    from: FromMode,
+    plugins: Arc<Plugins>,
+    state: OurState,
+}
+
+/// Who writes, as their mails name them.
+struct Sender {
+    mailbox: Mailbox,
+    timezone: TimeZone,
+}
+
+impl Mailer {
+    /// Sends as `config` says; the server may take `patience` for each of its replies.
+    pub fn new(
+        config: &MailConfig,
+        client: Client,
+        plugins: &Arc<Plugins>,
+        patience: Duration,
+    ) -> Result<Self, PrivateFileError> {
+        Ok(Self {
+            server: MailServer::new(config, client, patience)?,
+            gateway: config.gateway.clone(),
+            from: match config.from {
+                MailFrom::Person => FromMode::Person,
+                MailFrom::Gateway => FromMode::Gateway,
+            },
+            state: OurState::of(plugins),
+            plugins: plugins.clone(),
+        })
+    }
+
+    /// The mail server.
+    pub const fn server(&self) -> &MailServer {
+        &self.server
+    }
+
+    /// Mails a letter to each recipient: an outcome each, in their order.
+    pub(crate) async fn send(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+        handed_in: Timestamp,
+    ) -> Vec<Outcome> {
+        let sender = self.sender(letter).await;
+        let mut mails = Vec::new();
+        for recipient in recipients {
+            mails.push(self.send_one(letter, &sender, recipient, handed_in));
+        }
+        stream::iter(mails).buffered(AT_ONCE).collect().await
+    }
+
+    async fn send_one(
+        &self,
+        letter: &Letter<'_>,
+        sender: &Sender,
+        recipient: &CalendarAddress,
+        handed_in: Timestamp,
+    ) -> Outcome {
+        if let Some(outcome) = self.objection(letter, recipient).await {
+            return outcome;
+        }
+        let guest = Guest {
+            user: letter.originator.clone(),
+            uid: letter.message.uid().clone(),
+            recipient: recipient.clone(),
+        };
+        let mail = match self.compose(letter, sender, &guest, handed_in).await {
+            Ok(mail) => mail,
+            Err(outcome) => return outcome,
+        };
+        let sent = self.server.send(&mail).await;
+        if sent.is_ok()
+            && let Err(error) = guest.remember_mail(&self.state, &mail.message_id).await
+        {
+            tracing::warn!(
+                event = "mail-not-remembered", %recipient, uid = %guest.uid,
+                "later mails about it do not refer to this one: {error}"
+            );
+        }
+        Outcome {
+            message_id: Some(mail.message_id),
+            ..self.outcome(sent)
+        }
+    }
+
+    /// Policies may forbid to send there.
+    async fn objection(&self, letter: &Letter<'_>, recipient: &CalendarAddress) -> Option<Outcome> {
+        let originator = letter.originator;
+        let proofs = vec![Proof::Submission(originator.clone())];
+        let origin = Origin::of(originator, &proofs);
+        let mut request = access_request(letter, proofs, recipient);
+        request.action = Action::Send;
+        let (status, told, reason) = match origin.ask(self.plugins.policy.forbids(&request)).await?
+        {
+            Objection::Denied(reason) => (
+                RequestStatus::NO_AUTHORITY,
+                "a policy of this server forbids to send there",
+                reason,
+            ),
+            Objection::Unavailable(reason) => (
+                RequestStatus::SERVICE_UNAVAILABLE,
+                "a policy of this server cannot be asked; try later",
+                reason,
+            ),
+        };
+        tracing::info!(event = "not-sent-by-policy", %originator, %recipient, receiver = "mail", "not sent: {reason}");
+        Some(Outcome {
+            description: Some(told.to_owned()),
+            ..status.into()
+        })
+    }
+
+    async fn compose(
+        &self,
+        letter: &Letter<'_>,
+        sender: &Sender,
+        guest: &Guest,
+        handed_in: Timestamp,
+    ) -> Result<Mail, Outcome> {
+        let correspondence = guest.correspondence(&self.state, fresh_token).await;
+        let correspondence = correspondence.map_err(|error| later(&error))?;
+        let token = Token::parse(&correspondence.token);
+        let token = token.map_err(|error| later(&Error::internal(error.to_string())))?;
+        let write = |references: &[String]| {
+            compose(&Outgoing {
+                message: letter.message,
+                person: &sender.mailbox,
+                timezone: &sender.timezone,
+                gateway: &self.gateway,
+                from: self.from,
+                recipient: &Recipient::listed(letter.message, &guest.recipient),
+                token: Some(&token),
+                date: handed_in,
+                references,
+                previous: None,
+            })
+        };
+        let mail = write(&correspondence.mails).map_err(|error| unmailable(&error))?;
+        // Sent before and not noted: it refers to what it referred to then.
+        let mut earlier = correspondence.mails.iter();
+        match earlier.position(|it| *it == mail.message_id) {
+            Some(position) => {
+                let earlier = &correspondence.mails[..position];
+                write(earlier).map_err(|error| unmailable(&error))
+            }
+            None => Ok(mail),
+        }
+    }
+
+    async fn sender(&self, letter: &Letter<'_>) -> Sender {
+        let listed = Recipient::listed(letter.message, letter.originator).mailbox;
+        let (name, timezone) = match self.plugins.stores.find(letter.originator).await {
+            Ok(Some((_, user))) => {
+                let timezone = Person::of(&user).owner().timezone;
+                (user.name, timezone)
+            }
+            // It is sent all the same; only its words are in UTC.
+            Ok(None) | Err(_) => (None, TimeZone::UTC),
+        };
+        Sender {
+            mailbox: Mailbox {
+                address: letter.originator.clone(),
+                name: listed.name.or(name),
+            },
+            timezone,
+        }
+    }
+
+    /// What became of a mail: RFC 6638 §3.2.9.
+    fn outcome(&self, sent: Result<String, NotTaken>) -> Outcome {
+        let server = self.server.server();
+        match sent {
+            Ok(reply) => Outcome {
+                description: Some(format!("{server} took it: {reply}")),
+                ..RequestStatus::SENT.into()
+            },
+            Err(NotTaken::Refused(reply)) => Outcome {
+                description: Some(format!("{server} refused it: {reply}")),
+                retry: Retry::No,
+                ..RequestStatus::SERVICE_UNAVAILABLE.with_text(&reply).into()
+            },
+            Err(NotTaken::Later(reply)) => Outcome {
+                description: Some(format!("{server} asks to come again: {reply}")),
+                ..RequestStatus::SERVICE_UNAVAILABLE.into()
+            },
+            Err(NotTaken::Unavailable(reason)) => {
+                tracing::warn!(event = "mail-server-failed", %server, "not mailed: {reason}");
+                Outcome {
+                    description: Some(reason),
+                    ..RequestStatus::SERVICE_UNAVAILABLE.into()
+                }
+                .at_receiver(None)
+            }
+        }
+    }
+}
+
+/// 128 bits that nobody guesses.
+fn fresh_token() -> String {
+    // Version 4 fixes six of its bits: two make up for them.
+    let (one, other) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let mut random = *one.as_bytes();
+    for (octet, more) in random.iter_mut().zip(other.as_bytes().iter().rev()) {
+        *octet ^= more;
+    }
+    Token::of(random).as_str().to_owned()
+}
+
+fn later(error: &Error) -> Outcome {
+    Outcome {
+        description: Some(error.to_string()),
+        ..RequestStatus::SERVICE_UNAVAILABLE.into()
+    }
+}
+
+fn unmailable(error: &ComposeError) -> Outcome {
+    Outcome {
+        description: Some(error.to_string()),
+        ..RequestStatus::INVALID_CALENDAR_USER.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn tokens_differ_in_each_of_their_bits() {
+        let tokens: HashSet<String> = (0..256).map(|_| fresh_token()).collect();
+        assert_eq!(tokens.len(), 256);
+        assert!(tokens.iter().all(|token| token.len() == 25));
+    }
+}

@@ -1,0 +1,329 @@
+//! To who has no receiver by mail: a real host, and a mail server that behaves well or badly.
+
+use convoke_tests::{Host, MailServer, Post, Setup, TakenMail, program};
+use std::process::Command;
+
+const ANNA: &str = "anna@example.org";
+const BO: &str = "bo@example.net";
+const CY: &str = "cy@example.com";
+
+/// A host of Anna's that mails by a server; `more` are further lines of `[mail]`.
+fn host_that_mails(server: &MailServer, more: &str) -> Host {
+    mailing(&format!("smtp://{}", server.address()), more).start()
+}
+
+fn mailing(url: &str, more: &str) -> Setup {
+    Setup::new().users(&[ANNA]).table(
+        "[mail]",
+        &format!("smtp = \"{url}\"\naddress = \"calendar@example.org\"\n{more}"),
+    )
+}
+
+fn convoke(host: &Host, arguments: &[&str]) -> String {
+    let output = Command::new(program())
+        .args(arguments)
+        .args(["--json", "--config"])
+        .arg(host.folder().join("convoke.toml"))
+        .output()
+        .expect("the program can be started");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}{wrong}");
+    said
+}
+
+/// The token in an address of the gateway.
+fn token(address: &str) -> &str {
+    let token = address.strip_prefix("calendar+").unwrap();
+    token.strip_suffix("@example.org").unwrap()
+}
+
+fn id(mail: &TakenMail) -> String {
+    mail.header("Message-ID").unwrap()
+}
+
+#[test]
+fn an_invitation_goes_to_a_mailbox() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO, CY]));
+    assert_eq!(answer.codes(), ["1.1", "1.1"]);
+    let mut mails = server.wait_for_mails(2);
+    mails.sort_by(|one, other| one.to.cmp(&other.to));
+    let [to_bo, to_cy] = &mails[..] else {
+        panic!("{mails:?}")
+    };
+    assert_eq!((to_bo.to.as_str(), to_cy.to.as_str()), (BO, CY));
+    let tokens = [token(&to_bo.from), token(&to_cy.from)];
+    assert_ne!(tokens[0], tokens[1]);
+    for (mail, token) in mails.iter().zip(tokens) {
+        assert!(token.len() >= 20, "{token}");
+        assert!(
+            token
+                .bytes()
+                .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+        );
+        let field = |name: &str| mail.header(name).unwrap_or_default();
+        assert!(
+            field("From").contains("<anna@example.org>"),
+            "{}",
+            field("From")
+        );
+        assert!(field("Sender").contains("<calendar@example.org>"));
+        assert!(field("Reply-To").contains(&format!("<calendar+{token}@example.org>")));
+        assert_eq!(field("Auto-Submitted"), "auto-generated");
+        assert!(field("Content-Type").starts_with("multipart/mixed"));
+    }
+    assert_ne!(id(to_bo), id(to_cy));
+    let stored = host.stored(ANNA, "party").unwrap();
+    assert_eq!(stored.matches("SCHEDULE-STATUS=1.1").count(), 2, "{stored}");
+}
+
+#[test]
+fn updates_thread_and_keep_the_token() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    let invitation = Post::invitation("party", ANNA, &[BO]);
+    host.submit(&invitation);
+    host.submit(&invitation.edited("SEQUENCE:0", "SEQUENCE:1"));
+    host.submit(&Post::cancellation("party", ANNA, &[BO]).edited("SEQUENCE:1", "SEQUENCE:2"));
+    let mails = server.wait_for_mails(3);
+    assert!(mails.iter().all(|mail| mail.from == mails[0].from));
+    for (earlier, later) in [(0, 1), (1, 2)] {
+        let references = mails[later].header("References").unwrap();
+        assert!(references.contains(&id(&mails[earlier])), "{references}");
+        let parent = mails[later].header("In-Reply-To").unwrap();
+        assert_eq!(parent, id(&mails[earlier]));
+    }
+    assert_ne!(id(&mails[0]), id(&mails[1]));
+}
+
+#[test]
+fn who_has_a_receiver_is_not_mailed() {
+    let server = MailServer::new();
+    let discovery = "plugin = \"discovery-static\"\n\
+                     config.domains.\"example.net\" = \"https://127.0.0.1:1/\"\n\
+                     config.domains.\"example.com\" = \"none\"";
+    let host = mailing(&format!("smtp://{}", server.address()), "")
+        .table("[[discovery]]", discovery)
+        .start();
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO, CY]));
+    assert_eq!(answer.codes(), ["1.0", "1.1"]);
+    let mails = server.wait_for_mails(1);
+    assert_eq!(mails[0].to, CY);
+    let queue = convoke(&host, &["queue", "list"]);
+    assert!(
+        queue.contains("\"via\":\"ischedule\"") || queue.contains("\"via\": \"ischedule\""),
+        "{queue}"
+    );
+    assert_eq!(server.mails().len(), 1);
+}
+
+/// Greylisting: refused at first, taken when it comes again, and the same mail then.
+#[test]
+fn what_the_server_wants_later_comes_again() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    server.behave(|it| it.rcpt = "450 4.2.0 greylisted, come again".to_owned());
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+    assert_eq!(answer.codes(), ["1.0"]);
+    let queue = convoke(&host, &["queue", "list"]);
+    assert!(queue.contains("mail"), "{queue}");
+    server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
+    convoke(&host, &["queue", "retry", "--all"]);
+    server.wait_for_mails(1);
+    host.wait_for("event=\"sent\"");
+    let stored = host.stored(ANNA, "party").unwrap();
+    assert!(stored.contains("SCHEDULE-STATUS=1.1"), "{stored}");
+}
+
+#[test]
+fn what_the_server_refuses_has_failed_with_its_words() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "notify = \"off\"");
+    server.behave(|it| it.rcpt = "550 5.1.1 <bo@example.net>: no such mailbox".to_owned());
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+    assert_eq!(answer.codes(), ["5.1"]);
+    assert!(answer.statuses()[0].status.contains("no such mailbox"));
+    assert!(convoke(&host, &["queue", "list"]).contains("[]"));
+    let explained = convoke(&host, &["explain", "party"]);
+    assert!(explained.contains("no such mailbox"), "{explained}");
+    let stored = host.stored(ANNA, "party").unwrap();
+    assert!(stored.contains("SCHEDULE-STATUS=5.1"), "{stored}");
+}
+
+/// A server that wants nothing to do with us refuses nobody's mail for good.
+#[test]
+fn a_server_that_is_not_set_up_delays_mail() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    server.behave(|it| it.greeting = "554 5.7.1 not from you".to_owned());
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+    assert_eq!(answer.codes(), ["1.0"]);
+    assert!(host.log().contains("mail-server-failed"));
+    server.behave(|it| it.greeting = "220 welcome".to_owned());
+    convoke(&host, &["queue", "retry", "--all"]);
+    server.wait_for_mails(1);
+}
+
+#[test]
+fn a_server_that_hangs_is_left_in_time() {
+    for reaction in ["greeting", "rcpt"] {
+        let server = MailServer::new();
+        let host = mailing(&format!("smtp://{}", server.address()), "")
+            .table(
+                "[client]",
+                "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"300ms\"",
+            )
+            .start();
+        server.behave(|it| match reaction {
+            "greeting" => it.greeting.clear(),
+            _ => it.rcpt.clear(),
+        });
+        let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+        assert_eq!(answer.codes(), ["1.0"], "{reaction}");
+        assert!(host.log().contains("did not answer"), "{}", host.log());
+    }
+}
+
+/// The server took the mail, and nobody was told so: it comes once more, and is the same.
+#[test]
+fn a_mail_that_comes_again_is_the_same() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    host.submit(&Post::invitation("party", ANNA, &[BO]));
+    server.behave(|it| it.drops_after_dot = true);
+    let update = Post::invitation("party", ANNA, &[BO]).edited("SEQUENCE:0", "SEQUENCE:1");
+    assert_eq!(host.submit(&update).codes(), ["1.0"]);
+    server.behave(|it| it.drops_after_dot = false);
+    convoke(&host, &["queue", "retry", "--all"]);
+    let mails = server.wait_for_mails(3);
+    assert_eq!(mails[1].content, mails[2].content);
+    assert_eq!(mails[1].from, mails[2].from);
+    assert_ne!(id(&mails[0]), id(&mails[1]));
+}
+
+#[test]
+fn what_waits_for_the_server_outlives_the_host() {
+    let server = MailServer::new();
+    let mut host = host_that_mails(&server, "");
+    server.behave(|it| it.rcpt = "450 4.3.0 try later".to_owned());
+    assert_eq!(
+        host.submit(&Post::invitation("party", ANNA, &[BO])).codes(),
+        ["1.0"]
+    );
+    host.signal("KILL");
+    host.wait();
+    server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
+    host.start_again();
+    convoke(&host, &["queue", "retry", "--all"]);
+    assert_eq!(server.wait_for_mails(1)[0].to, BO);
+}
+
+#[test]
+fn a_connection_is_encrypted_where_it_must_be_and_the_server_proves_its_name() {
+    for (scheme, starttls, name, works) in [
+        ("smtp", "starttls = \"required\"", "localhost", true),
+        ("smtp", "starttls = \"opportunistic\"", "localhost", true),
+        ("smtps", "", "localhost", true),
+        ("smtp", "starttls = \"required\"", "other.example", false),
+        (
+            "smtp",
+            "starttls = \"opportunistic\"",
+            "other.example",
+            false,
+        ),
+        ("smtps", "", "other.example", false),
+    ] {
+        let server = MailServer::new();
+        let url = format!("{scheme}://localhost:{}", server.address().port());
+        let login = "user = \"convoke\"\npassword_file = \"password\"";
+        let host = mailing(&url, &format!("{starttls}\n{login}"))
+            .private_file("password", "secret\n")
+            .start();
+        let credentials = host.authority().issue(&[name]);
+        server.behave(|it| {
+            it.credentials = Some(credentials);
+            it.tls_at_once = scheme == "smtps";
+            it.extensions.push("AUTH PLAIN LOGIN".to_owned());
+        });
+        let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+        let what = format!("{scheme} {starttls} {name}");
+        if works {
+            assert_eq!(answer.codes(), ["1.1"], "{what}: {}", host.log());
+            let mail = &server.mails()[0];
+            assert!(mail.encrypted, "{what}");
+            assert_eq!(mail.login.as_deref(), Some("/convoke/secret"), "{what}");
+        } else {
+            assert_eq!(answer.codes(), ["1.0"], "{what}");
+            assert!(server.mails().is_empty(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn nothing_goes_in_the_clear_where_it_must_not() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "starttls = \"required\"");
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+    assert_eq!(answer.codes(), ["1.0"]);
+    assert!(!server.commands().contains(&"MAIL".to_owned()));
+    assert!(host.log().contains("offers no STARTTLS"), "{}", host.log());
+}
+
+#[test]
+fn the_gateway_may_be_the_sender() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "from = \"gateway\"");
+    host.submit(&Post::invitation("party", ANNA, &[BO]));
+    let mail = &server.wait_for_mails(1)[0];
+    let from = mail.header("From").unwrap();
+    assert!(from.contains("<calendar@example.org>"), "{from}");
+}
+
+#[test]
+fn addresses_outside_ascii_go_to_servers_that_take_them() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "notify = \"off\"");
+    let wide = "jürgen@example.net";
+    let refused = host.submit(&Post::invitation("one", ANNA, &[wide]));
+    assert_eq!(refused.codes(), ["5.1"]);
+    assert!(refused.statuses()[0].status.contains("SMTPUTF8"));
+    let other = MailServer::new();
+    other.behave(|it| it.extensions.push("SMTPUTF8".to_owned()));
+    let host = host_that_mails(&other, "");
+    assert_eq!(
+        host.submit(&Post::invitation("one", ANNA, &[wide])).codes(),
+        ["1.1"]
+    );
+    assert_eq!(other.mails()[0].to, wide);
+}
+
+#[test]
+fn a_policy_may_forbid_mail() {
+    let server = MailServer::new();
+    let host = mailing(&format!("smtp://{}", server.address()), "notify = \"off\"")
+        .rules("[{ deny = \"send\", to = \"*@example.net\" }, { allow = \"any\" }]")
+        .start();
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO, CY]));
+    assert_eq!(answer.codes(), ["3.8", "1.1"]);
+    assert_eq!(server.wait_for_mails(1)[0].to, CY);
+}
+
+/// A mail can be asked for by its Message-ID, and connections are used again.
+#[test]
+fn many_mails_share_connections_and_are_explained() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    for number in 0..10 {
+        let uid = format!("party-{number}");
+        let answer = host.submit(&Post::invitation(&uid, ANNA, &[BO]));
+        assert_eq!(answer.codes(), ["1.1"]);
+    }
+    let mails = server.wait_for_mails(10);
+    let greeted = server.commands().iter().filter(|it| *it == "EHLO").count();
+    assert!(greeted < 5, "{greeted} connections");
+    let id = id(&mails[7]);
+    let bare = id.trim_matches(['<', '>']);
+    host.wait_for(bare);
+}
