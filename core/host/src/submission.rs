@@ -1,6 +1,9 @@
 //! The submission listener: users and services of ours hand in messages.
 //!
-//! The same POST as between servers, but the peer logs in ([`login`](crate::login)) instead of signing.
+//! The same POST as between servers, but the peer logs in ([`login`](crate::login)) instead of signing. `methods` has what
+//! people ask about their own calendars from elsewhere.
+
+mod methods;
 
 use crate::{
     answer::{AnswerRoom, delivered, document, empty, refuse_method, refused, retry_later},
@@ -20,7 +23,8 @@ use jiff::Timestamp;
 
 /// Answers one request.
 pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Body>) -> Response {
-    if request.uri().path() != WELL_KNOWN {
+    let method = methods::named(request.uri().path());
+    if request.uri().path() != WELL_KNOWN && method.is_none() {
         return empty(StatusCode::NOT_FOUND, &[]);
     }
     if *request.method() == Method::OPTIONS {
@@ -44,6 +48,9 @@ pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Bod
         }
     };
     let room = AnswerRoom::new(&instance.admission, address);
+    if let Some(method) = method {
+        return methods::answer(instance, &submitter, arrival, method, request, room).await;
+    }
     match submit(instance, &submitter, arrival, request, &room).await {
         Ok(response) => delivered(arrival, room, document(&response)).await,
         Err(response) => response,

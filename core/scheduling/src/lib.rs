@@ -28,7 +28,7 @@
 //! | `room` | rooms and resources, which answer by themselves: [`RoomSettings`] |
 //! | `send` | from our own calendar users: [`Submission`], delegates |
 //! | `owed` | what our people send because something came in, and how much of it strangers may cause |
-//! | `change`, `reply` | one of our people changed an object, or answers: [`Scheduler::send_object`], [`compose_reply`] |
+//! | `change`, `reply` | one of our people changed an object, or answers: [`Scheduler::send_object`], [`Scheduler::compose_response`] |
 //! | `reconcile` | what people changed in their calendar programs: [`Scheduler::reconcile`] |
 //! | `decision` | what was decided about a message or an object: [`Decided`] |
 //! | `ledger` | what others know of each object |
@@ -109,7 +109,7 @@ pub use outcome::{Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
 pub use reconcile::{HeldChange, HeldId, Looked, adopt};
 pub use refusal::{Condition, Refusal};
-pub use reply::{NoReply, compose_reply};
+pub use reply::{NoReply, Response};
 pub use room::{
     BookingRules, Conflicts, Decision, InvalidBooking, InvalidConflicts, InvalidSetting,
     InvalidSpan, Privacy, RoomSettings, Span, Undecided,

@@ -130,6 +130,25 @@ config.path = "calendars.db"
         said(child.wait_with_output().unwrap())
     }
 
+    /// Where the running host takes messages from elsewhere.
+    pub(crate) fn submission_url(&self) -> String {
+        let notes = fs::read_to_string(self.path("state/listeners.json")).unwrap();
+        let notes: Value = serde_json::from_str(&notes).unwrap();
+        format!("http://{}", notes[0]["address"].as_str().unwrap())
+    }
+
+    /// A command on another machine, which has no configuration: as somebody who logs in at this desk's host.
+    pub(crate) fn run_elsewhere(&self, arguments: &[&str], password: &str) -> Said {
+        let laptop = tempfile::tempdir().unwrap();
+        let url = self.submission_url();
+        let mut command = self.command(arguments);
+        command
+            .current_dir(laptop.path())
+            .args(["--server", &url])
+            .env("CONVOKE_PASSWORD", password);
+        said(command.output().unwrap())
+    }
+
     /// Starts the host; it ends with the test, as its stdin is closed then.
     pub(crate) fn serve(&self) -> Running {
         let mut command = self.command(&["serve", "--while-stdin-open"]);

@@ -7,6 +7,7 @@ mod import;
 mod local;
 mod modes;
 mod plugins;
+mod reply;
 mod rooms;
 mod submission;
 mod trust;

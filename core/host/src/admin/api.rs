@@ -3,6 +3,7 @@
 //! A method is a POST of JSON to `/v1/NAME`; the answer is 200 with JSON, or another status with an
 //! [`Error`](convoke_types::Error). Addresses, UIDs and entity tags are texts; objects are [`Text`].
 
+use super::moment::Moment;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
@@ -122,12 +123,26 @@ methods! {
         data: Text,
     } -> Vec<Told>;
 
-    /// Answers an invitation.
+    /// Answers an invitation, or proposes another time.
     Reply "reply" {
         user: CalendarAddress,
         uid: Uid,
-        /// `ACCEPTED`, `DECLINED` or `TENTATIVE`.
-        answer: String,
+        answer: Answer,
+        /// Which instance of a series, by when it would begin if nothing had moved it; all of it, if none is named.
+        #[serde(default)]
+        instance: Option<Moment>,
+        /// Words for the organizer.
+        #[serde(default)]
+        comment: Option<String>,
+        /// Of `DELEGATED`: who comes instead.
+        #[serde(default)]
+        to: Option<CalendarAddress>,
+        /// Of `COUNTER`: when it shall begin.
+        #[serde(default)]
+        start: Option<Moment>,
+        /// Of `COUNTER`: when it shall end; it takes as long as now, if nothing is said.
+        #[serde(default)]
+        end: Option<Moment>,
     } -> Vec<Told>;
 
     /// What waits to be delivered, of one calendar user or of all.
@@ -246,6 +261,17 @@ impl From<&PluginInfo> for Plugin {
             },
         }
     }
+}
+
+/// What somebody says to an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Answer {
+    Accepted,
+    Declined,
+    Tentative,
+    Delegated,
+    Counter,
 }
 
 /// Something that waits to be delivered to one recipient (`queue list --json`).

@@ -1,18 +1,18 @@
 //! The methods by which our people send: messages, objects, answers.
 
-use super::api::{Reply, SendObject, Sent, Submit as HandIn, Told};
+use super::api::{Answer, Reply, SendObject, Sent, Submit as HandIn, Told};
 use crate::{instance::Instance, scheduling::OurHome, wire};
 use convoke_calendar::{
-    itip::PartStat,
+    itip::{self, PartStat, Proposal},
     message::Provenance,
     tree::{Calendar, Limits},
 };
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{
-    Environment, Intake, NoReply, Stores as _, Submission, TransportFacts, Unbounded, Unsent,
-    compose_reply,
+    Environment, Intake, NoReply, Response, Stores as _, Submission, TransportFacts, Unbounded,
+    Unsent,
 };
-use convoke_types::{CalendarAddress, Error, Proof};
+use convoke_types::{CalendarAddress, Error, Proof, Uid};
 use jiff::Timestamp;
 use std::collections::HashSet;
 
@@ -61,23 +61,61 @@ pub(super) async fn submit(instance: &Instance, mut asked: HandIn) -> Result<Vec
 }
 
 pub(super) async fn reply(instance: &Instance, asked: Reply) -> Result<Vec<Told>, Error> {
-    let answer = PartStat::parse(&asked.answer);
     let home = home(instance, &asked.user).await?;
-    let limits = &instance.config.limits.messages;
-    let composed = compose_reply(&home, &asked.uid, answer, limits, Timestamp::now()).await;
+    let (user, uid) = (asked.user.clone(), asked.uid.clone());
+    let response = response(asked)?;
+    let composing = instance.scheduler.compose_response(&home, &uid, &response);
+    let composed = on_behalf_of(&user, composing).await;
     let outgoing = composed.map_err(|error| match error {
-        NoReply::Unknown => Error::not_found(error.to_string()),
+        NoReply::Unknown => none_of(&user, &uid),
         NoReply::Store(error) => error,
         NoReply::Reply(error) => Error::invalid(error.to_string()),
     })?;
     let mut told = Vec::new();
     for answer in &outgoing {
-        let sent = on_behalf_of(&asked.user, instance.scheduler.send_message(answer)).await;
+        let sent = on_behalf_of(&user, instance.scheduler.send_message(answer)).await;
         let recipients = answer.recipients.iter().map(ToString::to_string);
         let sent = recipients.zip(sent);
         told.extend(sent.map(|(who, outcome)| Told::new(who, outcome)));
     }
     Ok(told)
+}
+
+/// What is said, if it is said whole.
+fn response(asked: Reply) -> Result<Response, Error> {
+    let missing = |what: &str| Error::invalid(format!("it does not say {what}"));
+    let comment = asked.comment.as_deref();
+    if asked.to.is_some() && asked.answer != Answer::Delegated {
+        return Err(Error::invalid("`to` goes with DELEGATED only"));
+    }
+    if (asked.start.is_some() || asked.end.is_some()) && asked.answer != Answer::Counter {
+        return Err(Error::invalid("`start` and `end` go with COUNTER only"));
+    }
+    let mut reply = match asked.answer {
+        Answer::Counter => {
+            let start = asked.start.ok_or_else(|| missing("when it shall start"))?;
+            return Ok(Response::Counter(Proposal {
+                start: start.into(),
+                end: asked.end.map(Into::into),
+                instance: asked.instance.map(Into::into),
+                comment: asked.comment,
+            }));
+        }
+        Answer::Delegated => {
+            let delegate = asked.to.ok_or_else(|| missing("who comes instead"))?;
+            itip::Reply::delegate_to(delegate)
+        }
+        Answer::Accepted => itip::Reply::new(PartStat::Accepted),
+        Answer::Declined => itip::Reply::new(PartStat::Declined),
+        Answer::Tentative => itip::Reply::new(PartStat::Tentative),
+    };
+    if let Some(instance) = asked.instance {
+        reply = reply.to_instance(instance.into());
+    }
+    Ok(Response::Reply(match comment {
+        Some(comment) => reply.with_comment(comment),
+        None => reply,
+    }))
 }
 
 pub(super) async fn send(instance: &Instance, asked: SendObject) -> Result<Sent, Error> {
@@ -93,6 +131,14 @@ pub(super) async fn send(instance: &Instance, asked: SendObject) -> Result<Sent,
         other => Error::invalid(other.to_string()),
     })?;
     Ok(Sent::from(told))
+}
+
+/// There is no such object in the calendar.
+pub(super) fn none_of(user: &CalendarAddress, uid: &Uid) -> Error {
+    Error::not_found(format!(
+        "the calendar of {0} holds nothing of UID {uid}; see `convoke calendar list --user {0}`",
+        user.human()
+    ))
 }
 
 pub(super) async fn home(instance: &Instance, address: &CalendarAddress) -> Result<OurHome, Error> {

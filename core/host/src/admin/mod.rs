@@ -7,6 +7,7 @@
 //! | `messages` | those by which our people send |
 //! | `inbox` | those about what waits for a person to decide on |
 //! | `queue` | those about what waits to be delivered |
+//! | `moment` | times, as methods take them |
 //! | `client` | asks a running host, by the control socket in its state folder |
 //!
 //! Commands go through the running host where there is one: a store has one master, and files that a command makes belong
@@ -16,6 +17,7 @@ pub(crate) mod api;
 pub(crate) mod client;
 mod inbox;
 mod messages;
+pub(crate) mod moment;
 pub(crate) mod queue;
 pub(crate) mod stores;
 
@@ -25,7 +27,9 @@ use api::{
     Method, Objects, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease, QueueRetry,
     QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser, Users,
 };
-use convoke_types::{Error, UserId};
+use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
+use http::StatusCode;
+use serde::Deserialize;
 use stores::OfStores;
 
 /// Does what a method says: JSON in, JSON out. `None` if there is no such method.
@@ -91,4 +95,48 @@ async fn answer<M: Method>(
 
 fn plugins(instance: &Instance) -> Vec<Plugin> {
     instance.plugins.list().iter().map(Plugin::from).collect()
+}
+
+/// The status of HTTP that an error is answered with.
+pub(crate) const fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A method about one's own calendar, which people who log in may ask from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OfOwn(&'static str);
+
+impl OfOwn {
+    /// Each has a field `user`: whose calendar it is about.
+    const NAMES: [&str; 2] = [Reply::NAME, SendObject::NAME];
+
+    /// The method of a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let known = Self::NAMES.into_iter().find(|it| *it == name);
+        known.map(Self)
+    }
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// Whose calendar it is about.
+    pub(crate) fn user(self, body: &[u8]) -> Result<CalendarAddress, Error> {
+        #[derive(Deserialize)]
+        struct Whose {
+            user: CalendarAddress,
+        }
+        let asked: Result<Whose, _> = serde_json::from_slice(body);
+        let asked = asked.map_err(|error| Error::invalid(format!("{}: {error}", self.0)))?;
+        Ok(asked.user)
+    }
 }

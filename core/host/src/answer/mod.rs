@@ -51,6 +51,28 @@ pub(crate) async fn delivered(arrival: &Arrival, room: AnswerRoom, document: Byt
     }
 }
 
+/// A JSON document; it takes memory until its peer has taken it.
+pub(crate) async fn json(
+    arrival: &Arrival,
+    room: AnswerRoom,
+    status: StatusCode,
+    document: Bytes,
+) -> Response {
+    let length = document.len();
+    match room.for_document(length).await {
+        Ok(holding) => {
+            let mut response = xml(status, Bytes::new());
+            let kind = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            counted(response, document, holding)
+        }
+        Err(short) => {
+            tracing::warn!(event = "no-memory", peer = %arrival.address, "no memory for an answer of {length} bytes");
+            retry_later(&short.into())
+        }
+    }
+}
+
 /// The answer to a request refused as a whole.
 pub(crate) fn refused(refusal: &Refusal) -> Response {
     let mut response = xml(refusal.status, refusal.to_xml());

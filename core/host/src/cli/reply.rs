@@ -2,20 +2,14 @@
 
 use super::{
     Global,
-    context::{failed, none_of, user_of},
     output::Failure,
     send,
     server::{Server, ServerArgs},
-    session::{Session, asked},
+    when::When,
 };
-use crate::{
-    admin::{api, client::Client},
-    scheduling::OurHome,
-};
+use crate::admin::{api, moment::Moment};
 use clap::{Args, ValueEnum};
-use convoke_calendar::itip::{Outgoing, PartStat};
 use convoke_ischedule::RecipientResponse;
-use convoke_scheduling::{NoReply, compose_reply};
 use convoke_types::{CalendarAddress, ErrorKind, Uid};
 use jiff::Timestamp;
 
@@ -23,11 +17,16 @@ const EXAMPLES: &str = "\
 Examples:
   convoke calendar list --user bo@example.com            which UIDs are there?
   convoke reply --user bo@example.com --uid 20270104-review@example.org accept
-  convoke reply --user bo@example.com --uid 20270104-review@example.org decline --json
+  convoke reply --user bo@example.com --uid 20270104-review@example.org decline --instance 2027-01-11 --comment 'On holiday'
+  convoke reply --user bo@example.com --uid 20270104-review@example.org delegate --to cy@example.net
+  convoke reply --user bo@example.com --uid 20270104-review@example.org counter --start 2027-01-04T14:00 --end 2027-01-04T15:00
+  convoke reply --user bo@example.com --uid 20270104-review@example.org accept --server https://cal.example.com:8008
 
-The answer goes to the ORGANIZER; the user's own copy follows. Exit status 1 if it did not arrive.";
+The answer goes to the ORGANIZER; the user's own copy follows. A time without a zone is on the clock of the meeting. counter
+proposes another time: nothing changes until the organizer agrees. With --server the host there answers, out of its own
+calendars; this machine needs no configuration. Exit status 1 if the answer did not arrive.";
 
-/// Answer an invitation in a user's calendar
+/// Answer an invitation in a user's calendar, or propose another time
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Reply {
@@ -40,101 +39,108 @@ pub(super) struct Reply {
     /// The answer
     #[arg(value_enum)]
     answer: Answer,
+    /// Only this instance of a series: when it would begin if nothing had moved it, or the day of that
+    #[arg(long, value_name = "TIME")]
+    instance: Option<When>,
+    /// Words for the organizer
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Of `delegate`: who comes instead
+    #[arg(long, value_name = "ADDR")]
+    to: Option<CalendarAddress>,
+    /// Of `counter`: when it shall begin
+    #[arg(long, value_name = "TIME")]
+    start: Option<When>,
+    /// Of `counter`: when it shall end [default: it takes as long as now]
+    #[arg(long, value_name = "TIME", requires = "start")]
+    end: Option<When>,
     #[command(flatten)]
     server: ServerArgs,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Answer {
     Accept,
     Decline,
     Tentative,
+    /// Somebody else comes instead: --to
+    Delegate,
+    /// Another time is proposed: --start, --end
+    Counter,
 }
 
-impl From<Answer> for PartStat {
+impl From<Answer> for api::Answer {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Accept => Self::Accepted,
             Answer::Decline => Self::Declined,
             Answer::Tentative => Self::Tentative,
+            Answer::Delegate => Self::Delegated,
+            Answer::Counter => Self::Counter,
         }
     }
 }
 
 impl Reply {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let mut responses: Vec<RecipientResponse> = Vec::new();
-        if self.server.is_elsewhere() {
-            let outgoing = self.compose(global).await?;
-            let server = Server::find(&self.server, global, &self.user).await?;
-            for answer in &outgoing {
-                let (message, originator) = (&answer.message, &answer.originator);
-                let told = server.hand_in(message, originator, &answer.recipients);
-                merge(&mut responses, told.await?);
-            }
-        } else {
-            let host = global.needed_host().await?;
-            user_of(&Session::Running(host.clone()), &self.user).await?;
-            let told = ask(&host, &self.user, &self.uid, self.answer.into());
-            merge(&mut responses, told.await?);
-        }
-        send::show(&responses, global.json)
+        self.check_options()?;
+        let server = Server::find(&self.server, global, &self.user).await?;
+        let now = Timestamp::now();
+        let moment = |when: Option<When>| -> Result<Option<Moment>, Failure> {
+            let moment = when.map(|when| when.moment(now)).transpose();
+            moment.map_err(|error| Failure::usage(error.to_string()))
+        };
+        let asked = api::Reply {
+            user: self.user,
+            uid: self.uid,
+            answer: self.answer.into(),
+            instance: moment(self.instance)?,
+            comment: self.comment,
+            to: self.to,
+            start: moment(self.start)?,
+            end: moment(self.end)?,
+        };
+        send::show(&ask(&server, &asked).await?, global.json)
     }
 
-    /// The answer as messages, made of the user's own copy in a store that is opened here: one from each of its addresses that
-    /// is invited.
-    async fn compose(&self, global: &Global) -> Result<Vec<Outgoing>, Failure> {
-        let stores = global.stores().await?;
-        let (store, user) = user_of(&stores, &self.user).await?;
-        let opened = match &stores {
-            Session::Opened(plugins) => plugins.stores.by_name(store.name()),
-            Session::Running(_) => None,
+    /// Whether each answer has what it takes, and nothing else.
+    fn check_options(&self) -> Result<(), Failure> {
+        let delegates = self.answer == Answer::Delegate;
+        let proposes = self.answer == Answer::Counter;
+        let wrong = match (&self.to, &self.start) {
+            (None, _) if delegates => "`delegate` needs --to ADDR: who comes instead",
+            (Some(_), _) if !delegates => "--to goes with `delegate` only",
+            (_, None) if proposes => "`counter` needs --start TIME: when it shall begin",
+            (_, Some(_)) if !proposes => "--start and --end go with `counter` only",
+            _ => return Ok(()),
         };
-        let Some(opened) = opened else {
-            return Err(Failure::usage(
-                "a host runs here and has the calendars: leave out --server, and it sends the answer",
-            ));
-        };
-        let home = OurHome::new(opened.clone(), user);
-        let limits = global.config()?.limits.messages;
-        let (answer, now) = (self.answer.into(), Timestamp::now());
-        let composed = compose_reply(&home, &self.uid, answer, &limits, now).await;
-        composed.map_err(|error| match error {
-            NoReply::Unknown => none_of(&self.user, &self.uid),
-            NoReply::Store(error) => failed(&store, &error),
-            NoReply::Reply(error) => Failure::new(format!("{}: {error}", self.uid)),
-        })
+        Err(Failure::usage(wrong))
     }
 }
 
-/// Has the running host answer.
+/// Has a host answer: what became of it, once for each recipient.
 pub(crate) async fn ask(
-    host: &Client,
-    user: &CalendarAddress,
-    uid: &Uid,
-    answer: PartStat,
+    server: &Server,
+    asked: &api::Reply,
 ) -> Result<Vec<RecipientResponse>, Failure> {
-    let asked_for = api::Reply {
-        user: user.clone(),
-        uid: uid.clone(),
-        answer: answer.as_str().to_owned(),
-    };
-    let told = asked(host.call(&asked_for).await).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => none_of(user, uid),
-        ErrorKind::Invalid => Failure::new(format!("{uid}: {error}")),
+    let told = server.call(asked).await;
+    let told = told.map_err(|error| match error.kind() {
+        ErrorKind::Invalid => Failure::new(format!("{}: {error}", asked.uid)),
         _ => Failure::new(error.to_string()),
     })?;
-    Ok(told.into_iter().map(RecipientResponse::from).collect())
+    let mut responses = Vec::new();
+    for response in told.into_iter().map(RecipientResponse::from) {
+        merge(&mut responses, response);
+    }
+    Ok(responses)
 }
 
 /// Who answers by several addresses is told once what became of it: what failed, if anything did.
-fn merge(responses: &mut Vec<RecipientResponse>, more: Vec<RecipientResponse>) {
-    for response in more {
-        let mut known = responses.iter_mut();
-        match known.find(|known| known.recipient == response.recipient) {
-            Some(known) if known.status.is_failure() => {}
-            Some(known) => *known = response,
-            None => responses.push(response),
-        }
+fn merge(responses: &mut Vec<RecipientResponse>, response: RecipientResponse) {
+    let mut known = responses.iter_mut();
+    match known.find(|known| known.recipient == response.recipient) {
+        Some(known) if known.status.is_failure() => {}
+        Some(known) => *known = response,
+        None => responses.push(response),
     }
 }

@@ -5,12 +5,9 @@ use super::{
     context::user_of,
     output::{self, Failure},
     server::{Server, ServerArgs},
-    session::{Session, asked},
+    session::Session,
 };
-use crate::admin::{
-    api::{SendObject, Sent, Text},
-    client::Client,
-};
+use crate::admin::api::{SendObject, Sent, Text};
 use clap::Args;
 use convoke_calendar::{
     itip,
@@ -31,7 +28,7 @@ Examples:
   convoke send cancel.ics --as anna@example.org --to bo@example.com --to cy@example.net
   my-calendar export-invitation | convoke send - --as anna@example.org --json
   convoke send meeting.ics --as anna@example.org
-  CONVOKE_PASSWORD=… convoke send invitation.ics --as anna@example.org --server https://cal.example.org:8444
+  CONVOKE_PASSWORD=… convoke send meeting.ics --as anna@example.org --server https://cal.example.org:8444
 
 A file with METHOD is an iTIP message and is sent as it is. Without METHOD it is the object as its owner wants it: it is \
 stored, and whoever its changes concern is notified (REQUEST, ADD, CANCEL; REPLY from an attendee). What cannot be delivered \
@@ -79,17 +76,17 @@ impl Send {
     }
 
     async fn run_object(self, octets: &[u8], global: &Global) -> Result<(), Failure> {
-        let is_elsewhere = self.server.is_elsewhere();
-        if is_elsewhere || !self.to.is_empty() {
-            let what = if is_elsewhere { "--server" } else { "--to" };
+        if !self.to.is_empty() {
             return Err(Failure::usage(format!(
-                "{} has no METHOD, so that it is an object: {what} is for messages",
+                "{} has no METHOD, so that it is an object: --to is for messages",
                 self.file.display()
             )));
         }
-        let host = global.needed_host().await?;
-        user_of(&Session::Running(host.clone()), &self.from).await?;
-        let told = self.ask(octets, &host).await?;
+        let server = Server::find(&self.server, global, &self.from).await?;
+        if let Server::Running(host) = &server {
+            user_of(&Session::Running(host.clone()), &self.from).await?;
+        }
+        let told = self.ask(octets, &server).await?;
         if told.told.is_empty() && !global.json {
             return output::print_text(if told.left_to_client {
                 "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
@@ -110,11 +107,11 @@ impl Send {
         Ok(())
     }
 
-    /// Has the running host make the object what its owner wrote, and tell whom that concerns.
-    async fn ask(&self, octets: &[u8], host: &Client) -> Result<Sent, Failure> {
+    /// Has the host make the object what its owner wrote, and tell whom that concerns.
+    async fn ask(&self, octets: &[u8], server: &Server) -> Result<Sent, Failure> {
         let (user, data) = (self.from.clone(), Text(octets.to_vec()));
-        let sent = host.call(&SendObject { user, data }).await;
-        asked(sent).map_err(|error| match error.kind() {
+        let sent = server.call(&SendObject { user, data }).await;
+        sent.map_err(|error| match error.kind() {
             ErrorKind::Invalid => self.not_stored(&error),
             _ => Failure::new(error.to_string()),
         })

@@ -3,13 +3,13 @@
 
 use super::{Global, output::Failure, session::asked, submit::Submission};
 use crate::admin::{
-    api::{Submit, Text},
-    client::Client,
+    api::{Method, Submit, Text},
+    client::{Client, Failed},
 };
 use clap::Args;
 use convoke_calendar::message::Message;
 use convoke_ischedule::RecipientResponse;
-use convoke_types::{CalendarAddress, ErrorKind};
+use convoke_types::{CalendarAddress, Error, ErrorKind};
 use url::Url;
 
 /// Which host, and as whom; for every command that hands in messages.
@@ -21,13 +21,6 @@ pub(super) struct ServerArgs {
     /// Login at --server [default: the sender]
     #[arg(long, value_name = "ADDR", requires = "server")]
     login: Option<String>,
-}
-
-impl ServerArgs {
-    /// Whether it is a host elsewhere.
-    pub(super) const fn is_elsewhere(&self) -> bool {
-        self.server.is_some()
-    }
 }
 
 /// A host that takes messages.
@@ -50,6 +43,22 @@ impl Server {
             return Submission::new(url, login, originator).map(Self::Elsewhere);
         }
         global.needed_host().await.map(Self::Running)
+    }
+
+    /// Has the host do something with the calendar of one of its people.
+    pub(crate) async fn call<M: Method>(&self, asked_for: &M) -> Result<M::Answer, Error> {
+        match self {
+            Self::Running(client) => asked(client.call(asked_for).await),
+            Self::Elsewhere(submission) => {
+                submission
+                    .call(asked_for)
+                    .await
+                    .map_err(|failed| match failed {
+                        Failed::Refused(error) => error,
+                        Failed::Unreachable(error) => Error::unavailable(error.to_string()),
+                    })
+            }
+        }
     }
 
     /// Hands in a message; one response for each recipient.

@@ -2,6 +2,7 @@
 //! to this machine.
 
 use super::output::Failure;
+use crate::admin::{self, client::Failed};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use convoke_calendar::message::Message;
@@ -10,11 +11,11 @@ use convoke_ischedule::{
     xml::Limits,
 };
 use convoke_net::http_client::{self, ConnectPolicy};
-use convoke_types::CalendarAddress;
-use http::{HeaderValue, Method, StatusCode, header};
+use convoke_types::{CalendarAddress, Error};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
 use url::{Host as UrlHost, Url};
 
@@ -94,19 +95,51 @@ impl Submission {
         Err(self.refused(status, &body))
     }
 
+    /// Has the host do something with the calendar of who logs in.
+    pub(crate) async fn call<M: admin::api::Method>(&self, asked: &M) -> Result<M::Answer, Failed> {
+        let body = serde_json::to_vec(asked).map_err(io::Error::from)?;
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        let mut url = self.url.clone();
+        let base = url.path().strip_suffix(WELL_KNOWN).unwrap_or(url.path());
+        let path = format!("{}/v1/{}", base.trim_end_matches('/'), M::NAME);
+        url.set_path(&path);
+        let request = self.post(url, headers, body.into());
+        let exchange = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
+        let answered = exchange.map_err(io::Error::from)?;
+        let (status, body) = answered.map_err(|failure| io::Error::other(failure.to_string()))?;
+        if status == StatusCode::OK {
+            return Ok(serde_json::from_slice(&body).map_err(io::Error::from)?);
+        }
+        Err(match serde_json::from_slice::<Error>(&body) {
+            Ok(error) => error.into(),
+            Err(_) if status == StatusCode::NOT_FOUND => {
+                let text = "is it the submission listener, and of this version?";
+                io::Error::other(format!("{path} is not there; {text}")).into()
+            }
+            Err(_) => io::Error::other(self.refused(status, &body).to_string()).into(),
+        })
+    }
+
     fn request(
         &self,
         message: &Message,
         originator: &CalendarAddress,
         recipients: &[CalendarAddress],
     ) -> http_client::Request {
-        let mut headers = RequestHeaders {
+        let headers = RequestHeaders {
             message_id: Some(uuid::Uuid::now_v7().to_string()),
             originator: originator.clone(),
             recipients: recipients.iter().cloned().map(Recipient::new).collect(),
             content: ContentType::new(message.kind().as_str(), message.method().as_str()),
         }
         .to_headers();
+        let body = Bytes::from(message.calendar().write());
+        self.post(self.url.clone(), headers, body)
+    }
+
+    fn post(&self, url: Url, mut headers: HeaderMap, body: Bytes) -> http_client::Request {
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
         headers.insert(
             header::USER_AGENT,
@@ -114,9 +147,9 @@ impl Submission {
         );
         http_client::Request {
             method: Method::POST,
-            url: self.url.clone(),
+            url,
             headers,
-            body: Bytes::from(message.calendar().write()),
+            body,
             // Whoever calls the command has named the server.
             policy: ConnectPolicy {
                 administered: true,
@@ -168,7 +201,8 @@ impl Submission {
         let mut built = http::Request::new(Full::new(request.body));
         *built.method_mut() = request.method;
         *built.headers_mut() = request.headers;
-        *built.uri_mut() = http::Uri::from_static(WELL_KNOWN);
+        *built.uri_mut() = http::Uri::try_from(request.url.path())
+            .map_err(|error| Failure::new(format!("{}: {error}", request.url)))?;
         let host = HeaderValue::try_from(address.to_string())
             .map_err(|error| Failure::new(format!("{address} is no Host: {error}")))?;
         built.headers_mut().insert(header::HOST, host);

@@ -1,5 +1,6 @@
 //! Times as people write them on a command line.
 
+use crate::admin::moment::Moment;
 use jiff::{Span, Timestamp, civil, tz::TimeZone};
 use std::str::FromStr;
 
@@ -8,8 +9,10 @@ use std::str::FromStr;
 pub(super) enum When {
     /// `2027-01-04T10:00:00Z`: the same for everybody.
     At(Timestamp),
-    /// `2027-01-04T10:00`, or `2027-01-04`, which is the midnight that the day begins with.
+    /// `2027-01-04T10:00`.
     Local(civil::DateTime),
+    /// `2027-01-04`; as an instant, the midnight that it begins with.
+    Day(civil::Date),
     /// `now+7d`.
     FromNow(Span),
 }
@@ -31,6 +34,10 @@ impl When {
         match self {
             Self::At(instant) => Ok(instant),
             Self::Local(time) => zone.to_timestamp(time).map_err(|_| WrongTime::Range),
+            Self::Day(day) => {
+                let midnight = day.to_datetime(civil::Time::midnight());
+                zone.to_timestamp(midnight).map_err(|_| WrongTime::Range)
+            }
             // Days are days of the calendar: `now+1d` is the same time tomorrow, also when the clock changes.
             Self::FromNow(span) => now
                 .to_zoned_datetime(zone.clone())
@@ -38,6 +45,16 @@ impl When {
                 .map(|time| time.timestamp())
                 .map_err(|_| WrongTime::Range),
         }
+    }
+
+    /// The same for a host that knows what it is about, and on which clock that is.
+    pub(super) fn moment(self, now: Timestamp) -> Result<Moment, WrongTime> {
+        Ok(match self {
+            Self::At(instant) => Moment::Instant(instant),
+            Self::Local(time) => Moment::Local(time),
+            Self::Day(day) => Moment::Day(day),
+            Self::FromNow(_) => Moment::Instant(self.resolve(now, &TimeZone::system())?),
+        })
     }
 }
 
@@ -48,15 +65,12 @@ impl FromStr for When {
         if let Some(distance) = text.strip_prefix("now") {
             return from_now(distance);
         }
-        if let Ok(instant) = text.parse::<Timestamp>() {
-            return Ok(Self::At(instant));
+        match text.parse::<Moment>() {
+            Ok(Moment::Instant(instant)) => Ok(Self::At(instant)),
+            Ok(Moment::Local(time)) => Ok(Self::Local(time)),
+            Ok(Moment::Day(day)) => Ok(Self::Day(day)),
+            Err(_) => Err(WrongTime::Form),
         }
-        if let Ok(time) = text.parse::<civil::DateTime>() {
-            return Ok(Self::Local(time));
-        }
-        text.parse::<civil::Date>()
-            .map(|date| Self::Local(date.to_datetime(civil::Time::midnight())))
-            .map_err(|_| WrongTime::Form)
     }
 }
 

@@ -73,44 +73,65 @@ pub(crate) async fn read(
     request: Request<Body>,
 ) -> Result<Posted, Response> {
     let limits = &instance.config.limits;
-    let most = limits.messages.content_length;
-    let too_long = || {
-        let text = format!("the message is longer than {most} bytes");
-        refused(&Refusal::new(ErrorElement::MaxContentLength, text))
-    };
     let (parts, body) = request.into_parts();
     // Before the body is asked for: a sender that waits for `100 Continue` is spared sending it.
-    if body.announced().is_some_and(|length| length > most as u64) {
-        return Err(too_long());
+    if is_too_long(instance, &body) {
+        return Err(too_long(instance));
     }
     let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refused(&refusal))?;
     if headers.recipients.len() > limits.recipients {
         let text = format!("there are more than {} recipients", limits.recipients);
         return Err(refused(&Refusal::new(ErrorElement::MaxRecipients, text)));
     }
-    let mut holding = instance.admission.bodies.hold(arrival.address.ip());
-    let fields = (parts.headers.iter()).map(|(name, value)| name.as_str().len() + value.len());
-    let header: usize = fields.sum();
-    (holding.grow(admission::BESIDE + header).await).map_err(|short| retry_later(&short.into()))?;
-    let body = match read_body(body, most, limits.connection.body_time, &mut holding).await {
-        Ok(body) => body,
-        Err(BodyError::TooLong) => return Err(too_long()),
-        Err(BodyError::TooSlow) => return Err(empty(StatusCode::REQUEST_TIMEOUT, &[])),
-        Err(BodyError::Broken) => return Err(empty(StatusCode::BAD_REQUEST, &[])),
-        Err(BodyError::NoMemory) => {
-            let text = "there was no memory left for the message, or it came too slowly to keep it";
-            tracing::info!(event = "no-memory", peer = %arrival.address, "{text}");
-            return Err(retry_later(&RetryAfter::unavailable(text)));
-        }
-        Err(BodyError::Ending) => {
-            let text = "this server is being restarted";
-            return Err(retry_later(&RetryAfter::unavailable(text)));
-        }
-    };
+    let (body, holding) = read_whole(instance, arrival, &parts.headers, body).await?;
     Ok(Posted {
         headers,
         fields: parts.headers,
         body,
         holding,
     })
+}
+
+/// Reads a body up to its last byte, within limits, and what it takes of the memory for bodies.
+pub(crate) async fn read_whole(
+    instance: &Instance,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, Holding), Response> {
+    let limits = &instance.config.limits;
+    if is_too_long(instance, &body) {
+        return Err(too_long(instance));
+    }
+    let most = limits.messages.content_length;
+    let mut holding = instance.admission.bodies.hold(arrival.address.ip());
+    let fields = (headers.iter()).map(|(name, value)| name.as_str().len() + value.len());
+    let header: usize = fields.sum();
+    (holding.grow(admission::BESIDE + header).await).map_err(|short| retry_later(&short.into()))?;
+    match read_body(body, most, limits.connection.body_time, &mut holding).await {
+        Ok(body) => Ok((body, holding)),
+        Err(BodyError::TooLong) => Err(too_long(instance)),
+        Err(BodyError::TooSlow) => Err(empty(StatusCode::REQUEST_TIMEOUT, &[])),
+        Err(BodyError::Broken) => Err(empty(StatusCode::BAD_REQUEST, &[])),
+        Err(BodyError::NoMemory) => {
+            let text = "there was no memory left for the message, or it came too slowly to keep it";
+            tracing::info!(event = "no-memory", peer = %arrival.address, "{text}");
+            Err(retry_later(&RetryAfter::unavailable(text)))
+        }
+        Err(BodyError::Ending) => {
+            let text = "this server is being restarted";
+            Err(retry_later(&RetryAfter::unavailable(text)))
+        }
+    }
+}
+
+fn is_too_long(instance: &Instance, body: &Body) -> bool {
+    let most = instance.config.limits.messages.content_length as u64;
+    body.announced().is_some_and(|length| length > most)
+}
+
+fn too_long(instance: &Instance) -> Response {
+    let most = instance.config.limits.messages.content_length;
+    let text = format!("the message is longer than {most} bytes");
+    refused(&Refusal::new(ErrorElement::MaxContentLength, text))
 }

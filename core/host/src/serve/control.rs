@@ -12,7 +12,7 @@ use crate::{
     state_folder::control_socket,
 };
 use bytes::Bytes;
-use convoke_types::{Error, ErrorKind};
+use convoke_types::Error;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -164,7 +164,7 @@ impl Asked {
         };
         match called {
             Some(Ok(json)) => json_of(StatusCode::OK, json),
-            Some(Err(error)) => refused(status_of(error.kind()), &error),
+            Some(Err(error)) => refused(admin::status_of(error.kind()), &error),
             None => {
                 let (status, error) = unknown();
                 refused(status, &error)
@@ -199,16 +199,4 @@ fn json_of(status: StatusCode, json: Vec<u8>) -> Response<Full<Bytes>> {
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
-}
-
-const fn status_of(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Denied => StatusCode::FORBIDDEN,
-        ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }

@@ -1,8 +1,13 @@
 //! Our people write objects, and answer invitations.
 
-use super::world::{Host, NOW, address, calendar, codes, meeting, message};
-use crate::{NoReply, Outcome, Retry, Told, Unbounded, Unsent, compose_reply};
-use convoke_calendar::{itip::PartStat, message::Method};
+use super::world::{Host, address, calendar, codes, meeting, message};
+use crate::{NoReply, Outcome, Response, Retry, Told, Unbounded, Unsent};
+use convoke_calendar::{
+    itip::{PartStat, Proposal},
+    message::Method,
+    time::When,
+    tree::Property,
+};
 use convoke_types::{RequestStatus, Uid};
 use futures::executor::block_on;
 
@@ -185,16 +190,8 @@ fn an_answer_is_made_of_the_own_copy() {
     let host = Host::new();
     let bo = host.person("bo");
     let uid = Uid::new("meeting").unwrap();
-    let reply = || {
-        let now = NOW.parse().unwrap();
-        block_on(compose_reply(
-            &bo,
-            &uid,
-            PartStat::Accepted,
-            &crate::Limits::default(),
-            now,
-        ))
-    };
+    let accepted = Response::Reply(PartStat::Accepted.into());
+    let reply = || block_on(host.scheduler.compose_response(&bo, &uid, &accepted));
     assert!(matches!(reply(), Err(NoReply::Unknown)));
     let text = message("REQUEST", &meeting(""));
     host.receives(&text, "anna@example.com", &["bo@example.org"]);
@@ -206,4 +203,29 @@ fn an_answer_is_made_of_the_own_copy() {
     assert_eq!(answer.recipients, [address("anna@example.com")]);
     bo.is_broken();
     assert!(matches!(reply(), Err(NoReply::Store(_))));
+}
+
+/// A calendar program that raises SEQUENCE at each save makes no newer version of it.
+#[test]
+fn an_answer_is_about_the_version_that_was_received() {
+    let host = Host::new();
+    let uid = Uid::new("meeting").unwrap();
+    let text = message("REQUEST", &meeting("SEQUENCE:2\n"));
+    host.receives(&text, "anna@example.com", &["bo@example.org"]);
+    let bo = host.person("bo");
+    bo.edits("meeting", |text| text.replace("SEQUENCE:2", "SEQUENCE:9"));
+    let late = Proposal {
+        start: When::of(&Property::new("DTSTART", "20270104T120000Z")).unwrap(),
+        end: None,
+        instance: None,
+        comment: None,
+    };
+    for response in [
+        Response::Reply(PartStat::Accepted.into()),
+        Response::Counter(late),
+    ] {
+        let composed = host.scheduler.compose_response(&bo, &uid, &response);
+        let composed = block_on(composed).unwrap();
+        assert_eq!(composed[0].message.sequence(), 2, "{response:?}");
+    }
 }

@@ -7,7 +7,10 @@ use super::{
     world::{House, World},
 };
 use crate::{
-    admin::client::Client,
+    admin::{
+        api::{Answer, Reply},
+        client::Client,
+    },
     cli::{
         context::open_config,
         freebusy,
@@ -36,7 +39,7 @@ pub(super) struct Story<'a> {
     processes: Vec<u32>,
     /// The running hosts.
     harbour: Server,
-    meadow: Client,
+    meadow: Server,
     /// What the hosts note of their exchanges.
     wires: RefCell<[Wire; 2]>,
     uid: Uid,
@@ -89,7 +92,7 @@ impl<'a> Story<'a> {
             day,
             processes,
             harbour: Server::Running(host(&world.harbour).await?),
-            meadow: host(&world.meadow).await?,
+            meadow: Server::Running(host(&world.meadow).await?),
             wires: RefCell::new([wire(&world.harbour), wire(&world.meadow)]),
             uid: Uid::new("regatta-picnic@harbour.example").map_err(failure)?,
             world,
@@ -261,8 +264,17 @@ Their administrators have exchanged the public halves of the signing keys, and n
     /// Bo's answer travels back.
     async fn accept(&self) -> Result<(), Failure> {
         step(4, "Bo accepts")?;
-        let accepted = itip::PartStat::Accepted;
-        let responses = reply::ask(&self.meadow, &address(&BO)?, &self.uid, accepted).await?;
+        let accepted = Reply {
+            user: address(&BO)?,
+            uid: self.uid.clone(),
+            answer: Answer::Accepted,
+            instance: None,
+            comment: None,
+            to: None,
+            start: None,
+            end: None,
+        };
+        let responses = reply::ask(&self.meadow, &accepted).await?;
         say(&indented(&send::table(&responses)))?;
         self.show_wire("meadow.example tells harbour.example", |exchange| {
             exchange.header("originator") == Some("mailto:bo@meadow.example")
