@@ -48,10 +48,11 @@ impl Body<'_> {
                 format!("<br><s>{}</s>", escape(&self.was(was)))
             });
             let (label, value) = (escape(row.label), escape(&row.value));
-            let cells = format_args!(
-                "<tr><th align=\"left\" valign=\"top\">{label}</th><td>{value}{was}</td></tr>"
+            html.push_str("<tr><th align=\"left\" valign=\"top\">");
+            line(
+                &mut html,
+                format_args!("{label}</th><td>{value}{was}</td></tr>"),
             );
-            line(&mut html, cells);
         }
         html.push_str("</table>\n");
         for sentence in &self.footer {

@@ -6,7 +6,7 @@ use crate::language::{Language, Phrases, Sentences, fill};
 use crate::mail::{Head, Mail, Part, write};
 use crate::mailbox::{Mailbox, NotMailable};
 use crate::meeting::{Meeting, main};
-use crate::message_id::{message_id_of, thread_id_of};
+use crate::message_id::{is_message_id, message_id_of, thread_id_of};
 use crate::token::{Gateway, Token};
 use crate::zones::write_zones_as_rules;
 use convoke_calendar::itip::{PartStat, for_sending};
@@ -57,7 +57,7 @@ pub struct Outgoing<'a> {
     /// The Date of the mail.
     pub date: Timestamp,
     /// Message-IDs of earlier mails about the meeting to or from this recipient, oldest first, without angle brackets. If
-    /// there is one, a REQUEST is an update.
+    /// there is one, a REQUEST is an update. The latest 20 are referred to; what cannot be a Message-ID is left out.
     pub references: &'a [String],
     /// The meeting as the recipient was told last, to say what has changed; `None` if that is not known.
     pub previous: Option<&'a Calendar>,
@@ -111,7 +111,7 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
         return Err(ComposeError::FreeBusy);
     }
     let recipient = &outgoing.recipient.mailbox;
-    let calendar = addressed(message, &recipient.address)?;
+    let calendar = addressed(outgoing)?;
     let language = outgoing.recipient.language;
     let body = body(outgoing, language);
     let domain = outgoing
@@ -138,8 +138,7 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
             (Mailbox { address, name }, None)
         }
     };
-    let earlier = outgoing.references.iter().map(String::as_str);
-    let earlier = earlier.skip(outgoing.references.len().saturating_sub(MAX_REFERENCES));
+    let references = references(outgoing, &thread);
     let head = Head {
         from: &from,
         sender,
@@ -149,8 +148,8 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
         subject: body.subject,
         date: outgoing.date,
         message_id: &id,
-        in_reply_to: outgoing.references.last().map(String::as_str),
-        references: [thread.as_str()].into_iter().chain(earlier).collect(),
+        in_reply_to: references.iter().skip(1).last().copied(),
+        references,
         language: language.tag(),
     };
     let octets = calendar.write();
@@ -161,6 +160,19 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
     };
     let (text, html) = (body.body.text(), body.body.html());
     Ok(write(&head, &text, Some(&html), Some(&part))?)
+}
+
+/// The thread, and the latest of the mails in it.
+fn references<'a>(outgoing: &'a Outgoing, thread: &'a str) -> Vec<&'a str> {
+    let earlier = outgoing.references.iter().map(String::as_str);
+    let mut latest: Vec<&str> = earlier
+        .rev()
+        .filter(|id| is_message_id(id))
+        .take(MAX_REFERENCES)
+        .collect();
+    latest.push(thread);
+    latest.reverse();
+    latest
 }
 
 struct Said {
@@ -186,6 +198,7 @@ fn body(outgoing: &Outgoing, language: Language) -> Said {
     if matches!(message.method(), Method::Request | Method::Add) {
         footer.push(phrases.answer.to_owned());
     }
+    footer.push(fill(phrases.write_back, &values));
     Said {
         subject: fill(pick(&phrases.subjects), &values),
         body: Body {
@@ -244,10 +257,12 @@ fn answer(message: &Message) -> PartStat {
 
 /// The message as one recipient gets it by mail: nothing private, all people by `mailto:` (RFC 6047 §2.3), a bare
 /// ORGANIZER, and the recipient's own line with RSVP.
-fn addressed(message: &Message, recipient: &CalendarAddress) -> Result<Calendar, ComposeError> {
+fn addressed(outgoing: &Outgoing) -> Result<Calendar, ComposeError> {
+    let message = outgoing.message;
+    let recipient = &outgoing.recipient.mailbox.address;
     let method = message.method();
     let invites = matches!(method, Method::Request | Method::Add);
-    let mut calendar = for_sending(message, None).into_calendar();
+    let mut calendar = for_sending(message, Some(outgoing.timezone)).into_calendar();
     write_zones_as_rules(&mut calendar, message);
     let mut is_listed = false;
     for component in &mut calendar.root_mut().components {

@@ -97,9 +97,10 @@ fn fields<'a>(head: &Head<'a>) -> Result<MessageBuilder<'a>, NotMailable> {
         fields = fields.in_reply_to(last);
     }
     fields = fields.references(MessageId::new_list(head.references.iter().copied()));
-    // RFC 3834 §5: so that nobody's holiday notice answers it.
+    // RFC 3834 §5: so that nobody's holiday notice answers it; Exchange looks for a field of its own.
     Ok(fields
         .header("Auto-Submitted", Raw::new("auto-generated"))
+        .header("X-Auto-Response-Suppress", Raw::new("OOF, AutoReply"))
         .header("Content-Language", Raw::new(head.language))
         .header("MIME-Version", Raw::new("1.0")))
 }

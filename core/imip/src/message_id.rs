@@ -33,6 +33,15 @@ pub fn thread_id_of(uid: &Uid, domain: &Domain) -> String {
     format!("{}@{domain}", digest("thread", &[uid.as_str()]))
 }
 
+/// The longest Message-ID that is taken, in octets.
+const MAX_MESSAGE_ID: usize = 500;
+
+/// Whether a text may stand between the angle brackets of a Message-ID: of strangers', which is written into our fields.
+pub(crate) fn is_message_id(id: &str) -> bool {
+    let is_fine = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>');
+    (1..=MAX_MESSAGE_ID).contains(&id.len()) && id.bytes().all(is_fine)
+}
+
 /// 160 bits of SHA-256 over the parts, as hexadecimal digits. The lengths keep the parts apart.
 pub(crate) fn digest(purpose: &str, parts: &[&str]) -> String {
     let mut hash = Sha256::new();

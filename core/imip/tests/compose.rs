@@ -90,6 +90,7 @@ fn the_header_names_the_person_the_gateway_and_the_token() {
             "Message-ID",
             "References",
             "Auto-Submitted",
+            "X-Auto-Response-Suppress",
             "Content-Language",
             "MIME-Version",
             "Content-Type",
@@ -212,6 +213,16 @@ fn updates_are_of_one_thread() {
         "{references}"
     );
     assert!(references.ends_with(" <29@example.org>"), "{references}");
+    sending.references = vec![
+        "1@example.org".to_owned(),
+        "2@x>\r\nBcc: <x@x.example".to_owned(),
+    ];
+    let mail = sending.mail();
+    assert_eq!(
+        field(&mail, "In-Reply-To").as_deref(),
+        Some("<1@example.org>")
+    );
+    assert_eq!(field(&mail, "Bcc"), None);
 }
 
 #[test]
@@ -273,6 +284,17 @@ fn every_zone_is_described_by_rules() {
         }
         assert!(!written.contains("RDATE"), "{written}");
     }
+}
+
+#[test]
+fn a_zone_that_nobody_knows_is_that_of_the_person() {
+    let time = "DTSTART;TZID=Home:20270104T100000|DTEND;TZID=Home:20270104T113000";
+    let mail = Sending::of(message(&event("REQUEST", &format!("{GUESTS}|{time}")))).mail();
+    let written = String::from_utf8(sent(&mail).write()).unwrap();
+    assert!(
+        written.contains("TZID:Home\r\n") && written.contains("TZOFFSETTO:+0200\r\n"),
+        "{written}"
+    );
 }
 
 #[test]

@@ -79,6 +79,7 @@ proptest! {
         let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         prop_assert_eq!(names, [
             "From", "Sender", "To", "Reply-To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted",
+            "X-Auto-Response-Suppress",
             "Content-Language", "MIME-Version", "Content-Type",
         ]);
         let parsed = MessageParser::default().parse(&mail.octets).unwrap();

@@ -89,6 +89,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_place: "(kein Ort)",
     and_more: "und {n} weitere",
     answer: "Sie können mit Ihrem Kalenderprogramm antworten, oder mit den Knöpfen, die Ihr Mailprogramm zeigt.",
+    write_back: "Was Sie auf diese Mail antworten, erreicht {who}.",
     one_of_series: "Es geht nur um einen Termin einer Serie: {date}.",
     colon: ": ",
     weekdays: [

@@ -89,6 +89,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_place: "(no place)",
     and_more: "and {n} more",
     answer: "You can answer with your calendar program, or with the buttons that your mail program shows.",
+    write_back: "What you write in reply to this mail reaches {who}.",
     one_of_series: "This is about one date of a series only: {date}.",
     colon: ": ",
     weekdays: [

@@ -89,6 +89,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_place: "(sin lugar)",
     and_more: "y {n} más",
     answer: "Puede responder con su programa de calendario, o con los botones que muestra su programa de correo.",
+    write_back: "Lo que escriba en respuesta a este mensaje llega a {who}.",
     one_of_series: "Se trata de una sola fecha de una serie: {date}.",
     colon: ": ",
     weekdays: [

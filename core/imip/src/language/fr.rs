@@ -89,6 +89,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_place: "(sans lieu)",
     and_more: "et {n} autres",
     answer: "Vous pouvez répondre avec votre programme de calendrier, ou avec les boutons que montre votre programme de messagerie.",
+    write_back: "Ce que vous répondez à ce message parvient à {who}.",
     one_of_series: "Il s’agit d’une seule date d’une série : {date}.",
     colon: "\u{a0}: ",
     weekdays: [

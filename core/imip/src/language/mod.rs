@@ -34,6 +34,8 @@ pub(crate) struct Phrases {
     pub no_place: &'static str,
     pub and_more: &'static str,
     pub answer: &'static str,
+    /// That an answer in words arrives too.
+    pub write_back: &'static str,
     /// Said where a mail is about one instance of a series.
     pub one_of_series: &'static str,
     /// What stands between a label and its value.

@@ -29,6 +29,7 @@ pub use origin::{AutoSubmitted, Origin, ReturnPath};
 pub use refusal::Refusal;
 
 use crate::mailbox::{Mailbox, mailbox_address, one_line};
+use crate::message_id::is_message_id;
 use convoke_calendar::tree::Limits;
 use convoke_types::CalendarAddress;
 use entity::Entity;
@@ -38,8 +39,6 @@ use fields::Fields;
 const MAX_REFERENCES: usize = 50;
 /// The most addresses that are taken out of a mail's header.
 const MAX_RECIPIENTS: usize = 100;
-/// The longest Message-ID, in octets.
-const MAX_MESSAGE_ID: usize = 500;
 
 /// What is known of a mail besides its octets.
 #[derive(Clone, Debug)]
@@ -209,11 +208,7 @@ fn references(fields: &Fields) -> Vec<String> {
 fn message_ids(value: &str) -> impl Iterator<Item = String> {
     let behind = value.split('<').skip(1);
     let ids = behind.filter_map(|rest| rest.split_once('>').map(|(id, _)| id.trim()));
-    let is_fine = |id: &&str| {
-        (1..=MAX_MESSAGE_ID).contains(&id.len())
-            && !id.contains(|c: char| c.is_control() || c.is_whitespace())
-    };
-    ids.filter(is_fine).map(str::to_owned)
+    ids.filter(|id| is_message_id(id)).map(str::to_owned)
 }
 
 fn recipients(fields: &Fields) -> Vec<CalendarAddress> {
