@@ -62,6 +62,10 @@ pub(super) const UNINVITED: &str = "X-CONVOKE-UNINVITED";
 /// From which SEQUENCE on answers of an attendee count, where the meeting has counted on since without asking anew.
 pub(super) const ASKED_SEQUENCE: &str = "X-CONVOKE-ASKED-SEQUENCE";
 
+/// That an attendee has taken its answer back, and the organizer has not shown yet that it knows: until then what it says of
+/// the answer is what it was.
+pub(super) const TAKEN_BACK: &str = "X-CONVOKE-TAKEN-BACK";
+
 /// In an instance that the organizer's copy has written out: that the attendee has not been told of it by itself, so that to
 /// them it is as its series, and so are their answers. With a time (a DTSTAMP), those until then.
 pub(super) const UNTOLD: &str = "X-CONVOKE-UNTOLD";
@@ -76,6 +80,24 @@ pub(super) fn is_uninvited(line: &Property) -> bool {
     line.param(UNINVITED).is_some()
 }
 
+/// Whether an attendee has taken its answer back, and the organizer may not know yet.
+pub(super) fn is_taken_back(line: &Property) -> bool {
+    is_open(line) && line.param(TAKEN_BACK).is_some()
+}
+
+fn is_open(line: &Property) -> bool {
+    PartStat::of(line) == PartStat::NeedsAction
+}
+
+/// Notes on a line of an attendee's own whether its answer is taken back, beside what it said before.
+pub(super) fn note_taken_back(line: &mut Property, before: Option<&Property>) {
+    if !is_open(line) {
+        line.remove_param(TAKEN_BACK);
+    } else if before.is_some_and(|it| !is_open(it) || is_taken_back(it)) {
+        line.set_param(TAKEN_BACK, "TRUE");
+    }
+}
+
 /// Takes out of a component what is of one copy only: parameters about transport, what we noted on it.
 pub(super) fn strip_local(component: &mut Component) {
     component
@@ -83,7 +105,7 @@ pub(super) fn strip_local(component: &mut Component) {
         .retain(|line| !line.is("COMMENT") || line.param(COMMENT_FROM).is_none());
     for line in &mut component.properties {
         if line.is("ATTENDEE") || line.is("ORGANIZER") {
-            let notes = [&UNINVITED, &ASKED_SEQUENCE, &UNTOLD];
+            let notes = [&UNINVITED, &ASKED_SEQUENCE, &TAKEN_BACK, &UNTOLD];
             for name in SCHEDULING.iter().chain(&RECORDS).chain(notes) {
                 line.remove_param(name);
             }
@@ -249,7 +271,7 @@ fn keep_answer(
         if asks_anew(old, line, before, incoming, zones) {
             continue;
         }
-        for name in ["PARTSTAT", "DELEGATED-TO"] {
+        for name in ["PARTSTAT", "DELEGATED-TO", TAKEN_BACK] {
             line.remove_param(name);
             let answer = old.params.iter();
             let answer = answer.filter(|param| param.name.eq_ignore_ascii_case(name));
@@ -266,7 +288,7 @@ fn asks_anew(
     incoming: &Component,
     zones: &Zones,
 ) -> bool {
-    if PartStat::of(old) == PartStat::NeedsAction {
+    if is_open(old) && (is_open(line) || !is_taken_back(old)) {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
     let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;

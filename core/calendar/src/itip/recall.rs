@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | the organizer's revision | SEQUENCE and DTSTAMP of each component |
 //! | who organizes it | ORGANIZER |
-//! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it | parameters of its ATTENDEE line |
+//! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it; that an attendee has taken its own back | parameters of its ATTENDEE line |
 //! | whose COMMENT it is | a parameter of that line |
 //! | which instances an attendee has left out itself | a parameter of EXDATE |
 //!

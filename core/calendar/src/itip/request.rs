@@ -4,7 +4,8 @@ use super::instance::derive;
 use super::object::{MAX_WEIGHT, Object, same_component, weight};
 use super::participants::{Owner, PartStat, attendees_by_address, person};
 use super::personal::{
-    Role, blend, is_only_own, is_rescheduled, keep_personal, keep_progress, strip_local,
+    Role, blend, is_only_own, is_rescheduled, is_taken_back, keep_personal, keep_progress,
+    strip_local,
 };
 use super::revision::Revision;
 use super::series::Search;
@@ -290,6 +291,10 @@ fn rebased_for(
             continue;
         }
         let name = person(line);
+        let mut lines = answers[0].iter();
+        if lines.any(|line| person(line) == name && is_taken_back(line)) {
+            continue;
+        }
         let answer = match (partstat(0, &name), partstat(1, &name)) {
             // It was not answered by itself.
             (Some(PartStat::NeedsAction), _) => partstat(2, &name),

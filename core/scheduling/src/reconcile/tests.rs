@@ -555,3 +555,50 @@ fn what_may_have_left_before_a_restart_is_called_off() {
     host.tells("dee");
     assert_eq!(host.sent(), ["CANCEL dee@example.org bo@example.com"]);
 }
+
+/// An update that crosses an answer says how it was answered before: what is taken back stays so until the organizer knows.
+#[test]
+fn an_update_that_crosses_it_does_not_bring_an_answer_back() {
+    let host = host();
+    invited(&host, "");
+    let bo = host.person("bo");
+    let says = |partstat: &str| {
+        bo.edits("meeting", |it| {
+            let line = it.lines().find(|it| it.starts_with("ATTENDEE")).unwrap();
+            it.replace(
+                line,
+                &format!("ATTENDEE;PARTSTAT={partstat}:mailto:bo@example.org"),
+            )
+        });
+        host.tells("bo");
+    };
+    let updated = |place: &str, partstat: &str| {
+        let more = format!("LOCATION:{place}\n");
+        let text = meeting(&more).replace("ATTENDEE", &format!("ATTENDEE;PARTSTAT={partstat}"));
+        host.receives(
+            &message("REQUEST", &text),
+            "anna@example.com",
+            &["bo@example.org"],
+        );
+        let stored = bo.object("meeting").unwrap();
+        assert!(
+            stored.contains(place) && !stored.contains("X-CONVOKE"),
+            "{stored}"
+        );
+        stored.contains("PARTSTAT=ACCEPTED")
+    };
+    says("ACCEPTED");
+    says("NEEDS-ACTION");
+    assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
+    assert!(
+        !host.bodies()[1].contains("X-CONVOKE"),
+        "{}",
+        host.bodies()[1]
+    );
+    assert!(!updated("Garden", "ACCEPTED"));
+    assert!(!updated("Cellar", "ACCEPTED"));
+    // The organizer knows it now. If it says otherwise afterwards, it has heard of it by other means.
+    assert!(!updated("Attic", "NEEDS-ACTION"));
+    assert!(updated("Hall", "ACCEPTED"));
+    assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
+}

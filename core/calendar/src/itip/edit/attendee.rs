@@ -11,6 +11,7 @@ use crate::itip::exceptions::{exceptions, own_exceptions};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, PartStat, person};
+use crate::itip::personal::note_taken_back;
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::message::{Kind, MessageError, Method, Problem};
@@ -52,6 +53,7 @@ pub(super) fn edited(edit: Edit) -> Result<Told, MessageError> {
         None => Vec::new(),
     };
     if let Some(new) = &mut new {
+        note_answers_taken_back(old.as_ref(), new, owner);
         spend_force(new);
         if written == Written::ByCommand {
             drop_owed(new, "ORGANIZER");
@@ -61,6 +63,21 @@ pub(super) fn edited(edit: Edit) -> Result<Told, MessageError> {
         object: new,
         outgoing,
     })
+}
+
+/// An update that crosses an answer says how it was answered before.
+fn note_answers_taken_back(old: Option<&Object>, new: &mut Object, owner: &Owner) {
+    let Some(old) = old else { return };
+    for component in new.components_mut() {
+        let known = old.version_of(component);
+        let known = known.iter().flat_map(|it| owner.all_lines(it));
+        let known: HashMap<String, &Property> = known.map(|line| (person(line), line)).collect();
+        for line in &mut component.properties {
+            if line.is("ATTENDEE") && owner.is(line) {
+                note_taken_back(line, known.get(&person(line)).copied());
+            }
+        }
+    }
 }
 
 fn declined(old: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
