@@ -12,7 +12,7 @@ use crate::{
     room::{RoomSettings, Visit},
     scheduler::Scheduler,
     send::Enqueued,
-    state,
+    state::{self, Versioned},
     stored::{NotUpdated, Update, Updated},
 };
 use convoke_calendar::{
@@ -127,7 +127,7 @@ impl<E: Environment> Scheduler<E> {
             return Ok(full.into());
         }
         let outgoing = received.outgoing;
-        self.note_received(home, envelope, known, ledger.version, outgoing)
+        self.note_received(home, envelope, known, ledger, outgoing)
             .await?;
         Ok(received.status.into())
     }
@@ -138,20 +138,21 @@ impl<E: Environment> Scheduler<E> {
         home: &HomeOf<E>,
         envelope: &Envelope<'_>,
         known: Option<Ledger>,
-        version: Option<u64>,
+        before: Versioned<Ledger>,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
         let mut enqueued = Enqueued::default();
         for owed in outgoing {
             if let Some(owed) = self.admit_owed(owed, envelope.now) {
-                self.enqueue(&owed, known.as_ref(), &mut enqueued).await?;
+                let ledger = known.as_ref().or(before.value.as_ref());
+                self.enqueue(&owed, ledger, &mut enqueued).await?;
             }
         }
         let batch = Batch::new();
         let batch = match &known {
             Some(known) => {
                 let key = keys::ledger(home.user(), envelope.message.uid());
-                known.put(state::unchanged(batch, &key, version), key)
+                known.put(state::unchanged(batch, &key, before.version), key)
             }
             None => batch,
         };

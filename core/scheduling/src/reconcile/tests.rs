@@ -602,3 +602,27 @@ fn an_update_that_crosses_it_does_not_bring_an_answer_back() {
     assert!(updated("Hall", "ACCEPTED"));
     assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
 }
+
+/// Who asks what became of a meeting that was just called off is told so, once.
+#[test]
+fn a_question_does_not_swallow_what_waits() {
+    let host = host();
+    let dee = host.person("dee");
+    dee.has(&own(""));
+    host.tells("dee");
+    dee.edits("meeting", |it| {
+        it.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY")
+    });
+    host.looks("dee");
+    host.pass(host.scheduler.timing.settle);
+    host.looks("dee");
+    assert_eq!(host.waits(), ["CANCEL bo@example.com"]);
+    let question = format!(
+        "BEGIN:VEVENT\nUID:meeting\nDTSTAMP:20261201T080000Z\nORGANIZER:mailto:dee@example.org\n\
+         ATTENDEE:mailto:{BO}\nEND:VEVENT\n"
+    );
+    host.receives(&message("REFRESH", &question), BO, &["dee@example.org"]);
+    host.pays();
+    let told = ["REQUEST", "CANCEL"].map(|it| format!("{it} dee@example.org {BO}"));
+    assert_eq!(host.sent(), told);
+}

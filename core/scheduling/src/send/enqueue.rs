@@ -106,9 +106,11 @@ impl<E: Environment> Scheduler<E> {
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain(|entry| {
             let mut replaced = outbox.replaced_by(entry);
+            // A CANCEL that waits does so because something has left.
+            let is_unheard = |it: &Entry| it.never_left() && it.method != Method::Cancel.as_str();
             let is_needless = calls_off
                 && !replaced.is_empty()
-                && replaced.iter().all(Entry::never_left)
+                && replaced.iter().all(is_unheard)
                 && !outbox.has_others(entry, &replaced)
                 && !ledger.is_some_and(|ledger| ledger.has_told(&entry.recipient));
             if is_needless {
