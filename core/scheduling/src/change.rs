@@ -6,7 +6,7 @@
 
 use crate::{
     envelope::TransportFacts,
-    environment::{Answers, Clock, Environment, Home, HomeOf},
+    environment::{Answers, Clock, Environment, Home, HomeOf, State},
     keys,
     ledger::Ledger,
     outcome::Outcome,
@@ -109,7 +109,11 @@ impl<E: Environment> Scheduler<E> {
                 .map(|it| read(it, &self.limits))
                 .transpose()?;
             let after = of_whole(copy.as_ref(), object);
-            let known = known(ledger.value.as_ref(), copy.as_ref(), &self.limits);
+            let known = match &ledger.value {
+                // It was stored since the calendar was looked at first, and nobody was told yet.
+                None if self.is_looked_at(home).await? => None,
+                ledger => known(ledger.as_ref(), copy.as_ref(), &self.limits),
+            };
             let known = known.map(|known| match &ledger.value {
                 // Whom the last message did not reach is told by the same object once more.
                 Some(ledger) => ledger.with_failures(&known),
@@ -146,6 +150,12 @@ impl<E: Environment> Scheduler<E> {
             }
         }
         Err(Unsent::Contended(uid.clone()))
+    }
+
+    /// Whether it is known what was in a calendar before anything was told by itself.
+    async fn is_looked_at(&self, home: &HomeOf<E>) -> Result<bool, Error> {
+        let key = keys::user(home.user());
+        Ok(self.environment.state().get(&key).await?.is_some())
     }
 
     /// Writes what an edit leads to, if that is not there yet: its version; `None` if somebody else was faster.

@@ -55,6 +55,27 @@ fn what_is_stored_already_and_was_told_to_nobody_is_told() {
     assert_eq!(answers(&told), ["1.2"]);
 }
 
+/// A program has stored it a moment ago, and nobody was told yet: what changes by command is called off for nobody.
+#[test]
+fn nobody_hears_the_end_of_what_they_never_heard_of() {
+    let host = Host::new();
+    host.looks("dee");
+    let cy = "ATTENDEE:mailto:cy@example.com\n";
+    host.person("dee").has(&object(cy));
+    sends(&host, &object("")).unwrap();
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    // What was there at the first look was told, as far as anybody knows.
+    let host = Host::new();
+    host.person("dee").has(&object(cy));
+    host.looks("dee");
+    sends(&host, &object("")).unwrap();
+    let told = [
+        "CANCEL dee@example.org cy@example.com",
+        "REQUEST dee@example.org bo@example.com",
+    ];
+    assert_eq!(host.sent(), told);
+}
+
 /// An empty property is as if it were not there.
 #[test]
 fn an_empty_attendee_is_nobody() {
