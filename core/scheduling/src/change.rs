@@ -280,14 +280,11 @@ fn known(
 
 /// The object as others know it after an edit: an organizer's as it was told; an attendee's own answer in what it received.
 fn after_edit(edited: &Edited, after: &Calendar, known: Option<&Calendar>) -> Calendar {
-    let of_organizer = edited
-        .outgoing
-        .iter()
-        .any(|it| it.message.method().is_from_organizer());
     match (&edited.store, known) {
-        (Change::Store(object), _) if of_organizer => object.clone(),
-        (Change::Store(object), Some(known)) => itip::recall(object, known),
-        (Change::Store(object), None) => object.clone(),
+        (Change::Store(object), Some(known)) if edited.outgoing.is_empty() => {
+            itip::recall(object, known)
+        }
+        (Change::Store(object), _) => object.clone(),
         (_, Some(known)) => itip::recall(after, known),
         (_, None) => after.clone(),
     }

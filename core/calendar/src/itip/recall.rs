@@ -81,7 +81,7 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
 }
 
 /// Marks the exceptions that are the attendee's own, each by itself.
-fn mark_left_out(series: &mut Component, own: &HashSet<InstanceKey>, known: &Object) {
+pub(super) fn mark_left_out(series: &mut Component, own: &HashSet<InstanceKey>, known: &Object) {
     let mut marked = exceptions(series);
     marked.retain(|date| own.contains(&known.key(date)));
     retain_dates(series, "EXDATE", |date| !own.contains(&known.key(date)));

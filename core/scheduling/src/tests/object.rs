@@ -193,6 +193,39 @@ fn an_instance_alone_answers_for_that_instance() {
     );
 }
 
+/// What a guest says by command stands as what its program says does, whatever the organizer's next update says.
+#[test]
+fn what_a_guest_says_by_command_is_remembered() {
+    let host = Host::new();
+    let bo = host.person("bo");
+    let receives = |meeting: &str| {
+        let told = message("REQUEST", meeting);
+        host.receives(&told, "anna@example.com", &["bo@example.org"]);
+    };
+    let says = |edit: &dyn Fn(&str) -> String| {
+        let object = calendar(&edit(&bo.object("meeting").unwrap()));
+        block_on(host.scheduler.send_object(&bo, &object, &Unbounded)).unwrap();
+    };
+    let series = meeting("RRULE:FREQ=DAILY;COUNT=5\n");
+    receives(&series);
+    says(&|it| it.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:"));
+    says(&|it| it.replace("RRULE", "EXDATE:20270105T100000Z\nRRULE"));
+    says(&|it| it.replace("=ACCEPTED", "=NEEDS-ACTION"));
+    says(&|it| it.replace("RRULE", "CATEGORIES:mine\nRRULE"));
+    assert_eq!(host.sent(), ["REPLY bo@example.org anna@example.com"; 3]);
+    let update = series.replace("RRULE", "LOCATION:Garden\nRRULE");
+    receives(&update.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:"));
+    let stored = bo.object("meeting").unwrap();
+    let has = [
+        "LOCATION:Garden",
+        "EXDATE:20270105T100000Z",
+        "=NEEDS-ACTION",
+        "CATEGORIES:mine",
+    ];
+    assert!(has.iter().all(|it| stored.contains(it)), "{stored}");
+    assert!(!stored.contains("X-CONVOKE"), "{stored}");
+}
+
 #[test]
 fn guests_without_an_address_are_named() {
     let host = Host::new();

@@ -12,6 +12,7 @@ use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, PartStat, person};
 use crate::itip::personal::note_taken_back;
+use crate::itip::recall::mark_left_out;
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::message::{Kind, MessageError, Method, Problem};
@@ -57,6 +58,7 @@ pub(super) fn edited(edit: Edit) -> Result<Told, MessageError> {
         spend_force(new);
         if written == Written::ByCommand {
             drop_owed(new, "ORGANIZER");
+            note_left_out(old.as_ref(), new);
         }
     }
     Ok(Told {
@@ -77,6 +79,25 @@ fn note_answers_taken_back(old: Option<&Object>, new: &mut Object, owner: &Owner
                 note_taken_back(line, known.get(&person(line)).copied());
             }
         }
+    }
+}
+
+/// Marks the instances that the owner leaves out as its own exceptions, so that the organizer's next version keeps them.
+fn note_left_out(old: Option<&Object>, new: &mut Object) {
+    let Some((old, before)) = old.and_then(|old| Some((old, old.master.as_ref()?))) else {
+        return;
+    };
+    let Some(after) = &mut new.master else { return };
+    let keys = |dates: Vec<Property>| -> HashSet<InstanceKey> {
+        dates.iter().map(|date| old.key(date)).collect()
+    };
+    let [known, mut own] = [exceptions(before), own_exceptions(before)].map(keys);
+    let mut series = Search::of(old);
+    let added = exceptions(after).into_iter();
+    let added = added.filter(|date| !known.contains(&old.key(date)) && series.has(date));
+    own.extend(added.map(|date| old.key(&date)));
+    if !own.is_empty() {
+        mark_left_out(after, &own, old);
     }
 }
 
