@@ -161,7 +161,7 @@ pub(super) fn update_versions(
             };
             let stamp = Some(now);
             count_up(&known, component, Revision { sequence, stamp });
-        } else if written == Written::ByProgram {
+        } else {
             take_revision(component, &known);
         }
         // One more date asks nobody anew about those that were answered.

@@ -488,3 +488,20 @@ fn the_same_time_in_other_words_sends_nothing() {
     let shorter = MEETING.replace("DTEND:20270104T110000Z", "DURATION:PT1H");
     assert_eq!(letters(&edited(ALICE, MEETING, &shorter)), [""; 0]);
 }
+
+/// What a program has made of the SEQUENCE of a part that did not change is told to nobody, and answers to it would be late.
+#[test]
+fn a_part_that_did_not_change_stays_at_its_version() {
+    let off = MEETING
+        .replace("RRULE:FREQ=WEEKLY", "RECURRENCE-ID:20270111T100000Z")
+        .replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY")
+        .replace("20270104", "20270111");
+    let counted = |it: &str| it.replace("SEQUENCE:1", "SEQUENCE:2");
+    let edited = edited(ALICE, MEETING, &counted(&format!("{MEETING}{off}")));
+    assert_eq!(letters(&edited), ["CANCEL b c"]);
+    let Change::Store(stored) = &edited.store else {
+        panic!("{:?}", edited.store)
+    };
+    let versions = stored.main_components().map(|it| it.value("SEQUENCE"));
+    assert_eq!(versions.collect::<Vec<_>>(), [Some("1"), Some("2")]);
+}
