@@ -122,6 +122,7 @@ impl<E: Environment> Scheduler<E> {
             let person = Person::of(home.user());
             let owner = person.owner();
             let now = self.environment.clock().now();
+            let now = ledger.value.as_ref().map_or(now, |it| it.time_of_next(now));
             let edit =
                 |known| itip::edit(known, Some(&after), &owner, now).map_err(Unsent::Invalid);
             let mut edited = edit(known.as_ref())?;

@@ -83,6 +83,12 @@ impl Ledger {
         }
     }
 
+    /// The time of the next message: not before the last one, though the clock was set back since, as it would count as
+    /// the older of the two.
+    pub(crate) fn time_of_next(&self, now: Timestamp) -> Timestamp {
+        itip::not_before(now, self.told.values().map(|told| told.dtstamp))
+    }
+
     /// Whether anything was ever delivered to them, as far as it is known.
     pub(crate) fn has_told(&self, recipient: &CalendarAddress) -> bool {
         self.told.contains_key(&keys::folded(recipient))

@@ -47,6 +47,7 @@ impl<E: Environment> Scheduler<E> {
         let stored = home.get(uid).await?.ok_or(NoReply::Unknown)?;
         let ledger = self.ledger(home.user(), uid).await?;
         let now = self.environment.clock().now();
+        let now = ledger.value.as_ref().map_or(now, |it| it.time_of_next(now));
         let compose = || {
             let existing = stored::read(&stored, &self.limits)?;
             let known = ledger.value.as_ref();

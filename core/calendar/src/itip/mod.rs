@@ -83,4 +83,5 @@ pub use participants::{Owner, PartStat};
 pub use recall::{forget, recall};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
 pub use reply::Reply;
+pub use revision::not_before;
 pub use summary::{Summary, summary};

@@ -103,6 +103,16 @@ pub(super) fn forget_impossible(component: &mut Component, now: Timestamp) {
     }
 }
 
+/// The time (DTSTAMP) of a message that is not older than those that were `told` at these times, though the clock was set back
+/// since.
+///
+/// What was told at a time that is further ahead than [`CLOCK_SKEW`] counts for nothing: nobody has taken it.
+pub fn not_before(now: Timestamp, told: impl IntoIterator<Item = Timestamp>) -> Timestamp {
+    let latest = now.saturating_add(CLOCK_SKEW).unwrap_or(now);
+    let told = told.into_iter().filter(|it| *it <= latest);
+    told.fold(now, Timestamp::max)
+}
+
 /// `20270104T100000Z`
 pub(super) fn basic(stamp: Timestamp) -> String {
     stamp.strftime("%Y%m%dT%H%M%SZ").to_string()

@@ -205,7 +205,8 @@ impl<E: Environment> Scheduler<E> {
         let remembered = ledger.and_then(|it| it.remembered(&self.limits));
         let person = Person::of(user);
         let owner = person.owner();
-        let observed = itip::observe(remembered.as_ref(), after.as_ref(), &owner, now);
+        let stamp = ledger.map_or(now, |it| it.time_of_next(now));
+        let observed = itip::observe(remembered.as_ref(), after.as_ref(), &owner, stamp);
         let mut observed = match observed {
             Ok(observed) => observed,
             Err(error) => return Ok(Verdict::Wrong(error)),

@@ -711,6 +711,11 @@ impl Host {
         *now = now.saturating_add(time).unwrap();
     }
 
+    pub(crate) fn sets_clock_back(&self, time: Duration) {
+        let mut now = self.world().now.0.lock().unwrap();
+        *now = now.saturating_sub(time).unwrap();
+    }
+
     /// What went to other servers: method, sender, recipient.
     pub(crate) fn sent(&self) -> Vec<String> {
         self.world().elsewhere.sent.lock().unwrap().clone()

@@ -11,7 +11,7 @@ use crate::itip::object::Object;
 use crate::itip::outgoing::{for_message, leave_out};
 use crate::itip::participants::person;
 use crate::itip::personal::{Role, UNTOLD, is_only_own};
-use crate::itip::revision::{Revision, basic};
+use crate::itip::revision::{Revision, basic, not_before};
 use crate::itip::series::Search;
 use crate::message::{MessageError, Method};
 use crate::tree::{Component, Property};
@@ -31,6 +31,8 @@ pub(super) fn edited<'a>(
         written,
         now,
     } = edit;
+    let told = old.iter().flat_map(Object::components);
+    let now = not_before(now, told.filter_map(|it| Revision::of(it).stamp));
     // What is only written otherwise is not a change, and what is sent is what is stored.
     let as_written = new.clone();
     for object in old.iter_mut().chain(&mut new) {

@@ -505,3 +505,17 @@ fn a_part_that_did_not_change_stays_at_its_version() {
     let versions = stored.main_components().map(|it| it.value("SEQUENCE"));
     assert_eq!(versions.collect::<Vec<_>>(), [Some("1"), Some("2")]);
 }
+
+/// To others the message would be older than what they were told last.
+#[test]
+fn a_clock_that_was_set_back_makes_no_message_older() {
+    let stamped =
+        |minutes: u8| MEETING.replace("20261201T1000", &format!("20270101T00{minutes:02}"));
+    for (told, says) in [(3, "20270101T000300Z"), (20, "20270101T000000Z")] {
+        let after = stamped(told).replace("Plan", "Better plan");
+        let edited = edited(ALICE, &stamped(told), &after);
+        let message = edited.outgoing[0].message.calendar();
+        let stamp = message.main_components().find_map(|it| it.value("DTSTAMP"));
+        assert_eq!(stamp, Some(says));
+    }
+}
