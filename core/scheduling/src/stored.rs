@@ -225,8 +225,11 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 answer,
             });
         };
-        let (anew, answer) = apply(None);
-        let comes_back = matches!(anew, Change::Store(_)) && !self.owner.has_declined(&known);
+        let (anew, answer_anew) = apply(None);
+        let is_invitation = matches!(anew, Change::Store(_));
+        let stays_declined = is_invitation && self.owner.has_declined(&known);
+        let comes_back = is_invitation && !stays_declined;
+        let answer = if stays_declined { answer } else { answer_anew };
         let write = if comes_back {
             self.put(known.clone())?
         } else {

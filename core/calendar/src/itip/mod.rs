@@ -19,6 +19,7 @@
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
+//! | `unheard` | answers to a series that hold for what a REQUEST tells of one instance, said to who did not know |
 //! | `redact`, `normalize`, `value_types` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
 //! | `zone_alignment` | the zones of a message and of what is stored |
@@ -64,6 +65,7 @@ mod series;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unheard;
 mod value_types;
 mod zone_alignment;
 

@@ -6,6 +6,7 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
 use super::personal::Role;
+use super::unheard::unheard_answers;
 use super::zone_alignment::{SideBySide, anchored, drop_unused};
 use super::{
     add::{self, Added},
@@ -282,7 +283,10 @@ fn from_organizer(
     let role = Role::Attendee(at.owner);
     match message.method() {
         Method::Request => match request::merge(stored, message, role) {
-            Some(object) => Received::stored(existing, object),
+            Some(object) => Received {
+                outgoing: unheard_answers(stored, message, &object, at.owner, at.now),
+                ..Received::stored(existing, object)
+            },
             None => too_large(),
         },
         Method::Cancel => Received::stored(existing, cancel::apply(stored, message, role)),

@@ -458,6 +458,34 @@ fn what_was_deleted_comes_back_when_it_is_asked_anew() {
     assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
 }
 
+/// Who has deleted a series has declined what is told of an instance afterwards.
+#[test]
+fn an_instance_of_what_was_deleted_is_declined() {
+    let host = host();
+    let series = meeting("RRULE:FREQ=DAILY;COUNT=3\n");
+    let receives = |text: &str| {
+        let text = message("REQUEST", text);
+        host.receives(&text, "anna@example.com", &["bo@example.org"]);
+    };
+    receives(&series);
+    let bo = host.person("bo");
+    bo.deletes("meeting");
+    host.tells("bo");
+    let workshop = meeting("RECURRENCE-ID:20270105T100000Z\n").replace("Review", "Workshop");
+    let workshop = workshop.replace("DTSTART:20270104", "DTSTART:20270105");
+    receives(&format!("{series}{workshop}"));
+    host.pays();
+    assert_eq!(bo.object("meeting"), None);
+    let bodies = host.bodies();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    let answer = ["RECURRENCE-ID:20270105T100000Z", "PARTSTAT=DECLINED"];
+    assert!(
+        answer.iter().all(|it| bodies[1].contains(it)),
+        "{}",
+        bodies[1]
+    );
+}
+
 /// A deleted meeting is called off: an older version that comes late does not bring it back.
 #[test]
 fn what_was_deleted_and_called_off_stays_away() {

@@ -166,3 +166,41 @@ fn an_invitation_to_one_instance_is_not_one_to_the_series() {
     .to(&format!("{SERIES}\n{once}"))
     .refuses_with(&RequestStatus::NO_AUTHORITY);
 }
+
+/// The answer to a series holds for an instance that comes later; where they have crossed, its organizer cannot know.
+#[test]
+fn an_answer_that_a_new_instance_has_crossed_is_said() {
+    let copy = SERIES.replace(":mailto:b@", ";PARTSTAT=TENTATIVE:mailto:b@");
+    let told = |series: &str, instance: &str| {
+        let moved = moved("20270111", instance).replace("T120000Z", "T100000Z");
+        let moved = moved.replace("T130000Z", "T110000Z\nSUMMARY:Workshop");
+        let series = SERIES.replace(":mailto:b@", &format!("{series}:mailto:b@"));
+        apply("REQUEST", &format!("{series}\n{moved}"))
+    };
+    for known in ["", ";PARTSTAT=ACCEPTED"] {
+        told(known, known).to(&copy).sends(
+            "mailto:a@example.com",
+            "REPLY",
+            "BEGIN:VEVENT
+            DTSTAMP:20270101T000000Z
+            UID:1
+            RECURRENCE-ID:20270111T100000Z
+            SEQUENCE:0
+            ORGANIZER:mailto:a@example.com
+            DTSTART:20270111T100000Z
+            SUMMARY:Workshop
+            ATTENDEE;PARTSTAT=TENTATIVE:mailto:b@example.com
+            END:VEVENT",
+        );
+    }
+    // It is known, it was no answer, or it is for the attendee's own program to say.
+    let tentative = ";PARTSTAT=TENTATIVE";
+    let silent = [
+        told(tentative, tentative).to(&copy),
+        told("", "").to(SERIES),
+        told("", "").to(&copy.replace("ORGANIZER", "ORGANIZER;SCHEDULE-AGENT=CLIENT")),
+    ];
+    for arriving in silent {
+        assert!(arriving.received().outgoing.is_empty());
+    }
+}
