@@ -238,13 +238,14 @@ fn keep_transport(before: &Component, component: &mut Component) {
     }
 }
 
-/// The instances that the owner has left out stay so, while the series is at the same times.
+/// The instances that the owner has left out stay so, while the series is at the same times and was not off meanwhile.
 fn keep_left_out(before: &Component, component: &mut Component, zones: &Zones) {
     let own = before
         .all("EXDATE")
         .filter(|line| line.param(LEFT_OUT).is_some());
     let own: Vec<Property> = own.cloned().collect();
-    if !own.is_empty() && !is_rescheduled(before, component, zones) {
+    let is_on_again = is_cancelled(before) && !is_cancelled(component);
+    if !own.is_empty() && !is_on_again && !is_rescheduled(before, component, zones) {
         let known = left_out(component, zones);
         let is_new = |line: &Property| !known.contains(&InstanceKey::of_property(line, zones));
         component.properties.extend(own.into_iter().filter(is_new));

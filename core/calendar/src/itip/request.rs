@@ -190,10 +190,12 @@ fn instances_under(
             if matches!(role, Role::Attendee(_)) {
                 room = room.checked_sub(weight(update))?;
             }
-            kept.insert(
-                key.clone(),
-                on_the_update(new, update, id, instance, role, zones),
-            );
+            let instance = on_the_update(new, update, id, instance, role, zones);
+            // What says nothing by itself is answered with the series.
+            let is_attendees = matches!(role, Role::Attendee(_));
+            if !is_attendees || is_apart(&instance, &derive(new, id, zones)) {
+                kept.insert(key.clone(), instance);
+            }
         }
     }
     Some(kept)

@@ -232,18 +232,33 @@ fn progress(component: &Component) -> Option<[Option<&str>; 2]> {
 }
 
 /// RFC 6638 §3.2.2.3: an EXDATE declines its instance.
+///
+/// Of a series that was declined nothing was said of it by that; it is said once the series is not declined any more.
 fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -> Vec<Component> {
     let (Some(before), Some(after)) = (old.and_then(|it| it.master.as_ref()), &new.master) else {
         return Vec::new();
     };
-    let known = exceptions(before);
-    let known: HashSet<InstanceKey> = known.iter().map(|date| new.key(date)).collect();
+    let keys = |dates: Vec<Property>| -> HashSet<InstanceKey> {
+        dates.iter().map(|date| new.key(date)).collect()
+    };
+    let [known, own] = [exceptions(before), own_exceptions(before)].map(keys);
+    let declined = |series: &Component| -> HashSet<String> {
+        let lines = owner.lines(series).into_iter();
+        let declined = lines.filter(|line| PartStat::of(line) == PartStat::Declined);
+        declined.map(person).collect()
+    };
+    let [was_declined, is_declined] = [before, after].map(declined);
+    let is_open_again = !was_declined.is_subset(&is_declined);
     let mut series = old.map(Search::of);
     let mut answers = Vec::new();
     for date in &exceptions(after) {
+        let key = new.key(date);
+        let is_new = !known.contains(&key);
         // A date that is none of the series' leaves nothing out.
-        let is_instance = series.as_mut().is_some_and(|it| it.has(date));
-        if known.contains(&new.key(date)) || !is_instance {
+        let is_instance = |series: &mut Search| series.has(date);
+        if !(is_new || (is_open_again && own.contains(&key)))
+            || !series.as_mut().is_some_and(is_instance)
+        {
             continue;
         }
         let mut instance = derive(after, date, &new.zones);
@@ -253,7 +268,14 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
         if is_cancelled(&instance) {
             continue; // nothing new
         }
-        answers.extend(declining(&instance, owner, now));
+        let by_itself = old.is_some_and(|old| old.instances.contains_key(&key));
+        let lines = owner.lines(&instance).into_iter();
+        let unsaid = lines.filter(|line| {
+            let was_declined = PartStat::of(line) == PartStat::Declined;
+            let is_open_again = !by_itself && !is_declined.contains(&person(line));
+            if was_declined { is_open_again } else { is_new }
+        });
+        answers.extend(unsaid.map(|line| answer_as(&instance, line, PartStat::Declined, now)));
     }
     answers
 }

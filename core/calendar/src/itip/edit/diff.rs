@@ -7,13 +7,14 @@ use crate::itip::address::is_served;
 use crate::itip::object::Object;
 use crate::itip::participants::{PartStat, attendees_by_address, is_attendee, person};
 use crate::itip::personal::{
-    ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, asked, is_only_own,
+    ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, UNTOLD, asked, is_only_own,
     is_rescheduled, note_asked,
 };
 use crate::itip::recall::take_revision;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::schedule::left_out;
+use crate::stamp::utc;
 use crate::time::values;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
@@ -24,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(super) struct Diff {
     pub changed: BTreeSet<Part>,
     rescheduled: BTreeSet<Part>,
+    /// Which SEQUENCE the series gets at least: that of instances that go on as the series has them. Who knows them by themselves
+    /// would take the update of the series for the older one.
+    series_at_least: u64,
     /// The one date that is all that the edit adds to the series.
     pub added: Option<Property>,
 }
@@ -33,6 +37,7 @@ impl Diff {
         let mut diff = Self {
             changed: BTreeSet::new(),
             rescheduled: BTreeSet::new(),
+            series_at_least: 0,
             added: None,
         };
         let Some(zones) = old.or(new).map(|object| &object.zones) else {
@@ -53,11 +58,15 @@ impl Diff {
         }
         // An exception taken back changes the series as people see it.
         for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
-            let gone = new.is_some_and(|new| !new.instances.contains_key(key));
-            let series = new.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
-            if gone && series.is_some_and(|it| !is_only_own(instance, &it, Role::Organizer)) {
+            let goes_on = new.filter(|new| !new.instances.contains_key(key));
+            let series = goes_on.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
+            let Some(series) = series else { continue };
+            // Who knows it by itself would answer it by itself.
+            if is_told(instance) || !is_only_own(instance, &series, Role::Organizer) {
                 diff.changed.insert(None);
             }
+            let known = Revision::of(instance).sequence;
+            diff.series_at_least = known.max(diff.series_at_least);
         }
         if let (Some(old), Some(new)) = (old, new) {
             diff.added = added(old, new, &diff);
@@ -74,6 +83,12 @@ fn is_same(one: &Component, other: &Component, zones: &Zones) -> bool {
     }
     let [one, other] = [one, other].map(|it| without(it, &TIMES));
     is_only_own(&one, &other, Role::Organizer)
+}
+
+/// Whether some of its attendees know an instance by itself.
+fn is_told(instance: &Component) -> bool {
+    let mut lines = instance.all("ATTENDEE");
+    lines.any(|line| line.param(UNTOLD).is_none_or(|told| utc(told).is_some()))
 }
 
 fn without(component: &Component, names: &[&str]) -> Component {
@@ -163,6 +178,18 @@ pub(super) fn update_versions(
             count_up(&known, component, Revision { sequence, stamp });
         } else {
             take_revision(component, &known);
+        }
+        let version = Revision::of(component);
+        if part.is_none() && version.sequence < diff.series_at_least {
+            let sequence = diff.series_at_least;
+            count_up(
+                &known,
+                component,
+                Revision {
+                    sequence,
+                    ..version
+                },
+            );
         }
         // One more date asks nobody anew about those that were answered.
         let is_on_again = is_cancelled(&known) && !is_cancelled(component);

@@ -8,6 +8,7 @@
 //! | `diff` | what changed for others, and SEQUENCE and DTSTAMP after the edit |
 //! | `lost_parts` | what attendees lose, and the SEQUENCE of what goes on |
 //! | `attendees`, `message_batch` | who is invited to which part; one message for all who are told the same |
+//! | `taken_back` | instances that were called off and take place after all |
 //! | `attendee` | REPLY to the organizer |
 //! | `own_answers` | an attendee's object with nothing changed but what is its own to say |
 //! | `permissions`, `attendee_permissions` | what an attendee may change |
@@ -27,6 +28,7 @@ mod observed;
 mod organizer;
 mod own_answers;
 mod permissions;
+mod taken_back;
 
 pub use delivery::note_delivery;
 pub use observed::{Observed, observe};
@@ -44,6 +46,7 @@ use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::rc::Rc;
+use taken_back::take_back_cancels;
 
 /// What an edit leads to.
 #[derive(Clone, Debug)]
@@ -113,7 +116,8 @@ pub fn edit(
     let is_withdrawn = edit.new.is_some() && organizer.is_none();
     let told = match organizer.or(was_organizer) {
         Some(address) if owner.answers_to(&address) => {
-            let new = edit.new.filter(|_| !is_withdrawn);
+            let mut new = edit.new.filter(|_| !is_withdrawn);
+            take_back_cancels(edit.old.as_ref(), new.as_mut());
             organizer::edited(Edit { new, ..edit }, &address)?
         }
         Some(_) if !is_withdrawn => attendee::edited(edit)?,

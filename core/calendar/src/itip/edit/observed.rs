@@ -6,6 +6,7 @@
 
 use super::missing_organizer::{involves_others, with_organizer};
 use super::own_answers::{decline, with_own_answers, with_taken_in};
+use super::taken_back::take_back_cancels;
 use super::{
     Edit, Told, Versions, Written, attendee, consistency, organizer, permissions, spend_force,
 };
@@ -148,11 +149,12 @@ fn by_organizer<'a>(
 ) -> Result<Option<Seen<'a>>, MessageError> {
     let Edit {
         old,
-        new,
+        mut new,
         owner,
         now,
         ..
     } = edit;
+    take_back_cancels(old.as_ref(), new.as_mut());
     if let (Some(after), Some(new)) = (after, &new) {
         consistency::check(after, new, old.as_ref(), owner)?;
     }
