@@ -53,6 +53,8 @@ pub struct Behaviour {
     pub greeting: String,
     /// To RCPT TO.
     pub rcpt: String,
+    /// An address, and what it answers to RCPT TO for that one.
+    pub refuses: Option<(String, String)>,
     /// To the dot after the mail.
     pub dot: String,
     /// Ends the connection after the mail, which is taken, without a reply.
@@ -70,6 +72,7 @@ impl Default for Behaviour {
         Self {
             greeting: "220 mail.example.org ESMTP".to_owned(),
             rcpt: "250 2.1.5 Ok".to_owned(),
+            refuses: None,
             dot: "250 2.0.0 Ok: queued as 4Xz1".to_owned(),
             drops_after_dot: false,
             extensions: vec!["PIPELINING".to_owned(), "8BITMIME".to_owned()],
@@ -287,7 +290,9 @@ impl<S: Read + Write> Session<'_, S> {
             }
             "RCPT" => {
                 self.to = within_brackets(line);
-                self.reply(&behaviour.rcpt)?;
+                let refused = behaviour.refuses.filter(|(to, _)| *to == self.to);
+                let reply = refused.map_or(behaviour.rcpt, |(_, reply)| reply);
+                self.reply(&reply)?;
             }
             "DATA" => return self.data(&behaviour),
             "QUIT" => {

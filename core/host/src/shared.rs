@@ -1,5 +1,7 @@
 //! State that lives as long as the process and outlives a reload.
 
+#[cfg(feature = "mail")]
+use crate::mail::Notices;
 use crate::{
     decisions::Decisions, login::Attempts, look_soon::LookSoon, metrics::Metrics,
     rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
@@ -27,6 +29,9 @@ pub struct SharedState {
     pub look_soon: LookSoon,
     /// What was decided, for who asks later.
     pub decisions: Decisions,
+    /// What people are told by mail.
+    #[cfg(feature = "mail")]
+    pub notices: Notices,
     /// What is to be written to the state, though nobody waits for it.
     pub writes: Arc<WriteBehind>,
     /// Turns for what takes long.
@@ -38,6 +43,11 @@ impl Journal for SharedState {
         self.metrics.record(event);
         if let Event::Decided(decision) = event {
             self.decisions.add((*decision).clone());
+        }
+        #[cfg(feature = "mail")]
+        if let Event::Notice(notice) = event {
+            self.notices
+                .add(notice, &self.writes, jiff::Timestamp::now());
         }
     }
 }

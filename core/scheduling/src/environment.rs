@@ -104,6 +104,32 @@ pub enum Event<'a> {
     Sent(&'a Message, &'a [Outcome]),
     /// Something that somebody may ask about later.
     Decided(&'a Decided),
+    /// Something that a person of ours may not see in the own calendar program.
+    Notice(Notice<'a>),
+}
+
+/// Something that a person of ours may not see in the own calendar program.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// The person.
+    pub user: &'a CalendarAddress,
+    /// Whom it is about.
+    pub other: &'a CalendarAddress,
+    /// The message that it is about.
+    pub message: &'a Message,
+    /// What happened.
+    pub occasion: Occasion<'a>,
+}
+
+/// What happened to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion<'a> {
+    /// The person's message could not be delivered to the other for good, for this reason.
+    Undeliverable(&'a str),
+    /// The other's message waits for the person to decide.
+    Waits,
+    /// The other has answered.
+    Answered,
 }
 
 /// What is not forgotten: keys and values, ordered, written together under conditions.

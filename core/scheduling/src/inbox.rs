@@ -2,7 +2,7 @@
 
 use crate::{
     envelope::InboxItem,
-    environment::{Environment, Home},
+    environment::{Environment, Home, Notice, Occasion},
     scheduler::Scheduler,
 };
 use convoke_calendar::{
@@ -45,7 +45,16 @@ impl<E: Environment> Scheduler<E> {
                 let text = "There is no room for more messages that the recipient has to decide on";
                 Ok(Some(RequestStatus::SERVICE_UNAVAILABLE.with_text(text)))
             }
-            kept => kept.map(|()| None),
+            kept => {
+                kept?;
+                self.notify(&Notice {
+                    user: &home.user().address,
+                    other: item.originator,
+                    message: item.message,
+                    occasion: Occasion::Waits,
+                });
+                Ok(None)
+            }
         }
     }
 

@@ -19,7 +19,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `environment` | the traits by which the world is asked: [`Stores`], [`Home`], [`Policies`], [`Transport`], [`Clock`], [`Processor`], [`Journal`] |
+//! | `environment` | the traits by which the world is asked: [`Stores`], [`Home`], [`Policies`], [`Transport`], [`Clock`], [`Processor`], [`Journal`]; what people are told: [`Notice`] |
 //! | `intake` | from bytes to a valid message that its sender may send: [`Intake`] |
 //! | `refusal` | a message refused as a whole: [`Refusal`] |
 //! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`], [`TransportFacts`] |
@@ -97,8 +97,8 @@ pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
-    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Mailing, Overloaded,
-    Policies, Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
+    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Mailing, Notice,
+    Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
 };
 pub use index::index_stored;
 pub use intake::Intake;

@@ -3,7 +3,7 @@
 use crate::{
     decision::Decided,
     echoes::Echoes,
-    environment::{Clock, Environment, Event, Journal},
+    environment::{Clock, Environment, Event, Journal, Notice},
     keys,
     ledger::Ledger,
     limits::Limits,
@@ -70,6 +70,11 @@ impl<E: Environment> Scheduler<E> {
     /// Has a decision remembered.
     pub(crate) fn note_decision(&self, decision: &Decided) {
         self.environment.journal().record(&Event::Decided(decision));
+    }
+
+    /// Has a person told of what the own calendar program may not show.
+    pub(crate) fn notify(&self, notice: &Notice<'_>) {
+        self.environment.journal().record(&Event::Notice(*notice));
     }
 
     /// A decision about an object, now.

@@ -327,3 +327,60 @@ fn many_mails_share_connections_and_are_explained() {
     let bare = id.trim_matches(['<', '>']);
     host.wait_for(bare);
 }
+
+#[test]
+fn people_are_told_what_could_not_be_delivered_and_what_waits() {
+    let server = MailServer::new();
+    let host = mailing(&format!("smtp://{}", server.address()), "")
+        .rules("[{ hold = \"schedule\", known = false }, { allow = \"any\" }]")
+        .start();
+    let held = Post::invitation("theirs", CY, &[ANNA]);
+    assert_eq!(host.post(&held).codes(), ["2.0"]);
+    let notice = &server.wait_for_mails(1)[0];
+    assert_eq!(
+        (notice.from.as_str(), notice.to.as_str()),
+        ("calendar@example.org", ANNA)
+    );
+    assert_eq!(
+        notice.header("Auto-Submitted").as_deref(),
+        Some("auto-generated")
+    );
+    assert!(
+        notice.content.contains("cy@example.com"),
+        "{}",
+        notice.content
+    );
+
+    server.behave(|it| it.refuses = Some((BO.to_owned(), "550 5.1.1 no such mailbox".to_owned())));
+    assert_eq!(
+        host.submit(&Post::invitation("ours", ANNA, &[BO])).codes(),
+        ["5.1"]
+    );
+    let notice = &server.wait_for_mails(2)[1];
+    assert_eq!(notice.to, ANNA);
+    assert!(
+        notice.content.contains("no such mailbox"),
+        "{}",
+        notice.content
+    );
+}
+
+/// A notice waits for the mail server like everything else, over a restart of the host, too.
+#[test]
+fn a_notice_waits_for_the_mail_server() {
+    let server = MailServer::new();
+    let mut host = host_that_mails(&server, "notify = [\"undeliverable\"]");
+    server.behave(|it| it.refuses = Some((BO.to_owned(), "550 5.1.1 no such mailbox".to_owned())));
+    server.behave(|it| it.rcpt = "450 4.3.0 later".to_owned());
+    assert_eq!(
+        host.submit(&Post::invitation("ours", ANNA, &[BO])).codes(),
+        ["5.1"]
+    );
+    // Once for the invitation, once for the notice.
+    server.wait_for_commands("RCPT", 2);
+    host.signal("TERM");
+    assert!(host.wait().success());
+    server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
+    host.start_again();
+    assert_eq!(server.wait_for_mails(1)[0].to, ANNA);
+}

@@ -78,7 +78,7 @@ pub struct Notify {
     pub undeliverable: Told,
     /// A proposal or the message of a stranger waits for a decision.
     pub waiting: Told,
-    /// Somebody has answered.
+    /// Somebody has answered: for people whose calendar program shows no answers.
     pub answers: Told,
 }
 
@@ -162,11 +162,7 @@ struct Occasions(Vec<Occasion>);
 
 impl Default for Occasions {
     fn default() -> Self {
-        Self(vec![
-            Occasion::Undeliverable,
-            Occasion::Waiting,
-            Occasion::Answers,
-        ])
+        Self(vec![Occasion::Undeliverable, Occasion::Waiting])
     }
 }
 

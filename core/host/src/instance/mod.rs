@@ -98,6 +98,10 @@ impl Instance {
             signer.clone(),
             shared.writes.clone(),
         );
+        #[cfg(feature = "mail")]
+        shared
+            .notices
+            .want(config.mail.as_ref().map(|mail| mail.notify));
         let transport = OurTransport {
             sender,
             #[cfg(feature = "mail")]

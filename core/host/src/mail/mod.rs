@@ -4,14 +4,17 @@
 //! | --- | --- |
 //! | `smtp` | the mail server that takes what we send: connections, TLS, log-in, replies |
 //! | `stream` | a connection that is lent to the SMTP client, and encrypted on the way |
+//! | `notices` | what our own people are told by mail |
 //! | `outgoing` | a message to each recipient, as a mail with a token: [`Mailer`] |
 //!
 //! What a mail looks like, and how one is read, is in `convoke-imip`; who goes by mail, when, and how often it is tried, in
 //! the outbox of `convoke-scheduling`.
 
+mod notices;
 mod outgoing;
 mod smtp;
 mod stream;
 
+pub use notices::Notices;
 pub use outgoing::Mailer;
 pub use smtp::{MailServer, NotTaken};

@@ -1,24 +1,33 @@
 //! A message to each recipient, as a mail of its own.
 
-use super::smtp::{MailServer, NotTaken};
+use super::{
+    notices::WaitingNotice,
+    smtp::{MailServer, NotTaken},
+};
 use crate::{
     access::access_request,
     config::{Mail as MailConfig, MailFrom},
     state::OurState,
 };
+use convoke_calendar::tree::{self, Calendar};
 use convoke_file_access::PrivateFileError;
 use convoke_imip::{
-    ComposeError, FromMode, Gateway, Mail, Mailbox, Outgoing, Recipient, Token, compose,
+    ComposeError, FromMode, Gateway, Language, Mail, Mailbox, Notice as ImipNotice, Outgoing,
+    Recipient, Token, compose, compose_notice,
 };
 use convoke_net::http_client::Client;
 use convoke_plugin_host::{Objection, Plugins, origin::Origin};
 use convoke_scheduling::{Guest, Letter, Outcome, Person, Retry};
 use convoke_sdk::Action;
-use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
+use convoke_types::{CalendarAddress, Error, Proof, RequestStatus, UserKind};
 use futures::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{sync::Arc, time::Duration};
 
+/// The attribute of a calendar user that says what language they read: a tag such as `de`.
+const LANGUAGE: &str = "language";
+/// What a notice tells of where the message was too long to be kept.
+const NO_CALENDAR: &[u8] = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n";
 /// Mails of one message that are made and sent at once.
 const AT_ONCE: usize = 8;
 
@@ -194,6 +203,55 @@ impl Mailer {
         }
     }
 
+    /// Tells a person of ours something by mail, under a name that is the same for the same thing. An error: it may be
+    /// tried again.
+    pub(crate) async fn tell(&self, id: &str, notice: &WaitingNotice) -> Result<(), String> {
+        let found = self.plugins.stores.find(&notice.user).await;
+        let found = found.map_err(|error| error.to_string())?;
+        // Rooms read no mail.
+        let Some((_, user)) = found.filter(|(_, user)| user.kind == UserKind::Individual) else {
+            return Ok(());
+        };
+        let limits = tree::Limits::default();
+        let Ok(calendar) = Calendar::parse(&notice.calendar, &limits)
+            .or_else(|_| Calendar::parse(NO_CALENDAR, &limits))
+        else {
+            return Ok(());
+        };
+        let language = user.attributes.get(LANGUAGE).unwrap_or_default();
+        let mail = compose_notice(&ImipNotice {
+            occasion: notice.occasion(),
+            to: &Recipient {
+                mailbox: Mailbox {
+                    address: user.address.clone(),
+                    name: user.name.clone(),
+                },
+                language: Language::of_tag(language),
+            },
+            other: &listed(&calendar, &notice.other),
+            calendar: &calendar,
+            uid: &notice.uid,
+            timezone: &Person::of(&user).owner().timezone,
+            gateway: &self.gateway,
+            date: notice.at,
+            key: id,
+        });
+        let sent = match mail {
+            Ok(mail) => self.server.send(&mail).await,
+            // Its address is no mailbox.
+            Err(_) => return Ok(()),
+        };
+        let (user, uid) = (&user.address, &notice.uid);
+        match sent {
+            Ok(_) => tracing::info!(event = "notice-sent", %user, %uid, "told by mail"),
+            Err(NotTaken::Refused(reply)) => tracing::warn!(
+                event = "notice-not-sent", %user, %uid, "the person is not told by mail: {reply}"
+            ),
+            Err(later) => return Err(later.to_string()),
+        }
+        Ok(())
+    }
+
     /// What became of a mail: RFC 6638 §3.2.9.
     fn outcome(&self, sent: Result<String, NotTaken>) -> Outcome {
         let server = self.server.server();
@@ -220,6 +278,19 @@ impl Mailer {
                 .at_receiver(None)
             }
         }
+    }
+}
+
+/// A person as the message lists it.
+fn listed(calendar: &Calendar, address: &CalendarAddress) -> Mailbox {
+    let components = calendar.main_components();
+    let mut lines = components.flat_map(|it| &it.properties);
+    let line = lines.find(|line| {
+        (line.is("ATTENDEE") || line.is("ORGANIZER")) && address.is_written_as(&line.value)
+    });
+    Mailbox {
+        address: address.clone(),
+        name: line.and_then(|it| it.param("CN")).map(str::to_owned),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `write_behind` | what is written to the state though nobody waits for it |
 //! | `calendars` | watches the calendars of our people: what they change is told |
 //! | `decisions` | writes the decision log |
+//! | `notices` | tells people by mail what their calendar program may not show |
 //! | `outbox` | what waits to be delivered is tried when its time has come |
 //! | `observe` | health and metrics over HTTP |
 //!
@@ -23,6 +24,8 @@ mod current;
 mod decisions;
 mod listeners;
 mod lock;
+#[cfg(feature = "mail")]
+mod notices;
 mod observe;
 mod outbox;
 mod watch;
@@ -44,6 +47,8 @@ use current::Current;
 use decisions::DecisionsTask;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
+#[cfg(feature = "mail")]
+use notices::NoticesTask;
 use outbox::OutboxTask;
 use std::{
     future::Future,
@@ -128,6 +133,8 @@ pub struct Host {
     listeners: Listeners,
     outbox: OutboxTask,
     decisions: DecisionsTask,
+    #[cfg(feature = "mail")]
+    notices: NoticesTask,
     writes: WriteBehindTask,
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
@@ -169,6 +176,8 @@ impl Host {
         let mut host = Self {
             outbox: OutboxTask::start(&current),
             decisions: DecisionsTask::start(&current),
+            #[cfg(feature = "mail")]
+            notices: NoticesTask::start(&current),
             writes: WriteBehindTask::start(&current),
             calendars: Some(CalendarsTask::start(&current.load())),
             current,
@@ -252,6 +261,8 @@ impl Host {
             calendars.finish().await;
         }
         self.outbox.finish().await;
+        #[cfg(feature = "mail")]
+        self.notices.finish().await;
         self.decisions.finish().await;
         self.writes.finish().await;
         state_folder::forget_listeners(&self.current.load().config.server.state);

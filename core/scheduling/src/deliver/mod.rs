@@ -17,12 +17,16 @@ use crate::{
     decision::Decided,
     envelope::Envelope,
     environment::{
-        Answers, Environment, Event, Grant, Home, HomeOf, Journal, Policies, Stores, Verdict,
+        Answers, Environment, Event, Grant, Home, HomeOf, Journal, Notice, Occasion, Policies,
+        Stores, Verdict,
     },
     outcome::Outcome,
     scheduler::Scheduler,
 };
-use convoke_calendar::{message::Kind, zone::unknown_names};
+use convoke_calendar::{
+    message::{Kind, Method},
+    zone::unknown_names,
+};
 use convoke_types::{CalendarAddress, Error, ErrorKind, Proof, RequestStatus, Scheduling};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use std::time::Duration;
@@ -91,6 +95,14 @@ impl<E: Environment> Scheduler<E> {
             .to(message.method().as_str(), recipient)
             .result(&outcome.status)
             .why(outcome.description.as_deref().unwrap_or_default());
+        if message.method() == Method::Reply && outcome.status.is_success() {
+            self.notify(&Notice {
+                user: recipient,
+                other: envelope.originator,
+                message,
+                occasion: Occasion::Answered,
+            });
+        }
         self.note_decision(&Decided {
             peer: Some(proved(envelope)),
             message_id: envelope.transport.message_id.map(str::to_owned),

@@ -6,7 +6,8 @@ use crate::{
     effort::Effort,
     envelope::{Envelope, Letter, Peer, TransportFacts},
     environment::{
-        Answers, Clock, Environment, Event, Home, Journal, Processor, State, Stores, Unbounded,
+        Answers, Clock, Environment, Event, Home, Journal, Notice, Occasion, Processor, State,
+        Stores, Unbounded,
     },
     keys,
     outbox::{After, Attempt, Commit, Entry, EntryId, Fate, Tried},
@@ -178,6 +179,17 @@ impl<E: Environment> Scheduler<E> {
             };
             log(entry, outcome, &fate);
             self.note_decision(&self.tried(entry, outcome, &fate));
+            if let Fate::Ended(status) = &fate
+                && status.is_failure()
+            {
+                let reason = outcome.description.as_deref().unwrap_or(status.text());
+                self.notify(&Notice {
+                    user: &entry.originator,
+                    other: &entry.recipient,
+                    message,
+                    occasion: Occasion::Undeliverable(reason),
+                });
+            }
             told.push((entry.recipient.clone(), status_of(&fate)));
             fates.push((entry, fate));
         }

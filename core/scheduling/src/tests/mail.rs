@@ -230,6 +230,25 @@ fn what_the_mail_server_refuses_for_good_has_failed() {
     assert_eq!(codes(&outcomes), ["5.1"]);
     assert_eq!(status(&host), "5.1");
     assert!(host.waits().is_empty());
+    let told = "dee@example.org x@example.net Undeliverable(\"550 5.1.1 no such mailbox\")";
+    assert_eq!(host.notices(), [told]);
+}
+
+#[test]
+fn people_are_told_what_their_program_may_not_show() {
+    let host = Host::new();
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.2"]);
+    let answer = request(0).replace("METHOD:REQUEST", "METHOD:REPLY");
+    let answer = answer.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:");
+    assert_eq!(codes(&host.receives(&answer, X, &[DEE])), ["2.0"]);
+    host.holds_strangers();
+    let text = message("REQUEST", &meeting("").replace("UID:meeting", "UID:other"));
+    host.receives(&text, "anna@example.com", &["bo@example.org"]);
+    let told = [
+        "dee@example.org x@example.net Answered",
+        "bo@example.org anna@example.com Waits",
+    ];
+    assert_eq!(host.notices(), told);
 }
 
 /// Rooms and people of ours answer an organizer who is reached by mail alone.

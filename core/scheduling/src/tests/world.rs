@@ -524,7 +524,7 @@ pub(crate) struct Now(Mutex<Timestamp>);
 pub(crate) struct AtOnce;
 
 #[derive(Default)]
-pub(crate) struct Recorded(Mutex<Vec<String>>);
+pub(crate) struct Recorded(Mutex<Vec<String>>, Mutex<Vec<String>>);
 
 impl Clock for Now {
     fn now(&self) -> Timestamp {
@@ -553,6 +553,11 @@ impl Journal for Recorded {
             Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
             Event::Sent(message, outcomes) => ("sent", message, outcomes),
             Event::Decided(_) => return,
+            Event::Notice(notice) => {
+                let (user, other) = (notice.user.human(), notice.other.human());
+                let told = format!("{user} {other} {:?}", notice.occasion);
+                return self.1.lock().unwrap().push(told);
+            }
         };
         let mut recorded = self.0.lock().unwrap();
         let method = message.method();
@@ -774,6 +779,11 @@ impl Host {
         };
         self.pays();
         looked
+    }
+
+    /// Of what people are told: who, about whom, what.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.world().recorded.1.lock().unwrap().clone()
     }
 
     pub(crate) fn recorded(&self) -> Vec<String> {

@@ -1,0 +1,355 @@
+//! What people are told by mail, as their calendar program may not show it: something could not be delivered for good, or
+//! waits for them to decide, or an answer came (`[mail] notify`).
+//!
+//! A notice waits in memory, and behind that in the state, until the mail server has taken it; three days at most. One that is
+//! lost in a crash is no harm: what it tells stands in the calendar, the inbox and the queue as well. Strangers cause only so
+//! many of them.
+
+use crate::{
+    config::{Notify, Told},
+    write_behind::WriteBehind,
+};
+use convoke_calendar::itip::PartStat;
+use convoke_imip::Occasion as ImipOccasion;
+use convoke_scheduling::{Notice, Occasion, State};
+use convoke_types::{CalendarAddress, Error, KeyRange, Uid, base64};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Where they lie in the state.
+const PREFIX: &str = "notice/";
+/// For so long it is tried to send one.
+const EXPIRES: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Notices that wait at once.
+const WAITING: usize = 1_000;
+/// Notices to one person in an hour.
+const AN_HOUR: u32 = 20;
+/// People who are counted at once.
+const COUNTED: usize = 10_000;
+/// The longest calendar that is kept for a notice, in bytes; a longer one is told without the meeting's time and place.
+const LONGEST: usize = 64 << 10;
+/// Notices read at once.
+const PAGE: u32 = 500;
+/// After so many minutes it is tried again; then this often.
+const STEPS: [i64; 5] = [1, 5, 15, 60, 120];
+
+/// What waits to be told.
+#[derive(Default)]
+pub struct Notices(Mutex<Inner>, tokio::sync::Notify);
+
+#[derive(Default)]
+struct Inner {
+    /// What people are told of; nothing without `[mail]`.
+    notify: Option<Notify>,
+    waiting: BTreeMap<String, WaitingNotice>,
+    told: HashMap<String, u32>,
+    /// The hour that is counted, since 1970.
+    hour: i64,
+}
+
+/// A notice that waits to be sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WaitingNotice {
+    /// Who is told.
+    pub(crate) user: CalendarAddress,
+    /// Whom it is about.
+    pub(crate) other: CalendarAddress,
+    /// The object.
+    pub(crate) uid: Uid,
+    what: What,
+    /// The message, or nothing that is too long.
+    #[serde(with = "base64")]
+    pub(crate) calendar: Vec<u8>,
+    /// When it happened.
+    pub(crate) at: Timestamp,
+    #[serde(default)]
+    attempts: u32,
+    next: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    Undeliverable(String),
+    Proposal,
+    Held,
+    Answered(String),
+}
+
+impl WaitingNotice {
+    fn new(notice: &Notice<'_>, now: Timestamp) -> Self {
+        let calendar = notice.message.calendar();
+        let written = calendar.write();
+        Self {
+            user: notice.user.clone(),
+            other: notice.other.clone(),
+            uid: notice.message.uid().clone(),
+            what: match notice.occasion {
+                Occasion::Undeliverable(reason) => What::Undeliverable(reason.to_owned()),
+                Occasion::Waits if notice.message.method().as_str() == "COUNTER" => What::Proposal,
+                Occasion::Waits => What::Held,
+                Occasion::Answered => What::Answered(answer(notice)),
+            },
+            calendar: if written.len() <= LONGEST {
+                written
+            } else {
+                Vec::new()
+            },
+            at: now,
+            attempts: 0,
+            next: now,
+        }
+    }
+
+    /// As `convoke-imip` says it.
+    pub(crate) fn occasion(&self) -> ImipOccasion<'_> {
+        match &self.what {
+            What::Undeliverable(reason) => ImipOccasion::Undeliverable(reason),
+            What::Proposal => ImipOccasion::Proposal,
+            What::Held => ImipOccasion::Held,
+            What::Answered(answer) => ImipOccasion::Answered(PartStat::parse(answer)),
+        }
+    }
+
+    /// Whether people are told of such a thing.
+    pub(crate) const fn is_wanted(&self, notify: Notify) -> bool {
+        let told = match self.what {
+            What::Undeliverable(_) => notify.undeliverable,
+            What::Proposal | What::Held => notify.waiting,
+            What::Answered(_) => notify.answers,
+        };
+        matches!(told, Told::ByMail)
+    }
+
+    /// Its name: the same for the same thing that is told again.
+    pub(crate) fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        let what = format!("{:?}", self.what);
+        for part in [
+            self.user.as_str(),
+            self.other.as_str(),
+            self.uid.as_str(),
+            &what,
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.update(&self.calendar);
+        hash.finalize()
+            .iter()
+            .take(16)
+            .fold(String::new(), |mut id, byte| {
+                let _ = write!(id, "{byte:02x}");
+                id
+            })
+    }
+}
+
+/// The PARTSTAT of the answer.
+fn answer(notice: &Notice<'_>) -> String {
+    let components = notice.message.calendar().main_components();
+    let mut lines = components.flat_map(|it| &it.properties);
+    let line = lines.find(|it| it.is("ATTENDEE"));
+    let answer = line.and_then(|it| it.param("PARTSTAT"));
+    answer.unwrap_or("NEEDS-ACTION").to_owned()
+}
+
+impl Notices {
+    /// What people are told of from now on; `None`: nothing.
+    pub(crate) fn want(&self, notify: Option<Notify>) {
+        self.lock().notify = notify;
+    }
+
+    /// Takes note of something that somebody may be told.
+    pub(crate) fn add(&self, notice: &Notice<'_>, writes: &WriteBehind, now: Timestamp) {
+        let Some(notify) = self.lock().notify else {
+            return;
+        };
+        let waiting = WaitingNotice::new(notice, now);
+        if !waiting.is_wanted(notify) {
+            return;
+        }
+        let id = waiting.id();
+        let mut inner = self.lock();
+        if inner.waiting.contains_key(&id) {
+            return;
+        }
+        if inner.waiting.len() >= WAITING || !inner.counts(&waiting.user, now) {
+            tracing::info!(
+                event = "notice-dropped", user = %waiting.user, uid = %waiting.uid,
+                "there are too many notices; the person is not told by mail"
+            );
+            return;
+        }
+        waiting.keep(&id, writes);
+        inner.waiting.insert(id, waiting);
+        drop(inner);
+        self.1.notify_one();
+    }
+
+    /// Reads what an earlier host has left.
+    pub(crate) async fn load(&self, state: &impl State) -> Result<(), Error> {
+        let mut range = KeyRange::prefix(PREFIX);
+        loop {
+            let page = state.scan(&range, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            range = range.after(&last.key);
+            let mut inner = self.lock();
+            for entry in &page {
+                // One that another version has written is told no more.
+                if let Ok(notice) = serde_json::from_slice::<WaitingNotice>(&entry.value)
+                    && inner.waiting.len() < WAITING
+                {
+                    let next = notice.at;
+                    let notice = WaitingNotice { next, ..notice };
+                    inner.waiting.entry(notice.id()).or_insert(notice);
+                }
+            }
+        }
+    }
+
+    /// Returns once there is something new.
+    pub(crate) async fn some(&self) {
+        self.1.notified().await;
+    }
+
+    /// What is to be sent now.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(String, WaitingNotice)> {
+        let inner = self.lock();
+        let due = inner.waiting.iter().filter(|(_, it)| it.next <= now);
+        due.map(|(id, it)| (id.clone(), it.clone())).collect()
+    }
+
+    /// When the next one is to be sent.
+    pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
+        self.lock().waiting.values().map(|it| it.next).min()
+    }
+
+    /// It is done with.
+    pub(crate) fn finish(&self, id: &str, writes: &WriteBehind) {
+        self.lock().waiting.remove(id);
+        writes.delete(key(id));
+    }
+
+    /// It was not taken now. Whether it is tried again.
+    pub(crate) fn put_off(&self, id: &str, writes: &WriteBehind, now: Timestamp) -> bool {
+        let mut inner = self.lock();
+        let Some(notice) = inner.waiting.get_mut(id) else {
+            return false;
+        };
+        let step = usize::try_from(notice.attempts).unwrap_or(usize::MAX);
+        let wait = SignedDuration::from_mins(STEPS[step.min(STEPS.len() - 1)]);
+        notice.attempts = notice.attempts.saturating_add(1);
+        notice.next = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let expires = notice.at.saturating_add(EXPIRES).unwrap_or(Timestamp::MAX);
+        if notice.next > expires {
+            inner.waiting.remove(id);
+            writes.delete(key(id));
+            return false;
+        }
+        notice.keep(id, writes);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Each change is one step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitingNotice {
+    fn keep(&self, id: &str, writes: &WriteBehind) {
+        // Addresses, texts and times can always be written.
+        let value = serde_json::to_vec(self).unwrap_or_default();
+        writes.put(key(id), value, EXPIRES);
+    }
+}
+
+impl Inner {
+    /// Counts a notice to a person, who is told of only so many an hour.
+    fn counts(&mut self, user: &CalendarAddress, now: Timestamp) -> bool {
+        let hour = now.as_second() / 3600;
+        if self.hour != hour || self.told.len() >= COUNTED {
+            self.told.clear();
+            self.hour = hour;
+        }
+        let told = self
+            .told
+            .entry(user.as_str().to_ascii_lowercase())
+            .or_default();
+        *told += 1;
+        *told <= AN_HOUR
+    }
+}
+
+fn key(id: &str) -> Vec<u8> {
+    format!("{PREFIX}{id}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_calendar::{message::Message, tree};
+
+    fn message(uid: &str) -> Message {
+        let text = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:COUNTER\nBEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20261101T080000Z\n\
+             DTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\nATTENDEE:mailto:bo@example.com\n\
+             END:VEVENT\nEND:VCALENDAR\n"
+        );
+        let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default());
+        Message::read(calendar.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_person_is_told_once_and_of_only_so_much() {
+        let (notices, writes) = (Notices::default(), WriteBehind::default());
+        notices.want(Some(Notify {
+            undeliverable: Told::No,
+            waiting: Told::ByMail,
+            answers: Told::No,
+        }));
+        let now: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+        let (anna, bo) = (
+            "anna@example.org".parse().unwrap(),
+            "bo@example.com".parse().unwrap(),
+        );
+        let add = |uid: &str, now| {
+            let notice = Notice {
+                user: &anna,
+                other: &bo,
+                message: &message(uid),
+                occasion: Occasion::Waits,
+            };
+            notices.add(&notice, &writes, now);
+        };
+        add("1", now);
+        add("1", now);
+        assert_eq!(notices.due(now).len(), 1);
+        assert_eq!(notices.due(now)[0].1.occasion(), ImipOccasion::Proposal);
+        for uid in 2..100 {
+            add(&uid.to_string(), now);
+        }
+        assert_eq!(notices.due(now).len(), 20);
+        add("later", now + SignedDuration::from_hours(1));
+        let (id, _) = notices.due(now)[0].clone();
+        assert!(notices.put_off(&id, &writes, now));
+        assert_eq!(notices.due(now).len(), 19);
+        assert_eq!(notices.due(now + SignedDuration::from_mins(1)).len(), 20);
+        let end = now + SignedDuration::from_hours(72);
+        assert!(!notices.put_off(&id, &writes, end), "it is too late");
+        for (id, _) in notices.due(end) {
+            notices.finish(&id, &writes);
+        }
+        assert_eq!(notices.wakes_at(), None);
+    }
+}
