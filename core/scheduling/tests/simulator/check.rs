@@ -1,0 +1,190 @@
+//! What must hold when nothing waits any more.
+
+use crate::{
+    store::Person,
+    view::{View, bare, parse, view},
+    world::World,
+};
+use convoke_calendar::tree::Calendar;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Whether somebody is the ORGANIZER of an object.
+pub(crate) fn organizes(object: &Calendar, who: &str) -> bool {
+    let mut events = object.main_components().filter(|it| it.is("VEVENT"));
+    events.any(|it| it.value("ORGANIZER").is_some_and(|line| bare(line) == who))
+}
+
+/// What waits still.
+pub(crate) fn waiting(world: &World) -> Vec<String> {
+    let mut waiting = Vec::new();
+    for (number, host) in world.hosts.iter().enumerate() {
+        for prefix in ["outbox/", "message/", "held/"] {
+            for (key, value) in host.state.under(prefix) {
+                let value = String::from_utf8_lossy(&value).into_owned();
+                waiting.push(format!("host {number} holds {key} still: {value}"));
+            }
+        }
+        match world.running(number) {
+            Some(scheduler) => {
+                let entries = scheduler.shared().outbox.entries();
+                let entries = entries.iter();
+                waiting.extend(entries.map(|it| format!("host {number}: {} waits still", it.id)));
+            }
+            None => waiting.push(format!("host {number} does not run")),
+        }
+    }
+    for person in world.people.iter().filter(|it| it.undecided() > 0) {
+        waiting.push(format!(
+            "{} has something to decide still",
+            person.address()
+        ));
+    }
+    waiting
+}
+
+/// What was seen in a calendar and is not told yet.
+fn pending(world: &World) -> Vec<String> {
+    let mut pending = Vec::new();
+    for host in &world.hosts {
+        for (key, value) in host.state.under("user/") {
+            let record: Value = serde_json::from_slice(&value).expect("records are JSON");
+            let left = record.get("pending").and_then(Value::as_array);
+            if left.is_some_and(|it| !it.is_empty()) {
+                pending.push(format!("{key} has something pending: {record}"));
+            }
+        }
+    }
+    pending
+}
+
+/// Everything else.
+pub(crate) fn all(world: &World) -> Vec<String> {
+    let mut complaints = pending(world);
+    let mut uids = BTreeSet::new();
+    for person in &world.people {
+        for (uid, etag, data) in person.objects() {
+            let text = String::from_utf8_lossy(&data).replace("\r\n ", "");
+            if text.contains("X-CONVOKE") {
+                complaints.push(format!(
+                    "{} keeps what is not its own:\n{text}",
+                    person.address()
+                ));
+            }
+            complaints.extend(ledger(world, person, &uid, Some(&etag)));
+            uids.insert(uid);
+        }
+    }
+    complaints.extend(forgotten(world));
+    for uid in &uids {
+        complaints.extend(agreement(world, uid));
+    }
+    complaints
+}
+
+/// The ledger says of an object what the store has.
+pub(crate) fn ledger(
+    world: &World,
+    person: &Person,
+    uid: &str,
+    etag: Option<&str>,
+) -> Option<String> {
+    let key = format!("ledger/mailto:{}/{uid}", person.address());
+    let state = &world.hosts[person.traits.host].state;
+    let found = state.under(&key).into_iter().find(|(it, _)| *it == key);
+    let Some((_, value)) = found else {
+        return etag.map(|_| format!("nothing is remembered of {uid} of {}", person.address()));
+    };
+    let known: Value = serde_json::from_slice(&value).expect("ledgers are JSON");
+    let is_gone = known.get("gone").and_then(Value::as_bool) == Some(true);
+    let agrees = match etag {
+        Some(etag) => !is_gone && known.get("etag").and_then(Value::as_str) == Some(etag),
+        None => is_gone && state.expires(&key),
+    };
+    (!agrees).then(|| {
+        let there = etag.unwrap_or("nothing");
+        let who = person.address();
+        format!(
+            "{who} has {uid} in version {there}, and the ledger says gone: {is_gone}, {:?}",
+            known.get("etag")
+        )
+    })
+}
+
+/// What is remembered of objects that are not there.
+fn forgotten(world: &World) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for person in &world.people {
+        let prefix = format!("ledger/mailto:{}/", person.address());
+        for (key, _) in world.hosts[person.traits.host].state.under(&prefix) {
+            let uid = &key[prefix.len()..];
+            if person.object(uid).is_none() {
+                complaints.extend(ledger(world, person, uid, None));
+            }
+        }
+    }
+    complaints
+}
+
+/// All copies of a meeting agree with their organizer's.
+fn agreement(world: &World, uid: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let copies = world.people.iter();
+    let copies = copies.map(|person| (person, person.object(uid).map(|data| parse(&data))));
+    let copies: Vec<_> = copies.collect();
+    let organizer = copies.iter().find(|(person, object)| {
+        object
+            .as_ref()
+            .is_some_and(|object| organizes(object, person.address()))
+    });
+    let master = organizer.and_then(|(_, object)| object.as_ref());
+    for (person, copy) in &copies {
+        let who = person.address();
+        if organizer.is_some_and(|(organizer, _)| organizer.address() == who) {
+            continue;
+        }
+        let told = master.map(|object| view(object, who)).unwrap_or_default();
+        let told: View = told
+            .into_iter()
+            .filter(|(_, it)| it.answer.is_some())
+            .collect();
+        let has = copy
+            .as_ref()
+            .map(|object| view(object, who))
+            .unwrap_or_default();
+        let difference = difference(&told, &has);
+        if !difference.is_empty() {
+            let text = |object: Option<&Calendar>| {
+                let text = object.map(|it| String::from_utf8_lossy(&it.write()).into_owned());
+                text.unwrap_or_default().replace("\r\n ", "")
+            };
+            complaints.push(format!(
+                "the copy of {who} is not as its organizer's: {}\norganizer:\n{}\ncopy:\n{}",
+                difference.join("; "),
+                text(master),
+                text(copy.as_ref())
+            ));
+        }
+    }
+    complaints
+}
+
+/// In what a copy is not as its organizer's.
+fn difference(told: &View, has: &View) -> Vec<String> {
+    let mut difference = Vec::new();
+    for (key, told) in told {
+        match has.get(key) {
+            Some(has) if has == told => {}
+            Some(has) => difference.push(format!("{key:?}: told {told:?}, has {has:?}")),
+            // Who has deleted it has declined it.
+            None if told.answer.as_deref() == Some("DECLINED") => {}
+            None => difference.push(format!("{key:?}: told {told:?}, has nothing")),
+        }
+    }
+    for (key, has) in has {
+        if !told.contains_key(key) {
+            difference.push(format!("{key:?}: is not told, has {has:?}"));
+        }
+    }
+    difference
+}

@@ -1,0 +1,311 @@
+//! Who sees everything: what people have done, what hosts have said of it, and whether that is true and was said once.
+
+use crate::view::{Instance, bare, view};
+use convoke_calendar::{
+    message::{Message, Method},
+    tree::{Calendar, Component},
+};
+use convoke_types::CalendarAddress;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Default)]
+pub(crate) struct Witness {
+    /// Counts what is seen.
+    now: u64,
+    /// When something last went wrong with a host.
+    trouble: HashMap<usize, u64>,
+    /// When something last got lost between two hosts, or was doubled.
+    losses: HashMap<(usize, usize), u64>,
+    /// What organizers have ever written.
+    written: HashSet<(String, Written)>,
+    /// Who was ever invited to what.
+    invited: HashSet<(String, String)>,
+    /// From whom something of a meeting was ever taken.
+    called_off: HashSet<(String, String)>,
+    /// From whom an instance was ever taken by leaving it out of its series.
+    left_out: HashSet<(String, String)>,
+    /// What attendees have ever answered.
+    answered: HashSet<(String, String, String)>,
+    /// Whom an invitation has left for.
+    told: HashSet<(String, String)>,
+    /// How often attendees have asked for the latest version, and were not told yet.
+    asked: HashMap<(String, String, String), u64>,
+    /// The greatest SEQUENCE that was told of a meeting.
+    sequences: HashMap<String, u64>,
+    /// The last message of one to another about a meeting.
+    last: HashMap<(String, String, String), Arrival>,
+    /// Messages that arrived.
+    pub(crate) arrivals: u64,
+    pub(crate) complaints: Vec<String>,
+}
+
+/// One component as its organizer has written it.
+type Written = (Option<String>, Instance);
+
+struct Arrival {
+    at: u64,
+    says: String,
+}
+
+impl Witness {
+    /// Something goes wrong with a host: what it was about may be done again.
+    pub(crate) fn trouble_at(&mut self, host: usize) {
+        self.now += 1;
+        self.trouble.insert(host, self.now);
+    }
+
+    /// A message, or its answer, is lost, late or doubled.
+    pub(crate) fn loss_between(&mut self, from: usize, to: usize) {
+        self.now += 1;
+        self.losses.insert((from, to), self.now);
+    }
+
+    pub(crate) fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// An organizer has written a meeting.
+    pub(crate) fn writes(&mut self, uid: &str, object: &Calendar) {
+        for event in object.main_components().filter(|it| it.is("VEVENT")) {
+            let (part, instance) = written(event);
+            for guest in &instance.guests {
+                self.invited.insert((uid.to_owned(), guest.clone()));
+            }
+            self.written.insert((uid.to_owned(), (part, instance)));
+        }
+    }
+
+    /// An organizer has taken something of a meeting from a guest.
+    pub(crate) fn calls_off(&mut self, uid: &str, guest: &str) {
+        self.called_off.insert((uid.to_owned(), guest.to_owned()));
+    }
+
+    /// An organizer has left an instance out of a series.
+    pub(crate) fn leaves_out(&mut self, uid: &str, guest: &str) {
+        self.left_out.insert((uid.to_owned(), guest.to_owned()));
+    }
+
+    /// An attendee has answered.
+    pub(crate) fn answers(&mut self, uid: &str, who: &str, answer: &str) {
+        self.answered
+            .insert((uid.to_owned(), who.to_owned(), answer.to_owned()));
+    }
+
+    /// An organizer's program sends a message by itself, whatever it says.
+    pub(crate) fn is_sent_by_hand(&mut self, uid: &str, from: &str, to: &str) {
+        let key = (uid.to_owned(), from.to_owned(), to.to_owned());
+        *self.asked.entry(key).or_default() += 1;
+    }
+
+    /// A message leaves for other hosts.
+    pub(crate) fn leaves(&mut self, message: &Message, recipients: &[CalendarAddress]) {
+        if message.method().is_from_organizer() {
+            let latest = events(message).map(sequence).max().unwrap_or(0);
+            let uid = message.uid().to_string();
+            let known = self.sequences.entry(uid).or_default();
+            *known = latest.max(*known);
+        }
+        if matches!(message.method(), Method::Request | Method::Add) {
+            for recipient in recipients {
+                let key = (message.uid().to_string(), recipient.human().to_owned());
+                self.told.insert(key);
+            }
+        }
+    }
+
+    /// A message arrives at somebody, from a host at another.
+    pub(crate) fn arrives(
+        &mut self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipient: &CalendarAddress,
+        hosts: [Option<usize>; 2],
+        is_doubled: bool,
+    ) {
+        self.now += 1;
+        self.arrivals += 1;
+        let uid = message.uid().to_string();
+        let (from, to) = (originator.human().to_owned(), recipient.human().to_owned());
+        let text = String::from_utf8_lossy(&message.calendar().write()).replace("\r\n ", "");
+        if text.contains("X-CONVOKE") || text.contains("VALARM") || text.contains("SCHEDULE-STATUS")
+        {
+            self.complain(format!("{from} tells {to} what is its own:\n{text}"));
+        }
+        // See the known disagreements in the documentation of the simulator.
+        let is_troubled = hosts[0].is_some_and(|host| self.trouble.contains_key(&host));
+        let is_half = is_troubled && self.left_out.contains(&(uid.clone(), from.clone()));
+        if let Some(lie) = self.lie(message, &uid, [&from, &to], is_half) {
+            self.complain(format!("{from} tells {to} of {lie}:\n{text}"));
+        }
+        self.leaves(message, std::slice::from_ref(recipient));
+        let key = (uid.clone(), from.clone(), to.clone());
+        let back = (uid.clone(), to.clone(), from.clone());
+        if self.asks(message) {
+            *self.asked.entry(back.clone()).or_default() += 1;
+        }
+        if is_doubled {
+            return;
+        }
+        let says = said(message);
+        let repeated = self.last.get(&key).filter(|last| last.says == says);
+        let again = repeated.is_some_and(|last| !self.has_reason(last.at, hosts));
+        if again && !self.was_asked(&key) {
+            self.complain(format!("{from} tells {to} the same twice:\n{text}"));
+        }
+        let arrival = Arrival { at: self.now, says };
+        self.last.insert(key, arrival);
+        // An update asks anew: the same may be answered.
+        if message.method().is_from_organizer() {
+            self.last.remove(&back);
+        }
+    }
+
+    /// Whether a message is answered with the latest version: it asks for that, or is an answer to one that is over.
+    fn asks(&self, message: &Message) -> bool {
+        let told = self.sequences.get(message.uid().as_str());
+        let is_late = |it: &Component| told.is_some_and(|told| sequence(it) < *told);
+        match message.method() {
+            Method::Refresh => true,
+            Method::Reply => events(message).any(is_late),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody has asked for what it is told again.
+    fn was_asked(&mut self, key: &(String, String, String)) -> bool {
+        let asked = self.asked.entry(key.clone()).or_default();
+        let was_asked = *asked > 0;
+        *asked = asked.saturating_sub(1);
+        was_asked
+    }
+
+    /// Whether something happened since by which a message may have to go again.
+    fn has_reason(&self, since: u64, [from, to]: [Option<usize>; 2]) -> bool {
+        let troubled = |host: Option<usize>| {
+            host.and_then(|host| self.trouble.get(&host))
+                .is_some_and(|at| *at >= since)
+        };
+        let lost = from.zip(to).and_then(|pair| self.losses.get(&pair));
+        troubled(from) || troubled(to) || lost.is_some_and(|at| *at >= since)
+    }
+
+    /// Whether an organizer has written a component, or the series of which it is an instance like all others.
+    fn was_written(&self, uid: &str, (part, instance): &Written) -> bool {
+        let written = |part: Option<&String>, instance: Instance| {
+            let written = (uid.to_owned(), (part.cloned(), instance));
+            self.written.contains(&written)
+        };
+        let as_series = || {
+            let series = self
+                .written
+                .iter()
+                .filter(|(of, (part, _))| of == uid && part.is_none());
+            let mut series = series.map(|(_, (_, series))| series);
+            let start = instance.start;
+            let is_at_its_time = start.map(|it| it.to_string()) == *part;
+            is_at_its_time
+                && series.any(|it| {
+                    Instance {
+                        start,
+                        ..it.clone()
+                    } == *instance
+                })
+        };
+        written(part.as_ref(), instance.clone()) || as_series()
+    }
+
+    /// What never was, if the message says something of that kind.
+    fn lie(
+        &self,
+        message: &Message,
+        uid: &str,
+        [from, to]: [&str; 2],
+        is_half: bool,
+    ) -> Option<String> {
+        let pair = |who: &str| (uid.to_owned(), who.to_owned());
+        let events = events(message);
+        match message.method() {
+            Method::Request => {
+                if !self.invited.contains(&pair(to)) {
+                    return Some("a meeting that it was never invited to".to_owned());
+                }
+                let mut written = events.map(written);
+                let never = written.find(|it| !self.was_written(uid, it));
+                never.map(|it| format!("what was never written, {it:?}"))
+            }
+            Method::Cancel => {
+                if !self.told.contains(&pair(to)) {
+                    return Some("the end of what it never heard of".to_owned());
+                }
+                let is_true = self.called_off.contains(&pair(to));
+                (!is_true).then(|| "an end that never was".to_owned())
+            }
+            Method::Reply => {
+                let answers = events.filter_map(|it| answer_of(it, from));
+                let mut answers = answers.map(|it| (uid.to_owned(), from.to_owned(), it));
+                let is_half = |it: &(String, String, String)| it.2 == "DECLINED" && is_half;
+                let never = answers.find(|it| !self.answered.contains(it) && !is_half(it))?;
+                Some(format!("an answer that it never gave, {}", never.2))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn sequence(component: &Component) -> u64 {
+    let told = component.value("SEQUENCE").and_then(|it| it.parse().ok());
+    told.unwrap_or(0)
+}
+
+fn answer_of(event: &Component, who: &str) -> Option<String> {
+    let mut lines = event.all("ATTENDEE");
+    let line = lines.find(|line| bare(&line.value) == who)?;
+    Some(line.param("PARTSTAT").unwrap_or("NEEDS-ACTION").to_owned())
+}
+
+fn written(event: &Component) -> Written {
+    let mut calendar = Calendar::new();
+    let mut plain = event.clone();
+    for name in ["RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS"] {
+        while plain.remove(name) {}
+    }
+    calendar.root_mut().components.push(plain);
+    let instances = view(&calendar, "").into_values();
+    let part = event.get("RECURRENCE-ID").and_then(crate::view::instant);
+    let instance = instances.last().expect("one component is one instance");
+    (part.map(|at| at.to_string()), instance)
+}
+
+/// What a message says, whenever it says it.
+fn said(message: &Message) -> String {
+    let mut said = Vec::new();
+    for event in events(message) {
+        let mut lines: Vec<String> = Vec::new();
+        for line in &event.properties {
+            let is_of_version = ["DTSTAMP", "SEQUENCE", "LAST-MODIFIED", "CREATED"];
+            if is_of_version.iter().any(|name| line.is(name)) {
+                continue;
+            }
+            let partstat = line
+                .param("PARTSTAT")
+                .filter(|_| message.method() == Method::Reply);
+            lines.push(format!(
+                "{} {} {}",
+                line.name,
+                line.value,
+                partstat.unwrap_or_default()
+            ));
+        }
+        lines.sort_unstable();
+        said.push(lines.join("\n"));
+    }
+    said.sort_unstable();
+    format!("{}\n{}", message.method(), said.join("\n\n"))
+}
+
+fn events(message: &Message) -> impl Iterator<Item = &Component> {
+    message
+        .calendar()
+        .main_components()
+        .filter(|it| it.is("VEVENT"))
+}

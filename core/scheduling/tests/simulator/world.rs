@@ -1,0 +1,270 @@
+//! The world: hosts, people, and what is broken at the moment.
+
+use crate::{
+    executor::{Executor, Millis, Owner, WORLD, yield_now},
+    host::{self, Env},
+    state::MemoryState,
+    store::Person,
+    story::{Part, PersonTraits, Story},
+    witness::Witness,
+};
+use convoke_scheduling::{Scheduler, Timing};
+use convoke_types::{CalendarAddress, Domain, Error};
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+/// When everything begins: a Tuesday.
+const BEGIN: Timestamp = Timestamp::constant(1_796_112_000, 0);
+
+pub(crate) struct World {
+    pub(crate) executor: Executor,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) people: Vec<Arc<Person>>,
+    pub(crate) witness: Mutex<Witness>,
+    pub(crate) network: Mutex<Network>,
+    /// Hosts that are about to end.
+    doomed: Mutex<Vec<(usize, Millis)>>,
+    /// What happened, for whoever has to find out why.
+    log: Option<Mutex<Vec<String>>>,
+}
+
+pub(crate) struct Host {
+    pub(crate) domain: Domain,
+    pub(crate) timing: Timing,
+    pub(crate) holds_strangers: bool,
+    pub(crate) state: MemoryState,
+    pub(crate) running: Mutex<Option<Arc<Scheduler<Env>>>>,
+    clock: Mutex<Clock>,
+    trouble: Mutex<Trouble>,
+}
+
+struct Clock {
+    ahead_ms: i64,
+    drift_ppm: i64,
+}
+
+/// What is wrong with a host.
+#[derive(Default)]
+struct Trouble {
+    /// Until when parts of it fail.
+    broken: HashMap<Part, Millis>,
+    /// After so many operations it ends, and for how long.
+    crash: Option<(u64, Millis)>,
+}
+
+/// How messages get lost.
+#[derive(Default)]
+pub(crate) struct Network {
+    pub(crate) percent: u64,
+    pub(crate) until: Millis,
+}
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Nothing happened.
+    Before,
+    /// It happened, but nobody is told so.
+    After,
+    /// Somebody else is said to have been faster.
+    Conflict,
+}
+
+impl Failure {
+    pub(crate) fn error(self) -> Error {
+        match self {
+            Self::Before | Self::After => Error::unavailable("it is broken for a while"),
+            Self::Conflict => Error::conflict("somebody else was faster"),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(story: &Story, verbose: bool) -> Arc<Self> {
+        let hosts = story.hosts.iter().enumerate().map(|(number, traits)| Host {
+            domain: Domain::new(&domain(number)).expect("it is a domain"),
+            timing: Timing {
+                hold: traits.hold,
+                ..Timing::default()
+            },
+            holds_strangers: traits.holds_strangers,
+            state: MemoryState::default(),
+            running: Mutex::default(),
+            clock: Mutex::new(Clock {
+                ahead_ms: traits.ahead_ms,
+                drift_ppm: traits.drift_ppm,
+            }),
+            trouble: Mutex::default(),
+        });
+        let people = story.people.iter().enumerate();
+        let people = people.map(|(number, traits)| Arc::new(person(number, *traits)));
+        Arc::new(Self {
+            executor: Executor::new(story.seed),
+            hosts: hosts.collect(),
+            people: people.collect(),
+            witness: Mutex::default(),
+            network: Mutex::default(),
+            doomed: Mutex::default(),
+            log: verbose.then(Mutex::default),
+        })
+    }
+
+    pub(crate) fn host_of(&self, address: &CalendarAddress) -> Option<usize> {
+        let domain = address.domain().ok()?;
+        self.hosts.iter().position(|host| host.domain == *domain)
+    }
+
+    pub(crate) fn running(&self, host: usize) -> Option<Arc<Scheduler<Env>>> {
+        self.hosts[host].running.lock().unwrap().clone()
+    }
+
+    /// What time it is on a host.
+    pub(crate) fn time_at(&self, host: usize) -> Timestamp {
+        let now = i64::try_from(self.executor.now()).expect("a story is short");
+        let clock = self.hosts[host].clock.lock().unwrap();
+        let shown = now + now * clock.drift_ppm / 1_000_000 + clock.ahead_ms;
+        BEGIN + SignedDuration::from_millis(shown)
+    }
+
+    pub(crate) fn set_clock(&self, host: usize, ahead_ms: i64) {
+        self.hosts[host].clock.lock().unwrap().ahead_ms = ahead_ms;
+    }
+
+    pub(crate) async fn sleep(&self, millis: Millis) {
+        self.executor.sleep(millis).await;
+    }
+
+    pub(crate) fn spawn(&self, owner: Owner, future: impl Future<Output = ()> + Send + 'static) {
+        self.executor.spawn(owner, future.boxed());
+    }
+
+    /// True so often in a hundred times.
+    pub(crate) fn chance(&self, percent: u64) -> bool {
+        percent > 0 && self.executor.below(100) < percent
+    }
+
+    pub(crate) fn log(&self, line: impl FnOnce() -> String) {
+        if let Some(log) = &self.log {
+            let now = std::time::Duration::from_millis(self.executor.now());
+            let line = format!("{:>10.3} {}", now.as_secs_f64(), line());
+            log.lock().unwrap().push(line);
+        }
+    }
+
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.log
+            .as_ref()
+            .map(|log| log.lock().unwrap().clone())
+            .unwrap_or_default()
+    }
+
+    /// An operation of a host begins, or has ended: others go on first, and the host may end here.
+    pub(crate) async fn operation(&self, host: usize) {
+        yield_now().await;
+        let crash = {
+            let mut trouble = self.hosts[host].trouble.lock().unwrap();
+            match &mut trouble.crash {
+                Some((0, _)) => trouble.crash.take(),
+                Some((left, _)) => {
+                    *left -= 1;
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some((_, down)) = crash {
+            self.doomed.lock().unwrap().push((host, down));
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether an operation fails now.
+    pub(crate) fn fails(&self, host: usize, part: Part) -> Option<Failure> {
+        if !self.is_broken(host, part) || self.chance(50) {
+            return None;
+        }
+        self.witness.lock().unwrap().trouble_at(host);
+        Some(
+            [Failure::Before, Failure::After, Failure::Conflict]
+                [usize::try_from(self.executor.below(3)).ok()?],
+        )
+    }
+
+    pub(crate) fn is_broken(&self, host: usize, part: Part) -> bool {
+        let trouble = self.hosts[host].trouble.lock().unwrap();
+        let until = trouble.broken.get(&part);
+        until.is_some_and(|until| self.executor.now() < *until)
+    }
+
+    pub(crate) fn break_part(&self, host: usize, part: Part, millis: Millis) {
+        let until = self.executor.now() + millis;
+        self.hosts[host]
+            .trouble
+            .lock()
+            .unwrap()
+            .broken
+            .insert(part, until);
+    }
+
+    pub(crate) fn crash_after(&self, host: usize, operations: u64, down: Millis) {
+        self.hosts[host].trouble.lock().unwrap().crash = Some((operations, down));
+    }
+
+    /// Nothing is broken any more.
+    pub(crate) fn heal(&self) {
+        for host in &self.hosts {
+            *host.trouble.lock().unwrap() = Trouble::default();
+        }
+        *self.network.lock().unwrap() = Network::default();
+    }
+
+    /// Lets the world go on for so long.
+    pub(crate) fn run_for(self: &Arc<Self>, millis: Millis) {
+        let until = self.executor.now() + millis;
+        loop {
+            let goes_on = self.executor.step(until);
+            let doomed = std::mem::take(&mut *self.doomed.lock().unwrap());
+            for (host, down) in &doomed {
+                self.end(*host);
+                let world = self.clone();
+                let (host, down) = (*host, *down);
+                self.spawn(WORLD, async move {
+                    world.sleep(down).await;
+                    host::start(&world, host);
+                });
+            }
+            if !goes_on && doomed.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A host ends at once.
+    pub(crate) fn end(&self, host: usize) {
+        self.log(|| format!("host {host} ends"));
+        self.witness.lock().unwrap().trouble_at(host);
+        let scheduler = self.hosts[host].running.lock().unwrap().take();
+        self.executor.kill(host);
+        drop(scheduler);
+    }
+
+    /// Takes the world apart, as it refers to itself.
+    pub(crate) fn finish(&self) {
+        for host in 0..self.hosts.len() {
+            self.end(host);
+        }
+        self.executor.clear();
+    }
+}
+
+pub(crate) fn domain(host: usize) -> String {
+    format!("host{host}.example")
+}
+
+fn person(number: usize, traits: PersonTraits) -> Person {
+    Person::new(&format!("p{number}@{}", domain(traits.host)), traits)
+}
