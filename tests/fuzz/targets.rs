@@ -14,6 +14,7 @@ use convoke_ischedule::{
     dkim::{KeyRecord, Signature, TagList, Unverified, canon::relaxed},
     xml::Limits,
 };
+use convoke_lmtp::{Limits as LmtpLimits, Reply, Session, Step};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Tag lists, and the signature fields that are made of them: what is read is written so that it reads the same.
@@ -230,6 +231,36 @@ fn assert_proved(incoming: &Incoming, evidence: &Evidence) {
         other => panic!("{other:?}"),
     }
     assert!(incoming.proves(&from.address).is_some());
+}
+
+/// A session of LMTP: what is kept is bounded, whoever is asked about is told what became of it, and a message that is taken is
+/// no longer than what was sent.
+pub(crate) fn lmtp(data: &[u8]) {
+    let limits = LmtpLimits {
+        message: 100,
+        recipients: 2,
+    };
+    let mut session = Session::new("mx.example.org", limits);
+    let mut pieces = data.chunks(7);
+    loop {
+        match session.step() {
+            Step::Octets => match pieces.next() {
+                Some(piece) => session.push(piece),
+                None => break,
+            },
+            Step::Recipient(_) => session.answer_recipient(&Reply::recipient_ok()),
+            Step::Message(message) => {
+                assert!((1..=2).contains(&message.recipients.len()));
+                assert!(message.octets.len() <= 100.min(data.len()));
+                session.answer_message(&vec![Reply::taken(); message.recipients.len()]);
+            }
+            Step::End => break,
+        }
+        assert!(session.held() <= 100);
+    }
+    let replies = session.take_replies();
+    assert!(replies.ends_with(b"\r\n"));
+    assert!(replies.split(|it| *it == b'\n').all(|line| line.is_empty() || line[0].is_ascii_digit()));
 }
 
 fn jiff_now() -> jiff::Timestamp {

@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("calendar", targets::calendar),
     ("message", targets::message),
     ("mail", targets::mail),
+    ("lmtp", targets::lmtp),
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
