@@ -134,7 +134,7 @@ pub use convoke_types::{
     Attributes, Batch, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes,
     Committed, Condition, Cursor, Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry,
     InboxMessage, InvalidAddress, InvalidDomain, InvalidId, InvalidRate, InvalidUrl, KeyRange,
-    Listing, MessageId, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
+    Listing, MailProof, MessageId, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
     Precondition, Proof, Rate, ReceiverUrl, Result, Room, Scan, Scheduling, StateEntry, StateWrite,
     StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched, excerpt,
 };
@@ -156,11 +156,11 @@ pub mod prelude {
         AccessRequest, Acquaintance, Action, Attributes, Batch, Busy, BusySpan, BusyType,
         CalendarAddress, CalendarUser, Call, Changed, Changes, Committed, Condition, Cursor,
         Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error, ErrorKind, Etag,
-        Grant, Host, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, NewUser,
-        ObjectIndex, ObjectSummary, Page, Policy, Precondition, Proof, Purpose, Rate, RateLimit,
-        Receiver, ReceiverUrl, Result, Room, Scan, Scheduling, Sharing, Source, State, StateEntry,
-        StateWrite, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch,
-        Watched,
+        Grant, Host, InboxEntry, InboxMessage, KeyRange, Listing, MailProof, MessageId, NewObject,
+        NewUser, ObjectIndex, ObjectSummary, Page, Policy, Precondition, Proof, Purpose, Rate,
+        RateLimit, Receiver, ReceiverUrl, Result, Room, Scan, Scheduling, Sharing, Source, State,
+        StateEntry, StateWrite, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
+        Watch, Watched,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

@@ -260,7 +260,11 @@ pub(crate) fn lmtp(data: &[u8]) {
     }
     let replies = session.take_replies();
     assert!(replies.ends_with(b"\r\n"));
-    assert!(replies.split(|it| *it == b'\n').all(|line| line.is_empty() || line[0].is_ascii_digit()));
+    assert!(
+        replies
+            .split(|it| *it == b'\n')
+            .all(|line| line.is_empty() || line[0].is_ascii_digit())
+    );
 }
 
 fn jiff_now() -> jiff::Timestamp {

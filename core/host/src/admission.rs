@@ -69,6 +69,15 @@ impl RetryAfter {
     }
 }
 
+/// Whether mail comes in, of which the longest has to fit into memory too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakesMail {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
 /// Messages that are read and worked on.
 #[derive(Debug)]
 pub struct Admission {
@@ -89,13 +98,17 @@ pub(crate) struct Permit<'a> {
 
 impl Admission {
     /// Lets in as many as the limits say.
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, takes_mail: TakesMail) -> Self {
+        let longest = match takes_mail {
+            TakesMail::Yes => limits.mail_length.max(limits.messages.content_length),
+            TakesMail::No => limits.messages.content_length,
+        };
         Self {
             work: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
             long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
             bodies: Memory::new(
                 limits.body_memory,
-                limits.messages.content_length + limits.connection.header_size + BESIDE,
+                longest + limits.connection.header_size + BESIDE,
             ),
             answers: Memory::new(limits.answer_memory, 0),
         }

@@ -166,15 +166,23 @@ pub(crate) async fn about(
     user: Option<&CalendarAddress>,
 ) -> Result<Vec<Decided>, Error> {
     let mut found = Vec::new();
-    if let Ok(uid) = Uid::new(what) {
-        found = of(state, &uid).await?;
+    for name in [what, bare(what)] {
+        if found.is_empty()
+            && let Ok(uid) = Uid::new(name)
+        {
+            found = of(state, &uid).await?;
+        }
     }
     if found.is_empty()
         && let Some(entry) = state.get(&by_id(what)).await?
         && let Ok(uid) = Uid::new(String::from_utf8_lossy(&entry.value))
     {
         found = of(state, &uid).await?;
-        found.retain(|it| it.message_id.as_deref().is_none_or(|id| id == what));
+        found.retain(|it| {
+            it.message_id
+                .as_deref()
+                .is_none_or(|id| bare(id) == bare(what))
+        });
     }
     if let Some(user) = user {
         let is_theirs = |it: &Decided| {
@@ -223,7 +231,15 @@ fn prefix(uid: &Uid) -> String {
 }
 
 fn by_id(id: &str) -> Vec<u8> {
-    format!("decision-id/{}", digest(id)).into_bytes()
+    format!("decision-id/{}", digest(bare(id))).into_bytes()
+}
+
+/// An identifier without the angle brackets that mails and some servers write around it.
+fn bare(id: &str) -> &str {
+    let id = id.trim();
+    id.strip_prefix('<')
+        .and_then(|id| id.strip_suffix('>'))
+        .unwrap_or(id)
 }
 
 fn digest(text: &str) -> String {

@@ -12,6 +12,7 @@
 //! | [`submission`] | the same POST from our own users and services, who log in |
 //! | [`login`] | password authentication of our own users, with brute-force protection |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
+//! | `incoming_mail` | scheduling messages that come by mail, and what else mail servers hand over |
 //! | `access` | what policies are told of a message |
 //! | [`sender`] | to the receivers of other domains |
 //! | `mail` | to who has no receiver, by mail (cargo feature `mail`) |
@@ -48,6 +49,8 @@ pub mod config;
 mod decisions;
 mod escape;
 mod file_modes;
+#[cfg(feature = "mail")]
+mod incoming_mail;
 pub mod instance;
 pub mod keys;
 pub mod login;

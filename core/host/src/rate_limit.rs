@@ -86,7 +86,7 @@ pub struct Allowed {
 pub fn peer(proofs: &[Proof], address: IpAddr) -> Peer {
     let domain = proofs.iter().find_map(|proof| match proof {
         Proof::Dkim(domain) | Proof::Mtls(domain) => Some(domain),
-        Proof::Submission(user) => user.domain().ok(),
+        Proof::Submission(user) | Proof::Mail(user, _) => user.domain().ok(),
         _ => None,
     });
     match domain {

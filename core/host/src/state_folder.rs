@@ -21,7 +21,7 @@ const LOCK: &str = "lock";
 /// Where a running host listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerNote {
-    /// `receiver`, `submission` or `admin`.
+    /// `receiver`, `submission`, `lmtp` or `admin`.
     pub role: String,
     /// With the port that the system chose, if the configuration says 0.
     pub address: SocketAddr,

@@ -115,7 +115,11 @@ mod tests {
         for (octets, message, behind) in [
             (&b".\r\nQUIT\r\n"[..], &b""[..], 6),
             (b"a\r\n.\r\n", b"a\r\n", 0),
-            (b"a\r\n..\r\n.b\r\n...\r\n.\r\n", b"a\r\n.\r\nb\r\n..\r\n", 0),
+            (
+                b"a\r\n..\r\n.b\r\n...\r\n.\r\n",
+                b"a\r\n.\r\nb\r\n..\r\n",
+                0,
+            ),
             (b"\r\n\r\n.\r\n", b"\r\n\r\n", 0),
         ] {
             let expected = (Fed::Ended(octets.len() - behind), Some(message.to_vec()));
@@ -135,7 +139,12 @@ mod tests {
             (b"\n", "LF"),
             (b"a\r.\r\n", "CR"),
         ] {
-            assert_eq!(fed(octets).0, Fed::Stray(stray), "{}", octets.escape_ascii());
+            assert_eq!(
+                fed(octets).0,
+                Fed::Stray(stray),
+                "{}",
+                octets.escape_ascii()
+            );
         }
     }
 
@@ -153,12 +162,17 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_sent_comes_out(lines in prop::collection::vec("[.a]{0,4}", 0..8), cuts in prop::collection::vec(1usize..5, 1..60)) {
-            let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-            let stuffed: String = lines.iter().map(|line| {
-                let dot = if line.starts_with('.') { "." } else { "" };
-                format!("{dot}{line}\r\n")
-            }).collect();
-            let sent = format!("{stuffed}.\r\n");
+            let (mut message, mut sent) = (String::new(), String::new());
+            for line in &lines {
+                if line.starts_with('.') {
+                    sent.push('.');
+                }
+                for text in [&mut message, &mut sent] {
+                    text.push_str(line);
+                    text.push_str("\r\n");
+                }
+            }
+            sent.push_str(".\r\n");
             let mut body = Body::new(1000);
             let mut rest = sent.as_bytes();
             for cut in cuts.iter().cycle() {

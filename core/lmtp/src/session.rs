@@ -149,7 +149,11 @@ impl Session {
         let State::Delivering(owed) = self.state else {
             return;
         };
-        let lost = Reply::new(451, "4.3.0", "it is not known what became of it; try again later");
+        let lost = Reply::new(
+            451,
+            "4.3.0",
+            "it is not known what became of it; try again later",
+        );
         for place in 0..owed {
             self.reply(replies.get(place).unwrap_or(&lost));
         }
@@ -343,12 +347,17 @@ impl Session {
                 let envelope = std::mem::take(envelope);
                 self.state = State::Asked(envelope, address);
             }
-            None => self.reply(&Reply::new(553, "5.1.3", "no address such as anna@example.org")),
+            None => self.reply(&Reply::new(
+                553,
+                "5.1.3",
+                "no address such as anna@example.org",
+            )),
         }
     }
 
     fn data(&mut self) {
-        let is_ready = matches!(&self.state, State::Envelope(envelope) if !envelope.recipients.is_empty());
+        let is_ready =
+            matches!(&self.state, State::Envelope(envelope) if !envelope.recipients.is_empty());
         let state = std::mem::replace(&mut self.state, State::Greeted);
         match state {
             State::Envelope(envelope) if is_ready => {
@@ -385,18 +394,16 @@ impl Session {
             return None;
         };
         self.state = State::Delivering(recipients.len());
-        match body.finish().filter(|_| refused.is_none()) {
-            Some(octets) => Some(Step::Message(Transaction {
+        if let Some(octets) = body.finish().filter(|_| refused.is_none()) {
+            return Some(Step::Message(Transaction {
                 sender,
                 recipients,
                 octets,
-            })),
-            None => {
-                let reply = refused.unwrap_or_else(|| too_long(self.limits.message));
-                self.answer_message(&vec![reply; recipients.len()]);
-                None
-            }
+            }));
         }
+        let reply = refused.unwrap_or_else(|| too_long(self.limits.message));
+        self.answer_message(&vec![reply; recipients.len()]);
+        None
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::{
     change::{Answered, Unsent},
     effort::Effort,
-    envelope::{Envelope, Peer, TransportFacts},
+    envelope::{Answering, Envelope, Peer, TransportFacts},
     environment::{Answers, Clock, Environment, Home, HomeOf},
     person::Person,
     room,
@@ -238,6 +238,7 @@ impl<E: Environment> Scheduler<E> {
             peer: &Peer::of_ours(&kept.originator),
             transport: TransportFacts::default(),
             now: self.environment.clock().now(),
+            answering: Answering::Allowed,
             effort: Effort::default(),
         };
         let delivered = self.receive(home, &envelope, &kept.recipient, None).await?;

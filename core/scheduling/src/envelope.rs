@@ -66,8 +66,21 @@ pub struct Envelope<'a> {
     pub transport: TransportFacts<'a>,
     /// When it came.
     pub now: Timestamp,
+    /// Whether something may be sent to its sender in turn by itself.
+    pub answering: Answering,
     /// What is left of what it may cost.
     pub effort: Effort,
+}
+
+/// Whether a message may be answered by itself: by a room, with the latest version of a meeting, with a question for what is
+/// missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may not: it came by mail from a program that would answer in turn, or over a mailing list (RFC 3834).
+    Never,
 }
 
 /// A message of one of our own people as it leaves: made ready and written once, for whatever transport.

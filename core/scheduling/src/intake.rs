@@ -33,7 +33,7 @@ impl<E: Environment> Scheduler<E> {
     /// Reads a message and holds it against the rules of RFC 5546, its sender, its recipients and our limits. `announced`
     /// holds it against what its transport said of it beforehand (a `Content-Type`).
     ///
-    /// From another server it is refused, too, if it speaks for one of our own people.
+    /// From elsewhere it is refused, too, if it speaks for one of our own people.
     pub async fn read(
         &self,
         intake: &Intake<'_>,
@@ -50,7 +50,7 @@ impl<E: Environment> Scheduler<E> {
             .processor()
             .run(intake.data.len(), work)
             .await?;
-        if matches!(intake.from, Provenance::Peer { .. }) {
+        if !matches!(intake.from, Provenance::Submission) {
             self.refuse_for_ours(&message, intake).await?;
         }
         Ok(message)

@@ -22,7 +22,7 @@
 //! | `environment` | the traits by which the world is asked: [`Stores`], [`Home`], [`Policies`], [`Transport`], [`Clock`], [`Processor`], [`Journal`]; what people are told: [`Notice`] |
 //! | `intake` | from bytes to a valid message that its sender may send: [`Intake`] |
 //! | `refusal` | a message refused as a whole: [`Refusal`] |
-//! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Letter`], [`Peer`], [`TransportFacts`] |
+//! | `envelope` | a valid message with who sends it and what they proved: [`Envelope`], [`Answering`], [`Letter`], [`Peer`], [`TransportFacts`] |
 //! | `outcome` | what became of it for one recipient: [`Outcome`] |
 //! | `deliver` | to our own calendar users |
 //! | `room` | rooms and resources, which answer by themselves: [`RoomSettings`] |
@@ -95,7 +95,7 @@ pub use change::{Answered, Told, Unsent};
 pub use decide::{NotDecided, Undecided as WaitingMessage, Why};
 pub use decision::Decided;
 pub use effort::{Effort, SMALL};
-pub use envelope::{Envelope, InboxItem, Letter, Peer, TransportFacts};
+pub use envelope::{Answering, Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
     Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Mailing, Notice,
     Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport, Unbounded, Verdict,

@@ -67,7 +67,7 @@ impl Default for Limits {
 
 impl Limits {
     /// How a message from outside is read.
-    pub(crate) fn of_messages(&self) -> tree::Limits {
+    pub fn of_messages(&self) -> tree::Limits {
         tree::Limits {
             bytes: self.content_length,
             instances: self.instances,

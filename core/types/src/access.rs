@@ -14,6 +14,21 @@ pub enum Proof {
     Mtls(Domain),
     /// A user or service of our own logged in at the submission listener and may act as this address.
     Submission(CalendarAddress),
+    /// A mail comes from this very address; it says nothing of others at the same domain.
+    Mail(CalendarAddress, MailProof),
+}
+
+/// How a mail proved where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MailProof {
+    /// It came to an unguessable address that only mail to this address has told.
+    Token,
+    /// DMARC passed for the domain of its From (RFC 7489), as our mail server says.
+    Dmarc,
+    /// A DKIM signature of the organization in its From passed, and that has no DMARC policy, as our mail server says.
+    Dkim,
 }
 
 /// What to do with an answer from somebody who was not invited: forwarded an invitation, or just knowing of it.

@@ -22,7 +22,7 @@
 //! | `allow`, `deny` or `hold` | `freebusy`, `schedule` or `any` of the two: what the rule is about; `deny` also takes `send`: what our own users send to receivers elsewhere. `hold` takes `schedule` only: the message waits in the recipient's inbox, out of the calendar, until they accept the sender | is refused: exactly one of the three |
 //! | `from`, `to` | [patterns](Pattern) of addresses | matches every address |
 //! | `method`, `component` | methods of iTIP and components of iCalendar (`REQUEST`…, `VEVENT`…), in any case | matches all |
-//! | `via` | how the peer [proved](Via) that it may speak for the originator | matches whatever was proved |
+//! | `via` | how the peer [proved](Via) that it may speak for the originator: `dkim`, `mtls`, `submission`, `mail` or `none` of these | matches whatever was proved |
 //! | `known` | whether the recipient knows the sender (ever invited, answered or accepted them): `true`, `false`, or `"unsaid"` if the host does not say | matches whether or not |
 //! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated, or if it goes by mail | matches whatever it says |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |

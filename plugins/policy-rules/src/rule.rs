@@ -288,6 +288,8 @@ pub enum Via {
     Mtls,
     /// A login at the submission listener that may act as the originator.
     Submission,
+    /// A mail that proved to come from the originator.
+    Mail,
     /// None of these.
     None,
 }
@@ -315,6 +317,7 @@ impl Via {
             Proof::Dkim(domain) => covers(domain).then_some(Self::Dkim),
             Proof::Mtls(domain) => covers(domain).then_some(Self::Mtls),
             Proof::Submission(address) => address.same_user(originator).then_some(Self::Submission),
+            Proof::Mail(address, _) => address.same_user(originator).then_some(Self::Mail),
             // What is not known proves nothing.
             _ => None,
         }

@@ -24,6 +24,7 @@ fn request(text: &str) -> AccessRequest {
         .map(|proof| match proof.split_once(':').unwrap() {
             ("dkim", domain) => Proof::Dkim(Domain::new(domain).unwrap()),
             ("mtls", domain) => Proof::Mtls(Domain::new(domain).unwrap()),
+            ("mail", user) => Proof::Mail(address(user), MailProof::Dmarc),
             (_, user) => Proof::Submission(address(user)),
         })
         .collect();
@@ -227,6 +228,10 @@ async fn via_asks_for_a_proof_that_covers_the_originator() {
         (r#"["dkim", "mtls"]"#, "mtls:example.com", true),
         (r#""submission""#, "submission:ANNA@example.com", true),
         (r#""submission""#, "submission:cy@example.com", false),
+        (r#""mail""#, "mail:ANNA@example.com", true),
+        (r#""mail""#, "mail:cy@example.com", false),
+        (r#""mail""#, "dkim:example.com", false),
+        (r#""dkim""#, "mail:anna@example.com", false),
         (r#""none""#, "", true),
         (r#""none""#, "dkim:evil.net", true),
         (r#""none""#, "dkim:example.com", false),

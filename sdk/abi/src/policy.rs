@@ -108,6 +108,12 @@ pub mod proof {
     pub const MTLS: u32 = 2;
     /// A log-in at the submission listener that may act as this address.
     pub const SUBMISSION: u32 = 3;
+    /// A mail from this address, to an unguessable address that it alone was told. Since 1.0.
+    pub const MAIL_TOKEN: u32 = 4;
+    /// A mail from this address, for whose domain DMARC passed. Since 1.0.
+    pub const MAIL_DMARC: u32 = 5;
+    /// A mail from this address, with a DKIM signature of its organization. Since 1.0.
+    pub const MAIL_DKIM: u32 = 6;
 }
 
 /// What a policy says. Since 1.0.

@@ -102,9 +102,10 @@ impl Generator {
                 0 => request.originator.domain(),
                 _ => subject.domain(),
             };
-            request.proofs.push(match (self.roll(3), domain) {
+            request.proofs.push(match (self.roll(4), domain) {
                 (0, Ok(domain)) => Proof::Dkim(domain.clone()),
                 (1, Ok(domain)) => Proof::Mtls(domain.clone()),
+                (2, _) => Proof::Mail(subject, MailProof::Dmarc),
                 _ => Proof::Submission(subject),
             });
         }

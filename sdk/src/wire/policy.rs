@@ -1,7 +1,7 @@
 use super::{Garbage, Read, Write, attributes, copy_attributes};
 use crate::{
-    AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant, Proof,
-    RateLimit, Uid, Uninvited, policy::word,
+    AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant,
+    MailProof, Proof, RateLimit, Uid, Uninvited, policy::word,
 };
 use convoke_abi::{
     RString, RVec,
@@ -105,6 +105,9 @@ impl<'a> Write for &'a Proof {
             Proof::Dkim(domain) => (proof::DKIM, domain.as_str()),
             Proof::Mtls(domain) => (proof::MTLS, domain.as_str()),
             Proof::Submission(address) => (proof::SUBMISSION, address.as_str()),
+            Proof::Mail(address, MailProof::Token) => (proof::MAIL_TOKEN, address.as_str()),
+            Proof::Mail(address, MailProof::Dmarc) => (proof::MAIL_DMARC, address.as_str()),
+            Proof::Mail(address, MailProof::Dkim) => (proof::MAIL_DKIM, address.as_str()),
             // It proves nothing to who does not know it.
             _ => (0, ""),
         };
@@ -118,10 +121,14 @@ impl<'a> Write for &'a Proof {
 /// `None` is a kind of proof that is not known: nothing is proved.
 fn read_proof(sent: SentProof<'_>) -> Result<Option<Proof>, Garbage> {
     let subject = sent.subject.as_str();
+    let mail = |how| Ok(Some(Proof::Mail(CalendarAddress::new(subject)?, how)));
     Ok(match sent.kind {
         proof::DKIM => Some(Proof::Dkim(Domain::new(subject)?)),
         proof::MTLS => Some(Proof::Mtls(Domain::new(subject)?)),
         proof::SUBMISSION => Some(Proof::Submission(CalendarAddress::new(subject)?)),
+        proof::MAIL_TOKEN => return mail(MailProof::Token),
+        proof::MAIL_DMARC => return mail(MailProof::Dmarc),
+        proof::MAIL_DKIM => return mail(MailProof::Dkim),
         _ => None,
     })
 }
@@ -247,7 +254,13 @@ mod tests {
         request.uid = Some(Uid::new("u").unwrap());
         request.message_id = Some("<m@example.com>".to_owned());
         request.size = Some(1 << 40);
-        request.proofs = vec![Proof::Dkim(Domain::new("example.com").unwrap())];
+        let mail = |how| Proof::Mail(address("bo@example.com"), how);
+        request.proofs = vec![
+            Proof::Dkim(Domain::new("example.com").unwrap()),
+            mail(MailProof::Token),
+            mail(MailProof::Dmarc),
+            mail(MailProof::Dkim),
+        ];
         request.sender = Some(Acquaintance::Known);
         request.attributes = crate::Attributes::new().with("a", "b");
         for peer in ["192.0.2.1", "2001:db8::1"] {

@@ -13,6 +13,9 @@ pub enum Provenance<'a> {
         /// than the Originator's own domain.
         proven: &'a [Domain],
     },
+    /// By mail from the Originator, and from nobody else: what vouches for a mail speaks of a whole domain, of which anybody
+    /// may be a customer (gmail.com).
+    Mail,
     /// From one of our own people, who has logged in.
     Submission,
 }
@@ -23,12 +26,13 @@ impl Provenance<'_> {
     ///
     /// RFC 5546 §6.1.1: SENT-BY is the sender's own claim. It counts where one server answers for both.
     fn covers_both(&self, agent: &CalendarAddress, principal: &CalendarAddress) -> bool {
-        let (Ok(agent), Ok(principal)) = (agent.domain(), principal.domain()) else {
-            return false;
-        };
         let proven: &[Domain] = match self {
             Self::Peer { proven } => proven,
+            Self::Mail => return false,
             Self::Submission => &[],
+        };
+        let (Ok(agent), Ok(principal)) = (agent.domain(), principal.domain()) else {
+            return false;
         };
         agent == principal
             || proven

@@ -213,6 +213,20 @@ methods! {
     } -> Sent;
 }
 
+/// Takes a mail from a pipe; `to` is its envelope recipient, if that is known.
+#[cfg(feature = "mail")]
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MailReceive {
+    pub(crate) to: Option<CalendarAddress>,
+    pub(crate) octets: Text,
+}
+
+#[cfg(feature = "mail")]
+impl Method for MailReceive {
+    const NAME: &'static str = "mail-receive";
+    type Answer = crate::incoming_mail::Outcome;
+}
+
 /// A plugin, as `convoke plugin list` shows it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Plugin {

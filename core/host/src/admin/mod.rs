@@ -21,6 +21,8 @@ pub(crate) mod moment;
 pub(crate) mod queue;
 pub(crate) mod stores;
 
+#[cfg(feature = "mail")]
+use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
     AddUser, Explain, Find, FindIn, Forget, Get, InboxDecide, InboxList, InboxShow, LookNow,
@@ -66,6 +68,14 @@ pub(crate) async fn call(
         InboxDecide::NAME => answer(body, async |asked| inbox::decide(instance, asked).await).await,
         Explain::NAME => answer(body, async |asked| queue::explain(instance, asked).await).await,
         Forget::NAME => answer(body, async |asked| queue::forget(instance, asked).await).await,
+        #[cfg(feature = "mail")]
+        api::MailReceive::NAME => {
+            let receive = async |asked: api::MailReceive| {
+                let (octets, to) = (&asked.octets.0, asked.to.as_ref());
+                Ok(incoming_mail::receive_piped(instance, octets, to).await)
+            };
+            answer(body, receive).await
+        }
         LookNow::NAME => answer(body, async |asked| queue::look(instance, asked).await).await,
         _ => return None,
     })

@@ -137,7 +137,7 @@ fn text(findings: &[Finding]) -> String {
 async fn look(config: &Config, open: Open, findings: &mut Findings) {
     state(&config.server.state, findings);
     modes(config, findings);
-    if config.listeners.is_empty() {
+    if config.listeners.is_empty() && config.mail_listeners.is_empty() {
         let text = "there is no [[listener]]; add one with role, address and, for `receiver`, tls";
         findings.add(Verdict::Fail, "listeners", text);
     }

@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -25,6 +25,8 @@ mod freebusy;
 mod inbox;
 mod keys;
 mod log;
+#[cfg(feature = "mail")]
+mod mail;
 mod output;
 mod owner;
 mod plugin;
@@ -58,7 +60,7 @@ Examples:
 
 Times are RFC 3339 (2027-01-04T10:00:00Z), a date (2027-01-04), or counted from now (now+7d, now-90m).
 Addresses are `anna@example.org` or `mailto:anna@example.org`.
-Exit status: 0 done, 1 failed, 2 wrong usage.";
+Exit status: 0 done, 1 failed, 2 wrong usage; `mail receive` ends as sysexits.h says.";
 
 /// Schedules meetings across calendar systems: iSchedule beside the calendar server that you have.
 #[derive(Parser)]
@@ -90,6 +92,9 @@ enum Command {
     Inbox(inbox::Inbox),
     #[command(subcommand)]
     Queue(queue::Queue),
+    #[cfg(feature = "mail")]
+    #[command(subcommand)]
+    Mail(mail::Mail),
     #[command(subcommand)]
     Keys(keys::Keys),
     #[command(subcommand)]
@@ -111,7 +116,10 @@ struct PluginProcess {
 
 /// Runs the program: reads the arguments, does it, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return wrong_arguments(&error),
+    };
     if let Command::PluginProcess(_) = cli.command {
         return convoke_plugin_host::isolated::main();
     }
@@ -119,6 +127,19 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Says what is wrong with the arguments, or shows the help that was asked for.
+fn wrong_arguments(error: &clap::Error) -> ExitCode {
+    #[cfg(feature = "mail")]
+    if error.use_stderr()
+        && let Some(status) = mail::usage_status(std::env::args_os())
+    {
+        // Nothing is left to do if stderr is closed.
+        let _ = error.print();
+        return ExitCode::from(status);
+    }
+    error.exit()
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -158,6 +179,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Explain(explain) => explain.run(&global).await,
             Command::Inbox(inbox) => inbox.run(&global).await,
             Command::Queue(queue) => queue.run(&global).await,
+            #[cfg(feature = "mail")]
+            Command::Mail(mail) => mail.run(&global).await,
             Command::Keys(keys) => keys.run(&global),
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,

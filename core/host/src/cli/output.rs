@@ -46,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// The same with another exit status.
+    #[cfg(feature = "mail")]
+    pub(super) fn with_status(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+
     /// The answer on stdout says what failed: exit status 1.
     pub(super) const fn already_reported() -> Self {
         Self {

@@ -71,15 +71,69 @@ fn default_state() -> PathBuf {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listener {
-    pub(super) role: Role,
-    pub(super) address: SocketAddr,
+    pub(super) role: WrittenRole,
+    pub(super) address: Address,
     pub(super) tls: Option<Tls>,
     pub(super) users: Option<PathBuf>,
 }
 
-/// What a listener is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+/// What a listener is for, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(super) enum WrittenRole {
+    Receiver,
+    Submission,
+    Lmtp,
+    Admin,
+}
+
+impl WrittenRole {
+    /// What it is for, if it speaks HTTP.
+    pub(super) const fn over_http(self) -> Option<Role> {
+        match self {
+            Self::Receiver => Some(Role::Receiver),
+            Self::Submission => Some(Role::Submission),
+            Self::Admin => Some(Role::Admin),
+            Self::Lmtp => None,
+        }
+    }
+}
+
+/// Where to listen: an IP address and a port, or `unix:` and a path.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Whether it is known only once it listens.
+    pub(super) fn is_chosen_by_system(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(PathBuf::from(path)));
+        }
+        text.parse().map(Self::Tcp).map_err(D::Error::custom)
+    }
+}
+
+/// What a listener that speaks HTTP is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// iSchedule, to the world.
     Receiver,

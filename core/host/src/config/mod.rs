@@ -41,8 +41,7 @@ use convoke_scheduling::Timing;
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
-use file::Attachment;
-use file::File;
+use file::{Address, Attachment, File, WrittenRole};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use std::{
@@ -61,8 +60,10 @@ pub struct Config {
     pub file: PathBuf,
     /// `[server]`.
     pub server: Server,
-    /// `[[listener]]`.
+    /// `[[listener]]` that speak HTTP.
     pub listeners: Vec<Listener>,
+    /// `[[listener]]` of the role `lmtp`: where mail servers hand mail over. None without `[mail]`.
+    pub mail_listeners: Vec<MailListener>,
     /// `[signing]`: how our messages are signed.
     pub signing: Option<Signing>,
     /// `[verification]`: what peers must prove.
@@ -111,6 +112,15 @@ pub struct Listener {
     pub tls: Option<TlsFiles>,
     /// For `submission`: who may log in, an htpasswd file.
     pub users: Option<PathBuf>,
+}
+
+/// `[[listener]]` of the role `lmtp`. Whoever reaches it may claim whatever Authentication-Results, so it is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailListener {
+    /// A loopback address; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
 }
 
 /// `[signing]`.
@@ -275,7 +285,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         let text = "`domains` is empty; name the domains whose calendar users are ours";
         return Err(at.wrong(file.server.span(), text));
     }
-    let listeners = listeners(file.listener, at)?;
+    let (listeners, mail_listeners) = listeners(file.listener, at, file.mail.is_some())?;
     let server = file.server.into_inner();
     let horizon = horizon(server.horizon.as_ref(), at)?;
     let client = client(file.client, at)?;
@@ -304,6 +314,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             decisions: decisions(server.decisions.as_ref(), at)?,
         },
         listeners,
+        mail_listeners,
         signing: file.signing.map(|signing| Signing {
             domain: signing.domain,
             selector: signing.selector,
@@ -390,11 +401,14 @@ fn trusted_keys(
     written.into_iter().map(key).collect()
 }
 
+/// Those that speak HTTP, and those that speak LMTP.
 fn listeners(
     written: Vec<Spanned<file::Listener>>,
     at: &Locator,
-) -> Result<Vec<Listener>, ConfigError> {
-    let mut listeners: Vec<Listener> = Vec::new();
+    has_mail: bool,
+) -> Result<(Vec<Listener>, Vec<MailListener>), ConfigError> {
+    let (mut listeners, mut mail_listeners) = (Vec::new(), Vec::new());
+    let mut taken: Vec<Address> = Vec::new();
     for entry in written {
         let span = entry.span();
         let file::Listener {
@@ -403,25 +417,56 @@ fn listeners(
             tls,
             users,
         } = entry.into_inner();
-        let taken = |other: &Listener| other.address == address && address.port() != 0;
-        if listeners.iter().any(taken) {
-            return Err(at.wrong(span, &format!("two listeners have the address {address}")));
+        let wrong = |text: &str| Err(at.wrong(span.clone(), text));
+        if taken.contains(&address) && !address.is_chosen_by_system() {
+            return wrong(&format!("two listeners have the address {address}"));
         }
-        if users.is_some() && role != Role::Submission {
-            return Err(at.wrong(span, "`users` goes with `role = \"submission\"` only"));
+        taken.push(address.clone());
+        if users.is_some() && role != WrittenRole::Submission {
+            return wrong("`users` goes with `role = \"submission\"` only");
         }
-        listeners.push(Listener {
-            role,
-            address,
-            tls: tls.map(|tls| TlsFiles {
-                certificate: at.folder().join(tls.certificate),
-                key: at.folder().join(tls.key),
-                client_ca: trusted(tls.client_ca, at),
+        match (role.over_http(), address) {
+            (Some(role), Address::Tcp(address)) => listeners.push(Listener {
+                role,
+                address,
+                tls: tls.map(|tls| TlsFiles {
+                    certificate: at.folder().join(tls.certificate),
+                    key: at.folder().join(tls.key),
+                    client_ca: trusted(tls.client_ca, at),
+                }),
+                users: users.map(|users| at.folder().join(users)),
             }),
-            users: users.map(|users| at.folder().join(users)),
-        });
+            (Some(_), Address::Unix(_)) => {
+                return wrong("`unix:` goes with `role = \"lmtp\"` only");
+            }
+            (None, _) if tls.is_some() => {
+                return wrong(
+                    "`tls` does not go with `role = \"lmtp\"`, as the mail server is on this machine",
+                );
+            }
+            (None, _) if !cfg!(feature = "mail") => {
+                return wrong("this convoke is built without mail, so it takes no LMTP");
+            }
+            (None, _) if !has_mail => {
+                return wrong("`role = \"lmtp\"` needs [mail]; add it, with `smtp` and `address`");
+            }
+            (None, Address::Tcp(address)) if !address.ip().is_loopback() => {
+                // It could claim that somebody else's mail was verified.
+                return wrong(
+                    "whoever reaches an LMTP listener is believed; write an address of this machine only, \
+                     \"127.0.0.1:8024\" or \"unix:/run/convoke/lmtp\"",
+                );
+            }
+            (None, Address::Tcp(address)) => mail_listeners.push(MailListener::Tcp(address)),
+            (None, Address::Unix(path)) if path.is_absolute() => {
+                mail_listeners.push(MailListener::Unix(path));
+            }
+            (None, Address::Unix(_)) => {
+                return wrong("the path of a socket is absolute: \"unix:/run/convoke/lmtp\"");
+            }
+        }
     }
-    Ok(listeners)
+    Ok((listeners, mail_listeners))
 }
 
 fn verification(written: file::Verification, at: &Locator) -> Verification {

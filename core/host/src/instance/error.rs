@@ -66,6 +66,14 @@ pub enum ServeError {
         /// What the system said.
         error: io::Error,
     },
+    /// A listener's address for mail.
+    #[error("cannot listen on {address} (lmtp): {error}")]
+    BindMail {
+        /// The address, or `unix:` and a path.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Nobody could reach the host.
     #[error("{}: there is no [[listener]]; add one with role, address and, for `receiver`, tls", .0.display())]
     NoListener(PathBuf),

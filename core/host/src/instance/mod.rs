@@ -17,7 +17,7 @@ pub(crate) use outside::{outside, setup_to_look, signer};
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
 use crate::{
-    admission::Admission,
+    admission::{Admission, TakesMail},
     capabilities::CapabilitiesDocument,
     config::{Config, Role},
     keys::Keys,
@@ -117,7 +117,13 @@ impl Instance {
             ),
             dns,
             users: Arc::new(users),
-            admission: Admission::new(&config.limits),
+            admission: Admission::new(
+                &config.limits,
+                match config.mail_listeners.first() {
+                    Some(_) => TakesMail::Yes,
+                    None => TakesMail::No,
+                },
+            ),
             shared,
             signer,
             client,

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use convoke_calendar::message::Provenance;
 use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_plugin_host::origin::Origin;
-use convoke_scheduling::{Effort, Envelope, Intake, Peer};
+use convoke_scheduling::{Answering, Effort, Envelope, Intake, Peer};
 use http::Request;
 use jiff::Timestamp;
 
@@ -103,6 +103,7 @@ async fn process(
         peer: peer.counted(),
         transport: posted.transport(arrival),
         now,
+        answering: Answering::Allowed,
         effort: Effort::default(),
     };
     let work = async {

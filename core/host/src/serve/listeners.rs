@@ -53,7 +53,7 @@ impl Listeners {
         config: &Config,
         handler: impl Fn(Role) -> Arc<dyn Handler>,
     ) -> Result<(), ServeError> {
-        if config.listeners.is_empty() {
+        if config.listeners.is_empty() && config.mail_listeners.is_empty() {
             return Err(ServeError::NoListener(config.file.clone()));
         }
         let mut kept: Vec<(usize, Wanted)> = Vec::new();

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `listeners` | the sockets |
+//! | `lmtp` | those by which mail servers hand mail over |
 //! | `current` | the instance that answers now |
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
@@ -23,6 +24,8 @@ mod control;
 mod current;
 mod decisions;
 mod listeners;
+#[cfg(feature = "mail")]
+mod lmtp;
 mod lock;
 #[cfg(feature = "mail")]
 mod notices;
@@ -36,7 +39,7 @@ use crate::{
     instance::{Instance, ServeError},
     receiver,
     shared::SharedState,
-    state_folder::{self, Lock},
+    state_folder::{self, ListenerNote, Lock},
     submission,
 };
 use calendars::CalendarsTask;
@@ -131,6 +134,8 @@ pub struct Host {
     current: Arc<Current>,
     control: Control,
     listeners: Listeners,
+    #[cfg(feature = "mail")]
+    mail_listeners: lmtp::MailListeners,
     outbox: OutboxTask,
     decisions: DecisionsTask,
     #[cfg(feature = "mail")]
@@ -183,6 +188,8 @@ impl Host {
             current,
             control,
             listeners: Listeners::default(),
+            #[cfg(feature = "mail")]
+            mail_listeners: lmtp::MailListeners::default(),
             watched_client,
             lock,
         };
@@ -255,7 +262,10 @@ impl Host {
 
     /// Finishes what has begun, closes the plugins, then ends.
     pub async fn stop(self) {
-        self.listeners.stop().await;
+        let listeners = self.listeners.stop();
+        #[cfg(feature = "mail")]
+        let listeners = futures::future::join(listeners, self.mail_listeners.stop());
+        listeners.await;
         self.control.stop().await;
         if let Some(calendars) = self.calendars {
             calendars.finish().await;
@@ -278,6 +288,15 @@ impl Host {
         isolated::all_closed().await;
     }
 
+    /// Where it listens.
+    fn notes(&self) -> Vec<ListenerNote> {
+        #[cfg_attr(not(feature = "mail"), allow(unused_mut, reason = "nothing is added"))]
+        let mut notes = self.listeners.notes();
+        #[cfg(feature = "mail")]
+        notes.extend(self.mail_listeners.notes());
+        notes
+    }
+
     /// Listens where the configuration of `instance` says, and notes where for the command line.
     async fn listen(&mut self, instance: &Instance) -> Result<(), ServeError> {
         let handler = |role| -> Arc<dyn Handler> {
@@ -286,7 +305,12 @@ impl Host {
                 role,
             })
         };
+        #[cfg(feature = "mail")]
+        let prepared = self.mail_listeners.prepare(&instance.config).await?;
         self.listeners.follow(&instance.config, handler).await?;
+        #[cfg(feature = "mail")]
+        self.mail_listeners
+            .follow(&instance.config, prepared, &self.current);
         let state = &instance.config.server.state;
         // First: whoever finds the listeners noted may use both.
         if let Err(error) = self.control.follow(state) {
@@ -295,7 +319,7 @@ impl Host {
                 "`convoke reload` cannot reach this host, SIGHUP can: {error}"
             );
         }
-        if let Err(error) = state_folder::note_listeners(state, &self.listeners.notes()) {
+        if let Err(error) = state_folder::note_listeners(state, &self.notes()) {
             tracing::warn!(
                 event = "listeners-file-failed",
                 "the addresses of the listeners could not be written for the command line: {error}"

@@ -41,10 +41,14 @@ fn run(pieces: &[&[u8]]) -> (String, Vec<Transaction>) {
 
 /// What the lines of a client are answered: the codes, without the greeting and that of LHLO.
 fn codes(lines: &str) -> Vec<String> {
-    let octets = format!("LHLO client\r\n{lines}").replace("\\n", "\n").replace("\\r", "\r");
+    let octets = format!("LHLO client\r\n{lines}")
+        .replace("\\n", "\n")
+        .replace("\\r", "\r");
     let (replies, _) = run(&[octets.as_bytes()]);
     let codes = replies.lines().skip(7);
-    codes.map(|it| it.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+    codes
+        .map(|it| it.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[test]
@@ -69,21 +73,52 @@ fn a_message_is_taken_for_each_recipient() {
 #[test]
 fn commands_are_answered() {
     for (lines, expected) in [
-        ("NOOP\r\nHELP\r\nVRFY anna\r\nRSET\r\nQUIT\r\n", "250 2.0.0|214 2.0.0|252 2.1.5|250 2.0.0|221 2.0.0"),
+        (
+            "NOOP\r\nHELP\r\nVRFY anna\r\nRSET\r\nQUIT\r\n",
+            "250 2.0.0|214 2.0.0|252 2.1.5|250 2.0.0|221 2.0.0",
+        ),
         ("EHLO client\r\nHELO client\r\n", "500 5.5.1|500 5.5.1"),
-        ("STARTTLS\r\nAUTH PLAIN AA==\r\nBDAT 3 LAST\r\nEXPN all\r\nWHAT\r\n", "502 5.5.1|502 5.5.1|502 5.5.1|502 5.5.1|500 5.5.1"),
-        ("RCPT TO:<anna@example.org>\r\nDATA\r\n", "503 5.5.1|503 5.5.1"),
-        ("MAIL FROM:<>\r\nMAIL FROM:<>\r\nDATA\r\n", "250 2.1.0|503 5.5.1|503 5.5.1"),
-        ("MAIL FROM:<>\r\nRCPT TO:<x@example.net>\r\nDATA\r\n", "250 2.1.0|550 5.1.1|503 5.5.1"),
-        ("MAIL FROM:<> SIZE=1001\r\nMAIL FROM:<> SIZE=1000\r\n", "552 5.3.4|250 2.1.0"),
-        ("MAIL FROM:<> BODY=BINARYMIME\r\nMAIL FROM:<> X=1\r\nMAIL FROM:<> SIZE=x\r\n", "501 5.5.4|555 5.5.4|501 5.5.4"),
-        ("MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<postmaster>\r\n", "250 2.1.0|553 5.1.3|553 5.1.3"),
+        (
+            "STARTTLS\r\nAUTH PLAIN AA==\r\nBDAT 3 LAST\r\nEXPN all\r\nWHAT\r\n",
+            "502 5.5.1|502 5.5.1|502 5.5.1|502 5.5.1|500 5.5.1",
+        ),
+        (
+            "RCPT TO:<anna@example.org>\r\nDATA\r\n",
+            "503 5.5.1|503 5.5.1",
+        ),
+        (
+            "MAIL FROM:<>\r\nMAIL FROM:<>\r\nDATA\r\n",
+            "250 2.1.0|503 5.5.1|503 5.5.1",
+        ),
+        (
+            "MAIL FROM:<>\r\nRCPT TO:<x@example.net>\r\nDATA\r\n",
+            "250 2.1.0|550 5.1.1|503 5.5.1",
+        ),
+        (
+            "MAIL FROM:<> SIZE=1001\r\nMAIL FROM:<> SIZE=1000\r\n",
+            "552 5.3.4|250 2.1.0",
+        ),
+        (
+            "MAIL FROM:<> BODY=BINARYMIME\r\nMAIL FROM:<> X=1\r\nMAIL FROM:<> SIZE=x\r\n",
+            "501 5.5.4|555 5.5.4|501 5.5.4",
+        ),
+        (
+            "MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<postmaster>\r\n",
+            "250 2.1.0|553 5.1.3|553 5.1.3",
+        ),
         ("MAIL bo\r\nMAIL FROM:<bo>\r\n", "501 5.5.2|553 5.1.7"),
-        ("lhlo again\r\n", "250-PIPELINING|250-ENHANCEDSTATUSCODES|250-8BITMIME|250-SMTPUTF8|250 SIZE"),
+        (
+            "lhlo again\r\n",
+            "250-PIPELINING|250-ENHANCEDSTATUSCODES|250-8BITMIME|250-SMTPUTF8|250 SIZE",
+        ),
     ] {
         let codes = codes(lines);
         let codes = codes.iter().filter(|it| *it != "250-mx.example.org");
-        assert_eq!(codes.cloned().collect::<Vec<_>>().join("|"), expected, "{lines}");
+        assert_eq!(
+            codes.cloned().collect::<Vec<_>>().join("|"),
+            expected,
+            "{lines}"
+        );
     }
 }
 
@@ -99,15 +134,23 @@ fn more_recipients_than_are_taken_are_for_another_message() {
     let many = "RCPT TO:<anna@example.org>\r\n".repeat(4);
     let codes = codes(&format!("MAIL FROM:<>\r\n{many}DATA\r\n.\r\n"));
     let expected = [
-        "250 2.1.0", "250 2.1.5", "250 2.1.5", "250 2.1.5", "452 4.5.3", "354 end", "250 2.0.0",
-        "250 2.0.0", "250 2.0.0",
+        "250 2.1.0",
+        "250 2.1.5",
+        "250 2.1.5",
+        "250 2.1.5",
+        "452 4.5.3",
+        "354 end",
+        "250 2.0.0",
+        "250 2.0.0",
+        "250 2.0.0",
     ];
     assert_eq!(codes, expected);
 }
 
 #[test]
 fn a_line_that_does_not_end_with_cr_lf_ends_the_session() {
-    let data = "MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nx\r\n";
+    let data =
+        "MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nx\r\n";
     for (lines, expected) in [
         ("NOOP\nNOOP\r\n".to_owned(), 1),
         ("NOOP\rNOOP\r\n".to_owned(), 1),
@@ -119,8 +162,14 @@ fn a_line_that_does_not_end_with_cr_lf_ends_the_session() {
     ] {
         let codes = codes(&lines);
         let (stray, before) = (codes.iter().rev().take(expected), codes.len() - expected);
-        assert!(stray.clone().all(|it| it == "521 5.5.2"), "{lines:?} {codes:?}");
-        assert!(codes[..before].iter().all(|it| !it.starts_with('5')), "{lines:?} {codes:?}");
+        assert!(
+            stray.clone().all(|it| it == "521 5.5.2"),
+            "{lines:?} {codes:?}"
+        );
+        assert!(
+            codes[..before].iter().all(|it| !it.starts_with('5')),
+            "{lines:?} {codes:?}"
+        );
         let (_, taken) = run(&[b"LHLO x\r\n", lines.as_bytes()]);
         assert!(taken.is_empty(), "{lines:?}");
     }
@@ -133,7 +182,10 @@ fn a_message_that_is_too_long_is_answered_for_each_recipient_and_the_session_goe
         "MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n{long}y\r\n.\r\nNOOP\r\n"
     );
     let codes = codes(&lines);
-    assert_eq!(codes[3..], ["354 end", "552 5.3.4", "552 5.3.4", "250 2.0.0"]);
+    assert_eq!(
+        codes[3..],
+        ["354 end", "552 5.3.4", "552 5.3.4", "250 2.0.0"]
+    );
 }
 
 #[test]
@@ -164,11 +216,17 @@ fn long_lines_are_not_kept_and_many_mistakes_end_the_session() {
     session.push(b"\r\n");
     assert_eq!(session.step(), Step::Octets);
     let replies = String::from_utf8(session.take_replies()).unwrap();
-    assert!(replies.ends_with("500 5.5.2 the line is too long\r\n"), "{replies}");
+    assert!(
+        replies.ends_with("500 5.5.2 the line is too long\r\n"),
+        "{replies}"
+    );
     session.push("WHAT\r\n".repeat(30).as_bytes());
     assert_eq!(session.step(), Step::End);
     let replies = String::from_utf8(session.take_replies()).unwrap();
-    assert!(replies.ends_with("421 4.7.0 too many errors\r\n"), "{replies}");
+    assert!(
+        replies.ends_with("421 4.7.0 too many errors\r\n"),
+        "{replies}"
+    );
     assert_eq!(replies.lines().count(), 20);
 }
 

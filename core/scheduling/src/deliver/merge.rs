@@ -3,7 +3,7 @@
 use super::anomaly;
 use crate::{
     effort::Weight,
-    envelope::{Envelope, InboxItem},
+    envelope::{Answering, Envelope, InboxItem},
     environment::{Environment, Home, HomeOf},
     keys,
     ledger::Ledger,
@@ -142,7 +142,8 @@ impl<E: Environment> Scheduler<E> {
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
         let mut enqueued = Enqueued::default();
-        for owed in outgoing {
+        let may_answer = envelope.answering == Answering::Allowed;
+        for owed in outgoing.into_iter().filter(|_| may_answer) {
             if let Some(owed) = self.admit_owed(owed, envelope.now) {
                 let ledger = known.as_ref().or(before.value.as_ref());
                 self.enqueue(&owed, ledger, &mut enqueued).await?;

@@ -15,19 +15,22 @@ mod merge;
 
 use crate::{
     decision::Decided,
-    envelope::Envelope,
+    envelope::{Answering, Envelope},
     environment::{
         Answers, Environment, Event, Grant, Home, HomeOf, Journal, Notice, Occasion, Policies,
         Stores, Verdict,
     },
     outcome::Outcome,
+    room::RoomSettings,
     scheduler::Scheduler,
 };
 use convoke_calendar::{
     message::{Kind, Method},
     zone::unknown_names,
 };
-use convoke_types::{CalendarAddress, Error, ErrorKind, Proof, RequestStatus, Scheduling};
+use convoke_types::{
+    CalendarAddress, Error, ErrorKind, MailProof, Proof, RequestStatus, Scheduling,
+};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use std::time::Duration;
 
@@ -156,6 +159,14 @@ impl<E: Environment> Scheduler<E> {
             Ok(None) => return Err(RequestStatus::INVALID_CALENDAR_USER),
             Err(error) => return Err(status_of(&error)),
         };
+        // RFC 3834 §2: two programs that answer each other never end.
+        if envelope.answering == Answering::Never
+            && RoomSettings::answers(envelope.message)
+            && RoomSettings::of(home.user()).is_ok_and(|room| room.is_some())
+        {
+            let text = "a room answers neither automatic replies nor mailing lists";
+            return Err(RequestStatus::NO_AUTHORITY.with_text(text));
+        }
         let Some(grant) = grant else {
             return Ok((home, None));
         };
@@ -195,6 +206,9 @@ fn proved(envelope: &Envelope<'_>) -> String {
         Proof::Dkim(domain) => format!("signed by {domain}"),
         Proof::Mtls(domain) => format!("certificate of {domain}"),
         Proof::Submission(_) => "handed in here".to_owned(),
+        Proof::Mail(_, MailProof::Token) => "mail to an address made for it".to_owned(),
+        Proof::Mail(_, MailProof::Dmarc) => "mail, dmarc=pass".to_owned(),
+        Proof::Mail(_, MailProof::Dkim) => "mail, dkim=pass".to_owned(),
         _ => "proved".to_owned(),
     });
     let how = how.unwrap_or_else(|| format!("{}, unproved", envelope.peer));

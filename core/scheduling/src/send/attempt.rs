@@ -4,7 +4,7 @@ use super::{elsewhere::Addressee, enqueue::Enqueued};
 use crate::{
     decision::Decided,
     effort::Effort,
-    envelope::{Envelope, Letter, Peer, TransportFacts},
+    envelope::{Answering, Envelope, Letter, Peer, TransportFacts},
     environment::{
         Answers, Clock, Environment, Event, Home, Journal, Notice, Occasion, Processor, State,
         Stores, Unbounded,
@@ -145,6 +145,7 @@ impl<E: Environment> Scheduler<E> {
             peer: &Peer::of_ours(letter.originator),
             transport: letter.transport,
             now: self.environment.clock().now(),
+            answering: Answering::Allowed,
             effort: Effort::default(),
         };
         let (here, there) = futures::join!(

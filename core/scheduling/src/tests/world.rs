@@ -1,10 +1,10 @@
 //! The world in memory.
 
 use crate::{
-    Acquaintance, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home, InboxItem,
-    Intake, Journal, Letter, Limits, Mailing, Outcome, Overloaded, Peer, Policies, Processor, Room,
-    Scheduler, Shared, State, Stores, Submission, Timing, Transport, TransportFacts, Unbounded,
-    Verdict, index,
+    Acquaintance, Answering, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home,
+    InboxItem, Intake, Journal, Letter, Limits, Mailing, Outcome, Overloaded, Peer, Policies,
+    Processor, Room, Scheduler, Shared, State, Stores, Submission, Timing, Transport,
+    TransportFacts, Unbounded, Verdict, index,
 };
 use convoke_calendar::{
     message::{Message, Provenance},
@@ -821,6 +821,7 @@ impl Host {
             peer: &Peer::Domain(domain),
             transport: TransportFacts::default(),
             now: self.world().now.now(),
+            answering: Answering::Allowed,
             effort: Effort::default(),
         };
         let delivered = self.scheduler.deliver(&envelope, &recipients, &Unbounded);
@@ -852,6 +853,7 @@ impl Host {
             peer: &Peer::Domain(domain),
             transport: TransportFacts::default(),
             now: self.world().now.now(),
+            answering: Answering::Allowed,
             effort: Effort::default(),
         };
         block_on(self.scheduler.deliver(&envelope, &addresses(to), answers))

@@ -8,7 +8,8 @@ use crate::{
 };
 use convoke_calendar::message::{Message, Provenance};
 use convoke_scheduling::{
-    Effort, Envelope, Intake, Letter, Outcome, Peer, Transport, TransportFacts, Unbounded,
+    Answering, Effort, Envelope, Intake, Letter, Outcome, Peer, Transport, TransportFacts,
+    Unbounded,
 };
 use convoke_types::{CalendarAddress, Proof, RequestStatus};
 use futures::{
@@ -190,6 +191,7 @@ fn receive(world: &Arc<World>, host: usize, parcel: Parcel, answer: oneshot::Sen
                 ..TransportFacts::default()
             },
             now,
+            answering: Answering::Allowed,
             effort: Effort::default(),
         };
         let outcomes = scheduler.deliver(&envelope, recipients, &Unbounded).await;

@@ -1,0 +1,188 @@
+//! Mail that comes in, by LMTP or a pipe: what it means, who says so, and what becomes of it for each recipient.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `addressee` | whom an envelope recipient means |
+//! | `proof` | who says so: the verdict of our mail server on From |
+//! | `deliver` | a scheduling message, on the way that all go: intake, policy, delivery |
+//! | `outcome` | what became of a mail, for LMTP, for a pipe, for the log and for `convoke explain` |
+//!
+//! Always true: what is not proved changes nothing, whatever policy says; a mail that is wrong, or that policy does not want,
+//! is accepted and logged, as refusing it would send a report to whoever is named in it (backscatter); *try later* is said only
+//! where trying later may help.
+//!
+//! Deliberately not here: sockets (`serve::lmtp`), MIME (`convoke-imip`), LMTP (`convoke-lmtp`).
+
+mod addressee;
+mod deliver;
+mod outcome;
+mod proof;
+
+pub(crate) use addressee::{Addressee, NotOurs, find};
+pub(crate) use outcome::Outcome;
+
+use crate::{config::Config, instance::Instance};
+use convoke_imip::{Arrival, AuthservId, Content, Gateway, Incoming, ReturnPath};
+use convoke_scheduling::{Environment, Processor};
+use convoke_types::CalendarAddress;
+
+/// So many mail servers a mail may have passed (RFC 5321 §6.3); more is a loop.
+const HOPS: usize = 100;
+
+/// What the configuration says of mail that comes in.
+#[derive(Clone, Debug)]
+pub(crate) struct IncomingMail {
+    pub(crate) gateway: Gateway,
+    trusted: Vec<AuthservId>,
+}
+
+impl IncomingMail {
+    /// As `[mail]` says; `None` if it says nothing.
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        let mail = config.mail.as_ref()?;
+        let trusted = mail.trusted.iter();
+        Some(Self {
+            gateway: mail.gateway.clone(),
+            // What is no name of a mail server is in no mail.
+            trusted: trusted.filter_map(|id| AuthservId::new(id).ok()).collect(),
+        })
+    }
+}
+
+/// A mail as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail<'a> {
+    pub(crate) octets: &'a [u8],
+    pub(crate) return_path: ReturnPath,
+}
+
+/// What became of a mail for each of its recipients, in their order.
+pub(crate) async fn receive(
+    instance: &Instance,
+    mail: &Mail<'_>,
+    recipients: &[CalendarAddress],
+) -> Vec<Outcome> {
+    let later = |why: &str| vec![Outcome::Later(why.to_owned()); recipients.len()];
+    let Some(settings) = &IncomingMail::of(&instance.config) else {
+        return later("mail is not configured here any more");
+    };
+    let _permit = match instance.admission.permit_for(mail.octets.len()).await {
+        Ok(permit) => permit,
+        Err(wait) => return later(&wait.reason),
+    };
+    let incoming = read(instance, settings, mail).await;
+    let mut outcomes = Vec::new();
+    for recipient in recipients {
+        let outcome = of_one(instance, settings, mail, &incoming, recipient).await;
+        outcome.note(instance, &incoming, recipient);
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// What became of a mail from a pipe, to `to` if that is known, else to the first of ours whom the mail itself names.
+pub(crate) async fn receive_piped(
+    instance: &Instance,
+    octets: &[u8],
+    to: Option<&CalendarAddress>,
+) -> Outcome {
+    let Some(settings) = &IncomingMail::of(&instance.config) else {
+        return Outcome::Later("there is no [mail] in the configuration".to_owned());
+    };
+    let _permit = match instance.admission.permit_for(octets.len()).await {
+        Ok(permit) => permit,
+        Err(wait) => return Outcome::Later(wait.reason),
+    };
+    let mail = Mail {
+        octets,
+        return_path: ReturnPath::Unknown,
+    };
+    let incoming = read(instance, settings, &mail).await;
+    let recipient = match to {
+        Some(to) => Some(to.clone()),
+        None => first_of_ours(instance, settings, &incoming).await,
+    };
+    let Some(recipient) = recipient else {
+        return Outcome::Unknown("nobody whom it names is ours; say who with --to".to_owned());
+    };
+    let outcome = of_one(instance, settings, &mail, &incoming, &recipient).await;
+    outcome.note(instance, &incoming, &recipient);
+    outcome
+}
+
+async fn first_of_ours(
+    instance: &Instance,
+    settings: &IncomingMail,
+    incoming: &Incoming,
+) -> Option<CalendarAddress> {
+    for recipient in &incoming.recipients {
+        match find(instance, settings, recipient).await {
+            // Whether it is, is said later.
+            Ok(_) | Err(NotOurs::Unavailable(_)) => return Some(recipient.clone()),
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+/// Reads a mail when it is its turn.
+async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> Incoming {
+    let limits = instance.config.limits.messages.of_messages();
+    let arrival = Arrival {
+        return_path: mail.return_path.clone(),
+        trusted: &settings.trusted,
+        limits: &limits,
+    };
+    let work = || convoke_imip::read(mail.octets, &arrival);
+    let processor = instance.scheduler.environment().processor();
+    processor.run(mail.octets.len(), work).await
+}
+
+async fn of_one(
+    instance: &Instance,
+    settings: &IncomingMail,
+    mail: &Mail<'_>,
+    incoming: &Incoming,
+    recipient: &CalendarAddress,
+) -> Outcome {
+    let addressee = match find(instance, settings, recipient).await {
+        Ok(addressee) => addressee,
+        Err(NotOurs::Unavailable(why)) => return Outcome::Later(why),
+        Err(not_ours) => return Outcome::Unknown(not_ours.to_string()),
+    };
+    if hops(mail.octets) > HOPS {
+        let why = format!("it has passed more than {HOPS} mail servers, which is a loop");
+        return Outcome::Refused(why);
+    }
+    match &incoming.content {
+        Content::Scheduling(part) => {
+            deliver::deliver(instance, incoming, part, &addressee, recipient).await
+        }
+        Content::Refused(refusal) => Outcome::Unreadable(refusal.to_string()),
+        Content::Bounce(_) => Outcome::Dropped("a report on mail that was sent".to_owned()),
+        _ => Outcome::Dropped("it holds no scheduling message".to_owned()),
+    }
+}
+
+/// How many mail servers a mail has passed, as far as its header says.
+fn hops(octets: &[u8]) -> usize {
+    let lines = octets.split(|octet| *octet == b'\n');
+    let header = lines.take_while(|line| !line.trim_ascii_end().is_empty());
+    let received = header.filter(|line| {
+        let name = line.get(..b"Received:".len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"Received:"))
+    });
+    received.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hops_are_counted_in_the_header_alone() {
+        let mail = b"Received: by a\r\n\tfor x\r\nRECEIVED: by b\r\nSubject: Received:\r\n\r\nReceived: by c\r\n";
+        assert_eq!(hops(mail), 2);
+        assert_eq!(hops(b""), 0);
+    }
+}

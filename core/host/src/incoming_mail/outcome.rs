@@ -1,0 +1,129 @@
+//! What became of a mail for one recipient.
+
+use crate::instance::Instance;
+use convoke_imip::{Content, Incoming};
+use convoke_lmtp::Reply;
+use convoke_scheduling::{Decided, Event, Journal};
+use convoke_types::{CalendarAddress, Uid};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What became of a mail for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "why")]
+pub(crate) enum Outcome {
+    /// A scheduling message was taken: its request status.
+    Taken(String),
+    /// It is nothing for a calendar.
+    Dropped(String),
+    /// A scheduling message is not taken: nobody is proved to have sent it, or policy or iTIP says no.
+    Refused(String),
+    /// What may be a scheduling message cannot be read.
+    Unreadable(String),
+    /// The recipient is none of ours.
+    Unknown(String),
+    /// Trying later may help.
+    Later(String),
+}
+
+impl Outcome {
+    /// As it is said to who hands mail over. Whatever is not taken for good is accepted all the same: who is named in a mail
+    /// that proves nothing must not be sent a report on it.
+    pub(crate) fn reply(&self) -> Reply {
+        match self {
+            Self::Taken(_) => Reply::taken(),
+            Self::Dropped(why) => Reply::new(250, "2.0.0", format!("dropped: {why}")),
+            Self::Refused(why) | Self::Unreadable(why) => {
+                Reply::new(250, "2.0.0", format!("nothing is changed by it: {why}"))
+            }
+            Self::Unknown(why) => Reply::new(550, "5.1.1", why),
+            Self::Later(why) => Reply::new(451, "4.3.0", why),
+        }
+    }
+
+    /// Logs it, and has it remembered for `convoke explain`.
+    pub(super) fn note(
+        &self,
+        instance: &Instance,
+        incoming: &Incoming,
+        recipient: &CalendarAddress,
+    ) {
+        let message_id = incoming.message_id.as_deref().unwrap_or_default();
+        let from = incoming.from.as_ref().map(|it| it.address.human());
+        let from = from.unwrap_or_default();
+        let (event, why) = match self {
+            Self::Taken(status) => {
+                tracing::info!(event = "mail-taken", from, %recipient, message_id, "{status}");
+                // What the scheduler decided says more.
+                return;
+            }
+            Self::Dropped(why) => {
+                tracing::info!(event = "mail-dropped", from, %recipient, message_id, "dropped: {why}");
+                ("mail-dropped", why)
+            }
+            Self::Refused(why) => {
+                tracing::info!(event = "mail-refused", from, %recipient, message_id, "nothing is changed by it: {why}");
+                ("mail-refused", why)
+            }
+            Self::Unreadable(why) => {
+                tracing::info!(event = "mail-unreadable", from, %recipient, message_id, "{why}");
+                ("mail-unreadable", why)
+            }
+            Self::Unknown(why) => {
+                tracing::info!(event = "mail-not-ours", from, %recipient, message_id, "{why}");
+                ("mail-not-ours", why)
+            }
+            Self::Later(why) => {
+                tracing::info!(event = "mail-later", from, %recipient, message_id, "to be tried again: {why}");
+                ("mail-later", why)
+            }
+        };
+        let Some(uid) = subject(incoming) else {
+            return;
+        };
+        let method = match &incoming.content {
+            Content::Scheduling(part) => Some(part.method()),
+            _ => None,
+        };
+        let mut decided = Decided::new(Timestamp::now(), event, &uid)
+            .of(recipient)
+            .why(why);
+        decided.method = method;
+        decided.recipient = Some(recipient.clone());
+        decided.peer = Some(format!("{from}, mail, {}", incoming.verdict));
+        decided.message_id.clone_from(&incoming.message_id);
+        instance.shared.record(&Event::Decided(&decided));
+    }
+}
+
+/// The UID that a mail is about; of one that has none, the Message-ID stands for it.
+fn subject(incoming: &Incoming) -> Option<Uid> {
+    let of_part = match &incoming.content {
+        Content::Scheduling(part) => {
+            let mut parts = part.calendar.main_components();
+            parts.find_map(convoke_calendar::tree::Component::uid)
+        }
+        _ => None,
+    };
+    of_part.or_else(|| Uid::new(incoming.message_id.as_ref()?).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_help_later_is_tried_again_and_only_who_is_not_ours_bounces() {
+        let why = || "x".to_owned();
+        for (outcome, code) in [
+            (Outcome::Taken(why()), 250),
+            (Outcome::Dropped(why()), 250),
+            (Outcome::Refused(why()), 250),
+            (Outcome::Unreadable(why()), 250),
+            (Outcome::Unknown(why()), 550),
+            (Outcome::Later(why()), 451),
+        ] {
+            assert_eq!(outcome.reply().code(), code, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Answers by mail, in the shapes that people's programs write them.
+
+use super::*;
+use convoke_tests::{MailServer, Post};
+
+/// Anna has invited Bo and Cy, by mail.
+struct Meeting {
+    host: Host,
+    server: MailServer,
+    /// Where Bo's answers go to.
+    token: String,
+}
+
+fn organizer() -> Meeting {
+    let server = MailServer::new();
+    let host = setup_with(&format!("smtp://{}", server.address()), "").start();
+    host.submit(&Post::invitation("m-1", ANNA, &[BO, "cy@example.net"]));
+    let mails = server.wait_for_mails(2);
+    let mut tokens = mails.iter().filter(|mail| mail.to == BO);
+    let token = tokens.next().expect("Bo is invited").from.clone();
+    Meeting {
+        host,
+        server,
+        token,
+    }
+}
+
+/// Bo's answer on Anna's copy.
+fn partstat(host: &Host, attendee: &str) -> String {
+    let copy = host.stored(ANNA, "m-1").unwrap();
+    let mut lines = copy.lines();
+    let line =
+        lines.find(|it| it.starts_with("ATTENDEE") && it.ends_with(&format!("mailto:{attendee}")));
+    let line = line.unwrap_or_else(|| panic!("{attendee} is not on {copy}"));
+    let said = line
+        .split([';', ':'])
+        .find_map(|it| it.strip_prefix("PARTSTAT="));
+    said.unwrap_or("NEEDS-ACTION").to_owned()
+}
+
+fn reply(partstat: &str) -> String {
+    let people = format!("ORGANIZER:mailto:{ANNA}\nATTENDEE;PARTSTAT={partstat}:mailto:{BO}");
+    calendar("REPLY", "m-1", &people)
+}
+
+/// As Google's buttons write it: with its own Sender, which fails DMARC for domains that are hosted there.
+fn google(calendar: &str) -> String {
+    format!(
+        "Authentication-Results: mx.example.org; dkim=pass header.d=google.com; dmarc=fail header.from=example.com\n\
+         From: Bo <bo@example.com>\nSender: Google Calendar <calendar-notification@google.com>\nReply-To: Bo <bo@example.com>\n\
+         To: {ANNA}\nMessage-ID: <calendar-1@google.com>\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n\
+         Content-Type: multipart/mixed; boundary=\"m\"\n\n--m\nContent-Type: multipart/alternative; boundary=\"a\"\n\n\
+         --a\nContent-Type: text/plain; charset=\"UTF-8\"; format=flowed; delsp=yes\nContent-Transfer-Encoding: base64\n\nQm8gaGFzIGFjY2VwdGVk\n\
+         --a\nContent-Type: text/html; charset=\"UTF-8\"\n\n<p>Bo has accepted</p>\n\
+         --a\nContent-Type: text/calendar; charset=\"UTF-8\"; method=REPLY\nContent-Transfer-Encoding: 7bit\n\n{calendar}\n--a--\n\
+         --m\nContent-Type: application/ics; name=\"invite.ics\"\nContent-Disposition: attachment; filename=\"invite.ics\"\n\
+         Content-Transfer-Encoding: 7bit\n\n{calendar}\n--m--\n"
+    )
+}
+
+/// As Exchange writes it: no ORGANIZER, no file name, from whatever address the mailbox sends by.
+fn outlook(calendar: &str) -> String {
+    let calendar = calendar.replace(&format!("ORGANIZER:mailto:{ANNA}\n"), "");
+    format!(
+        "From: Bo Lee <bo.lee@corp.example>\nTo: Anna <{ANNA}>\nSubject: Accepted: Review\nThread-Topic: Review\n\
+         Message-ID: <AM0@eurprd01.prod.outlook.com>\nX-MS-Has-Attach:\nMIME-Version: 1.0\n\
+         Content-Type: multipart/alternative; boundary=\"_000_\"\n\n--_000_\nContent-Type: text/plain; charset=\"us-ascii\"\n\n\n\
+         --_000_\nContent-Type: text/calendar; charset=\"utf-8\"; method=REPLY\nContent-Transfer-Encoding: quoted-printable\n\n\
+         {}\n--_000_--\n",
+        calendar.replace('=', "=3D")
+    )
+}
+
+fn thunderbird(calendar: &str) -> String {
+    format!(
+        "From: Bo <bo@example.com>\nTo: {ANNA}\nSubject: Invitation Reply: Review\nMessage-ID: <tb@example.com>\nMIME-Version: 1.0\n\
+         Content-type: multipart/mixed; boundary=\"Boundary\"\n\n--Boundary\nContent-type: multipart/alternative;\n boundary=\"Inner\"\n\n\
+         --Inner\nContent-type: text/plain; charset=UTF-8\nContent-transfer-encoding: 8BIT\n\nBo has accepted.\n\n\
+         --Inner\nContent-type: text/calendar; method=REPLY; charset=UTF-8\nContent-transfer-encoding: 8BIT\n\n{calendar}\n--Inner--\n\
+         --Boundary\nContent-type: application/ics; name=\"invite.ics\"\nContent-transfer-encoding: 8BIT\nContent-disposition: attachment; filename=\"invite.ics\"\n\n{calendar}\n--Boundary--\n"
+    )
+}
+
+/// As Apple Mail writes it: the calendar is a file, in Base64.
+fn apple(calendar: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let encoded = STANDARD.encode(calendar.replace('\n', "\r\n"));
+    let lines: Vec<String> = encoded
+        .as_bytes()
+        .chunks(76)
+        .map(|it| String::from_utf8_lossy(it).into_owned())
+        .collect();
+    format!(
+        "From: Bo <bo@icloud.example>\nTo: {ANNA}\nSubject: Review\nMessage-ID: <A1@icloud.example>\nMIME-Version: 1.0 (1.0)\n\
+         Content-Type: multipart/alternative; boundary=Apple-Mail-1\n\n--Apple-Mail-1\nContent-Type: text/plain; charset=utf-8\n\nBo accepted\n\
+         --Apple-Mail-1\nContent-Type: text/calendar; method=REPLY; charset=utf-8; name=iCal.ics\nContent-Transfer-Encoding: base64\n\n{}\n--Apple-Mail-1--\n",
+        lines.join("\n")
+    )
+}
+
+#[test]
+fn answers_to_the_address_of_a_guest_are_taken_in_every_shape() {
+    let Meeting { host, token, .. } = organizer();
+    for (at, (shape, said)) in [
+        (google as fn(&str) -> String, "ACCEPTED"),
+        (outlook, "DECLINED"),
+        (thunderbird, "TENTATIVE"),
+        (apple, "ACCEPTED"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stamp = format!("DTSTAMP:20261102T0{at}0000Z");
+        let answer = reply(said).replace("DTSTAMP:20261101T080000Z", &stamp);
+        let reply = mailed(
+            &host,
+            "bounce@example.net",
+            &token.to_uppercase(),
+            &shape(&answer),
+        );
+        assert!(reply.starts_with("250 2.0.0 taken"), "{at}: {reply}");
+        assert_eq!(partstat(&host, BO), said, "{at}");
+    }
+    let why = explained(&host, "calendar-1@google.com");
+    assert!(why.iter().any(|it| it.0 == "delivered"), "{why:?}");
+}
+
+#[test]
+fn the_same_to_the_person_without_a_token_has_to_be_proved() {
+    let Meeting { host, .. } = organizer();
+    for shape in [google, outlook, thunderbird, apple] {
+        let reply = mailed(&host, BO, ANNA, &shape(&reply("ACCEPTED")));
+        assert!(reply.starts_with("250 2.0.0 nothing is changed"), "{reply}");
+    }
+    assert_eq!(partstat(&host, BO), "NEEDS-ACTION");
+    let verified = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\n";
+    let outlook = outlook(&reply("ACCEPTED")).replace("bo.lee@corp.example", BO);
+    let said = mailed(&host, BO, ANNA, &format!("{verified}{outlook}"));
+    assert!(said.contains("taken"), "{said}");
+    assert_eq!(partstat(&host, BO), "ACCEPTED");
+}
+
+#[test]
+fn a_token_proves_one_guest_of_one_meeting() {
+    let Meeting { host, token, .. } = organizer();
+    let other = reply("ACCEPTED").replace(BO, "cy@example.net");
+    let forwarded = reply("ACCEPTED").replace(BO, "eve@example.net");
+    let meeting = reply("ACCEPTED").replace("m-1", "m-2");
+    for calendar in [&other, &forwarded, &meeting] {
+        let said = mailed(&host, BO, &token, &thunderbird(calendar));
+        assert!(said.contains("nothing is changed"), "{said}");
+    }
+    assert_eq!(partstat(&host, "cy@example.net"), "NEEDS-ACTION");
+    // Whoever was forwarded the invitation, and is proved, is uninvited.
+    let verified = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.net\n";
+    let mail = thunderbird(&forwarded).replace("bo@example.com", "eve@example.net");
+    let said = mailed(&host, BO, &token, &format!("{verified}{mail}"));
+    assert!(said.contains("nothing is changed by it: 3.8"), "{said}");
+    // In the header it is nothing but an address.
+    let said = mailed(
+        &host,
+        BO,
+        ANNA,
+        &thunderbird(&reply("ACCEPTED")).replace(&format!("To: {ANNA}"), &format!("To: {token}")),
+    );
+    assert!(said.contains("nothing is changed"), "{said}");
+    assert_eq!(partstat(&host, BO), "NEEDS-ACTION");
+}
+
+#[test]
+fn another_organizer_is_the_copy_of_somebodys_calendar() {
+    let Meeting { host, token, .. } = organizer();
+    let copied = reply("ACCEPTED").replace(
+        &format!("ORGANIZER:mailto:{ANNA}"),
+        "ORGANIZER:mailto:copy@group.calendar.google.com",
+    );
+    assert!(mailed(&host, BO, &token, &google(&copied)).contains("taken"));
+    assert_eq!(partstat(&host, BO), "ACCEPTED");
+}
+
+#[test]
+fn a_proposal_waits_and_a_question_is_answered() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = organizer();
+    let counter = reply("TENTATIVE")
+        .replace("METHOD:REPLY", "METHOD:COUNTER")
+        .replace("T100000Z", "T140000Z")
+        .replace("T110000Z", "T150000Z");
+    let mail = thunderbird(&counter).replace("method=REPLY", "method=COUNTER");
+    assert!(mailed(&host, BO, &token, &mail).contains("taken"));
+    let waiting = super::pipe::run(&host, &["inbox", "list", "--user", ANNA, "--json"], "");
+    let waiting = String::from_utf8_lossy(&waiting.stdout);
+    assert!(
+        waiting.contains("COUNTER") && waiting.contains("mailto:bo@example.com"),
+        "{waiting}"
+    );
+    let refresh = format!(
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//test//EN\nMETHOD:REFRESH\nBEGIN:VEVENT\nUID:m-1\nDTSTAMP:20261103T080000Z\n\
+         ORGANIZER:mailto:{ANNA}\nATTENDEE:mailto:{BO}\nEND:VEVENT\nEND:VCALENDAR\n"
+    );
+    let mail = thunderbird(&refresh).replace("method=REPLY", "method=REFRESH");
+    assert!(mailed(&host, BO, &token, &mail).contains("taken"));
+    let latest = server.wait_for_mails(3).pop().unwrap();
+    assert_eq!((latest.to.as_str(), latest.from.as_str()), (BO, &*token));
+    assert!(latest.content.contains("method=REQUEST"));
+}

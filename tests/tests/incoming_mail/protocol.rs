@@ -1,0 +1,186 @@
+//! LMTP as mail servers speak it.
+
+use super::*;
+
+#[test]
+fn who_is_ours_is_said_before_the_mail_comes() {
+    let host = setup().start();
+    let mut lmtp = Lmtp::to(&host);
+    assert!(
+        lmtp.says("MAIL FROM:<bo@example.com>\r\n")
+            .starts_with("250 2.1.0")
+    );
+    for (recipient, reply) in [
+        (ANNA, "250 2.1.5"),
+        ("ANNA@EXAMPLE.ORG", "250 2.1.5"),
+        ("nobody@example.org", "550 5.1.1"),
+        ("anna@example.net", "550 5.7.1"),
+        ("calendar@example.org", "250 2.1.5"),
+        ("calendar+0123456789abcdefghij@example.org", "550 5.1.1"),
+        ("calendar+x@example.org", "550 5.1.1"),
+        ("postmaster", "553 5.1.3"),
+    ] {
+        let said = lmtp.says(&format!("RCPT TO:<{recipient}>\r\n"));
+        assert!(said.starts_with(reply), "{recipient}: {said}");
+    }
+}
+
+#[test]
+fn each_recipient_has_a_status_of_its_own_and_a_session_goes_on() {
+    let host = setup().start();
+    let mut lmtp = Lmtp::to(&host);
+    let mail = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA));
+    let to = [ANNA, "nobody@example.org", "dee@example.org"];
+    let replies = lmtp.mail(BO, &to, &mail);
+    assert!(replies[0].starts_with("250 2.0.0 taken"), "{replies:?}");
+    assert!(replies[1].starts_with("550 5.1.1"), "{replies:?}");
+    assert!(
+        replies[2].starts_with("250 2.0.0 nothing is changed"),
+        "{replies:?}"
+    );
+    assert!(host.stored(ANNA, "m-1").is_some());
+    assert!(host.stored("dee@example.org", "m-1").is_none());
+    let mail = mail.replace("m-1", "m-2");
+    assert!(lmtp.mail(BO, &[ANNA], &mail)[0].starts_with("250 "));
+    assert!(host.stored(ANNA, "m-2").is_some());
+    assert!(lmtp.says("QUIT\r\n").starts_with("221 "));
+    assert_eq!(lmtp.reply(), "");
+}
+
+#[test]
+fn what_smuggles_ends_the_connection() {
+    let host = setup().start();
+    for end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r"] {
+        let mut lmtp = Lmtp::to(&host);
+        lmtp.says("MAIL FROM:<bo@example.com>\r\n");
+        lmtp.says("RCPT TO:<anna@example.org>\r\n");
+        lmtp.says("DATA\r\n");
+        let inner =
+            verified(BO, ANNA, "REQUEST", &invitation("smuggled", BO, ANNA)).replace('\n', "\r\n");
+        let commands = "MAIL FROM:<bo@example.com>\r\nRCPT TO:<anna@example.org>\r\nDATA\r\n";
+        lmtp.sends(format!("Subject: x\r\n\r\nx{end}{commands}{inner}\r\n.\r\n").as_bytes());
+        let reply = lmtp.reply();
+        assert!(reply.starts_with("521 5.5.2"), "{end:?} {reply}");
+        assert_eq!(lmtp.reply(), "", "{end:?}");
+    }
+    assert!(host.stored(ANNA, "smuggled").is_none());
+}
+
+#[test]
+fn a_mail_that_is_too_long_is_refused_before_or_after_it_comes() {
+    let host = setup()
+        .table(
+            "[limits]",
+            "mail_length = \"1 MiB\"\ncontent_length = \"100 KiB\"",
+        )
+        .start();
+    let mut lmtp = Lmtp::to(&host);
+    let reply = lmtp.says("MAIL FROM:<> SIZE=1048577\r\n");
+    assert!(reply.starts_with("552 5.3.4"), "{reply}");
+    let long = format!("Subject: x\n\n{}", "x\n".repeat(400_000));
+    let replies = lmtp.mail(BO, &[ANNA, "dee@example.org"], &long);
+    assert!(
+        replies.iter().all(|it| it.starts_with("552 5.3.4")),
+        "{replies:?}"
+    );
+    // The session goes on, and memory is free again.
+    for _ in 0..3 {
+        let fits = format!("Subject: x\n\n{}", "x\n".repeat(300_000));
+        let reply = lmtp.mail(BO, &[ANNA], &fits).remove(0);
+        assert!(reply.starts_with("250 2.0.0 dropped"), "{reply}");
+    }
+}
+
+#[test]
+fn a_socket_in_the_file_system_is_for_the_hosts_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lmtp");
+    let listener = format!("role = \"lmtp\"\naddress = \"unix:{}\"", path.display());
+    let mut host = setup().table("[[listener]]", &listener).start();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let mail = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA));
+    assert!(Lmtp::to_socket(&path).mail(BO, &[ANNA], &mail)[0].starts_with("250 2.0.0 taken"));
+    // One that was killed leaves it behind, and the next takes its place.
+    host.signal("KILL");
+    host.wait();
+    assert!(path.exists());
+    host.start_again();
+    Lmtp::to_socket(&path);
+    host.signal("TERM");
+    host.wait();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_mail_that_has_begun_is_taken_before_the_host_ends() {
+    let mut host = setup().start();
+    let mut idle = Lmtp::to(&host);
+    let mut busy = Lmtp::to(&host);
+    busy.says("MAIL FROM:<bo@example.com>\r\n");
+    busy.says("RCPT TO:<anna@example.org>\r\n");
+    busy.says("DATA\r\n");
+    host.signal("TERM");
+    assert!(idle.reply().starts_with("421 4.3.2"));
+    assert_eq!(idle.reply(), "");
+    let mail = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA)).replace('\n', "\r\n");
+    busy.sends(format!("{mail}\r\n.\r\n").as_bytes());
+    assert!(busy.reply().starts_with("250 2.0.0 taken"));
+    assert!(busy.reply().starts_with("421 4.3.2"));
+    assert!(host.wait().success());
+    host.start_again();
+    assert!(host.stored(ANNA, "m-1").is_some());
+}
+
+#[test]
+fn a_reload_opens_and_closes_it() {
+    let mut host = setup().start();
+    let before = host.address("lmtp");
+    let mut kept = Lmtp::to(&host);
+    host.signal("HUP");
+    host.wait_for("config-reloaded");
+    assert!(
+        kept.says("NOOP\r\n").starts_with("250 "),
+        "what stays is kept"
+    );
+    host.note_listeners();
+    assert_eq!(host.address("lmtp"), before);
+}
+
+#[test]
+fn an_lmtp_listener_is_on_this_machine_and_needs_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("convoke.toml");
+    let mail = "[mail]\nsmtp = \"smtp://localhost\"\naddress = \"calendar@example.org\"\n";
+    for (listener, mail, expected) in [
+        (
+            "address = \"[::]:24\"",
+            mail,
+            "whoever reaches an LMTP listener is believed",
+        ),
+        ("address = \"127.0.0.1:24\"", "", "needs [mail]"),
+        ("address = \"unix:lmtp\"", mail, "absolute"),
+        (
+            "address = \"127.0.0.1\"",
+            mail,
+            "expected an address with a port",
+        ),
+        (
+            "address = \"127.0.0.1:24\"\nusers = \"users\"",
+            mail,
+            "`users` goes with `role = \"submission\"` only",
+        ),
+        (
+            "address = \"127.0.0.1:24\"\ntls = { certificate = \"a\", key = \"b\" }",
+            mail,
+            "`tls` does not go with `role = \"lmtp\"`",
+        ),
+    ] {
+        let text = format!(
+            "[server]\ndomains = [\"example.org\"]\n[[listener]]\nrole = \"lmtp\"\n{listener}\n{mail}"
+        );
+        let error = convoke::config::Config::parse(&text, &file).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
