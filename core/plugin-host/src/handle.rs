@@ -163,7 +163,8 @@ impl Caller for Opened {
         let fault = answer.as_ref().err();
         let fault = fault.filter(|error| is_fault(error.kind()));
         if let Some(error) = fault {
-            warn!(event = "plugin-failed", plugin = %name, kind = ?error.kind(), "{error}");
+            let request = Some(Origin::request_id()).filter(|id| *id != 0);
+            warn!(event = "plugin-failed", plugin = %name, kind = ?error.kind(), request, "{error}");
         }
         match attempt.settle(fault.map(Error::message)) {
             Turn::None => {}

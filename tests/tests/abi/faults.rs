@@ -1,5 +1,5 @@
 use crate::world::{address, discovery, logged, open, policy, store};
-use convoke_plugin_host::{PluginState, StoreHandle, Verdict};
+use convoke_plugin_host::{PluginState, StoreHandle, Verdict, origin::Origin};
 use convoke_sdk::{
     AccessRequest, Discovered, Error, ErrorKind, InboxMessage, MessageId, NewObject, NewUser,
     ObjectIndex, Page, Precondition, TimeRange, Uid, UserId,
@@ -67,6 +67,26 @@ async fn a_panic_in_any_method_becomes_internal_with_its_text() {
         }
     }
     assert!(logged().contains("plugin=panics-a"));
+}
+
+#[tokio::test]
+async fn the_log_names_the_request_under_which_a_call_failed() {
+    let failed = |name: &str| -> String {
+        let log = logged();
+        let is_it = |line: &&str| line.contains("plugin-failed") && line.contains(name);
+        log.lines().find(is_it).unwrap().to_owned()
+    };
+    find(&*faulty("panic", "by-the-host").await).await;
+    let line = failed("plugin=by-the-host");
+    assert!(!line.contains("request="), "{line}");
+
+    let store = faulty("panic", "by-a-peer").await;
+    let origin = Origin::of(&address("a@b.example"), &[]);
+    origin.ask(find(&store)).await;
+    let line = failed("plugin=by-a-peer");
+    let (_, number) = line.split_once("request=").unwrap();
+    let number = number.split_whitespace().next().unwrap();
+    assert!(number.parse::<u64>().unwrap() > 0, "{line}");
 }
 
 #[tokio::test]
