@@ -28,7 +28,9 @@ class Server:
         self.folder, self.port = folder, free_port()
         folder.mkdir()
         for user in USERS:
-            (folder / f"{user}.password").write_text(self.password(user) + "\n")
+            password = folder / f"{user}.password"
+            password.write_text(self.password(user) + "\n")
+            password.chmod(0o600)
         self.log = open(folder / "log", "wb")
         self.process = None
         self.start(authority)

@@ -1,6 +1,8 @@
 //! Connections: over TLS that is verified always; in the clear only where the administrator says so, or on loopback.
+//!
+//! Names are asked of the name servers that the host asks.
 
-use crate::outages::Outages;
+use crate::{names::Names, outages::Outages};
 use bytes::Bytes;
 use convoke_sdk::prelude::*;
 use http_body_util::Full;
@@ -15,7 +17,7 @@ use url::{Host as UrlHost, Url};
 /// Connections to CalDAV servers, kept and used again.
 #[derive(Clone)]
 pub(crate) struct Http {
-    pub(crate) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pub(crate) client: Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>,
     /// How long one request may take.
     pub(crate) timeout: Duration,
     pub(crate) outages: Arc<Outages>,
@@ -23,8 +25,8 @@ pub(crate) struct Http {
 
 impl Http {
     /// `ca` holds further trust anchors, PEM; the system's hold anyway.
-    pub(crate) fn new(ca: Option<&Path>, timeout: Duration) -> Result<Self> {
-        let mut connector = HttpConnector::new();
+    pub(crate) fn new(names: Names, ca: Option<&Path>, timeout: Duration) -> Result<Self> {
+        let mut connector = HttpConnector::new_with_resolver(names);
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(timeout));

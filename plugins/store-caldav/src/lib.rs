@@ -30,7 +30,7 @@
 //! | `remote`, `replica` | an account on the server, and what is known of it here |
 //! | `dav`, `xml`, `href` | what is asked, what is answered, where it lies |
 //! | `server`, `error` | HTTP: deadlines, retries, redirects, bounds, and why there is no answer |
-//! | `connect` | TLS, and which URLs may be used |
+//! | `connect`, `names` | TLS, which URLs may be used, and where servers are |
 //! | `waiting`, `looks`, `news` | waiting for changes to many accounts |
 //! | `pace`, `outages` | when an account, and a server that is down, is looked at again |
 //! | `login` | Basic and Digest |
@@ -66,6 +66,7 @@ mod error;
 mod href;
 mod login;
 mod looks;
+mod names;
 mod new_object;
 mod news;
 mod outages;

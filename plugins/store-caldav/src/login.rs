@@ -1,10 +1,10 @@
 //! Who we are to a server: Basic (RFC 7617) and Digest (RFC 7616), with a password from a file.
 //!
-//! The password is in no log and in no `Debug`. The file is read when it is first needed, and again whenever the server
-//! refuses what was in it, so a new password needs no restart.
+//! The password is in no log and in no `Debug`. The host reads the file, and refuses one that others on the machine may
+//! read: when it is first needed, and again whenever the server refuses what was in it, so a new password needs no restart.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use convoke_sdk::prelude::*;
+use convoke_sdk::{Secret, prelude::*};
 use digest_auth::{AuthContext, HttpMethod, WwwAuthenticateHeader};
 use http::{HeaderMap, HeaderValue, Method, header::WWW_AUTHENTICATE};
 use std::{
@@ -14,6 +14,7 @@ use std::{
 
 /// A name and a password.
 pub(crate) struct Login {
+    host: Host,
     username: String,
     file: PathBuf,
     state: Mutex<State>,
@@ -21,7 +22,7 @@ pub(crate) struct Login {
 
 #[derive(Default)]
 struct State {
-    password: Option<String>,
+    password: Option<Secret>,
     scheme: Scheme,
 }
 
@@ -55,8 +56,9 @@ pub(crate) enum Next {
 }
 
 impl Login {
-    pub(crate) fn new(username: String, file: PathBuf) -> Self {
+    pub(crate) fn new(host: Host, username: String, file: PathBuf) -> Self {
         Self {
+            host,
             username,
             file,
             state: Mutex::default(),
@@ -84,7 +86,10 @@ impl Login {
         }
         let mut state = self.state();
         let State { password, scheme } = &mut *state;
-        let password = password.as_deref().unwrap_or_default();
+        let password = match password {
+            Some(secret) => first_line(secret)?,
+            None => "",
+        };
         let text = match scheme {
             Scheme::Unknown if wire == Wire::Plain => return Ok(None),
             Scheme::Unknown | Scheme::Basic => {
@@ -124,7 +129,8 @@ impl Login {
         };
         let password = self.read().await?;
         let mut state = self.state();
-        let new = state.password.as_ref() != Some(&password);
+        let old = state.password.as_ref().map(Secret::bytes);
+        let new = old != Some(password.bytes());
         // A server forgets its nonces; the first refusal of one says nothing of the password.
         let other = match (&state.scheme, &wanted) {
             (Scheme::Digest(old), Scheme::Digest(new)) => old.nonce != new.nonce,
@@ -142,28 +148,36 @@ impl Login {
         })
     }
 
-    async fn read(&self) -> Result<String> {
-        let file = self.file.display();
-        let text = tokio::fs::read_to_string(&self.file)
-            .await
-            .map_err(|error| {
-                Error::unavailable(format!(
-                    "{file} cannot be read: {error}; it must hold the password of `{}` and be readable by the user that \
-                     runs convoke",
-                    self.username
-                ))
-            })?;
-        let password = text.lines().next().unwrap_or_default();
-        if password.is_empty() {
-            let what = format!("{file} is empty; write the password of `{}`", self.username);
-            return Err(Error::unavailable(what));
+    async fn read(&self) -> Result<Secret> {
+        let (host, file) = (self.host.clone(), self.file.clone());
+        let read = tokio::task::spawn_blocking(move || host.secret(file)).await;
+        let read =
+            read.map_err(|error| Error::internal(format!("a password is not read: {error}")))?;
+        let secret = read.map_err(|error| self.unreadable(error.message()))?;
+        if first_line(&secret)?.is_empty() {
+            let file = self.file.display();
+            return Err(self.unreadable(&format!("{file}: its first line is empty")));
         }
-        Ok(password.to_owned())
+        Ok(secret)
+    }
+
+    /// Whoever mends the file need not restart anything, so this may be tried again.
+    fn unreadable(&self, why: &str) -> Error {
+        Error::unavailable(format!(
+            "{why}; the first line of the file must hold the password of `{}`, and the user that runs convoke must be able to \
+             read it",
+            self.username
+        ))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A password file may say more below the password.
+fn first_line(secret: &Secret) -> Result<&str> {
+    Ok(secret.text()?.lines().next().unwrap_or_default())
 }
 
 impl Scheme {

@@ -5,10 +5,13 @@ mod scheduling;
 mod waiting;
 
 use super::*;
-use convoke_sdk::conformance::{self, StoreFacts};
+use convoke_sdk::{
+    TestHost,
+    conformance::{self, StoreFacts},
+};
 use fake::{Fake, Fault, Reply, Seen, reply};
 use http::header;
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 const PASSWORD: &str = "correct horse";
 
@@ -64,7 +67,8 @@ async fn open(origin: &str, folder: &tempfile::TempDir) -> CalDavStore {
 async fn open_with(origin: &str, folder: &tempfile::TempDir, more: &str) -> CalDavStore {
     let password = folder.path().join("password");
     if !password.exists() {
-        fs::write(password, format!("{PASSWORD}\n")).unwrap();
+        fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let config = format!(
         "home = \"{origin}/{{user}}/\"\ntimeout = 1\nlogin = {{ username = \"convoke\", password_file = \"password\" }}\n{more}"
@@ -253,6 +257,73 @@ async fn a_revoked_password_is_named_and_a_new_one_needs_no_restart() {
     );
     fs::write(file, "another\n").unwrap();
     assert_eq!(world.busy().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_password_that_others_may_read_is_not_used() {
+    let world = World::new().await;
+    let file = world.folder.path().join("password");
+    let mode = |mode: u32| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    let error = world.busy().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    for part in [
+        &*file.display().to_string(),
+        "can read it",
+        "anna@example.org",
+    ] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    assert!(
+        world.server.seen().is_empty(),
+        "nothing was asked of the server"
+    );
+    mode(0o600);
+    assert_eq!(world.busy().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_password_is_the_first_line_of_its_file() {
+    for (text, works) in [
+        ("correct horse\nsince May\n", true),
+        ("\ncorrect horse\n", false),
+    ] {
+        let world = World::new().await;
+        fs::write(world.folder.path().join("password"), text).unwrap();
+        let busy = world.busy().await;
+        let first = world.server.seen().into_iter().next();
+        if works {
+            busy.unwrap();
+            let sent = first.unwrap().headers[header::AUTHORIZATION].clone();
+            assert_eq!(sent, "Basic Y29udm9rZTpjb3JyZWN0IGhvcnNl");
+        } else {
+            let error = busy.unwrap_err();
+            assert!(
+                error.message().contains("its first line is empty"),
+                "{error}"
+            );
+            assert!(first.is_none());
+        }
+    }
+}
+
+/// The name is in no zone but that of the name server that the host asks.
+#[tokio::test]
+async fn a_server_is_found_by_the_name_servers_of_the_host() {
+    let server = Fake::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = server.origin.rsplit(':').next().unwrap();
+    let config =
+        format!("home = \"http://dav.convoke.test:{port}/{{user}}/\"\nplain_http = true\n");
+    let config: Config = toml::from_str(&config).unwrap();
+    let asked = fake::name_server("dav.convoke.test", [127, 0, 0, 1]).await;
+    let mut network = convoke_sdk::Network::default();
+    network.nameservers = vec![asked];
+    let host = TestHost::new(folder.path()).with_network(network).host();
+    let store = CalDavStore::open(config, host).await.unwrap();
+    let address = CalendarAddress::new("anna@example.org").unwrap();
+    let found = store.find(&address, &Call::default()).await.unwrap();
+    assert_eq!(found.unwrap().address, address);
 }
 
 #[tokio::test]

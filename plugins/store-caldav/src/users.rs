@@ -9,6 +9,7 @@ use crate::{
     connect::{Http, checked},
     login::Login,
     looks::{Looks, PARALLEL},
+    names::Names,
     news::News,
     outages::Outages,
     pace,
@@ -106,7 +107,7 @@ impl Users {
         let timeout = Duration::from_secs(config.timeout.unwrap_or(4).max(1).into());
         let ca = config.ca.as_ref().map(|file| host.path(file));
         Ok(Self {
-            http: Http::new(ca.as_deref(), timeout)?,
+            http: Http::new(Names::of(&host), ca.as_deref(), timeout)?,
             host,
             config,
             logins: Mutex::default(),
@@ -270,7 +271,8 @@ impl Users {
     fn login(&self, login: &crate::config::Login) -> Arc<Login> {
         let file = self.host.path(&login.password_file);
         let key = format!("{}\0{}", login.username, file.display());
-        let new = || Arc::new(Login::new(login.username.clone(), file));
+        let host = self.host.clone();
+        let new = || Arc::new(Login::new(host, login.username.clone(), file));
         Arc::clone(lock(&self.logins).entry(key).or_insert_with(new))
     }
 }

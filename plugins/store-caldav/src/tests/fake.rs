@@ -10,10 +10,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     fmt::Write,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -353,4 +354,40 @@ pub(super) fn multistatus(responses: &str) -> Reply {
         "<D:multistatus xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\">{responses}</D:multistatus>"
     );
     reply(207, "application/xml", body)
+}
+
+/// A name server that knows one name, and that it has one address (RFC 1035 §4.1). What else it is asked, there is not.
+pub(super) async fn name_server(name: &str, address: [u8; 4]) -> SocketAddr {
+    const HEADER: usize = 12;
+    const A: [u8; 4] = [0, 1, 0, 1]; // type A, class IN
+    let mut question = Vec::new();
+    for label in name.split('.') {
+        question.push(u8::try_from(label.len()).unwrap());
+        question.extend(label.as_bytes());
+    }
+    question.push(0);
+    question.extend(A);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let place = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut query = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut query).await {
+            let Some(name_end) = query[HEADER..length].iter().position(|it| *it == 0) else {
+                continue;
+            };
+            let asked = &query[HEADER..length.min(HEADER + name_end + 5)];
+            let found = asked.eq_ignore_ascii_case(&question);
+            let mut reply = query[..2].to_vec(); // its number
+            reply.extend([0x84, 0, 0, 1, 0, u8::from(found), 0, 0, 0, 0]);
+            reply.extend(asked);
+            if found {
+                reply.extend([0xc0, 12]); // the name of the question
+                reply.extend(A);
+                reply.extend([0, 0, 0, 60, 0, 4]);
+                reply.extend(address);
+            }
+            socket.send_to(&reply, from).await.unwrap();
+        }
+    });
+    place
 }
