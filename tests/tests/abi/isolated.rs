@@ -11,6 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Of calls that are to miss it, on stores whose other calls must not, however busy the machine is.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// What is said of a call that misses it.
+const NOT_IN_TIME: &str = "no answer within 5s";
+
 fn faulty(fault: &str, name: &str) -> PluginEntry {
     let entry = store("test-faulty", &format!("fault = '{fault}'"));
     PluginEntry {
@@ -60,24 +65,20 @@ async fn a_process_that_ends_costs_one_answer() {
 #[tokio::test]
 async fn a_process_that_hangs_is_ended_and_one_that_is_slow_is_not() {
     let mut hangs = faulty("loop", "loops");
-    hangs.timeout = Some(Duration::from_millis(200));
+    hangs.timeout = Some(DEADLINE);
     let store = opened(hangs).await;
     let error = fails(&store).await;
-    assert!(
-        error.message().contains("no answer within 200ms"),
-        "{error}"
-    );
+    assert!(error.message().contains(NOT_IN_TIME), "{error}");
     // The other thread of the process answers, until it is noticed that one is blocked; then a new process does.
     works_soon(&store, "plugin=loops").await;
 
     let mut slow = faulty("hang", "waits");
-    slow.timeout = Some(Duration::from_millis(50));
+    slow.timeout = Some(DEADLINE);
     let store = opened(slow).await;
-    // For longer than a process that blocks its threads is let live.
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(1500) {
-        let error = fails(&store).await;
-        assert!(error.message().contains("no answer within 50ms"), "{error}");
+    // Twice, so that a process that is to be ended for the first would be, by the end of the second.
+    for _ in 0..2 {
+        let (error, ()) = tokio::join!(fails(&store), works(&store));
+        assert!(error.message().contains(NOT_IN_TIME), "{error}");
         works(&store).await;
     }
     let log = logged();
@@ -94,7 +95,7 @@ async fn works_soon(store: &StoreHandle, plugin: &str) {
             .any(|line| line.contains(plugin) && line.contains(text))
     };
     while !(says("did not keep its deadlines and was ended") && says("runs again")) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", logged());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", logged());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     works(store).await;
@@ -263,7 +264,7 @@ async fn a_process_that_cannot_open_says_why() {
 #[tokio::test]
 async fn a_flood_of_events_is_cut_and_the_process_ended() {
     let mut entry = faulty("log-for-ever", "talks");
-    entry.timeout = Some(Duration::from_millis(300));
+    entry.timeout = Some(DEADLINE);
     let store = opened(entry).await;
     fails(&store).await;
     works_soon(&store, "plugin=talks").await;
