@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is known of a plugin as it is configured for the test; what its kind has no use for is ignored.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct PluginFacts {
     /// Of a discovery strategy.
     pub samples: Samples,
     /// Of a policy.
@@ -33,7 +33,7 @@ pub struct Known {
 pub async fn conformance(
     setup: &Setup,
     entry: &PluginEntry,
-    known: &Known,
+    facts: &PluginFacts,
 ) -> Result<Report, PluginError> {
     let fail = |problem| PluginError::new(entry, problem);
     let fit = candidate(setup, entry).await.map_err(fail)?;
@@ -49,22 +49,22 @@ pub async fn conformance(
                 RemotePlugin::Discovery(strategy) => Ok(strategy),
                 _ => Err(another_kind()),
             };
-            conformance::discovery(open, &known.samples).await
+            conformance::discovery(open, &facts.samples).await
         }
         Kind::Policy => {
             let open = async || match opener.open().await? {
                 RemotePlugin::Policy(policy) => Ok(policy),
                 _ => Err(another_kind()),
             };
-            conformance::policy(open, &known.expected).await
+            conformance::policy(open, &facts.expected).await
         }
         Kind::Store => {
             let open = async || match opener.open().await? {
                 RemotePlugin::Store(store) => Ok(store),
                 _ => Err(another_kind()),
             };
-            let facts = StoreFacts::with_users(known.users.clone()).that_is(sharing);
-            conformance::store(open, &facts).await
+            let store = StoreFacts::with_users(facts.users.clone()).that_is(sharing);
+            conformance::store(open, &store).await
         }
         Kind::State => {
             let open = async || match opener.open().await? {

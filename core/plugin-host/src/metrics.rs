@@ -80,7 +80,7 @@ impl PluginMetrics {
         let entry = Arc::new(EntryMetrics {
             plugin: name.to_owned(),
             families: Arc::clone(&self.families),
-            known: Mutex::default(),
+            registry: Mutex::default(),
         });
         entries.insert(name.to_owned(), Arc::downgrade(&entry));
         entry
@@ -93,7 +93,7 @@ impl PluginMetrics {
             .collect();
         let mut families: BTreeMap<String, Family> = BTreeMap::new();
         for entry in entries {
-            for series in &lock(&entry.known).series {
+            for series in &lock(&entry.registry).series {
                 let family = families
                     .entry(series.id.name.clone())
                     .or_insert_with(|| Family {
@@ -113,11 +113,11 @@ impl PluginMetrics {
 pub(super) struct EntryMetrics {
     plugin: String,
     families: Arc<Families>,
-    known: Mutex<Known>,
+    registry: Mutex<Registry>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Registry {
     series: Vec<Series>,
     places: BTreeMap<SeriesId, usize>,
     /// Of which the log has said that they are not taken.
@@ -197,7 +197,7 @@ impl EntryMetrics {
         else {
             return;
         };
-        if let Some(series) = lock(&self.known).series.get_mut(place) {
+        if let Some(series) = lock(&self.registry).series.get_mut(place) {
             series.record(value);
         }
     }
@@ -205,22 +205,22 @@ impl EntryMetrics {
     fn find_or_add(&self, kind: MetricKind, metric: &Metric) -> Result<usize, Refused> {
         let id = SeriesId::checked(metric)?;
         let bounds = checked_bounds(kind, metric)?;
-        let mut known = lock(&self.known);
-        if let Some(place) = known.places.get(&id) {
-            let same = known.series[*place].kind;
+        let mut registry = lock(&self.registry);
+        if let Some(place) = registry.places.get(&id) {
+            let same = registry.series[*place].kind;
             return if same == kind {
                 Ok(*place)
             } else {
                 Err(Refused::Taken(same.as_str()))
             };
         }
-        if known.series.len() >= SERIES {
+        if registry.series.len() >= SERIES {
             return Err(Refused::TooMany);
         }
         self.families.claim(&id.name, kind)?;
-        let place = known.series.len();
-        known.places.insert(id.clone(), place);
-        known.series.push(Series {
+        let place = registry.series.len();
+        registry.places.insert(id.clone(), place);
+        registry.series.push(Series {
             id,
             kind,
             help: one_line(&metric.help),
@@ -233,7 +233,7 @@ impl EntryMetrics {
 
     fn tell(&self, name: &str, reason: &Refused) {
         let name = convoke_types::excerpt(name, NAME);
-        let refused = &mut lock(&self.known).refused;
+        let refused = &mut lock(&self.registry).refused;
         if refused.len() < TOLD && refused.insert(name.clone()) {
             let plugin = &self.plugin;
             warn!(event = "plugin-metric-refused", %plugin, metric = name, "a metric is not shown: {reason}");
@@ -462,6 +462,6 @@ mod tests {
         for number in 0..1000 {
             entry.series(Counter, &plain(&format!("name{number}")));
         }
-        assert!(lock(&entry.known).refused.len() <= TOLD);
+        assert!(lock(&entry.registry).refused.len() <= TOLD);
     }
 }

@@ -74,12 +74,12 @@ pub struct NotRun {
     /// The file.
     pub file: PathBuf,
     /// Why not.
-    pub reason: Unfit,
+    pub reason: Unrunnable,
 }
 
 /// Why a program cannot be run; each says what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum Unrunnable {
     /// A mode without `x`.
     #[error("is a program that its owner may not run; `chmod u+x` it")]
     NotExecutable,
@@ -112,7 +112,7 @@ impl Program {
     /// How a file is run, if that is known. Runs nothing of it.
     pub(crate) fn of(content: PluginFile, form: Form) -> Result<Self, NotRun> {
         let fit = match form {
-            _ if !content.is_executable() => Err(Unfit::NotExecutable),
+            _ if !content.is_executable() => Err(Unrunnable::NotExecutable),
             Form::Elf(elf) => Ok((None, elf.loader)),
             Form::Script => script(content.data())
                 .and_then(|script| Ok((loader(&script.interpreter)?, script)))
@@ -148,17 +148,17 @@ impl Program {
         let Some(interpreter) = self.interpreter() else {
             return Ok(());
         };
-        let unfit = |reason| NotRun {
+        let unrunnable = |reason| NotRun {
             file: self.content.path().to_owned(),
             reason,
         };
         if let Some(exposed) = convoke_file_access::writable(interpreter) {
-            return Err(unfit(Unfit::Exposed(exposed)));
+            return Err(unrunnable(Unrunnable::Exposed(exposed)));
         }
         // It comes with the system, and is nothing that a vendor of plugins signs.
         let trust = trust.clone().signed_by(Vec::new());
         let owned = PluginFile::read(interpreter).and_then(|file| file.check(&trust, None));
-        owned.map_err(|refusal| unfit(Unfit::Refused(Box::new(refusal))))
+        owned.map_err(|refusal| unrunnable(Unrunnable::Refused(Box::new(refusal))))
     }
 
     pub(crate) fn run(&self) -> Run {
@@ -172,7 +172,7 @@ impl Program {
 
 /// Reads the first line as the system does: a path, and all that follows as one argument. `env` is not run, as it would
 /// have to start another program: what it would find is taken.
-fn script(data: &[u8]) -> Result<Script, Unfit> {
+fn script(data: &[u8]) -> Result<Script, Unrunnable> {
     let line = &data[MARK.len()..data.len().min(LONGEST)];
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.trim_ascii();
@@ -181,7 +181,7 @@ fn script(data: &[u8]) -> Result<Script, Unfit> {
     let path = Path::new(OsStr::from_bytes(path));
     let argument = String::from_utf8_lossy(argument.trim_ascii()).into_owned();
     if !path.is_absolute() {
-        return Err(Unfit::NoInterpreter);
+        return Err(Unrunnable::NoInterpreter);
     }
     if path.file_name() == Some(OsStr::new("env")) {
         return found(&argument);
@@ -193,31 +193,31 @@ fn script(data: &[u8]) -> Result<Script, Unfit> {
 }
 
 /// What `env` finds.
-fn found(name: &str) -> Result<Script, Unfit> {
+fn found(name: &str) -> Result<Script, Unrunnable> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._+-".contains(letter);
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_plain) {
-        return Err(Unfit::Env);
+        return Err(Unrunnable::Env);
     }
     let mut places = SEARCHED.iter().map(|folder| Path::new(folder).join(name));
     let found = places.find(|place| place.is_file());
     Ok(Script {
-        interpreter: real(&found.ok_or_else(|| Unfit::Searched(name.to_owned()))?)?,
+        interpreter: real(&found.ok_or_else(|| Unrunnable::Searched(name.to_owned()))?)?,
         argument: None,
     })
 }
 
-fn real(interpreter: &Path) -> Result<PathBuf, Unfit> {
+fn real(interpreter: &Path) -> Result<PathBuf, Unrunnable> {
     let real = interpreter.canonicalize();
-    real.map_err(|_| Unfit::Interpreter(interpreter.to_owned()))
+    real.map_err(|_| Unrunnable::Interpreter(interpreter.to_owned()))
 }
 
 /// What the system runs first of a program that reads scripts.
-fn loader(interpreter: &Path) -> Result<Option<PathBuf>, Unfit> {
+fn loader(interpreter: &Path) -> Result<Option<PathBuf>, Unrunnable> {
     let file =
-        PluginFile::read(interpreter).map_err(|refusal| Unfit::Refused(Box::new(refusal)))?;
+        PluginFile::read(interpreter).map_err(|refusal| Unrunnable::Refused(Box::new(refusal)))?;
     let elf = Elf::of(file.data());
     Ok(elf
-        .ok_or_else(|| Unfit::Interpreter(interpreter.to_owned()))?
+        .ok_or_else(|| Unrunnable::Interpreter(interpreter.to_owned()))?
         .loader)
 }
 

@@ -183,7 +183,7 @@ fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
 
 /// `keys show-dns --json`.
 #[derive(Serialize)]
-struct Published {
+struct DnsRecords {
     /// `dns/txt`.
     txt: Txt,
     /// `http/well-known`.
@@ -261,11 +261,11 @@ impl ShowDns {
         };
         let pem = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
         let key = PrivateKey::from_pem(&pem).map_err(|error| wrong(&error))?;
-        let published = published(&key, &domain, &selector, &place);
+        let records = dns_records(&key, &domain, &selector, &place);
         if global.json {
-            return output::print_json(&published);
+            return output::print_json(&records);
         }
-        output::print_text(&text(&published))
+        output::print_text(&text(&records))
     }
 }
 
@@ -302,11 +302,11 @@ fn port(config: Option<&Config>) -> u16 {
     }
 }
 
-fn published(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place) -> Published {
+fn dns_records(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place) -> DnsRecords {
     let record = key.record();
     let document = record.to_string();
     let Place { host, port } = place;
-    Published {
+    DnsRecords {
         txt: Txt {
             name: format!("{selector}._domainkey.{domain}"),
             strings: txt_strings(&document).map(str::to_owned).collect(),
@@ -322,12 +322,12 @@ fn published(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place) -
 }
 
 /// As it is pasted into a zone file; everything else is a comment there.
-fn text(published: &Published) -> String {
-    let Published {
+fn text(records: &DnsRecords) -> String {
+    let DnsRecords {
         txt,
         well_known,
         receiver,
-    } = published;
+    } = records;
     format!(
         "; How peers find the receiver\n{}\n\n\
          ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
@@ -349,11 +349,11 @@ mod tests {
             host: "cal.example.org".parse().unwrap(),
             port: 8443,
         };
-        let published = published(&key, &"example.org".parse().unwrap(), "is1", &place);
-        let strings = &published.txt.strings;
+        let records = dns_records(&key, &"example.org".parse().unwrap(), "is1", &place);
+        let strings = &records.txt.strings;
         assert!(strings.len() > 1 && strings.iter().all(|it| it.len() <= 255));
-        assert_eq!(strings.concat(), published.well_known.document);
-        let text = text(&published);
+        assert_eq!(strings.concat(), records.well_known.document);
+        let text = text(&records);
         for line in [
             "_ischedules._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",
             "_domainkey_lookup._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",

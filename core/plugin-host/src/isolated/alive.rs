@@ -4,7 +4,7 @@
 //! and the pulse says which calls block them: the others are asked again on another process, beside which this one
 //! finishes. So it is with a call that is not given up in time. A process that does not even have a pulse is ended.
 
-use super::connection::{Connection, Trouble};
+use super::connection::{Connection, Fault};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -33,28 +33,28 @@ pub(super) async fn watch(connection: Arc<Connection>, pid: u32, deadline: Durat
             return;
         }
         connection.look_for_stuck_calls();
-        let trouble = match crowd(pid) {
+        let fault = match crowd(pid) {
             // One that has not yet opened is not asked.
             None if look.is_multiple_of(PINGED) && connection.has_opened() => {
                 examine(&connection, pid, patience).await
             }
             crowd => crowd,
         };
-        if let Some(trouble) = trouble {
-            connection.is_in_trouble(trouble);
+        if let Some(fault) = fault {
+            connection.report(fault);
         }
     }
 }
 
 /// Whether there are too many threads.
-fn crowd(pid: u32) -> Option<Trouble> {
+fn crowd(pid: u32) -> Option<Fault> {
     let threads = threads(pid).filter(|threads| *threads > THREADS)?;
     let text = format!("its process had {threads} threads, more than {THREADS}, and was ended");
-    Some(Trouble::Lost(text))
+    Some(Fault::Lost(text))
 }
 
 /// Pings; answers what is wrong, if so.
-async fn examine(connection: &Connection, pid: u32, patience: Duration) -> Option<Trouble> {
+async fn examine(connection: &Connection, pid: u32, patience: Duration) -> Option<Fault> {
     let (id, pong) = connection.ping();
     tokio::pin!(pong);
     let (mut waited, mut next) = (Duration::ZERO, AGAIN);
@@ -76,11 +76,11 @@ async fn examine(connection: &Connection, pid: u32, patience: Duration) -> Optio
             let all = pulse.blocking.len() >= pulse.threads as usize;
             if (all && waited >= patience) || waited >= SILENT {
                 connection.release_all_but(pulse);
-                return Some(Trouble::Stuck);
+                return Some(Fault::Stuck);
             }
         } else if waited >= SILENT {
             let why = "its process did not answer a ping and was ended";
-            return Some(Trouble::Lost(why.to_owned()));
+            return Some(Fault::Lost(why.to_owned()));
         }
         if waited >= next {
             // What calls do now, not what they did then.

@@ -64,15 +64,15 @@ pub(super) struct Connection {
     /// Whether we do not listen now, as the process asked for more than we can do at once.
     deaf: AtomicBool,
     pulse: Mutex<Pulse>,
-    trouble: Mutex<Option<Trouble>>,
-    troubled: Notify,
+    fault: Mutex<Option<Fault>>,
+    reported: Notify,
     /// How the plugin in this process is, by its own word.
     health: KnownHealth,
 }
 
 /// What is wrong with a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum Fault {
     /// Calls are not given up. It is to be replaced, and ended when the others are answered.
     Stuck,
     /// It is to be ended; why.
@@ -118,8 +118,8 @@ impl Connection {
             asked: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
             pulse: Mutex::default(),
-            trouble: Mutex::default(),
-            troubled: Notify::new(),
+            fault: Mutex::default(),
+            reported: Notify::new(),
             health: KnownHealth::of(plugin),
         })
     }
@@ -161,34 +161,34 @@ impl Connection {
     }
 
     /// Returns when something is wrong with the process.
-    pub(super) async fn trouble(&self) -> Trouble {
+    pub(super) async fn fault(&self) -> Fault {
         loop {
-            let troubled = self.troubled.notified();
-            if let Some(trouble) = self.known_trouble() {
-                return trouble;
+            let reported = self.reported.notified();
+            if let Some(fault) = self.known_fault() {
+                return fault;
             }
-            troubled.await;
+            reported.await;
         }
     }
 
-    fn known_trouble(&self) -> Option<Trouble> {
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.clone()
+    fn known_fault(&self) -> Option<Fault> {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone()
     }
 
     /// Says what is wrong; the worst stays.
-    pub(super) fn is_in_trouble(&self, what: Trouble) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(*trouble, Some(Trouble::Lost(_))) {
-            *trouble = Some(what);
+    pub(super) fn report(&self, what: Fault) {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*fault, Some(Fault::Lost(_))) {
+            *fault = Some(what);
         }
-        self.troubled.notify_one();
+        self.reported.notify_one();
     }
 
     /// Looks for calls that the process has not given up in time.
     pub(super) fn look_for_stuck_calls(&self) {
         if self.calls.are_stuck() || self.misses.load(Ordering::Relaxed) >= MISSES {
-            self.is_in_trouble(Trouble::Stuck);
+            self.report(Fault::Stuck);
         }
     }
 

@@ -54,7 +54,7 @@ use keeper::State;
 pub use keeper::all_closed;
 use preparation::Preparation;
 use protocol::Opening;
-use quarantine::{Quarantine, Tried};
+use quarantine::{Quarantine, Retried};
 use start::{Failed, Launcher, Starter};
 use std::{convert::Infallible, path::Path, pin::Pin, sync::Arc, time::Duration};
 use suspects::Suspects;
@@ -219,7 +219,7 @@ impl Isolated {
     async fn answer(&self, call: &ProcessCall<'_>, deadline: Instant) -> Reply {
         let apart = self.suspects.include(call.about);
         let mut answer = None;
-        if apart && let Tried::Done(tried) = self.quarantine.call(call, deadline).await {
+        if apart && let Retried::Done(tried) = self.quarantine.call(call, deadline).await {
             answer = Some(tried);
         }
         let answer = match answer {
@@ -245,8 +245,8 @@ impl Isolated {
                 _ if call.repeat == Repeat::Harmful => return Err(CallError::Ended(cause)),
                 Cause::AnotherCall => {}
                 Cause::Unknown => match self.quarantine.call(call, deadline).await {
-                    Tried::Done(answer) => return answer,
-                    Tried::Harmless => {}
+                    Retried::Done(answer) => return answer,
+                    Retried::Harmless => {}
                 },
             }
         }

@@ -4,7 +4,7 @@
 //! Those processes are started when they are needed, and closed when they have had nothing to do for a while.
 
 use super::{
-    connection::{CallError, Cause, Reply, Trouble},
+    connection::{CallError, Cause, Fault, Reply},
     keeper::Counted,
     slots::Slots,
     start::{Launcher, Running},
@@ -67,7 +67,7 @@ impl Drop for Waits<'_> {
 }
 
 /// What came of a call that was made again.
-pub(super) enum Tried {
+pub(super) enum Retried {
     /// The answer, or why there is none.
     Done(Reply),
     /// Nothing: it ends no process, or there is none for it. It may be made beside others.
@@ -86,8 +86,8 @@ impl Quarantine {
     }
 
     /// Makes a call that may end the process.
-    pub(super) async fn call(&self, call: &ProcessCall<'_>, deadline: Instant) -> Tried {
-        let late = Tried::Done(Err(CallError::Late));
+    pub(super) async fn call(&self, call: &ProcessCall<'_>, deadline: Instant) -> Retried {
+        let late = Retried::Done(Err(CallError::Late));
         let waits = Waits::new(&self.waiting);
         let Ok(_lane) = timeout_at(deadline, self.lanes.take()).await else {
             return late;
@@ -98,24 +98,24 @@ impl Quarantine {
             None => match timeout_at(deadline, self.launcher.start()).await {
                 Ok(Ok(process)) => process,
                 // Perhaps it can be opened once only.
-                Ok(Err(_)) => return Tried::Harmless,
+                Ok(Err(_)) => return Retried::Harmless,
                 Err(_) => return late,
             },
         };
         let answer = tokio::select! {
             answer = process.connection.call(call, deadline) => answer,
-            trouble = process.connection.trouble() => Err(match trouble {
-                Trouble::Stuck => CallError::Blocked,
+            fault = process.connection.fault() => Err(match fault {
+                Fault::Stuck => CallError::Blocked,
                 // Dropped, the process is ended.
-                Trouble::Lost(_) => CallError::Ended(Cause::Unknown),
+                Fault::Lost(_) => CallError::Ended(Cause::Unknown),
             }),
             // Dropped, the process is ended.
-            () = self.is_wanted() => return Tried::Harmless,
+            () = self.is_wanted() => return Retried::Harmless,
         };
         if answer.is_ok() {
             self.keep(process);
         }
-        Tried::Done(answer)
+        Retried::Done(answer)
     }
 
     /// Returns when a call has had its process for long enough and others wait for one.

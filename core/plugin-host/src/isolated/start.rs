@@ -7,7 +7,7 @@
 
 use super::{
     COMMAND, alive,
-    connection::{Beginning, CallError, Connection, Trouble},
+    connection::{Beginning, CallError, Connection, Fault},
     log::Log,
     preparation::Preparation,
     protocol::{Event, Hello, Level, Opening, ToChild},
@@ -114,7 +114,7 @@ impl Launcher {
         sent.map_err(|error| Failed::Broken(error.to_string()))?;
         let opened = tokio::select! {
             opened = opened => opened,
-            _ = running.connection.trouble() => return Err(running.broken().await),
+            _ = running.connection.fault() => return Err(running.broken().await),
         };
         match opened {
             Ok(Ok(())) => running.prove_itself().await,
@@ -164,7 +164,7 @@ impl Starter {
                 Ok(hello) => return Ok(Greeted { hello, running, opened: opening }),
                 Err(_) => None,
             },
-            _ = running.connection.trouble() => None,
+            _ = running.connection.fault() => None,
         };
         match refused {
             Some(refused) => Err(Failed::NotOpened(refused)),
@@ -215,13 +215,13 @@ impl Running {
 
     /// Waits until the process has ended, or is to be.
     pub(super) async fn ended(&mut self) -> End {
-        let trouble = tokio::select! {
+        let fault = tokio::select! {
             heard = &mut self.listener => return End::Ended(self.manner(heard.ok()).await),
-            trouble = self.connection.trouble() => trouble,
+            fault = self.connection.fault() => fault,
         };
-        match trouble {
-            Trouble::Stuck => End::Stuck,
-            Trouble::Lost(why) => {
+        match fault {
+            Fault::Stuck => End::Stuck,
+            Fault::Lost(why) => {
                 self.kill().await;
                 End::Ended(why)
             }

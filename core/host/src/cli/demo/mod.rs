@@ -53,12 +53,12 @@ impl Demo {
 
 /// Tells the story; with `once` it ends after that, else it stays up until Ctrl-C.
 async fn run(once: bool) -> Result<(), Failure> {
-    let mut stop = Stop::new()?;
+    let mut interrupts = Interrupts::new()?;
     let mut world = World::make().map_err(failure)?;
     let mut hosts = Vec::new();
     let outcome = tokio::select! {
         outcome = live(&mut world, &mut hosts, once) => outcome,
-        () = stop.asked() => Ok("\nEnded."),
+        () = interrupts.received() => Ok("\nEnded."),
     };
     // Whatever came of it, the hosts end before their folders go.
     futures::future::join_all(hosts.into_iter().map(HostProcess::stop)).await;
@@ -112,12 +112,12 @@ fn failure(error: impl std::fmt::Display) -> Failure {
 }
 
 /// Ctrl-C, or SIGTERM.
-struct Stop {
+struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Stop {
+impl Interrupts {
     fn new() -> Result<Self, Failure> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failure)?,
@@ -125,7 +125,7 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -139,7 +139,7 @@ impl Test {
                 isolation: subject.isolation,
                 ..PluginEntry::new(kind, file.to_string_lossy())
             };
-            let report = kit::conformance(&setup, &entry, &self.known())
+            let report = kit::conformance(&setup, &entry, &self.facts())
                 .await
                 .map_err(|error| Failure::new(error.to_string()))?;
             tested.push(TestedKind {
@@ -204,8 +204,8 @@ impl Test {
         }
     }
 
-    fn known(&self) -> kit::Known {
-        kit::Known {
+    fn facts(&self) -> kit::PluginFacts {
+        kit::PluginFacts {
             samples: Samples {
                 known: self.known.clone(),
                 unknown: self.unknown.clone(),
