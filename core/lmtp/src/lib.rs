@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | `session` | [`Session`]: what a client has said so far |
 //! | `body` | a message up to its final dot |
+//! | `message` | a message as a client sends it |
 //! | `reply` | [`Reply`]: code, enhanced status code (RFC 3463), text |
 //!
 //! Extensions: PIPELINING (RFC 2920), ENHANCEDSTATUSCODES (RFC 2034), 8BITMIME (RFC 6152), SIZE (RFC 1870), SMTPUTF8
@@ -24,8 +25,10 @@
 //! sides are on one machine.
 
 mod body;
+mod message;
 mod reply;
 mod session;
 
+pub use message::{stuffed, with_line_ends};
 pub use reply::Reply;
 pub use session::{Limits, Session, Step, Transaction};

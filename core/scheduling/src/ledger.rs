@@ -107,6 +107,23 @@ impl Ledger {
         })
     }
 
+    /// The last mail to a recipient was not delivered, if that stands as handed to a mail server (1.1): its method.
+    pub(crate) fn bounce(
+        &mut self,
+        recipient: &CalendarAddress,
+        status: &RequestStatus,
+        now: Timestamp,
+    ) -> Option<Method> {
+        let told = self.told.get_mut(&keys::folded(recipient))?;
+        let is_mailed = |it: RequestStatus| it.same_code(&RequestStatus::SENT);
+        if !told.status.parse().is_ok_and(is_mailed) {
+            return None;
+        }
+        told.at = now;
+        told.status = status.to_string();
+        Method::parse(&told.method)
+    }
+
     /// Writes it under a key. Of what is gone it is remembered for a while only.
     pub(crate) fn put(&self, batch: Batch, key: Vec<u8>) -> Batch {
         let value = state::write(self);

@@ -55,6 +55,7 @@
 //! nothing is spawned: whoever owns a [`Scheduler`] drives its futures. So many of them can run in one process under a
 //! simulator.
 
+mod bounce;
 mod busy;
 mod change;
 mod decide;
@@ -91,6 +92,7 @@ mod timing;
 mod turns;
 mod writing;
 
+pub use bounce::Bounced;
 pub use change::{Answered, Told, Unsent};
 pub use decide::{NotDecided, Undecided as WaitingMessage, Why};
 pub use decision::Decided;

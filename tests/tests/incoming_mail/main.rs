@@ -3,8 +3,10 @@
 
 mod answers;
 mod invitations;
+mod pass_on;
 mod pipe;
 mod protocol;
+mod returned;
 
 use convoke_tests::{Host, Setup};
 use std::{

@@ -80,10 +80,10 @@ impl Receive {
             output::print_json(&outcome)?;
         }
         let (status, why) = match outcome {
-            Outcome::Taken(_) | Outcome::Dropped(_) => return Ok(()),
+            Outcome::Taken(_) | Outcome::Dropped(_) | Outcome::PassedOn(_) => return Ok(()),
             Outcome::Refused(why) => (sysexits::NOPERM, format!("nothing is changed by it: {why}")),
             Outcome::Unreadable(why) => (sysexits::DATAERR, why),
-            Outcome::Unknown(why) => (sysexits::NOUSER, why),
+            Outcome::Unknown(why) | Outcome::MailboxRefused(why) => (sysexits::NOUSER, why),
             Outcome::Later(why) => (sysexits::TEMPFAIL, why),
         };
         Err(Failure::new(why).with_status(status))

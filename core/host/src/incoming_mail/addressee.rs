@@ -15,6 +15,8 @@ pub(crate) enum Addressee {
     Guest(Guest, OurHome),
     /// The gateway itself: bounces, and strays.
     Gateway,
+    /// Nobody with a calendar, but perhaps with a mailbox behind us.
+    Mailbox,
 }
 
 /// Why a recipient is none of ours.
@@ -65,6 +67,7 @@ pub(crate) async fn find(
     }
     match stores(instance).find(recipient).await {
         Ok(Some(home)) => Ok(Addressee::Person(home)),
+        Ok(None) if settings.pass_on.is_some() => Ok(Addressee::Mailbox),
         Ok(None) => Err(NotOurs::UnknownUser(recipient.human().to_owned())),
         Err(error) => Err(unavailable(recipient, &error)),
     }

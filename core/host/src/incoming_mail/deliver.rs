@@ -26,7 +26,7 @@ pub(super) async fn deliver(
     let (home, guest, recipient) = match addressee {
         Addressee::Person(home) => (home, None, recipient),
         Addressee::Guest(guest, home) => (home, Some(guest), &guest.user),
-        Addressee::Gateway => {
+        Addressee::Gateway | Addressee::Mailbox => {
             return Outcome::Dropped("the gateway has no calendar of its own".to_owned());
         }
     };

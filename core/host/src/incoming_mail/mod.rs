@@ -5,6 +5,8 @@
 //! | `addressee` | whom an envelope recipient means |
 //! | `proof` | who says so: the verdict of our mail server on From |
 //! | `deliver` | a scheduling message, on the way that all go: intake, policy, delivery |
+//! | `returned` | what comes to the address of a guest besides: reports that a mail was not delivered, people's own words |
+//! | `pass_on` | the mailbox behind us, which takes what is nothing for a calendar |
 //! | `outcome` | what became of a mail, for LMTP, for a pipe, for the log and for `convoke explain` |
 //!
 //! Always true: what is not proved changes nothing, whatever policy says; a mail that is wrong, or that policy does not want,
@@ -16,12 +18,17 @@
 mod addressee;
 mod deliver;
 mod outcome;
+mod pass_on;
 mod proof;
+mod returned;
 
 pub(crate) use addressee::{Addressee, NotOurs, find};
 pub(crate) use outcome::Outcome;
 
-use crate::{config::Config, instance::Instance};
+use crate::{
+    config::{Config, LmtpServer},
+    instance::Instance,
+};
 use convoke_imip::{Arrival, AuthservId, Content, Gateway, Incoming, ReturnPath};
 use convoke_scheduling::{Environment, Processor};
 use convoke_types::CalendarAddress;
@@ -34,6 +41,8 @@ const HOPS: usize = 100;
 pub(crate) struct IncomingMail {
     pub(crate) gateway: Gateway,
     trusted: Vec<AuthservId>,
+    /// Who takes mail that is nothing for a calendar.
+    pass_on: Option<LmtpServer>,
 }
 
 impl IncomingMail {
@@ -43,6 +52,7 @@ impl IncomingMail {
         let trusted = mail.trusted.iter();
         Some(Self {
             gateway: mail.gateway.clone(),
+            pass_on: mail.pass_on.clone(),
             // What is no name of a mail server is in no mail.
             trusted: trusted.filter_map(|id| AuthservId::new(id).ok()).collect(),
         })
@@ -154,13 +164,26 @@ async fn of_one(
         let why = format!("it has passed more than {HOPS} mail servers, which is a loop");
         return Outcome::Refused(why);
     }
-    match &incoming.content {
-        Content::Scheduling(part) => {
+    let outcome = match (&incoming.content, &addressee) {
+        (_, Addressee::Mailbox) => Outcome::Dropped("it is for a mailbox alone".to_owned()),
+        (Content::Scheduling(part), _) => {
             deliver::deliver(instance, incoming, part, &addressee, recipient).await
         }
-        Content::Refused(refusal) => Outcome::Unreadable(refusal.to_string()),
-        Content::Bounce(_) => Outcome::Dropped("a report on mail that was sent".to_owned()),
+        (Content::Refused(refusal), _) => Outcome::Unreadable(refusal.to_string()),
+        (Content::Bounce(bounce), Addressee::Guest(guest, _)) => {
+            returned::bounce(instance, guest, bounce).await
+        }
+        (Content::Words, Addressee::Guest(guest, _)) => {
+            returned::words(instance, settings, mail, incoming, guest).await
+        }
+        (Content::Bounce(_), _) => Outcome::Dropped("a report on mail that was sent".to_owned()),
         _ => Outcome::Dropped("it holds no scheduling message".to_owned()),
+    };
+    match (&settings.pass_on, &addressee) {
+        (Some(server), Addressee::Person(_) | Addressee::Mailbox) if outcome.is_for_mailbox() => {
+            pass_on::pass_on(server, mail, recipient).await
+        }
+        _ => outcome,
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) enum Outcome {
     Refused(String),
     /// What may be a scheduling message cannot be read.
     Unreadable(String),
+    /// It went on to a mailbox.
+    PassedOn(String),
+    /// The mailbox behind us refuses it for good.
+    MailboxRefused(String),
     /// The recipient is none of ours.
     Unknown(String),
     /// Trying later may help.
@@ -36,9 +40,19 @@ impl Outcome {
             Self::Refused(why) | Self::Unreadable(why) => {
                 Reply::new(250, "2.0.0", format!("nothing is changed by it: {why}"))
             }
+            Self::PassedOn(why) => Reply::new(250, "2.0.0", format!("passed on: {why}")),
+            Self::MailboxRefused(why) => Reply::new(550, "5.0.0", why),
             Self::Unknown(why) => Reply::new(550, "5.1.1", why),
             Self::Later(why) => Reply::new(451, "4.3.0", why),
         }
+    }
+
+    /// Whether somebody's mailbox should have it, as the calendar took nothing of it.
+    pub(super) const fn is_for_mailbox(&self) -> bool {
+        matches!(
+            self,
+            Self::Dropped(_) | Self::Refused(_) | Self::Unreadable(_)
+        )
     }
 
     /// Logs it, and has it remembered for `convoke explain`.
@@ -68,6 +82,14 @@ impl Outcome {
             Self::Unreadable(why) => {
                 tracing::info!(event = "mail-unreadable", from, %recipient, message_id, "{why}");
                 ("mail-unreadable", why)
+            }
+            Self::PassedOn(why) => {
+                tracing::info!(event = "mail-passed-on", from, %recipient, message_id, "passed on: {why}");
+                ("mail-passed-on", why)
+            }
+            Self::MailboxRefused(why) => {
+                tracing::info!(event = "mailbox-refused", from, %recipient, message_id, "the mailbox refuses it: {why}");
+                ("mailbox-refused", why)
             }
             Self::Unknown(why) => {
                 tracing::info!(event = "mail-not-ours", from, %recipient, message_id, "{why}");
@@ -120,6 +142,8 @@ mod tests {
             (Outcome::Dropped(why()), 250),
             (Outcome::Refused(why()), 250),
             (Outcome::Unreadable(why()), 250),
+            (Outcome::PassedOn(why()), 250),
+            (Outcome::MailboxRefused(why()), 550),
             (Outcome::Unknown(why()), 550),
             (Outcome::Later(why()), 451),
         ] {

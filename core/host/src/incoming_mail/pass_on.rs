@@ -1,0 +1,120 @@
+//! Mail that is nothing for a calendar goes on to the mailbox, by LMTP, so that Convoke can stand before it.
+
+use super::{Mail, Outcome};
+use crate::config::LmtpServer;
+use convoke_imip::{ReturnPath, addr_spec};
+use convoke_types::CalendarAddress;
+use std::{io, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::{TcpStream, UnixStream},
+};
+
+/// For a whole mail, with the connection.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest line of a reply, in octets.
+const LINE: u64 = 2048;
+/// The most lines of a reply.
+const LINES: usize = 100;
+
+/// Hands a mail on for one recipient.
+pub(super) async fn pass_on(
+    server: &LmtpServer,
+    mail: &Mail<'_>,
+    recipient: &CalendarAddress,
+) -> Outcome {
+    let Ok(to) = addr_spec(recipient) else {
+        return Outcome::Refused(format!("{} is no mail address", recipient.human()));
+    };
+    let handing = async {
+        match server {
+            LmtpServer::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                hand_on(stream, mail, &to).await
+            }
+            LmtpServer::Unix(path) => hand_on(UnixStream::connect(path).await?, mail, &to).await,
+        }
+    };
+    let handed = match tokio::time::timeout(PATIENCE, handing).await {
+        Ok(handed) => handed,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+    };
+    match handed {
+        Ok(reply) if reply.starts_with('2') => Outcome::PassedOn(format!("{server}: {reply}")),
+        // What the mailbox refuses for good is refused, as it would be without us.
+        Ok(reply) if reply.starts_with('5') => Outcome::MailboxRefused(reply),
+        Ok(reply) => Outcome::Later(reply),
+        Err(error) => {
+            tracing::warn!(event = "mail-not-passed-on", %server, %recipient, "it is tried again: {error}");
+            Outcome::Later(format!("{server} cannot be reached; try again later"))
+        }
+    }
+}
+
+/// The reply that decides: to the message, or to what was refused before it.
+async fn hand_on(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mail: &Mail<'_>,
+    to: &str,
+) -> io::Result<String> {
+    let mut stream = BufReader::new(stream);
+    let from = match &mail.return_path {
+        ReturnPath::Address(address) => address.as_str(),
+        ReturnPath::Null | ReturnPath::Unknown => "",
+    };
+    // RFC 6531 §3.4, where an address needs it.
+    let utf8 = if from.is_ascii() && to.is_ascii() {
+        ""
+    } else {
+        " SMTPUTF8"
+    };
+    let greeting = reply(&mut stream).await?;
+    if !greeting.starts_with("220") {
+        return Ok(greeting);
+    }
+    for (command, expected) in [
+        ("LHLO localhost\r\n".to_owned(), "250"),
+        (format!("MAIL FROM:<{from}>{utf8}\r\n"), "250"),
+        (format!("RCPT TO:<{to}>\r\n"), "25"),
+        ("DATA\r\n".to_owned(), "354"),
+    ] {
+        stream.write_all(command.as_bytes()).await?;
+        let said = reply(&mut stream).await?;
+        if !said.starts_with(expected) {
+            let _ = stream.write_all(b"QUIT\r\n").await;
+            return Ok(said);
+        }
+    }
+    stream
+        .write_all(&convoke_lmtp::stuffed(mail.octets))
+        .await?;
+    let said = reply(&mut stream).await?;
+    // An error: what counts is said.
+    let _ = stream.write_all(b"QUIT\r\n").await;
+    Ok(said)
+}
+
+/// The last line of the next reply.
+async fn reply(stream: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<String> {
+    for _ in 0..LINES {
+        let mut line = Vec::new();
+        stream.take(LINE).read_until(b'\n', &mut line).await?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        let has_code = text
+            .get(..3)
+            .is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
+        if !has_code || !line.ends_with(b"\n") {
+            let text = "the server answers with something that is no reply";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if text.as_bytes().get(3) != Some(&b'-') {
+            return Ok(text.to_owned());
+        }
+    }
+    let text = "the server's reply does not end";
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+}

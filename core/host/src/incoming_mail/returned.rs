@@ -1,0 +1,77 @@
+//! What comes to the address of one guest and is no scheduling message: reports on what was mailed, and people's own words.
+
+use super::{IncomingMail, Mail, Outcome, pass_on};
+use crate::{instance::Instance, mail::NotTaken};
+use convoke_imip::{Action, Bounce, Incoming, addr_spec};
+use convoke_scheduling::{Bounced, Guest};
+use jiff::{Timestamp, fmt::rfc2822};
+
+/// The longest reason that is kept of a report, in characters.
+const LONGEST: usize = 200;
+
+/// A report on what was mailed to the guest (RFC 3464).
+pub(super) async fn bounce(instance: &Instance, guest: &Guest, bounce: &Bounce) -> Outcome {
+    let mut reports = bounce.reports.iter();
+    let Some(report) = reports.find(|report| report.action == Action::Failed) else {
+        return Outcome::Dropped("a report that nothing has failed for good".to_owned());
+    };
+    let code = report.status.as_deref().unwrap_or_default();
+    let reason = format!("not delivered: {code} {}", report.text);
+    let reason: String = reason.trim_end().chars().take(LONGEST).collect();
+    match instance.scheduler.note_bounce(guest, &reason).await {
+        Ok(Bounced::Noted) => Outcome::Taken(reason),
+        Ok(Bounced::Known) => Outcome::Dropped("a report on what is known already".to_owned()),
+        Err(error) => Outcome::Later(error.to_string()),
+    }
+}
+
+/// A person answers in words: they are for whoever sent the meeting.
+pub(super) async fn words(
+    instance: &Instance,
+    settings: &IncomingMail,
+    mail: &Mail<'_>,
+    incoming: &Incoming,
+    guest: &Guest,
+) -> Outcome {
+    if let Some(server) = &settings.pass_on {
+        return pass_on::pass_on(server, mail, &guest.user).await;
+    }
+    let Some(mailer) = instance.mailer() else {
+        return Outcome::Later("there is no [mail] in the configuration".to_owned());
+    };
+    let (Ok(envelope_from), Ok(envelope_to)) = (
+        addr_spec(settings.gateway.address()),
+        addr_spec(&guest.user),
+    ) else {
+        return Outcome::Refused(format!("{} is no mail address", guest.user.human()));
+    };
+    let passed = convoke_imip::Mail {
+        smtputf8: !envelope_from.is_ascii() || !envelope_to.is_ascii(),
+        envelope_from,
+        envelope_to,
+        message_id: incoming.message_id.clone().unwrap_or_default(),
+        octets: resent(settings, mail.octets, guest),
+    };
+    match mailer.server().send(&passed).await {
+        Ok(_) => Outcome::PassedOn(format!("to {}", guest.user.human())),
+        Err(NotTaken::Refused(reply)) => Outcome::Refused(reply),
+        Err(NotTaken::Later(reply) | NotTaken::Unavailable(reply)) => Outcome::Later(reply),
+    }
+}
+
+/// The mail as it came, with the fields of who passes it on (RFC 5322 §3.6.6) above its own.
+fn resent(settings: &IncomingMail, octets: &[u8], guest: &Guest) -> Vec<u8> {
+    let gateway = settings.gateway.address();
+    let domain = gateway.domain().map(ToString::to_string);
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_string(&Timestamp::now());
+    let date = date.unwrap_or_default();
+    let head = format!(
+        "Received: by {} (Convoke); {date}\r\nResent-From: <{}>\r\nResent-To: <{}>\r\nResent-Date: {date}\r\n",
+        domain.unwrap_or_default(),
+        gateway.human(),
+        guest.user.human(),
+    );
+    let mut resent = head.into_bytes();
+    resent.extend(convoke_lmtp::with_line_ends(octets));
+    resent
+}

@@ -1,0 +1,111 @@
+//! A mail that was taken by a mail server comes back as not delivered: what is known of the guest changes accordingly.
+
+use crate::{
+    environment::{Clock, Environment, Home, HomeOf, Notice, Occasion, State, Stores},
+    keys,
+    mail::Guest,
+    scheduler::Scheduler,
+    state,
+    stored::ATTEMPTS,
+};
+use convoke_calendar::{
+    itip,
+    message::{Message, Method},
+    tree::Property,
+};
+use convoke_types::{Batch, Error, ErrorKind, RequestStatus};
+
+/// What a report that a mail was not delivered led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounced {
+    /// The meeting says so from now on (5.1), and its owner is told.
+    Noted,
+    /// It says so already, or the guest was reached in another way since.
+    Known,
+}
+
+impl<E: Environment> Scheduler<E> {
+    /// Notes that what was mailed to a guest did not arrive, and will not: `reason` is what the report says of it.
+    ///
+    /// Only what stands as handed to a mail server (1.1) changes: a report that comes late, or twice, changes nothing.
+    pub async fn note_bounce(&self, guest: &Guest, reason: &str) -> Result<Bounced, Error> {
+        let Some(home) = self.environment.stores().find(&guest.user).await? else {
+            return Ok(Bounced::Known);
+        };
+        let status = RequestStatus::SERVICE_UNAVAILABLE.with_text(reason);
+        let Some(method) = self.bounce(&home, guest, &status).await? else {
+            return Ok(Bounced::Known);
+        };
+        let (user, other) = (&guest.user, &guest.recipient);
+        tracing::warn!(
+            event = "mail-bounced", %user, recipient = %other, uid = %guest.uid, method = %method,
+            "a mail was not delivered: {reason}"
+        );
+        let decided = self.decision("mail-bounced", &guest.uid).of(user);
+        let decided = decided.to(method.as_str(), other).result(&status);
+        self.note_decision(&decided.why(reason));
+        if let Some(message) = self.meeting_as_message(&home, guest, method).await {
+            self.notify(&Notice {
+                user,
+                other,
+                message: &message,
+                occasion: Occasion::Undeliverable(reason),
+            });
+        }
+        Ok(Bounced::Noted)
+    }
+
+    /// Changes ledger and object: what was mailed last; `None` if nothing is to be changed.
+    async fn bounce(
+        &self,
+        home: &HomeOf<E>,
+        guest: &Guest,
+        status: &RequestStatus,
+    ) -> Result<Option<Method>, Error> {
+        let uid = &guest.uid;
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let now = self.environment.clock().now();
+        for _ in 0..ATTEMPTS {
+            let ledger = self.ledger(home.user(), uid).await?;
+            let Some(mut known) = ledger.value else {
+                return Ok(None);
+            };
+            let Some(method) = known.bounce(&guest.recipient, status, now) else {
+                return Ok(None);
+            };
+            let told = [(guest.recipient.clone(), status.clone())];
+            let written = self
+                .write_object(home, uid, |copy| itip::note_delivery(copy, method, &told))
+                .await;
+            if let Ok(Some((before, after))) = &written {
+                known.agrees_if(before, after);
+            }
+            let key = keys::ledger(home.user(), uid);
+            let batch = state::unchanged(Batch::new(), &key, ledger.version);
+            match self.environment.state().commit(known.put(batch, key)).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => {
+                    done?;
+                    return written.map(|_| Some(method));
+                }
+            }
+        }
+        let text = format!("the ledger of {uid} was written by others again and again");
+        Err(Error::unavailable(text))
+    }
+
+    /// The meeting, as a message about it; `None` if it is gone, or cannot be one.
+    async fn meeting_as_message(
+        &self,
+        home: &HomeOf<E>,
+        guest: &Guest,
+        method: Method,
+    ) -> Option<Message> {
+        let stored = home.get(&guest.uid).await.ok()??;
+        let mut calendar = crate::stored::read(&stored, &self.limits).ok()?;
+        calendar
+            .root_mut()
+            .set(Property::new("METHOD", method.as_str()));
+        Message::read(calendar).ok()
+    }
+}

@@ -1,0 +1,106 @@
+//! What comes back that is no scheduling message: reports on mail that was not delivered, and people's own words.
+
+use super::{answers::Meeting, *};
+
+/// As Postfix writes it (RFC 3464).
+fn report(token: &str, action: &str) -> String {
+    format!(
+        "From: Mail Delivery System <MAILER-DAEMON@mail.example.com>\nTo: {token}\nSubject: Undelivered Mail Returned to Sender\n\
+         Message-ID: <bounce-{action}@mail.example.com>\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\n\n\
+         --b\nContent-Type: text/plain\n\nI'm sorry.\n\
+         --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.example.com\n\n\
+         Final-Recipient: rfc822; {BO}\nAction: {action}\nStatus: 5.1.1\n\
+         Diagnostic-Code: smtp; 550 5.1.1 <{BO}>: Recipient address rejected: User unknown\n\
+         --b\nContent-Type: message/rfc822\n\nFrom: <{ANNA}>\nSubject: Review\n\nHello\n--b--\n"
+    )
+}
+
+/// What the meeting says became of the message to Bo.
+fn status(host: &Host) -> String {
+    let copy = host.stored(ANNA, "m-1").unwrap();
+    let line = copy
+        .lines()
+        .find(|it| it.starts_with("ATTENDEE") && it.ends_with(BO));
+    let said = line.unwrap().split([';', ':']);
+    let mut said = said.filter_map(|it| it.strip_prefix("SCHEDULE-STATUS="));
+    said.next().unwrap_or_default().trim_matches('"').to_owned()
+}
+
+#[test]
+fn a_mail_that_was_not_delivered_is_on_the_meeting() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    assert_eq!(status(&host), "1.1");
+    let later = mailed(&host, "", &token, &report(&token, "delayed"));
+    assert!(later.starts_with("250 2.0.0 dropped"), "{later}");
+    assert_eq!(status(&host), "1.1");
+    let elsewhere = mailed(&host, "", "calendar@example.org", &report(&token, "failed"));
+    assert!(elsewhere.starts_with("250 2.0.0 dropped"), "{elsewhere}");
+    assert_eq!(status(&host), "1.1", "a token in the header is none");
+    let failed = mailed(&host, "", &token, &report(&token, "failed"));
+    assert!(failed.starts_with("250 2.0.0 taken"), "{failed}");
+    assert_eq!(status(&host), "5.1");
+    let why = explained(&host, "m-1");
+    assert!(
+        why.iter()
+            .any(|it| it.0 == "mail-bounced" && it.1.contains("User unknown")),
+        "{why:?}"
+    );
+    // The organizer is told, by mail.
+    let mails = server.wait_for_mails(3);
+    assert!(
+        mails[2].to == ANNA && mails[2].content.contains("User"),
+        "{:?}",
+        mails[2]
+    );
+    // The same again is known, and so is one that comes when Bo has been reached.
+    let again = mailed(&host, "", &token, &report(&token, "failed"));
+    assert!(again.starts_with("250 2.0.0 dropped"), "{again}");
+    assert_eq!(server.mails().len(), 3);
+}
+
+#[test]
+fn words_to_the_address_of_a_guest_are_passed_to_the_organizer() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    let words = format!(
+        "From: Bo <{BO}>\nTo: {token}\nSubject: Re: Review\nMessage-ID: <w@example.com>\n\nCan we do it later?\n.\n"
+    );
+    let reply = mailed(&host, BO, &token, &words.replace("\n.\n", "\n..\n"));
+    assert!(reply.starts_with("250 2.0.0 passed on"), "{reply}");
+    let passed = server.wait_for_mails(3).pop().unwrap();
+    assert_eq!(
+        (passed.from.as_str(), passed.to.as_str()),
+        ("calendar@example.org", ANNA)
+    );
+    assert!(
+        passed
+            .content
+            .contains("\r\n\r\nCan we do it later?\r\n.\r\n"),
+        "{}",
+        passed.content
+    );
+    assert_eq!(passed.header("Resent-To").unwrap(), format!("<{ANNA}>"));
+    assert_eq!(passed.header("From").unwrap(), format!("Bo <{BO}>"));
+    // What nobody wrote is dropped, and no answer goes out.
+    for field in [
+        "Auto-Submitted: auto-replied\n",
+        "List-Id: <x>\n",
+        "Precedence: bulk\n",
+    ] {
+        let reply = mailed(&host, BO, &token, &format!("{field}{words}"));
+        assert!(reply.starts_with("250 2.0.0 dropped"), "{reply}");
+    }
+    // What cannot be handed on now is tried again.
+    server.behave(|it| it.dot = "451 4.3.0 Try again later".to_owned());
+    let reply = mailed(&host, BO, &token, &words.replace("<w@", "<v@"));
+    assert!(reply.starts_with("451 "), "{reply}");
+    assert_eq!(explained(&host, "<w@example.com>")[0].0, "mail-passed-on");
+}
