@@ -42,6 +42,10 @@ impl From<Error> for Broken {
     }
 }
 
+/// How long who waits for something may wait, at first and, where that was not enough, once more: a busy machine takes as
+/// long as a tenth of the first, which is what a plugin keeps back of it, and not of the second.
+const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(20)];
+
 /// Asks in a task of its own, so that a panic is an answer too.
 pub(super) async fn ask<T: Send + 'static>(
     answer: impl Future<Output = Verdict<T>> + Send + 'static,
@@ -91,6 +95,23 @@ pub(super) async fn give_up(call: impl Future) {
         Poll::Ready(())
     })
     .await;
+}
+
+/// What comes of waiting for something that does not happen. Breaks the law if who waits is kept beyond the call's deadline.
+pub(super) async fn waits_in_vain<T, F>(wait: impl Fn(Call) -> F) -> Verdict<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    for length in WAITS {
+        let call = Call::within(length);
+        let answer = wait(call.clone()).await;
+        if call.time_left() > Some(Duration::ZERO) {
+            return Ok(answer?);
+        }
+    }
+    Err(Broken::How(
+        "who waits is kept beyond the call's deadline: answer within `call.patience()`".to_owned(),
+    ))
 }
 
 /// Breaks the law if `call` holds its thread, which is the host's, for long.

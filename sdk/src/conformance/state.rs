@@ -4,7 +4,9 @@
 use super::{
     Outcome, Report,
     generator::Generator,
-    runner::{Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, fails, outcome},
+    runner::{
+        Ask, Broken, CALL, Verdict, ask, at_once, equal, expect, fails, outcome, waits_in_vain,
+    },
 };
 use crate::prelude::*;
 use std::{
@@ -457,14 +459,10 @@ async fn counters<S: State>(subject: Subject<S>) -> Verdict {
 }
 
 async fn awaited<S: State>(subject: Subject<S>) -> Verdict {
-    let short = Call::within(Duration::from_millis(500));
-    subject.state.await_changes(&subject.all(), &short).await?;
-    expect(short.time_left() > Some(Duration::ZERO), || {
-        "who waits is kept beyond the call's deadline: return within `call.patience()`".to_owned()
-    })?;
+    let (state, range) = (&subject.state, &subject.all());
+    waits_in_vain(|call: Call| async move { state.await_changes(range, &call).await }).await?;
     let long = Call::within(Duration::from_secs(60));
-    let range = subject.all();
-    let waiting = subject.state.await_changes(&range, &long);
+    let waiting = state.await_changes(range, &long);
     let put = subject.commit(Batch::new().put(subject.key("a"), "x"));
     let (waited, put) = tokio::join!(waiting, put);
     put?;

@@ -2,7 +2,7 @@
 
 use super::{Broken, CALL, Subject, Verdict, equal, expect, fails};
 use crate::{
-    conformance::{generator::Generator, objects::Event},
+    conformance::{generator::Generator, objects::Event, runner::waits_in_vain},
     prelude::*,
 };
 use std::time::Duration;
@@ -167,21 +167,18 @@ pub(super) async fn awaited<S: Store>(subject: Subject<S>) -> Verdict {
         let cursor = store.changes(user, None, &CALL).await?.cursor;
         watched.push(Watched::new(user.clone(), cursor));
     }
-    let watch = Watch::over(watched.clone());
-    let short = Call::within(Duration::from_millis(500));
-    let nothing = store.await_changes(&watch, &short).await?;
+    let watch = &Watch::over(watched.clone());
+    let wait = |call: Call| async move { store.await_changes(watch, &call).await };
+    let nothing = waits_in_vain(wait).await?;
     equal("when nothing happens", nothing.users, Vec::new())?;
-    expect(short.time_left() > Some(Duration::ZERO), || {
-        "who waits is kept beyond the call's deadline: answer within `call.patience()`".to_owned()
-    })?;
     let long = Call::within(Duration::from_secs(30));
-    let waiting = store.await_changes(&watch, &long);
+    let waiting = store.await_changes(watch, &long);
     let event = Event::new("awaited");
     let (found, put) = tokio::join!(waiting, subject.put(&other, &event));
     put?;
     equal("whose objects changed", found?.users, vec![other.clone()])?;
     // It is level that counts: who was not there when it happened is told at once.
-    let late = store.await_changes(&watch, &CALL).await?;
+    let late = store.await_changes(watch, &CALL).await?;
     equal("who asks afterwards", late.users, vec![other.clone()])?;
     subject.done([user, other]).await
 }
