@@ -7,6 +7,8 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -155,26 +157,42 @@ config.path = "calendars.db"
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut log = String::new();
-        while !log.contains("\"ready\"") {
-            let line = lines.next();
-            let line = line.unwrap_or_else(|| panic!("the host ended:\n{log}"));
-            log.push_str(&line.unwrap());
-            log.push('\n');
-        }
+        let (heard, log) = mpsc::channel();
         // Somebody must go on reading, or the host would wait for room in the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Running(child)
+        std::thread::spawn(move || {
+            // Nobody may listen any more.
+            lines.try_for_each(|line| line.map(|line| drop(heard.send(line))))
+        });
+        let running = Running { child, log };
+        running.wait_for("\"ready\"");
+        running
     }
 }
 
 /// A running host.
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Running {
+    /// Waits until a line of the log has this in it, and returns that line.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let mut log = String::new();
+        loop {
+            match self.log.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => log = log + &line + "\n",
+                Err(error) => panic!("no `{text}` in the log ({error}):\n{log}"),
+            }
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it: the real program on a store of its own.
 
+mod calendars;
 mod copy;
 mod desk;
 mod guests;

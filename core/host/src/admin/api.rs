@@ -99,6 +99,14 @@ methods! {
         page: Page,
     } -> Listing<ObjectSummary>;
 
+    /// What a calendar holds, or what it holds of one UID: a page at a time.
+    Overview "overview" {
+        user: CalendarAddress,
+        page: Page,
+        #[serde(default)]
+        uid: Option<Uid>,
+    } -> Listing<Listed>;
+
     /// One object.
     Get "get" {
         store: String,
@@ -106,13 +114,16 @@ methods! {
         uid: Uid,
     } -> Option<Object>;
 
-    /// Writes an object, and tells nobody.
+    /// Writes an object.
     Put "put" {
         store: String,
         user: CalendarUser,
         data: Text,
         index: ObjectIndex,
         when: Precondition,
+        /// Who is told.
+        #[serde(default)]
+        tells: Tells,
     } -> Etag;
 
     /// Sends a message of one of our people, and asks for free time: what became of it for each recipient.
@@ -144,6 +155,12 @@ methods! {
         #[serde(default)]
         end: Option<Moment>,
     } -> Vec<Told>;
+
+    /// Removes an object as its owner does in a calendar program, and tells whom that concerns.
+    Delete "delete" {
+        user: CalendarAddress,
+        uid: Uid,
+    } -> Deleted;
 
     /// What waits to be delivered, of one calendar user or of all.
     QueueList "queue-list" {
@@ -275,6 +292,55 @@ impl From<&PluginInfo> for Plugin {
             },
         }
     }
+}
+
+/// An object, as `calendar list` shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) uid: Uid,
+    pub(crate) component: String,
+    pub(crate) etag: Etag,
+    /// Empty if it has no title; nothing if it cannot be read.
+    pub(crate) summary: Option<String>,
+    /// Of a series, its first instance: RFC 3339, or a date.
+    pub(crate) start: Option<String>,
+    pub(crate) end: Option<String>,
+    /// How the owner has answered; nothing if it is not invited.
+    pub(crate) partstat: Option<String>,
+    /// Whether it stands for a series.
+    pub(crate) recurs: bool,
+}
+
+/// Who is told of what a command writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tells {
+    /// It is taken for known.
+    #[default]
+    Nobody,
+    /// Whom it concerns, at the next look at the calendar.
+    Concerned,
+}
+
+/// What became of an object that was deleted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Deleted {
+    /// For each recipient; nothing, if it concerns nobody else.
+    pub(crate) told: Vec<Told>,
+    /// Who tells whom it concerns.
+    pub(crate) by: Telling,
+}
+
+/// Who tells what changes in a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Telling {
+    /// The host has.
+    Host,
+    /// The host does, once it runs.
+    Later,
+    /// Not the host: `schedule` is off, or the store does it.
+    Off,
 }
 
 /// What somebody says to an invitation.

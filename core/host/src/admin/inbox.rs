@@ -6,6 +6,7 @@ use super::{
         Told,
     },
     messages::{home, on_behalf_of},
+    overview::written,
 };
 use crate::{instance::Instance, scheduling::OurHome};
 use convoke_calendar::{
@@ -86,10 +87,7 @@ fn row(home: &OurHome, waiting: &WaitingMessage) -> InboxRow {
 /// When it begins: RFC 3339, or a date.
 fn start(home: &OurHome, waiting: &WaitingMessage) -> Option<String> {
     let start = waiting.summary.as_ref()?.start.as_ref()?;
-    if start.is_date() {
-        return Some(start.wall.date().to_string());
-    }
     let calendar = Calendar::parse(&waiting.entry.message.data, &Limits::default()).ok()?;
     let zones = Zones::of(&calendar, Person::of(home.user()).owner().timezone);
-    start.instant(&zones).ok().map(|it| it.to_string())
+    written(start, &zones)
 }

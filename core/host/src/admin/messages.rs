@@ -1,7 +1,14 @@
 //! The methods by which our people send: messages, objects, answers.
 
-use super::api::{Answer, Reply, SendObject, Sent, Submit as HandIn, Told};
-use crate::{instance::Instance, scheduling::OurHome, wire};
+use super::{
+    api::{Answer, Delete, Deleted, Reply, SendObject, Sent, Submit as HandIn, Telling, Told},
+    stores::{OfStores as _, no_user},
+};
+use crate::{
+    instance::Instance,
+    scheduling::{self, OurHome, telling},
+    wire,
+};
 use convoke_calendar::{
     itip::{self, PartStat, Proposal},
     message::Provenance,
@@ -9,8 +16,8 @@ use convoke_calendar::{
 };
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{
-    Environment, Intake, NoReply, Response, Stores as _, Submission, TransportFacts, Unbounded,
-    Unsent,
+    Environment, Home as _, Intake, NoReply, Response, Stores as _, Submission, TransportFacts,
+    Unbounded, Unsent,
 };
 use convoke_types::{CalendarAddress, Error, Proof, Uid};
 use jiff::Timestamp;
@@ -133,6 +140,23 @@ pub(super) async fn send(instance: &Instance, asked: SendObject) -> Result<Sent,
     Ok(Sent::from(told))
 }
 
+/// Deletes an object as its owner does in a calendar program.
+pub(super) async fn delete(instance: &Instance, asked: Delete) -> Result<Deleted, Error> {
+    let home = home(instance, &asked.user).await?;
+    if telling(&instance.plugins, home.place(), home.user()) != scheduling::Telling::On {
+        return asked.run(&instance.plugins).await;
+    }
+    let scheduler = &instance.scheduler;
+    let deleting = scheduler.delete_object(&home, &asked.uid, &Unbounded);
+    let told = on_behalf_of(&asked.user, deleting).await?;
+    let told = told.ok_or_else(|| none_of(&asked.user, &asked.uid))?;
+    let told = told.into_iter();
+    Ok(Deleted {
+        told: told.map(|(who, outcome)| Told::new(who, outcome)).collect(),
+        by: Telling::Host,
+    })
+}
+
 /// There is no such object in the calendar.
 pub(super) fn none_of(user: &CalendarAddress, uid: &Uid) -> Error {
     Error::not_found(format!(
@@ -144,7 +168,7 @@ pub(super) fn none_of(user: &CalendarAddress, uid: &Uid) -> Error {
 pub(super) async fn home(instance: &Instance, address: &CalendarAddress) -> Result<OurHome, Error> {
     let stores = instance.scheduler.environment().stores();
     let found = stores.find(address).await?;
-    found.ok_or_else(|| Error::not_found(format!("{} is no calendar user", address.human())))
+    found.ok_or_else(|| no_user(address))
 }
 
 /// Makes the calls of `work` on behalf of one of our people.

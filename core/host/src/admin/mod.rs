@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `api` | the methods, each with what it takes and answers |
 //! | `stores` | those that stores alone answer |
+//! | `overview` | what a calendar holds |
 //! | `messages` | those by which our people send |
 //! | `inbox` | those about what waits for a person to decide on |
 //! | `queue` | those about what waits to be delivered |
@@ -18,6 +19,7 @@ pub(crate) mod client;
 mod inbox;
 mod messages;
 pub(crate) mod moment;
+mod overview;
 pub(crate) mod queue;
 pub(crate) mod stores;
 
@@ -25,9 +27,10 @@ pub(crate) mod stores;
 use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
-    AddUser, Explain, Find, FindIn, Forget, Get, InboxDecide, InboxList, InboxShow, LookNow,
-    Method, Objects, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease, QueueRetry,
-    QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser, Users,
+    AddUser, Delete, Explain, Find, FindIn, Forget, Get, InboxDecide, InboxList, InboxShow,
+    LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease,
+    QueueRetry, QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser,
+    Users,
 };
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
@@ -51,10 +54,12 @@ pub(crate) async fn call(
         UpdateUser::NAME => by_stores::<UpdateUser>(instance, body).await,
         RemoveUser::NAME => by_stores::<RemoveUser>(instance, body).await,
         Objects::NAME => by_stores::<Objects>(instance, body).await,
+        Overview::NAME => by_stores::<Overview>(instance, body).await,
         Get::NAME => by_stores::<Get>(instance, body).await,
         Put::NAME => by_stores::<Put>(instance, body).await,
         Submit::NAME => answer(body, async |asked| messages::submit(instance, asked).await).await,
         Reply::NAME => answer(body, async |asked| messages::reply(instance, asked).await).await,
+        Delete::NAME => answer(body, async |asked| messages::delete(instance, asked).await).await,
         SendObject::NAME => answer(body, async |asked| messages::send(instance, asked).await).await,
         QueueList::NAME => answer(body, async |asked| queue::list(instance, asked).await).await,
         QueueShow::NAME => answer(body, async |asked| queue::show(instance, asked).await).await,
@@ -126,7 +131,7 @@ pub(crate) struct OfOwn(&'static str);
 
 impl OfOwn {
     /// Each has a field `user`: whose calendar it is about.
-    const NAMES: [&str; 2] = [Reply::NAME, SendObject::NAME];
+    const NAMES: [&str; 4] = [Overview::NAME, Reply::NAME, SendObject::NAME, Delete::NAME];
 
     /// The method of a name.
     pub(crate) fn named(name: &str) -> Option<Self> {

@@ -7,7 +7,12 @@ use super::{
     },
     messages::{home, on_behalf_of},
 };
-use crate::{decisions, instance::Instance, metrics::Waiting};
+use crate::{
+    decisions,
+    instance::Instance,
+    metrics::Waiting,
+    scheduling::{Telling, telling},
+};
 use convoke_scheduling::{Decided, Entry, EntryId, Environment, HeldChange, Home as _};
 use convoke_types::{CalendarAddress, Error};
 
@@ -91,6 +96,12 @@ pub(super) async fn release(instance: &Instance, asked: QueueRelease) -> Result<
 /// Looks at a calendar now.
 pub(super) async fn look(instance: &Instance, asked: LookNow) -> Result<Looked, Error> {
     let home = home(instance, &asked.user).await?;
+    if telling(&instance.plugins, home.place(), home.user()) != Telling::On {
+        return Err(Error::invalid(format!(
+            "what {0} changes is told to nobody; see `schedule` in `convoke user show {0}` and of its [[store]]",
+            asked.user.human()
+        )));
+    }
     let looking = instance.scheduler.reconcile(&home);
     let looked = on_behalf_of(&asked.user, looking).await?;
     // What has to be quiet first is told by the task that watches the store.

@@ -2,13 +2,20 @@
 //! no host runs.
 
 use super::api::{
-    AddUser, Find, FindIn, Found, Get, Method, Object, Objects, Put, RemoveUser, StoreFor,
-    StoreNames, UpdateUser, Users,
+    AddUser, Delete, Deleted, Find, FindIn, Found, Get, Method, Object, Objects, Put, RemoveUser,
+    StoreFor, StoreNames, Telling, Tells, UpdateUser, Users,
 };
-use crate::{scheduling::OurHome, state::OurState};
+use super::messages::none_of;
+use crate::{
+    scheduling::{self, OurHome, telling},
+    state::OurState,
+};
 use convoke_plugin_host::{Plugins, StoreHandle};
 use convoke_scheduling::adopt;
-use convoke_types::{CalendarUser, Error, Etag, Listing, NewObject, ObjectSummary, UserId};
+use convoke_types::{
+    CalendarAddress, CalendarUser, Error, Etag, Listing, NewObject, ObjectSummary, Precondition,
+    UserId,
+};
 use std::sync::Arc;
 
 /// A method that stores answer.
@@ -92,11 +99,45 @@ impl OfStores for Put {
         let object = NewObject::new(self.data.0, self.index);
         let uid = object.index.uid.clone();
         let etag = store.put(&self.user.id, &object, &self.when).await?;
-        // It is known from now on, and told to nobody.
-        let home = OurHome::new(store.clone(), self.user);
-        adopt(&OurState::of(plugins), &home, &uid).await?;
+        if self.tells == Tells::Nobody {
+            // It is known from now on.
+            let home = OurHome::new(store.clone(), self.user);
+            adopt(&OurState::of(plugins), &home, &uid).await?;
+        }
         Ok(etag)
     }
+}
+
+/// Where no host runs: one that starts sees that it is gone.
+impl OfStores for Delete {
+    async fn run(self, plugins: &Plugins) -> Result<Deleted, Error> {
+        let found = plugins.stores.find(&self.user).await?;
+        let (store, user) = found.ok_or_else(|| no_user(&self.user))?;
+        let stored = store.get(&user.id, &self.uid).await?;
+        let stored = stored.ok_or_else(|| none_of(&self.user, &self.uid))?;
+        let when = Precondition::Matches(stored.etag);
+        store.remove(&user.id, &self.uid, &when).await?;
+        let by = match telling(plugins, store, &user) {
+            scheduling::Telling::On => Telling::Later,
+            scheduling::Telling::Off | scheduling::Telling::Elsewhere => Telling::Off,
+        };
+        Ok(Deleted {
+            told: Vec::new(),
+            by,
+        })
+    }
+}
+
+/// There is no such calendar user.
+pub(super) fn no_user(address: &CalendarAddress) -> Error {
+    let human = address.human();
+    Error::not_found(if address.local_part().is_none() {
+        format!(
+            "{human} is an address of no calendar user; give it to one with `convoke user add ADDR --alias {human}`"
+        )
+    } else {
+        format!("{human} is no calendar user; make it with `convoke user add {human}`")
+    })
 }
 
 fn named<'a>(plugins: &'a Plugins, name: &str) -> Result<&'a Arc<StoreHandle>, Error> {

@@ -23,6 +23,13 @@ pub(super) struct ServerArgs {
     login: Option<String>,
 }
 
+impl ServerArgs {
+    /// Whether it is a host elsewhere.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.server.is_some()
+    }
+}
+
 /// A host that takes messages.
 pub(crate) enum Server {
     /// The one that runs with the configuration's state folder.

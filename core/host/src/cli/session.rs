@@ -8,7 +8,7 @@ use crate::{
     admin::{
         api::{
             AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames,
-            Text, UpdateUser, Users,
+            Tells, Text, UpdateUser, Users,
         },
         client::{Client, Failed},
         stores::OfStores,
@@ -130,7 +130,8 @@ impl Session {
         }
     }
 
-    async fn ask<M: OfStores>(&self, method: M) -> Result<M::Answer, Error> {
+    /// Has the host do it that runs, or does it here.
+    pub(super) async fn ask<M: OfStores>(&self, method: M) -> Result<M::Answer, Error> {
         match self {
             Self::Running(client) => asked(client.call(&method).await),
             Self::Opened(plugins) => method.run(plugins).await,
@@ -204,6 +205,7 @@ impl StoreSession {
         user: &CalendarUser,
         object: &NewObject,
         when: &Precondition,
+        tells: Tells,
     ) -> Result<Etag, Error> {
         let put = Put {
             store: self.name.clone(),
@@ -211,6 +213,7 @@ impl StoreSession {
             data: Text(object.data.clone()),
             index: object.index.clone(),
             when: when.clone(),
+            tells,
         };
         self.session.ask(put).await
     }

@@ -5,13 +5,16 @@
 //! | --- | --- |
 //! | `stores` | calendar users and their objects, by the store plugins |
 //! | `transport` | to others: to receivers, and by mail |
+//! | `telling` | whether what people change is told |
 //! | `policies` | who may do what, by the policy plugins; counts what they allow only so often |
 
 mod policies;
 mod stores;
+mod telling;
 mod transport;
 
 pub use stores::OurHome;
+pub(crate) use telling::{Telling, telling};
 pub use transport::OurTransport;
 
 use crate::{config::Config, shared::SharedState, state::OurState, worker_pool::WorkerPool};

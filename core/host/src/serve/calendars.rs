@@ -5,12 +5,14 @@
 //! told. A store that cannot be asked is asked again, ever less often; nothing is lost by that, as each look
 //! compares.
 
-use crate::{instance::Instance, look_soon::Asked, scheduling::OurHome};
-use convoke_plugin_host::{Schedule, StoreHandle, origin::Origin};
-use convoke_scheduling::{Looked, SCHEDULE};
-use convoke_types::{
-    CalendarUser, Cursor, Error, ErrorKind, Page, Proof, Scheduling, UserId, Watch, Watched,
+use crate::{
+    instance::Instance,
+    look_soon::Asked,
+    scheduling::{OurHome, Telling, telling},
 };
+use convoke_plugin_host::{StoreHandle, origin::Origin};
+use convoke_scheduling::Looked;
+use convoke_types::{CalendarUser, Cursor, Error, ErrorKind, Page, Proof, UserId, Watch, Watched};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use std::{
@@ -91,14 +93,6 @@ struct Watcher {
     troubled: Option<Duration>,
 }
 
-/// Whether the changes of somebody are told.
-enum Telling {
-    On,
-    Off,
-    /// Another store has the calendar that counts.
-    Elsewhere,
-}
-
 /// A calendar user that is watched.
 struct Person {
     user: CalendarUser,
@@ -158,7 +152,7 @@ impl Watcher {
         self.people.retain(|id, _| there.contains_key(id));
         self.due.retain(|id, _| there.contains_key(id));
         for (id, user) in there {
-            match self.telling(&user) {
+            match telling(&self.instance.plugins, &self.store, &user) {
                 Telling::On => {}
                 Telling::Elsewhere => {
                     self.people.remove(&id);
@@ -181,23 +175,6 @@ impl Watcher {
             }
         }
         Ok(())
-    }
-
-    /// Whether the changes of somebody are told at all.
-    fn telling(&self, user: &CalendarUser) -> Telling {
-        // Who is in several stores is where messages go.
-        let serving = self.instance.plugins.stores.for_address(&user.address);
-        if serving.is_some_and(|serving| !Arc::ptr_eq(serving, &self.store)) {
-            return Telling::Elsewhere;
-        }
-        let is_off = user.attributes.get(SCHEDULE) == Some("off")
-            || user
-                .attributes
-                .get(CalendarUser::SCHEDULES_ITSELF)
-                .is_some()
-            || user.scheduling != Scheduling::Enabled
-            || self.store.schedule() == Schedule::Off;
-        if is_off { Telling::Off } else { Telling::On }
     }
 
     /// Looks at everybody whose time has come.

@@ -78,10 +78,11 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// Tells what differs, once more looked at: `None` if it does not differ any more.
-    pub(super) async fn tell_difference(
+    pub(crate) async fn tell_difference(
         &self,
         home: &HomeOf<E>,
         uid: &Uid,
+        goes: Goes,
     ) -> Result<Option<Changed>, Error> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         for _ in 0..ATTEMPTS {
@@ -109,7 +110,7 @@ impl<E: Environment> Scheduler<E> {
                 ledger: &moved,
                 version: both.ledger.version,
                 outgoing: observed.outgoing,
-                goes: Goes::ByItself,
+                goes,
             };
             let released = Batch::new().delete(keys::held(home.user(), uid));
             if let Some(changed) = self.tell(home, tells, released).await? {

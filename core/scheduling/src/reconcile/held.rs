@@ -8,6 +8,7 @@ use crate::{
     environment::{Clock, Environment, Home, HomeOf, State, Stores},
     keys::{self, digest},
     scheduler::Scheduler,
+    send::Goes,
     state,
 };
 use convoke_calendar::itip::Outgoing;
@@ -95,7 +96,11 @@ impl<E: Environment> Scheduler<E> {
             return Ok(());
         }
         for uid in fresh {
-            if self.tell_difference(home, &uid).await?.is_some() {
+            if self
+                .tell_difference(home, &uid, Goes::ByItself)
+                .await?
+                .is_some()
+            {
                 looked.told += 1;
             }
             pending.remove(&uid);
@@ -160,7 +165,9 @@ impl<E: Environment> Scheduler<E> {
         let Some(home) = self.home_of(held).await? else {
             return Ok(false);
         };
-        let told = self.tell_difference(&home, &held.uid).await?;
+        let told = self
+            .tell_difference(&home, &held.uid, Goes::ByItself)
+            .await?;
         self.no_longer_held(&home, &held.uid).await?;
         Ok(told.is_some())
     }

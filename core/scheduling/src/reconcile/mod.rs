@@ -9,6 +9,7 @@
 //! | `record` | how far a user's calendar has been looked at |
 //! | `baseline` | the first look, at which nobody is told |
 //! | `compare` | one object: what differs, and whom that concerns |
+//! | `delete` | a command deletes an object |
 //! | `held` | many changes at once wait until somebody releases them |
 //!
 //! Manners: what is new at the first look is told to nobody; calendar programs save several times, so an object must be
@@ -17,6 +18,7 @@
 
 mod baseline;
 mod compare;
+mod delete;
 mod held;
 mod record;
 #[cfg(test)]

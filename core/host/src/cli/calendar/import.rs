@@ -15,11 +15,12 @@ mod input;
 mod report;
 
 use crate::{
+    admin::api::{LookNow, Tells},
     cli::{
         Global,
         context::user_of,
         output::{self, Failure},
-        session::StoreSession,
+        session::{Session, StoreSession, asked},
     },
     scheduling,
 };
@@ -56,11 +57,14 @@ const IMPORT_EXAMPLES: &str = "\
 Examples:
   convoke calendar import --user anna@example.org holidays.ics
   convoke calendar import --user anna@example.org ~/.calendars/anna/
+  convoke calendar import --user anna@example.org --tell meetings.ics
   curl -s https://example.org/anna.ics | convoke calendar import --user anna@example.org
 
 Each UID becomes one object, also where a series and its changed instances stand in different files; an object of the \
 same UID that is there already is replaced. Changed instances without their series are put into the object that is \
-there, each in the place of that instance. Nothing is sent to anybody.
+there, each in the place of that instance. Nothing is sent to anybody, unless --tell says so: then each object is what the \
+user has just made or changed, and whom it concerns is told, as with a calendar program (after `[scheduling] settle`; more \
+than `hold` at once wait for `convoke queue release`).
 
 What cannot be read costs its object only: the rest is taken, and each object that was not is listed with file, line \
 and reason; exit status 1 then. Oddities that are kept as they are are told on stderr (`note:`).";
@@ -75,6 +79,9 @@ pub(in crate::cli) struct Import {
     /// Take the object of this UID only
     #[arg(long)]
     uid: Option<Uid>,
+    /// Tell whom the objects concern (the host must be running)
+    #[arg(long)]
+    tell: bool,
     /// Files, or folders whose .ics files are taken; stdin if none is named
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -83,8 +90,14 @@ pub(in crate::cli) struct Import {
 impl Import {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.config()?;
-        let stores = global.stores().await?;
+        let stores = if self.tell {
+            Session::Running(global.needed_host().await?)
+        } else {
+            global.stores().await?
+        };
         let (store, user) = user_of(&stores, &self.user).await?;
+        // Before anything is there: else it would be in the calendar at the first look, at which nobody is told.
+        self.look(&stores).await?;
         let mut report = Report::default();
         let mut input = Input::default();
         for file in self.sources()? {
@@ -95,6 +108,11 @@ impl Import {
             user: &user,
             index: scheduling::index_service(config.limits.messages),
             waiting: Vec::new(),
+            tells: if self.tell {
+                Tells::Concerned
+            } else {
+                Tells::Nobody
+            },
             together: TOGETHER,
             report,
             progress: output::progress(),
@@ -108,9 +126,20 @@ impl Import {
         importer.put_all(&input).await;
         importer.progress.finish_and_clear();
         importer.say_unknown_zones();
+        self.look(&stores).await?;
         importer
             .report
             .tell(&self.user, self.uid.as_ref(), global.json)
+    }
+
+    /// Has the host look at the calendar, if somebody is to be told.
+    async fn look(&self, stores: &Session) -> Result<(), Failure> {
+        if let (true, Session::Running(host)) = (self.tell, stores) {
+            let user = self.user.clone();
+            let looked = asked(host.call(&LookNow { user }).await);
+            looked.map_err(|error| Failure::new(format!("--tell: {error}")))?;
+        }
+        Ok(())
     }
 
     /// The files, those of folders included; `-` is stdin.
@@ -157,6 +186,7 @@ struct Importer<'a> {
     user: &'a CalendarUser,
     index: IndexService,
     waiting: Vec<(&'a Object, Uid, NewObject, Precondition)>,
+    tells: Tells,
     /// How many may wait before they go.
     together: usize,
     report: Report,
@@ -237,7 +267,8 @@ impl<'a> Importer<'a> {
     async fn put_all(&mut self, input: &Input) {
         let (store, user) = (self.store, self.user);
         let puts = self.waiting.iter();
-        let puts = puts.map(|(_, _, object, when)| store.put(user, object, when));
+        let tells = self.tells;
+        let puts = puts.map(|(_, _, object, when)| store.put(user, object, when, tells));
         let begun = Instant::now();
         let etags = future::join_all(puts).await;
         self.together = next(self.together, begun.elapsed());

@@ -5,6 +5,7 @@
 
 use super::equivalent::equivalent;
 use crate::{
+    admin::api::Tells,
     cli::{
         Global,
         context::{all, failed, people},
@@ -244,7 +245,7 @@ impl Work {
             let index = (self.index)(Some(there), &object.data)?;
             NewObject::new(object.data, index)
         };
-        self.to.put(there, &new, &when).await?;
+        self.to.put(there, &new, &when, Tells::Nobody).await?;
         let arrived = self.to.get(&there.id, uid).await?;
         if arrived.is_some_and(|arrived| equivalent(&arrived.data, &new.data)) {
             return Ok(Fate::Written);

@@ -1,6 +1,7 @@
 //! Makes the indexes of a calendar user's objects anew: when an object takes its owner's time depends on its owner's time
 //! zone, and on which of the ATTENDEEs its owner is.
 
+use crate::admin::api::Tells;
 use crate::cli::{
     context::failed,
     output::{Failure, warn},
@@ -53,7 +54,8 @@ async fn renew(
     let index = index(Some(user), &object.data)?;
     let renewed = NewObject::new(object.data, index);
     let when = Precondition::Matches(object.etag);
-    match store.put(user, &renewed, &when).await {
+    // It is the same object: what its owner has changed in it and is not told yet stays to be told.
+    match store.put(user, &renewed, &when, Tells::Concerned).await {
         // Who wrote it meanwhile has described it as well.
         Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
         written => written.map(drop),
