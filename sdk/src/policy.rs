@@ -261,6 +261,9 @@ pub struct Grant {
     /// policy says anything, it is refused.
     #[serde(default)]
     pub uninvited: Option<Uninvited>,
+    /// Which of the policy's rules decided, a number of the policy's choice; `convoke explain` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u32>,
 }
 
 /// How often a domain, or one of its users for one recipient, may be allowed something.
@@ -291,6 +294,7 @@ impl Grant {
             rate: self.rate.or(other.rate),
             quota: self.quota.or(other.quota),
             uninvited: self.uninvited.max(other.uninvited),
+            rule: self.rule.or(other.rule),
         }
     }
 }

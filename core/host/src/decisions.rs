@@ -8,8 +8,11 @@
 //! ```text
 //! decision/UID/TIME-NUMBER       a decision
 //! decision-time/TIME-NUMBER      where it lies, to find the oldest
-//! decision-id/MESSAGE-ID         the UID of a message
+//! decision-id/MESSAGE-ID         where what is about a message begins
 //! ```
+//!
+//! In the place of a UID stands the identifier of a message of which no more is known: one that was refused as a whole. Whom
+//! that comes from need not have proved anything, so it is kept for a day at most, and so many an hour only.
 
 use convoke_scheduling::{Decided, State};
 use convoke_types::{Batch, CalendarAddress, Error, KeyRange, Uid};
@@ -21,7 +24,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
@@ -33,6 +36,11 @@ const TOGETHER: usize = 500;
 const MOST: u64 = 256 << 20;
 /// Decisions answered about one object.
 const ANSWERED: u32 = 1_000;
+/// Refusals that are kept at once before they are too many, and how long it takes until there is room for one more.
+const REFUSALS: u32 = 60;
+const A_REFUSAL: Duration = Duration::from_secs(2);
+/// How long refusals are kept.
+const OF_REFUSALS: Duration = Duration::from_secs(24 * 3600);
 /// Entries looked at or removed at once.
 const PAGE: u32 = 1_000;
 
@@ -45,6 +53,36 @@ pub struct Decisions {
     number: AtomicU64,
     /// Bytes written, as far as they have been counted.
     bytes: AtomicU64,
+    refusals: Mutex<Refusals>,
+}
+
+/// How many refusals may be kept.
+struct Refusals {
+    left: u32,
+    since: Instant,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            left: REFUSALS,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Refusals {
+    /// Whether one more is kept.
+    fn admit(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.since).as_secs() / A_REFUSAL.as_secs();
+        if let Ok(more @ 1..) = u32::try_from(passed) {
+            self.left = self.left.saturating_add(more).min(REFUSALS);
+            self.since = now;
+        }
+        let admitted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        admitted
+    }
 }
 
 impl Decisions {
@@ -57,6 +95,15 @@ impl Decisions {
         waiting.push_back(decision);
         drop(waiting);
         self.more.notify_one();
+    }
+
+    /// Takes note of a message that was refused as a whole, as long as they are not many.
+    pub(crate) fn add_refusal(&self, decision: Decided) {
+        let mut refusals = self.refusals.lock();
+        let refusals = refusals.as_mut().map(|it| it.admit(Instant::now()));
+        if refusals.unwrap_or(false) {
+            self.add(decision);
+        }
     }
 
     /// Returns once there is something to be written.
@@ -107,13 +154,23 @@ impl Decisions {
         let number = self.number.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff;
         let time = u64::try_from(decision.at.as_microsecond()).unwrap_or(0);
         let place = format!("{time:016x}-{number:08x}");
-        let key = format!("{}{place}", prefix(&decision.uid));
+        let keep = if decision.uid.is_some() {
+            keep
+        } else {
+            keep.min(OF_REFUSALS)
+        };
+        let prefix = match (&decision.uid, &decision.message_id) {
+            (Some(uid), _) => prefix(uid.as_str()),
+            (None, Some(id)) => prefix(bare(id)),
+            (None, None) => prefix(""),
+        };
+        let key = format!("{prefix}{place}");
         let value = serde_json::to_vec(decision).unwrap_or_default();
         let bytes = (value.len() + 2 * key.len()) as u64;
         let batch = batch.put_for(key.as_str(), value, keep);
         let batch = batch.put_for(format!("decision-time/{place}"), key, keep);
         let batch = match &decision.message_id {
-            Some(id) => batch.put_for(by_id(id), decision.uid.as_str(), keep),
+            Some(id) => batch.put_for(by_id(id), prefix, keep),
             None => batch,
         };
         (batch, bytes)
@@ -170,18 +227,16 @@ pub(crate) async fn about(
         if found.is_empty()
             && let Ok(uid) = Uid::new(name)
         {
-            found = of(state, &uid).await?;
+            found = of(state, prefix(uid.as_str()).as_bytes()).await?;
         }
     }
     if found.is_empty()
         && let Some(entry) = state.get(&by_id(what)).await?
-        && let Ok(uid) = Uid::new(String::from_utf8_lossy(&entry.value))
     {
-        found = of(state, &uid).await?;
+        found = of(state, &entry.value).await?;
         found.retain(|it| {
-            it.message_id
-                .as_deref()
-                .is_none_or(|id| bare(id) == bare(what))
+            let id = it.message_id.as_deref();
+            id.is_none_or(|id| bare(id) == bare(what))
         });
     }
     if let Some(user) = user {
@@ -217,8 +272,8 @@ pub(crate) async fn forget(state: &impl State, user: &CalendarAddress) -> Result
     }
 }
 
-async fn of(state: &impl State, uid: &Uid) -> Result<Vec<Decided>, Error> {
-    let entries = state.scan(&KeyRange::prefix(prefix(uid)), ANSWERED).await?;
+async fn of(state: &impl State, prefix: &[u8]) -> Result<Vec<Decided>, Error> {
+    let entries = state.scan(&KeyRange::prefix(prefix), ANSWERED).await?;
     let read = entries
         .iter()
         .map(|entry| serde_json::from_slice(&entry.value));
@@ -226,20 +281,19 @@ async fn of(state: &impl State, uid: &Uid) -> Result<Vec<Decided>, Error> {
         .collect()
 }
 
-fn prefix(uid: &Uid) -> String {
-    format!("decision/{}/", digest(uid.as_str()))
+fn prefix(uid: &str) -> String {
+    format!("decision/{}/", digest(uid))
 }
 
 fn by_id(id: &str) -> Vec<u8> {
     format!("decision-id/{}", digest(bare(id))).into_bytes()
 }
 
-/// An identifier without the angle brackets that mails and some servers write around it.
+/// An identifier of a message without the brackets that mail puts around it.
 fn bare(id: &str) -> &str {
     let id = id.trim();
-    id.strip_prefix('<')
-        .and_then(|id| id.strip_suffix('>'))
-        .unwrap_or(id)
+    let within = id.strip_prefix('<').and_then(|id| id.strip_suffix('>'));
+    within.unwrap_or(id)
 }
 
 fn digest(text: &str) -> String {
@@ -250,4 +304,35 @@ fn digest(text: &str) -> String {
             let _ = write!(out, "{byte:02x}");
             out
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_are_not_part_of_an_identifier() {
+        for (id, expected) in [
+            ("<a@b>", "a@b"),
+            (" <a@b> ", "a@b"),
+            ("a@b", "a@b"),
+            ("<a@b", "<a@b"),
+            ("<>", ""),
+        ] {
+            assert_eq!(bare(id), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn strangers_do_not_fill_the_log() {
+        let begin = Instant::now();
+        let mut refusals = Refusals::default();
+        let kept = |refusals: &mut Refusals, at: Duration| {
+            let admitted = (0..1_000).filter(|_| refusals.admit(begin + at));
+            admitted.count()
+        };
+        assert_eq!(kept(&mut refusals, Duration::ZERO), 60);
+        assert_eq!(kept(&mut refusals, Duration::from_secs(10)), 5);
+        assert_eq!(kept(&mut refusals, Duration::from_secs(86_400)), 60);
+    }
 }

@@ -17,12 +17,12 @@ pub struct PolicyChain(Arc<[Handle<RemotePolicy>]>);
 pub enum Verdict {
     /// Yes, as far as the strictest of them grants.
     Allow(Allowance),
-    /// Neither: it waits for the recipient to decide, out of the calendar.
-    Hold,
-    /// No; why is in the log.
-    Deny,
-    /// None of them denies, and one could not be asked; why is in the log. Neither a yes nor a no: later may help.
-    Unavailable,
+    /// Neither: it waits for the recipient to decide, out of the calendar. Who says so.
+    Hold(String),
+    /// No; why is in the log, too.
+    Deny(String),
+    /// None of them denies, and one could not be asked; why is in the log, too. Neither a yes nor a no: later may help.
+    Unavailable(String),
 }
 
 /// Why one of our own users may not send to a receiver elsewhere.
@@ -43,6 +43,8 @@ pub struct Allowance {
     pub rates: Vec<(String, RateLimit)>,
     /// How much of one sender for one recipient, in the same way.
     pub quotas: Vec<(String, RateLimit)>,
+    /// Who allows it, each with the number of its rule, if it has rules.
+    pub by: Vec<(String, Option<u32>)>,
 }
 
 impl PolicyChain {
@@ -55,12 +57,12 @@ impl PolicyChain {
     pub async fn decide(&self, request: &AccessRequest) -> Verdict {
         let objection = match combined(request.action, self.ask(request).await) {
             Ok(Combined::Allow(allowance)) => return Verdict::Allow(allowance),
-            Ok(Combined::Hold) => return Verdict::Hold,
+            Ok(Combined::Hold(by)) => return Verdict::Hold(by),
             Err(objection) => objection,
         };
-        let (verdict, word, reason) = match &objection {
-            Objection::Denied(reason) => (Verdict::Deny, "denied", reason),
-            Objection::Unavailable(reason) => (Verdict::Unavailable, "not decided", reason),
+        let (word, reason) = match &objection {
+            Objection::Denied(reason) => ("denied", reason),
+            Objection::Unavailable(reason) => ("not decided", reason),
         };
         info!(
             event = "not-allowed-by-policy",
@@ -70,7 +72,10 @@ impl PolicyChain {
             component = %request.component,
             "{word}: {reason}"
         );
-        verdict
+        match objection {
+            Objection::Denied(reason) => Verdict::Deny(reason),
+            Objection::Unavailable(reason) => Verdict::Unavailable(reason),
+        }
     }
 
     async fn ask(&self, request: &AccessRequest) -> Vec<(&str, Result<Decision, Error>)> {
@@ -100,7 +105,7 @@ impl PolicyChain {
 #[derive(Debug)]
 enum Combined {
     Allow(Allowance),
-    Hold,
+    Hold(String),
 }
 
 /// The strictest grant, or why not.
@@ -112,19 +117,18 @@ fn combined(
         return Err(objection);
     }
     // What waits is asked about again.
-    if decisions
-        .iter()
-        .any(|(_, decision)| *decision == Ok(Decision::Hold))
-    {
-        return Ok(Combined::Hold);
+    let mut holds = decisions.iter();
+    if let Some((name, _)) = holds.find(|(_, decision)| *decision == Ok(Decision::Hold)) {
+        return Ok(Combined::Hold(format!("policy `{name}` holds it")));
     }
     let mut granted: Option<Grant> = None;
-    let (mut rates, mut quotas) = (Vec::new(), Vec::new());
+    let (mut rates, mut quotas, mut by) = (Vec::new(), Vec::new(), Vec::new());
     for (name, decision) in decisions {
         if let Ok(Decision::Allow(grant)) = decision {
             granted = Some(granted.map_or(grant, |other| other.strictest(grant)));
             rates.extend(grant.rate.map(|rate| (name.to_owned(), rate)));
             quotas.extend(grant.quota.map(|quota| (name.to_owned(), quota)));
+            by.push((name.to_owned(), grant.rule));
         }
     }
     let nobody = || Objection::Denied("no policy allows it".to_owned());
@@ -133,6 +137,7 @@ fn combined(
         grant,
         rates,
         quotas,
+        by,
     }))
 }
 
@@ -193,7 +198,7 @@ mod tests {
             let named = decisions.into_iter().map(|d| ("p", d)).collect();
             let said = match combined(Action::Schedule, named) {
                 Ok(Combined::Allow(allowance)) => Ok(allowance.grant),
-                Ok(Combined::Hold) => Err("held"),
+                Ok(Combined::Hold(_)) => Err("held"),
                 Err(Objection::Denied(_)) => Err("denied"),
                 Err(Objection::Unavailable(_)) => Err("unavailable"),
             };

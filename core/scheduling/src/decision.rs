@@ -16,8 +16,8 @@ pub struct Decided {
     pub user: Option<CalendarAddress>,
     /// Who sent the message, as it has proved.
     pub peer: Option<String>,
-    /// The object.
-    pub uid: Uid,
+    /// The object; nothing of a message that was refused before anybody knew what it is about.
+    pub uid: Option<Uid>,
     /// The iTIP method, upper-case.
     pub method: Option<String>,
     /// To whom.
@@ -39,12 +39,28 @@ impl Decided {
             event: event.to_owned(),
             user: None,
             peer: None,
-            uid: uid.clone(),
+            uid: Some(uid.clone()),
             method: None,
             recipient: None,
             result: None,
             why: None,
             message_id: None,
+        }
+    }
+
+    /// Something happened to a message of which no more is known than its identifier.
+    pub fn of_message(at: Timestamp, event: &str, message_id: &str) -> Self {
+        Self {
+            at,
+            event: event.to_owned(),
+            user: None,
+            peer: None,
+            uid: None,
+            method: None,
+            recipient: None,
+            result: None,
+            why: None,
+            message_id: Some(message_id.to_owned()),
         }
     }
 

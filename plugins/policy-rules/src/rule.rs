@@ -92,6 +92,7 @@ impl Written {
                 let limit = |rate| RateLimit::new(rate, number);
                 grant.rate = self.rate.map(limit);
                 grant.quota = self.quota.map(limit);
+                grant.rule = Some(number);
                 (about, Decision::Allow(grant))
             }
             (None, Some(about), None) => {

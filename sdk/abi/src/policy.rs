@@ -176,3 +176,9 @@ pub mod uninvited {
     /// They are refused.
     pub const REFUSE: &str = "refuse";
 }
+
+/// Attributes of an allowance: which of the policy's rules decided. Since 1.0.
+pub mod rule {
+    /// Attribute: a decimal number of the policy's choice.
+    pub const RULE: &str = "rule";
+}

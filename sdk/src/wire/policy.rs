@@ -7,7 +7,7 @@ use convoke_abi::{
     RString, RVec,
     policy::{
         AccessRequest as SentRequest, Decision as SentDecision, PeerAddress, Proof as SentProof,
-        action, detail, proof, quota, rate, sender, uninvited, verdict,
+        action, detail, proof, quota, rate, rule, sender, uninvited, verdict,
     },
     values::Attributes,
 };
@@ -176,7 +176,15 @@ fn write_grant(grant: &Grant) -> Attributes {
         };
         facts.extend(attributes([(uninvited::UNINVITED, word)]));
     }
+    if let Some(number) = grant.rule {
+        facts.extend(attributes([(rule::RULE, number.to_string().as_str())]));
+    }
     facts
+}
+
+fn read_rule(facts: &Attributes) -> Result<Option<u32>, Garbage> {
+    let said = facts.iter().find(|it| it.name == rule::RULE);
+    Ok(said.map(|said| said.value.parse()).transpose()?)
 }
 
 /// The attributes of a limit: how often, and what is counted together.
@@ -226,6 +234,7 @@ impl Read<SentDecision> for Decision {
                 rate: read_limit(&sent.attributes, RATE)?,
                 quota: read_limit(&sent.attributes, QUOTA)?,
                 uninvited: read_uninvited(&sent.attributes),
+                rule: read_rule(&sent.attributes)?,
             }),
             verdict::DENY => Self::Deny(super::sentence(sent.reason)),
             verdict::ABSTAIN => Self::Abstain,
@@ -287,6 +296,7 @@ mod tests {
                         rate,
                         quota,
                         uninvited,
+                        rule: quota.map(|it| it.bucket),
                     };
                     let sent = Decision::Allow(grant).write();
                     assert_eq!(Decision::read(sent).ok(), Some(Decision::Allow(grant)));

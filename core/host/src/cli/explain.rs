@@ -8,17 +8,18 @@ use super::{
 use crate::admin::api::{Explain as Asked, Forget};
 use clap::Args;
 use convoke_scheduling::Decided;
-use convoke_types::CalendarAddress;
+use convoke_types::{CalendarAddress, Uid};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
   convoke explain 20270104-review@example.org            why did it arrive, or not?
   convoke explain 20270104-review@example.org --user bo@example.com --json
-  convoke explain 3f1c9a52-8d0e-4c1f-9a57-5d3f2b6a1e90    by the sender's iSchedule-Message-ID
+  convoke explain '<3f1c9a52@example.com>'               by the sender's Message-ID, with or without < and >
   convoke explain --forget --user bo@example.com         erase what is kept about a calendar user
 
-Decisions are kept for `server.decisions` (30 days).";
+Decisions are kept for `server.decisions` (30 days); what strangers sent and was refused as a whole is kept for a day at most,
+and found by the Message-ID.";
 
 /// Show everything that was decided about an object or a message
 #[derive(Args)]
@@ -42,7 +43,7 @@ struct Shown {
     event: String,
     user: Option<CalendarAddress>,
     peer: Option<String>,
-    uid: String,
+    uid: Option<Uid>,
     method: Option<String>,
     recipient: Option<CalendarAddress>,
     result: Option<String>,
@@ -56,7 +57,7 @@ impl From<Decided> for Shown {
             event: decision.event,
             user: decision.user,
             peer: decision.peer,
-            uid: decision.uid.to_string(),
+            uid: decision.uid,
             method: decision.method,
             recipient: decision.recipient,
             result: decision.result,

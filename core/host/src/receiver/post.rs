@@ -14,9 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use convoke_calendar::message::Provenance;
+use convoke_ischedule::Refusal;
 use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_plugin_host::origin::Origin;
-use convoke_scheduling::{Answering, Effort, Envelope, Intake, Peer};
+use convoke_scheduling::{Answering, Decided, Effort, Envelope, Intake, Peer};
 use http::Request;
 use jiff::Timestamp;
 
@@ -36,6 +37,7 @@ pub(super) async fn receive(
         Ok(document) => delivered(arrival, room, document).await,
         Err(Rejection::Refused(refusal)) => {
             tracing::info!(event = "refused", peer = %arrival.address, %originator, "refused: {refusal}");
+            note(instance, arrival, &posted, &refusal);
             refused(&refusal)
         }
         Err(Rejection::RetryAfter(wait)) => {
@@ -43,6 +45,21 @@ pub(super) async fn receive(
             retry_later(&wait)
         }
     }
+}
+
+/// Keeps for `convoke explain` that a message was refused; who sent it knows its identifier.
+fn note(instance: &Instance, arrival: &Arrival, posted: &Posted, refusal: &Refusal) {
+    let Some(id) = &posted.headers.message_id else {
+        return;
+    };
+    let decided = Decided::of_message(Timestamp::now(), "refused", id);
+    let mut decided = decided
+        .result(refusal)
+        .why("the message was refused as a whole");
+    let originator = posted.headers.originator.human();
+    let address = arrival.address.ip();
+    decided.peer = Some(format!("{originator}, from {address}, not believed yet"));
+    instance.shared.decisions.add_refusal(decided);
 }
 
 async fn process(

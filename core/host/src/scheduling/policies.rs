@@ -5,8 +5,11 @@ use crate::{
     rate_limit::{Allowed, Pair, RateLimited, counted},
     shared::SharedState,
 };
+use convoke_calendar::message::Kind;
 use convoke_plugin_host::{Allowance, Plugins, Verdict as Said};
-use convoke_scheduling::{Acquaintance, Envelope, Grant, Letter, Policies, Quota, Verdict};
+use convoke_scheduling::{
+    Acquaintance, Decided, Envelope, Grant, Letter, Policies, Quota, Verdict,
+};
 use convoke_types::{CalendarAddress, CalendarUser};
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +22,26 @@ pub struct OurPolicies {
 impl OurPolicies {
     pub(super) const fn new(plugins: Arc<Plugins>, shared: Arc<SharedState>) -> Self {
         Self { plugins, shared }
+    }
+
+    /// Notes for `convoke explain` which policy decided, and by which rule. Questions about busy time are many, so that
+    /// only what is not allowed is noted of them.
+    fn note(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress, said: &Said) {
+        let message = envelope.message;
+        let (event, why) = match said {
+            Said::Allow(_) if message.kind() == Kind::FreeBusy => return,
+            Said::Allow(allowance) => ("allowed-by-policy", allowed_by(allowance)),
+            Said::Hold(by) => ("held-by-policy", by.clone()),
+            Said::Deny(why) | Said::Unavailable(why) => ("not-allowed-by-policy", why.clone()),
+        };
+        let decided = Decided::new(envelope.now, event, message.uid());
+        let mut decided = decided
+            .of(recipient)
+            .to(message.method().as_str(), recipient)
+            .why(why);
+        decided.peer = Some(envelope.originator.human().to_owned());
+        decided.message_id = envelope.transport.message_id.map(str::to_owned);
+        self.shared.decisions.add(decided);
     }
 
     /// Counts one more use of what the policies allow only so often.
@@ -34,6 +57,15 @@ impl OurPolicies {
         }
         Ok(())
     }
+}
+
+/// Who allows it, and by which rule.
+fn allowed_by(allowance: &Allowance) -> String {
+    let each = allowance.by.iter().map(|(policy, rule)| match rule {
+        Some(rule) => format!("policy `{policy}` allows it by rule {rule}"),
+        None => format!("policy `{policy}` allows it"),
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 impl Policies for OurPolicies {
@@ -55,11 +87,13 @@ impl Policies for OurPolicies {
             Acquaintance::Known => convoke_sdk::Acquaintance::Known,
             Acquaintance::Stranger => convoke_sdk::Acquaintance::Stranger,
         });
-        let allowance = match self.plugins.policy.decide(&request).await {
+        let said = self.plugins.policy.decide(&request).await;
+        self.note(envelope, recipient, &said);
+        let allowance = match said {
             Said::Allow(allowance) => allowance,
-            Said::Hold => return Verdict::Hold,
-            Said::Deny => return Verdict::Deny,
-            Said::Unavailable => return Verdict::Unavailable,
+            Said::Hold(_) => return Verdict::Hold,
+            Said::Deny(_) => return Verdict::Deny,
+            Said::Unavailable(_) => return Verdict::Unavailable,
         };
         if let Err(RateLimited(after)) = self.count(&allowance, envelope) {
             return Verdict::RateLimited(after);
