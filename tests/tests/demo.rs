@@ -88,6 +88,8 @@ fn once_tells_the_story_and_leaves_nothing() {
         "> dkim-signature: ",
         "bo@meadow.example    2.0  Success",
         "bo ACCEPTED",
+        "Bo writes a barn dance into his own calendar",
+        "anna's calendar followed bo's file both times",
         "Every step did what it says.",
     ] {
         assert!(said.contains(expected), "{said}");

@@ -7,6 +7,7 @@
 //! | `child` | a `convoke serve` process that lives no longer than this one |
 //! | `wire` | what went over the wire, from the hosts' logs |
 //! | `story` | the steps |
+//! | `files` | the step in which a calendar is edited as files |
 //! | `evidence` | what they are checked against |
 //!
 //! Always true: the two hosts share no file and talk over TLS that is verified; when the demo ends, its processes and its
@@ -14,6 +15,7 @@
 
 mod child;
 mod evidence;
+mod files;
 mod people;
 mod story;
 mod wire;

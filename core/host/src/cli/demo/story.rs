@@ -34,15 +34,15 @@ use std::cell::RefCell;
 
 /// The story of one meeting.
 pub(super) struct Story<'a> {
-    world: &'a World,
+    pub(super) world: &'a World,
     day: Date,
     processes: Vec<u32>,
     /// The running hosts.
-    harbour: Server,
-    meadow: Server,
+    pub(super) harbour: Server,
+    pub(super) meadow: Server,
     /// What the hosts note of their exchanges.
     wires: RefCell<[Wire; 2]>,
-    uid: Uid,
+    pub(super) uid: Uid,
 }
 
 /// The day that is looked at, in UTC.
@@ -106,7 +106,8 @@ impl<'a> Story<'a> {
         self.invite().await?;
         self.show_copy().await?;
         self.accept().await?;
-        self.look_up_again().await
+        self.look_up_again().await?;
+        self.edit_files().await
     }
 
     fn introduce(&self) -> Result<(), Failure> {
@@ -317,12 +318,16 @@ Their administrators have exchanged the public halves of the signing keys, and n
         let [harbour, meadow] = [&self.world.harbour, &self.world.meadow].map(House::config_file);
         let (harbour, meadow, uid) = (harbour.display(), meadow.display(), &self.uid);
         let log = self.world.meadow.log_file();
+        let dance = self.dance_file()?;
+        let dance = dance.display();
         say(&format!(
             "
 Both hosts stay up until Ctrl-C; then everything is removed. In another terminal:
 
   {program} freebusy --config {harbour} --as anna@harbour.example bo@meadow.example cleo@meadow.example --from now --to now+7d
   {program} reply --config {meadow} --user cleo@meadow.example --uid {uid} decline
+  $EDITOR {dance}          move the barn dance, save, and look at anna's:
+  {program} calendar list --config {harbour} --user anna@harbour.example
   {program} calendar export --config {harbour} --user anna@harbour.example --uid {uid}
   {program} plugin list --config {meadow}
   {program} check --config {harbour}
@@ -357,7 +362,7 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
     }
 
     /// Shows what the hosts have sent since the last step; one of the exchanges must be as the story says.
-    fn show_wire(
+    pub(super) fn show_wire(
         &self,
         what: &str,
         expected: impl Fn(&super::wire::Exchange) -> bool,
@@ -413,7 +418,7 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
     }
 
     /// When the picnic is: a gap in everybody's day, summer and winter.
-    fn meeting(&self) -> Result<TimeRange, Failure> {
+    pub(super) fn meeting(&self) -> Result<TimeRange, Failure> {
         let start = self.helsinki("12:00")?;
         let end = start + SignedDuration::from_hours(1);
         TimeRange::new(start, end).map_err(failure)
@@ -426,7 +431,7 @@ Both hosts stay up until Ctrl-C; then everything is removed. In another terminal
             .map_err(failure)
     }
 
-    fn shown(&self, when: TimeRange) -> String {
+    pub(super) fn shown(&self, when: TimeRange) -> String {
         let time = |instant: Timestamp| instant.strftime("%H:%M").to_string();
         format!(
             "{} {}–{} UTC",
@@ -450,11 +455,11 @@ fn later(instant: Timestamp) -> Timestamp {
     instant + SignedDuration::from_mins(75)
 }
 
-fn say(text: &str) -> Result<(), Failure> {
+pub(super) fn say(text: &str) -> Result<(), Failure> {
     print(format!("{text}\n").as_bytes())
 }
 
-fn step(number: usize, title: &str) -> Result<(), Failure> {
+pub(super) fn step(number: usize, title: &str) -> Result<(), Failure> {
     let (on, off) = if has_colour() {
         ("\x1b[1m", "\x1b[0m")
     } else {
@@ -463,12 +468,12 @@ fn step(number: usize, title: &str) -> Result<(), Failure> {
     say(&format!("{on}{number}. {title}{off}\n"))
 }
 
-fn done(text: &str) -> Result<(), Failure> {
+pub(super) fn done(text: &str) -> Result<(), Failure> {
     say(&format!("  ✓ {text}\n"))
 }
 
 /// Ends the story if something is not as it says.
-fn check(holds: bool, what: &str) -> Result<(), Failure> {
+pub(super) fn check(holds: bool, what: &str) -> Result<(), Failure> {
     if holds {
         Ok(())
     } else {

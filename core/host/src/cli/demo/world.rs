@@ -113,6 +113,9 @@ config.rules = [
   {{ allow = "any", from = "*@{peer}", via = "dkim" }},   # theirs, when their host has signed
 ]
 
+[scheduling]
+settle = "1s"                          # a calendar must be quiet for so long until its changes are told
+
 [[store]]
 {store}
 "#
