@@ -22,6 +22,8 @@ struct Store {
     notify: Arc<Notify>,
     /// Why it cannot be watched now.
     trouble: Option<String>,
+    /// What behind it schedules by itself, and how that is switched off.
+    schedules_itself: Option<String>,
 }
 
 /// Whose calendars of one store are to be looked at soon.
@@ -47,6 +49,24 @@ impl LookSoon {
         troubled
             .filter_map(|(name, store)| Some((name.clone(), store.trouble.clone()?)))
             .collect()
+    }
+
+    /// The stores behind which somebody schedules by itself, each with what does, and how it is switched off.
+    pub fn scheduled_by_others(&self) -> Vec<(String, String)> {
+        let stores = self.lock();
+        let stores = stores.iter();
+        stores
+            .filter_map(|(name, store)| Some((name.clone(), store.schedules_itself.clone()?)))
+            .collect()
+    }
+
+    /// What is known of that now; whether it is news.
+    pub(crate) fn schedules_itself(&self, store: &str, sentence: Option<&str>) -> bool {
+        let mut stores = self.lock();
+        let store = stores.entry(store.to_owned()).or_default();
+        let is_news = store.schedules_itself.as_deref() != sentence;
+        store.schedules_itself = sentence.map(str::to_owned);
+        is_news
     }
 
     pub(crate) fn of(&self, store: &str) -> Asked {

@@ -13,7 +13,7 @@ const ANNA: &str = "anna@example.org";
 const BO: &str = "bo@example.org";
 
 /// An answer to what is posted to the control socket: status and JSON.
-fn post(host: &Host, path: &str, body: &str) -> (u16, Value) {
+pub(super) fn post(host: &Host, path: &str, body: &str) -> (u16, Value) {
     let mut stream = UnixStream::connect(host.folder().join("state/control")).unwrap();
     let length = body.len();
     write!(

@@ -1,11 +1,14 @@
 //! People stay in their calendar programs: what they write into a store is told, by the real program with the real plugins.
 
+mod manners;
+
 use convoke_tests::{Host, Post, Setup, program};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::{Duration, Instant},
 };
 
 const BO: &str = "bo@example.org";
@@ -51,6 +54,25 @@ fn convoke(host: &Host, arguments: &[&str]) -> Output {
 fn json(host: &Host, arguments: &[&str]) -> Value {
     let output = convoke(host, &[arguments, &["--json"]].concat());
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// Asks again and again until it is so, and not for ever.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no {what}");
+    }
+}
+
+/// What `check` warns of, of a running host.
+fn check(host: &Host, what: &str) -> String {
+    let found = json(host, &["check"]);
+    let mut found = found.as_array().unwrap().iter();
+    let what = format!("running host: {what}");
+    let found = found.find(|it| it["what"] == *what);
+    let found = found.unwrap_or_else(|| panic!("no {what}"));
+    assert_eq!(found["verdict"], "warn", "{found}");
+    found["detail"].as_str().unwrap().to_owned()
 }
 
 /// Has the host look at Bo's calendar once, so that it has a baseline.
@@ -112,6 +134,15 @@ fn what_cannot_be_delivered_waits_over_a_restart_and_is_listed() {
     let waits = json(&host, &["queue", "list"]);
     assert_eq!(waits[0]["state"], "retrying", "{waits}");
     assert_eq!(waits[0]["recipient"], "mailto:anna@example.com");
+    eventually("five tries", || {
+        json(&host, &["queue", "retry", "--all"]);
+        json(&host, &["queue", "list"])[0]["attempts"].as_u64() >= Some(5)
+    });
+    let checked = check(&host, "queue");
+    assert!(
+        checked.contains("1 message cannot be delivered"),
+        "{checked}"
+    );
     host.signal("KILL");
     host.wait();
     host.start_again();
@@ -146,6 +177,8 @@ fn too_many_changes_at_once_wait_to_be_released() {
             .all(|it| it["state"] == "held"),
         "{held}"
     );
+    let checked = check(&host, "held changes");
+    assert!(checked.contains("changes of 5 meetings wait"), "{checked}");
     let released = json(&host, &["queue", "release", "--all"]);
     assert_eq!(released["released"], 5, "{released}");
     host.wait_for("event=\"sent\"");

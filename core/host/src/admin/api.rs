@@ -49,6 +49,9 @@ methods! {
     /// The plugins, in the order of their kinds, then of the configuration.
     Plugins "plugins" {} -> Vec<Plugin>;
 
+    /// What an administrator should look at.
+    Health "health" {} -> Vec<Trouble>;
+
     /// The names of the stores, in the order of the configuration.
     StoreNames "stores" {} -> Vec<String>;
 
@@ -292,6 +295,14 @@ impl From<&PluginInfo> for Plugin {
             },
         }
     }
+}
+
+/// Something that an administrator should look at.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    /// What it is about: a plugin, the queue.
+    pub(crate) what: String,
+    pub(crate) detail: String,
 }
 
 /// An object, as `calendar list` shows it.

@@ -9,6 +9,7 @@
 //! | `inbox` | those about what waits for a person to decide on |
 //! | `queue` | those about what waits to be delivered |
 //! | `moment` | times, as methods take them |
+//! | `health` | what an administrator should look at |
 //! | `client` | asks a running host, by the control socket in its state folder |
 //!
 //! Commands go through the running host where there is one: a store has one master, and files that a command makes belong
@@ -16,6 +17,7 @@
 
 pub(crate) mod api;
 pub(crate) mod client;
+mod health;
 mod inbox;
 mod messages;
 pub(crate) mod moment;
@@ -27,7 +29,7 @@ pub(crate) mod stores;
 use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
-    AddUser, Delete, Explain, Find, FindIn, Forget, Get, InboxDecide, InboxList, InboxShow,
+    AddUser, Delete, Explain, Find, FindIn, Forget, Get, Health, InboxDecide, InboxList, InboxShow,
     LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease,
     QueueRetry, QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser,
     Users,
@@ -45,6 +47,7 @@ pub(crate) async fn call(
 ) -> Option<Result<Vec<u8>, Error>> {
     Some(match method {
         Plugins::NAME => answer(body, async |_: Plugins| Ok(plugins(instance))).await,
+        Health::NAME => answer(body, async |asked| health::health(instance, asked).await).await,
         StoreNames::NAME => by_stores::<StoreNames>(instance, body).await,
         StoreFor::NAME => by_stores::<StoreFor>(instance, body).await,
         Find::NAME => by_stores::<Find>(instance, body).await,

@@ -9,6 +9,7 @@ use super::{
     owner::become_owner,
 };
 use crate::{
+    admin::{api::Health, client::Client},
     config::{Config, Listener, Role},
     file_modes, instance,
     keys::Keys,
@@ -38,7 +39,8 @@ Examples:
 Each finding is ok, warn or fail; errors give file, line and column. Exit status 1 if one is fail.
 Nothing is written. Stores and state are not opened, as that may create their files: their libraries and the keys of \
 their configuration are checked. --open opens them, too, as `serve` would. Root does all of it as the owner of \
-`server.state`.";
+`server.state`. A host that runs with this configuration is asked whether its plugins are well, what is stuck in its queue, \
+and which changes wait to be released.";
 
 /// A certificate that ends within this many seconds is worth a warning.
 const SOON: i64 = 14 * 24 * 3600;
@@ -148,6 +150,28 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
     client(config, findings);
     trust(config, findings).await;
     plugins::look(config, open, findings).await;
+    running(config, findings).await;
+}
+
+/// What the host that runs with this configuration has to say, if one does.
+async fn running(config: &Config, findings: &mut Findings) {
+    let what = "running host";
+    let Ok(host) = Client::find(&config.server.state).await else {
+        return;
+    };
+    match host.call(&Health {}).await {
+        Ok(troubles) if troubles.is_empty() => {
+            let text = "its plugins are well, and nothing is stuck";
+            findings.add(Verdict::Ok, what, text);
+        }
+        Ok(troubles) => {
+            for trouble in troubles {
+                let what = format!("{what}: {}", trouble.what);
+                findings.add(Verdict::Warn, &what, trouble.detail);
+            }
+        }
+        Err(error) => findings.add(Verdict::Warn, what, error.to_string()),
+    }
 }
 
 fn descriptors(config: &Config, findings: &mut Findings) {

@@ -56,6 +56,16 @@ pub enum ServeError {
         /// What the other one does.
         what: &'static str,
     },
+    /// A store whose changes are to be told, and are already.
+    #[error(
+        "[[store]] `{store}`: `schedule = \"auto\"` is refused, as everybody would be told twice: {sentence}"
+    )]
+    TwoSchedulers {
+        /// What the administrator calls the store.
+        store: String,
+        /// What tells them, and how it is switched off.
+        sentence: String,
+    },
     /// A listener's address.
     #[error("cannot listen on {address} ({role}): {error}")]
     Bind {

@@ -3,16 +3,19 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `outside` | DNS resolver, HTTPS client, plugin setup and signer |
+//! | `two_schedulers` | `schedule = "auto"` where somebody else tells people |
 //! | `warnings` | configurations that are valid but seldom intended |
 //! | `error` | why a host cannot be started |
 
 mod error;
 mod outside;
+mod two_schedulers;
 mod warnings;
 
 pub use error::ServeError;
 pub use outside::setup;
 pub(crate) use outside::{outside, setup_to_look, signer};
+pub(crate) use two_schedulers::other_scheduler;
 
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
@@ -91,6 +94,7 @@ impl Instance {
             ..setup(&config)
         };
         let plugins = Arc::new(Plugins::open(&setup).await?);
+        two_schedulers::refuse(&plugins).await?;
         warnings::warn(&config, &plugins)?;
         let sender = Sender::new(
             client.clone(),

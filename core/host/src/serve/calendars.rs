@@ -10,7 +10,7 @@ use crate::{
     look_soon::Asked,
     scheduling::{OurHome, Telling, telling},
 };
-use convoke_plugin_host::{StoreHandle, origin::Origin};
+use convoke_plugin_host::{Schedule, StoreHandle, origin::Origin};
 use convoke_scheduling::Looked;
 use convoke_types::{CalendarUser, Cursor, Error, ErrorKind, Page, Proof, UserId, Watch, Watched};
 use futures::{StreamExt, stream};
@@ -149,6 +149,7 @@ impl Watcher {
                 None => break,
             }
         }
+        self.notice_other_schedulers(&there);
         self.people.retain(|id, _| there.contains_key(id));
         self.due.retain(|id, _| there.contains_key(id));
         for (id, user) in there {
@@ -175,6 +176,23 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Says once what else schedules for the users of this store.
+    fn notice_other_schedulers(&self, there: &BTreeMap<UserId, CalendarUser>) {
+        let is_off = self.store.schedule() == Schedule::Off;
+        let said = there.values().filter(|_| !is_off);
+        let mut said = said.filter_map(|user| user.attributes.get(CalendarUser::SCHEDULES_ITSELF));
+        let sentence = said.next();
+        let look_soon = &self.instance.shared.look_soon;
+        let is_news = look_soon.schedules_itself(self.store.name(), sentence);
+        if let (true, Some(sentence)) = (is_news, sentence) {
+            tracing::warn!(
+                event = "store-schedules-itself",
+                store = self.store.name(),
+                "what people change in this store is not told by this host: {sentence}"
+            );
+        }
     }
 
     /// Looks at everybody whose time has come.

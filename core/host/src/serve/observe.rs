@@ -30,7 +30,8 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
     }
 }
 
-/// `ok`; or `degraded`, and a line for each plugin that says so of itself, and for each store that cannot be watched.
+/// `ok`; or `degraded`, and a line for each plugin that says so of itself, and for each store that cannot be watched, or
+/// behind which somebody else schedules.
 fn health(instance: &Instance) -> String {
     let plugins = instance.plugins.list();
     let degraded = plugins.iter().filter_map(|plugin| match &plugin.state {
@@ -41,7 +42,9 @@ fn health(instance: &Instance) -> String {
     let unwatched = troubles.map(|(store, why)| {
         format!("{store}: changes in it are told later, as it cannot be asked for them: {why}\n")
     });
-    let lines: String = degraded.chain(unwatched).collect();
+    let others = instance.shared.look_soon.scheduled_by_others().into_iter();
+    let others = others.map(|(store, sentence)| format!("{store}: {sentence}\n"));
+    let lines: String = degraded.chain(unwatched).chain(others).collect();
     if lines.is_empty() {
         "ok\n".to_owned()
     } else {

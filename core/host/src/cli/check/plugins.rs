@@ -6,7 +6,8 @@
 use super::{Findings, Verdict, grants};
 use crate::{config::Config, instance};
 use convoke_plugin_host::{
-    PluginEntry, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Setup, preflight,
+    PluginEntry, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Schedule, Setup,
+    preflight,
 };
 use convoke_sdk::remote::Kind;
 
@@ -72,13 +73,31 @@ async fn found(setup: Setup, open: Open, findings: &mut Findings) -> Result<(), 
         ..setup
     };
     match Plugins::open(&setup).await {
-        Ok(plugins) => plugins.list().iter().for_each(|it| opened(it, findings)),
+        Ok(plugins) => {
+            plugins.list().iter().for_each(|it| opened(it, findings));
+            other_schedulers(&plugins, findings).await;
+        }
         Err(more) => errors.extend(more.0),
     }
     if errors.is_empty() {
         Ok(())
     } else {
         Err(PluginErrors(errors))
+    }
+}
+
+/// What lies behind a store may tell people by itself.
+async fn other_schedulers(plugins: &Plugins, findings: &mut Findings) {
+    for store in plugins.stores.iter() {
+        let what = format!("store {}", store.name());
+        let verdict = match store.schedule() {
+            Schedule::Off => continue,
+            Schedule::Auto => Verdict::Fail,
+            Schedule::IfPossible => Verdict::Warn,
+        };
+        if let Some(sentence) = instance::other_scheduler(store).await {
+            findings.add(verdict, &what, sentence);
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) struct Shown<'a> {
     pub(super) kind: UserKind,
     /// `on` or `off`.
     pub(super) schedule: &'a str,
+    /// What tells others of its changes instead of this host, and how that is switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) schedules_itself: Option<&'a str>,
     /// Of a room or resource only.
     #[serde(flatten)]
     pub(super) room: Option<Room<'a>>,
@@ -40,7 +43,11 @@ impl<'a> From<&'a CalendarUser> for Shown<'a> {
             timezone: user.timezone.as_deref(),
             aliases: &user.aliases,
             kind: user.kind,
-            schedule: attributes.get(SCHEDULE).unwrap_or("on"),
+            schedule: match attributes.get(CalendarUser::SCHEDULES_ITSELF) {
+                Some(_) => "off",
+                None => attributes.get(SCHEDULE).unwrap_or("on"),
+            },
+            schedules_itself: attributes.get(CalendarUser::SCHEDULES_ITSELF),
             room: is_room.then(|| Room {
                 booking: attributes.get(RoomSettings::BOOKING),
                 conflicts: attributes.get(RoomSettings::CONFLICTS),
@@ -61,6 +68,7 @@ impl Shown<'_> {
             ("timezone", self.timezone.unwrap_or("UTC").to_owned()),
             ("kind", self.word().to_owned()),
             ("schedule", self.schedule.to_owned()),
+            ("", self.schedules_itself.unwrap_or_default().to_owned()),
         ];
         if let Some(room) = &self.room {
             let or = |said: Option<&str>, default: &str| said.unwrap_or(default).to_owned();
