@@ -19,7 +19,7 @@ pub struct Outcome {
     pub retry: Retry,
     /// By what it went; `None` if it did not get so far.
     pub via: Option<Via>,
-    /// The Message-ID of the mail that it went by, without angle brackets.
+    /// The Message-ID of what it went by, without angle brackets.
     pub message_id: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use std::process::Command;
 
 const BO: &str = "bo@example.org";
 const ANNA: &str = "anna@example.com";
+const ANNA_HERE: &str = "anna@example.org";
 
 fn explain(host: &Host, what: &str) -> Value {
     run(host, &["explain", what])
@@ -86,6 +87,37 @@ fn a_message_is_found_by_its_identifier_also_when_it_was_refused() {
     }
 }
 
+/// Both sides find what went from one to the other by the Message-ID that is in the log.
+#[test]
+fn what_was_sent_is_found_by_its_identifier_at_both_ends() {
+    let bo = Setup::new().users(&[BO]).start();
+    let receiver = format!(
+        "plugin = \"discovery-static\"\nconfig.domains.\"example.org\" = \"https://localhost:{}/ischedule\"",
+        bo.address("receiver").port()
+    );
+    let trust = format!(
+        "allow_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"",
+        bo.folder().join("ca.pem").display()
+    );
+    let anna = Setup::new()
+        .server_domains(&["example.com"])
+        .users(&[ANNA])
+        .table("[client]", &trust)
+        .table("[[discovery]]", &receiver)
+        .start();
+    let message = Post::invitation("one", ANNA, &[BO]);
+    let sent = anna.submit(&message);
+    assert_eq!(sent.codes(), ["2.0"], "{}", anna.log());
+    let log = anna.log();
+    let line = log.lines().find(|it| it.contains("event=\"sent\""));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    let (_, id) = line.split_once("message_id=\"").unwrap();
+    let (id, _) = id.split_once('"').unwrap();
+    let told = explain(&anna, id);
+    assert_eq!(why(&told, "sent"), "by iSchedule", "{told}");
+    assert_eq!(why(&explain(&bo, id), "delivered"), "");
+}
+
 /// What `check` finds, whether or not all of it is well.
 fn check(host: &Host) -> String {
     let output = Command::new(program())
@@ -113,9 +145,12 @@ fn a_store_that_schedules_by_itself_is_told_of_and_refused_with_auto() {
     let store = |schedule: &str| {
         let sqlite = "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"";
         let table = format!("{sqlite}\n{schedule}");
-        Setup::new().users(&[BO]).table("[[store]]", &table)
+        Setup::new()
+            .users(&[BO, ANNA_HERE])
+            .table("[[store]]", &table)
     };
     let mut host = store("").start();
+    assert_eq!(run(&host, &["user", "show", ANNA_HERE])["schedule"], "on");
     let clean = check(&host);
     assert!(clean.contains("its plugins are well"), "{clean}");
     schedules_itself(&host);
@@ -140,4 +175,5 @@ fn a_store_that_schedules_by_itself_is_told_of_and_refused_with_auto() {
     host.configure(|_| store("schedule = \"off\""));
     host.signal("HUP");
     host.wait_for("\"config-reloaded\"");
+    assert_eq!(run(&host, &["user", "show", ANNA_HERE])["schedule"], "off");
 }

@@ -176,6 +176,9 @@ impl Show {
         let until = queued.until.as_deref().unwrap_or("it is released");
         let mut text = table(&queued.rows);
         let _ = writeln!(text, "since {}, until {until}", queued.since);
+        if let Some(via) = queued.rows.iter().find_map(|it| it.via.as_deref()) {
+            let _ = writeln!(text, "last tried by {via}");
+        }
         for message in &texts {
             text.push('\n');
             for line in message.lines() {

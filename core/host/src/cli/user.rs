@@ -15,9 +15,10 @@ use super::{
     context::{all, failed, people, store_of, user_of},
     output::{self, Failure},
 };
-use crate::scheduling::index_service;
+use crate::{config::Config, scheduling::index_service};
 use clap::{Args, Subcommand};
-use convoke_sdk::{CalendarUser, NewUser, UserId};
+use convoke_plugin_host::{Schedule, find};
+use convoke_sdk::{CalendarUser, NewUser, UserId, remote::Kind};
 use convoke_types::CalendarAddress;
 use facts::{Described, Facts};
 use shown::Shown;
@@ -173,7 +174,10 @@ impl Show {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let stores = global.stores().await?;
         let (store, user) = user_of(&stores, &self.address).await?;
-        let shown = Shown::from(&user);
+        let mut shown = Shown::from(&user);
+        if is_off(&global.config()?, store.name()) {
+            shown.schedule = "off";
+        }
         if global.json {
             return output::print_json(&shown);
         }
@@ -181,6 +185,16 @@ impl Show {
         rows.push(vec!["store".to_owned(), store.name().to_owned()]);
         output::print_text(&output::table(&rows))
     }
+}
+
+/// Whether the changes of all users of a store are told to nobody.
+fn is_off(config: &Config, store: &str) -> bool {
+    let mut stores = config.plugins.iter().filter(|it| it.kind == Kind::Store);
+    stores.any(|entry| {
+        let name = entry.name.clone();
+        let name = name.unwrap_or_else(|| find::short_name(&entry.plugin));
+        entry.schedule == Schedule::Off && name == store
+    })
 }
 
 impl Set {

@@ -86,10 +86,14 @@ impl Sender {
             .capabilities
             .max_recipients
             .and_then(|most| usize::try_from(most).ok());
-        let mut outcomes = Vec::with_capacity(group.len());
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(group.len());
         for part in group.chunks(most.unwrap_or(MAX_RECIPIENTS).clamp(1, MAX_RECIPIENTS)) {
-            match self.post(receiver, &document, letter, part).await {
-                Ok(answered) => outcomes.extend(answered),
+            let id = message_id(letter, part);
+            match self.post(receiver, &document, letter, part, &id).await {
+                Ok(answered) => outcomes.extend(answered.into_iter().map(|outcome| Outcome {
+                    message_id: Some(id.clone()),
+                    ..outcome
+                })),
                 // A part that went through stays delivered; only if none did may the group go elsewhere.
                 Err(error) if outcomes.is_empty() => return Err(error.into()),
                 Err(error) => {
@@ -109,12 +113,13 @@ impl Sender {
         document: &Document,
         letter: &Letter<'_>,
         part: &[&CalendarAddress],
+        id: &str,
     ) -> Result<Vec<Outcome>, ClientError> {
         let body = body::for_recipients(letter, part);
         let (kind, method) = (letter.message.kind(), letter.message.method());
         let recipients = part.iter().copied().cloned();
         let mut headers = RequestHeaders {
-            message_id: Some(message_id(letter, part)),
+            message_id: Some(id.to_owned()),
             originator: letter.originator.clone(),
             recipients: recipients.map(Recipient::new).collect(),
             content: ContentType::new(kind.as_str(), method.as_str()),

@@ -246,10 +246,13 @@ impl<E: Environment> Scheduler<E> {
         };
         let decided = self.decision(event, &entry.uid).of(&entry.originator);
         let decided = decided.to(&entry.method, &entry.recipient);
-        let why = match outcome.via {
-            Some(Via::Mail) => format!("by mail; {why}"),
-            _ => why,
+        let by = match outcome.via {
+            Some(Via::Mail) => "by mail",
+            Some(Via::Ischedule) => "by iSchedule",
+            None => "",
         };
+        let said = [by, &why].into_iter().filter(|it| !it.is_empty());
+        let why = said.collect::<Vec<_>>().join("; ");
         let mut decided = decided.result(&outcome.status).why(why);
         decided.message_id.clone_from(&outcome.message_id);
         decided
