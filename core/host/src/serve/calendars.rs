@@ -98,6 +98,18 @@ struct Person {
     user: CalendarUser,
     /// How far its calendar has been looked at; `None` before the first look.
     cursor: Option<Cursor>,
+    /// How long after the next look that fails it is looked at again.
+    again: Duration,
+}
+
+impl Person {
+    const fn new(user: CalendarUser) -> Self {
+        Self {
+            user,
+            cursor: None,
+            again: AGAIN.0,
+        }
+    }
 }
 
 impl Watcher {
@@ -172,7 +184,7 @@ impl Watcher {
             } else {
                 self.asked.set_on(&id);
                 self.due.insert(id.clone(), Instant::now());
-                self.people.insert(id, Person { user, cursor: None });
+                self.people.insert(id, Person::new(user));
             }
         }
         Ok(())
@@ -221,6 +233,7 @@ impl Watcher {
         }
         if let Some(person) = self.people.get_mut(id) {
             person.cursor = Some(looked.cursor);
+            person.again = AGAIN.0;
         }
     }
 
@@ -229,7 +242,12 @@ impl Watcher {
             event = "calendar-not-looked-at", store = self.store.name(), user = %id,
             "what changed in this calendar is told later: {error}"
         );
-        self.due.insert(id, Instant::now() + AGAIN.1 / 2);
+        // A file that a program was just writing can be read in a moment.
+        let again = self.people.get_mut(&id).map_or(AGAIN.1, |person| {
+            let longer = (person.again * 2).min(AGAIN.1 / 2);
+            std::mem::replace(&mut person.again, longer)
+        });
+        self.due.insert(id, Instant::now() + again);
     }
 
     /// Waits until something is to be done.

@@ -11,7 +11,11 @@ use crate::{
 };
 use convoke_types::{ErrorKind, Page, TimeRange, Uid};
 use jiff::{SignedDuration, Timestamp};
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 const UID: &str = "barn-dance@meadow.example";
@@ -39,7 +43,7 @@ impl Story<'_> {
             basic(Timestamp::now()),
             ANNA.address
         );
-        fs::write(&file, text).map_err(failure)?;
+        save(&file, &text)?;
         say(&format!("  written: {}\n", file.display()))?;
         self.annas_dance_is_at(when).await?;
         self.show_wire(
@@ -59,7 +63,7 @@ impl Story<'_> {
         )?;
         let text = text.replace(&start, &basic(moved.start()));
         let text = text.replace(&end, &basic(moved.end()));
-        fs::write(&file, text).map_err(failure)?;
+        save(&file, &text)?;
         self.annas_dance_is_at(moved).await?;
         done("anna's calendar followed bo's file both times, and nobody used a command")
     }
@@ -104,4 +108,11 @@ impl Story<'_> {
             Err(error) => Err(failure(error)),
         }
     }
+}
+
+/// Writes a file as calendar programs do: it is there whole, or as it was.
+fn save(file: &Path, text: &str) -> Result<(), Failure> {
+    let beside = file.with_extension("tmp");
+    fs::write(&beside, text).map_err(failure)?;
+    fs::rename(&beside, file).map_err(failure)
 }
