@@ -1,6 +1,6 @@
 //! To who has no receiver by mail: a real host, and a mail server that behaves well or badly.
 
-use convoke_tests::{Host, MailServer, Post, Setup, TakenMail, program};
+use convoke_tests::{Host, MailServer, NameServer, Post, Setup, TakenMail, program};
 use std::process::Command;
 
 const ANNA: &str = "anna@example.org";
@@ -20,16 +20,22 @@ fn mailing(url: &str, more: &str) -> Setup {
 }
 
 fn convoke(host: &Host, arguments: &[&str]) -> String {
+    let (status, said, wrong) = run(host, arguments);
+    assert_eq!(status, Some(0), "{arguments:?}: {said}{wrong}");
+    said
+}
+
+/// Exit status, standard output and error of a command.
+fn run(host: &Host, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(program())
         .args(arguments)
         .args(["--json", "--config"])
         .arg(host.folder().join("convoke.toml"))
         .output()
         .expect("the program can be started");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let wrong = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}{wrong}");
-    said
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let (said, wrong) = (text(output.stdout), text(output.stderr));
+    (output.status.code(), said, wrong)
 }
 
 /// The token in an address of the gateway.
@@ -383,4 +389,95 @@ fn a_notice_waits_for_the_mail_server() {
     server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
     host.start_again();
     assert_eq!(server.wait_for_mails(1)[0].to, ANNA);
+}
+
+#[test]
+fn an_administrator_sends_a_test_by_mail() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    let said = convoke(&host, &["mail", "test", BO, "--as", ANNA]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let mail = &server.mails()[0];
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_str()),
+        ("calendar@example.org", BO)
+    );
+    assert!(mail.header("From").unwrap().contains("<anna@example.org>"));
+    assert_eq!(
+        id(mail),
+        format!("<{}>", said["message_id"].as_str().unwrap())
+    );
+    assert!(
+        said["reply"].as_str().unwrap().starts_with("250 "),
+        "{said}"
+    );
+
+    server.behave(|it| it.rcpt = "550 5.1.1 no such mailbox".to_owned());
+    let (status, _, wrong) = run(&host, &["mail", "test", BO]);
+    assert_eq!(status, Some(1));
+    assert!(wrong.contains("no such mailbox"), "{wrong}");
+    let without = Setup::new().start();
+    let (status, _, wrong) = run(&without, &["mail", "test", BO]);
+    assert_eq!(status, Some(1));
+    assert!(wrong.contains("there is no [mail]"), "{wrong}");
+}
+
+/// What `check` says of `[mail]`: each finding of it with its verdict.
+fn checked(host: &Host) -> Vec<(String, String, String)> {
+    let (_, said, _) = run(host, &["check"]);
+    let findings: Vec<serde_json::Value> = serde_json::from_str(&said).unwrap();
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    let all = findings.iter();
+    let all = all.map(|it| (text(it, "what"), text(it, "verdict"), text(it, "detail")));
+    all.filter(|(what, ..)| what.starts_with("mail")).collect()
+}
+
+#[test]
+fn check_looks_at_the_server_the_way_back_and_what_others_make_of_it() {
+    let names = NameServer::new().ttl(0);
+    let server = MailServer::new();
+    let host = mailing(&format!("smtp://{}", server.address()), "")
+        .table("[dns]", &format!("nameservers = [\"{}\"]", names.address()))
+        .start();
+    let verdicts = || -> Vec<(String, String)> {
+        let found = checked(&host).into_iter();
+        found.map(|(what, verdict, _)| (what, verdict)).collect()
+    };
+    let expected = |verdicts: [(&str, &str); 5]| {
+        verdicts.map(|(what, verdict)| (format!("mail: {what}"), verdict.to_owned()))
+    };
+    let bare = expected([
+        ("address", "ok"),
+        ("address with +", "ok"),
+        ("answers", "warn"),
+        ("spf of example.org", "warn"),
+        ("dmarc of example.org", "warn"),
+    ]);
+    assert_eq!(verdicts(), bare);
+    assert!(server.mails().is_empty(), "check sends nothing");
+
+    names.txt("example.org", "v=spf1 mx -all");
+    names.txt("_dmarc.example.org", "v=DMARC1; p=reject");
+    server.behave(|it| {
+        let tokened = "calendar+0000000000000000000000000@example.org".to_owned();
+        it.refuses = Some((tokened, "550 5.1.1 unknown".to_owned()));
+    });
+    let published = expected([
+        ("address", "ok"),
+        ("address with +", "fail"),
+        ("answers", "warn"),
+        ("spf of example.org", "ok"),
+        ("dmarc of example.org", "ok"),
+    ]);
+    assert_eq!(verdicts(), published);
+    let found = checked(&host);
+    assert!(found[1].2.contains("recipient_delimiter"), "{found:?}");
+
+    server.behave(|it| it.greeting = "554 5.7.1 not from you".to_owned());
+    let found = checked(&host);
+    assert_eq!(
+        (found[0].0.as_str(), found[0].1.as_str()),
+        ("mail: smtp", "fail")
+    );
+    assert!(found[0].2.contains("not from you"), "{found:?}");
 }

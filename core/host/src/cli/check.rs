@@ -1,6 +1,8 @@
 //! `convoke check`: what `serve` would find wrong, without writing anything.
 
 mod grants;
+#[cfg(feature = "mail")]
+mod mail;
 mod plugins;
 
 use super::{
@@ -149,6 +151,8 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
     descriptors(config, findings);
     client(config, findings);
     trust(config, findings).await;
+    #[cfg(feature = "mail")]
+    mail::look(config, findings).await;
     plugins::look(config, open, findings).await;
     running(config, findings).await;
 }

@@ -1,5 +1,7 @@
 //! `convoke mail`: mail by hand, and from the pipe of a mail server.
 
+mod test;
+
 use super::{Global, output::Failure};
 use crate::{
     admin::{
@@ -30,9 +32,10 @@ mod sysexits {
 /// How long the host may take. Mail servers wait about as long; what comes again does the same again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Take mail from a mail server
+/// Send a test invitation, take mail from a mail server
 #[derive(Subcommand)]
 pub(super) enum Mail {
+    Test(test::Test),
     Receive(Receive),
 }
 
@@ -57,6 +60,7 @@ pub(super) struct Receive {
 impl Mail {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
+            Self::Test(test) => test.run(global).await,
             Self::Receive(receive) => receive.run(global).await,
         }
     }
