@@ -46,6 +46,7 @@ impl Story<'_> {
         save(&file, &text)?;
         say(&format!("  written: {}\n", file.display()))?;
         self.annas_dance_is_at(when).await?;
+        let text = with_status(&file).await?;
         self.show_wire(
             "meadow.example invites anna: its host has seen the file",
             |exchange| {
@@ -56,7 +57,6 @@ impl Story<'_> {
             },
         )?;
         let moved = self.dance(1)?;
-        let text = fs::read_to_string(&file).map_err(failure)?;
         check(
             text.contains("ORGANIZER"),
             "the host has put bo in as ORGANIZER, where his program forgot it",
@@ -107,6 +107,22 @@ impl Story<'_> {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failure(error)),
         }
+    }
+}
+
+/// Bo's file once it says what became of the invitation.
+async fn with_status(file: &Path) -> Result<String, Failure> {
+    let begun = Instant::now();
+    loop {
+        let text = fs::read_to_string(file).map_err(failure)?;
+        if text.replace("\r\n ", "").contains("SCHEDULE-STATUS=") {
+            return Ok(text);
+        }
+        check(
+            begun.elapsed() < PATIENCE,
+            "bo's file says what became of the invitation",
+        )?;
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
