@@ -214,3 +214,56 @@ fn a_proposal_waits_and_a_question_is_answered() {
     assert_eq!(latest.from, token);
     assert!(latest.content.contains("method=REQUEST"));
 }
+
+#[test]
+fn whoever_was_forwarded_an_invitation_comes_where_policy_lets_them() {
+    let server = MailServer::new();
+    let rules = "[{ allow = \"schedule\", via = \"mail\", from = \"*@example.net\", uninvited = \"accept\" }, { allow = \"any\", via = \"submission\" }]";
+    let host = setup_with(&format!("smtp://{}", server.address()), "")
+        .rules(rules)
+        .start();
+    host.submit(&Post::invitation("m-1", ANNA, &[BO]));
+    let token = server.wait_for_mails(1).remove(0).from;
+    let forwarded = thunderbird(&reply("ACCEPTED").replace(BO, "eve@example.net"));
+    let mail = forwarded.replace("bo@example.com", "eve@example.net");
+    let said = mailed(&host, "eve@example.net", &token, &mail);
+    assert!(
+        said.contains("nothing is changed by it: not proved"),
+        "{said}"
+    );
+    let verified = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.net\n";
+    let said = mailed(
+        &host,
+        "eve@example.net",
+        &token,
+        &format!("{verified}{mail}"),
+    );
+    assert!(said.contains("taken"), "{said}");
+    assert_eq!(partstat(&host, "eve@example.net"), "ACCEPTED");
+    assert_eq!(partstat(&host, BO), "NEEDS-ACTION");
+}
+
+#[test]
+fn an_answer_to_a_mail_of_somebody_elses_goes_back_by_mail() {
+    let server = MailServer::new();
+    let host = setup_with(&format!("smtp://{}", server.address()), "").start();
+    let mail = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA));
+    assert!(mailed(&host, BO, ANNA, &mail).contains("taken"));
+    let arguments = ["reply", "--user", ANNA, "--uid", "m-1", "accept"];
+    let output = super::pipe::run(&host, &arguments, "");
+    assert!(output.status.success(), "{output:?}");
+    let answer = server.wait_for_mails(1).remove(0);
+    assert_eq!(answer.to, BO);
+    assert!(
+        answer.content.contains("method=REPLY"),
+        "{}",
+        answer.content
+    );
+    // The organizer's next word comes to the address that this answer has told.
+    let later = unverified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA))
+        .replace("SEQUENCE:0", "SEQUENCE:1")
+        .replace("T100000Z", "T103000Z");
+    assert!(mailed(&host, BO, &answer.from, &later).contains("taken"));
+    let copy = host.stored(ANNA, "m-1").unwrap();
+    assert!(copy.contains("DTSTART:20270105T103000Z"), "{copy}");
+}

@@ -134,18 +134,35 @@ fn a_mail_that_has_begun_is_taken_before_the_host_ends() {
 }
 
 #[test]
-fn a_reload_opens_and_closes_it() {
+fn a_reload_keeps_what_stays_and_opens_and_closes_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lmtp");
     let mut host = setup().start();
     let before = host.address("lmtp");
     let mut kept = Lmtp::to(&host);
-    host.signal("HUP");
-    host.wait_for("config-reloaded");
+    let both = format!(
+        "role = \"lmtp\"\naddress = \"127.0.0.1:0\"\n[[listener]]\nrole = \"lmtp\"\naddress = \"unix:{}\"",
+        path.display()
+    );
+    host.configure(|setup| setup.table("[[listener]]", &both));
+    let output = super::pipe::run(&host, &["reload"], "");
+    assert!(output.status.success(), "{output:?}");
+    host.note_listeners();
+    assert_eq!(host.address("lmtp"), before);
     assert!(
         kept.says("NOOP\r\n").starts_with("250 "),
         "what stays is kept"
     );
-    host.note_listeners();
-    assert_eq!(host.address("lmtp"), before);
+    let mut other = Lmtp::to_socket(&path);
+    let one = "role = \"lmtp\"\naddress = \"127.0.0.1:0\"";
+    host.configure(|setup| setup.table("[[listener]]", one));
+    let output = super::pipe::run(&host, &["reload"], "");
+    assert!(output.status.success(), "{output:?}");
+    assert!(other.reply().starts_with("421 4.3.2"));
+    assert!(kept.says("NOOP\r\n").starts_with("250 "));
+    let checked = super::pipe::run(&host, &["check", "--json"], "");
+    let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.contains("listener lmtp"), "{checked}");
 }
 
 #[test]

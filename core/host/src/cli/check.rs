@@ -3,6 +3,7 @@
 mod grants;
 #[cfg(feature = "mail")]
 mod mail;
+mod mail_listener;
 mod plugins;
 
 use super::{
@@ -31,7 +32,12 @@ use jiff::Timestamp;
 use plugins::Open;
 use rustix::fs::Access;
 use serde::Serialize;
-use std::{fmt::Display, io, net::TcpListener, path::Path};
+use std::{
+    fmt::Display,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,6 +154,7 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
     for listener in &config.listeners {
         look_at_listener(config, listener, findings);
     }
+    mail_listener::look(config, findings);
     descriptors(config, findings);
     client(config, findings);
     trust(config, findings).await;
@@ -230,7 +237,7 @@ fn modes(config: &Config, findings: &mut Findings) {
 
 fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Findings) {
     let what = format!("listener {}", listener.role.as_str());
-    address(config, listener, &what, findings);
+    address(config, listener.address, &what, findings);
     match &listener.tls {
         Some(tls) => {
             if !certificate(config, tls, &what, findings) {
@@ -278,8 +285,7 @@ fn users(listener: &Listener, what: &str, findings: &mut Findings) {
 }
 
 /// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.
-fn address(config: &Config, listener: &Listener, what: &str, findings: &mut Findings) {
-    let address = listener.address;
+fn address(config: &Config, address: SocketAddr, what: &str, findings: &mut Findings) {
     let ours = state_folder::listener_notes(&config.server.state)
         .iter()
         .any(|note| note.address == address);
