@@ -14,7 +14,7 @@ use crate::itip::address::is_served;
 use crate::itip::object::{Object, same};
 use crate::itip::outgoing::Outgoing;
 use crate::itip::participants::Owner;
-use crate::itip::recall::{forget, take_revision};
+use crate::itip::recall::{forget, recall, take_revision};
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::message::MessageError;
@@ -88,14 +88,14 @@ pub fn observe(
 ) -> Result<Observed, MessageError> {
     let mut both = remembered.into_iter().chain(stored);
     if !both.any(|it| involves_others(it, owner)) {
-        return Ok(unconcerned(stored));
+        return Ok(unconcerned(remembered, stored));
     }
     let [was, is] = with_organizer(remembered, stored, owner);
     let versions = Versions::of(was.as_deref(), is.as_deref())?;
     let mut edit = versions.edit(owner, Written::ByProgram, now);
     if let (Some(after), None) = (&is, &edit.new) {
         consistency::check_uninvited(after, owner)?;
-        return Ok(unconcerned(stored));
+        return Ok(unconcerned(remembered, stored));
     }
     let as_stored = stored.and_then(|it| Object::of(it, &edit.zones));
     let [was_organizer, is_organizer] = edit.organizers();
@@ -108,7 +108,7 @@ pub fn observe(
         None => None,
     };
     let Some(seen) = seen else {
-        return Ok(unconcerned(stored));
+        return Ok(unconcerned(remembered, stored));
     };
     let [file, as_stored] =
         [seen.file, as_stored].map(|it| it.map(|it| forget(it.into_calendar())));
@@ -122,10 +122,14 @@ pub fn observe(
     })
 }
 
-/// It is nobody else's business.
-fn unconcerned(stored: Option<&Calendar>) -> Observed {
+/// It is nobody else's business for now. Who was on it once has a version, which is not to be told again for another.
+fn unconcerned(remembered: Option<&Calendar>, stored: Option<&Calendar>) -> Observed {
+    let known = stored.map(|stored| match remembered {
+        Some(remembered) => recall(stored, remembered),
+        None => stored.clone(),
+    });
     Observed {
-        remembered: stored.cloned(),
+        remembered: known,
         rewritten: None,
         outgoing: Vec::new(),
         foreign: None,

@@ -476,6 +476,18 @@ fn what_no_message_can_be_made_of_is_an_error() {
     story(ALICE, "", odd).tells(&[]).stays();
 }
 
+/// Who was on it once, and is invited again, has been told a version.
+#[test]
+fn a_meeting_without_guests_keeps_its_version() {
+    let alone = TOLD.replace("ATTENDEE:mailto:c@example.com", "");
+    let alone = alone.replace("ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com", "");
+    let saved = alone.replace("Plan", "Plan B").replace("SEQUENCE:3", "");
+    story(ALICE, &alone, &saved)
+        .tells(&[])
+        .stays()
+        .remembering(&alone.replace("Plan", "Plan B"));
+}
+
 /// A command and a program tell the same of the same.
 #[test]
 fn commands_and_programs_agree() {
