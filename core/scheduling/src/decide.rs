@@ -385,6 +385,25 @@ mod tests {
         assert_eq!(only(&host, "bo").why, Why::Held);
     }
 
+    /// A host that ended after it had stored what was let in, and before it took it out of the inbox.
+    #[test]
+    fn what_was_let_in_by_half_is_called_off_as_a_whole() {
+        let host = Host::new();
+        host.holds_strangers();
+        host.receives(&message("REQUEST", &meeting("")), ANNA, &[BO]);
+        let stored = meeting("");
+        host.person("bo").has(&format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\n{stored}END:VCALENDAR\n"
+        ));
+        let off = meeting("SEQUENCE:1\nSTATUS:CANCELLED\n").replace("T070000Z", "T073000Z");
+        let told = host.receives(&message("CANCEL", &off), ANNA, &[BO]);
+        assert_eq!(codes(&told), ["2.0"]);
+        let bo = host.person("bo");
+        assert!(bo.inbox().is_empty());
+        let stored = bo.object("meeting").unwrap();
+        assert!(stored.contains("STATUS:CANCELLED"), "{stored}");
+    }
+
     #[test]
     fn whoever_is_declined_hears_nothing() {
         let host = Host::new();

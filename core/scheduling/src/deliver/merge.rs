@@ -162,9 +162,9 @@ impl<E: Environment> Scheduler<E> {
 
     /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has
     /// arrived (2.0), which it has.
-    pub(super) async fn hold<H: Home>(
+    pub(super) async fn hold(
         &self,
-        home: &H,
+        home: &HomeOf<E>,
         envelope: &Envelope<'_>,
         recipient: &CalendarAddress,
     ) -> Result<Outcome, Error> {
@@ -176,6 +176,10 @@ impl<E: Environment> Scheduler<E> {
         };
         let is_cancel = envelope.message.method() == Method::Cancel;
         if is_cancel && self.cancel_held(home, &item).await? {
+            // A host that ended while it was let in has stored it already.
+            if home.get(envelope.message.uid()).await?.is_some() {
+                return self.receive(home, envelope, recipient, None).await;
+            }
             return Ok(RequestStatus::SUCCESS.into());
         }
         let full = self.keep(home, &item).await?;
