@@ -176,8 +176,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         apply: impl Fn(Option<&Calendar>) -> (Change, T),
     ) -> Result<Plan<T>, Error> {
         let remembered = self.ledger.and_then(|it| it.remembered(self.limits));
-        let is_gone = stored.is_none() && self.ledger.is_some_and(|ledger| ledger.gone);
-        if let (true, Some(remembered)) = (is_gone, &remembered) {
+        if let (None, Some(remembered)) = (stored, &remembered) {
             return self.plan_of_gone(remembered, apply);
         }
         let existing = stored.map(|object| read(object, self.limits)).transpose()?;
@@ -209,7 +208,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         })
     }
 
-    /// The owner has deleted the object. What was under way meanwhile does not bring it back, nor does an update of what the
+    /// The owner has deleted the object, whether others were told or will be. What was under way meanwhile does not bring it back, nor does an update of what the
     /// owner has declined by that, unless it asks anew. It is remembered, as is what calls it off.
     fn plan_of_gone<T>(
         &self,
@@ -225,11 +224,21 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 answer,
             });
         };
+        let is_told = self.ledger.is_some_and(|ledger| ledger.gone);
         let (anew, answer_anew) = apply(None);
         let is_invitation = matches!(anew, Change::Store(_));
-        let stays_declined = is_invitation && self.owner.has_declined(&known);
+        let stays_declined = is_invitation
+            && if is_told {
+                self.owner.has_declined(&known)
+            } else {
+                self.would_stay_declined(remembered, &apply)
+            };
         let comes_back = is_invitation && !stays_declined;
-        let answer = if stays_declined { answer } else { answer_anew };
+        let answer = if stays_declined || (!is_told && !comes_back) {
+            answer
+        } else {
+            answer_anew
+        };
         let write = if comes_back {
             self.put(known.clone())?
         } else {
@@ -241,6 +250,20 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             agrees: comes_back,
             answer,
         })
+    }
+
+    /// Whether a deletion that nobody was told yet declines what a message makes of the object.
+    fn would_stay_declined<T>(
+        &self,
+        remembered: &Calendar,
+        apply: impl Fn(Option<&Calendar>) -> (Change, T),
+    ) -> bool {
+        let observed = itip::observe(Some(remembered), None, self.owner, self.now);
+        let declined = observed.ok().and_then(|it| it.remembered);
+        match declined.map(|declined| apply(Some(&declined)).0) {
+            Some(Change::Store(known)) => self.owner.has_declined(&known),
+            _ => true,
+        }
     }
 
     fn put(&self, calendar: Calendar) -> Result<Write, Error> {

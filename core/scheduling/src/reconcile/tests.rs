@@ -486,6 +486,33 @@ fn an_instance_of_what_was_deleted_is_declined() {
     );
 }
 
+/// An update that comes before a deletion was told does not undo it; one that asks anew does.
+#[test]
+fn an_update_does_not_bring_back_what_was_deleted_a_moment_ago() {
+    for (time, is_asked_anew) in [("T100000Z", false), ("T120000Z", true)] {
+        let host = host();
+        invited(&host, "");
+        let bo = host.person("bo");
+        bo.edits("meeting", |it| {
+            it.replace("ATTENDEE", "ATTENDEE;PARTSTAT=ACCEPTED")
+        });
+        host.tells("bo");
+        bo.deletes("meeting");
+        host.looks("bo");
+        let update = meeting("LOCATION:Garden\nSEQUENCE:1\n").replace("T070000Z", "T073000Z");
+        let update = update.replace("T100000Z", time);
+        host.receives(
+            &message("REQUEST", &update),
+            "anna@example.com",
+            &["bo@example.org"],
+        );
+        assert_eq!(bo.object("meeting").is_some(), is_asked_anew);
+        host.tells("bo");
+        let last = host.bodies().pop().unwrap();
+        assert_eq!(last.contains("DECLINED"), !is_asked_anew, "{last}");
+    }
+}
+
 /// A deleted meeting is called off: an older version that comes late does not bring it back.
 #[test]
 fn what_was_deleted_and_called_off_stays_away() {
