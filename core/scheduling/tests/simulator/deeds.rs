@@ -6,7 +6,7 @@ use crate::{
     programs::{self, Invitation},
     store::Person,
     story::{Answer, By, Deed, Edit, Program, Response},
-    view::{bare, guests, parse, view},
+    view::{bare, guests, parse},
     world::{Network, World},
 };
 use convoke_calendar::{
@@ -282,6 +282,12 @@ fn refreshes(world: &Arc<World>, person: &Arc<Person>, object: &Calendar) {
     for name in ["UID", "ORGANIZER"] {
         asked.properties.extend(master.get(name).cloned());
     }
+    {
+        let organizer = master.value("ORGANIZER").map(bare).unwrap_or_default();
+        let uid = master.value("UID").unwrap_or_default();
+        let mut witness = world.witness.lock().unwrap();
+        witness.is_sent_by_hand(uid, person.address(), &organizer);
+    }
     let now = world.time_at(person.traits.host);
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     asked.push(Property::new("DTSTAMP", stamp));
@@ -304,7 +310,7 @@ fn deletes(world: &World, uid: &str, person: &Person) {
         for guest in before.main_components().flat_map(guests) {
             witness.calls_off(uid, &guest);
         }
-    } else if !view(&before, person.address()).is_empty() {
+    } else {
         witness.answers(uid, person.address(), "DECLINED");
     }
     drop(witness);

@@ -38,10 +38,19 @@
 //!
 //! Known disagreements, which are not held against the hosts:
 //!
+//! - A host that does not know whether an invitation left (it ended, or its state failed, at that moment) sends its CANCEL in any
+//!   case, so that one may hear of the end of what it never heard of.
 //! - A host writes an update to an attendee's calendar that leaves an instance out (EXDATE), and ends, or its state fails, before
 //!   it has noted that. It takes the EXDATE for the attendee's, and sends a declining REPLY about the instance, which its
 //!   organizer has left out anyway (seed 686 when this was written). What else such an update changes is told
 //!   apart from an attendee's edit.
+//!
+//! Known faults that are not mended, by seed (25 of the seeds 0 to 9,999 fail, none of the first 3,000, when this was written):
+//!
+//! - an organizer or attendee tells the same twice: 3686 (an instance that was called off is left out of the series), 4177, 5170,
+//!   6180, 6481, 7116, 7674, 9441, 9736;
+//! - an answer that nobody gave is told: 5715, 6228, 6342, 7851; an end that never was: 4606;
+//! - copies do not agree: 3482, 3596, 3670, 3855, 5624, 6394, 6549, 7096, 7514, 8218, 9310.
 //!
 //! Not played: delegation, COUNTER, rooms, to-dos, several addresses of a person, several calendars of a person, mail.
 

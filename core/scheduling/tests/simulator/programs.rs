@@ -205,7 +205,7 @@ pub(crate) fn edit(
                 event.properties.retain(|line| !is_it(line));
             }
         }
-        Edit::Cancel => cancel(master(calendar)?),
+        Edit::Cancel => events(calendar).for_each(cancel),
         Edit::Exclude(number) => exclude(calendar, number)?,
         Edit::MoveInstance(number, minutes) => {
             instance(calendar, number, |it| shift(it, minutes))?;

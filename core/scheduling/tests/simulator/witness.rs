@@ -134,6 +134,10 @@ impl Witness {
         // See the known disagreements in the documentation of the simulator.
         let is_troubled = hosts[0].is_some_and(|host| self.trouble.contains_key(&host));
         let is_half = is_troubled && self.left_out.contains(&(uid.clone(), from.clone()));
+        if is_troubled && message.method() == Method::Cancel {
+            // Who may have been told is told the end.
+            self.told.insert((uid.clone(), to.clone()));
+        }
         if let Some(lie) = self.lie(message, &uid, [&from, &to], is_half) {
             self.complain(format!("{from} tells {to} of {lie}:\n{text}"));
         }
