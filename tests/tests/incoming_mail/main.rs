@@ -165,7 +165,12 @@ fn explained(host: &Host, what: &str) -> Vec<(String, String)> {
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
     let text =
         |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
-    rows.iter()
-        .map(|row| (text(row, "event"), text(row, "why")))
+    let decisions = rows
+        .iter()
+        .map(|row| (text(row, "event"), text(row, "why")));
+    // Which rule of which policy decided is tested where policies are.
+    let is_of_policy = |event: &str| event.ends_with("-by-policy");
+    decisions
+        .filter(|(event, _)| !is_of_policy(event))
         .collect()
 }
