@@ -34,10 +34,13 @@ fn an_invitation_that_the_mail_server_vouches_for_is_in_the_calendar() {
             .unwrap()
             .contains("STATUS:CANCELLED")
     );
-    let why: Vec<String> = explained(&host, "m-1").into_iter().map(|it| it.0).collect();
-    assert_eq!(why, ["delivered"; 4]);
-    assert_eq!(explained(&host, "<REQUEST-1@mail.example.com>").len(), 3);
-    assert_eq!(explained(&host, "REQUEST-1@mail.example.com").len(), 3);
+    let delivered = |what: &str| {
+        let rows = explained(&host, what).into_iter();
+        rows.filter(|it| it.0 == "delivered").count()
+    };
+    assert_eq!(delivered("m-1"), 4);
+    assert_eq!(delivered("<REQUEST-1@mail.example.com>"), 3);
+    assert_eq!(delivered("REQUEST-1@mail.example.com"), 3);
 }
 
 #[test]
@@ -180,7 +183,7 @@ fn policy_decides_by_how_it_came() {
     assert!(reply.starts_with("250 2.0.0 nothing is changed"), "{reply}");
     assert!(!is_there);
     let why = explained(&host, "m-3");
-    assert_eq!(why[0].0, "delivered");
+    assert!(why.iter().any(|it| it.0 == "delivered"), "{why:?}");
     let waiting = super::pipe::run(&host, &["inbox", "list", "--user", ANNA, "--json"], "");
     assert!(String::from_utf8_lossy(&waiting.stdout).contains("m-2"));
 }
