@@ -165,14 +165,15 @@ mod tests {
             .made_for(Purpose::Submission)
             .of_request(7)
             .with("tenant", "blue");
-        let read = Call::read(&call.write());
+        let facts = call.facts();
+        let read = Call::read(call.write(&facts));
         assert_eq!(read.deadline(), call.deadline());
         assert_eq!(
             (read.request_id(), read.purpose()),
             (Some(7), Purpose::Submission)
         );
         assert_eq!(read.attributes().get("tenant"), Some("blue"));
-        let read = Call::read(&Call::default().write());
+        let read = Call::read(Call::default().write(&[]));
         assert_eq!((read.deadline(), read.request_id()), (None, None));
     }
 

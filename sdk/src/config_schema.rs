@@ -1,4 +1,18 @@
 //! What a configuration's keys mean, for administrators who look at a plugin without running it.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `json` | the keys as JSON, for the manifest |
+//! | `values` | keys that the administrator did not write |
+//!
+//! What is public here beside [`ConfigSchema`], [`Key`] and [`Presence`] is for [`config!`](crate::config!) and
+//! [`plugin!`](crate::plugin!).
+
+mod json;
+mod values;
+
+pub use json::{Schema, SchemaOf, WithoutSchema, text};
+pub use values::{default_value, missing_key};
 
 /// A configuration that describes its keys; [`config!`](crate::config!) writes this down.
 ///
@@ -10,17 +24,91 @@ pub trait ConfigSchema {
 
 /// One key of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Key {
     /// The key.
     pub name: &'static str,
     /// What its value is: a Rust type, or words.
     pub kind: &'static str,
-    /// Whether it must be written.
-    pub required: bool,
-    /// The value that it has if it is not written, as TOML; `None` if it has none.
-    pub default: Option<&'static str>,
+    /// What holds if it is not written.
+    pub presence: Presence,
     /// What it means, line by line.
     pub doc: &'static [&'static str],
+}
+
+/// What holds if a key is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Presence {
+    /// It must be.
+    Required,
+    /// It has no value.
+    Optional,
+    /// It has this one, as TOML.
+    Default(&'static str),
+}
+
+impl Key {
+    /// A key.
+    pub const fn new(
+        name: &'static str,
+        kind: &'static str,
+        presence: Presence,
+        doc: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            presence,
+            doc,
+        }
+    }
+}
+
+/// What holds for a key without a default: its type, as it is written, says whether it may be left out.
+pub const fn without_default(kind: &str) -> Presence {
+    if is_option(kind) {
+        Presence::Optional
+    } else {
+        Presence::Required
+    }
+}
+
+/// Whether a type, as it is written, is an `Option`.
+const fn is_option(kind: &str) -> bool {
+    matches!(
+        kind.as_bytes(),
+        [b'O', b'p', b't', b'i', b'o', b'n', ..]
+            | [
+                b's',
+                b't',
+                b'd',
+                b':',
+                b':',
+                b'o',
+                b'p',
+                b't',
+                b'i',
+                b'o',
+                b'n',
+                ..
+            ]
+            | [
+                b'c',
+                b'o',
+                b'r',
+                b'e',
+                b':',
+                b':',
+                b'o',
+                b'p',
+                b't',
+                b'i',
+                b'o',
+                b'n',
+                ..
+            ]
+    )
 }
 
 /// Makes a configuration of a struct: read from TOML, and described in the plugin's manifest.
@@ -69,13 +157,12 @@ macro_rules! config {
         }
 
         impl $crate::ConfigSchema for $name {
-            const KEYS: &'static [$crate::Key] = &[$($crate::Key {
-                name: ::core::stringify!($field),
-                kind: $crate::config!(@kind $type $(, $words)?),
-                required: $crate::config!(@required $type $(, $default)?),
-                default: $crate::config!(@default $($default)?),
-                doc: &[$($doc),*],
-            }),*];
+            const KEYS: &'static [$crate::Key] = &[$($crate::Key::new(
+                ::core::stringify!($field),
+                $crate::config!(@kind $type $(, $words)?),
+                $crate::config!(@presence $type $(, $default)?),
+                &[$($doc),*],
+            )),*];
         }
 
         impl<'de> $crate::serde::Deserialize<'de> for $name {
@@ -101,15 +188,15 @@ macro_rules! config {
     };
     (@kind $type:ty) => { ::core::stringify!($type) };
     (@kind $type:ty, $words:literal) => { $words };
-    (@required $type:ty) => { !$crate::guest::is_option(::core::stringify!($type)) };
-    (@required $type:ty, $default:expr) => { false };
-    (@default) => { ::core::option::Option::None };
-    (@default $default:expr) => { ::core::option::Option::Some(::core::stringify!($default)) };
+    (@presence $type:ty) => { $crate::config_schema::without_default(::core::stringify!($type)) };
+    (@presence $type:ty, $default:expr) => {
+        $crate::Presence::Default(::core::stringify!($default))
+    };
     (@missing $field:ident) => {
-        $crate::guest::missing_key(::core::stringify!($field))
+        $crate::config_schema::missing_key(::core::stringify!($field))
     };
     (@missing $field:ident $default:expr) => {
-        $crate::guest::default_value(::core::stringify!($field), ::core::stringify!($default))
+        $crate::config_schema::default_value(::core::stringify!($field), ::core::stringify!($default))
     };
 }
 
@@ -188,7 +275,7 @@ mod tests {
     #[test]
     fn keys_are_described_in_json() {
         const KINDS: &[(&str, Option<&[Key]>)] = &[("store", Some(Config::KEYS)), ("policy", None)];
-        static JSON: [u8; guest::Schema::<0>::of(KINDS).size()] = guest::Schema::of(KINDS).bytes();
+        static JSON: [u8; Schema::<0>::of(KINDS).size()] = Schema::of(KINDS).bytes();
         let found = std::str::from_utf8(&JSON).unwrap();
         let wanted = concat!(
             r#"{"store":[{"name":"path","type":"PathBuf","required":true,"default":null,"doc":"Where it lies."},"#,
@@ -204,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_type_without_a_description_has_none() {
-        use guest::WithoutSchema as _;
-        assert!(guest::SchemaOf::<Config>::KEYS.is_some());
-        assert!(guest::SchemaOf::<BTreeMap<String, String>>::KEYS.is_none());
+        use WithoutSchema as _;
+        assert!(SchemaOf::<Config>::KEYS.is_some());
+        assert!(SchemaOf::<BTreeMap<String, String>>::KEYS.is_none());
     }
 }

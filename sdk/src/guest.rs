@@ -5,26 +5,22 @@
 //! | `open` | opens a plugin and answers its calls |
 //! | `guard` | what stands around every poll: panics are caught, the runtime is entered, the instance is known |
 //! | `config` | reads the configuration and says what is wrong with it |
-//! | `defaults` | keys that the administrator did not write |
-//! | `schema` | the configuration's keys as JSON, for the manifest |
 //! | `host` | the host's services as a [`Host`](crate::Host) |
+//! | `spare` | arguments that were used, for the next call |
 //! | `log` | `tracing` events go to the host's log |
 //!
 //! What must hold: nothing unwinds out of here, and no author's code runs outside a guard.
 
 mod config;
-mod defaults;
 mod guard;
 mod host;
 mod log;
 mod open;
-mod schema;
+mod spare;
 
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) use config::read as read_config;
-pub use defaults::{default_value, missing_key};
 pub use open::{open_discovery, open_policy, open_state, open_store};
-pub use schema::{Schema, SchemaOf, WithoutSchema, is_option, text};
 
 /// Which compiler built the SDK, as `rustc --version` says it.
 pub const RUSTC: &str = env!("CONVOKE_RUSTC");

@@ -87,7 +87,7 @@
 //! | [`Store`] and its values | where calendars live |
 //! | [`State`] and its values | where the host keeps what it must not forget |
 //! | [`Call`], [`Attributes`] | what goes with every call; further facts by name |
-//! | [`config!`], [`ConfigSchema`], [`Key`] | what the administrator may write |
+//! | [`config!`], [`ConfigSchema`], [`Key`], [`Presence`] | what the administrator may write |
 //! | [`Error`], [`ErrorKind`] | what a plugin says when it cannot |
 //! | [`Host`] | what the host offers: [`Metric`], [`Health`], [`Secret`], [`Network`]; [`TestHost`] for tests |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
@@ -104,7 +104,8 @@
 extern crate self as convoke_sdk;
 
 mod call;
-mod config_schema;
+#[doc(hidden)]
+pub mod config_schema;
 #[doc(hidden)]
 pub mod config_words;
 #[cfg(feature = "conformance")]
@@ -127,7 +128,7 @@ pub mod guest;
 pub mod remote;
 
 pub use call::{Call, Purpose};
-pub use config_schema::{ConfigSchema, Key};
+pub use config_schema::{ConfigSchema, Key, Presence};
 #[cfg(feature = "dns")]
 pub use convoke_dns as dns;
 pub use convoke_types::{

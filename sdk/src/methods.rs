@@ -99,11 +99,33 @@ macro_rules! lent {
 
 /// The type in which an argument crosses: what is large is lent, and not moved.
 macro_rules! sent {
-    ($life:lifetime AccessRequest) => {
-        &$life <lent!($life AccessRequest) as Write>::Sent
+    (AccessRequest) => {
+        &convoke_abi::policy::AccessRequest<'_>
     };
-    ($life:lifetime $type:ident) => {
-        <lent!($life $type) as Write>::Sent
+    ($type:ident) => {
+        <lent!('_ $type) as Write>::Sent
+    };
+}
+
+/// An argument, with what is to be lent in another form.
+#[cfg(feature = "host")]
+macro_rules! stage {
+    (AccessRequest $it:ident) => {
+        $crate::wire::Staged::new($it)
+    };
+    ($type:ident $it:ident) => {
+        $it
+    };
+}
+
+/// It, written.
+#[cfg(feature = "host")]
+macro_rules! written {
+    (AccessRequest $it:ident) => {
+        (&$it).write()
+    };
+    ($type:ident $it:ident) => {
+        $it.write()
     };
 }
 
@@ -121,7 +143,7 @@ macro_rules! send {
 /// An argument that was read, handed to a method.
 macro_rules! lend {
     (TimeRange $it:ident) => {
-        $it
+        *$it
     };
     (OptionalCursor $it:ident) => {
         $it.as_ref()
@@ -130,7 +152,26 @@ macro_rules! lend {
         $it.as_slice()
     };
     ($type:ident $it:ident) => {
-        &$it
+        $it
+    };
+}
+
+/// Reads an argument: those of the calls that are made most into the memory of one before.
+macro_rules! hold {
+    (AccessRequest $it:ident) => {
+        spare::read::<$crate::AccessRequest, _>($it)
+    };
+    (CalendarAddress $it:ident) => {
+        spare::read::<$crate::CalendarAddress, _>($it)
+    };
+    (UserId $it:ident) => {
+        spare::read::<$crate::UserId, _>($it)
+    };
+    (Uid $it:ident) => {
+        spare::read::<$crate::Uid, _>($it)
+    };
+    ($type:ident $it:ident) => {
+        read::<owned!($type), _>($it)
     };
 }
 
@@ -141,6 +182,6 @@ macro_rules! owned {
     ($type:ident) => { $crate::$type };
 }
 
+pub(crate) use {hold, lend, lent, methods_of, owned, sent};
 #[cfg(feature = "host")]
-pub(crate) use send;
-pub(crate) use {lend, lent, methods_of, owned, sent};
+pub(crate) use {send, stage, written};

@@ -27,7 +27,7 @@ macro_rules! plugin {
     };
     (@library $name:literal, $vendor:expr, $($kind:ident : $type:ty $(as $other:literal)?),+) => {
         const _: () = {
-            use $crate::{abi, guest};
+            use $crate::{abi, config_schema, guest};
 
             ::core::assert!(
                 abi::manifest::is_name($name) $($(&& abi::manifest::is_name($other))?)+,
@@ -49,8 +49,8 @@ macro_rules! plugin {
 
             const KINDS: &[(&::core::primitive::str, ::core::option::Option<&[$crate::Key]>)] =
                 &[$((::core::stringify!($kind), $crate::plugin!(@keys $kind $type))),+];
-            const SCHEMA: [::core::primitive::u8; guest::Schema::<0>::of(KINDS).size()] =
-                guest::Schema::of(KINDS).bytes();
+            const SCHEMA: [::core::primitive::u8; config_schema::Schema::<0>::of(KINDS).size()] =
+                config_schema::Schema::of(KINDS).bytes();
 
             const PARTS: &[&str] = &[
                 "abi = ", abi::VERSION_TEXT,
@@ -64,7 +64,7 @@ macro_rules! plugin {
                 "\nsdk = ", guest::VERSION,
                 "\nrustc = ", guest::RUSTC,
                 "\npanic = ", if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
-                "\nschema = ", guest::text(&SCHEMA),
+                "\nschema = ", config_schema::text(&SCHEMA),
                 "\n",
             ];
 
@@ -81,8 +81,8 @@ macro_rules! plugin {
     (@keys state $type:ty) => { $crate::plugin!(@keys <$type as $crate::State>) };
     (@keys <$type:ty as $trait:path>) => {{
         #[allow(unused_imports)] // used where the configuration is not described
-        use guest::WithoutSchema as _;
-        guest::SchemaOf::<<$type as $trait>::Config>::KEYS
+        use config_schema::WithoutSchema as _;
+        config_schema::SchemaOf::<<$type as $trait>::Config>::KEYS
     }};
     (@keys $kind:ident $type:ty) => { ::core::option::Option::None };
     (@sharing $said:ident discovery $type:ty) => {

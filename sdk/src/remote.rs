@@ -33,19 +33,20 @@ pub use services::{LogEvent, Services};
 use crate::{
     Call, Discovery, Domain, Error, ErrorKind, Host, Policy, Precondition, Result, State, Store,
     call::clock,
-    methods::{lent, methods_of, send},
+    methods::{lent, methods_of, send, stage, written},
     prelude::*,
     wire::{Garbage, Read, Write, error_of},
 };
 use convoke_abi::{
     ROption, RResult, RVec,
+    answer::Answer,
     discovery::DiscoveryObject,
     policy::PolicyObject,
     root::{OpenRequest, Opening},
     services::HostObject,
     state::StateObject,
     store::StoreObject,
-    values::{Answer, Failure, failure},
+    values::{Failure, failure},
 };
 use std::{
     future::{Future, poll_fn},
@@ -179,9 +180,13 @@ macro_rules! remote {
             $(async fn $name(&self, $($arg: lent!('_ $type),)* call: &Call) -> Result<$answer> {
                 let found: $answer = match &self.0 {
                     Backend::InProcess(plugin) => {
-                        let call = call.write();
-                        $(let $arg = $arg.write();)*
-                        answer(plugin.$name($(send!($type $arg),)* &call)).await?
+                        let called = {
+                            let facts = call.facts();
+                            $(let $arg = stage!($type $arg);)*
+                            $(let $arg = written!($type $arg);)*
+                            plugin.$name($(send!($type $arg),)* call.write(&facts))
+                        };
+                        answer(called).await?
                     }
                     Backend::Subprocess(process) => {
                         use process::Repeat::{Harmful, Harmless};

@@ -10,10 +10,16 @@ mod services;
 mod state;
 mod store;
 
+#[cfg(any(test, feature = "host"))]
+pub(crate) use policy::Staged;
+
 use crate::{CalendarAddress, Domain, Error, ErrorKind};
 use convoke_abi::{
     ROption, RString, RVec,
-    values::{Address, Attribute, Attributes as Sent, Failure, Instant, Length, Range, failure},
+    values::{
+        Address, Attribute, Attributes as Sent, Failure, Instant, Length, LentAttribute,
+        LentAttributes, Range, failure,
+    },
 };
 use convoke_types::{Attributes, TimeRange};
 use jiff::Timestamp;
@@ -31,6 +37,12 @@ pub(crate) trait Write {
 pub(crate) trait Read<Sent>: Sized {
     /// Takes it in.
     fn read(sent: Sent) -> Result<Self, Garbage>;
+}
+
+/// A value that can be received in the place, and the memory, of another one.
+pub(crate) trait Reread<Sent>: Read<Sent> {
+    /// Becomes what was sent; on an error, anything.
+    fn reread(&mut self, sent: Sent) -> Result<(), Garbage>;
 }
 
 /// What the other side sent is not what it should be.
@@ -172,7 +184,7 @@ impl<'a> Write for &'a CalendarAddress {
     fn write(self) -> Address<'a> {
         Address {
             uri: self.as_str().into(),
-            domain: self.domain().map_or("", Domain::as_str).into(),
+            domain: self.known_domain().map_or("", Domain::as_str).into(),
         }
     }
 }
@@ -180,10 +192,21 @@ impl<'a> Write for &'a CalendarAddress {
 impl Read<Address<'_>> for CalendarAddress {
     /// The host read and normalised it; doing so again would cost more than the whole call.
     fn read(sent: Address<'_>) -> Result<Self, Garbage> {
-        let domain = sent.domain.as_str();
-        let domain = (!domain.is_empty()).then(|| Domain::from_normalised(domain));
+        let domain = some(sent.domain.as_str()).map(Domain::from_normalised);
         Ok(Self::from_normalised(sent.uri.as_str(), domain))
     }
+}
+
+impl Reread<Address<'_>> for CalendarAddress {
+    fn reread(&mut self, sent: Address<'_>) -> Result<(), Garbage> {
+        self.set_normalised(sent.uri.as_str(), some(sent.domain.as_str()));
+        Ok(())
+    }
+}
+
+/// A text that is empty where there is none.
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// A path whose bytes, as the system has them, crossed.
@@ -237,13 +260,24 @@ pub(crate) fn read_attributes(sent: Sent) -> Attributes {
 }
 
 /// The same, of what is only lent.
-fn copy_attributes(sent: &Sent) -> Attributes {
+#[inline]
+fn copy_attributes(sent: LentAttributes<'_>) -> Attributes {
     if sent.is_empty() {
         return Attributes::new();
     }
-    sent.iter()
+    (sent.as_slice().iter())
         .map(|fact| (fact.name.as_str(), fact.value.as_str()))
         .collect()
+}
+
+/// Named facts, ready to be lent.
+#[cfg(any(test, feature = "host"))]
+fn lend_attributes(facts: &Attributes) -> Vec<LentAttribute<'_>> {
+    let lent = facts.iter().map(|(name, value)| LentAttribute {
+        name: name.into(),
+        value: value.into(),
+    });
+    lent.collect()
 }
 
 fn write_text(text: Option<String>) -> ROption<RString> {

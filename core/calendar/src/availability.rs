@@ -50,7 +50,7 @@ pub fn unavailable_within(
         for layer in of_one_priority {
             canvas = without(canvas, &[layer.range]);
             let (range, kind) = (layer.range, layer.busy);
-            canvas.push(BusySpan { range, kind });
+            canvas.push(BusySpan::new(range, kind));
             canvas.sort_unstable_by_key(|span| span.range);
         }
         let available = of_one_priority.iter().flat_map(|layer| &layer.available);
@@ -98,7 +98,8 @@ impl Layer {
         match self.busy {
             BusyType::BusyTentative => 0,
             BusyType::BusyUnavailable => 1,
-            BusyType::Busy => 2,
+            // And what is not known.
+            _ => 2,
         }
     }
 }
@@ -148,7 +149,10 @@ fn busy_type(component: &Component) -> BusyType {
 /// Sorted, and joined where they touch.
 fn joined(ranges: impl Iterator<Item = TimeRange>) -> Vec<TimeRange> {
     let kind = BusyType::Busy;
-    let spans = merge(ranges.map(|range| BusySpan { range, kind }), TimeRange::ALL);
+    let spans = merge(
+        ranges.map(|range| BusySpan::new(range, kind)),
+        TimeRange::ALL,
+    );
     spans.iter().map(|span| span.range).collect()
 }
 
@@ -163,7 +167,7 @@ fn without(spans: Vec<BusySpan>, holes: &[TimeRange]) -> Vec<BusySpan> {
                 break;
             }
             left.extend(
-                TimeRange::new(start, hole.start()).map(|range| BusySpan { range, ..span }),
+                TimeRange::new(start, hole.start()).map(|range| BusySpan::new(range, span.kind)),
             );
             start = start.max(hole.end());
             if hole.end() > span.range.end() {
@@ -172,7 +176,7 @@ fn without(spans: Vec<BusySpan>, holes: &[TimeRange]) -> Vec<BusySpan> {
             holes.next();
         }
         left.extend(
-            TimeRange::new(start, span.range.end()).map(|range| BusySpan { range, ..span }),
+            TimeRange::new(start, span.range.end()).map(|range| BusySpan::new(range, span.kind)),
         );
     }
     left

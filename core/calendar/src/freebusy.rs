@@ -156,7 +156,7 @@ fn stated(component: &Component, zones: &Zones) -> Result<Vec<BusySpan>, Recurre
         for value in values(property) {
             let (start, end) = Period::read(property, value)?.instants(zones)?;
             if let Ok(range) = TimeRange::new(start, end) {
-                spans.push(BusySpan { range, kind });
+                spans.push(BusySpan::new(range, kind));
             }
         }
     }

@@ -54,7 +54,7 @@ impl<H: Home, P: Processor> Question<'_, H, P> {
         if has_unread(&mut found.objects) {
             tracing::info!(event = "free-busy-cut-short", user = %user.address, "there is more to read than one question may; all of the time counts as busy");
             let kind = BusyType::Busy;
-            spans.push(BusySpan { range, kind });
+            spans.push(BusySpan::new(range, kind));
         }
         if !found.objects.is_empty() {
             let person = Person::of(user);

@@ -45,6 +45,15 @@ impl Domain {
         Self(name.to_owned())
     }
 
+    /// As [`from_normalised`](Self::from_normalised), in the memory of this one.
+    #[doc(hidden)]
+    #[inline]
+    pub fn set_normalised(&mut self, name: &str) {
+        debug_assert_eq!(Self::new(name).as_ref().map(Self::as_str), Ok(name));
+        self.0.clear();
+        self.0.push_str(name);
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -155,6 +164,18 @@ impl CalendarAddress {
         }
     }
 
+    /// As [`from_normalised`](Self::from_normalised), in the memory of this one.
+    #[doc(hidden)]
+    #[inline]
+    pub fn set_normalised(&mut self, uri: &str, domain: Option<&str>) {
+        self.uri.clear();
+        self.uri.push_str(uri);
+        match (&mut self.domain, domain) {
+            (Some(before), Some(domain)) => before.set_normalised(domain),
+            (_, domain) => self.domain = domain.map(Domain::from_normalised),
+        }
+    }
+
     /// The normalised URI.
     pub fn as_str(&self) -> &str {
         &self.uri
@@ -165,6 +186,12 @@ impl CalendarAddress {
         self.domain
             .as_ref()
             .ok_or_else(|| NoDomain(self.uri.clone()))
+    }
+
+    /// As [`domain`](Self::domain), where nobody wants to know why there is none.
+    #[doc(hidden)]
+    pub const fn known_domain(&self) -> Option<&Domain> {
+        self.domain.as_ref()
     }
 
     /// The part of a `mailto:` address before the `@`, in the case it was written in.

@@ -4,9 +4,10 @@ use crate::TimeRange;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why a stretch of time is not free (RFC 5545 §3.2.9, FBTYPE).
+/// Why a stretch of time is not free (RFC 5545 §3.2.9, FBTYPE). What is not known is taken for [`Busy`](Self::Busy).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+#[non_exhaustive]
 pub enum BusyType {
     /// Taken by something confirmed.
     Busy,
@@ -35,11 +36,19 @@ impl fmt::Display for BusyType {
 
 /// One stretch of time that is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BusySpan {
     /// When.
     pub range: TimeRange,
     /// Why.
     pub kind: BusyType,
+}
+
+impl BusySpan {
+    /// A stretch of time, and why it is not free.
+    pub const fn new(range: TimeRange, kind: BusyType) -> Self {
+        Self { range, kind }
+    }
 }
 
 /// The same busy time as `spans`, clipped to `window`, sorted by start, and joined where spans of one type

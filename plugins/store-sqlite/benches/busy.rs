@@ -58,10 +58,8 @@ async fn calendar(folder: &std::path::Path, spans: i64) -> Result<(SqliteStore, 
 }
 
 fn span(number: i64) -> BusySpan {
-    BusySpan {
-        range: range(2 * number * HOUR, (2 * number + 1) * HOUR),
-        kind: BusyType::Busy,
-    }
+    let range = range(2 * number * HOUR, (2 * number + 1) * HOUR);
+    BusySpan::new(range, BusyType::Busy)
 }
 
 fn range(from: i64, to: i64) -> TimeRange {

@@ -64,9 +64,10 @@ pub(crate) fn replace(db: &Connection, user: i64, object: i64, spans: &[BusySpan
     for span in spans {
         let (start, end) = (floor(span.range.start()), ceiling(span.range.end()));
         let kind = match span.kind {
-            BusyType::Busy => 0,
             BusyType::BusyTentative => 1,
             BusyType::BusyUnavailable => 2,
+            // And what a later SDK tells apart.
+            _ => 0,
         };
         insert.execute(params![user, band(end - start), start, end, kind, object])?;
     }
@@ -93,7 +94,7 @@ fn span((start, end, kind): (i64, i64, i64)) -> Outcome<BusySpan> {
         }
     };
     let range = TimeRange::new(instant(start), instant(end)).map_err(Error::from)?;
-    Ok(BusySpan { range, kind })
+    Ok(BusySpan::new(range, kind))
 }
 
 fn instant(microseconds: i64) -> Timestamp {
@@ -196,10 +197,8 @@ mod tests {
         )
         .unwrap();
         let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
-        let span = |from, to| BusySpan {
-            range: TimeRange::new(at(from), at(to)).unwrap(),
-            kind: BusyType::Busy,
-        };
+        let range = |from, to| TimeRange::new(at(from), at(to)).unwrap();
+        let span = |from, to| BusySpan::new(range(from, to), BusyType::Busy);
         let mut spans: Vec<_> = (0..events).map(|hour| span(hour, hour + 1)).collect();
         spans.push(span(0, events));
         replace(db, 1, 1, &spans).unwrap();

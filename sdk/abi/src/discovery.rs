@@ -1,6 +1,9 @@
 //! Discovery across the boundary.
 
-use crate::values::{Address, Answer, Attributes, Call, Length};
+use crate::{
+    answer::Answer,
+    values::{Address, Attributes, Call, Length},
+};
 use abi_stable::{
     StableAbi, sabi_trait,
     std_types::{RBox, ROption, RString, RVec},
@@ -10,10 +13,10 @@ use abi_stable::{
 #[sabi_trait]
 pub trait DiscoveryPlugin: Send + Sync {
     /// Where messages for `address` go.
-    fn discover<'a>(&'a self, address: Address<'a>, call: &'a Call) -> Answer<'a, Discovered>;
+    fn discover<'a>(&'a self, address: Address<'_>, call: Call<'_>) -> Answer<'a, Discovered>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: Call<'_>) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.

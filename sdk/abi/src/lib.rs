@@ -5,7 +5,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`values`] | what all calls share: what goes with a call, instants, attributes, failures, the answer |
+//! | [`values`] | what all calls share: what goes with a call, instants, attributes, failures |
+//! | [`answer`] | the answer to a call: a future that crosses |
 //! | [`discovery`], [`policy`], [`store`], [`state`] | the four kinds: their requests, their answers, the object a plugin hands out |
 //! | [`services`] | what the host offers to a plugin |
 //! | [`root`] | the root module: what a library exports |
@@ -47,6 +48,7 @@
     reason = "raised in what the derives of abi_stable expand to"
 )]
 
+pub mod answer;
 pub mod discovery;
 #[cfg(feature = "load")]
 pub mod load;

@@ -1,23 +1,23 @@
 //! Policies across the boundary.
 
-use crate::values::{Address, Answer, Attributes, Call};
+use crate::{
+    answer::Answer,
+    values::{Address, Attributes, Call, LentAttributes},
+};
 use abi_stable::{
     StableAbi, sabi_trait,
-    std_types::{RBox, ROption, RStr, RString, RVec},
+    std_types::{RBox, ROption, RSlice, RStr, RString},
 };
 
 /// An opened policy. Every method is since 1.0.
 #[sabi_trait]
 pub trait PolicyPlugin: Send + Sync {
     /// Decides about one recipient of one message.
-    fn authorize<'a>(
-        &'a self,
-        request: &'a AccessRequest<'a>,
-        call: &'a Call,
-    ) -> Answer<'a, Decision>;
+    fn authorize<'a>(&'a self, request: &AccessRequest<'_>, call: Call<'_>)
+    -> Answer<'a, Decision>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: Call<'_>) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.
@@ -25,7 +25,7 @@ pub type PolicyObject = PolicyPlugin_TO<'static, RBox<()>>;
 
 /// One recipient of one message. Since 1.0.
 #[repr(C)]
-#[derive(StableAbi, Clone, Debug)]
+#[derive(StableAbi, Clone, Copy, Debug)]
 pub struct AccessRequest<'a> {
     /// One of [`action`]; an unknown one is an error.
     pub action: u32,
@@ -48,11 +48,11 @@ pub struct AccessRequest<'a> {
     /// From where it came.
     pub peer: ROption<PeerAddress>,
     /// What the peer proved.
-    pub proofs: RVec<Proof<'a>>,
+    pub proofs: RSlice<'a, Proof<'a>>,
     /// One of [`sender`].
     pub sender: u32,
     /// Further facts: with [`action::SEND`], [`receiver`].
-    pub attributes: Attributes,
+    pub attributes: LentAttributes<'a>,
 }
 
 /// An IP address. Since 1.0.

@@ -1,12 +1,8 @@
 //! What a plugin library exports.
 
 use crate::{
-    discovery::DiscoveryObject,
-    policy::PolicyObject,
-    services::HostObject,
-    state::StateObject,
-    store::StoreObject,
-    values::{Attributes, Failure},
+    answer::Answer, discovery::DiscoveryObject, policy::PolicyObject, services::HostObject,
+    state::StateObject, store::StoreObject, values::Attributes,
 };
 use abi_stable::{
     StableAbi, declare_root_module_statics,
@@ -14,9 +10,8 @@ use abi_stable::{
     package_version_strings,
     prefix_type::PrefixTypeTrait,
     sabi_types::VersionStrings,
-    std_types::{ROption, RResult, RString},
+    std_types::{ROption, RString},
 };
-use async_ffi::FfiFuture;
 
 /// The name of the symbol that holds the [`Header`].
 pub const SYMBOL: &str = "CONVOKE_PLUGIN_ROOT";
@@ -51,7 +46,7 @@ impl PluginRoot {
 }
 
 /// A plugin being opened.
-pub type Opening<T> = FfiFuture<RResult<T, Failure>>;
+pub type Opening<T> = Answer<'static, T>;
 
 /// What a plugin is opened with. Since 1.0.
 #[repr(C)]

@@ -1,6 +1,9 @@
 //! The host's own state across the boundary.
 
-use crate::values::{Answer, Attributes, Call, Length};
+use crate::{
+    answer::Answer,
+    values::{Attributes, Call, Length},
+};
 use abi_stable::{
     StableAbi, sabi_trait,
     std_types::{RBox, ROption, RSlice, RVec},
@@ -10,16 +13,16 @@ use abi_stable::{
 #[sabi_trait]
 pub trait StatePlugin: Send + Sync {
     /// What a key holds.
-    fn get<'a>(&'a self, key: RSlice<'a, u8>, call: &'a Call) -> Answer<'a, ROption<Entry>>;
+    fn get<'a>(&'a self, key: RSlice<'_, u8>, call: Call<'_>) -> Answer<'a, ROption<Entry>>;
     /// What the keys of a range hold, in the order of the keys.
-    fn scan<'a>(&'a self, scan: Scan<'a>, call: &'a Call) -> Answer<'a, Entries>;
+    fn scan<'a>(&'a self, scan: Scan<'_>, call: Call<'_>) -> Answer<'a, Entries>;
     /// Writes all of a batch, or nothing.
-    fn commit<'a>(&'a self, batch: Batch<'a>, call: &'a Call) -> Answer<'a, Committed>;
+    fn commit<'a>(&'a self, batch: Batch<'_>, call: Call<'_>) -> Answer<'a, Committed>;
     /// Waits until something in a range may have changed.
-    fn await_changes<'a>(&'a self, range: KeyRange<'a>, call: &'a Call) -> Answer<'a, ()>;
+    fn await_changes<'a>(&'a self, range: KeyRange<'_>, call: Call<'_>) -> Answer<'a, ()>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: Call<'_>) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.

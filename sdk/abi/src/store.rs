@@ -1,6 +1,9 @@
 //! Stores across the boundary.
 
-use crate::values::{Address, Answer, Attributes, Call, Instant, Range};
+use crate::{
+    answer::Answer,
+    values::{Address, Attributes, Call, Instant, Range},
+};
 use abi_stable::{
     StableAbi, sabi_trait,
     std_types::{RBox, ROption, RSlice, RStr, RString, RVec},
@@ -12,84 +15,84 @@ pub trait StorePlugin: Send + Sync {
     /// The calendar user whose address or alias this is.
     fn find<'a>(
         &'a self,
-        address: Address<'a>,
-        call: &'a Call,
+        address: Address<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, ROption<CalendarUser>>;
     /// An object as it was put.
     fn get<'a>(
         &'a self,
-        user: RStr<'a>,
-        uid: RStr<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        uid: RStr<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, ROption<StoredObject>>;
     /// Writes an object and answers its version.
     fn put<'a>(
         &'a self,
-        user: RStr<'a>,
-        object: NewObject<'a>,
-        when: Precondition<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        object: NewObject<'_>,
+        when: Precondition<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, RString>;
     /// Removes an object.
     fn remove<'a>(
         &'a self,
-        user: RStr<'a>,
-        uid: RStr<'a>,
-        when: Precondition<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        uid: RStr<'_>,
+        when: Precondition<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, ()>;
     /// Busy time in a range.
-    fn busy<'a>(&'a self, user: RStr<'a>, range: Range, call: &'a Call) -> Answer<'a, Busy>;
+    fn busy<'a>(&'a self, user: RStr<'_>, range: Range, call: Call<'_>) -> Answer<'a, Busy>;
     /// Makes a calendar user and answers its identifier.
-    fn add_user<'a>(&'a self, user: NewUser, call: &'a Call) -> Answer<'a, RString>;
+    fn add_user<'a>(&'a self, user: NewUser, call: Call<'_>) -> Answer<'a, RString>;
     /// Replaces what is known of a calendar user.
-    fn update_user<'a>(&'a self, user: CalendarUser, call: &'a Call) -> Answer<'a, ()>;
+    fn update_user<'a>(&'a self, user: CalendarUser, call: Call<'_>) -> Answer<'a, ()>;
     /// Removes a calendar user.
-    fn remove_user<'a>(&'a self, user: RStr<'a>, call: &'a Call) -> Answer<'a, ()>;
+    fn remove_user<'a>(&'a self, user: RStr<'_>, call: Call<'_>) -> Answer<'a, ()>;
     /// A page of calendar users.
-    fn users<'a>(&'a self, page: Page<'a>, call: &'a Call) -> Answer<'a, Users>;
+    fn users<'a>(&'a self, page: Page<'_>, call: Call<'_>) -> Answer<'a, Users>;
     /// A page of a user's objects.
-    fn list<'a>(&'a self, user: RStr<'a>, page: Page<'a>, call: &'a Call) -> Answer<'a, Objects>;
+    fn list<'a>(&'a self, user: RStr<'_>, page: Page<'_>, call: Call<'_>) -> Answer<'a, Objects>;
     /// What happened since a cursor.
     fn changes<'a>(
         &'a self,
-        user: RStr<'a>,
-        since: ROption<RStr<'a>>,
-        call: &'a Call,
+        user: RStr<'_>,
+        since: ROption<RStr<'_>>,
+        call: Call<'_>,
     ) -> Answer<'a, Changes>;
     /// Waits until something happened to the objects of one of these users.
-    fn await_changes<'a>(&'a self, watch: Watch<'a>, call: &'a Call) -> Answer<'a, Changed>;
+    fn await_changes<'a>(&'a self, watch: Watch<'_>, call: Call<'_>) -> Answer<'a, Changed>;
     /// Keeps a message for the person to decide on.
     fn inbox_add<'a>(
         &'a self,
-        user: RStr<'a>,
-        message: Message<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        message: Message<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, RString>;
     /// A page of the messages that are kept.
     fn inbox_list<'a>(
         &'a self,
-        user: RStr<'a>,
-        page: Page<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        page: Page<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, Inbox>;
     /// Takes a message out of those that are kept.
     fn inbox_take<'a>(
         &'a self,
-        user: RStr<'a>,
-        id: RStr<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        id: RStr<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, OwnedMessage>;
     /// Takes a message whole, or leaves it to the host.
     fn deliver<'a>(
         &'a self,
-        user: RStr<'a>,
-        message: Message<'a>,
-        call: &'a Call,
+        user: RStr<'_>,
+        message: Message<'_>,
+        call: Call<'_>,
     ) -> Answer<'a, Delivery>;
     /// The last call: finishes what is under way.
     #[sabi(last_prefix_field)]
-    fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;
+    fn close<'a>(&'a self, call: Call<'_>) -> Answer<'a, ()>;
 }
 
 /// The object a library hands out.

@@ -2,24 +2,13 @@
 
 use abi_stable::{
     StableAbi,
-    std_types::{RResult, RStr, RString, RVec},
+    std_types::{RSlice, RStr, RString, RVec},
 };
-
-/// The answer to an asynchronous call: borrows the object and the arguments for `'a`, is `Send`, and may be dropped at any
-/// time. Since 1.0.
-pub type Answer<'a, T> = async_ffi::BorrowingFfiFuture<'a, RResult<T, Failure>>;
-
-/// Makes an answer of a future, which must not panic when it is polled or dropped.
-pub fn answer<'a, T>(
-    future: impl Future<Output = RResult<T, Failure>> + Send + 'a,
-) -> Answer<'a, T> {
-    Answer::new(future)
-}
 
 /// What goes with every call. Since 1.0.
 #[repr(C)]
-#[derive(StableAbi, Clone, Debug)]
-pub struct Call {
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct Call<'a> {
     /// When the answer is of no use any more: nanoseconds on the host's clock, which stands at
     /// [`OpenRequest::now`](crate::root::OpenRequest::now) when a plugin is opened and never goes back; 0 for never.
     pub deadline: u64,
@@ -28,7 +17,7 @@ pub struct Call {
     /// One of [`purpose`]; an unknown one is read as [`purpose::OTHER`].
     pub purpose: u32,
     /// Further facts.
-    pub attributes: Attributes,
+    pub attributes: LentAttributes<'a>,
 }
 
 /// What a call is made for.
@@ -58,6 +47,19 @@ pub struct Attribute {
     pub name: RString,
     /// Its value.
     pub value: RString,
+}
+
+/// Further facts by name, lent for a call, as [`Attributes`]. Since 1.0.
+pub type LentAttributes<'a> = RSlice<'a, LentAttribute<'a>>;
+
+/// One further fact, lent for a call.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LentAttribute<'a> {
+    /// What it is; lower-case words joined by `-`.
+    pub name: RStr<'a>,
+    /// Its value.
+    pub value: RStr<'a>,
 }
 
 /// A stretch of time from `start` up to, not including, `end`. Since 1.0.

@@ -56,10 +56,10 @@ impl Event {
     /// When it takes time, if it does not repeat.
     pub(super) fn span(&self) -> Option<BusySpan> {
         let end = self.start + SignedDuration::from_mins(self.minutes);
-        Some(BusySpan {
-            range: TimeRange::new(self.start, end).ok()?,
-            kind: self.kind?,
-        })
+        Some(BusySpan::new(
+            TimeRange::new(self.start, end).ok()?,
+            self.kind?,
+        ))
     }
 
     fn text(&self) -> Vec<u8> {
@@ -128,14 +128,12 @@ fn index(data: &[u8]) -> Result<ObjectIndex> {
     let uid = Uid::new(value(&text, "UID").ok_or_else(|| broken("UID"))?)?;
     let (start, end) = (time("DTSTART")?, time("DTEND")?);
     let tentative = value(&text, "STATUS").as_deref() == Some("TENTATIVE");
-    let span = BusySpan {
-        range: TimeRange::new(start, end)?,
-        kind: if tentative {
-            BusyType::BusyTentative
-        } else {
-            BusyType::Busy
-        },
+    let kind = if tentative {
+        BusyType::BusyTentative
+    } else {
+        BusyType::Busy
     };
+    let span = BusySpan::new(TimeRange::new(start, end)?, kind);
     let free = value(&text, "TRANSP").is_some();
     let repeats = value(&text, "RRULE").is_some();
     let mut index = ObjectIndex::new("VEVENT", uid);

@@ -2,7 +2,8 @@ use super::{host::Instance, log};
 use crate::{Error, Result, wire::Write};
 use convoke_abi::{
     RResult,
-    values::{Answer, Failure, answer},
+    answer::{Answer, answer},
+    values::Failure,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -18,12 +19,14 @@ use std::{
 
 /// Sends `future` across the boundary: it is polled and dropped inside the instance's guard, and what it answers is
 /// made ready to cross.
-pub(super) fn guarded<'a, T: Write>(
+#[allow(clippy::inline_always, reason = "as `answer`")]
+#[inline(always)]
+pub(super) fn guarded<'a, T: Write, F: Future<Output = Result<T>> + Send + 'a>(
     instance: impl Deref<Target = Instance> + Send + 'a,
-    future: impl Future<Output = Result<T>> + Send + 'a,
+    future: impl FnOnce() -> F,
 ) -> Answer<'a, T::Sent> {
-    answer(Guarded {
-        future: Some(future),
+    answer(|| Guarded {
+        future: Some(future()),
         instance,
     })
 }
@@ -78,23 +81,27 @@ where
 
 /// Runs the author's code: in the library's runtime, with `instance` as the one that logs, and with a panic made an
 /// error.
+#[inline]
 pub(super) fn inside<T>(instance: &Instance, run: impl FnOnce() -> T) -> Result<T> {
     let _runtime = instance.enter();
-    let _scope = log::scope(instance.id());
-    caught(run)
+    log::within(instance.id(), || caught(run))
 }
 
 /// Makes a panic an error with its text.
+#[inline]
 pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
     // What a panic leaves behind is never looked at again: a future is dropped, a shared value guards itself.
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        let text = format!("the plugin panicked: {}", text_of(&*payload));
-        // Dropping a payload can panic as well.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Error::internal(match LAST_PANIC.take() {
-            Some(place) => format!("{text} ({place})"),
-            None => text,
-        })
+    catch_unwind(AssertUnwindSafe(run)).map_err(told)
+}
+
+#[cold]
+fn told(payload: Box<dyn Any + Send>) -> Error {
+    let text = format!("the plugin panicked: {}", text_of(&*payload));
+    // Dropping a payload can panic as well.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    Error::internal(match LAST_PANIC.take() {
+        Some(place) => format!("{text} ({place})"),
+        None => text,
     })
 }
 

@@ -66,21 +66,16 @@ pub(super) fn forget(id: u64) {
     drop(gone);
 }
 
-/// Until it is dropped, events on this thread belong to instance `id`.
-pub(super) fn scope(id: u64) -> Scope {
-    Scope {
-        before: CURRENT.replace(id),
-    }
-}
-
-pub(super) struct Scope {
-    before: u64,
-}
-
-impl Drop for Scope {
-    fn drop(&mut self) {
-        CURRENT.set(self.before);
-    }
+/// Runs what must not panic; events on this thread belong to instance `id` meanwhile.
+#[inline]
+pub(super) fn within<T>(id: u64, run: impl FnOnce() -> T) -> T {
+    // Looked up once: a library pays for it each time.
+    CURRENT.with(|current| {
+        let before = current.replace(id);
+        let done = run();
+        current.set(before);
+        done
+    })
 }
 
 fn current() -> Option<Arc<Services>> {

@@ -2,23 +2,25 @@ use super::{
     config,
     guard::{caught, guarded, hear_panics, inside},
     host::Instance,
+    spare,
 };
 use crate::{
     Call, Discovery, Host, Policy, Result, State, Store,
     call::set_clock,
-    methods::{lend, lent, methods_of, owned, sent},
+    methods::{hold, lend, lent, methods_of, owned, sent},
     prelude::*,
     wire::{Garbage, Read, Write},
 };
 use convoke_abi::{
     RResult, TD_Opaque,
+    answer::{Answer, answer},
     discovery::{DiscoveryObject, DiscoveryPlugin, DiscoveryPlugin_TO},
     policy::{PolicyObject, PolicyPlugin, PolicyPlugin_TO},
     root::{OpenRequest, Opening},
     services::HostObject,
     state::{StateObject, StatePlugin, StatePlugin_TO},
     store::{StoreObject, StorePlugin, StorePlugin_TO},
-    values::{Answer, Call as SentCall, Failure, answer},
+    values::{Call as SentCall, Failure},
 };
 use serde::de::DeserializeOwned;
 use std::{future::Future, sync::Arc};
@@ -61,10 +63,12 @@ where
     set_clock(request.now);
     let instance = match caught(|| Instance::new(host)) {
         Ok(Ok(instance)) => Arc::new(instance),
-        Ok(Err(error)) | Err(error) => return answer(async move { RResult::RErr(error.write()) }),
+        Ok(Err(error)) | Err(error) => {
+            return answer(|| async move { RResult::RErr(error.write()) });
+        }
     };
     hear_panics();
-    let opened = guarded(Arc::clone(&instance), async move {
+    let opened = guarded(Arc::clone(&instance), || async move {
         // The configuration's failure names a key, which an `Error` cannot: both answers are values here.
         let config = match config::read(&request.config) {
             Ok(config) => config,
@@ -73,7 +77,7 @@ where
         let plugin = Some(open(config, instance.host()).await?);
         Ok(Opened(Ok(object(Guest { plugin, instance }))))
     });
-    answer(async move { opened.await.and_then(|opened| opened) })
+    answer(|| async move { opened.await.and_then(|opened| opened) })
 }
 
 struct Opened<O>(Result<O, Failure>);
@@ -99,9 +103,11 @@ impl<P> Guest<P> {
     }
 
     /// Sends a call of the plugin across, in its guard.
-    fn call<'a, T: Write>(
+    #[allow(clippy::inline_always, reason = "as `answer`")]
+    #[inline(always)]
+    fn call<'a, T: Write, F: Future<Output = Result<T>> + Send + 'a>(
         &'a self,
-        future: impl Future<Output = Result<T>> + Send + 'a,
+        future: impl FnOnce() -> F,
     ) -> Answer<'a, T::Sent> {
         guarded(&*self.instance, future)
     }
@@ -118,6 +124,11 @@ fn read<T: Read<Sent>, Sent>(sent: Sent) -> Result<T> {
     T::read(sent).map_err(Garbage::blame_host)
 }
 
+/// What a block of fallible steps comes to.
+fn attempt<T>(steps: impl FnOnce() -> Result<T>) -> Result<T> {
+    steps()
+}
+
 /// The object that a library hands out: every call reads its arguments, asks the author's type, and writes the answer.
 macro_rules! object {
     ($trait:ident $plugin:ident $remote:ident: $(
@@ -127,13 +138,20 @@ macro_rules! object {
         impl<P: $trait> $plugin for Guest<P> {
             $(fn $name<'a>(
                 &'a self,
-                $($arg: sent!('a $type),)*
-                call: &'a SentCall,
+                $($arg: sent!($type),)*
+                call: SentCall<'_>,
             ) -> Answer<'a, <$answer as Write>::Sent> {
-                self.call(async move {
-                    $(let $arg: owned!($type) = read($arg)?;)*
-                    let call = Call::read(call);
-                    self.plugin().$name($(lend!($type $arg),)* &call).await
+                self.call(move || {
+                    // At once: they are lent for as long as this takes.
+                    let read = attempt(|| Ok((Call::read(call), $(hold!($type $arg)?,)*)));
+                    async move {
+                        match &read {
+                            Ok((call, $($arg,)*)) => {
+                                self.plugin().$name($(lend!($type $arg),)* call).await
+                            }
+                            Err(error) => Err(Error::clone(error)),
+                        }
+                    }
                 })
             })*
         }

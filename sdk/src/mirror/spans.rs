@@ -51,13 +51,7 @@ fn first_from(start: Timestamp) -> (BusySpan, Owner) {
     // A search ends before the end of time, so it starts before it, too.
     let end = start.checked_add(instant).unwrap_or(Timestamp::MAX);
     let range = TimeRange::new(start, end).unwrap_or(TimeRange::ALL);
-    (
-        BusySpan {
-            range,
-            kind: BusyType::Busy,
-        },
-        0,
-    )
+    (BusySpan::new(range, BusyType::Busy), 0)
 }
 
 /// Seconds that the spans of a band last at most.

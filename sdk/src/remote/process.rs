@@ -191,7 +191,10 @@ macro_rules! answers {
                         }
                         let read = serde_json::from_str::<Arguments>(arguments);
                         let Arguments { $($arg),* } = read.map_err(|error| unreadable(&error))?;
-                        $(let $arg: owned!($type) = $arg.into();)*
+                        $(
+                            let $arg: owned!($type) = $arg.into();
+                            let $arg = &$arg;
+                        )*
                         written(&self.$name($(lend!($type $arg),)* call).await?)
                     })*
                     other => Err(Error::unsupported(format!(

@@ -1,11 +1,22 @@
 //! What goes with each call, in both directions.
 
+#[cfg(any(test, feature = "host"))]
+use super::lend_attributes;
 use crate::{Purpose, call::Call};
+#[cfg(any(test, feature = "host"))]
+use convoke_abi::values::LentAttribute;
 use convoke_abi::values::{Call as Sent, purpose};
 
 impl Call {
+    /// Its attributes, for [`write`](Self::write).
     #[cfg(any(test, feature = "host"))]
-    pub(crate) fn write(&self) -> Sent {
+    pub(crate) fn facts(&self) -> Vec<LentAttribute<'_>> {
+        lend_attributes(&self.attributes)
+    }
+
+    #[cfg(any(test, feature = "host"))]
+    #[inline]
+    pub(crate) fn write<'a>(&self, facts: &'a [LentAttribute<'a>]) -> Sent<'a> {
         Sent {
             deadline: self.deadline,
             request_id: self.request_id,
@@ -17,11 +28,12 @@ impl Call {
                 Purpose::Background => purpose::BACKGROUND,
                 Purpose::Test => purpose::TEST,
             },
-            attributes: super::Write::write(&self.attributes),
+            attributes: facts.into(),
         }
     }
 
-    pub(crate) fn read(sent: &Sent) -> Self {
+    #[inline]
+    pub(crate) fn read(sent: Sent<'_>) -> Self {
         Self {
             deadline: sent.deadline,
             request_id: sent.request_id,
@@ -33,7 +45,7 @@ impl Call {
                 purpose::TEST => Purpose::Test,
                 _ => Purpose::Other,
             },
-            attributes: super::copy_attributes(&sent.attributes),
+            attributes: super::copy_attributes(sent.attributes),
         }
     }
 }

@@ -1,4 +1,11 @@
-use super::{Garbage, Read, Write, attributes, copy_attributes};
+#![allow(
+    clippy::inline_always,
+    reason = "a request and a decision are made in their place, else each costs a copy of its hundreds of bytes"
+)]
+
+#[cfg(any(test, feature = "host"))]
+use super::lend_attributes;
+use super::{Garbage, Read, Reread, Write, attributes, copy_attributes, some};
 use crate::{
     AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant,
     MailProof, Proof, RateLimit, Uid, Uninvited, policy::word,
@@ -9,74 +16,145 @@ use convoke_abi::{
         AccessRequest as SentRequest, Decision as SentDecision, PeerAddress, Proof as SentProof,
         action, detail, proof, quota, rate, rule, sender, uninvited, verdict,
     },
-    values::Attributes,
+    values::{Attributes, LentAttribute},
 };
 use std::net::{IpAddr, Ipv6Addr};
 
-impl<'a> Write for &'a AccessRequest {
+/// A request, with those of its parts that are lent in another form.
+pub(crate) struct Staged<'a> {
+    request: &'a AccessRequest,
+    proofs: Vec<SentProof<'a>>,
+    attributes: Vec<LentAttribute<'a>>,
+}
+
+impl<'a> Staged<'a> {
+    #[cfg(any(test, feature = "host"))]
+    #[inline]
+    pub(crate) fn new(request: &'a AccessRequest) -> Self {
+        Self {
+            request,
+            proofs: request.proofs.iter().map(Write::write).collect(),
+            attributes: lend_attributes(&request.attributes),
+        }
+    }
+}
+
+impl<'a> Write for &'a Staged<'_> {
     type Sent = SentRequest<'a>;
 
+    #[inline(always)]
     fn write(self) -> SentRequest<'a> {
+        let request = self.request;
         SentRequest {
-            action: match self.action {
+            action: match request.action {
                 Action::FreeBusy => action::FREE_BUSY,
                 Action::Schedule => action::SCHEDULE,
                 Action::Send => action::SEND,
             },
-            method: (*self.method).into(),
-            component: (*self.component).into(),
-            originator: (&self.originator).write(),
-            recipient: (&self.recipient).write(),
-            organizer: self.organizer.as_ref().write(),
-            uid: self.uid.as_ref().map_or("", Uid::as_str).into(),
-            message_id: self.message_id.as_deref().unwrap_or_default().into(),
-            size: self.size.into(),
-            peer: self.peer.write(),
-            proofs: self.proofs.iter().map(Write::write).collect(),
-            sender: match self.sender {
+            method: (*request.method).into(),
+            component: (*request.component).into(),
+            originator: (&request.originator).write(),
+            recipient: (&request.recipient).write(),
+            organizer: request.organizer.as_ref().write(),
+            uid: request.uid.as_ref().map_or("", Uid::as_str).into(),
+            message_id: request.message_id.as_deref().unwrap_or_default().into(),
+            size: request.size.into(),
+            peer: request.peer.write(),
+            proofs: self.proofs.as_slice().into(),
+            sender: match request.sender {
                 None => sender::UNSAID,
                 Some(Acquaintance::Known) => sender::KNOWN,
                 Some(Acquaintance::Stranger) => sender::STRANGER,
             },
-            attributes: (&self.attributes).write(),
+            attributes: self.attributes.as_slice().into(),
         }
     }
 }
 
 impl Read<&SentRequest<'_>> for AccessRequest {
     fn read(sent: &SentRequest<'_>) -> Result<Self, Garbage> {
-        let action = match sent.action {
-            action::FREE_BUSY => Action::FreeBusy,
-            action::SCHEDULE => Action::Schedule,
-            action::SEND => Action::Send,
-            other => return Err(Garbage::new(format!("action {other} is not known"))),
-        };
         Ok(Self {
-            action,
+            action: Action::read(sent.action)?,
             method: word(sent.method.as_str()),
             component: word(sent.component.as_str()),
             originator: CalendarAddress::read(sent.originator)?,
             recipient: CalendarAddress::read(sent.recipient)?,
             organizer: Option::read(sent.organizer)?,
-            uid: some(sent.uid.as_str()).map(Uid::new).transpose()?,
+            uid: some(sent.uid.as_str()).map(Uid::from_valid),
             message_id: some(sent.message_id.as_str()).map(str::to_owned),
             size: sent.size.into(),
             peer: Option::read(sent.peer)?,
-            proofs: (sent.proofs.iter())
-                .filter_map(|proof| read_proof(*proof).transpose())
-                .collect::<Result<_, _>>()?,
-            sender: match sent.sender {
-                sender::KNOWN => Some(Acquaintance::Known),
-                sender::STRANGER => Some(Acquaintance::Stranger),
-                _ => None,
-            },
-            attributes: copy_attributes(&sent.attributes),
+            proofs: read_proofs(sent.proofs.as_slice())?,
+            sender: read_sender(sent.sender),
+            attributes: copy_attributes(sent.attributes),
         })
     }
 }
 
-fn some(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
+impl Reread<&SentRequest<'_>> for AccessRequest {
+    #[inline(always)]
+    fn reread(&mut self, sent: &SentRequest<'_>) -> Result<(), Garbage> {
+        self.action = Action::read(sent.action)?;
+        // Most policies are asked about many recipients of one message.
+        if self.method != sent.method.as_str() {
+            self.method = word(sent.method.as_str());
+        }
+        if self.component != sent.component.as_str() {
+            self.component = word(sent.component.as_str());
+        }
+        if self.originator.as_str() != sent.originator.uri.as_str() {
+            self.originator.reread(sent.originator)?;
+        }
+        self.recipient.reread(sent.recipient)?;
+        let organizer = sent.organizer.as_ref().map(|it| it.uri.as_str());
+        if self.organizer.as_ref().map(CalendarAddress::as_str) != organizer.into_option() {
+            self.organizer = Option::read(sent.organizer)?;
+        }
+        let uid = some(sent.uid.as_str());
+        if self.uid.as_ref().map(Uid::as_str) != uid {
+            self.uid = uid.map(Uid::from_valid);
+        }
+        let message_id = some(sent.message_id.as_str());
+        if self.message_id.as_deref() != message_id {
+            self.message_id = message_id.map(str::to_owned);
+        }
+        self.size = sent.size.into();
+        self.peer = Option::read(sent.peer)?;
+        self.proofs.clear();
+        if !sent.proofs.is_empty() {
+            self.proofs = read_proofs(sent.proofs.as_slice())?;
+        }
+        self.sender = read_sender(sent.sender);
+        if !(self.attributes.is_empty() && sent.attributes.is_empty()) {
+            self.attributes = copy_attributes(sent.attributes);
+        }
+        Ok(())
+    }
+}
+
+impl Read<u32> for Action {
+    fn read(sent: u32) -> Result<Self, Garbage> {
+        match sent {
+            action::FREE_BUSY => Ok(Self::FreeBusy),
+            action::SCHEDULE => Ok(Self::Schedule),
+            action::SEND => Ok(Self::Send),
+            other => Err(Garbage::new(format!("action {other} is not known"))),
+        }
+    }
+}
+
+fn read_sender(sent: u32) -> Option<Acquaintance> {
+    match sent {
+        sender::KNOWN => Some(Acquaintance::Known),
+        sender::STRANGER => Some(Acquaintance::Stranger),
+        _ => None,
+    }
+}
+
+/// What is not known proves nothing.
+fn read_proofs(sent: &[SentProof<'_>]) -> Result<Vec<Proof>, Garbage> {
+    let proofs = sent.iter().map(|proof| read_proof(*proof));
+    proofs.filter_map(Result::transpose).collect()
 }
 
 impl Write for IpAddr {
@@ -123,8 +201,8 @@ fn read_proof(sent: SentProof<'_>) -> Result<Option<Proof>, Garbage> {
     let subject = sent.subject.as_str();
     let mail = |how| Ok(Some(Proof::Mail(CalendarAddress::new(subject)?, how)));
     Ok(match sent.kind {
-        proof::DKIM => Some(Proof::Dkim(Domain::new(subject)?)),
-        proof::MTLS => Some(Proof::Mtls(Domain::new(subject)?)),
+        proof::DKIM => Some(Proof::Dkim(Domain::from_normalised(subject))),
+        proof::MTLS => Some(Proof::Mtls(Domain::from_normalised(subject))),
         proof::SUBMISSION => Some(Proof::Submission(CalendarAddress::new(subject)?)),
         proof::MAIL_TOKEN => return mail(MailProof::Token),
         proof::MAIL_DMARC => return mail(MailProof::Dmarc),
@@ -136,6 +214,7 @@ fn read_proof(sent: SentProof<'_>) -> Result<Option<Proof>, Garbage> {
 impl Write for Decision {
     type Sent = SentDecision;
 
+    #[inline(always)]
     fn write(self) -> SentDecision {
         let facts = match &self {
             Self::Allow(grant) => write_grant(grant),
@@ -162,8 +241,25 @@ impl Write for Decision {
     }
 }
 
+/// Most grants say no more than how much, and need no memory. Each field is named, so that a new one is not forgotten.
+#[inline(always)]
 fn write_grant(grant: &Grant) -> Attributes {
     let mut facts = RVec::new();
+    if let Grant {
+        detail: _,
+        rate: None,
+        quota: None,
+        uninvited: None,
+        rule: None,
+    } = grant
+    {
+        return facts;
+    }
+    write_facts(grant, &mut facts);
+    facts
+}
+
+fn write_facts(grant: &Grant, facts: &mut Attributes) {
     for (limit, names) in [(grant.rate, RATE), (grant.quota, QUOTA)] {
         if let Some(limit) = limit {
             facts.extend(write_limit(limit, names));
@@ -179,7 +275,6 @@ fn write_grant(grant: &Grant) -> Attributes {
     if let Some(number) = grant.rule {
         facts.extend(attributes([(rule::RULE, number.to_string().as_str())]));
     }
-    facts
 }
 
 fn read_rule(facts: &Attributes) -> Result<Option<u32>, Garbage> {
@@ -223,19 +318,33 @@ fn read_limit(
     }))
 }
 
+#[inline(always)]
+fn read_grant(sent: &SentDecision) -> Result<Grant, Garbage> {
+    let mut grant = Grant {
+        detail: match sent.detail {
+            detail::FULL => Detail::Full,
+            _ => Detail::Busy,
+        },
+        rate: None,
+        quota: None,
+        uninvited: None,
+        rule: None,
+    };
+    let facts = &sent.attributes;
+    if !facts.is_empty() {
+        grant.rate = read_limit(facts, RATE)?;
+        grant.quota = read_limit(facts, QUOTA)?;
+        grant.uninvited = read_uninvited(facts);
+        grant.rule = read_rule(facts)?;
+    }
+    Ok(grant)
+}
+
 impl Read<SentDecision> for Decision {
+    #[inline(always)]
     fn read(sent: SentDecision) -> Result<Self, Garbage> {
         Ok(match sent.verdict {
-            verdict::ALLOW => Self::Allow(Grant {
-                detail: match sent.detail {
-                    detail::FULL => Detail::Full,
-                    _ => Detail::Busy,
-                },
-                rate: read_limit(&sent.attributes, RATE)?,
-                quota: read_limit(&sent.attributes, QUOTA)?,
-                uninvited: read_uninvited(&sent.attributes),
-                rule: read_rule(&sent.attributes)?,
-            }),
+            verdict::ALLOW => Self::Allow(read_grant(&sent)?),
             verdict::DENY => Self::Deny(super::sentence(sent.reason)),
             verdict::ABSTAIN => Self::Abstain,
             verdict::HOLD => Self::Hold,
@@ -257,7 +366,7 @@ mod tests {
             address("a@example.com"),
             address("urn:uuid:1f0c"),
         );
-        let sent = AccessRequest::read(&(&request).write());
+        let sent = AccessRequest::read(&(&Staged::new(&request)).write());
         assert_eq!(sent.ok().as_ref(), Some(&request));
         request.organizer = Some(address("boss@example.com"));
         request.uid = Some(Uid::new("u").unwrap());
@@ -274,7 +383,7 @@ mod tests {
         request.attributes = crate::Attributes::new().with("a", "b");
         for peer in ["192.0.2.1", "2001:db8::1"] {
             request.peer = Some(peer.parse().unwrap());
-            let sent = AccessRequest::read(&(&request).write());
+            let sent = AccessRequest::read(&(&Staged::new(&request)).write());
             assert_eq!(sent.ok().as_ref(), Some(&request));
         }
     }

@@ -1,4 +1,6 @@
-use super::{Garbage, Read, Write, read_all, read_attributes, read_text, write_all, write_text};
+use super::{
+    Garbage, Read, Reread, Write, read_all, read_attributes, read_text, write_all, write_text,
+};
 use crate::{
     Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes, Cursor, Delivery,
     Etag, InboxEntry, InboxMessage, Listing, MessageId, NewObject, NewUser, ObjectIndex,
@@ -49,9 +51,17 @@ macro_rules! identifiers {
             }
         }
 
+        /// Only a host lends texts, and it has looked at them.
         impl Read<RStr<'_>> for $id {
             fn read(sent: RStr<'_>) -> Result<Self, Garbage> {
-                Ok(Self::new(sent.as_str())?)
+                Ok(Self::from_valid(sent.as_str()))
+            }
+        }
+
+        impl Reread<RStr<'_>> for $id {
+            fn reread(&mut self, sent: RStr<'_>) -> Result<(), Garbage> {
+                self.set_valid(sent.as_str());
+                Ok(())
             }
         })*
     };
@@ -232,9 +242,10 @@ impl Write for BusySpan {
             start: self.range.start().write(),
             end: self.range.end().write(),
             kind: match self.kind {
-                BusyType::Busy => busy_kind::BUSY,
                 BusyType::BusyTentative => busy_kind::TENTATIVE,
                 BusyType::BusyUnavailable => busy_kind::UNAVAILABLE,
+                // And what there is no code for.
+                _ => busy_kind::BUSY,
             },
         }
     }
@@ -248,7 +259,7 @@ impl Read<store::BusySpan> for BusySpan {
             busy_kind::UNAVAILABLE => BusyType::BusyUnavailable,
             _ => BusyType::Busy,
         };
-        Ok(Self { range, kind })
+        Ok(Self::new(range, kind))
     }
 }
 

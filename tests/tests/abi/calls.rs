@@ -176,9 +176,9 @@ fn second(second: i64) -> Timestamp {
 }
 
 fn object(uid: &str, spans: &[(i64, i64)], open_after: Option<i64>) -> NewObject {
-    let spans = spans.iter().map(|(start, end)| BusySpan {
-        range: TimeRange::new(second(*start), second(*end)).unwrap(),
-        kind: BusyType::BusyTentative,
+    let spans = spans.iter().map(|(start, end)| {
+        let range = TimeRange::new(second(*start), second(*end)).unwrap();
+        BusySpan::new(range, BusyType::BusyTentative)
     });
     let mut index = ObjectIndex::new("VEVENT", Uid::new(uid).unwrap());
     index.spans = spans.collect();

@@ -103,7 +103,7 @@ impl Later {
 
     fn objects(&self) {
         let grown = "/// Grown. Since 1.1.\nfn grown(&self) -> u32 { 7 }\n";
-        let close = "fn close<'a>(&'a self, call: &'a Call) -> Answer<'a, ()>;\n";
+        let close = "fn close<'a>(&'a self, call: Call<'_>) -> Answer<'a, ()>;\n";
         for (file, last) in [
             ("sdk/abi/src/discovery.rs", close),
             ("sdk/abi/src/policy.rs", close),

@@ -116,7 +116,7 @@ impl<'c> Table<'c> {
                 let from = reached.max(self.begins().unwrap_or(reached));
                 let rest = TimeRange::new(from, spans.range.end());
                 let kind = BusyType::Busy;
-                spans.add(rest.ok().map(|range| BusySpan { range, kind }));
+                spans.add(rest.ok().map(|range| BusySpan::new(range, kind)));
                 done = false;
             }
         }
@@ -134,7 +134,10 @@ impl<'c> Table<'c> {
         let mut take = |instance: crate::recurrence::Instance| {
             let kind = self.kinds.get(instance.component);
             let time = TimeRange::new(instance.start, instance.end).ok();
-            spans.add(kind.zip(time).map(|(kind, range)| BusySpan { range, kind }));
+            spans.add(
+                kind.zip(time)
+                    .map(|(kind, range)| BusySpan::new(range, kind)),
+            );
         };
         if self.repeats(series) {
             series.walk_from(reached, range, work, &mut take)

@@ -28,10 +28,7 @@ fn busy_of(event: &str) -> Vec<String> {
 #[test]
 fn close_periods_become_one_where_there_are_too_many() {
     let at = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
-    let span = |from, to, kind| BusySpan {
-        range: TimeRange::new(at(from), at(to)).unwrap(),
-        kind,
-    };
+    let span = |from, to, kind| BusySpan::new(TimeRange::new(at(from), at(to)).unwrap(), kind);
     let busy = |from, to| span(from, to, BusyType::Busy);
     let spans = vec![
         busy(0, 1),
@@ -120,10 +117,7 @@ fn an_answer_is_read_as_it_was_written() {
     );
     let question = crate::message::Message::read(question).unwrap();
     assert_eq!(question.range(), Some(range));
-    let span = |from, to, kind| BusySpan {
-        range: TimeRange::new(at(from), at(to)).unwrap(),
-        kind,
-    };
+    let span = |from, to, kind| BusySpan::new(TimeRange::new(at(from), at(to)).unwrap(), kind);
     let spans = [
         span(
             "2027-01-04T10:00:00Z",

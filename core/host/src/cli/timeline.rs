@@ -47,9 +47,9 @@ impl Cell {
     /// How it looks, and in which colour.
     const fn letter(self) -> (char, &'static str) {
         match self {
-            Self::Taken(BusyType::Busy) => ('█', "\x1b[31m"),
             Self::Taken(BusyType::BusyTentative) => ('▒', "\x1b[33m"),
             Self::Taken(BusyType::BusyUnavailable) => ('░', "\x1b[90m"),
+            Self::Taken(_) => ('█', "\x1b[31m"),
             Self::Free => ('·', "\x1b[32m"),
             Self::Blank => (' ', ""),
         }
@@ -252,7 +252,7 @@ mod tests {
 
     fn span(from: &str, to: &str, kind: BusyType) -> BusySpan {
         let range = TimeRange::new(at(from), at(to)).unwrap();
-        BusySpan { range, kind }
+        BusySpan::new(range, kind)
     }
 
     fn timeline(from: &str, to: &str, zone: &str) -> Timeline {

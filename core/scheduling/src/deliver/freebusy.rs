@@ -78,10 +78,9 @@ fn as_granted(spans: Vec<BusySpan>, detail: Detail, range: TimeRange) -> Vec<Bus
         Detail::Full => spans,
         // What is not known is the strictest.
         _ => merge(
-            spans.into_iter().map(|span| BusySpan {
-                kind: BusyType::Busy,
-                ..span
-            }),
+            spans
+                .into_iter()
+                .map(|span| BusySpan::new(span.range, BusyType::Busy)),
             range,
         ),
     }

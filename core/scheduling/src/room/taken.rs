@@ -56,10 +56,7 @@ mod tests {
     }
 
     fn spans(of: &[(i64, i64)], kind: BusyType) -> Vec<BusySpan> {
-        let spans = of.iter().map(|&it| BusySpan {
-            range: range(it),
-            kind,
-        });
+        let spans = of.iter().map(|&it| BusySpan::new(range(it), kind));
         spans.collect()
     }
 

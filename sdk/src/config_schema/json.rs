@@ -1,6 +1,6 @@
 //! A configuration's keys as JSON, written by the compiler, so that they can be read without running the library.
 
-use crate::{ConfigSchema, Key};
+use super::{ConfigSchema, Key, Presence};
 use std::marker::PhantomData;
 
 /// Whether `C` describes itself: its keys if so, else, through [`WithoutSchema`], none.
@@ -76,11 +76,14 @@ impl<const N: usize> Schema<N> {
         self.text(",\"type\":");
         self.quoted(key.kind);
         self.text(",\"required\":");
-        self.text(if key.required { "true" } else { "false" });
+        self.text(match key.presence {
+            Presence::Required => "true",
+            Presence::Optional | Presence::Default(_) => "false",
+        });
         self.text(",\"default\":");
-        match key.default {
-            None => self.text("null"),
-            Some(default) => self.quoted(default),
+        match key.presence {
+            Presence::Required | Presence::Optional => self.text("null"),
+            Presence::Default(default) => self.quoted(default),
         }
         self.text(",\"doc\":\"");
         let mut line = 0;
@@ -138,43 +141,6 @@ const fn without_raw(name: &str) -> &str {
         [b'r', b'#', ..] => name.split_at(2).1,
         _ => name,
     }
-}
-
-/// Whether a type, as it is written, is an `Option`.
-pub const fn is_option(kind: &str) -> bool {
-    matches!(
-        kind.as_bytes(),
-        [b'O', b'p', b't', b'i', b'o', b'n', ..]
-            | [
-                b's',
-                b't',
-                b'd',
-                b':',
-                b':',
-                b'o',
-                b'p',
-                b't',
-                b'i',
-                b'o',
-                b'n',
-                ..
-            ]
-            | [
-                b'c',
-                b'o',
-                b'r',
-                b'e',
-                b':',
-                b':',
-                b'o',
-                b'p',
-                b't',
-                b'i',
-                b'o',
-                b'n',
-                ..
-            ]
-    )
 }
 
 /// The text of a [`Schema`].
