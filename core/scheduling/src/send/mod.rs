@@ -31,13 +31,13 @@ use crate::{
     person::Person,
     scheduler::Scheduler,
     state,
-    stored::{NotUpdated, Update},
+    stored::{ATTEMPTS, NotUpdated, Update},
 };
 use convoke_calendar::{
     itip::{self, Outgoing},
     message::{Kind, Message, Method},
 };
-use convoke_types::{Batch, CalendarAddress, Error, RequestStatus};
+use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, RequestStatus};
 
 /// A message that one of our own people hands in.
 #[derive(Clone, Copy, Debug)]
@@ -146,10 +146,32 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Vec<Outcome>, Error> {
         let stores = self.environment.stores();
         let home = stores.find(&outgoing.originator).await?;
-        let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-        if let Some(home) = &home {
-            let uid = outgoing.message.uid();
-            let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let enqueued = if let Some(home) = &home {
+            self.keep_and_enqueue(home, outgoing, data, hands_on)
+                .await?
+        } else {
+            let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
+            self.enqueue(outgoing, None, &mut enqueued).await?;
+            self.commit(Batch::new(), &mut enqueued).await?;
+            enqueued
+        };
+        let tried = self.first_try(&enqueued, transport, answers).await;
+        Ok(outcomes(outgoing, &enqueued, &tried))
+    }
+
+    /// Brings the originator's copy in step and lets the message wait; once more if somebody else wrote the ledger meanwhile,
+    /// as who looks at a calendar for the first time does.
+    async fn keep_and_enqueue(
+        &self,
+        home: &HomeOf<E>,
+        outgoing: &Outgoing,
+        data: &[u8],
+        hands_on: bool,
+    ) -> Result<Enqueued, Error> {
+        let uid = outgoing.message.uid();
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        for _ in 0..ATTEMPTS {
+            let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
             let mut batch = self.update_own_copy(home, outgoing, data).await?;
             if !hands_on {
                 let ledger = self.ledger(home.user(), uid).await?;
@@ -157,13 +179,13 @@ impl<E: Environment> Scheduler<E> {
                     .await?;
                 batch = acquaint(batch, home.user(), &enqueued);
             }
-            self.commit(batch, &mut enqueued).await?;
-        } else {
-            self.enqueue(outgoing, None, &mut enqueued).await?;
-            self.commit(Batch::new(), &mut enqueued).await?;
+            match self.commit(batch, &mut enqueued).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.map(|()| enqueued),
+            }
         }
-        let tried = self.first_try(&enqueued, transport, answers).await;
-        Ok(outcomes(outgoing, &enqueued, &tried))
+        let text = format!("others wrote {uid} again and again while it was to be sent");
+        Err(Error::unavailable(text))
     }
 
     /// Keeps the originator's own copy in step with a message that is about to leave: what the ledger says then.

@@ -43,6 +43,18 @@ fn nothing_leaves_if_the_own_copy_cannot_follow() {
     assert_eq!(host.person("bo").object("meeting"), None);
 }
 
+/// As who looks at Dee's calendar for the first time does, just then.
+#[test]
+fn somebody_else_who_writes_the_ledger_meanwhile_keeps_nothing_back() {
+    let host = Host::new();
+    host.world().remembered.has_a_rival();
+    let to = ["x@example.net", "bo@example.org"];
+    let more = "ATTENDEE:mailto:x@example.net\n";
+    let outcomes = host.submits(&invitation(more), DEE, &to);
+    assert_eq!(codes(&outcomes), ["1.2", "2.0"]);
+    assert_eq!(host.sent(), ["REQUEST dee@example.org x@example.net"]);
+}
+
 /// Bo answers an invitation of Anna's: Cy goes in its place.
 fn delegation() -> String {
     let lines = "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:cy@example.org\":mailto:bo@example.org\n\
