@@ -48,6 +48,8 @@ const PAGE: u32 = 1_000;
 #[derive(Default)]
 pub struct Decisions {
     waiting: Mutex<VecDeque<Decided>>,
+    /// Held while some of them are written: who has written what waits can read all that was decided before.
+    writing: tokio::sync::Mutex<()>,
     more: Notify,
     /// Distinguishes decisions of one moment.
     number: AtomicU64,
@@ -113,8 +115,9 @@ impl Decisions {
         }
     }
 
-    /// Writes what waits, to be kept for so long.
+    /// Writes what waits, to be kept for so long; what somebody else is writing is written, too, when it returns.
     pub(crate) async fn write(&self, state: &impl State, keep: Duration) -> Result<(), Error> {
+        let _one_at_a_time = self.writing.lock().await;
         loop {
             let some: Vec<Decided> = {
                 let mut waiting = self.lock();
@@ -309,6 +312,9 @@ fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use convoke_types::{Committed, StateEntry};
+    use futures::FutureExt;
+    use jiff::Timestamp;
 
     #[test]
     fn brackets_are_not_part_of_an_identifier() {
@@ -325,8 +331,8 @@ mod tests {
 
     #[test]
     fn strangers_do_not_fill_the_log() {
-        let begin = Instant::now();
         let mut refusals = Refusals::default();
+        let begin = refusals.since;
         let kept = |refusals: &mut Refusals, at: Duration| {
             let admitted = (0..1_000).filter(|_| refusals.admit(begin + at));
             admitted.count()
@@ -334,5 +340,47 @@ mod tests {
         assert_eq!(kept(&mut refusals, Duration::ZERO), 60);
         assert_eq!(kept(&mut refusals, Duration::from_secs(10)), 5);
         assert_eq!(kept(&mut refusals, Duration::from_secs(86_400)), 60);
+    }
+
+    /// A state that is slow: what is to be written is there once it is let go on.
+    struct Slow {
+        goes_on: tokio::sync::Semaphore,
+        written: Mutex<usize>,
+    }
+
+    impl State for Slow {
+        async fn get(&self, _: &[u8]) -> Result<Option<StateEntry>, Error> {
+            Ok(None)
+        }
+
+        async fn scan(&self, _: &KeyRange, _: u32) -> Result<Vec<StateEntry>, Error> {
+            Ok(Vec::new())
+        }
+
+        async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+            drop(self.goes_on.acquire().await);
+            *self.written.lock().unwrap() += batch.writes.len();
+            Ok(Committed::new(1))
+        }
+    }
+
+    #[test]
+    fn who_has_written_what_waits_finds_also_what_somebody_else_was_writing() {
+        let decisions = Decisions::default();
+        let state = Slow {
+            goes_on: tokio::sync::Semaphore::new(0),
+            written: Mutex::default(),
+        };
+        let decided = Decided::new(Timestamp::UNIX_EPOCH, "sent", &Uid::new("m").unwrap());
+        decisions.add(decided);
+        let keep = Duration::from_secs(60);
+        let mut somebody = Box::pin(decisions.write(&state, keep));
+        assert!((&mut somebody).now_or_never().is_none());
+        let mut whoever_asks = Box::pin(decisions.write(&state, keep));
+        assert!((&mut whoever_asks).now_or_never().is_none());
+        state.goes_on.add_permits(1);
+        assert!(somebody.now_or_never().is_some());
+        assert!(whoever_asks.now_or_never().is_some());
+        assert!(*state.written.lock().unwrap() > 0);
     }
 }
