@@ -24,11 +24,30 @@ const SEALS: rustix::fs::SealFlags = rustix::fs::SealFlags::SEAL
     .union(rustix::fs::SealFlags::GROW)
     .union(rustix::fs::SealFlags::WRITE);
 
+/// How often the kernel is asked to seal; it takes up to 150 ms each time.
+#[cfg(target_os = "linux")]
+const SEALINGS: usize = 20;
+
+/// Lets nobody write to memory any more. The kernel refuses (EBUSY) where it has its own hands on a page for more than a
+/// moment, as when it reclaims or moves memory: that passes.
+#[cfg(target_os = "linux")]
+fn seal(memory: &std::fs::File) -> rustix::io::Result<()> {
+    let seal = || rustix::fs::fcntl_add_seals(memory, SEALS);
+    let mut sealed = seal();
+    for _ in 1..SEALINGS {
+        if sealed != Err(rustix::io::Errno::BUSY) {
+            break;
+        }
+        sealed = seal();
+    }
+    sealed
+}
+
 #[cfg(target_os = "linux")]
 impl Image {
     /// Copies `data`, and seals the copy. `file` gives it its name, which debuggers show.
     pub(super) fn new(file: &Path, data: &[u8]) -> Result<Self, Reason> {
-        use rustix::fs::{MemfdFlags, fcntl_add_seals, memfd_create};
+        use rustix::fs::{MemfdFlags, memfd_create};
         use std::{fs::File, io::Write};
 
         let name = file.file_name().unwrap_or_default();
@@ -43,7 +62,7 @@ impl Image {
             .map_err(|error| no_memory(error.into()))?;
         let mut memory = File::from(memory);
         memory.write_all(data).map_err(no_memory)?;
-        fcntl_add_seals(&memory, SEALS).map_err(|error| no_memory(error.into()))?;
+        seal(&memory).map_err(|error| no_memory(error.into()))?;
         Ok(Self {
             memory: memory.into(),
         })
