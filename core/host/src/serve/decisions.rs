@@ -1,53 +1,34 @@
 //! Writes the decision log a few times a second.
 
-use super::current::Current;
+use super::{background::Stopped, current::Current};
 use crate::instance::Instance;
 use convoke_scheduling::Environment;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::time::sleep;
 
 /// How long decisions are gathered.
 const GATHER: Duration = Duration::from_millis(300);
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// The task that writes the decision log.
-pub(super) struct DecisionsTask {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl DecisionsTask {
-    pub(super) fn start(current: &Arc<Current>) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let current = current.clone();
-        let task = tokio::spawn(async move {
-            let mut fails = false;
-            loop {
-                // Not the instance: it is closed when nobody holds it any more.
-                let shared = current.load().shared.clone();
-                tokio::select! {
-                    _ = stopped.wait_for(|stop| *stop) => break,
-                    () = shared.decisions.some() => {}
-                }
-                let wait = if fails { AGAIN } else { GATHER };
-                tokio::select! {
-                    _ = stopped.wait_for(|stop| *stop) => break,
-                    () = sleep(wait) => {}
-                }
-                fails = !write(&current.load(), fails).await;
-            }
-            write(&current.load(), false).await;
-        });
-        Self { stop, task }
+/// Writes the decision log, and at the end what is left of it.
+pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
+    let mut fails = false;
+    loop {
+        // Not the instance: it is closed when nobody holds it any more.
+        let shared = current.load().shared.clone();
+        tokio::select! {
+            () = stopped.wait() => break,
+            () = shared.decisions.some() => {}
+        }
+        let wait = if fails { AGAIN } else { GATHER };
+        tokio::select! {
+            () = stopped.wait() => break,
+            () = sleep(wait) => {}
+        }
+        fails = !write(&current.load(), fails).await;
     }
-
-    /// Writes what is left.
-    pub(super) async fn finish(self) {
-        // An error: the task has ended already.
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
-    }
+    write(&current.load(), false).await;
 }
 
 /// Whether it was written; a failure is told once.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `listeners` | the sockets |
 //! | `lmtp` | those by which mail servers hand mail over |
+//! | `background` | tasks that run as long as the host does |
 //! | `current` | the instance that answers now |
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
@@ -19,6 +20,7 @@
 //! running one is touched. Requests that have begun are answered by the instance that they began with, its plugins included;
 //! it is closed when the last of them has ended.
 
+mod background;
 mod calendars;
 mod control;
 mod current;
@@ -42,17 +44,14 @@ use crate::{
     state_folder::{self, ListenerNote, Lock},
     submission,
 };
+use background::BackgroundTask;
 use calendars::CalendarsTask;
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
 use convoke_plugin_host::{close_all, isolated};
 use current::Current;
-use decisions::DecisionsTask;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
-#[cfg(feature = "mail")]
-use notices::NoticesTask;
-use outbox::OutboxTask;
 use std::{
     future::Future,
     path::Path,
@@ -65,7 +64,6 @@ use tokio::{
     sync::mpsc,
 };
 use watch::Watched;
-use write_behind::WriteBehindTask;
 
 /// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
@@ -136,11 +134,11 @@ pub struct Host {
     listeners: Listeners,
     #[cfg(feature = "mail")]
     mail_listeners: lmtp::MailListeners,
-    outbox: OutboxTask,
-    decisions: DecisionsTask,
+    outbox: BackgroundTask,
+    decisions: BackgroundTask,
     #[cfg(feature = "mail")]
-    notices: NoticesTask,
-    writes: WriteBehindTask,
+    notices: BackgroundTask,
+    writes: BackgroundTask,
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
     watched_client: Watched,
@@ -179,11 +177,11 @@ impl Host {
         let current = Arc::new(Current::new(instance));
         let (control, requests) = Control::new(current.clone());
         let mut host = Self {
-            outbox: OutboxTask::start(&current),
-            decisions: DecisionsTask::start(&current),
+            outbox: BackgroundTask::start(|stopped| outbox::run(current.clone(), stopped)),
+            decisions: BackgroundTask::start(|stopped| decisions::run(current.clone(), stopped)),
             #[cfg(feature = "mail")]
-            notices: NoticesTask::start(&current),
-            writes: WriteBehindTask::start(&current),
+            notices: BackgroundTask::start(|stopped| notices::run(current.clone(), stopped)),
+            writes: BackgroundTask::start(|stopped| write_behind::run(current.clone(), stopped)),
             calendars: Some(CalendarsTask::start(&current.load())),
             current,
             control,

@@ -1,53 +1,30 @@
 //! Tells people by mail what their calendar program may not show.
 
-use super::current::Current;
+use super::{
+    background::{Stopped, until},
+    current::Current,
+};
 use crate::instance::Instance;
 use convoke_scheduling::Environment;
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use std::sync::Arc;
+use tokio::time::sleep;
 
-/// The clock may be set: so often the times are looked at anew.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-
-/// The task that sends notices.
-pub(super) struct NoticesTask {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl NoticesTask {
-    pub(super) fn start(current: &Arc<Current>) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let current = current.clone();
-        let task = tokio::spawn(async move {
-            load(&current.load()).await;
-            loop {
-                // Not the instance: it is closed when nobody holds it any more.
-                let shared = current.load().shared.clone();
-                let wait = shared.notices.wakes_at().map_or(LONGEST_SLEEP, |at| {
-                    let wait = at.duration_since(Timestamp::now());
-                    Duration::try_from(wait).unwrap_or_default()
-                });
-                tokio::select! {
-                    _ = stopped.wait_for(|stop| *stop) => break,
-                    () = shared.notices.some() => {}
-                    () = sleep(wait.min(LONGEST_SLEEP)) => {}
-                }
-                tokio::select! {
-                    _ = stopped.wait_for(|stop| *stop) => break,
-                    () = send(&current) => {}
-                }
-            }
-        });
-        Self { stop, task }
-    }
-
-    /// Ends; what was not sent yet is in the state.
-    pub(super) async fn finish(self) {
-        // An error: the task has ended already.
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
+/// Sends notices when their time has come; what is not sent at the end is in the state.
+pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
+    load(&current.load()).await;
+    loop {
+        // Not the instance: it is closed when nobody holds it any more.
+        let shared = current.load().shared.clone();
+        tokio::select! {
+            () = stopped.wait() => break,
+            () = shared.notices.some() => {}
+            () = sleep(until(shared.notices.wakes_at())) => {}
+        }
+        tokio::select! {
+            () = stopped.wait() => break,
+            () = send(&current) => {}
+        }
     }
 }
 

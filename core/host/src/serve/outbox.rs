@@ -1,14 +1,16 @@
 //! Empties the outbox: what waits is tried when its time has come.
 
-use super::current::Current;
+use super::{
+    background::{Stopped, until},
+    current::Current,
+};
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{Attempt, Environment, Outbox};
 use convoke_types::Proof;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::watch,
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
@@ -16,43 +18,19 @@ use tokio::{
 const AT_ONCE: usize = 64;
 /// How long what is on its way is waited for at the end. What is not finished then stays in the outbox.
 const LAST_MESSAGES: Duration = Duration::from_secs(5);
-/// The clock may be set: so often the times are looked at anew.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// How long after the state could not be read it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The task that empties the outbox.
-pub(super) struct OutboxTask {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl OutboxTask {
-    /// Begins with what the state holds; each message goes by the instance that answers then.
-    pub(super) fn start(current: &Arc<Current>) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        Self {
-            stop,
-            task: tokio::spawn(run(current.clone(), stopped)),
-        }
-    }
-
-    /// Begins nothing any more, and waits for what is on its way.
-    pub(super) async fn finish(self) {
-        // An error: the task has ended already.
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
-    }
-}
-
-async fn run(current: Arc<Current>, mut stopped: watch::Receiver<bool>) {
+/// Begins with what the state holds; each message goes by the instance that answers then. At the end nothing is begun any
+/// more, and what is on its way is waited for.
+pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
     let outbox = current.load().shared.scheduling.outbox.clone();
     let mut under_way = JoinSet::new();
     loop {
         if !outbox.is_certain() {
             tokio::select! {
                 () = load(&current, &outbox) => {}
-                _ = stopped.wait_for(|stop| *stop) => break,
+                () = stopped.wait() => break,
             }
         }
         let seen = outbox.version();
@@ -62,7 +40,7 @@ async fn run(current: Arc<Current>, mut stopped: watch::Receiver<bool>) {
             under_way.spawn(send(attempt, current.clone()));
         }
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = stopped.wait() => break,
             Some(_) = under_way.join_next() => {}
             () = outbox.changed_since(seen), if under_way.len() < AT_ONCE => {}
             () = sleep(until_next(&outbox)), if under_way.len() < AT_ONCE => {}
@@ -104,14 +82,8 @@ async fn load(current: &Current, outbox: &Outbox) {
 }
 
 fn until_next(outbox: &Outbox) -> Duration {
-    let wait = outbox
-        .wakes_at()
-        .map(|at| at.duration_since(Timestamp::now()));
-    let wait = wait.map_or(LONGEST_SLEEP, |wait| {
-        Duration::try_from(wait).unwrap_or_default()
-    });
     // What is due and may not go waits for something to change, which says so by itself.
-    wait.clamp(Duration::from_millis(10), LONGEST_SLEEP)
+    until(outbox.wakes_at()).max(Duration::from_millis(10))
 }
 
 async fn send(attempt: Attempt, current: Arc<Current>) {

@@ -1,56 +1,33 @@
 //! Writes to the state what nobody waits for, and reads what was answered before the host was started.
 
-use super::current::Current;
+use super::{background::Stopped, current::Current};
 use crate::{instance::Instance, replay::Lasting};
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::time::sleep;
 
 /// For so long writes are gathered.
 const GATHER: Duration = Duration::from_millis(10);
 /// How long after the state could not be asked or written it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The task that writes.
-pub(super) struct WriteBehindTask {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl WriteBehindTask {
-    /// Writes from now on, each time to the state of the instance that answers then.
-    pub(super) fn start(current: &Arc<Current>) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        Self {
-            stop,
-            task: tokio::spawn(run(current.clone(), stopped)),
-        }
-    }
-
-    /// Writes what is left.
-    pub(super) async fn finish(self) {
-        // An error: the task has ended already.
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
-    }
-}
-
-async fn run(current: Arc<Current>, mut stopped: watch::Receiver<bool>) {
+/// Writes from now on, each time to the state of the instance that answers then, and at the end what is left.
+pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
     tokio::select! {
         () = load(&current) => {}
-        _ = stopped.wait_for(|stop| *stop) => {}
+        () = stopped.wait() => {}
     }
     let mut fails = false;
     loop {
         // Not the instance: it is closed when nobody holds it any more.
         let shared = current.load().shared.clone();
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = stopped.wait() => break,
             () = shared.writes.some() => {}
         }
         let wait = if fails { AGAIN } else { GATHER };
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = stopped.wait() => break,
             () = sleep(wait) => {}
         }
         fails = !write(&current.load(), fails).await;
