@@ -76,39 +76,16 @@ pub const fn without_default(kind: &str) -> Presence {
 
 /// Whether a type, as it is written, is an `Option`.
 const fn is_option(kind: &str) -> bool {
-    matches!(
-        kind.as_bytes(),
-        [b'O', b'p', b't', b'i', b'o', b'n', ..]
-            | [
-                b's',
-                b't',
-                b'd',
-                b':',
-                b':',
-                b'o',
-                b'p',
-                b't',
-                b'i',
-                b'o',
-                b'n',
-                ..
-            ]
-            | [
-                b'c',
-                b'o',
-                b'r',
-                b'e',
-                b':',
-                b':',
-                b'o',
-                b'p',
-                b't',
-                b'i',
-                b'o',
-                b'n',
-                ..
-            ]
-    )
+    begins(kind, "Option") || begins(kind, "std::option") || begins(kind, "core::option")
+}
+
+const fn begins(text: &str, with: &str) -> bool {
+    let (text, with) = (text.as_bytes(), with.as_bytes());
+    let mut same = 0;
+    while same < text.len() && same < with.len() && text[same] == with[same] {
+        same += 1;
+    }
+    same == with.len()
 }
 
 /// Makes a configuration of a struct: read from TOML, and described in the plugin's manifest.
