@@ -147,7 +147,8 @@ class People(unittest.TestCase):
             self.addCleanup(host.stop)
             host.start()
         # What is there at the first look is told to nobody.
-        self.wait(lambda: "calendar-first-look" in (self.meadow.folder / "log").read_text(), "the first look")
+        looked = f'event="calendar-first-look" user={BO}'
+        self.wait(lambda: looked in (self.meadow.folder / "log").read_text(), "the first look at Bo's calendar")
 
         for part in (self.she_is_invited_moved_and_called_off, self.he_answers_and_takes_it_back):
             with self.subTest(part.__name__):
