@@ -94,6 +94,7 @@
 //! | [`parts`] | for stores: several objects in one file |
 //! | [`excerpt`] | a text from outside, made fit for a message |
 //! | `dns`, with the feature `dns` | asks name servers as the host does |
+//! | `tls`, with the feature `tls` | believes the servers that the host believes |
 //! | [`prelude`] | all of it in one `use` |
 //!
 //! The tutorial is in `README.md` beside this crate, what the binary interface promises in `ABI.md`.
@@ -131,6 +132,8 @@ pub use call::{Call, Purpose};
 pub use config_schema::{ConfigSchema, Key, Presence};
 #[cfg(feature = "dns")]
 pub use convoke_dns as dns;
+#[cfg(feature = "tls")]
+pub use convoke_tls as tls;
 pub use convoke_types::{
     Attributes, Batch, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes,
     Committed, Condition, Cursor, Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry,

@@ -21,6 +21,7 @@ class Server:
 
     digest = False
     login = True
+    scheme = "http"
     # laws of the store kit that the server itself breaks
     broken = frozenset()
 
@@ -51,7 +52,7 @@ class Server:
 
     def url(self, user):
         """Where a client that knows only the server begins."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/"
 
     def place(self, user):
         return f'url = "{self.url(user)}"'
@@ -71,11 +72,12 @@ class Server:
 
 
 class Radicale(Server):
-    def start(self, _):
+    def start(self, authority):
         (self.folder / "users").write_text("".join(f"{user}:{self.password(user)}\n" for user in USERS))
         (self.folder / "config").write_text(f"""
 [server]
 hosts = 127.0.0.1:{self.port}
+{self.tls(authority)}
 [auth]
 type = htpasswd
 htpasswd_filename = {self.folder}/users
@@ -89,6 +91,19 @@ filesystem_folder = {self.folder}/collections
 type = none
 """)
         self.run(os.environ["RADICALE"], "--config", self.folder / "config")
+
+    def tls(self, _):
+        return ""
+
+
+class SecureRadicale(Radicale):
+    """Over TLS, with a certificate that nobody but the test's authority vouches for."""
+
+    scheme = "https"
+
+    def tls(self, authority):
+        certificate, key = authority.issue("radicale.example")
+        return f"ssl = True\ncertificate = {certificate}\nkey = {key}"
 
 
 class Xandikos(Server):

@@ -6,12 +6,13 @@
 import base64
 import os
 import re
+import ssl
 import subprocess
 import unittest
 import urllib.error
 import urllib.request
 
-from caldav_servers import Radicale, Xandikos
+from caldav_servers import SecureRadicale, Xandikos
 from world import *
 
 KHAL = os.environ["KHAL"]
@@ -59,12 +60,13 @@ class Khal:
 
 
 class Dav:
-    """A program that speaks CalDAV with the person's own server."""
+    """A program that speaks CalDAV with the person's own server; Convoke believes that server by its `[client] ca`."""
 
     server = None
 
     def __init__(self, base, authority):
         self.server = type(self).server(base / "server", authority)
+        self.tls = ssl.create_default_context(cafile=authority.certificate)
         config = "\n".join(f"config.{line}" for line in self.server.config("meadow.example").splitlines())
         self.store = {"store": "store-caldav", "store_config": f"{config}\nconfig.poll_interval = 1", "extra": SCHEDULING}
 
@@ -72,13 +74,13 @@ class Dav:
         pass
 
     def request(self, method, path, body=None, **headers):
-        url = f"http://127.0.0.1:{self.server.port}{path}"
+        url = self.server.url("bo").rstrip("/") + path
         request = urllib.request.Request(url, data=body and body.encode(), method=method, headers=headers)
         request.add_header("Content-Type", "text/calendar; charset=utf-8" if method == "PUT" else "application/xml")
         request.add_header("Authorization", "Basic " + base64.b64encode(f"bo:{self.server.password('bo')}".encode()).decode())
         for _ in range(100):
             try:
-                with urllib.request.urlopen(request, timeout=30) as response:
+                with urllib.request.urlopen(request, timeout=30, context=self.tls) as response:
                     return response.read().decode()
             except urllib.error.HTTPError as error:
                 # Xandikos refuses who comes while it writes for somebody else; programs come again.
@@ -110,7 +112,7 @@ class Dav:
 
 
 class OnRadicale(Dav):
-    server, calendar = Radicale, "/bo/calendar/"
+    server, calendar = SecureRadicale, "/bo/calendar/"
 
     def begin(self, host):
         self.request("MKCALENDAR", self.calendar)

@@ -12,13 +12,16 @@
 //! Not done: a path length that an authority states for itself is not looked at, nor is revocation.
 
 use crate::{
-    certificate::{is_authority, names, subject, validity},
     pem::{TlsError, certificates},
     registrable::speaks_for,
 };
+use convoke_tls::{
+    Believed,
+    certificate::{check_dates, is_authority, names, subject, validity},
+};
 use convoke_types::Domain;
 use rustls::{
-    CertificateError, Error, RootCertStore,
+    Error, RootCertStore,
     pki_types::{CertificateDer, UnixTime},
 };
 use std::path::PathBuf;
@@ -76,18 +79,34 @@ impl TrustedCertificates {
     /// Adds the authorities that are within their dates to `roots`.
     pub fn add_to(&self, roots: &mut RootCertStore) -> Result<(), Error> {
         for authority in self.authorities() {
-            if check_dates(authority, UnixTime::now()).is_ok() {
+            if self.is_in_date(authority) {
                 roots.add(authority.clone())?;
-            } else {
-                tracing::warn!(
-                    event = "authority-out-of-date",
-                    file = %self.file.display(),
-                    "the authority `{}` is not within its dates and vouches for nobody",
-                    subject(authority)
-                );
             }
         }
         Ok(())
+    }
+
+    /// What is believed of servers by them; authorities that are out of date are logged.
+    pub fn believed(&self) -> impl Iterator<Item = Believed> {
+        self.certificates.iter().map(|certificate| Believed {
+            certificate: certificate.clone(),
+            issues: is_authority(certificate) && self.is_in_date(certificate),
+            domains: self.domains.clone(),
+        })
+    }
+
+    /// Whether an authority is within its dates; logs it if not.
+    fn is_in_date(&self, authority: &CertificateDer<'_>) -> bool {
+        let is_in_date = check_dates(authority, UnixTime::now()).is_ok();
+        if !is_in_date {
+            tracing::warn!(
+                event = "authority-out-of-date",
+                file = %self.file.display(),
+                "the authority `{}` is not within its dates and vouches for nobody",
+                subject(authority)
+            );
+        }
+        is_in_date
     }
 
     /// Whether they are believed for a name of that domain.
@@ -217,20 +236,4 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Vec<Domain> {
     domains.sort_unstable();
     domains.dedup();
     domains
-}
-
-/// Whether a certificate is within its dates.
-pub fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let wrong = |problem| Err(Error::InvalidCertificate(problem));
-    let Some((from, until)) = validity(certificate) else {
-        return wrong(CertificateError::BadEncoding);
-    };
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now < from {
-        return wrong(CertificateError::NotValidYet);
-    }
-    if until < now {
-        return wrong(CertificateError::Expired);
-    }
-    Ok(())
 }

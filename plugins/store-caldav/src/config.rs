@@ -19,7 +19,8 @@ pub struct Config {
     pub calendar: Option<String>,
     /// The calendars that count for free-busy; by default all that the user has not marked as transparent.
     pub busy: Option<Vec<String>>,
-    /// A file of further trust anchors, PEM.
+    /// A file of certificates, PEM, that are believed besides the system's trust anchors and the host's `[client] ca`: an
+    /// authority by what it issued, any other by itself.
     pub ca: Option<PathBuf>,
     /// Lets `http` URLs be written for other machines than this one.
     #[serde(default)]

@@ -1,17 +1,22 @@
 //! Connections: over TLS that is verified always; in the clear only where the administrator says so, or on loopback.
 //!
-//! Names are asked of the name servers that the host asks.
+//! Names are asked of the name servers that the host asks, and the servers are believed that the host believes.
 
 use crate::{names::Names, outages::Outages};
 use bytes::Bytes;
-use convoke_sdk::prelude::*;
+use convoke_sdk::{
+    Network,
+    prelude::*,
+    tls::{self, Believed, CertificateDer, ClientConfig, certificate::is_authority},
+};
 use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
+use rustls::pki_types::pem::{self, PemObject};
+use std::{path::Path, sync::Arc, time::Duration};
 use url::{Host as UrlHost, Url};
 
 /// Connections to CalDAV servers, kept and used again.
@@ -24,14 +29,17 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// `ca` holds further trust anchors, PEM; the system's hold anyway.
-    pub(crate) fn new(names: Names, ca: Option<&Path>, timeout: Duration) -> Result<Self> {
+    /// As the host reaches others. `ca` holds further certificates that are believed, PEM.
+    pub(crate) fn new(host: &Host, ca: Option<&Path>, timeout: Duration) -> Result<Self> {
+        let network = host.network();
+        let tls = tls(&network, ca)?;
+        let names = Names::of(&network);
         let mut connector = HttpConnector::new_with_resolver(names);
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(timeout));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls(ca)?)
+            .with_tls_config(tls)
             .https_or_http() // `checked` lets http through where it may be
             .enable_all_versions()
             .wrap_connector(connector);
@@ -49,28 +57,34 @@ impl Http {
     }
 }
 
-fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+/// Who is believed: the system's trust anchors, what the host believes besides, and the authorities in `ca`.
+fn tls(network: &Network, ca: Option<&Path>) -> Result<ClientConfig> {
+    let mut believed: Vec<Believed> = network.believed().collect();
     if let Some(file) = ca {
-        let wrong = |error: &dyn Display| {
-            Error::invalid(format!(
-                "`config.ca`: {} holds no certificates in PEM: {error}",
-                file.display()
-            ))
-        };
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            roots.add(certificate).map_err(|error| wrong(&error))?;
-        }
+        believed.extend(authorities(file)?);
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::internal(format!("TLS cannot be set up: {error}")))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    tls::client_config(tls::system_anchors().0, believed, None)
+        .map_err(|error| Error::invalid(format!("TLS cannot be set up: {error}")))
+}
+
+fn authorities(file: &Path) -> Result<Vec<Believed>> {
+    let wrong = |error: pem::Error| {
+        Error::invalid(format!(
+            "`config.ca`: {} holds no certificates in PEM: {error}",
+            file.display()
+        ))
+    };
+    let certificates = CertificateDer::pem_file_iter(file).map_err(wrong)?;
+    let believed = certificates.map(|certificate| {
+        certificate.map(|certificate| Believed {
+            issues: is_authority(&certificate),
+            certificate,
+            domains: Vec::new(),
+        })
+    });
+    believed
+        .collect::<std::result::Result<_, _>>()
+        .map_err(wrong)
 }
 
 /// A URL that the administrator wrote, if it may be used; `key` is where it stands.

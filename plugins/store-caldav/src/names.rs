@@ -1,8 +1,8 @@
 //! Addresses of servers: what the name servers of the host's `[dns]` say, else what the system says.
 
 use convoke_sdk::{
+    Network,
     dns::{LookupError, Resolver},
-    prelude::*,
     tracing,
 };
 use hyper_util::client::legacy::connect::dns::Name;
@@ -21,9 +21,9 @@ pub(crate) struct Names(Option<Resolver>);
 
 impl Names {
     /// As the host does: without name servers of its own, the system alone is asked.
-    pub(crate) fn of(host: &Host) -> Self {
-        let servers = host.network().nameservers;
-        Self((!servers.is_empty()).then(|| Resolver::new(&servers)))
+    pub(crate) fn of(network: &Network) -> Self {
+        let servers = &network.nameservers;
+        Self((!servers.is_empty()).then(|| Resolver::new(servers)))
     }
 
     /// What the name servers say; if they know nothing, what the system says, as for names of the local network. The port

@@ -9,7 +9,6 @@ use crate::{
     connect::{Http, checked},
     login::Login,
     looks::{Looks, PARALLEL},
-    names::Names,
     news::News,
     outages::Outages,
     pace,
@@ -107,7 +106,7 @@ impl Users {
         let timeout = Duration::from_secs(config.timeout.unwrap_or(4).max(1).into());
         let ca = config.ca.as_ref().map(|file| host.path(file));
         Ok(Self {
-            http: Http::new(Names::of(&host), ca.as_deref(), timeout)?,
+            http: Http::new(&host, ca.as_deref(), timeout)?,
             host,
             config,
             logins: Mutex::default(),

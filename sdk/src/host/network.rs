@@ -43,6 +43,18 @@ pub enum Trust {
     Pinned,
 }
 
+#[cfg(feature = "tls")]
+impl Network {
+    /// What is believed of servers besides the system's trust anchors, as `convoke_sdk::tls` takes it.
+    pub fn believed(&self) -> impl Iterator<Item = convoke_tls::Believed> {
+        self.trusted.iter().map(|it| convoke_tls::Believed {
+            certificate: it.certificate.clone().into(),
+            issues: it.kind == Trust::Authority,
+            domains: it.domains.clone(),
+        })
+    }
+}
+
 impl TrustedCertificate {
     /// A certificate that is believed for all domains.
     pub fn new(certificate: Vec<u8>, kind: Trust) -> Self {

@@ -21,12 +21,12 @@ use crate::{
 use clap::Args;
 use convoke_ischedule::dkim::{Lookup, Signer};
 use convoke_net::{
-    certificate::{names, validity},
     http_server::{self, Descriptors, TlsFiles},
     pem,
     registrable::is_public_suffix,
     trusted_certificates::{self, TrustedCertificates},
 };
+use convoke_tls::certificate::{names, validity};
 use convoke_types::Domain;
 use jiff::Timestamp;
 use plugins::Open;

@@ -9,7 +9,8 @@ use super::{
 use crate::config::{Config, Role};
 use clap::{Args, Subcommand, ValueEnum};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey, txt_strings, zone_text};
-use convoke_net::{certificate::names, pem};
+use convoke_net::pem;
+use convoke_tls::certificate::names;
 use convoke_types::Domain;
 use serde::Serialize;
 use std::{

@@ -9,13 +9,13 @@ use convoke_dns::Resolver;
 use convoke_file_access::{PrivateFileError, read_private};
 use convoke_ischedule::dkim;
 use convoke_net::{
-    certificate::is_authority,
     http_client::{Client, Settings},
     pem::{TlsError, certificates, private_key},
     trusted_certificates::TrustedCertificates,
 };
 use convoke_plugin_host::{NetworkService, Setup, own_program};
 use convoke_sdk::{Network, Trust, TrustedCertificate};
+use convoke_tls::Believed;
 use convoke_types::Error;
 use std::{io, sync::Arc};
 use tempfile::TempDir;
@@ -52,21 +52,20 @@ fn network_service(config: &Config) -> NetworkService {
         let trusted = trusted.map_err(|error| Error::invalid(error.to_string()))?;
         let mut network = Network::default();
         network.nameservers.clone_from(&nameservers);
-        network.trusted = trusted.iter().flat_map(shared).collect();
+        let believed = trusted.iter().flat_map(TrustedCertificates::believed);
+        network.trusted = believed.map(shared).collect();
         Ok(network)
     })
 }
 
-/// The certificates of a file, as plugins are to believe them.
-fn shared(trusted: &TrustedCertificates) -> impl Iterator<Item = TrustedCertificate> {
-    trusted.certificates.iter().map(|certificate| {
-        let kind = if is_authority(certificate) {
-            Trust::Authority
-        } else {
-            Trust::Pinned
-        };
-        TrustedCertificate::new(certificate.to_vec(), kind).bound_to(trusted.domains.clone())
-    })
+/// A certificate as plugins are to believe it.
+fn shared(believed: Believed) -> TrustedCertificate {
+    let kind = if believed.issues {
+        Trust::Authority
+    } else {
+        Trust::Pinned
+    };
+    TrustedCertificate::new(believed.certificate.to_vec(), kind).bound_to(believed.domains)
 }
 
 /// What opening the plugins takes for somebody who only looks: a state that the host has not made yet is not made, but one in

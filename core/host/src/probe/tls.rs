@@ -1,7 +1,8 @@
 //! The handshake, and the certificate that the receiver shows.
 
 use super::{Notes, Place, Verdict};
-use convoke_net::{certificate, http_client::Client};
+use convoke_net::http_client::Client;
+use convoke_tls::certificate;
 use jiff::Timestamp;
 
 const STEP: &str = "tls";

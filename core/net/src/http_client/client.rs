@@ -3,12 +3,12 @@
 use super::{
     AddressFilter, ClientError, ConnectPolicy,
     connector::{Connector, Handshake},
-    trust::{self, Identity},
 };
 use crate::trusted_certificates::TrustedCertificates;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use convoke_dns::Resolver;
+use convoke_tls::Identity;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
@@ -16,6 +16,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use ipnet::IpNet;
+use rustls::ClientConfig;
 use std::{
     collections::HashMap,
     error::Error as _,
@@ -175,9 +176,27 @@ impl Client {
     }
 }
 
+/// TLS for outgoing connections, HTTP/2 preferred.
+fn client_config(
+    ca: &[TrustedCertificates],
+    identity: Option<Identity>,
+) -> Result<ClientConfig, ClientError> {
+    let (anchors, errors) = convoke_tls::system_anchors();
+    for error in errors {
+        tracing::warn!(
+            event = "trust-anchor-unreadable",
+            "a system trust anchor cannot be read: {error}"
+        );
+    }
+    let believed = ca.iter().flat_map(TrustedCertificates::believed).collect();
+    let mut config = convoke_tls::client_config(anchors, believed, identity)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 impl Shared {
     fn new(settings: Settings) -> Result<Self, ClientError> {
-        let tls = trust::client_config(settings.ca, settings.identity)?;
+        let tls = client_config(&settings.ca, settings.identity)?;
         Ok(Self {
             tls: Arc::new(tls),
             dns: settings.dns,

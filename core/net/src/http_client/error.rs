@@ -1,5 +1,6 @@
 //! Why a request to another server came to nothing.
 
+use convoke_tls::TlsError;
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -106,11 +107,16 @@ pub enum ClientError {
     },
 }
 
-impl ClientError {
-    pub(super) fn settings(error: &impl ToString) -> Self {
-        Self::Settings(error.to_string())
+impl From<TlsError> for ClientError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::NoTrustAnchors => Self::NoTrustAnchors,
+            _ => Self::Settings(error.to_string()),
+        }
     }
+}
 
+impl ClientError {
     /// Whether the request certainly was not seen by the server, so that it may be tried elsewhere.
     pub const fn is_before_request(&self) -> bool {
         matches!(

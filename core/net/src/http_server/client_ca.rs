@@ -1,7 +1,8 @@
 //! Which client certificates are believed, and which domains they prove: what `client_ca` lists (see
 //! `trusted_certificates`).
 
-use crate::trusted_certificates::{TrustedCertificates, check_dates, proven_names};
+use crate::trusted_certificates::{TrustedCertificates, proven_names};
+use convoke_tls::certificate::check_dates;
 use convoke_types::Domain;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,

@@ -1,6 +1,9 @@
 //! What a certificate says of itself.
 
-use rustls::pki_types::CertificateDer;
+use rustls::{
+    CertificateError, Error,
+    pki_types::{CertificateDer, UnixTime},
+};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The DNS names that a certificate is for.
@@ -28,6 +31,22 @@ pub fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
         validity.not_before.timestamp(),
         validity.not_after.timestamp(),
     ))
+}
+
+/// Whether it is within its dates.
+pub fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let wrong = |problem| Err(Error::InvalidCertificate(problem));
+    let Some((from, until)) = validity(certificate) else {
+        return wrong(CertificateError::BadEncoding);
+    };
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < from {
+        return wrong(CertificateError::NotValidYet);
+    }
+    if until < now {
+        return wrong(CertificateError::Expired);
+    }
+    Ok(())
 }
 
 /// Whether it may issue others (RFC 5280 §4.2.1.9): basicConstraints say CA:TRUE, and keyUsage does not say otherwise. A
