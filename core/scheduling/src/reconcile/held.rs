@@ -86,8 +86,8 @@ impl<E: Environment> Scheduler<E> {
                  `convoke queue release --user {}`",
                 user.address.human()
             );
+            self.hold_all(home, &fresh).await?;
             for uid in &fresh {
-                self.hold_change(home, uid).await?;
                 let why = format!("{} meetings changed at once", fresh.len());
                 let decided = self.decision("changes-held", uid);
                 self.note_decision(&decided.of(&user.address).why(why));
@@ -108,6 +108,20 @@ impl<E: Environment> Scheduler<E> {
         Ok(())
     }
 
+    /// All of them or none: what a host that ends in between had not let wait yet would be told when it looks again, as it is
+    /// not too much any more.
+    async fn hold_all(&self, home: &HomeOf<E>, uids: &[Uid]) -> Result<(), Error> {
+        let now = self.environment.clock().now();
+        let mut batch = Batch::new();
+        for uid in uids {
+            let outgoing = self.would_tell(home, uid).await?;
+            let held = HeldChange::new(home.user(), uid, now, &outgoing);
+            batch = batch.put(keys::held(home.user(), uid), state::write(&held));
+        }
+        self.environment.state().commit(batch).await.map(drop)
+    }
+
+    /// What waits already is told as what it would be now.
     async fn hold_change(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
         let outgoing = self.would_tell(home, uid).await?;
         let key = keys::held(home.user(), uid);

@@ -232,6 +232,30 @@ fn own_affairs_are_told_to_nobody() {
     assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
 }
 
+/// What had to wait when a host ended in the middle of its look waits after it was started again: all of it.
+#[test]
+fn many_changes_at_once_wait_though_the_host_ends_meanwhile() {
+    for commits in [0, 1, 2, 10, 30, 59, 60, 61] {
+        let host = host();
+        for number in 0..60 {
+            let uid = format!("UID:m{number}");
+            host.person("dee")
+                .has(&own("").replace("UID:meeting", &uid));
+        }
+        host.looks("dee");
+        host.pass(Duration::from_secs(10));
+        host.world().remembered.ends_after(commits);
+        // Whether or not it comes to its end.
+        let _ = block_on(host.scheduler.reconcile(&host.person("dee")));
+        host.world().remembered.ends_after(usize::MAX);
+        let host = host.restarted();
+        host.tells("dee");
+        assert!(host.sent().is_empty(), "{commits}: {:?}", host.sent());
+        let held = block_on(host.scheduler.held(None)).unwrap();
+        assert_eq!(held.len(), 60, "{commits}");
+    }
+}
+
 #[test]
 fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
     let host = host();

@@ -22,7 +22,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -387,9 +387,21 @@ type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
 /// What is not forgotten, in memory.
 ///
 /// The second: whether the answer of the next commit that concerns the outbox gets lost. The third: whether somebody else is
-/// faster than the next commit that concerns a ledger.
-#[derive(Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Entries>>, Arc<AtomicBool>, Arc<AtomicBool>);
+/// faster than the next commit that concerns a ledger. The fourth: how many commits are made still.
+#[derive(Clone)]
+pub(crate) struct Remembered(
+    Arc<Mutex<Entries>>,
+    Arc<AtomicBool>,
+    Arc<AtomicBool>,
+    Arc<AtomicUsize>,
+);
+
+impl Default for Remembered {
+    fn default() -> Self {
+        let all = Arc::new(AtomicUsize::new(usize::MAX));
+        Self(Arc::default(), Arc::default(), Arc::default(), all)
+    }
+}
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
@@ -403,6 +415,10 @@ impl State for Remembered {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        let left = self.3.load(Ordering::Relaxed);
+        let left = left.checked_sub(1);
+        let left = left.ok_or_else(|| Error::unavailable("the host has ended"))?;
+        self.3.store(left, Ordering::Relaxed);
         let (version, entries) = &mut *self.0.lock().unwrap();
         let is_of_ledger = |it: &Condition| it.key().starts_with(b"ledger/");
         if batch.conditions.iter().any(is_of_ledger) && self.2.swap(false, Ordering::Relaxed) {
@@ -437,6 +453,11 @@ impl Remembered {
     /// The next commit that concerns the outbox is made, and who made it is not told so.
     pub(crate) fn loses_an_answer(&self) {
         self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// So many commits are made still, and then no more, as if the host had ended.
+    pub(crate) fn ends_after(&self, commits: usize) {
+        self.3.store(commits, Ordering::Relaxed);
     }
 
     /// Somebody else is faster than the next commit that concerns a ledger.
