@@ -5,8 +5,10 @@ use convoke::{
     config::Config,
     state_folder::{self, ListenerNote},
 };
-use convoke_plugin_host::Plugins;
-use convoke_sdk::{CalendarAddress, NewUser, Uid, remote::Kind};
+use convoke_plugin_host::{Plugins, StoreHandle};
+use convoke_sdk::{
+    CalendarAddress, CalendarUser, NewObject, NewUser, Precondition, Uid, remote::Kind,
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -202,6 +204,9 @@ impl Setup {
             .write(folder.path(), "host");
         fs::write(folder.path().join("convoke.toml"), self.config())
             .expect("the folder can be written");
+        for name in &self.folders {
+            fs::create_dir_all(folder.path().join(name)).expect("the folder can be written");
+        }
         for (name, text) in &self.files {
             fs::write(folder.path().join(name), text).expect("the folder can be written");
         }
@@ -210,11 +215,9 @@ impl Setup {
         }
         fs::write(folder.path().join("users.htpasswd"), &self.logins)
             .expect("the folder can be written");
-        for name in &self.folders {
-            fs::create_dir(folder.path().join(name)).expect("the folder can be written");
-        }
         let host = Host {
             running: None,
+            earlier: String::new(),
             setup: self,
             folder,
             authority,
@@ -230,6 +233,8 @@ pub struct Host {
     folder: TempDir,
     authority: Authority,
     running: Option<Running>,
+    /// The logs of the times that it was [killed](Host::kill).
+    earlier: String,
 }
 
 struct Running {
@@ -237,6 +242,8 @@ struct Running {
     /// The host ends when it is closed, so not even a test that is killed leaves one behind.
     _stdin: Option<ChildStdin>,
     log: Log,
+    /// Ends with the log.
+    reader: Option<thread::JoinHandle<()>>,
     listeners: Vec<ListenerNote>,
 }
 
@@ -327,17 +334,9 @@ impl Host {
     ///
     /// If the store cannot be asked.
     pub fn stored(&self, user: &str, uid: &str) -> Option<String> {
-        let (user, uid) = (address(user), Uid::new(uid).expect("a UID"));
+        let uid = Uid::new(uid).expect("a UID");
         self.with_plugins(async |plugins| {
-            let store = plugins
-                .stores
-                .for_address(&user)
-                .expect("a store serves the domain");
-            let user = store
-                .find(&user)
-                .await
-                .expect("the store answers")
-                .expect("there is such a user");
+            let (store, user) = home(&plugins, user).await;
             let object = store
                 .get(&user.id, &uid)
                 .await
@@ -347,9 +346,44 @@ impl Host {
         })
     }
 
+    /// Writes an object of a user into the store, as another process does that has it open.
+    ///
+    /// # Panics
+    ///
+    /// If the store does not take it.
+    pub fn put(&self, user: &str, object: &str) {
+        let index = convoke::scheduling::index_service(self.config().limits.messages);
+        self.with_plugins(async |plugins| {
+            let (store, user) = home(&plugins, user).await;
+            let index = index(Some(&user), object.as_bytes()).expect("the object is valid");
+            let object = NewObject::new(object.as_bytes().to_vec(), index);
+            let put = store.put(&user.id, &object, &Precondition::Any).await;
+            put.expect("the store takes it");
+        });
+    }
+
+    /// Removes an object of a user from the store, as another process does that has it open.
+    ///
+    /// # Panics
+    ///
+    /// If the store does not remove it.
+    pub fn remove(&self, user: &str, uid: &str) {
+        let uid = Uid::new(uid).expect("a UID");
+        self.with_plugins(async |plugins| {
+            let (store, user) = home(&plugins, user).await;
+            let removed = store.remove(&user.id, &uid, &Precondition::Any).await;
+            removed.expect("the store removes it");
+        });
+    }
+
     /// What the host wrote to its log.
     pub fn log(&self) -> String {
         self.running().log.text().clone()
+    }
+
+    /// What the host wrote to its log, and what it wrote each time before it was [killed](Self::kill).
+    pub fn whole_log(&self) -> String {
+        format!("{}{}", self.earlier, self.log())
     }
 
     /// The folder with the configuration.
@@ -414,6 +448,28 @@ impl Host {
         running.child.wait().expect("a child can be waited for")
     }
 
+    /// Whether it was started, and neither killed nor waited for since.
+    pub fn is_running(&mut self) -> bool {
+        let running = self.running.as_mut();
+        running.is_some_and(|it| matches!(it.child.try_wait(), Ok(None)))
+    }
+
+    /// Kills it at once (SIGKILL), and reads its log to the end. All its plugins must be in its own process.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub fn kill(&mut self) {
+        let running = self.running.as_mut().expect("the host runs");
+        running.child.kill().expect("a child can be killed");
+        running.child.wait().expect("a child can be waited for");
+        let reader = running.reader.take();
+        reader.map(thread::JoinHandle::join);
+        let log = running.log.text().clone();
+        self.earlier.push_str(&log);
+        running.log.text().clear();
+    }
+
     /// Starts it after it has ended.
     #[must_use]
     pub fn started(mut self) -> Self {
@@ -446,7 +502,7 @@ impl Host {
             .spawn()
             .expect("the program can be started");
         let log = Log::default();
-        let ready = follow(child.stderr.take().expect("it is piped"), log.clone());
+        let (ready, reader) = follow(child.stderr.take().expect("it is piped"), log.clone());
         if ready.recv().is_err() {
             // The log has ended, so the process has.
             let status = child.wait();
@@ -457,6 +513,7 @@ impl Host {
             _stdin: child.stdin.take(),
             child,
             log,
+            reader: Some(reader),
             listeners,
         });
     }
@@ -486,10 +543,14 @@ impl Host {
         });
     }
 
+    fn config(&self) -> Config {
+        let config = Config::read(&self.folder().join("convoke.toml"));
+        config.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Does something with the host's plugins, opened by this process as the command line opens them.
     fn with_plugins<T>(&self, work: impl AsyncFnOnce(Plugins) -> T) -> T {
-        let config = Config::read(&self.folder().join("convoke.toml"))
-            .unwrap_or_else(|error| panic!("{error}"));
+        let config = self.config();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -520,14 +581,26 @@ impl Drop for Host {
     }
 }
 
+/// A user, and the store that it is in.
+async fn home(plugins: &Plugins, user: &str) -> (Arc<StoreHandle>, CalendarUser) {
+    let user = address(user);
+    let store = plugins.stores.for_address(&user);
+    let store = store.expect("a store serves the domain").clone();
+    let found = store.find(&user).await.expect("the store answers");
+    (store, found.expect("there is such a user"))
+}
+
 fn address(text: &str) -> CalendarAddress {
     CalendarAddress::new(text).expect("an address")
 }
 
 /// Collects the log; says once when the host is ready.
-fn follow(stderr: impl std::io::Read + Send + 'static, log: Log) -> mpsc::Receiver<()> {
+fn follow(
+    stderr: impl std::io::Read + Send + 'static,
+    log: Log,
+) -> (mpsc::Receiver<()>, thread::JoinHandle<()>) {
     let (ready, seen) = mpsc::channel();
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         let mut ready = Some(ready);
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             log.add(&line);
@@ -537,5 +610,5 @@ fn follow(stderr: impl std::io::Read + Send + 'static, log: Log) -> mpsc::Receiv
             }
         }
     });
-    seen
+    (seen, reader)
 }
