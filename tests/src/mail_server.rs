@@ -14,7 +14,12 @@ use std::{
 };
 
 /// Longer than any wait of a test that passes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// In the place of a reply: the connection is closed.
+pub const CLOSE: &str = "close";
+/// In the place of a reply: a line that does not end.
+pub const ENDLESS: &str = "endless";
 
 /// A mail server on a port of its own. Clones are the same.
 #[derive(Clone)]
@@ -46,19 +51,27 @@ pub struct TakenMail {
     pub login: Option<String>,
 }
 
-/// How a server behaves. An empty reply is none: the client is left waiting.
+/// How a server behaves. An empty reply is none: the client is left waiting. [`CLOSE`] and [`ENDLESS`] are no replies, either.
 #[derive(Clone)]
 pub struct Behaviour {
     /// To whoever connects.
     pub greeting: String,
+    /// To EHLO; `None`: what is right.
+    pub ehlo: Option<String>,
+    /// To MAIL FROM.
+    pub mail: String,
     /// To RCPT TO.
     pub rcpt: String,
     /// An address, and what it answers to RCPT TO for that one.
     pub refuses: Option<(String, String)>,
+    /// To DATA.
+    pub data: String,
     /// To the dot after the mail.
     pub dot: String,
     /// Ends the connection after the mail, which is taken, without a reply.
     pub drops_after_dot: bool,
+    /// Ends the connection once a mail is taken, so that none is used again.
+    pub hangs_up: bool,
     /// What EHLO offers beside.
     pub extensions: Vec<String>,
     /// The certificate that it shows; it offers STARTTLS then.
@@ -71,10 +84,14 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             greeting: "220 mail.example.org ESMTP".to_owned(),
+            ehlo: None,
+            mail: "250 2.1.0 Ok".to_owned(),
             rcpt: "250 2.1.5 Ok".to_owned(),
             refuses: None,
+            data: "354 go on".to_owned(),
             dot: "250 2.0.0 Ok: queued as 4Xz1".to_owned(),
             drops_after_dot: false,
+            hangs_up: false,
             extensions: vec!["PIPELINING".to_owned(), "8BITMIME".to_owned()],
             credentials: None,
             tls_at_once: false,
@@ -154,6 +171,15 @@ impl MailServer {
         self.wait(|shared| shared.mails.len() >= number)
             .mails
             .clone()
+    }
+
+    /// Whether it has taken so many mails before so long is over.
+    pub fn takes(&self, number: usize, patience: Duration) -> bool {
+        let (lock, changed) = &*self.shared;
+        let shared = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(shared, patience, |it| it.mails.len() < number);
+        let (shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        shared.mails.len() >= number
     }
 
     /// Waits until it was given a command so often.
@@ -237,10 +263,16 @@ impl<S: Read + Write> Session<'_, S> {
     }
 
     fn reply(&mut self, reply: &str) -> io::Result<()> {
-        if reply.is_empty() {
-            return Ok(());
-        }
         let stream = self.stream.get_mut();
+        match reply {
+            "" => return Ok(()),
+            CLOSE => return Err(io::ErrorKind::ConnectionAborted.into()),
+            // Until the client goes.
+            ENDLESS => loop {
+                stream.write_all(&[b'2'; 4096])?;
+            },
+            _ => {}
+        }
         stream.write_all(format!("{reply}\r\n").as_bytes())?;
         stream.flush()
     }
@@ -253,6 +285,9 @@ impl<S: Read + Write> Session<'_, S> {
         self.server.shared.1.notify_all();
         let behaviour = self.server.lock().behaviour.clone();
         match verb.as_str() {
+            "EHLO" if behaviour.ehlo.is_some() => {
+                self.reply(&behaviour.ehlo.unwrap_or_default())?;
+            }
             "EHLO" => {
                 let mut lines = vec!["mail.example.org".to_owned()];
                 lines.extend(behaviour.extensions);
@@ -286,7 +321,7 @@ impl<S: Read + Write> Session<'_, S> {
             }
             "MAIL" => {
                 self.from = within_brackets(line);
-                self.reply("250 2.1.0 Ok")?;
+                self.reply(&behaviour.mail)?;
             }
             "RCPT" => {
                 self.to = within_brackets(line);
@@ -305,7 +340,10 @@ impl<S: Read + Write> Session<'_, S> {
     }
 
     fn data(&mut self, behaviour: &Behaviour) -> io::Result<bool> {
-        self.reply("354 go on")?;
+        self.reply(&behaviour.data)?;
+        if !behaviour.data.starts_with("354") {
+            return Ok(true);
+        }
         let mut content = String::new();
         loop {
             let Some(line) = self.line()? else {
@@ -317,7 +355,8 @@ impl<S: Read + Write> Session<'_, S> {
             content.push_str(line.strip_prefix('.').unwrap_or(&line));
             content.push_str("\r\n");
         }
-        if behaviour.dot.starts_with('2') || behaviour.drops_after_dot || behaviour.dot.is_empty() {
+        // Without an answer, nobody knows that it is taken.
+        if !behaviour.dot.starts_with(['4', '5']) || behaviour.drops_after_dot {
             let mail = TakenMail {
                 from: self.from.clone(),
                 to: self.to.clone(),
@@ -332,7 +371,7 @@ impl<S: Read + Write> Session<'_, S> {
             return Ok(false);
         }
         self.reply(&behaviour.dot)?;
-        Ok(true)
+        Ok(!behaviour.hangs_up)
     }
 }
 

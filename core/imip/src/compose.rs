@@ -7,6 +7,7 @@ use crate::mail::{Head, Mail, Part, write};
 use crate::mailbox::{Mailbox, NotMailable};
 use crate::meeting::{Meeting, main};
 use crate::message_id::{is_message_id, message_id_of, thread_id_of};
+use crate::previous::counterpart;
 use crate::token::{Gateway, Token};
 use crate::zones::write_zones_as_rules;
 use convoke_calendar::itip::{PartStat, for_sending};
@@ -59,7 +60,8 @@ pub struct Outgoing<'a> {
     /// Message-IDs of earlier mails about the meeting to or from this recipient, oldest first, without angle brackets. If
     /// there is one, a REQUEST is an update. The latest 20 are referred to; what cannot be a Message-ID is left out.
     pub references: &'a [String],
-    /// The meeting as the recipient was told last, to say what has changed; `None` if that is not known.
+    /// The meeting as the recipient was told last, to say what has changed: its main components, of which SUMMARY, LOCATION
+    /// and what says when they are count. `None` if that is not known.
     pub previous: Option<&'a Calendar>,
 }
 
@@ -190,7 +192,9 @@ fn body(outgoing: &Outgoing, language: Language) -> Said {
     let meeting = Meeting::of(message.calendar(), voice).unwrap_or_default();
     let previous = outgoing
         .previous
-        .and_then(|previous| Meeting::of(previous, voice));
+        .filter(|_| matches!(message.method(), Method::Request | Method::Add))
+        .and_then(|known| counterpart(message, known));
+    let previous = previous.and_then(|previous| Meeting::of(&previous, voice));
     let pick = occasion(outgoing);
     let who = outgoing.person.human();
     let values = [("who", who.as_str()), ("title", meeting.title.as_str())];

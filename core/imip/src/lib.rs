@@ -9,6 +9,7 @@
 //! | `token` | [`Token`], [`Gateway`]: unguessable addresses, one for each guest of each meeting |
 //! | `language` | [`Language`]: what mails say, a file a language |
 //! | `meeting`, `recurrence`, `clock`, `body` | a meeting in words; these as text and as HTML |
+//! | `previous` | what somebody was told before, for comparison |
 //! | `zones` | VTIMEZONEs as every calendar program reads them |
 //! | `mail`, `message_id` | the MIME message; Message-IDs that follow from what is sent |
 //! | `mailbox` | [`Mailbox`], addresses as mail servers read them |
@@ -30,6 +31,7 @@ mod mailbox;
 mod meeting;
 mod message_id;
 mod notice;
+mod previous;
 mod read;
 mod recurrence;
 mod token;

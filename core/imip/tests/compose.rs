@@ -413,6 +413,66 @@ fn what_it_says_reads_well_in_each_language() {
     }
 }
 
+/// Of one instance, what was told of it before: by itself, or as the series says.
+#[test]
+fn of_an_instance_it_says_what_was_told_of_that_instance() {
+    let zone = "TZID=Europe/Berlin";
+    let series = format!(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;{zone}:20270104T100000\nDTEND;{zone}:20270104T113000\n\
+         RRULE:FREQ=WEEKLY\nSUMMARY:Tea\nLOCATION:Room 1\nEND:VEVENT\n"
+    );
+    let moved = format!(
+        "BEGIN:VEVENT\nRECURRENCE-ID;{zone}:20270111T100000\nDTSTART;{zone}:20270111T140000\n\
+         DTEND;{zone}:20270111T150000\nSUMMARY:Late tea\nLOCATION:Room 1\nEND:VEVENT\n"
+    );
+    let now = event(
+        "REQUEST",
+        &format!(
+            "{GUESTS}|RECURRENCE-ID;{zone}:20270111T100000|DTSTART;{zone}:20270111T160000|\
+             DTEND;{zone}:20270111T170000|SUMMARY:Late tea|LOCATION:Room 1"
+        ),
+    );
+    let said = |known: &str| {
+        let mut sending = Sending::of(message(&now));
+        sending.previous = Some(calendar(&format!("{known}END:VCALENDAR\n")));
+        text(&sending.mail()).replace("\r\n", "\n")
+    };
+    let of_series = said(&series);
+    assert!(
+        of_series.contains("Title: Late tea\n    (was: Tea)"),
+        "{of_series}"
+    );
+    let when = "(was: Monday, 11 January 2027, 10:00 – 11:30 (Europe/Berlin))";
+    assert!(of_series.contains(when), "{of_series}");
+    assert!(!of_series.contains("Repeats"), "{of_series}");
+    let of_itself = said(&format!("{series}{moved}"));
+    let when = "(was: Monday, 11 January 2027, 14:00 – 15:00 (Europe/Berlin))";
+    assert!(of_itself.contains(when), "{of_itself}");
+    assert_eq!(of_itself.matches("(was").count(), 1, "{of_itself}");
+    // Something else is known: nothing is said of what was.
+    let in_utc = series
+        .replace(&format!(";{zone}"), "")
+        .replace("0000\n", "0000Z\n");
+    assert_eq!(said(&in_utc).matches("(was").count(), 0);
+}
+
+/// What was is said of what is new, and of nothing that is called off or answered.
+#[test]
+fn only_an_invitation_says_what_was() {
+    for method in ["REQUEST", "CANCEL", "REPLY"] {
+        let lines =
+            "ATTENDEE;PARTSTAT=ACCEPTED:mailto:bo@b.example|DTSTART:20270104T080000Z|SUMMARY:Tea";
+        let mut sending = Sending::of(message(&event(method, lines)));
+        sending.previous = Some(calendar(&event(
+            "REQUEST",
+            "DTSTART:20270104T090000Z|SUMMARY:Tea",
+        )));
+        let was =
+            text(&sending.mail()).contains("(was: Monday, 4 January 2027, 10:00 (Europe/Berlin))");
+        assert_eq!(was, method == "REQUEST", "{method}");
+    }
+}
+
 #[test]
 fn the_subject_is_in_the_tongue_of_the_list() {
     let text = event("REQUEST", &format!("{GUESTS}|{TIME}|SUMMARY:Tee"))

@@ -7,7 +7,7 @@ use crate::{
     limits::Room,
     outcome::Outcome,
 };
-use convoke_calendar::message::Message;
+use convoke_calendar::{message::Message, tree::Calendar};
 use convoke_types::{
     Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Cursor, Detail, Domain, Error,
     Etag, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, Page, Precondition,
@@ -311,12 +311,22 @@ pub trait Transport: Send + Sync {
     fn send_mail(
         &self,
         _letter: &Letter<'_>,
-        recipients: &[CalendarAddress],
+        recipients: &[MailRecipient],
         _handed_in: Timestamp,
     ) -> impl Future<Output = Vec<Outcome>> + Send {
         let none = Outcome::from(RequestStatus::NO_SCHEDULING_SUPPORT);
         std::future::ready(vec![none; recipients.len()])
     }
+}
+
+/// Who gets a mail.
+#[derive(Clone, Debug)]
+pub struct MailRecipient {
+    /// The address.
+    pub address: CalendarAddress,
+    /// What they were told last of the object, whichever way it went: what people read of it, and nothing else. `None` if that
+    /// is not known, or if they were told nothing yet.
+    pub last_told: Option<Calendar>,
 }
 
 /// Whether messages go by mail, too.

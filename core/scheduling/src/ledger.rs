@@ -4,16 +4,19 @@
 //! know stands here: the object as it was last told or received, each attendee's answer as received among it, and what was
 //! delivered to whom. Whatever differs between it and the object in the store is to be told.
 
-use crate::{keys, limits::Limits, state};
+use crate::{keys, limits::Limits, state, told_version};
 use convoke_calendar::{
     itip,
     message::{Message, Method},
-    tree::Calendar,
+    tree::{self, Calendar},
 };
 use convoke_types::{Batch, CalendarAddress, Etag, RequestStatus, base64};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long it is remembered of an object that is gone: a message that was under way for so long does not bring it back.
 const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -37,6 +40,9 @@ pub(crate) struct Ledger {
     /// What was delivered, by recipient.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     told: BTreeMap<String, Told>,
+    /// What recipients were told last, as far as people read it, by the names that [`Told::version`] has for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    versions: BTreeMap<String, String>,
 }
 
 /// The last message that was tried to be delivered to a recipient.
@@ -47,6 +53,31 @@ pub(crate) struct Told {
     pub(crate) sequence: u64,
     pub(crate) dtstamp: Timestamp,
     pub(crate) status: String,
+    /// No message about the object ever left for them, for certain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unheard: bool,
+    /// What they were told last that arrived; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+}
+
+/// What came of a message for one recipient.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) recipient: CalendarAddress,
+    pub(crate) status: RequestStatus,
+    pub(crate) arrival: Arrival,
+}
+
+/// How far a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Nothing left, for certain.
+    Never,
+    /// It left, or nobody knows.
+    Perhaps,
+    /// The other side took it, and what it says is to be remembered.
+    Taken,
 }
 
 impl Ledger {
@@ -89,9 +120,21 @@ impl Ledger {
         itip::not_before(now, self.told.values().map(|told| told.dtstamp))
     }
 
-    /// Whether anything was ever delivered to them, as far as it is known.
-    pub(crate) fn has_told(&self, recipient: &CalendarAddress) -> bool {
-        self.told.contains_key(&keys::folded(recipient))
+    /// Whether anything ever left for them; `None` if nothing was ever tried.
+    pub(crate) fn has_reached(&self, recipient: &CalendarAddress) -> Option<bool> {
+        let told = self.told.get(&keys::folded(recipient))?;
+        Some(!told.unheard)
+    }
+
+    /// What a recipient was told last, as far as people read it; `None` if it is not known.
+    pub(crate) fn last_told(&self, recipient: &CalendarAddress) -> Option<Calendar> {
+        let told = self.told.get(&keys::folded(recipient))?;
+        self.version(told.version.as_ref())
+    }
+
+    fn version(&self, name: Option<&String>) -> Option<Calendar> {
+        let text = self.versions.get(name?)?;
+        Calendar::parse_stored(text.as_bytes(), &tree::Limits::default()).ok()
     }
 
     /// The object as others know it, with whom the last message about it did not reach (SCHEDULE-STATUS).
@@ -135,21 +178,51 @@ impl Ledger {
     }
 
     /// Notes what came of a message.
-    pub(crate) fn note(
-        &mut self,
-        message: &Message,
-        told: &[(CalendarAddress, RequestStatus)],
-        now: Timestamp,
-    ) {
-        for (recipient, status) in told {
+    pub(crate) fn note(&mut self, message: &Message, noted: &[Noted], now: Timestamp) {
+        // Many were told the same.
+        let mut made: BTreeMap<Option<String>, Option<String>> = BTreeMap::new();
+        for Noted {
+            recipient,
+            status,
+            arrival,
+        } in noted
+        {
+            let recipient = keys::folded(recipient);
+            let earlier = self.told.get(&recipient);
+            let known = earlier.and_then(|it| it.version.clone());
+            let unheard = *arrival == Arrival::Never && earlier.is_none_or(|it| it.unheard);
+            let version = if *arrival == Arrival::Taken && told_version::tells(message.method()) {
+                let version = made.get(&known).cloned();
+                version.unwrap_or_else(|| {
+                    let version = self.remember_version(known.as_ref(), message);
+                    made.insert(known, version.clone());
+                    version
+                })
+            } else {
+                known
+            };
             let told = Told {
                 at: now,
                 method: message.method().as_str().to_owned(),
                 sequence: message.sequence(),
                 dtstamp: message.dtstamp(),
                 status: status.to_string(),
+                unheard,
+                version,
             };
-            self.told.insert(keys::folded(recipient), told);
+            self.told.insert(recipient, told);
         }
+        let used: BTreeSet<&String> = self.told.values().flat_map(|it| &it.version).collect();
+        self.versions.retain(|name, _| used.contains(name));
+    }
+
+    /// The name of what a recipient knows who knew another version before.
+    fn remember_version(&mut self, known: Option<&String>, message: &Message) -> Option<String> {
+        let version = told_version::after(self.version(known).as_ref(), message)?;
+        let text = String::from_utf8(version.write()).ok()?;
+        let mut name = keys::digest(&[text.as_bytes()]);
+        name.truncate(16);
+        self.versions.insert(name.clone(), text);
+        Some(name)
     }
 }

@@ -32,6 +32,7 @@
 //! | `reconcile` | what people changed in their calendar programs: [`Scheduler::reconcile`] |
 //! | `decision` | what was decided about a message or an object: [`Decided`] |
 //! | `ledger` | what others know of each object |
+//! | `told_version` | an object as a recipient was told it last, as far as people read it |
 //! | `mail` | what is remembered of mails: tokens, and what a mail refers to: [`Guest`], [`Correspondence`] |
 //! | `outbox` | what waits to be delivered: [`Outbox`] |
 //! | `keys`, `state` | where each of these lies in the state, and how it is read and written |
@@ -89,6 +90,7 @@ mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timing;
+mod told_version;
 mod turns;
 mod writing;
 
@@ -99,15 +101,16 @@ pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Answering, Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
-    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, Mailing, Notice,
-    Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport, Unbounded, Verdict,
+    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, MailRecipient, Mailing,
+    Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport, Unbounded,
+    Verdict,
 };
 pub use index::index_stored;
 pub use intake::Intake;
 pub use limits::{Limits, Room};
 pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, Outbox};
-pub use outcome::{Outcome, Retry, Via};
+pub use outcome::{HandedOver, Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
 pub use reconcile::{HeldChange, HeldId, Looked, adopt};
 pub use refusal::{Condition, Refusal};

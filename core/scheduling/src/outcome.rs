@@ -21,6 +21,18 @@ pub struct Outcome {
     pub via: Option<Via>,
     /// The Message-ID of what it went by, without angle brackets.
     pub message_id: Option<String>,
+    /// Whether the other side may have the message.
+    pub handed_over: HandedOver,
+}
+
+/// Whether the other side may have a message, whatever it answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandedOver {
+    /// It has not, for certain: it was not reached, or refused the message.
+    No,
+    /// It has, or nobody knows.
+    #[default]
+    Perhaps,
 }
 
 /// By what a message goes to somebody elsewhere.
@@ -77,6 +89,7 @@ impl From<RequestStatus> for Outcome {
             description: None,
             via: None,
             message_id: None,
+            handed_over: HandedOver::default(),
         }
     }
 }
@@ -90,6 +103,15 @@ impl Outcome {
             Retry::Recipient(_) | Retry::Receiver(_) => Retry::Receiver(after),
         };
         Self { retry, ..self }
+    }
+
+    /// The same, of which the other side has nothing for certain.
+    #[must_use]
+    pub fn not_handed_over(self) -> Self {
+        Self {
+            handed_over: HandedOver::No,
+            ..self
+        }
     }
 
     /// The same, which went by this.

@@ -1,7 +1,14 @@
 //! To who has no receiver by mail: a real host, and a mail server that behaves well or badly.
 
+mod reactions;
+mod updates;
+
 use convoke_tests::{Host, MailServer, NameServer, Post, Setup, TakenMail, program};
-use std::process::Command;
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 const ANNA: &str = "anna@example.org";
 const BO: &str = "bo@example.net";
@@ -38,6 +45,15 @@ fn run(host: &Host, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), said, wrong)
 }
 
+/// Waits until something is so.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The token in an address of the gateway.
 fn token(address: &str) -> &str {
     let token = address.strip_prefix("calendar+").unwrap();
@@ -46,6 +62,10 @@ fn token(address: &str) -> &str {
 
 fn id(mail: &TakenMail) -> String {
     mail.header("Message-ID").unwrap()
+}
+
+fn subject(mail: &TakenMail) -> String {
+    mail.header("Subject").unwrap()
 }
 
 #[test]
@@ -138,9 +158,10 @@ fn what_the_server_wants_later_comes_again() {
     server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
     convoke(&host, &["queue", "retry", "--all"]);
     server.wait_for_mails(1);
-    host.wait_for("event=\"sent\"");
-    let stored = host.stored(ANNA, "party").unwrap();
-    assert!(stored.contains("SCHEDULE-STATUS=1.1"), "{stored}");
+    eventually("the mail is noted", || {
+        let stored = host.stored(ANNA, "party").unwrap();
+        stored.contains("SCHEDULE-STATUS=1.1")
+    });
 }
 
 #[test]

@@ -55,7 +55,9 @@ pub(super) async fn words(
     match mailer.server().send(&passed).await {
         Ok(_) => Outcome::PassedOn(format!("to {}", guest.user.human())),
         Err(NotTaken::Refused(reply)) => Outcome::Refused(reply),
-        Err(NotTaken::Later(reply) | NotTaken::Unavailable(reply)) => Outcome::Later(reply),
+        Err(NotTaken::Later(reply) | NotTaken::Unavailable(reply) | NotTaken::InDoubt(reply)) => {
+            Outcome::Later(reply)
+        }
     }
 }
 

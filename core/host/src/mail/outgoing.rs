@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     access::access_request,
-    config::{Mail as MailConfig, MailFrom},
+    config::{Mail as MailConfig, MailFrom, SmtpServer},
     state::OurState,
 };
 use convoke_calendar::tree::{self, Calendar};
@@ -17,7 +17,7 @@ use convoke_imip::{
 };
 use convoke_net::http_client::Client;
 use convoke_plugin_host::{Objection, Plugins, origin::Origin};
-use convoke_scheduling::{Guest, Letter, Outcome, Person, Retry};
+use convoke_scheduling::{Guest, HandedOver, Letter, MailRecipient, Outcome, Person, Retry};
 use convoke_sdk::Action;
 use convoke_types::{CalendarAddress, Error, Proof, RequestStatus, UserKind};
 use futures::{StreamExt, stream};
@@ -75,7 +75,7 @@ impl Mailer {
     pub(crate) async fn send(
         &self,
         letter: &Letter<'_>,
-        recipients: &[CalendarAddress],
+        recipients: &[MailRecipient],
         handed_in: Timestamp,
     ) -> Vec<Outcome> {
         let sender = self.sender(letter).await;
@@ -90,20 +90,23 @@ impl Mailer {
         &self,
         letter: &Letter<'_>,
         sender: &Sender,
-        recipient: &CalendarAddress,
+        to: &MailRecipient,
         handed_in: Timestamp,
     ) -> Outcome {
+        let recipient = &to.address;
         if let Some(outcome) = self.objection(letter, recipient).await {
-            return outcome;
+            return outcome.not_handed_over();
         }
         let guest = Guest {
             user: letter.originator.clone(),
             uid: letter.message.uid().clone(),
             recipient: recipient.clone(),
         };
-        let mail = match self.compose(letter, sender, &guest, handed_in).await {
+        let known = to.last_told.as_ref();
+        let composed = self.compose(letter, sender, &guest, (handed_in, known));
+        let mail = match composed.await {
             Ok(mail) => mail,
-            Err(outcome) => return outcome,
+            Err(outcome) => return outcome.not_handed_over(),
         };
         let sent = self.server.send(&mail).await;
         if sent.is_ok()
@@ -152,7 +155,7 @@ impl Mailer {
         letter: &Letter<'_>,
         sender: &Sender,
         guest: &Guest,
-        handed_in: Timestamp,
+        (handed_in, last_told): (Timestamp, Option<&Calendar>),
     ) -> Result<Mail, Outcome> {
         let correspondence = guest.correspondence(&self.state, fresh_token).await;
         let correspondence = correspondence.map_err(|error| later(&error))?;
@@ -169,7 +172,7 @@ impl Mailer {
                 token: Some(&token),
                 date: handed_in,
                 references,
-                previous: None,
+                previous: last_told,
             })
         };
         let mail = write(&correspondence.mails).map_err(|error| unmailable(&error))?;
@@ -263,22 +266,28 @@ impl Mailer {
             Err(NotTaken::Refused(reply)) => Outcome {
                 description: Some(format!("{server} refused it: {reply}")),
                 retry: Retry::No,
+                handed_over: HandedOver::No,
                 ..RequestStatus::SERVICE_UNAVAILABLE.with_text(&reply).into()
             },
             Err(NotTaken::Later(reply)) => Outcome {
                 description: Some(format!("{server} asks to come again: {reply}")),
+                handed_over: HandedOver::No,
                 ..RequestStatus::SERVICE_UNAVAILABLE.into()
             },
-            Err(NotTaken::Unavailable(reason)) => {
-                tracing::warn!(event = "mail-server-failed", %server, "not mailed: {reason}");
-                Outcome {
-                    description: Some(reason),
-                    ..RequestStatus::SERVICE_UNAVAILABLE.into()
-                }
-                .at_receiver(None)
-            }
+            Err(NotTaken::Unavailable(reason)) => unavailable(server, reason).not_handed_over(),
+            Err(NotTaken::InDoubt(reason)) => unavailable(server, reason),
         }
     }
+}
+
+/// The mail server cannot be reached, or breaks off.
+fn unavailable(server: &SmtpServer, reason: String) -> Outcome {
+    tracing::warn!(event = "mail-server-failed", %server, "not mailed: {reason}");
+    let outcome = Outcome {
+        description: Some(reason),
+        ..RequestStatus::SERVICE_UNAVAILABLE.into()
+    };
+    outcome.at_receiver(None)
 }
 
 /// A person as the message lists it.

@@ -4,7 +4,7 @@
 //! (RCPT, DATA) is told apart from what it says of us: a server that wants no greeting, log-in or sender of ours is to be put
 //! right by the administrator, and refuses nobody's mail for good.
 
-use super::stream::{Lent, Secured};
+use super::stream::{Bounded, Lent, Secured};
 use crate::config::{Mail as MailConfig, MailLogin, SmtpSecurity, SmtpServer};
 use convoke_file_access::{PrivateFileError, read_private_up_to};
 use convoke_imip::{Gateway, Mail};
@@ -59,6 +59,9 @@ pub enum NotTaken {
     /// The server cannot be reached or does not want to speak with us: nothing is known of the recipient.
     #[error("{0}")]
     Unavailable(String),
+    /// The server did not answer the whole mail: nobody knows whether it is the server's to deliver now.
+    #[error("{0}")]
+    InDoubt(String),
     /// The server wants it later (4xx).
     #[error("the mail server asks to come again: {0}")]
     Later(String),
@@ -74,6 +77,18 @@ enum About {
     Us,
     /// The recipient, or the mail.
     Mail,
+    /// The whole mail, which has left.
+    Content,
+}
+
+impl About {
+    /// There is no reply, or none that can be read.
+    const fn unanswered(self, reason: String) -> NotTaken {
+        match self {
+            Self::Us | Self::Mail => NotTaken::Unavailable(reason),
+            Self::Content => NotTaken::InDoubt(reason),
+        }
+    }
 }
 
 impl MailServer {
@@ -104,7 +119,7 @@ impl MailServer {
     pub async fn send(&self, mail: &Mail) -> Result<String, NotTaken> {
         let mut connection = self.connection().await?;
         let sent = self.transaction(&mut connection.inner, mail).await;
-        if !matches!(sent, Err(NotTaken::Unavailable(_))) {
+        if !matches!(sent, Err(NotTaken::Unavailable(_) | NotTaken::InDoubt(_))) {
             connection.keep();
         }
         sent
@@ -141,7 +156,7 @@ impl MailServer {
         self.reply(About::Mail, "DATA", connection.command(Data), 1)
             .await?;
         let content = connection.message(&mail.octets);
-        self.reply(About::Mail, "the mail", content, FINAL_REPLY)
+        self.reply(About::Content, "the mail", content, FINAL_REPLY)
             .await
     }
 
@@ -242,11 +257,12 @@ impl MailServer {
         &self,
         stream: Box<dyn AsyncTokioStream>,
     ) -> Result<AsyncSmtpConnection, NotTaken> {
+        let stream = Box::new(Bounded::new(stream));
         let greeted = AsyncSmtpConnection::connect_with_transport(stream, &self.hello);
         match timeout(self.patience, greeted).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(self.failure(About::Us, "EHLO", &error)),
-            Err(_) => Err(self.no_reply("EHLO", self.patience)),
+            Err(_) => Err(self.no_reply(About::Us, "EHLO", self.patience)),
         }
     }
 
@@ -264,13 +280,13 @@ impl MailServer {
                 Ok(shown(&format!("{} {}", response.code(), lines.join(" "))))
             }
             Ok(Err(error)) => Err(self.failure(about, what, &error)),
-            Err(_) => Err(self.no_reply(what, patience)),
+            Err(_) => Err(self.no_reply(about, what, patience)),
         }
     }
 
-    fn no_reply(&self, what: &str, patience: Duration) -> NotTaken {
+    fn no_reply(&self, about: About, what: &str, patience: Duration) -> NotTaken {
         let server = &self.server;
-        NotTaken::Unavailable(format!(
+        about.unanswered(format!(
             "{server} did not answer {what} within {patience:?}"
         ))
     }
@@ -285,7 +301,7 @@ impl MailServer {
         let Some(code) = error.status() else {
             let said = shown(&error.to_string());
             let server = &self.server;
-            return NotTaken::Unavailable(format!("{server} failed at {what}: {said}"));
+            return about.unanswered(format!("{server} failed at {what}: {said}"));
         };
         let said = shown(&format!("{code} {said}"));
         let code = code.to_string();
@@ -296,8 +312,8 @@ impl MailServer {
                 let server = &self.server;
                 NotTaken::Unavailable(format!("{server} answered {what} with {said}"))
             }
-            (About::Mail, _) if error.is_permanent() => NotTaken::Refused(said),
-            (About::Mail, _) => NotTaken::Later(said),
+            _ if error.is_permanent() => NotTaken::Refused(said),
+            _ => NotTaken::Later(said),
         }
     }
 }

@@ -3,9 +3,9 @@
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
 use crate::sender::Sender;
-#[cfg(feature = "mail")]
-use convoke_scheduling::Mailing;
 use convoke_scheduling::{Letter, Outcome, Transport};
+#[cfg(feature = "mail")]
+use convoke_scheduling::{MailRecipient, Mailing};
 use convoke_types::CalendarAddress;
 #[cfg(feature = "mail")]
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ impl Transport for OurTransport {
     async fn send_mail(
         &self,
         letter: &Letter<'_>,
-        recipients: &[CalendarAddress],
+        recipients: &[MailRecipient],
         handed_in: Timestamp,
     ) -> Vec<Outcome> {
         match &self.mailer {

@@ -18,7 +18,7 @@ use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
 use convoke_plugin_host::Plugins;
-use convoke_scheduling::{Letter, Outcome, Retry, Transport, Via};
+use convoke_scheduling::{HandedOver, Letter, Outcome, Retry, Transport, Via};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use route::Route;
@@ -74,6 +74,7 @@ impl Sender {
         group: &[&CalendarAddress],
     ) -> Vec<Outcome> {
         let mut status = RequestStatus::SERVICE_UNAVAILABLE;
+        let mut handed_over = HandedOver::No;
         for receiver in receivers {
             match self.deliver_to(receiver, letter, group).await {
                 Ok(outcomes) => return outcomes,
@@ -81,12 +82,17 @@ impl Sender {
                     tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {failure}");
                     status = failure.status();
                     if !failure.may_go_elsewhere() {
+                        handed_over = HandedOver::Perhaps;
                         break;
                     }
                 }
             }
         }
-        vec![Outcome::from(status).at_receiver(None); group.len()]
+        let outcome = Outcome {
+            handed_over,
+            ..status.into()
+        };
+        vec![outcome.at_receiver(None); group.len()]
     }
 }
 
@@ -102,7 +108,7 @@ impl Transport for Sender {
                         description: Some(reason),
                         ..status.into()
                     };
-                    outcomes[position] = Some(outcome.at_receiver(None));
+                    outcomes[position] = Some(outcome.at_receiver(None).not_handed_over());
                 }
                 Route::ByMail(reason) => {
                     outcomes[position] = Some(Outcome {

@@ -121,6 +121,9 @@ pub struct Entry {
     /// How often it was tried.
     #[serde(default)]
     pub attempts: u32,
+    /// How many of the tries handed nothing over, for certain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) fruitless: u32,
     /// When it is tried next.
     pub next: Timestamp,
     /// What came of the last try: a request status.
@@ -130,7 +133,7 @@ pub struct Entry {
     /// person by one transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
-    /// A try was begun, and nobody knows how far it came.
+    /// A try of it, or of what it replaces, was begun, and nobody knows how far it came.
     #[serde(skip)]
     pub(crate) may_have_left: bool,
 }
@@ -143,7 +146,7 @@ impl Entry {
 
     /// Whether nothing ever left for this recipient, so that nobody there knows of it.
     pub(crate) const fn never_left(&self) -> bool {
-        self.attempts == 0 && !self.may_have_left
+        self.attempts == self.fruitless && !self.may_have_left
     }
 
     /// What goes to one recipient about one object goes in the order in which it was handed in.
@@ -186,6 +189,14 @@ impl Entry {
 /// What one organizer tells one guest about one object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Chain(String);
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it may skip by reference"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 fn is_from_organizer(entry: &Entry) -> bool {
     matches!(
@@ -231,6 +242,7 @@ impl Waiting {
             created: now,
             until,
             attempts: 0,
+            fruitless: 0,
             next: now,
             last: None,
             via: None,

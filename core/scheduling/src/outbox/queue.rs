@@ -10,7 +10,10 @@ use super::{
     entry::{Chain, Entry, EntryId, Tried},
     retry,
 };
-use crate::{keys::folded, outcome::Via};
+use crate::{
+    keys::folded,
+    outcome::{HandedOver, Via},
+};
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
 use std::{
@@ -92,6 +95,8 @@ pub(crate) struct After {
     pub(crate) now: Timestamp,
     /// By what it went, if it got so far.
     pub(crate) via: Option<Via>,
+    /// Whether the other side may have the message.
+    pub(crate) handed_over: HandedOver,
     /// Until when mail is tried for what no receiver took in time; `None`: not at all.
     pub(crate) mail_until: Option<Timestamp>,
 }
@@ -490,6 +495,9 @@ impl Slot {
     fn tried(&mut self, tried: &Tried, after: After) {
         let entry = &mut self.entry;
         entry.attempts = entry.attempts.saturating_add(1);
+        if after.handed_over == HandedOver::No {
+            entry.fruitless = entry.fruitless.saturating_add(1);
+        }
         entry.last = Some(tried.status().to_string());
         let is_new_by_mail = after.via == Some(Via::Mail) && entry.via != after.via;
         if is_new_by_mail && entry.until <= after.now {

@@ -4,7 +4,7 @@ use super::{
     entry::{Entry, Place, Tried, Waiting},
     queue::{After, Fate, Queue},
 };
-use crate::outcome::Via;
+use crate::outcome::{HandedOver, Via};
 use convoke_calendar::{itip::Outgoing, message::Message, tree};
 use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,7 @@ fn tried_at(now: Timestamp) -> After {
     After {
         now,
         via: Some(Via::Ischedule),
+        handed_over: HandedOver::Perhaps,
         mail_until: None,
     }
 }

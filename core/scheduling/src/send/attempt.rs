@@ -6,12 +6,13 @@ use crate::{
     effort::Effort,
     envelope::{Answering, Envelope, Letter, Peer, TransportFacts},
     environment::{
-        Answers, Clock, Environment, Event, Home, Journal, Notice, Occasion, Processor, State,
-        Stores, Unbounded,
+        Answers, Clock, Environment, Event, Home, Journal, Mailing, Notice, Occasion, Processor,
+        State, Stores, Transport, Unbounded,
     },
     keys,
+    ledger::{Arrival, Noted},
     outbox::{After, Attempt, Commit, Entry, EntryId, Fate, Tried},
-    outcome::{Outcome, Retry, Via},
+    outcome::{HandedOver, Outcome, Retry, Via},
     scheduler::Scheduler,
     state,
     stored::ATTEMPTS,
@@ -21,7 +22,7 @@ use convoke_calendar::{
     message::{Message, Provenance},
     tree::Calendar,
 };
-use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, Proof, RequestStatus};
+use convoke_types::{Batch, Error, ErrorKind, Proof, RequestStatus};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -173,6 +174,7 @@ impl<E: Environment> Scheduler<E> {
             let after = After {
                 now,
                 via: outcome.via,
+                handed_over: outcome.handed_over,
                 mail_until,
             };
             let Some(fate) = self.shared.outbox.finish(&entry.id, &tried, after) else {
@@ -191,7 +193,11 @@ impl<E: Environment> Scheduler<E> {
                     occasion: Occasion::Undeliverable(reason),
                 });
             }
-            told.push((entry.recipient.clone(), status_of(&fate)));
+            told.push(Noted {
+                recipient: entry.recipient.clone(),
+                status: status_of(&fate),
+                arrival: self.arrival(outcome, &fate),
+            });
             fates.push((entry, fate));
         }
         let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
@@ -230,6 +236,21 @@ impl<E: Environment> Scheduler<E> {
         }
     }
 
+    /// How far a try came. What others were told is remembered where mails say what changed.
+    fn arrival(&self, outcome: &Outcome, fate: &Fate) -> Arrival {
+        match fate {
+            Fate::Ended(status)
+                if !status.is_failure()
+                    && outcome.via.is_some()
+                    && self.environment.transport().mails() == Mailing::On =>
+            {
+                Arrival::Taken
+            }
+            _ if outcome.handed_over == HandedOver::No => Arrival::Never,
+            _ => Arrival::Perhaps,
+        }
+    }
+
     fn tried(&self, entry: &Entry, outcome: &Outcome, fate: &Fate) -> Decided {
         let event = match fate {
             Fate::Ended(status) if status.is_failure() => "not-sent",
@@ -263,6 +284,7 @@ impl<E: Environment> Scheduler<E> {
         let after = After {
             now: self.environment.clock().now(),
             via: None,
+            handed_over: HandedOver::Perhaps,
             mail_until: None,
         };
         let status = Tried::Final(RequestStatus::SERVICE_UNAVAILABLE);
@@ -288,7 +310,7 @@ impl<E: Environment> Scheduler<E> {
         &self,
         message: &Message,
         entries: &[Entry],
-        told: &[(CalendarAddress, RequestStatus)],
+        told: &[Noted],
         noting: (Batch, Commit),
     ) -> Result<(), Error> {
         let Some(entry) = entries.first() else {
@@ -305,9 +327,13 @@ impl<E: Environment> Scheduler<E> {
         };
         let uid = message.uid();
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let statuses = told.iter();
+        let statuses: Vec<_> = statuses
+            .map(|it| (it.recipient.clone(), it.status.clone()))
+            .collect();
         let written = self
             .write_object(&home, uid, |copy| {
-                itip::note_delivery(copy, message.method(), told)
+                itip::note_delivery(copy, message.method(), &statuses)
             })
             .await;
         let now = self.environment.clock().now();

@@ -6,7 +6,7 @@
 
 use crate::{
     envelope::Letter,
-    environment::{Clock, Environment, Mailing, Transport},
+    environment::{Clock, Environment, Home, MailRecipient, Mailing, Stores, Transport},
     outbox::Entry,
     outcome::{Outcome, Retry, Via},
     scheduler::Scheduler,
@@ -111,8 +111,29 @@ impl<E: Environment> Scheduler<E> {
         if recipients.is_empty() {
             return Vec::new();
         }
+        let recipients = self.mail_recipients(letter, recipients).await;
         let transport = self.environment.transport();
-        let mailed = transport.send_mail(letter, recipients, handed_in).await;
+        let mailed = transport.send_mail(letter, &recipients, handed_in).await;
         mailed.into_iter().map(|it| it.via(Via::Mail)).collect()
+    }
+
+    /// Recipients with what they were told last. Where that cannot be looked up, mails only say less.
+    async fn mail_recipients(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[CalendarAddress],
+    ) -> Vec<MailRecipient> {
+        let home = self.environment.stores().find(letter.originator).await;
+        let ledger = match home {
+            Ok(Some(home)) => self.ledger(home.user(), letter.message.uid()).await.ok(),
+            Ok(None) | Err(_) => None,
+        };
+        let ledger = ledger.and_then(|read| read.value);
+        let recipients = recipients.iter();
+        let recipients = recipients.map(|address| MailRecipient {
+            address: address.clone(),
+            last_told: ledger.as_ref().and_then(|it| it.last_told(address)),
+        });
+        recipients.collect()
     }
 }

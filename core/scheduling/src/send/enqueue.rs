@@ -104,15 +104,17 @@ impl<E: Environment> Scheduler<E> {
         };
         let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
         let calls_off = outgoing.message.method() == Method::Cancel;
-        waiting.entries.retain(|entry| {
+        waiting.entries.retain_mut(|entry| {
             let mut replaced = outbox.replaced_by(entry);
+            entry.may_have_left = replaced.iter().any(|it| !it.never_left());
             // A CANCEL that waits does so because something has left.
             let is_unheard = |it: &Entry| it.never_left() && it.method != Method::Cancel.as_str();
+            let reached = ledger.and_then(|ledger| ledger.has_reached(&entry.recipient));
             let is_needless = calls_off
-                && !replaced.is_empty()
+                && (!replaced.is_empty() || reached == Some(false))
                 && replaced.iter().all(is_unheard)
                 && !outbox.has_others(entry, &replaced)
-                && !ledger.is_some_and(|ledger| ledger.has_told(&entry.recipient));
+                && reached != Some(true);
             if is_needless {
                 enqueued.spared.push(entry.recipient.clone());
             }

@@ -267,3 +267,112 @@ fn an_answer_goes_by_mail_to_an_organizer_without_receiver() {
         "{mailed:?}"
     );
 }
+
+fn mail_server_down() -> Outcome {
+    Outcome::from(RequestStatus::SERVICE_UNAVAILABLE).at_receiver(None)
+}
+
+fn cancel() -> String {
+    request(2).replace("METHOD:REQUEST", "METHOD:CANCEL")
+}
+
+/// Nothing is called off that nobody has heard of, however often it was tried.
+#[test]
+fn what_never_left_is_not_called_off() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(mail_server_down().not_handed_over());
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.0"]);
+    pass(&host, 1);
+    assert_eq!(codes(&host.submits(&request(1), DEE, &[X])), ["1.0"]);
+    pass(&host, 1);
+    assert_eq!(codes(&host.submits(&cancel(), DEE, &[X])), ["2.0"]);
+    assert!(host.waits().is_empty());
+    let mailed = host.mailed().len();
+    host.mail_server_says(RequestStatus::SENT);
+    pass(&host, 4);
+    assert_eq!(host.mailed().len(), mailed);
+}
+
+/// Nobody knows whether one of the tries left: it is called off.
+#[test]
+fn what_may_have_left_is_called_off() {
+    for update_between in [false, true] {
+        let host = Host::new();
+        host.elsewhere_says(no_receiver());
+        host.mail_server_says(mail_server_down());
+        assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.0"]);
+        host.mail_server_says(mail_server_down().not_handed_over());
+        pass(&host, 1);
+        if update_between {
+            assert_eq!(codes(&host.submits(&request(1), DEE, &[X])), ["1.0"]);
+            pass(&host, 1);
+        }
+        assert_eq!(codes(&host.submits(&cancel(), DEE, &[X])), ["1.0"]);
+        host.mail_server_says(RequestStatus::SENT);
+        pass(&host, 1);
+        let last = host.mailed().pop().unwrap();
+        assert!(last.starts_with("CANCEL 2 "), "{last}");
+    }
+}
+
+/// The invitation was taken, its update never left: it is called off.
+#[test]
+fn what_was_told_once_is_called_off() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.1"]);
+    host.mail_server_says(mail_server_down().not_handed_over());
+    assert_eq!(codes(&host.submits(&request(1), DEE, &[X])), ["1.0"]);
+    assert_eq!(codes(&host.submits(&cancel(), DEE, &[X])), ["1.0"]);
+    host.mail_server_says(RequestStatus::SENT);
+    pass(&host, 1);
+    let last = host.mailed().pop().unwrap();
+    assert!(last.starts_with("CANCEL 2 "), "{last}");
+}
+
+#[test]
+fn who_was_refused_for_good_hears_of_nothing_called_off() {
+    let host = Host::new();
+    host.elsewhere_says(no_receiver());
+    let refused = Outcome {
+        retry: Retry::No,
+        ..RequestStatus::SERVICE_UNAVAILABLE.into()
+    };
+    host.mail_server_says(refused.not_handed_over());
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["5.1"]);
+    assert_eq!(codes(&host.submits(&cancel(), DEE, &[X])), ["2.0"]);
+    assert_eq!(host.mailed().len(), 1);
+}
+
+/// The mail of an update has what its recipient was told last, by whatever way, and not what never arrived.
+#[test]
+fn an_update_by_mail_knows_what_was_told_last() {
+    let titled = |revision, title: &str| {
+        request(revision).replace("SUMMARY:Review", &format!("SUMMARY:{title}"))
+    };
+    let host = Host::new();
+    let last = || {
+        let last = host.mailed().pop().unwrap();
+        last.split(" knows ").nth(1).map(str::to_owned)
+    };
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    host.submits(&titled(0, "Tea"), DEE, &[X]);
+    assert_eq!(last(), None);
+    host.submits(&titled(1, "Cake"), DEE, &[X]);
+    assert_eq!(last().as_deref(), Some("Tea"));
+    // The same again until it is taken.
+    host.mail_server_says(mail_server_down());
+    host.submits(&titled(2, "Pie"), DEE, &[X]);
+    pass(&host, 1);
+    assert_eq!(last().as_deref(), Some("Cake"));
+    // By iSchedule meanwhile: what never arrived is skipped.
+    host.elsewhere_says(Outcome::from(RequestStatus::DELIVERED).via(Via::Ischedule));
+    host.submits(&titled(3, "Soup"), DEE, &[X]);
+    host.elsewhere_says(no_receiver());
+    host.mail_server_says(RequestStatus::SENT);
+    host.submits(&titled(4, "Wine"), DEE, &[X]);
+    assert_eq!(last().as_deref(), Some("Soup"));
+}

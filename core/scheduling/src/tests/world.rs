@@ -2,8 +2,8 @@
 
 use crate::{
     Acquaintance, Answering, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home,
-    InboxItem, Intake, Journal, Letter, Limits, Mailing, Outcome, Overloaded, Peer, Policies,
-    Processor, Room, Scheduler, Shared, State, Stores, Submission, Timing, Transport,
+    InboxItem, Intake, Journal, Letter, Limits, MailRecipient, Mailing, Outcome, Overloaded, Peer,
+    Policies, Processor, Room, Scheduler, Shared, State, Stores, Submission, Timing, Transport,
     TransportFacts, Unbounded, Verdict, index,
 };
 use convoke_calendar::{
@@ -516,13 +516,24 @@ impl Transport for Elsewhere {
     async fn send_mail(
         &self,
         letter: &Letter<'_>,
-        recipients: &[CalendarAddress],
+        recipients: &[MailRecipient],
         handed_in: Timestamp,
     ) -> Vec<Outcome> {
         let mut mailed = self.mailed.lock().unwrap();
         mailed.extend(recipients.iter().map(|to| {
-            let (method, to) = (letter.message.method(), to.human());
-            format!("{method} {} {to} {handed_in}", letter.message.sequence())
+            let (method, who) = (letter.message.method(), to.address.human());
+            let title = |calendar: &Calendar| {
+                let mut events = calendar.main_components();
+                events
+                    .next()
+                    .and_then(|it| it.value("SUMMARY").map(str::to_owned))
+            };
+            let known = to.last_told.as_ref().and_then(title);
+            let known = known.map_or_else(String::new, |it| format!(" knows {it}"));
+            format!(
+                "{method} {} {who} {handed_in}{known}",
+                letter.message.sequence()
+            )
         }));
         let says = self.mail_server.lock().unwrap().clone();
         vec![says.unwrap(); recipients.len()]

@@ -65,7 +65,7 @@ async fn look_at_address(
     let name = server.server();
     let (verdict, detail) = match server.verify(&from, &to).await {
         Ok(reply) => (Verdict::Ok, format!("{name} takes mail for {to}: {reply}")),
-        Err(NotTaken::Unavailable(reason)) => {
+        Err(NotTaken::Unavailable(reason) | NotTaken::InDoubt(reason)) => {
             let text = format!("nothing can be mailed: {reason}");
             findings.add(Verdict::Fail, "mail: smtp", text);
             return false;
