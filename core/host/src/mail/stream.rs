@@ -17,6 +17,65 @@ use tokio::{
     net::TcpStream,
 };
 
+/// The longest reply, with all its lines, in octets: what a server says before it is written to again.
+const LONGEST_REPLY: usize = 64 << 10;
+
+/// A connection on which a server that does not end its reply is left.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    stream: Box<dyn AsyncTokioStream>,
+    /// Read since something was written.
+    read: usize,
+}
+
+impl Bounded {
+    pub(super) const fn new(stream: Box<dyn AsyncTokioStream>) -> Self {
+        Self { stream, read: 0 }
+    }
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.read += buffer.filled().len() - before;
+        if self.read > LONGEST_REPLY {
+            let text = "the server's reply does not end";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.read = 0;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl AsyncTokioStream for Bounded {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+}
+
 /// A connection in the clear that can be taken back.
 #[derive(Clone, Debug)]
 pub(super) struct Lent(Arc<Mutex<Option<TcpStream>>>);
