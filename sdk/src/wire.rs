@@ -11,14 +11,16 @@ mod state;
 mod store;
 
 #[cfg(any(test, feature = "host"))]
+use convoke_abi::values::LentAttribute;
+#[cfg(any(test, feature = "host"))]
 pub(crate) use policy::Staged;
 
 use crate::{CalendarAddress, Domain, Error, ErrorKind};
 use convoke_abi::{
     ROption, RString, RVec,
     values::{
-        Address, Attribute, Attributes as Sent, Failure, Instant, Length, LentAttribute,
-        LentAttributes, Range, failure,
+        Address, Attribute, Attributes as Sent, Failure, Instant, Length, LentAttributes, Range,
+        failure,
     },
 };
 use convoke_types::{Attributes, TimeRange};
