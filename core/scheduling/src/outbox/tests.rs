@@ -253,6 +253,41 @@ fn what_is_given_back_or_hurried_goes_at_once() {
     assert_eq!(queue.hurry(at(0), |_| true), 0);
 }
 
+/// A receiver has so much at once and no more; others do not wait for it, and nobody looks again before something has changed.
+#[test]
+fn a_receiver_that_is_busy_holds_up_nobody_else() {
+    let busy = (0..100).flat_map(|uid| {
+        let uid = uid.to_string();
+        message(
+            "REQUEST",
+            &uid,
+            "",
+            &["bo@example.com"],
+            uid.parse().unwrap(),
+        )
+    });
+    let other = message("REQUEST", "other", "", &["cy@example.net"], 100);
+    let mut queue = queue(busy.chain(other));
+    let mut under_way = Vec::new();
+    while let [entry] = queue.take(at(200), 256).as_slice() {
+        under_way.push(entry.clone());
+    }
+    let (others, of_busy): (Vec<Entry>, Vec<Entry>) = under_way
+        .into_iter()
+        .partition(|it| it.uid.as_str() == "other");
+    assert_eq!((others.len(), of_busy.len()), (1, 32));
+    assert_eq!(queue.wakes_at(), None);
+    for (done, entry) in of_busy.iter().enumerate() {
+        let success = Tried::Final(RequestStatus::SUCCESS);
+        queue.finish(&entry.id, &success, tried_at(at(200)));
+        assert!(queue.wakes_at().is_some(), "{done}");
+        // One came back, one goes: in their order.
+        let next = queue.take(at(200), 256);
+        assert_eq!(next[0].uid.as_str(), (32 + done).to_string());
+        assert!(queue.take(at(200), 256).is_empty());
+    }
+}
+
 /// An answer to the whole does not say how one instance was answered before.
 #[test]
 fn an_answer_replaces_only_answers_about_the_same() {
