@@ -3,6 +3,7 @@
 mod calendars;
 mod copy;
 mod desk;
+mod elsewhere;
 mod guests;
 mod import;
 mod local;

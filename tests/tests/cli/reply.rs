@@ -3,12 +3,12 @@
 use crate::desk::{Desk, Running, Said, event, text};
 use serde_json::Value;
 
-const ANNA: &str = "anna@example.org";
-const BO: &str = "bo@example.org";
-const CY: &str = "cy@example.org";
+pub(crate) const ANNA: &str = "anna@example.org";
+pub(crate) const BO: &str = "bo@example.org";
+pub(crate) const CY: &str = "cy@example.org";
 
 /// Anna meets Bo every Monday at ten in Berlin.
-fn invited() -> (Desk, Running) {
+pub(crate) fn invited() -> (Desk, Running) {
     let desk = Desk::with_users(&[ANNA, BO, CY]);
     let hash = bcrypt::hash("password", 4).unwrap();
     desk.write(
@@ -30,12 +30,12 @@ fn invited() -> (Desk, Running) {
     (desk, host)
 }
 
-fn reply(desk: &Desk, who: &str, answer: &[&str]) -> Said {
+pub(crate) fn reply(desk: &Desk, who: &str, answer: &[&str]) -> Said {
     desk.run(&[&["reply", "--user", who, "--uid", "review"], answer].concat())
 }
 
 /// Somebody's copy of the meeting, unfolded, component by component.
-fn copy_of(desk: &Desk, who: &str) -> Vec<String> {
+pub(crate) fn copy_of(desk: &Desk, who: &str) -> Vec<String> {
     let exported = desk.run(&["calendar", "export", "--user", who, "--uid", "review"]);
     let text = exported.out.replace("\r\n ", "");
     let events = text.split("BEGIN:VEVENT").skip(1);

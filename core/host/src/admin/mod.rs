@@ -134,7 +134,17 @@ pub(crate) struct OfOwn(&'static str);
 
 impl OfOwn {
     /// Each has a field `user`: whose calendar it is about.
-    const NAMES: [&str; 4] = [Overview::NAME, Reply::NAME, SendObject::NAME, Delete::NAME];
+    const NAMES: [&str; 9] = [
+        Overview::NAME,
+        Reply::NAME,
+        SendObject::NAME,
+        Delete::NAME,
+        InboxList::NAME,
+        InboxShow::NAME,
+        InboxDecide::NAME,
+        QueueList::NAME,
+        Explain::NAME,
+    ];
 
     /// The method of a name.
     pub(crate) fn named(name: &str) -> Option<Self> {

@@ -3,6 +3,7 @@
 use super::{
     Global,
     output::{self, Failure},
+    server::{Server, ServerArgs},
     session::asked,
 };
 use crate::admin::api::{Explain as Asked, Forget};
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   convoke explain 20270104-review@example.org            why did it arrive, or not?
   convoke explain 20270104-review@example.org --user bo@example.com --json
+  convoke explain 20270104-review@example.org --user bo@example.com --server https://cal.example.com:8008
   convoke explain '<3f1c9a52@example.com>'               by the sender's Message-ID, with or without < and >
   convoke explain --forget --user bo@example.com         erase what is kept about a calendar user
 
@@ -28,12 +30,14 @@ pub(super) struct Explain {
     /// A UID, or a message's identifier
     #[arg(required_unless_present = "forget", value_name = "UID|MESSAGE-ID")]
     what: Option<String>,
-    /// Only what concerns this calendar user
+    /// Only what concerns this calendar user; with --server, who logs in
     #[arg(long, value_name = "ADDR")]
     user: Option<CalendarAddress>,
     /// Erase all that is kept about the calendar user
-    #[arg(long, requires = "user", conflicts_with = "what")]
+    #[arg(long, requires = "user", conflicts_with_all = ["what", "server"])]
     forget: bool,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// `explain --json`.
@@ -48,6 +52,7 @@ struct Shown {
     recipient: Option<CalendarAddress>,
     result: Option<String>,
     why: Option<String>,
+    message_id: Option<String>,
 }
 
 impl From<Decided> for Shown {
@@ -62,16 +67,17 @@ impl From<Decided> for Shown {
             recipient: decision.recipient,
             result: decision.result,
             why: decision.why,
+            message_id: decision.message_id,
         }
     }
 }
 
 impl Explain {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let host = global.needed_host().await?;
         let (what, user) = match (self.what, self.user) {
             (Some(what), user) => (what, user),
             (None, Some(user)) => {
+                let host = global.needed_host().await?;
                 asked(host.call(&Forget { user: user.clone() }).await)?;
                 let human = user.human();
                 return output::print_text(&format!(
@@ -81,7 +87,8 @@ impl Explain {
             (None, None) => return Err(Failure::usage("name a UID or a message's identifier")),
         };
         let what_for = what.clone();
-        let found = asked(host.call(&Asked { what, user }).await)?;
+        let host = Server::of(&self.server, global, user.as_ref()).await?;
+        let found = host.call(&Asked { what, user }).await?;
         let shown: Vec<Shown> = found.into_iter().map(Shown::from).collect();
         if global.json {
             return output::print_json(&shown);

@@ -4,7 +4,7 @@ use super::{
     Global,
     output::{self, Failure},
     send,
-    session::asked,
+    server::{Server, ServerArgs},
 };
 use crate::{
     admin::api::{InboxDecide, InboxDecision, InboxList, InboxRow, InboxShow, InboxWhy, Text},
@@ -20,10 +20,12 @@ Examples:
   convoke inbox list --user anna@example.org
   convoke inbox accept --user anna@example.org 17           take up the proposal, or let the sender in
   convoke inbox decline --user anna@example.org 17 --comment \"Ten o'clock it is\"
+  convoke inbox list --user anna@example.org --server https://cal.example.org:8008
 
 counter: an attendee proposes a change; accepting makes the edit and tells everybody, declining tells who proposed it.
 held: a message of a sender that a rule holds (`hold = \"schedule\"`); accepting delivers it, and the sender is known from
-then on; declining drops it and tells nobody. booking: a room waits for approval.";
+then on; declining drops it and tells nobody. booking: a room waits for approval. With --server the host there is asked; this
+machine needs no configuration.";
 
 /// Decide on proposals and on messages that are held
 #[derive(Subcommand)]
@@ -45,6 +47,8 @@ pub(super) struct List {
     /// Whose inbox
     #[arg(long, value_name = "ADDR")]
     user: CalendarAddress,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Show one message as it came
@@ -56,6 +60,8 @@ pub(super) struct Show {
     user: CalendarAddress,
     /// Its identifier, as `inbox list` shows it
     id: String,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Accept a proposal, a held message, or a booking
@@ -70,6 +76,8 @@ pub(super) struct Decide {
     /// Words for who is told of the decision
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 impl Inbox {
@@ -85,8 +93,8 @@ impl Inbox {
 
 impl List {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let host = global.needed_host().await?;
-        let rows = asked(host.call(&InboxList { user: self.user }).await)?;
+        let host = Server::find(&self.server, global, &self.user).await?;
+        let rows = host.call(&InboxList { user: self.user }).await?;
         if global.json {
             return output::print_json(&rows);
         }
@@ -127,9 +135,9 @@ struct Shown<'a> {
 
 impl Show {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let host = global.needed_host().await?;
+        let host = Server::find(&self.server, global, &self.user).await?;
         let (user, id) = (self.user, self.id);
-        let found = asked(host.call(&InboxShow { user, id }).await)?;
+        let found = host.call(&InboxShow { user, id }).await?;
         let Text(data) = &found.data;
         let message = String::from_utf8_lossy(data).into_owned();
         if global.json {
@@ -149,14 +157,14 @@ impl Show {
 
 impl Decide {
     async fn run(self, decision: InboxDecision, global: &Global) -> Result<(), Failure> {
-        let host = global.needed_host().await?;
+        let host = Server::find(&self.server, global, &self.user).await?;
         let decide = InboxDecide {
             user: self.user,
             id: self.id,
             decision,
             comment: self.comment,
         };
-        let told = asked(host.call(&decide).await)?;
+        let told = host.call(&decide).await?;
         if told.is_empty() && !global.json {
             return output::print_text(match decision {
                 InboxDecision::Accept => "accepted\n",

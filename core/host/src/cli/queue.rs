@@ -3,6 +3,7 @@
 use super::{
     Global,
     output::{self, Failure},
+    server::{Server, ServerArgs},
     session::asked,
 };
 use crate::{
@@ -40,12 +41,15 @@ pub(super) enum Queue {
 /// List what waits: `waiting` for its first try, `retrying`, or `held` until it is released
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  convoke queue list --json | jq -r '.[] | select(.state == \"held\") | .id'"
+    after_help = "Examples:\n  convoke queue list --json | jq -r '.[] | select(.state == \"held\") | .id'\n  \
+                  convoke queue list --user anna@example.org --server https://cal.example.org:8008"
 )]
 pub(super) struct List {
-    /// Only what this calendar user sends
+    /// Only what this calendar user sends; with --server, who logs in
     #[arg(long, value_name = "ADDR")]
     user: Option<CalendarAddress>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Show one entry, with the message
@@ -109,8 +113,8 @@ impl Queue {
 
 impl List {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let host = global.needed_host().await?;
-        let rows = asked(host.call(&QueueList { user: self.user }).await)?;
+        let host = Server::of(&self.server, global, self.user.as_ref()).await?;
+        let rows = host.call(&QueueList { user: self.user }).await?;
         if global.json {
             return output::print_json(&rows);
         }

@@ -52,6 +52,21 @@ impl Server {
         global.needed_host().await.map(Self::Running)
     }
 
+    /// The host for a question that may be about everybody, unless the host is elsewhere: there people ask about themselves.
+    pub(super) async fn of(
+        server: &ServerArgs,
+        global: &Global,
+        user: Option<&CalendarAddress>,
+    ) -> Result<Self, Failure> {
+        match user {
+            Some(user) => Self::find(server, global, user).await,
+            None if server.is_elsewhere() => Err(Failure::usage(
+                "--server needs --user ADDR: who is it that asks?",
+            )),
+            None => global.needed_host().await.map(Self::Running),
+        }
+    }
+
     /// Has the host do something with the calendar of one of its people.
     pub(crate) async fn call<M: Method>(&self, asked_for: &M) -> Result<M::Answer, Error> {
         match self {
