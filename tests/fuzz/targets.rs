@@ -3,6 +3,7 @@
 //! Run by cargo-fuzz (`README.md` here), and by `tests/tests/fuzz_smoke.rs` on stable over the seeds and bytes made
 //! by proptest.
 
+use convoke_caldav::{path::Resource, request, xml as webdav};
 use convoke_calendar::{
     message::Message,
     stream::{Objects, Outline},
@@ -270,3 +271,36 @@ pub(crate) fn lmtp(data: &[u8]) {
 fn jiff_now() -> jiff::Timestamp {
     jiff::Timestamp::UNIX_EPOCH
 }
+
+/// What calendar programs send: a path, or the body of a request. What is read is written so that it reads the same.
+pub(crate) fn caldav(data: &[u8]) {
+    if let Ok(path) = std::str::from_utf8(data)
+        && let Some(resource) = Resource::of_href(path)
+    {
+        assert_eq!(Resource::parse(&resource.to_string()), Some(resource));
+    }
+    let Ok(root) = webdav::parse(data, &webdav::Limits::default()) else {
+        return;
+    };
+    let written = webdav::document(&root);
+    let roomy = webdav::Limits {
+        bytes: usize::MAX,
+        tag: usize::MAX,
+        ..webdav::Limits::default()
+    };
+    assert_eq!(
+        webdav::parse(written.as_bytes(), &roomy).as_ref(),
+        Ok(&root)
+    );
+    let _ = request::propfind(Some(&root));
+    let _ = request::proppatch(&root);
+    if let Ok(request::Report::Query(_, filter)) = request::report(&root)
+        && let Ok(calendar) = Calendar::parse(EVENT, &CalendarLimits::default())
+    {
+        let _ = filter.matches(&calendar, &jiff::tz::TimeZone::UTC);
+    }
+}
+
+/// What filters are tried on.
+const EVENT: &[u8] = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Tea\nDTSTART:20270104T100000Z\n\
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:bo@example.org\nRRULE:FREQ=WEEKLY\nEND:VEVENT\nEND:VCALENDAR\n";

@@ -19,6 +19,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("message", targets::message),
     ("mail", targets::mail),
     ("lmtp", targets::lmtp),
+    ("caldav", targets::caldav),
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {

@@ -10,6 +10,8 @@
 //! | [`shared`] | state that outlives a reload |
 //! | [`receiver`] | iSchedule from other servers: authentication, then scheduling |
 //! | [`submission`] | the same POST from our own users and services, who log in |
+//! | `caldav` | the stores, served to calendar programs (cargo feature `caldav`) |
+//! | `calendar_view` | what was worked out of calendars for calendar programs |
 //! | [`login`] | password authentication of our own users, with brute-force protection |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
 //! | `incoming_mail` | scheduling messages that come by mail, and what else mail servers hand over |
@@ -43,6 +45,10 @@ mod access;
 mod admin;
 pub mod admission;
 mod answer;
+#[cfg(feature = "caldav")]
+pub mod caldav;
+#[cfg(feature = "caldav")]
+mod calendar_view;
 pub mod capabilities;
 pub mod cli;
 pub mod config;

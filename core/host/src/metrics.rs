@@ -34,7 +34,7 @@ pub struct Metrics {
     connections: [AtomicU64; ROLES.len()],
 }
 
-const ROLES: [Role; 3] = [Role::Receiver, Role::Submission, Role::Admin];
+const ROLES: [Role; 4] = [Role::Receiver, Role::Submission, Role::Caldav, Role::Admin];
 
 /// What waits to be delivered, by state, and since how many seconds the oldest of it does.
 pub(crate) type Waiting = ([(&'static str, usize); 3], Option<i64>);

@@ -151,7 +151,9 @@ fn sample(key: &str) -> Option<&'static str> {
     Some(match key {
         "server" => "`[server]`, and below it `domains = [\"example.org\"]`",
         "domains" => "`domains = [\"example.org\"]`",
-        "role" => "`role = \"receiver\"`, `\"submission\"`, `\"lmtp\"` or `\"admin\"`",
+        "role" => {
+            "`role = \"receiver\"`, `\"submission\"`, `\"caldav\"`, `\"lmtp\"` or `\"admin\"`"
+        }
         "address" => "where to listen: `address = \"[::]:8443\"`",
         "smtp" => "the mail server that takes what we send: `smtp = \"smtp://127.0.0.1:25\"`",
         "certificate" => "its file: `certificate = \"fullchain.pem\"`",

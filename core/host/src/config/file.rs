@@ -75,6 +75,7 @@ pub(super) struct Listener {
     pub(super) address: Address,
     pub(super) tls: Option<Tls>,
     pub(super) users: Option<PathBuf>,
+    pub(super) upstream: Option<String>,
 }
 
 /// What a listener is for, as it is written.
@@ -83,6 +84,7 @@ pub(super) struct Listener {
 pub(super) enum WrittenRole {
     Receiver,
     Submission,
+    Caldav,
     Lmtp,
     Admin,
 }
@@ -93,6 +95,7 @@ impl WrittenRole {
         match self {
             Self::Receiver => Some(Role::Receiver),
             Self::Submission => Some(Role::Submission),
+            Self::Caldav => Some(Role::Caldav),
             Self::Admin => Some(Role::Admin),
             Self::Lmtp => None,
         }
@@ -139,6 +142,8 @@ pub enum Role {
     Receiver,
     /// Local services and users hand in messages.
     Submission,
+    /// The stores, to calendar programs.
+    Caldav,
     /// Health and metrics.
     Admin,
 }
@@ -149,6 +154,7 @@ impl Role {
         match self {
             Self::Receiver => "receiver",
             Self::Submission => "submission",
+            Self::Caldav => "caldav",
             Self::Admin => "admin",
         }
     }

@@ -110,7 +110,7 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Its certificate; `None` is plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// For `submission`: who may log in, an htpasswd file.
+    /// For `submission` and `caldav`: who may log in, an htpasswd file.
     pub users: Option<PathBuf>,
 }
 
@@ -416,14 +416,32 @@ fn listeners(
             address,
             tls,
             users,
+            upstream,
         } = entry.into_inner();
         let wrong = |text: &str| Err(at.wrong(span.clone(), text));
         if taken.contains(&address) && !address.is_chosen_by_system() {
             return wrong(&format!("two listeners have the address {address}"));
         }
         taken.push(address.clone());
-        if users.is_some() && role != WrittenRole::Submission {
-            return wrong("`users` goes with `role = \"submission\"` only");
+        if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
+            return wrong("`users` goes with `role = \"submission\"` and `role = \"caldav\"` only");
+        }
+        if upstream.is_some() {
+            return wrong(
+                "this convoke cannot stand in front of a CalDAV server yet; leave `upstream` out, and the stores are served",
+            );
+        }
+        if role == WrittenRole::Caldav {
+            if !cfg!(feature = "caldav") {
+                return wrong(
+                    "this convoke is built without caldav, so it serves no calendar programs",
+                );
+            }
+            if users.is_none() {
+                return wrong(
+                    "`role = \"caldav\"` needs who may log in: `users = \"users.htpasswd\"`",
+                );
+            }
         }
         match (role.over_http(), address) {
             (Some(role), Address::Tcp(address)) => listeners.push(Listener {

@@ -17,6 +17,8 @@ pub use outside::setup;
 pub(crate) use outside::{outside, setup_to_look, signer};
 pub(crate) use two_schedulers::other_scheduler;
 
+#[cfg(feature = "caldav")]
+use crate::calendar_view::CalendarViews;
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
 use crate::{
@@ -35,7 +37,15 @@ use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
 use convoke_plugin_host::{Plugins, Setup};
 use convoke_scheduling::Scheduler;
+#[cfg(feature = "caldav")]
+use convoke_types::{Cursor, UserId};
+#[cfg(feature = "caldav")]
+use moka::sync::Cache;
 use std::sync::Arc;
+
+/// Calendars whose last cursor is remembered.
+#[cfg(feature = "caldav")]
+const REMEMBERED: u64 = 10_000;
 
 /// What answers requests: the configuration, and all that was opened for it.
 pub struct Instance {
@@ -57,6 +67,15 @@ pub struct Instance {
     pub signer: Option<Arc<dkim::Signer>>,
     /// Who may hand in messages.
     pub users: Arc<Users>,
+    /// Who may log in with a calendar program.
+    #[cfg(feature = "caldav")]
+    pub(crate) caldav_users: Users,
+    /// Where the changes of a calendar end, by store and user: asked from there on, a store answers at once.
+    #[cfg(feature = "caldav")]
+    pub(crate) calendar_ends: Cache<(String, UserId), Cursor>,
+    /// What was worked out of calendars.
+    #[cfg(feature = "caldav")]
+    pub(crate) calendar_views: CalendarViews,
     /// Admission control.
     pub admission: Admission,
     /// What outlives the configuration.
@@ -83,12 +102,15 @@ impl Instance {
         let users = config
             .listener(Role::Submission)
             .and_then(|listener| listener.users.as_deref());
-        let users = Users::new(
-            token,
-            users,
-            &config.server.domains[0],
+        let own_domain = &config.server.domains[0];
+        #[cfg(feature = "caldav")]
+        let caldav_users = Users::new(
+            token.clone(),
+            (config.listener(Role::Caldav)).and_then(|listener| listener.users.as_deref()),
+            own_domain,
             shared.attempts.clone(),
         )?;
+        let users = Users::new(token, users, own_domain, shared.attempts.clone())?;
         let setup = Setup {
             metrics: shared.plugin_metrics.clone(),
             ..setup(&config)
@@ -121,6 +143,12 @@ impl Instance {
             ),
             dns,
             users: Arc::new(users),
+            #[cfg(feature = "caldav")]
+            caldav_users,
+            #[cfg(feature = "caldav")]
+            calendar_ends: Cache::new(REMEMBERED),
+            #[cfg(feature = "caldav")]
+            calendar_views: CalendarViews::default(),
             admission: Admission::new(
                 &config.limits,
                 match config.mail_listeners.first() {

@@ -36,6 +36,10 @@ mod outbox;
 mod watch;
 mod write_behind;
 
+#[cfg(not(feature = "caldav"))]
+use crate::answer;
+#[cfg(feature = "caldav")]
+use crate::caldav;
 use crate::{
     config::{Config, Role},
     instance::{Instance, ServeError},
@@ -346,6 +350,11 @@ impl Handler for ByRole {
                 Role::Receiver => receiver::handle(&instance, arrival, request).await,
                 // In a box: a receiver's requests would carry the room for it.
                 Role::Submission => Box::pin(submission::handle(&instance, arrival, request)).await,
+                #[cfg(feature = "caldav")]
+                Role::Caldav => Box::pin(caldav::handle(&instance, arrival, request)).await,
+                // The configuration refuses such a listener.
+                #[cfg(not(feature = "caldav"))]
+                Role::Caldav => answer::empty(http::StatusCode::NOT_FOUND, &[]),
                 Role::Admin => Box::pin(observe::handle(&instance, &request)).await,
             };
             let metrics = &instance.shared.metrics;
@@ -360,7 +369,7 @@ impl Handler for ByRole {
     fn fields(&self) -> HeaderMap {
         match self.role {
             Role::Receiver => self.current.load().capabilities.fields(),
-            Role::Submission | Role::Admin => HeaderMap::new(),
+            Role::Submission | Role::Caldav | Role::Admin => HeaderMap::new(),
         }
     }
 

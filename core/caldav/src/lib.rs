@@ -1,0 +1,28 @@
+//! The server's side of `CalDAV`, without I/O: what clients ask read into types, and what they are answered.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`xml`] | a bounded tree with namespaces, read and written |
+//! | [`request`] | the bodies of PROPFIND, PROPPATCH and REPORT |
+//! | [`filter`] | the filter of a calendar-query, and which objects match it |
+//! | [`extent`] | when an object has something, worked out once for many filters |
+//! | [`expand`](mod@expand) | a series as its instances, in UTC |
+//! | [`multistatus`] | answers about many resources |
+//! | [`precondition`] | what a request must fulfil, by the name that clients know |
+//! | [`path`] | which resource a path names |
+//! | [`conditional`] | entity tags, and what `If-Match` and `If-None-Match` say of them |
+//!
+//! Always true: nothing here reads a socket, a file or a clock; what clients send ends in a value or a typed error, in time
+//! and memory bounded by its length; a document with a DOCTYPE is refused, so that nothing expands.
+//!
+//! Deliberately not here: HTTP, log-ins, stores.
+
+pub mod conditional;
+pub mod expand;
+pub mod extent;
+pub mod filter;
+pub mod multistatus;
+pub mod path;
+pub mod precondition;
+pub mod request;
+pub mod xml;

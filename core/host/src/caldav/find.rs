@@ -1,0 +1,202 @@
+//! PROPFIND and PROPPATCH.
+
+use super::{
+    names::Names,
+    properties::{Object, Subject, answer, want_cursor, want_length, want_octets},
+    reply::{Answers, Refused, document},
+    session::Session,
+    tokens::SyncToken,
+    view,
+};
+use crate::calendar_view::SeenObject;
+use convoke_caldav::{
+    conditional::entity_tag,
+    multistatus::{About, Answer},
+    path::Resource,
+    precondition::Precondition,
+    request::{self, Properties, PropertyUpdate},
+};
+use convoke_net::http_server::{Body, Response};
+use convoke_scheduling::Home;
+use convoke_types::Uid;
+use http::{HeaderValue, Request, StatusCode};
+
+/// How much of what is below is asked for (RFC 4918 §10.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Alone,
+    WithChildren,
+}
+
+pub(super) async fn propfind(
+    session: &Session<'_>,
+    resource: &Resource,
+    request: Request<Body>,
+) -> Result<Response, Refused> {
+    let depth = depth(&request)?;
+    let document = document(session, request).await?;
+    let asked = request::propfind(document.as_ref().map(|it| &it.content))?;
+    let mut answers = Answers::new(session);
+    answers.push(one(session, resource, &asked).await?).await?;
+    if depth == Depth::WithChildren {
+        match resource {
+            Resource::Root => {
+                for child in [
+                    Resource::Principal(session.owner()),
+                    Resource::Home(session.owner()),
+                ] {
+                    answers.push(one(session, &child, &asked).await?).await?;
+                }
+            }
+            Resource::Home(_) => {
+                let calendar = Resource::Calendar(session.owner());
+                answers.push(one(session, &calendar, &asked).await?).await?;
+            }
+            Resource::Calendar(_) => {
+                let seen = view::current(session).await?;
+                let all: Vec<(Uid, SeenObject)> = (seen.objects.iter())
+                    .map(|(uid, seen)| (uid.clone(), seen.clone()))
+                    .collect();
+                drop(seen);
+                for (uid, seen) in all {
+                    let answer = listed(session, &uid, seen, &asked).await?;
+                    answers.extend(answer).await?;
+                }
+            }
+            Resource::WellKnown | Resource::Principal(_) | Resource::Object(..) => {}
+        }
+    }
+    answers.finish(None).await
+}
+
+fn depth(request: &Request<Body>) -> Result<Depth, Refused> {
+    let depth = request.headers().get("depth").map(HeaderValue::as_bytes);
+    match depth {
+        Some(b"0") => Ok(Depth::Alone),
+        Some(b"1") => Ok(Depth::WithChildren),
+        // RFC 4918 §9.1: without the field it is infinite.
+        None => Err(Precondition::PropfindFiniteDepth.into()),
+        Some(it) if it.eq_ignore_ascii_case(b"infinity") => {
+            Err(Precondition::PropfindFiniteDepth.into())
+        }
+        Some(_) => Err(StatusCode::BAD_REQUEST.into()),
+    }
+}
+
+async fn one(
+    session: &Session<'_>,
+    resource: &Resource,
+    asked: &Properties,
+) -> Result<Answer, Refused> {
+    if let Resource::Object(_, name) = resource {
+        let found = by_name(session, name, asked).await?;
+        return found.ok_or_else(|| StatusCode::NOT_FOUND.into());
+    }
+    let wants_cursor = matches!(resource, Resource::Calendar(_)) && want_cursor(asked);
+    let sync_token = if wants_cursor {
+        let cursor = session.cursor().await?;
+        Some(SyncToken::all(cursor).write(session.home.store()))
+    } else {
+        None
+    };
+    let subject = Subject {
+        resource: resource.clone(),
+        sync_token,
+        object: None,
+    };
+    Ok(answer(session, &subject, asked))
+}
+
+/// What is told of an object that is asked for by its name; `None` if there is none.
+pub(super) async fn by_name(
+    session: &Session<'_>,
+    name: &str,
+    asked: &Properties,
+) -> Result<Option<Answer>, Refused> {
+    let Some(uid) = Names::of(session).uid(name).await? else {
+        return Ok(None);
+    };
+    let Some(object) = session.home.get(&uid).await? else {
+        return Ok(None);
+    };
+    let tag = entity_tag(&object.etag);
+    Ok(Some(read(
+        session,
+        name.to_owned(),
+        tag,
+        &object.data,
+        asked,
+    )))
+}
+
+/// What is told of an object of a view; `None` if it is gone meanwhile.
+pub(super) async fn listed(
+    session: &Session<'_>,
+    uid: &Uid,
+    seen: SeenObject,
+    asked: &Properties,
+) -> Result<Option<Answer>, Refused> {
+    if want_octets(asked) || (seen.length.is_none() && want_length(asked)) {
+        let object = session.home.get(uid).await?;
+        return Ok(object.map(|object| {
+            let tag = entity_tag(&object.etag);
+            read(session, seen.name, tag, &object.data, asked)
+        }));
+    }
+    let subject = Subject {
+        resource: Resource::Object(session.owner(), seen.name),
+        sync_token: None,
+        object: Some(Object {
+            tag: seen.tag,
+            component: Some(seen.extent.component()).filter(|it| !it.is_empty()),
+            data: None,
+            length: seen.length,
+        }),
+    };
+    Ok(Some(answer(session, &subject, asked)))
+}
+
+/// What is told of an object that was read.
+pub(super) fn read(
+    session: &Session<'_>,
+    name: String,
+    tag: String,
+    data: &[u8],
+    asked: &Properties,
+) -> Answer {
+    let wanted = want_octets(asked).then(|| super::reports::wanted_data(session, data, asked));
+    let subject = Subject {
+        resource: Resource::Object(session.owner(), name),
+        sync_token: None,
+        object: Some(Object {
+            tag,
+            component: None,
+            data: wanted,
+            length: Some(data.len()),
+        }),
+    };
+    answer(session, &subject, asked)
+}
+
+/// Nothing of what programs set is kept: each property is refused, as RFC 4918 §9.2.1 has it.
+pub(super) async fn proppatch(
+    session: &Session<'_>,
+    resource: &Resource,
+    request: Request<Body>,
+) -> Result<Response, Refused> {
+    let document = document(session, request).await?;
+    let document = document.ok_or(StatusCode::BAD_REQUEST)?;
+    let updates = request::proppatch(&document.content)?;
+    let missing = updates.into_iter().map(|it| match it {
+        PropertyUpdate::Set(property) => (property.name, 403),
+        PropertyUpdate::Remove(name) => (name, 403),
+    });
+    let mut answers = Answers::new(session);
+    let about = About::Properties {
+        found: Vec::new(),
+        missing: missing.collect(),
+    };
+    let href = resource.to_string();
+    answers.push(Answer { href, about }).await?;
+    answers.finish(None).await
+}

@@ -1,0 +1,284 @@
+//! The properties of each resource.
+
+use super::session::Session;
+use convoke_caldav::{
+    multistatus::{About, Answer},
+    path::Resource,
+    request::Properties,
+    xml::{CALDAV, CALENDARSERVER, DAV, Element, Name},
+};
+use convoke_types::UserKind;
+
+/// What a property is asked of, with what was read for it.
+pub(super) struct Subject<'s> {
+    pub(super) resource: Resource,
+    /// Where the calendar's changes end, if it is the calendar and somebody asked for that.
+    pub(super) sync_token: Option<String>,
+    pub(super) object: Option<Object<'s>>,
+}
+
+/// An object, as far as it was read.
+pub(super) struct Object<'s> {
+    /// The entity tag.
+    pub(super) tag: String,
+    /// The component, in upper case, if it is known.
+    pub(super) component: Option<&'s str>,
+    /// The octets, as they are wanted; read only if they are.
+    pub(super) data: Option<String>,
+    /// Their length, if they were read.
+    pub(super) length: Option<usize>,
+}
+
+const RESOURCETYPE: Name = Name::new(DAV, "resourcetype");
+const DISPLAYNAME: Name = Name::new(DAV, "displayname");
+const CURRENT_PRINCIPAL: Name = Name::new(DAV, "current-user-principal");
+const OWNER: Name = Name::new(DAV, "owner");
+const PRIVILEGES: Name = Name::new(DAV, "current-user-privilege-set");
+const REPORTS: Name = Name::new(DAV, "supported-report-set");
+const PRINCIPAL_URL: Name = Name::new(DAV, "principal-URL");
+const PRINCIPALS: Name = Name::new(DAV, "principal-collection-set");
+const SYNC_TOKEN: Name = Name::new(DAV, "sync-token");
+const ETAG: Name = Name::new(DAV, "getetag");
+const CONTENT_TYPE: Name = Name::new(DAV, "getcontenttype");
+const CONTENT_LENGTH: Name = Name::new(DAV, "getcontentlength");
+const CTAG: Name = Name::new(CALENDARSERVER, "getctag");
+const HOME_SET: Name = Name::new(CALDAV, "calendar-home-set");
+const ADDRESSES: Name = Name::new(CALDAV, "calendar-user-address-set");
+const USER_TYPE: Name = Name::new(CALDAV, "calendar-user-type");
+const COMPONENTS: Name = Name::new(CALDAV, "supported-calendar-component-set");
+const DATA_TYPES: Name = Name::new(CALDAV, "supported-calendar-data");
+const COLLATIONS: Name = Name::new(CALDAV, "supported-collation-set");
+const MAX_SIZE: Name = Name::new(CALDAV, "max-resource-size");
+/// The octets of an object.
+pub(super) const DATA: Name = Name::new(CALDAV, "calendar-data");
+
+/// The components that the calendar takes.
+pub(super) const TAKEN: [&str; 2] = ["VEVENT", "VTODO"];
+
+/// The properties that a kind of resource may have: those that are given to who asks for all (RFC 4918 §9.1), and the others.
+type Names = (&'static [Name], &'static [Name]);
+
+static OF_COLLECTIONS: Names = (
+    &[RESOURCETYPE, DISPLAYNAME],
+    &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, PRINCIPALS, REPORTS],
+);
+static OF_PRINCIPALS: Names = (
+    &[RESOURCETYPE, DISPLAYNAME],
+    &[
+        CURRENT_PRINCIPAL,
+        PRINCIPAL_URL,
+        PRINCIPALS,
+        HOME_SET,
+        ADDRESSES,
+        USER_TYPE,
+        REPORTS,
+    ],
+);
+static OF_CALENDARS: Names = (
+    &[RESOURCETYPE, DISPLAYNAME],
+    &[
+        CURRENT_PRINCIPAL,
+        OWNER,
+        PRIVILEGES,
+        PRINCIPALS,
+        REPORTS,
+        SYNC_TOKEN,
+        CTAG,
+        COMPONENTS,
+        DATA_TYPES,
+        COLLATIONS,
+        MAX_SIZE,
+    ],
+);
+static OF_OBJECTS: Names = (
+    &[RESOURCETYPE, ETAG, CONTENT_TYPE, CONTENT_LENGTH],
+    &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, DATA],
+);
+
+fn names(resource: &Resource) -> Names {
+    match resource {
+        Resource::Root | Resource::WellKnown | Resource::Home(_) => OF_COLLECTIONS,
+        Resource::Principal(_) => OF_PRINCIPALS,
+        Resource::Calendar(_) => OF_CALENDARS,
+        Resource::Object(..) => OF_OBJECTS,
+    }
+}
+
+/// Whether somebody asks where the calendar's changes end.
+pub(super) fn want_cursor(properties: &Properties) -> bool {
+    want(properties, &SYNC_TOKEN) || want(properties, &CTAG)
+}
+
+/// Whether a property is asked for by its name.
+fn want(properties: &Properties, name: &Name) -> bool {
+    match properties {
+        Properties::Some(wanted) => wanted.names.contains(name),
+        Properties::All(more) => more.contains(name),
+        Properties::Names => false,
+    }
+}
+
+/// Whether the octets of objects are needed.
+pub(super) fn want_octets(properties: &Properties) -> bool {
+    want(properties, &DATA)
+}
+
+/// Whether their length is.
+pub(super) fn want_length(properties: &Properties) -> bool {
+    matches!(properties, Properties::All(_)) || want(properties, &CONTENT_LENGTH)
+}
+
+/// What is told of a resource.
+pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Properties) -> Answer {
+    let (usual, others) = names(&subject.resource);
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    match asked {
+        Properties::Names => {
+            let all = usual.iter().chain(others).cloned();
+            found.extend(all.map(Element::new));
+        }
+        Properties::All(more) => {
+            let all = usual.iter().chain(more);
+            found.extend(all.filter_map(|name| value(session, subject, name)));
+        }
+        Properties::Some(wanted) => {
+            for name in &wanted.names {
+                match value(session, subject, name) {
+                    Some(property) => found.push(property),
+                    None => missing.push((name.clone(), 404)),
+                }
+            }
+        }
+    }
+    Answer {
+        href: subject.resource.to_string(),
+        about: About::Properties { found, missing },
+    }
+}
+
+fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<Element> {
+    let (usual, others) = names(&subject.resource);
+    let has = |it: &&Name| *it == name;
+    let name = usual.iter().chain(others).find(has)?;
+    let property = Element::new(name.clone());
+    let principal = || Element::href(Resource::Principal(session.owner()).to_string());
+    Some(match &*name.local {
+        "resourcetype" => resource_type(property, &subject.resource),
+        "displayname" => property.with_text(display_name(session, &subject.resource)),
+        "current-user-principal" | "owner" | "principal-URL" => property.with(principal()),
+        "principal-collection-set" => property.with(Element::href("/principals/")),
+        "current-user-privilege-set" => privileges(property, &subject.resource),
+        "supported-report-set" => reports(property, &subject.resource),
+        "calendar-home-set" => {
+            property.with(Element::href(Resource::Home(session.owner()).to_string()))
+        }
+        "calendar-user-address-set" => addresses(session, property),
+        "calendar-user-type" => property.with_text(user_type(session.user().kind)),
+        "sync-token" | "getctag" => property.with_text(subject.sync_token.as_ref()?),
+        "supported-calendar-component-set" => TAKEN.iter().fold(property, |property, kind| {
+            property.with(Element::caldav("comp").with_attribute("name", *kind))
+        }),
+        "supported-calendar-data" => property.with(
+            Element::caldav("calendar-data")
+                .with_attribute("content-type", "text/calendar")
+                .with_attribute("version", "2.0"),
+        ),
+        "supported-collation-set" => ["i;ascii-casemap", "i;octet"]
+            .iter()
+            .fold(property, |property, name| {
+                property.with(Element::caldav("supported-collation").with_text(*name))
+            }),
+        "max-resource-size" => {
+            let most = session.instance.config.limits.messages.content_length;
+            property.with_text(most.to_string())
+        }
+        _ => return object_value(property, subject.object.as_ref()?),
+    })
+}
+
+fn object_value(property: Element, object: &Object<'_>) -> Option<Element> {
+    Some(match &*property.name.local {
+        "getetag" => property.with_text(&object.tag),
+        "getcontenttype" => property.with_text(match object.component {
+            Some(component) => format!("text/calendar; charset=utf-8; component={component}"),
+            None => "text/calendar; charset=utf-8".to_owned(),
+        }),
+        "getcontentlength" => property.with_text(object.length?.to_string()),
+        "calendar-data" => property.with_text(object.data.as_ref()?),
+        _ => return None,
+    })
+}
+
+fn resource_type(property: Element, resource: &Resource) -> Element {
+    match resource {
+        Resource::Object(..) => property,
+        Resource::Principal(_) => property
+            .with(Element::dav("collection"))
+            .with(Element::dav("principal")),
+        Resource::Calendar(_) => property
+            .with(Element::dav("collection"))
+            .with(Element::caldav("calendar")),
+        Resource::Root | Resource::WellKnown | Resource::Home(_) => {
+            property.with(Element::dav("collection"))
+        }
+    }
+}
+
+fn display_name(session: &Session<'_>, resource: &Resource) -> String {
+    match resource {
+        Resource::Root | Resource::WellKnown => "Convoke".to_owned(),
+        _ => {
+            let name = session.user().name.clone();
+            name.unwrap_or_else(|| session.owner())
+        }
+    }
+}
+
+/// RFC 3744 §5.4: what programs look at before they let somebody write.
+fn privileges(property: Element, resource: &Resource) -> Element {
+    let granted: &[&'static str] = match resource {
+        Resource::Calendar(_) | Resource::Object(..) => {
+            &["read", "write", "write-content", "bind", "unbind"]
+        }
+        _ => &["read"],
+    };
+    let read = ["read-current-user-privilege-set"];
+    let all = granted.iter().chain(&read);
+    all.fold(property, |property, name| {
+        property.with(Element::dav("privilege").with(Element::dav(name)))
+    })
+}
+
+fn reports(property: Element, resource: &Resource) -> Element {
+    if !matches!(resource, Resource::Calendar(_)) {
+        return property;
+    }
+    let all = [
+        Element::caldav("calendar-query"),
+        Element::caldav("calendar-multiget"),
+        Element::dav("sync-collection"),
+    ];
+    all.into_iter().fold(property, |property, report| {
+        property.with(Element::dav("supported-report").with(Element::dav("report").with(report)))
+    })
+}
+
+/// RFC 6638 §2.4.1: the main address first.
+fn addresses(session: &Session<'_>, property: Element) -> Element {
+    let user = session.user();
+    let principal = Resource::Principal(session.owner()).to_string();
+    let all = std::iter::once(&user.address).chain(&user.aliases);
+    all.fold(property, |property, address| {
+        property.with(Element::href(address.as_str()))
+    })
+    .with(Element::href(principal))
+}
+
+/// RFC 6638 §2.4.2.
+const fn user_type(kind: UserKind) -> &'static str {
+    match kind {
+        UserKind::Room => "ROOM",
+        UserKind::Resource => "RESOURCE",
+        _ => "INDIVIDUAL",
+    }
+}

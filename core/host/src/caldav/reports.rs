@@ -1,0 +1,231 @@
+//! REPORT: which objects match, these objects, and what changed.
+
+use super::{
+    find::{by_name, listed, read},
+    names::Names,
+    properties::{DATA, want_octets},
+    reply::{Answers, Refused, document},
+    session::Session,
+    tokens::{Rest, SyncToken},
+    view,
+};
+use crate::calendar_view::SeenObject;
+use convoke_caldav::{
+    conditional::entity_tag,
+    expand::expand,
+    filter::Filter,
+    multistatus::{About, Answer},
+    path::Resource,
+    precondition::Precondition,
+    request::{self, Properties, Report, Sync},
+};
+use convoke_calendar::tree::{Calendar, Limits};
+use convoke_net::http_server::{Body, Response};
+use convoke_scheduling::{Environment, Home, Processor};
+use convoke_types::{Changes, Cursor, Error, ErrorKind, ObjectSummary, Uid};
+use http::{Request, StatusCode};
+
+pub(super) async fn report(
+    session: &Session<'_>,
+    resource: &Resource,
+    request: Request<Body>,
+) -> Result<Response, Refused> {
+    let document = document(session, request).await?;
+    let document = document.ok_or(StatusCode::BAD_REQUEST)?;
+    let report = request::report(&document.content)?;
+    if !matches!(resource, Resource::Calendar(_)) {
+        return Err(Precondition::SupportedReport.into());
+    }
+    match report {
+        Report::Query(asked, filter) => query(session, &asked, &filter).await,
+        Report::Multiget(asked, hrefs) => multiget(session, &asked, hrefs).await,
+        Report::Sync(asked) => sync(session, &asked).await,
+        Report::FreeBusy(_) => Err(Precondition::SupportedReport.into()),
+    }
+}
+
+async fn query(
+    session: &Session<'_>,
+    asked: &Properties,
+    filter: &Filter,
+) -> Result<Response, Refused> {
+    let current = view::current(session).await?;
+    let candidates = current.objects.iter().filter_map(|(uid, seen)| {
+        let decided = filter.decided_by(&seen.extent);
+        (decided != Some(false)).then(|| (uid.clone(), seen.clone(), decided))
+    });
+    let candidates: Vec<(Uid, SeenObject, Option<bool>)> = candidates.collect();
+    drop(current);
+    let zone = session.zone();
+    let processor = session.instance.scheduler.environment().processor();
+    let mut answers = Answers::new(session);
+    for (uid, seen, decided) in candidates {
+        if decided == Some(true) && !want_octets(asked) {
+            answers
+                .extend(listed(session, &uid, seen, asked).await?)
+                .await?;
+            continue;
+        }
+        let Some(object) = session.home.get(&uid).await? else {
+            continue;
+        };
+        let tag = entity_tag(&object.etag);
+        let matches = || {
+            let read = Calendar::parse_stored(&object.data, &limits());
+            read.is_ok_and(|calendar| filter.matches(&calendar, &zone))
+        };
+        let is_as_seen = decided == Some(true) && tag == seen.tag;
+        if is_as_seen || processor.run(object.data.len(), matches).await {
+            let answer = read(session, seen.name, tag, &object.data, asked);
+            answers.push(answer).await?;
+        }
+    }
+    answers.finish(None).await
+}
+
+/// RFC 4791 §7.9: what is not there, or is somebody else's, is not found.
+async fn multiget(
+    session: &Session<'_>,
+    asked: &Properties,
+    hrefs: Vec<String>,
+) -> Result<Response, Refused> {
+    let mut answers = Answers::new(session);
+    for href in hrefs {
+        let resource = Resource::of_href(&href).filter(|it| session.owns(it));
+        let found = match &resource {
+            Some(Resource::Object(_, name)) => by_name(session, name, asked).await?,
+            _ => None,
+        };
+        let answer = found.unwrap_or(Answer {
+            href: resource.map_or(href, |it| it.to_string()),
+            about: About::Status(404),
+        });
+        answers.push(answer).await?;
+    }
+    answers.finish(None).await
+}
+
+/// Something that a client is told of.
+enum Told<'c> {
+    Changed(&'c ObjectSummary),
+    Removed(&'c Uid),
+}
+
+impl Told<'_> {
+    const fn uid(&self) -> &Uid {
+        match self {
+            Self::Changed(summary) => &summary.uid,
+            Self::Removed(uid) => uid,
+        }
+    }
+}
+
+async fn sync(session: &Session<'_>, asked: &Sync) -> Result<Response, Refused> {
+    let store = session.home.store();
+    let token = asked.token.as_deref();
+    let token = token.map(|it| SyncToken::read(it, store).ok_or(Precondition::ValidSyncToken));
+    let token = token.transpose()?;
+    let rest = token.as_ref().and_then(|it| it.rest.as_ref());
+    let since = match (&token, rest) {
+        (_, Some(rest)) => rest.since.as_ref(),
+        (Some(token), None) => Some(&token.cursor),
+        (None, None) => None,
+    };
+    let changes = changes_since(session, since).await?;
+    let mut told: Vec<Told<'_>> = changes.changed.iter().map(Told::Changed).collect();
+    // RFC 6578 §3.4: at the first time only what is there is told.
+    if since.is_some() {
+        told.extend(changes.removed.iter().map(Told::Removed));
+    }
+    told.sort_by(|one, other| one.uid().cmp(other.uid()));
+    told.retain(|it| rest.is_none_or(|rest| *it.uid() > rest.after));
+    let cursor = match (&token, rest) {
+        (Some(token), Some(_)) => token.cursor.clone(),
+        _ => changes.cursor.clone(),
+    };
+    let next = match asked.limit {
+        Some(limit) if told.len() > limit => {
+            told.truncate(limit);
+            let last = told
+                .last()
+                .ok_or(Precondition::NumberOfMatchesWithinLimits)?;
+            let rest = Rest {
+                since: since.cloned(),
+                after: last.uid().clone(),
+            };
+            let rest = Some(rest);
+            SyncToken { cursor, rest }
+        }
+        _ => SyncToken::all(cursor),
+    };
+    let mut answers = tell(session, &told, &asked.properties).await?;
+    if next.rest.is_some() {
+        let href = Resource::Calendar(session.owner()).to_string();
+        let about = About::Truncated;
+        answers.push(Answer { href, about }).await?;
+    }
+    answers.finish(Some(next.write(store))).await
+}
+
+/// What changed since a cursor, which is the same as long as nothing does.
+async fn changes_since(session: &Session<'_>, since: Option<&Cursor>) -> Result<Changes, Refused> {
+    let changes: Result<Changes, Error> = session.home.changes(since).await;
+    match (changes, since) {
+        (Ok(mut changes), Some(since)) => {
+            if changes.changed.is_empty() && changes.removed.is_empty() {
+                changes.cursor = since.clone();
+            }
+            Ok(changes)
+        }
+        (Err(error), Some(_)) if error.kind() == ErrorKind::Invalid => {
+            Err(Precondition::ValidSyncToken.into())
+        }
+        (changes, _) => Ok(changes?),
+    }
+}
+
+async fn tell<'s>(
+    session: &'s Session<'_>,
+    told: &[Told<'_>],
+    asked: &Properties,
+) -> Result<Answers<'s>, Refused> {
+    let uids: Vec<&Uid> = told.iter().map(Told::uid).collect();
+    let mut names = Names::of(session).names(&uids).await?;
+    let mut answers = Answers::new(session);
+    for it in told {
+        let name = names.remove(it.uid()).unwrap_or_default();
+        let answer = match it {
+            Told::Changed(summary) => {
+                let seen = view::listed(summary, name);
+                listed(session, &summary.uid, seen, asked).await?
+            }
+            Told::Removed(_) => Some(Answer {
+                href: Resource::Object(session.owner(), name).to_string(),
+                about: About::Status(404),
+            }),
+        };
+        answers.extend(answer).await?;
+    }
+    Ok(answers)
+}
+
+/// The octets of an object as they are wanted. One that cannot be expanded is given as it is.
+pub(super) fn wanted_data(session: &Session<'_>, data: &[u8], asked: &Properties) -> String {
+    if let Properties::Some(wanted) = asked
+        && wanted.names.contains(&DATA)
+        && let Some(range) = wanted.expand
+        && let Ok(calendar) = Calendar::parse_stored(data, &limits())
+        && let Ok(expanded) = expand(&calendar, range, &session.zone())
+    {
+        return String::from_utf8_lossy(&expanded.write()).into_owned();
+    }
+    String::from_utf8_lossy(data).into_owned()
+}
+
+/// What is stored may be as long as it is.
+pub(super) fn limits() -> Limits {
+    Limits {
+        bytes: usize::MAX,
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,101 @@
+//! Whose calendar it is: the user who logged in, the store, the time zone, where it changes.
+
+use super::reply::Refused;
+use crate::{instance::Instance, scheduling::OurHome};
+use convoke_caldav::path::Resource;
+use convoke_net::http_server::Arrival;
+use convoke_plugin_host::StoreHandle;
+use convoke_scheduling::{Environment, Home, Person, Stores};
+use convoke_types::{CalendarAddress, CalendarUser, Cursor, Error, ErrorKind, ObjectSummary, Page};
+use http::StatusCode;
+use jiff::tz::TimeZone;
+
+/// Objects that are listed at once.
+const PAGE: u32 = 500;
+
+/// Somebody who logged in, and the calendar that is theirs.
+pub(super) struct Session<'a> {
+    pub(super) instance: &'a Instance,
+    pub(super) arrival: &'a Arrival,
+    pub(super) home: OurHome,
+}
+
+impl<'a> Session<'a> {
+    /// Refused if the log-in is no calendar user.
+    pub(super) async fn of(
+        instance: &'a Instance,
+        address: CalendarAddress,
+        arrival: &'a Arrival,
+    ) -> Result<Self, Refused> {
+        let stores = instance.scheduler.environment().stores();
+        let home = stores.find(&address).await?;
+        let home = home.ok_or_else(|| {
+            tracing::warn!(event = "login-without-calendar", %address, "somebody logged in who is no calendar user; `convoke user add` makes one");
+            StatusCode::FORBIDDEN
+        })?;
+        Ok(Self {
+            instance,
+            arrival,
+            home,
+        })
+    }
+
+    pub(super) fn user(&self) -> &CalendarUser {
+        self.home.user()
+    }
+
+    pub(super) fn store(&self) -> &StoreHandle {
+        self.home.place()
+    }
+
+    /// As paths name the user.
+    pub(super) fn owner(&self) -> String {
+        self.user().address.human().to_owned()
+    }
+
+    /// Whether a resource is the user's own, or everybody's.
+    pub(super) fn owns(&self, resource: &Resource) -> bool {
+        let Some(owner) = resource.owner() else {
+            return true;
+        };
+        CalendarAddress::new(owner).is_ok_and(|owner| self.user().answers_to(&owner))
+    }
+
+    /// The zone of the user's dates and floating times.
+    pub(super) fn zone(&self) -> TimeZone {
+        Person::of(self.user()).owner().timezone
+    }
+
+    /// Every object.
+    pub(super) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
+        let (mut objects, mut after) = (Vec::new(), None);
+        loop {
+            let page = Page::after(after, PAGE);
+            let listed = self.store().list(&self.user().id, &page).await?;
+            objects.extend(listed.items);
+            match listed.next {
+                Some(next) => after = Some(next),
+                None => return Ok(objects),
+            }
+        }
+    }
+
+    /// Where the changes of the calendar end. It is the same until something changes.
+    pub(super) async fn cursor(&self) -> Result<Cursor, Error> {
+        let cursors = &self.instance.calendar_ends;
+        let key = (self.home.store().to_owned(), self.user().id.clone());
+        let known = cursors.get(&key);
+        let changes = match self.home.changes(known.as_ref()).await {
+            Err(error) if known.is_some() && error.kind() == ErrorKind::Invalid => {
+                self.home.changes(None).await?
+            }
+            changes => changes?,
+        };
+        let is_same = changes.changed.is_empty() && changes.removed.is_empty();
+        if let Some(known) = known.filter(|_| is_same) {
+            return Ok(known);
+        }
+        cursors.insert(key, changes.cursor.clone());
+        Ok(changes.cursor)
+    }
+}
