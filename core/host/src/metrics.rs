@@ -32,6 +32,10 @@ pub struct Metrics {
     deliveries: Counter<(&'static str, &'static str, String)>,
     sent: Counter<(&'static str, &'static str, &'static str)>,
     connections: [AtomicU64; ROLES.len()],
+    #[cfg(feature = "mail")]
+    mails: Counter<&'static str>,
+    #[cfg(feature = "mail")]
+    mail_connections: AtomicU64,
 }
 
 const ROLES: [Role; 4] = [Role::Receiver, Role::Submission, Role::Caldav, Role::Admin];
@@ -74,6 +78,18 @@ impl Metrics {
         &self.connections[role as usize]
     }
 
+    /// What became of a mail that came in, for one recipient.
+    #[cfg(feature = "mail")]
+    pub(crate) fn mail_came_in(&self, outcome: &'static str) {
+        self.mails.add(outcome);
+    }
+
+    /// Connections to listeners for mail servers, to be raised and lowered.
+    #[cfg(feature = "mail")]
+    pub(crate) const fn mail_connections(&self) -> &AtomicU64 {
+        &self.mail_connections
+    }
+
     /// Prometheus' text format, version 0.0.4.
     pub(crate) fn text(
         &self,
@@ -100,6 +116,8 @@ impl Metrics {
             let count = self.connections(role).load(Ordering::Relaxed);
             page.line("connections", &[("listener", role.as_str())], &count);
         }
+        #[cfg(feature = "mail")]
+        self.write_mail(&mut page);
         page.family("refusals_total", "counter", "Messages refused as a whole.");
         for (error, count) in self.refusals.all() {
             page.line("refusals_total", &[("error", error)], &count);
@@ -137,6 +155,18 @@ impl Metrics {
             write_family(&mut page, family);
         }
         page.0
+    }
+
+    /// Connections, which end the family before, and mails.
+    #[cfg(feature = "mail")]
+    fn write_mail(&self, page: &mut Page) {
+        let count = self.mail_connections.load(Ordering::Relaxed);
+        page.line("connections", &[("listener", "lmtp")], &count);
+        let help = "Mails that came in, one for each recipient, by what became of them.";
+        page.family("mails_total", "counter", help);
+        for (outcome, count) in self.mails.all() {
+            page.line("mails_total", &[("outcome", outcome)], &count);
+        }
     }
 
     fn write_times(&self, page: &mut Page) {

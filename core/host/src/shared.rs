@@ -46,8 +46,16 @@ impl Journal for SharedState {
         }
         #[cfg(feature = "mail")]
         if let Event::Notice(notice) = event {
-            self.notices
-                .add(notice, &self.writes, jiff::Timestamp::now());
+            self.notices.is_kept(notice, jiff::Timestamp::now());
         }
+    }
+
+    #[cfg(feature = "mail")]
+    fn with_notice(
+        &self,
+        notice: &convoke_scheduling::Notice<'_>,
+        batch: convoke_types::Batch,
+    ) -> convoke_types::Batch {
+        self.notices.add(notice, batch, jiff::Timestamp::now())
     }
 }

@@ -1,7 +1,7 @@
 //! A mail that was taken by a mail server comes back as not delivered: what is known of the guest changes accordingly.
 
 use crate::{
-    environment::{Clock, Environment, Home, HomeOf, Notice, Occasion, State, Stores},
+    environment::{Clock, Environment, Home, HomeOf, Journal, Notice, Occasion, State, Stores},
     keys,
     mail::Guest,
     scheduler::Scheduler,
@@ -24,6 +24,23 @@ pub enum Bounced {
     Known,
 }
 
+/// A report that was noted.
+struct Noted {
+    /// What was mailed last.
+    method: Method,
+    /// The meeting; `None` if it is gone.
+    meeting: Option<Message>,
+}
+
+fn undeliverable<'a>(guest: &'a Guest, message: &'a Message, reason: &'a str) -> Notice<'a> {
+    Notice {
+        user: &guest.user,
+        other: &guest.recipient,
+        message,
+        occasion: Occasion::Undeliverable(reason),
+    }
+}
+
 impl<E: Environment> Scheduler<E> {
     /// Notes that what was mailed to a guest did not arrive, and will not: `reason` is what the report says of it.
     ///
@@ -33,9 +50,10 @@ impl<E: Environment> Scheduler<E> {
             return Ok(Bounced::Known);
         };
         let status = RequestStatus::SERVICE_UNAVAILABLE.with_text(reason);
-        let Some(method) = self.bounce(&home, guest, &status).await? else {
+        let Some(bounce) = self.bounce(&home, guest, &status).await? else {
             return Ok(Bounced::Known);
         };
+        let (method, meeting) = (bounce.method, bounce.meeting);
         let (user, other) = (&guest.user, &guest.recipient);
         tracing::warn!(
             event = "mail-bounced", %user, recipient = %other, uid = %guest.uid, method = %method,
@@ -44,24 +62,19 @@ impl<E: Environment> Scheduler<E> {
         let decided = self.decision("mail-bounced", &guest.uid).of(user);
         let decided = decided.to(method.as_str(), other).result(&status);
         self.note_decision(&decided.why(reason));
-        if let Some(message) = self.meeting_as_message(&home, guest, method).await {
-            self.notify(&Notice {
-                user,
-                other,
-                message: &message,
-                occasion: Occasion::Undeliverable(reason),
-            });
+        if let Some(message) = &meeting {
+            self.notice_is_kept(&undeliverable(guest, message, reason));
         }
         Ok(Bounced::Noted)
     }
 
-    /// Changes ledger and object: what was mailed last; `None` if nothing is to be changed.
+    /// Changes ledger and object, and has the owner told; `None` if nothing is to be changed.
     async fn bounce(
         &self,
         home: &HomeOf<E>,
         guest: &Guest,
         status: &RequestStatus,
-    ) -> Result<Option<Method>, Error> {
+    ) -> Result<Option<Noted>, Error> {
         let uid = &guest.uid;
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         let now = self.environment.clock().now();
@@ -82,11 +95,19 @@ impl<E: Environment> Scheduler<E> {
             }
             let key = keys::ledger(home.user(), uid);
             let batch = state::unchanged(Batch::new(), &key, ledger.version);
+            let meeting = self.meeting_as_message(home, guest, method).await;
+            let batch = match &meeting {
+                Some(message) => {
+                    let notice = undeliverable(guest, message, status.text());
+                    self.environment.journal().with_notice(&notice, batch)
+                }
+                None => batch,
+            };
             match self.environment.state().commit(known.put(batch, key)).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 done => {
                     done?;
-                    return written.map(|_| Some(method));
+                    return written.map(|_| Some(Noted { method, meeting }));
                 }
             }
         }

@@ -92,6 +92,12 @@ impl From<Overloaded> for Error {
 pub trait Journal: Send + Sync {
     /// Something was decided about a message.
     fn record(&self, event: &Event<'_>);
+
+    /// Adds to a batch what must be on disk so that a person is told although the host ends; that it is committed is told by
+    /// [`Event::Notice`]. By default that is nothing.
+    fn with_notice(&self, _notice: &Notice<'_>, batch: Batch) -> Batch {
+        batch
+    }
 }
 
 /// What was decided about a message.

@@ -52,7 +52,8 @@ impl<E: Environment> Scheduler<E> {
                     other: item.originator,
                     message: item.message,
                     occasion: Occasion::Waits,
-                });
+                })
+                .await;
                 Ok(None)
             }
         }

@@ -9,6 +9,7 @@
 //! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
 //! guest/USER/UID/ADDRESS the mails to a guest of a meeting
 //! token/TOKEN            which guest of which meeting an address of the mail gateway was made for
+//! mailed/MESSAGE-ID      to which guest of which meeting a mail went
 //! ```
 //!
 //! A user is named by its address, as a store may name its users anew. Whatever is not a letter, a digit or one of `-._@:+`
@@ -68,6 +69,10 @@ pub(crate) fn guest(user: &CalendarAddress, uid: &Uid, guest: &CalendarAddress) 
 
 pub(crate) fn token(token: &str) -> Vec<u8> {
     key(&["token", &token.to_ascii_lowercase()])
+}
+
+pub(crate) fn mailed(message_id: &str) -> Vec<u8> {
+    key(&["mailed", message_id])
 }
 
 /// A calendar user as keys name it.

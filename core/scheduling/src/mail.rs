@@ -73,7 +73,7 @@ impl Guest {
         Err(self.contended())
     }
 
-    /// Remembers that a mail to this guest was taken, or came from them: later ones refer to it.
+    /// Remembers that a mail to this guest was taken: later ones refer to it, and a report on it is about this guest.
     pub async fn remember_mail(&self, state: &impl State, message_id: &str) -> Result<(), Error> {
         let key = self.key();
         for _ in 0..ATTEMPTS {
@@ -91,6 +91,7 @@ impl Guest {
             let token = keys::token(&known.token);
             let batch = state::unchanged(Batch::new(), &key, read.version);
             let batch = batch.put_for(key.as_slice(), state::write(&known), KEPT);
+            let batch = batch.put_for(keys::mailed(message_id), state::write(self), KEPT);
             match state
                 .commit(batch.put_for(token, state::write(self), KEPT))
                 .await
@@ -118,6 +119,13 @@ impl<E: Environment> Scheduler<E> {
     /// For whom a token was made, whatever its case; `None` if it was not made here, or too long ago.
     pub async fn guest_of(&self, token: &str) -> Result<Option<Guest>, Error> {
         let found = state::get(self.environment.state(), &keys::token(token)).await?;
+        Ok(found.value)
+    }
+
+    /// To whom a mail went that was [remembered](Guest::remember_mail) by its Message-ID, without angle brackets; `None` if it
+    /// was not sent here, or too long ago.
+    pub async fn guest_mailed(&self, message_id: &str) -> Result<Option<Guest>, Error> {
+        let found = state::get(self.environment.state(), &keys::mailed(message_id)).await?;
         Ok(found.value)
     }
 }
@@ -178,5 +186,8 @@ mod tests {
             ("0@example.org", "12@example.org")
         );
         assert_eq!(mails[MOST - 1], "5@example.org");
+        let found = |id: &str| block_on(host.scheduler.guest_mailed(id)).unwrap();
+        assert_eq!(found("3@example.org"), Some(guest.clone()));
+        assert_eq!(found("30@example.org"), None);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     decision::Decided,
     echoes::Echoes,
-    environment::{Clock, Environment, Event, Journal, Notice},
+    environment::{Clock, Environment, Event, Journal, Notice, State},
     keys,
     ledger::Ledger,
     limits::Limits,
@@ -14,7 +14,7 @@ use crate::{
     timing::Timing,
     turns::Turns,
 };
-use convoke_types::{CalendarUser, Error, Uid};
+use convoke_types::{Batch, CalendarUser, Error, Uid};
 use std::sync::Arc;
 
 /// Scheduling for the calendar users of one host.
@@ -72,8 +72,23 @@ impl<E: Environment> Scheduler<E> {
         self.environment.journal().record(&Event::Decided(decision));
     }
 
-    /// Has a person told of what the own calendar program may not show.
-    pub(crate) fn notify(&self, notice: &Notice<'_>) {
+    /// Has a person told of what the own calendar program may not show, and keeps that over the end of the host.
+    pub(crate) async fn notify(&self, notice: &Notice<'_>) {
+        let batch = self.environment.journal().with_notice(notice, Batch::new());
+        if !batch.writes.is_empty()
+            && let Err(error) = self.environment.state().commit(batch).await
+        {
+            let uid = notice.message.uid();
+            tracing::warn!(
+                event = "notice-not-kept", user = %notice.user, %uid,
+                "the person is not told if the host ends before the mail has gone: {error}"
+            );
+        }
+        self.notice_is_kept(notice);
+    }
+
+    /// Has a person told of something that was committed [with](crate::Journal::with_notice) what led to it.
+    pub(crate) fn notice_is_kept(&self, notice: &Notice<'_>) {
         self.environment.journal().record(&Event::Notice(*notice));
     }
 

@@ -78,6 +78,19 @@ fn a_pipe_ends_with_what_mail_servers_understand() {
     );
 }
 
+/// A host that does not answer: the mail server tries again.
+#[test]
+fn a_pipe_does_not_wait_for_a_host_that_stands_still() {
+    let host = setup().start();
+    let good = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA));
+    host.signal("STOP");
+    let ended = status(&host, &["--to", ANNA], &good);
+    host.signal("CONT");
+    assert_eq!(ended, Some(75));
+    assert_eq!(status(&host, &["--to", ANNA], &good), Some(0));
+    assert!(host.stored(ANNA, "m-1").is_some());
+}
+
 #[test]
 fn the_recipient_may_stand_in_the_mail_itself_and_lines_end_as_they_like() {
     let host = setup().start();

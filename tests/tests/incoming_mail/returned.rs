@@ -63,6 +63,40 @@ fn a_mail_that_was_not_delivered_is_on_the_meeting() {
     assert_eq!(server.mails().len(), 3);
 }
 
+/// Some mail servers send reports to the address without the token: the mail that comes back names the guest.
+#[test]
+fn a_report_to_the_gateway_is_on_the_meeting_by_the_mail_that_comes_back() {
+    let Meeting { host, server, .. } = Meeting::new("");
+    let mails = server.mails();
+    let id = |to: &str| {
+        let mail = mails.iter().find(|it| it.to == to).unwrap();
+        mail.header("Message-ID").unwrap()
+    };
+    let gateway = "calendar@example.org";
+    let returned = |id: &str, action: &str| {
+        let returned = format!("message/rfc822\n\nMessage-ID: {id}\n");
+        report(gateway, action).replace("message/rfc822\n\n", &returned)
+    };
+    for (what, mail) in [
+        ("delayed", returned(&id(BO), "delayed")),
+        ("of nobody's", returned("<x@example.org>", "failed")),
+        (
+            "of another's mail",
+            returned(&id("cy@example.net"), "failed"),
+        ),
+        ("without", report(gateway, "failed")),
+    ] {
+        let reply = mailed(&host, "", gateway, &mail);
+        assert!(reply.starts_with("250 2.0.0 dropped"), "{what}: {reply}");
+        assert_eq!(status(&host), "1.1", "{what}");
+    }
+    let reply = mailed(&host, "", gateway, &returned(&id(BO), "failed"));
+    assert!(reply.starts_with("250 2.0.0 taken"), "{reply}");
+    assert_eq!(status(&host), "5.1");
+    let again = mailed(&host, "", gateway, &returned(&id(BO), "failed"));
+    assert!(again.starts_with("250 2.0.0 dropped"), "{again}");
+}
+
 #[test]
 fn words_to_the_address_of_a_guest_are_passed_to_the_organizer() {
     let Meeting {

@@ -412,6 +412,24 @@ fn a_notice_waits_for_the_mail_server() {
     assert_eq!(server.wait_for_mails(1)[0].to, ANNA);
 }
 
+/// It is on disk with what led to it, so that no crash loses it.
+#[test]
+fn a_notice_outlives_a_crash() {
+    let server = MailServer::new();
+    let mut host = host_that_mails(&server, "");
+    server.behave(|it| it.refuses = Some((BO.to_owned(), "550 5.1.1 no such mailbox".to_owned())));
+    server.behave(|it| it.rcpt = "450 4.3.0 later".to_owned());
+    let answer = host.submit(&Post::invitation("ours", ANNA, &[BO]));
+    host.signal("KILL");
+    assert_eq!(answer.codes(), ["5.1"]);
+    host.wait();
+    server.behave(|it| it.rcpt = "250 2.1.5 Ok".to_owned());
+    host.start_again();
+    let told = &server.wait_for_mails(1)[0];
+    assert_eq!(told.to, ANNA);
+    assert!(told.content.contains("no such mailbox"), "{}", told.content);
+}
+
 #[test]
 fn an_administrator_sends_a_test_by_mail() {
     let server = MailServer::new();

@@ -1,6 +1,6 @@
 //! Whom an envelope recipient means.
 
-use super::IncomingMail;
+use super::{IncomingMail, Outcome};
 use crate::{instance::Instance, scheduling::OurHome};
 use convoke_imip::{Addressed, Token};
 use convoke_lmtp::Reply;
@@ -37,6 +37,14 @@ pub(crate) enum NotOurs {
 }
 
 impl NotOurs {
+    /// What becomes of a mail to it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unavailable(why) => Outcome::Later(why.clone()),
+            not_ours => Outcome::Unknown(not_ours.to_string()),
+        }
+    }
+
     /// As it is said to who hands mail over.
     pub(crate) fn reply(&self) -> Reply {
         let (code, status) = match self {

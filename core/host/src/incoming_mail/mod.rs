@@ -157,8 +157,7 @@ async fn of_one(
 ) -> Outcome {
     let addressee = match find(instance, settings, recipient).await {
         Ok(addressee) => addressee,
-        Err(NotOurs::Unavailable(why)) => return Outcome::Later(why),
-        Err(not_ours) => return Outcome::Unknown(not_ours.to_string()),
+        Err(not_ours) => return not_ours.outcome(),
     };
     if hops(mail.octets) > HOPS {
         let why = format!("it has passed more than {HOPS} mail servers, which is a loop");
@@ -175,6 +174,9 @@ async fn of_one(
         }
         (Content::Words, Addressee::Guest(guest, _)) => {
             returned::words(instance, settings, mail, incoming, guest).await
+        }
+        (Content::Bounce(bounce), Addressee::Gateway) => {
+            returned::bounce_to_gateway(instance, bounce).await
         }
         (Content::Bounce(_), _) => Outcome::Dropped("a report on mail that was sent".to_owned()),
         _ => Outcome::Dropped("it holds no scheduling message".to_owned()),

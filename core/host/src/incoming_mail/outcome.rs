@@ -47,6 +47,20 @@ impl Outcome {
         }
     }
 
+    /// Its name: in metrics, and the same as in what `convoke mail receive --json` prints.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Taken(_) => "taken",
+            Self::Dropped(_) => "dropped",
+            Self::Refused(_) => "refused",
+            Self::Unreadable(_) => "unreadable",
+            Self::PassedOn(_) => "passed-on",
+            Self::MailboxRefused(_) => "mailbox-refused",
+            Self::Unknown(_) => "unknown",
+            Self::Later(_) => "later",
+        }
+    }
+
     /// Whether somebody's mailbox should have it, as the calendar took nothing of it.
     pub(super) const fn is_for_mailbox(&self) -> bool {
         matches!(
@@ -55,13 +69,14 @@ impl Outcome {
         )
     }
 
-    /// Logs it, and has it remembered for `convoke explain`.
+    /// Logs and counts it, and has it remembered for `convoke explain`.
     pub(super) fn note(
         &self,
         instance: &Instance,
         incoming: &Incoming,
         recipient: &CalendarAddress,
     ) {
+        instance.shared.metrics.mail_came_in(self.name());
         let message_id = incoming.message_id.as_deref().unwrap_or_default();
         let from = incoming.from.as_ref().map(|it| it.address.human());
         let from = from.unwrap_or_default();
@@ -148,6 +163,8 @@ mod tests {
             (Outcome::Later(why()), 451),
         ] {
             assert_eq!(outcome.reply().code(), code, "{outcome:?}");
+            let written = serde_json::to_value(&outcome).unwrap();
+            assert_eq!(written["outcome"], outcome.name());
         }
     }
 }

@@ -2,19 +2,54 @@
 
 use super::{IncomingMail, Mail, Outcome, pass_on};
 use crate::{instance::Instance, mail::NotTaken};
-use convoke_imip::{Action, Bounce, Incoming, addr_spec};
+use convoke_imip::{Action, Bounce, DeliveryReport, Incoming, addr_spec};
 use convoke_scheduling::{Bounced, Guest};
 use jiff::{Timestamp, fmt::rfc2822};
 
+const NOTHING_FAILED: &str = "a report that nothing has failed for good";
 /// The longest reason that is kept of a report, in characters.
 const LONGEST: usize = 200;
 
 /// A report on what was mailed to the guest (RFC 3464).
 pub(super) async fn bounce(instance: &Instance, guest: &Guest, bounce: &Bounce) -> Outcome {
-    let mut reports = bounce.reports.iter();
-    let Some(report) = reports.find(|report| report.action == Action::Failed) else {
-        return Outcome::Dropped("a report that nothing has failed for good".to_owned());
+    match failed(bounce) {
+        Some(report) => note(instance, guest, report).await,
+        None => Outcome::Dropped(NOTHING_FAILED.to_owned()),
+    }
+}
+
+/// A report that came to the gateway itself: some mail servers drop what is behind the `+`. The mail that comes back in it
+/// names the guest by its Message-ID, which others who were invited may guess: only what the report says of that very guest
+/// counts.
+pub(super) async fn bounce_to_gateway(instance: &Instance, bounce: &Bounce) -> Outcome {
+    let Some(report) = failed(bounce) else {
+        return Outcome::Dropped(NOTHING_FAILED.to_owned());
     };
+    let Some(message_id) = &bounce.message_id else {
+        return Outcome::Dropped("a report that does not say on which mail".to_owned());
+    };
+    let guest = match instance.scheduler.guest_mailed(message_id).await {
+        Ok(guest) => guest,
+        Err(error) => return Outcome::Later(error.to_string()),
+    };
+    let is_about = |guest: &Guest| {
+        let recipient = report.recipient.as_ref();
+        recipient.is_some_and(|it| it.same_user(&guest.recipient))
+    };
+    match guest {
+        Some(guest) if is_about(&guest) => note(instance, &guest, report).await,
+        Some(_) => Outcome::Dropped("a report on somebody to whom the mail did not go".to_owned()),
+        None => Outcome::Dropped("a report on a mail to no guest of a meeting".to_owned()),
+    }
+}
+
+/// The first that has failed for good.
+fn failed(bounce: &Bounce) -> Option<&DeliveryReport> {
+    let mut reports = bounce.reports.iter();
+    reports.find(|report| report.action == Action::Failed)
+}
+
+async fn note(instance: &Instance, guest: &Guest, report: &DeliveryReport) -> Outcome {
     let code = report.status.as_deref().unwrap_or_default();
     let reason = format!("not delivered: {code} {}", report.text);
     let reason: String = reason.trim_end().chars().take(LONGEST).collect();

@@ -1,9 +1,9 @@
 //! What people are told by mail, as their calendar program may not show it: something could not be delivered for good, or
 //! waits for them to decide, or an answer came (`[mail] notify`).
 //!
-//! A notice waits in memory, and behind that in the state, until the mail server has taken it; three days at most. One that is
-//! lost in a crash is no harm: what it tells stands in the calendar, the inbox and the queue as well. Strangers cause only so
-//! many of them.
+//! A notice is committed with what led to it, and waits in the state until the mail server has taken it; three days at most.
+//! None is lost in a crash, and one that was sent just before is sent once more with the same Message-ID. Strangers cause only
+//! so many of them.
 
 use crate::{
     config::{Notify, Told},
@@ -12,7 +12,7 @@ use crate::{
 use convoke_calendar::itip::PartStat;
 use convoke_imip::Occasion as ImipOccasion;
 use convoke_scheduling::{Notice, Occasion, State};
-use convoke_types::{CalendarAddress, Error, KeyRange, Uid, base64};
+use convoke_types::{Batch, CalendarAddress, Error, KeyRange, Uid, base64};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -37,6 +37,8 @@ const COUNTED: usize = 10_000;
 const LONGEST: usize = 64 << 10;
 /// Notices read at once.
 const PAGE: u32 = 500;
+/// When one is told that is not committed yet.
+const NOT_YET: Timestamp = Timestamp::MAX;
 /// After so many minutes it is tried again; then this often.
 const STEPS: [i64; 5] = [1, 5, 15, 60, 120];
 
@@ -104,8 +106,13 @@ impl WaitingNotice {
             },
             at: now,
             attempts: 0,
-            next: now,
+            next: NOT_YET,
         }
+    }
+
+    /// Whether it was committed, so that it may be told.
+    fn is_kept(&self) -> bool {
+        self.next != NOT_YET
     }
 
     /// As `convoke-imip` says it.
@@ -167,31 +174,54 @@ impl Notices {
         self.lock().notify = notify;
     }
 
-    /// Takes note of something that somebody may be told.
-    pub(crate) fn add(&self, notice: &Notice<'_>, writes: &WriteBehind, now: Timestamp) {
+    /// Takes note of something that somebody may be told, and adds it to the batch that makes it so. It is told once that is
+    /// [committed](Self::is_kept).
+    pub(crate) fn add(&self, notice: &Notice<'_>, batch: Batch, now: Timestamp) -> Batch {
         let Some(notify) = self.lock().notify else {
-            return;
+            return batch;
         };
         let waiting = WaitingNotice::new(notice, now);
         if !waiting.is_wanted(notify) {
-            return;
+            return batch;
         }
         let id = waiting.id();
         let mut inner = self.lock();
-        if inner.waiting.contains_key(&id) {
-            return;
+        if let Some(known) = inner.waiting.get(&id) {
+            // One that waits to be committed is in each batch that may be.
+            if known.is_kept() {
+                return batch;
+            }
+            return batch.put_for(key(&id), known.value(), EXPIRES);
+        }
+        if inner.waiting.len() >= WAITING {
+            inner.forget_uncommitted(now);
         }
         if inner.waiting.len() >= WAITING || !inner.counts(&waiting.user, now) {
             tracing::info!(
                 event = "notice-dropped", user = %waiting.user, uid = %waiting.uid,
                 "there are too many notices; the person is not told by mail"
             );
+            return batch;
+        }
+        let batch = batch.put_for(key(&id), waiting.value(), EXPIRES);
+        inner.waiting.insert(id, waiting);
+        batch
+    }
+
+    /// What somebody may be told was committed: it is told.
+    pub(crate) fn is_kept(&self, notice: &Notice<'_>, now: Timestamp) {
+        let mut inner = self.lock();
+        if inner.notify.is_none() {
             return;
         }
-        waiting.keep(&id, writes);
-        inner.waiting.insert(id, waiting);
-        drop(inner);
-        self.1.notify_one();
+        let id = WaitingNotice::new(notice, now).id();
+        if let Some(waiting) = inner.waiting.get_mut(&id)
+            && !waiting.is_kept()
+        {
+            waiting.next = now;
+            drop(inner);
+            self.1.notify_one();
+        }
     }
 
     /// Reads what an earlier host has left.
@@ -231,7 +261,9 @@ impl Notices {
 
     /// When the next one is to be sent.
     pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
-        self.lock().waiting.values().map(|it| it.next).min()
+        let inner = self.lock();
+        let kept = inner.waiting.values().filter(|it| it.is_kept());
+        kept.map(|it| it.next).min()
     }
 
     /// It is done with.
@@ -268,13 +300,24 @@ impl Notices {
 
 impl WaitingNotice {
     fn keep(&self, id: &str, writes: &WriteBehind) {
+        writes.put(key(id), self.value(), EXPIRES);
+    }
+
+    /// As the state keeps it.
+    fn value(&self) -> Vec<u8> {
         // Addresses, texts and times can always be written.
-        let value = serde_json::to_vec(self).unwrap_or_default();
-        writes.put(key(id), value, EXPIRES);
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 impl Inner {
+    /// Drops what was to be committed an hour ago and was not.
+    fn forget_uncommitted(&mut self, now: Timestamp) {
+        let hour = SignedDuration::from_hours(1);
+        self.waiting
+            .retain(|_, it| it.is_kept() || now.duration_since(it.at) < hour);
+    }
+
     /// Counts a notice to a person, who is told of only so many an hour.
     fn counts(&mut self, user: &CalendarAddress, now: Timestamp) -> bool {
         let hour = now.as_second() / 3600;
@@ -330,7 +373,10 @@ mod tests {
                 message: &message(uid),
                 occasion: Occasion::Waits,
             };
-            notices.add(&notice, &writes, now);
+            let batch = notices.add(&notice, Batch::new(), now);
+            let was_due = notices.due(now).len();
+            notices.is_kept(&notice, now);
+            assert_eq!(batch.writes.len(), notices.due(now).len() - was_due);
         };
         add("1", now);
         add("1", now);

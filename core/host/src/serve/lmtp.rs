@@ -9,6 +9,7 @@ use crate::{
     config::{Config, MailListener},
     incoming_mail::{self, IncomingMail, Mail, Outcome},
     instance::{Instance, ServeError},
+    shared::SharedState,
     state_folder::ListenerNote,
 };
 use convoke_imip::ReturnPath;
@@ -25,7 +26,7 @@ use std::{
     },
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -45,7 +46,7 @@ const WRITING: Duration = Duration::from_secs(60);
 /// How long messages that have begun may go on after the listener was told to end.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 /// Connections of a listener at once. Mail servers use some twenty.
-const CONNECTIONS: usize = 200;
+pub(super) const CONNECTIONS: usize = 200;
 /// Octets read at once.
 const CHUNK: usize = 16 << 10;
 
@@ -221,6 +222,7 @@ async fn accept(socket: Socket, current: Arc<Current>, stop: watch::Sender<bool>
                 let (current, stop) = (current.clone(), stop.subscribe());
                 tokio::spawn(async move {
                     let _permit = permit;
+                    let _connected = Connected::new(current.load().shared.clone());
                     // An error: the mail server went away, and tries again what was not answered.
                     let _ = converse(stream, &current, stop).await;
                 });
@@ -247,6 +249,24 @@ async fn accept(socket: Socket, current: Arc<Current>, stop: watch::Sender<bool>
             role = "lmtp",
             "some messages did not end in time and are cut off"
         );
+    }
+}
+
+/// Counts a connection while it is there.
+struct Connected(Arc<SharedState>);
+
+impl Connected {
+    fn new(shared: Arc<SharedState>) -> Self {
+        let connections = shared.metrics.mail_connections();
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let connections = self.0.metrics.mail_connections();
+        connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -397,7 +417,11 @@ async fn recipient_reply(instance: &Instance, recipient: &CalendarAddress) -> Re
     };
     match incoming_mail::find(instance, &settings, recipient).await {
         Ok(_) => Reply::recipient_ok(),
-        Err(not_ours) => not_ours.reply(),
+        Err(not_ours) => {
+            let outcome = not_ours.outcome();
+            instance.shared.metrics.mail_came_in(outcome.name());
+            not_ours.reply()
+        }
     }
 }
 

@@ -104,7 +104,8 @@ impl<E: Environment> Scheduler<E> {
                 other: envelope.originator,
                 message,
                 occasion: Occasion::Answered,
-            });
+            })
+            .await;
         }
         self.note_decision(&Decided {
             peer: Some(proved(envelope)),

@@ -169,6 +169,7 @@ impl<E: Environment> Scheduler<E> {
         let mail_until = self.mail_until(message);
         let mut told = Vec::new();
         let mut fates = Vec::new();
+        let mut notices = Vec::new();
         for (entry, outcome) in attempt.entries.iter().zip(outcomes) {
             let tried = tried(outcome);
             let after = After {
@@ -185,13 +186,9 @@ impl<E: Environment> Scheduler<E> {
             if let Fate::Ended(status) = &fate
                 && status.is_failure()
             {
-                let reason = outcome.description.as_deref().unwrap_or(status.text());
-                self.notify(&Notice {
-                    user: &entry.originator,
-                    other: &entry.recipient,
-                    message,
-                    occasion: Occasion::Undeliverable(reason),
-                });
+                let said = outcome.description.clone();
+                let reason = said.unwrap_or_else(|| status.text().to_owned());
+                notices.push((entry, reason));
             }
             told.push(Noted {
                 recipient: entry.recipient.clone(),
@@ -206,7 +203,18 @@ impl<E: Environment> Scheduler<E> {
             .filter(|(_, fate)| matches!(fate, Fate::Ended(_)));
         let ended = ended.map(|(entry, _)| entry.id.clone()).collect();
         let commit = self.shared.outbox.commit(ended);
+        let notices = notices.iter().map(|(entry, reason)| Notice {
+            user: &entry.originator,
+            other: &entry.recipient,
+            message,
+            occasion: Occasion::Undeliverable(reason),
+        });
+        let notices: Vec<Notice> = notices.collect();
+        let journal = self.environment.journal();
         let mut batch = Batch::new();
+        for notice in &notices {
+            batch = journal.with_notice(notice, batch);
+        }
         for (entry, fate) in &fates {
             let key = keys::outbox(entry.id.as_str());
             batch = match fate {
@@ -225,10 +233,12 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.delete(keys::message(&entry.message));
         }
-        if let Err(error) = self
-            .note_delivery(message, &attempt.entries, &told, (batch, commit))
-            .await
-        {
+        let noted = self.note_delivery(message, &attempt.entries, &told, (batch, commit));
+        let noted = noted.await;
+        for notice in &notices {
+            self.notice_is_kept(notice);
+        }
+        if let Err(error) = noted {
             tracing::warn!(
                 event = "delivery-not-noted", uid = %message.uid(),
                 "what became of a message could not be noted; it may be sent once more: {error}"
