@@ -186,7 +186,11 @@ async fn running(config: &Config, findings: &mut Findings) {
 }
 
 fn descriptors(config: &Config, findings: &mut Findings) {
-    let descriptors = Descriptors::of(config.listeners.len(), config.limits.connections);
+    let descriptors = Descriptors::of(
+        config.listeners.len(),
+        config.limits.connections,
+        crate::serve::mail_connections(config),
+    );
     let (verdict, detail) = if descriptors.suffice() {
         let detail = format!("{} are needed and allowed", descriptors.needed);
         (Verdict::Ok, detail)

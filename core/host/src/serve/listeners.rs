@@ -12,6 +12,12 @@ use convoke_net::{
 };
 use std::sync::Arc;
 
+/// What a listener for mail servers has at most.
+#[cfg(feature = "mail")]
+const MAIL_CONNECTIONS: usize = super::lmtp::CONNECTIONS;
+#[cfg(not(feature = "mail"))]
+const MAIL_CONNECTIONS: usize = 0;
+
 /// The listeners that are served.
 #[derive(Default)]
 pub(super) struct Listeners(Vec<Open>);
@@ -135,10 +141,16 @@ impl Listeners {
     }
 }
 
+/// How many connections the listeners for mail servers have at most.
+pub(crate) const fn mail_connections(config: &Config) -> usize {
+    config.mail_listeners.len() * MAIL_CONNECTIONS
+}
+
 /// How many connections each listener may have, with the descriptors that the system lets us have.
 fn allow_connections(config: &Config) -> usize {
     let listeners = config.listeners.len();
-    let descriptors = Descriptors::of(listeners, config.limits.connections);
+    let mail = mail_connections(config);
+    let descriptors = Descriptors::of(listeners, config.limits.connections, mail);
     http_server::raise(descriptors);
     let connections = descriptors.share(listeners, config.limits.connections);
     if !descriptors.suffice() {

@@ -56,6 +56,7 @@ use convoke_plugin_host::{close_all, isolated};
 use current::Current;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
+pub(crate) use listeners::mail_connections;
 use std::{
     future::Future,
     path::Path,

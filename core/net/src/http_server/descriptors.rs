@@ -10,17 +10,22 @@ const LEAST: usize = 16;
 pub struct Descriptors {
     /// For all connections of all listeners, and everything else.
     pub needed: u64,
+    /// Of these, for connections that no listener of HTTP has.
+    pub others: u64,
     /// The most that the system lets us have.
     pub allowed: u64,
 }
 
 impl Descriptors {
-    /// What `listeners` listeners need, each with so many connections at once.
-    pub fn of(listeners: usize, connections: usize) -> Self {
+    /// What `listeners` listeners need, each with so many connections at once, beside so many `others`.
+    pub fn of(listeners: usize, connections: usize, others: usize) -> Self {
+        let others = others as u64;
         Self {
             needed: (listeners as u64)
                 .saturating_mul(connections as u64)
+                .saturating_add(others)
                 .saturating_add(RESERVE),
+            others,
             allowed: hard_limit(),
         }
     }
@@ -35,14 +40,17 @@ impl Descriptors {
         if self.suffice() {
             return connections;
         }
-        let share = self.allowed.saturating_sub(RESERVE) / (listeners.max(1) as u64);
+        let left = self.allowed.saturating_sub(RESERVE);
+        let share = left.saturating_sub(self.others) / (listeners.max(1) as u64);
         let share = usize::try_from(share).unwrap_or(usize::MAX);
         share.max(LEAST).min(connections)
     }
 
     /// For the administrator.
     pub fn lack(self) -> String {
-        let Self { needed, allowed } = self;
+        let Self {
+            needed, allowed, ..
+        } = self;
         format!(
             "{needed} open files are needed for `limits.connections` on every listener, and {allowed} are allowed: \
              raise the hard limit (LimitNOFILE= of the service, `ulimit -Hn`), or lower `limits.connections`"
@@ -91,7 +99,11 @@ mod tests {
 
     #[test]
     fn something_is_left_for_everything_else() {
-        let of = |needed, allowed| Descriptors { needed, allowed };
+        let of = |needed, allowed| Descriptors {
+            needed,
+            others: 0,
+            allowed,
+        };
         for (descriptors, expected) in [
             (of(30_512, 1 << 20), 10_000),
             (of(30_512, 30_512), 10_000),
@@ -100,5 +112,11 @@ mod tests {
         ] {
             assert_eq!(descriptors.share(3, 10_000), expected, "{descriptors:?}");
         }
+        let beside = Descriptors {
+            others: 300,
+            ..of(30_812, 20_000)
+        };
+        assert_eq!(beside.share(3, 10_000), 6396);
+        assert_eq!(Descriptors::of(3, 10_000, 300).needed, 30_812);
     }
 }
