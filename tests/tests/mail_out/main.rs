@@ -1,5 +1,7 @@
 //! To who has no receiver by mail: a real host, and a mail server that behaves well or badly.
 
+mod both_kinds;
+mod misconfigured;
 mod reactions;
 mod updates;
 

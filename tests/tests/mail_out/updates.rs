@@ -16,7 +16,7 @@ fn meeting(language: &str, revision: u32) -> Post {
 }
 
 /// Its body for people, as it is read.
-fn text(mail: &TakenMail) -> String {
+pub(crate) fn text(mail: &TakenMail) -> String {
     let parsed = mail_parser::MessageParser::default();
     let parsed = parsed.parse(mail.content.as_bytes()).unwrap();
     parsed.body_text(0).unwrap().replace("\r\n", "\n")

@@ -135,6 +135,10 @@ fn in_words(message: &str) -> String {
             Some(sample) => format!("`{key}` is missing; write {sample}"),
             None => format!("`{key}` is missing; add it"),
         },
+        // Of a word, as `starttls = true`.
+        Complaint::Other(what) if what == "wanted string or table" => {
+            "expected a word in quotes".to_owned()
+        }
         Complaint::Other(what) => what,
     }
 }

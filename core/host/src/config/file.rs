@@ -72,7 +72,7 @@ fn default_state() -> PathBuf {
 #[serde(deny_unknown_fields)]
 pub(super) struct Listener {
     pub(super) role: WrittenRole,
-    pub(super) address: Address,
+    pub(super) address: Spanned<Address>,
     pub(super) tls: Option<Tls>,
     pub(super) users: Option<PathBuf>,
     pub(super) upstream: Option<String>,

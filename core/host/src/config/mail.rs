@@ -1,8 +1,8 @@
 //! `[mail]`: how messages leave and come in by mail.
 
-use super::{ConfigError, error::Locator};
+use super::{ConfigError, MailListener, error::Locator};
 use convoke_imip::Gateway;
-use convoke_types::CalendarAddress;
+use convoke_types::{CalendarAddress, excerpt};
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{fmt, net::IpAddr, path::PathBuf};
 use toml::Spanned;
@@ -194,7 +194,11 @@ impl Occasions {
 }
 
 /// Reads `[mail]` into types.
-pub(super) fn resolve(written: Spanned<Section>, at: &Locator) -> Result<Mail, ConfigError> {
+pub(super) fn resolve(
+    written: Spanned<Section>,
+    ours: &[MailListener],
+    at: &Locator,
+) -> Result<Mail, ConfigError> {
     let span = written.span();
     let section = written.into_inner();
     let Some(address) = section.address else {
@@ -202,6 +206,10 @@ pub(super) fn resolve(written: Spanned<Section>, at: &Locator) -> Result<Mail, C
         return Err(at.wrong(span, text));
     };
     let smtp = smtp_server(&section.smtp, section.starttls.as_ref(), at)?;
+    if ours.iter().any(|it| it.is_at(&smtp.host, smtp.port)) {
+        let text = "this is the LMTP listener of this host, where mail comes in; name the mail server that takes what we send";
+        return Err(at.wrong(section.smtp.span(), text));
+    }
     let login = login(section.user, section.password_file, &smtp, at)?;
     Ok(Mail {
         smtp,
@@ -216,7 +224,7 @@ pub(super) fn resolve(written: Spanned<Section>, at: &Locator) -> Result<Mail, C
         trusted: trusted(section.trusted, at)?,
         pass_on: section
             .pass_on
-            .map(|written| lmtp_server(&written, at))
+            .map(|written| pass_on(&written, ours, at))
             .transpose()?,
     })
 }
@@ -314,7 +322,12 @@ fn login(
 fn gateway(written: &Spanned<String>, at: &Locator) -> Result<Gateway, ConfigError> {
     let wrong = |text: &str| at.wrong(written.span(), text);
     let address = CalendarAddress::new(written.get_ref());
-    let address = address.map_err(|error| wrong(&error.to_string()))?;
+    let address = address.map_err(|_| {
+        let written = excerpt(written.get_ref(), 80);
+        wrong(&format!(
+            "expected a mail address such as calendar@example.org, not `{written}`"
+        ))
+    })?;
     Gateway::new(address).map_err(|error| wrong(&error.to_string()))
 }
 
@@ -330,6 +343,37 @@ fn trusted(written: Vec<Spanned<String>>, at: &Locator) -> Result<Vec<String>, C
         Err(at.wrong(written.span(), text))
     };
     written.into_iter().map(id).collect()
+}
+
+/// Who takes mail that is nothing for a calendar: anybody but us, or it would go round.
+fn pass_on(
+    written: &Spanned<String>,
+    ours: &[MailListener],
+    at: &Locator,
+) -> Result<LmtpServer, ConfigError> {
+    let server = lmtp_server(written, at)?;
+    let is_us = |listener: &MailListener| match (&server, listener) {
+        (LmtpServer::Tcp(host, port), listener) => listener.is_at(host, *port),
+        (LmtpServer::Unix(path), MailListener::Unix(own)) => path == own,
+        (LmtpServer::Unix(_), MailListener::Tcp(_)) => false,
+    };
+    if ours.iter().any(is_us) {
+        let text = "this is the LMTP listener of this host, so that mail would go round; name the server behind it, such as \
+                    \"lmtp:///run/dovecot/lmtp\"";
+        return Err(at.wrong(written.span(), text));
+    }
+    Ok(server)
+}
+
+impl MailListener {
+    /// Whether who connects to this host, a name or an address, and port reaches it.
+    fn is_at(&self, host: &str, port: u16) -> bool {
+        let Self::Tcp(address) = self else {
+            return false;
+        };
+        let is_host = host == "localhost" || host.parse() == Ok(address.ip());
+        is_host && address.port() == port
+    }
 }
 
 fn lmtp_server(written: &Spanned<String>, at: &Locator) -> Result<LmtpServer, ConfigError> {
@@ -364,6 +408,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
+    const LISTENER: &str = "[[listener]]\nrole = \"lmtp\"\naddress = \"127.0.0.1:8024\"\n";
     const ADDRESS: &str = "address = \"calendar@example.org\"\n";
 
     #[test]
@@ -464,7 +509,40 @@ mod tests {
                 ),
                 "7:8: the password could go in the clear",
             ),
-            (format!("{server}address = \"calendar\"\n"), "`calendar`"),
+            (
+                format!("{server}address = \"calendar\"\n"),
+                "5:11: expected a mail address such as calendar@example.org, not `calendar`",
+            ),
+            (
+                format!("{ADDRESS}{server}starttls = true\n"),
+                "6:12: expected a word in quotes",
+            ),
+            (
+                format!("{ADDRESS}{server}trusted = [\"\"]\n"),
+                "6:12: expected what your mail server writes first",
+            ),
+            (
+                format!("{ADDRESS}smtp = \"smtp://localhost:8024\"\n{LISTENER}"),
+                "5:8: this is the LMTP listener of this host",
+            ),
+            (
+                format!("{ADDRESS}{server}pass_on = \"lmtp://127.0.0.1:8024\"\n{LISTENER}"),
+                "6:11: this is the LMTP listener of this host, so that mail would go round",
+            ),
+            (
+                format!(
+                    "{ADDRESS}{server}pass_on = \"lmtp:///run/lmtp\"\n{}",
+                    LISTENER.replace("127.0.0.1:8024", "unix:/run/lmtp")
+                ),
+                "6:11: this is the LMTP listener of this host, so that mail would go round",
+            ),
+            (
+                format!(
+                    "{ADDRESS}{server}{}",
+                    LISTENER.replace("127.0.0.1", "0.0.0.0")
+                ),
+                "8:11: whoever reaches an LMTP listener is believed",
+            ),
             (
                 format!("{ADDRESS}{server}from = \"me\"\n"),
                 "`me` is not known here",

@@ -286,6 +286,12 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         return Err(at.wrong(file.server.span(), text));
     }
     let (listeners, mail_listeners) = listeners(file.listener, at, file.mail.is_some())?;
+    #[cfg(feature = "mail")]
+    let mail = file
+        .mail
+        .map(|mail| mail::resolve(mail, &mail_listeners, at));
+    #[cfg(feature = "mail")]
+    let mail = mail.transpose()?;
     let server = file.server.into_inner();
     let horizon = horizon(server.horizon.as_ref(), at)?;
     let client = client(file.client, at)?;
@@ -327,7 +333,7 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         limits: limits(&file.limits, horizon, at)?,
         scheduling: timing(&file.scheduling, at)?,
         #[cfg(feature = "mail")]
-        mail: file.mail.map(|mail| mail::resolve(mail, at)).transpose()?,
+        mail,
         plugins,
     })
 }
@@ -419,8 +425,13 @@ fn listeners(
             upstream,
         } = entry.into_inner();
         let wrong = |text: &str| Err(at.wrong(span.clone(), text));
+        let misplaced = {
+            let span = address.span();
+            move |text: &str| Err(at.wrong(span.clone(), text))
+        };
+        let address = address.into_inner();
         if taken.contains(&address) && !address.is_chosen_by_system() {
-            return wrong(&format!("two listeners have the address {address}"));
+            return misplaced(&format!("two listeners have the address {address}"));
         }
         taken.push(address.clone());
         if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
@@ -455,7 +466,7 @@ fn listeners(
                 users: users.map(|users| at.folder().join(users)),
             }),
             (Some(_), Address::Unix(_)) => {
-                return wrong("`unix:` goes with `role = \"lmtp\"` only");
+                return misplaced("`unix:` goes with `role = \"lmtp\"` only");
             }
             (None, _) if tls.is_some() => {
                 return wrong(
@@ -470,7 +481,7 @@ fn listeners(
             }
             (None, Address::Tcp(address)) if !address.ip().is_loopback() => {
                 // It could claim that somebody else's mail was verified.
-                return wrong(
+                return misplaced(
                     "whoever reaches an LMTP listener is believed; write an address of this machine only, \
                      \"127.0.0.1:8024\" or \"unix:/run/convoke/lmtp\"",
                 );
@@ -480,7 +491,7 @@ fn listeners(
                 mail_listeners.push(MailListener::Unix(path));
             }
             (None, Address::Unix(_)) => {
-                return wrong("the path of a socket is absolute: \"unix:/run/convoke/lmtp\"");
+                return misplaced("the path of a socket is absolute: \"unix:/run/convoke/lmtp\"");
             }
         }
     }

@@ -24,6 +24,7 @@ mod returned;
 
 pub(crate) use addressee::{Addressee, NotOurs, find};
 pub(crate) use outcome::Outcome;
+pub(crate) use pass_on::greeting;
 
 use crate::{
     config::{Config, LmtpServer},

@@ -12,10 +12,35 @@ use tokio::{
 
 /// For a whole mail, with the connection.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For a greeting.
+const GREETING: Duration = Duration::from_secs(10);
 /// The longest line of a reply, in octets.
 const LINE: u64 = 2048;
 /// The most lines of a reply.
 const LINES: usize = 100;
+
+/// What a server says to whoever connects.
+pub(crate) async fn greeting(server: &LmtpServer) -> io::Result<String> {
+    let greeted = async {
+        match server {
+            LmtpServer::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                reply(&mut BufReader::new(stream)).await
+            }
+            LmtpServer::Unix(path) => {
+                reply(&mut BufReader::new(UnixStream::connect(path).await?)).await
+            }
+        }
+    };
+    let said = match tokio::time::timeout(GREETING, greeted).await {
+        Ok(said) => said?,
+        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+    };
+    if said.starts_with("220") {
+        return Ok(said);
+    }
+    Err(io::Error::other(format!("it says {said}")))
+}
 
 /// Hands a mail on for one recipient.
 pub(super) async fn pass_on(

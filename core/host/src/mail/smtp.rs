@@ -23,6 +23,7 @@ use std::{
     error::Error as _,
     fmt,
     future::Future,
+    io,
     net::SocketAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -341,6 +342,10 @@ fn credentials(login: &MailLogin) -> Result<Credentials, PrivateFileError> {
     let password = read_private_up_to(&login.password_file, LONGEST_PASSWORD)?;
     let password = String::from_utf8_lossy(&password).into_owned();
     let password = password.lines().next().unwrap_or_default().to_owned();
+    if password.is_empty() {
+        let text = "its first line is empty, where the password has to be";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text).into());
+    }
     Ok(Credentials::new(login.user.clone(), password))
 }
 

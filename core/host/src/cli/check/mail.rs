@@ -2,8 +2,9 @@
 
 use super::{Findings, Verdict};
 use crate::{
-    config::{Config, Mail, MailFrom},
-    instance,
+    config::{Config, LmtpServer, Mail, MailFrom},
+    incoming_mail,
+    instance::{self, ServeError},
     mail::{MailServer, NotTaken},
 };
 use convoke_dns::Resolver;
@@ -22,7 +23,16 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     };
     match MailServer::new(mail, client, config.client.request_timeout) {
         Ok(server) => addresses(&server, mail, findings).await,
-        Err(error) => findings.add(Verdict::Fail, "mail: password_file", error.to_string()),
+        Err(error) => {
+            let file = mail.login.as_ref().map(|it| it.password_file.clone());
+            let file = file.unwrap_or_default();
+            let error = ServeError::MailPassword { file, error };
+            findings.add(Verdict::Fail, "mail: password_file", error.to_string());
+        }
+    }
+    gateway(config, mail, findings);
+    if let Some(server) = &mail.pass_on {
+        mailbox(server, findings).await;
     }
     if config.mail_listeners.is_empty() {
         let text = "no listener with role = \"lmtp\": answers come back only if the mail server pipes them into \
@@ -31,6 +41,36 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     }
     for domain in senders(config, mail) {
         policy_of(&dns, mail, domain, findings).await;
+    }
+}
+
+/// Whether what is said of mail that comes in can be meant.
+fn gateway(config: &Config, mail: &Mail, findings: &mut Findings) {
+    if let Ok(domain) = mail.gateway.address().domain()
+        && !config.is_ours(domain)
+    {
+        let text = format!(
+            "{domain} is none of `[server] domains`: answers come back only if its mail server hands over to this host what comes \
+             to that address"
+        );
+        findings.add(Verdict::Warn, "mail: domain", text);
+    }
+    if mail.trusted.is_empty() && !config.mail_listeners.is_empty() {
+        let text = "nobody's Authentication-Results count, so that only answers to our own mails are proved, and an invitation by \
+                    mail changes nothing; name your mail server: `trusted = [\"mx.example.org\"]`";
+        findings.add(Verdict::Warn, "mail: trusted", text);
+    }
+}
+
+/// Whether the mailbox behind us speaks LMTP.
+async fn mailbox(server: &LmtpServer, findings: &mut Findings) {
+    let what = "mail: pass_on";
+    match incoming_mail::greeting(server).await {
+        Ok(greeting) => findings.add(Verdict::Ok, what, format!("{server}: {greeting}")),
+        Err(error) => {
+            let text = format!("{server} takes no mail, which waits in the mail server: {error}");
+            findings.add(Verdict::Fail, what, text);
+        }
     }
 }
 
