@@ -10,6 +10,7 @@
 //! | `process` | processor time and memory of a server on this machine |
 //! | `calendar` | a calendar of so many events, for a server to begin with |
 //! | `floor` | the least that any such server must do: TLS, HTTP and one signature a request |
+//! | `lmtp` | invitations by mail, handed over as a mail server does |
 //! | `world` | a Convoke of our own, with a store and a calendar in a folder |
 //! | `table` | all stores, sizes and messages beside the floor: the table of README.md |
 //!
@@ -18,6 +19,7 @@
 mod calendar;
 mod drive;
 mod floor;
+mod lmtp;
 mod message;
 mod plan;
 mod process;
@@ -48,6 +50,8 @@ enum Load {
     Floor(floor::Floor),
     /// Print a calendar of so many events, for the server to begin with
     Calendar(calendar::Print),
+    /// Hand invitations over by LMTP to a Convoke, and say how fast it takes them
+    Lmtp(Box<lmtp::Lmtp>),
     /// Measure Convoke with each store beside the floor, and print the table of README.md
     Table(table::Table),
 }
@@ -186,6 +190,7 @@ fn main() -> ExitCode {
                 Load::Run(run) => run.run().await,
                 Load::Floor(floor) => floor.serve().await,
                 Load::Calendar(print) => print.run(),
+                Load::Lmtp(lmtp) => lmtp.run().await,
                 Load::Table(table) => table.run().await,
             }
         })

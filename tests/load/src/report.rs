@@ -30,12 +30,11 @@ impl Default for Tally {
 impl Tally {
     /// Counts an answer. Only successes count as latencies: refusals are often faster.
     pub(crate) fn count(&mut self, answer: &Result<(StatusCode, Bytes), Trouble>, took: Duration) {
+        let mut is_success = false;
         let name = match answer {
             Ok((StatusCode::OK, body)) => match request_status(body) {
                 Some(status) => {
-                    if status.starts_with('2') || status.starts_with("1.2") {
-                        self.latencies.saturating_record(micros(took).max(1));
-                    }
+                    is_success = status.starts_with('2') || status.starts_with("1.2");
                     status
                 }
                 None => "200 without a request-status".to_owned(),
@@ -43,7 +42,15 @@ impl Tally {
             Ok((status, _)) => format!("HTTP {}", status.as_u16()),
             Err(error) => error.to_string(),
         };
-        *self.answers.entry(name).or_default() += 1;
+        self.count_named(&name, is_success, took);
+    }
+
+    /// Counts an answer under a name.
+    pub(crate) fn count_named(&mut self, name: &str, is_success: bool, took: Duration) {
+        if is_success {
+            self.latencies.saturating_record(micros(took).max(1));
+        }
+        *self.answers.entry(name.to_owned()).or_default() += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) -> Result<(), Trouble> {

@@ -54,6 +54,8 @@ pub(crate) struct Running {
     pub(crate) tls: SocketAddr,
     /// Where it listens without, if it does.
     pub(crate) plain: Option<SocketAddr>,
+    /// Where it takes mail, if it does.
+    pub(crate) lmtp: Option<SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -66,8 +68,20 @@ struct Note {
 impl World {
     /// A host of `program` whose only user has so many events.
     pub(crate) fn new(program: &Path, store: Store, events: u64) -> Result<Self, Trouble> {
+        Self::in_folder(&std::env::temp_dir(), program, store, events)
+    }
+
+    /// The same, below a folder.
+    pub(crate) fn in_folder(
+        folder: &Path,
+        program: &Path,
+        store: Store,
+        events: u64,
+    ) -> Result<Self, Trouble> {
         let world = Self {
-            folder: tempfile::Builder::new().prefix("convoke-load-").tempdir()?,
+            folder: tempfile::Builder::new()
+                .prefix("convoke-load-")
+                .tempdir_in(folder)?,
             program: program.to_owned(),
         };
         let key = KeyPair::generate()?;
@@ -147,10 +161,12 @@ impl World {
                 .find(|it| it.role == "receiver" && it.tls == tls)
                 .map(|it| it.address)
         };
+        let mail = notes.iter().find(|it| it.role == "lmtp");
         Ok(Running {
             child,
             tls: place(true).ok_or("the host has no listener with TLS")?,
             plain: place(false),
+            lmtp: mail.map(|it| it.address),
         })
     }
 
@@ -170,6 +186,7 @@ impl World {
             child,
             tls: line.trim().parse()?,
             plain: None,
+            lmtp: None,
         })
     }
 
@@ -223,6 +240,8 @@ fn config(store: Store) -> String {
          [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\n\
          tls = {{ certificate = \"host.pem\", key = \"host.key\" }}\n\
          [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\n\
+         [[listener]]\nrole = \"lmtp\"\naddress = \"127.0.0.1:0\"\n\
+         [mail]\nsmtp = \"smtp://127.0.0.1:1\"\naddress = \"calendar@example.org\"\ntrusted = [\"mx.example.org\"]\n\
          [verification]\nrequired = false\nprivate_exchange = \"keys\"\n\
          [[policy]]\nplugin = \"policy-rules\"\nconfig.rules = [{{ allow = \"any\" }}]\n\
          [[store]]\nplugin = \"{}\"\nconfig.path = \"{path}\"\n",
