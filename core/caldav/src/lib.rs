@@ -10,6 +10,9 @@
 //! | [`multistatus`] | answers about many resources |
 //! | [`precondition`] | what a request must fulfil, by the name that clients know |
 //! | [`path`] | which resource a path names |
+//! | [`schedule_tag`](mod@schedule_tag) | the schedule tag of an object |
+//! | [`answers`] | whose word counts about who comes |
+//! | [`schedule_response`](mod@schedule_response) | the answer to a question about busy time |
 //! | [`conditional`] | entity tags, and what `If-Match` and `If-None-Match` say of them |
 //!
 //! Always true: nothing here reads a socket, a file or a clock; what clients send ends in a value or a typed error, in time
@@ -17,6 +20,7 @@
 //!
 //! Deliberately not here: HTTP, log-ins, stores.
 
+pub mod answers;
 pub mod conditional;
 pub mod expand;
 pub mod extent;
@@ -25,4 +29,6 @@ pub mod multistatus;
 pub mod path;
 pub mod precondition;
 pub mod request;
+pub mod schedule_response;
+pub mod schedule_tag;
 pub mod xml;

@@ -7,6 +7,8 @@
 //! /calendars/ADDRESS/           the user's home
 //! /calendars/ADDRESS/calendar/  the user's calendar
 //! /calendars/ADDRESS/calendar/NAME
+//! /calendars/ADDRESS/inbox/     the user's schedule inbox (RFC 6638 §2.2)
+//! /calendars/ADDRESS/outbox/    the user's schedule outbox (RFC 6638 §2.1)
 //! ```
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -49,6 +51,10 @@ pub enum Resource {
     Calendar(String),
     /// An object in it, by its name.
     Object(String, String),
+    /// The user's schedule inbox.
+    Inbox(String),
+    /// The user's schedule outbox.
+    Outbox(String),
 }
 
 impl Resource {
@@ -66,6 +72,8 @@ impl Resource {
             ["principals", user] => Self::Principal(named(user)?),
             ["calendars", user] => Self::Home(named(user)?),
             ["calendars", user, "calendar"] => Self::Calendar(named(user)?),
+            ["calendars", user, "inbox"] => Self::Inbox(named(user)?),
+            ["calendars", user, "outbox"] => Self::Outbox(named(user)?),
             ["calendars", user, "calendar", name] => Self::Object(named(user)?, named(name)?),
             _ => return None,
         })
@@ -87,6 +95,8 @@ impl Resource {
             Self::Principal(user)
             | Self::Home(user)
             | Self::Calendar(user)
+            | Self::Inbox(user)
+            | Self::Outbox(user)
             | Self::Object(user, _) => Some(user),
         }
     }
@@ -101,6 +111,8 @@ impl fmt::Display for Resource {
             Self::Principal(user) => write!(f, "/principals/{}/", coded(user)),
             Self::Home(user) => write!(f, "/calendars/{}/", coded(user)),
             Self::Calendar(user) => write!(f, "/calendars/{}/calendar/", coded(user)),
+            Self::Inbox(user) => write!(f, "/calendars/{}/inbox/", coded(user)),
+            Self::Outbox(user) => write!(f, "/calendars/{}/outbox/", coded(user)),
             Self::Object(user, name) => {
                 write!(f, "/calendars/{}/calendar/{}", coded(user), coded(name))
             }

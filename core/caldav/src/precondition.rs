@@ -56,6 +56,22 @@ preconditions! {
     SupportedFilter = CALDAV "supported-filter" 403,
     /// RFC 4791 §7.5.1: a collation that is not known.
     SupportedCollation = CALDAV "supported-collation" 403,
+    /// RFC 6638 §3.2.4.3: an attendee would change what is the organizer's.
+    AllowedAttendeeChange = CALDAV "allowed-attendee-scheduling-object-change" 403,
+    /// RFC 6638 §3.2.4.2: a meeting would become another organizer's.
+    AllowedOrganizerChange = CALDAV "allowed-organizer-scheduling-object-change" 403,
+    /// RFC 6638 §3.2.4.4: components of one object name different organizers.
+    SameOrganizer = CALDAV "same-organizer-in-all-components" 403,
+    /// RFC 6638 §5: the ORGANIZER is not who logged in.
+    OrganizerAllowed = CALDAV "organizer-allowed" 403,
+    /// RFC 6638 §5: no question about busy time.
+    ValidSchedulingMessage = CALDAV "valid-scheduling-message" 403,
+    /// RFC 4791 §5.3.2.1: more people than are taken.
+    MaxAttendees = CALDAV "max-attendees-per-instance" 403,
+    /// RFC 4791 §5.3.2.1: a time too long ago.
+    MinDateTime = CALDAV "min-date-time" 403,
+    /// RFC 4791 §5.3.2.1: a time too far ahead.
+    MaxDateTime = CALDAV "max-date-time" 403,
     /// RFC 4791 §5.3.1.2: calendars cannot be made here.
     CalendarCollectionLocationOk = CALDAV "calendar-collection-location-ok" 403,
 }

@@ -86,12 +86,15 @@ pub(crate) struct SeenObject {
     pub(crate) length: Option<usize>,
     /// When it is.
     pub(crate) extent: Extent,
+    /// Its schedule tag, if it is scheduled with others and was read.
+    pub(crate) schedule_tag: Option<String>,
 }
 
 impl CalendarView {
     fn bytes(&self) -> usize {
         let each = self.objects.iter().map(|(uid, seen)| {
-            let texts = uid.as_str().len() + seen.name.len() + seen.tag.len();
+            let tags = seen.tag.len() + seen.schedule_tag.as_ref().map_or(0, String::len);
+            let texts = uid.as_str().len() + seen.name.len() + tags;
             size_of::<(Uid, SeenObject)>() + texts + seen.extent.size()
         });
         each.sum()

@@ -154,7 +154,7 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// Whether it is known what was in a calendar before anything was told by itself.
-    async fn is_looked_at(&self, home: &HomeOf<E>) -> Result<bool, Error> {
+    pub(crate) async fn is_looked_at(&self, home: &HomeOf<E>) -> Result<bool, Error> {
         let key = keys::user(home.user());
         Ok(self.environment.state().get(&key).await?.is_some())
     }

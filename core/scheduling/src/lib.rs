@@ -112,7 +112,7 @@ pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, Outbox};
 pub use outcome::{HandedOver, Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
-pub use reconcile::{HeldChange, HeldId, Looked, adopt};
+pub use reconcile::{Forbidden, HeldChange, HeldId, Looked, Telling, adopt};
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, Response};
 pub use room::{

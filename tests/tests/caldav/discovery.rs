@@ -40,7 +40,11 @@ fn the_calendar_is_found_from_the_well_known_path() {
 
     let found = propfind(&host, home, "1", "<resourcetype/>");
     let found = multistatus(&found);
-    assert_eq!(found.hrefs(), [home.as_str(), super::CALENDAR]);
+    let (inbox, outbox) = (format!("{home}inbox/"), format!("{home}outbox/"));
+    assert_eq!(
+        found.hrefs(),
+        [home.as_str(), super::CALENDAR, &inbox, &outbox]
+    );
     let kinds = &found.responses[1].2[0];
     assert!(kinds.child(CALDAV, "calendar").is_some(), "{kinds:?}");
 
@@ -69,7 +73,7 @@ fn options_say_what_is_done_and_mkcalendar_is_refused() {
     assert_eq!(options.status, 200);
     assert_eq!(
         options.header("dav").as_deref(),
-        Some("1, 3, calendar-access")
+        Some("1, 3, calendar-access, calendar-auto-schedule")
     );
     let made = Ask::new("MKCALENDAR /calendars/anna@example.org/more/").of(&host);
     assert_eq!(made.status, 403);
@@ -85,6 +89,19 @@ fn what_is_not_known_is_told_apart_and_what_has_no_end_is_refused() {
     let unknown = propfind(&host, "/", "0", "<x:color xmlns:x='urn:x'/><displayname/>");
     assert!(unknown.body.contains("404 Not Found"), "{unknown:?}");
     multistatus(&unknown).property(DAV, "displayname");
+    let body =
+        "<propfind xmlns='DAV:'><prop><x:color xmlns:x='urn:x'/><displayname/></prop></propfind>";
+    let short = Ask::new("PROPFIND /").with("Depth", "0").body(body);
+    let short = short
+        .with("Prefer", "respond-async, return=minimal")
+        .of(&host);
+    assert!(
+        !short.body.contains("404") && !short.body.contains("color"),
+        "{short:?}"
+    );
+    multistatus(&short).property(DAV, "displayname");
+    let applied = short.header("preference-applied");
+    assert_eq!(applied.as_deref(), Some("return=minimal"));
     let endless = propfind(&host, "/", "infinity", "<displayname/>");
     assert_eq!(endless.status, 403);
     assert_eq!(super::precondition(&endless), "propfind-finite-depth");

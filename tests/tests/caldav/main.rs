@@ -6,12 +6,14 @@
 //! | `access` | log-ins, other people's resources, pages from elsewhere, what cannot be configured |
 //! | `discovery` | from `/.well-known/caldav` to the calendar (RFC 6764, RFC 4791 §6) |
 //! | `objects` | GET, PUT, DELETE, their conditions and preconditions (RFC 4791 §5.3) |
+//! | `scheduling` | what is written is told at once, or refused; questions about busy time (RFC 6638) |
 //! | `reports` | calendar-query, calendar-multiget, sync-collection (RFC 4791 §7, RFC 6578) |
 
 mod access;
 mod discovery;
 mod objects;
 mod reports;
+mod scheduling;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_caldav::xml::{DAV, Element, Limits, parse};

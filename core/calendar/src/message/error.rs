@@ -117,6 +117,25 @@ impl MessageError {
         matches!(self.problem, Problem::Twice(_) | Problem::Scale(_))
     }
 
+    /// Its components name different organizers, or one of them names several.
+    pub fn is_of_several_organizers(&self) -> bool {
+        matches!(
+            self.problem,
+            Problem::Differs(_, "ORGANIZER") | Problem::Repeated(_, _, "ORGANIZER")
+        )
+    }
+
+    /// Its ORGANIZER is not who it must be.
+    pub fn is_of_organizer(&self) -> bool {
+        matches!(
+            self.problem,
+            Problem::Value {
+                property: "ORGANIZER",
+                ..
+            }
+        )
+    }
+
     /// The Originator is not who the METHOD must come from.
     pub const fn is_originator(&self) -> bool {
         matches!(self.problem, Problem::Originator { .. })

@@ -2,7 +2,9 @@
 
 use super::{
     names::Names,
-    properties::{Object, Subject, answer, want_cursor, want_length, want_octets},
+    properties::{
+        Object, Subject, answer, want_cursor, want_length, want_octets, want_schedule_tag,
+    },
     reply::{Answers, Refused, document},
     session::Session,
     tokens::SyncToken,
@@ -49,8 +51,13 @@ pub(super) async fn propfind(
                 }
             }
             Resource::Home(_) => {
-                let calendar = Resource::Calendar(session.owner());
-                answers.push(one(session, &calendar, &asked).await?).await?;
+                for child in [
+                    Resource::Calendar(session.owner()),
+                    Resource::Inbox(session.owner()),
+                    Resource::Outbox(session.owner()),
+                ] {
+                    answers.push(one(session, &child, &asked).await?).await?;
+                }
             }
             Resource::Calendar(_) => {
                 let seen = view::current(session).await?;
@@ -63,7 +70,11 @@ pub(super) async fn propfind(
                     answers.extend(answer).await?;
                 }
             }
-            Resource::WellKnown | Resource::Principal(_) | Resource::Object(..) => {}
+            Resource::WellKnown
+            | Resource::Principal(_)
+            | Resource::Inbox(_)
+            | Resource::Outbox(_)
+            | Resource::Object(..) => {}
         }
     }
     answers.finish(None).await
@@ -136,7 +147,8 @@ pub(super) async fn listed(
     seen: SeenObject,
     asked: &Properties,
 ) -> Result<Option<Answer>, Refused> {
-    if want_octets(asked) || (seen.length.is_none() && want_length(asked)) {
+    let is_unread = seen.length.is_none() && (want_length(asked) || want_schedule_tag(asked));
+    if want_octets(asked) || is_unread {
         let object = session.home.get(uid).await?;
         return Ok(object.map(|object| {
             let tag = entity_tag(&object.etag);
@@ -149,6 +161,7 @@ pub(super) async fn listed(
         object: Some(Object {
             tag: seen.tag,
             component: Some(seen.extent.component()).filter(|it| !it.is_empty()),
+            schedule_tag: seen.schedule_tag.clone(),
             data: None,
             length: seen.length,
         }),
@@ -171,6 +184,9 @@ pub(super) fn read(
         object: Some(Object {
             tag,
             component: None,
+            schedule_tag: want_schedule_tag(asked)
+                .then(|| super::objects::schedule_tag_of(data))
+                .flatten(),
             data: wanted,
             length: Some(data.len()),
         }),

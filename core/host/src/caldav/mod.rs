@@ -10,21 +10,25 @@
 //! | `names` | what objects are called in paths |
 //! | `view` | what was worked out of a calendar's objects, so that few are read |
 //! | `tokens` | sync-tokens |
+//! | `schedule` | what is written is judged before, and told at once (RFC 6638 §3.2) |
+//! | `outbox` | questions about busy time (RFC 6638 §5) |
 //! | `reply` | responses, and why a request is refused |
 //!
 //! Always true: a user sees the own resources alone, and whatever else is named is not there; nothing is asked of a store
 //! before somebody has logged in; what is answered with success is on disk. A request that a web page of somebody else made a
 //! browser send is refused by its Origin.
 //!
-//! Not done yet: a server behind it (`upstream`), scheduling as RFC 6638 has it (so `calendar-auto-schedule` is not promised;
-//! what people change is told as if they had changed it in the store), MOVE and COPY.
+//! Not done yet: a server behind it (`upstream`), messages in the inbox (it is there, and empty), properties that programs set,
+//! MOVE and COPY, busy time by URL.
 
 mod find;
 mod names;
 mod objects;
+mod outbox;
 mod properties;
 mod reply;
 mod reports;
+mod schedule;
 mod session;
 mod tokens;
 mod view;
@@ -40,20 +44,28 @@ use convoke_plugin_host::origin::Origin;
 use convoke_types::{CalendarAddress, Proof};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use reply::Refused;
-use session::Session;
+use session::{Missing, Session};
+use std::sync::Arc;
 
 /// What `DAV:` says.
 const CLASSES: HeaderValue = HeaderValue::from_static("1, 3, calendar-access");
-const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT";
+/// The same for whom we schedule (RFC 6638 §2).
+const SCHEDULING: HeaderValue =
+    HeaderValue::from_static("1, 3, calendar-access, calendar-auto-schedule");
+const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, POST, PROPFIND, PROPPATCH, REPORT";
 /// One realm for the whole listener: programs drop a password that they are asked for twice.
 const CHALLENGE: &str = "Basic realm=\"Convoke\", charset=\"UTF-8\"";
 
 /// Answers one request.
-pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Body>) -> Response {
+pub async fn handle(
+    instance: &Arc<Instance>,
+    arrival: &Arrival,
+    request: Request<Body>,
+) -> Response {
     let answered = answer(instance, arrival, request).await;
     let mut response = answered.unwrap_or_else(Refused::response);
     let headers = response.headers_mut();
-    headers.insert("dav", CLASSES);
+    headers.entry("dav").or_insert(CLASSES);
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("private, no-cache"));
@@ -61,7 +73,7 @@ pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Bod
 }
 
 async fn answer(
-    instance: &Instance,
+    instance: &Arc<Instance>,
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
@@ -76,8 +88,18 @@ async fn answer(
     let origin = Origin::of(&address, &[Proof::Submission(address.clone())]);
     origin
         .ask(async {
-            let session = Session::of(instance, address, arrival).await?;
-            answer_own(&session, resource, request).await
+            let missing = preferred(request.headers());
+            let session = Session::of(instance, address, arrival, missing).await?;
+            let answered = answer_own(&session, resource, request).await;
+            let mut response = answered.unwrap_or_else(Refused::response);
+            if schedule::is_on(&session) {
+                response.headers_mut().insert("dav", SCHEDULING);
+            }
+            if missing == Missing::LeftOut && response.status() == StatusCode::MULTI_STATUS {
+                let headers = response.headers_mut();
+                headers.insert("preference-applied", HeaderValue::from_static(MINIMAL));
+            }
+            Ok(response)
         })
         .await
 }
@@ -105,9 +127,23 @@ async fn answer_own(
         ("GET" | "HEAD", Resource::Object(_, name)) => objects::get(session, name, &request).await,
         ("PUT", Resource::Object(_, name)) => objects::put(session, name, request).await,
         ("DELETE", Resource::Object(_, name)) => objects::delete(session, name, &request).await,
+        ("POST", Resource::Outbox(_)) => outbox::post(session, request).await,
         // RFC 4918 §9.6.1: who may not remove a collection is told so.
         ("DELETE", _) => Err(StatusCode::FORBIDDEN.into()),
         _ => Ok(empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", METHODS)])),
+    }
+}
+
+const MINIMAL: &str = "return=minimal";
+
+/// RFC 7240 §4.2.
+fn preferred(headers: &HeaderMap) -> Missing {
+    let values = headers.get_all("prefer").iter();
+    let mut wishes = values.flat_map(|it| it.to_str().unwrap_or_default().split(','));
+    if wishes.any(|it| it.trim().eq_ignore_ascii_case(MINIMAL)) {
+        Missing::LeftOut
+    } else {
+        Missing::Named
     }
 }
 

@@ -4,24 +4,28 @@ use super::{
     names::Names,
     properties::TAKEN,
     reply::{Refused, received, whole},
-    reports,
+    reports, schedule,
     session::Session,
 };
 use crate::answer::empty;
 use bytes::Bytes;
 use convoke_caldav::{
+    answers::{with_answers_of, without_claims},
     conditional::{Conditions, Unmet, entity_tag},
     path::Resource,
     precondition::Precondition,
+    schedule_tag::schedule_tag,
 };
-use convoke_calendar::tree::Calendar;
+use convoke_calendar::tree::{Calendar, Property};
 use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{Environment, Home, Processor, index_stored};
-use convoke_types::{Error, ErrorKind, Etag, NewObject, Precondition as When, StoredObject, Uid};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use convoke_types::{
+    CalendarAddress, Error, ErrorKind, NewObject, Precondition as When, StoredObject, Uid,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use jiff::Timestamp;
 
-const CALENDAR: HeaderValue = HeaderValue::from_static("text/calendar; charset=utf-8");
+pub(super) const CALENDAR: HeaderValue = HeaderValue::from_static("text/calendar; charset=utf-8");
 /// How often a write is tried that others were faster than.
 const TRIES: usize = 5;
 
@@ -32,15 +36,17 @@ pub(super) async fn get(
 ) -> Result<Response, Refused> {
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
-    match conditions(request.headers()).check(Some(&tag)) {
+    let schedule_tag = schedule_tag_of(&object.data);
+    check_schedule_tag(request.headers(), schedule_tag.as_deref())?;
+    let response = match conditions(request.headers()).check(Some(&tag)) {
         Ok(()) => {
             let data = Bytes::from(object.data);
-            let response = whole(session, StatusCode::OK, CALENDAR, data).await?;
-            Ok(tagged(response, &tag))
+            whole(session, StatusCode::OK, CALENDAR, data).await?
         }
-        Err(Unmet::IfNoneMatch) => Ok(tagged(empty(StatusCode::NOT_MODIFIED, &[]), &tag)),
-        Err(Unmet::IfMatch) => Err(StatusCode::PRECONDITION_FAILED.into()),
-    }
+        Err(Unmet::IfNoneMatch) => empty(StatusCode::NOT_MODIFIED, &[]),
+        Err(Unmet::IfMatch) => return Err(StatusCode::PRECONDITION_FAILED.into()),
+    };
+    Ok(tagged(response, Some(&tag), schedule_tag.as_deref()))
 }
 
 pub(super) async fn put(
@@ -52,31 +58,36 @@ pub(super) async fn put(
     if !is_calendar(&parts.headers) {
         return Err(Precondition::SupportedCalendarData.into());
     }
-    let conditions = conditions(&parts.headers);
     let received = received(session, body).await?;
     let data = &received.content;
     let processor = session.instance.scheduler.environment().processor();
-    let uid = processor.run(data.len(), || checked(data)).await?;
+    let written = processor.run(data.len(), || Written::read(data)).await?;
+    schedule::before(session, &written.uid).await?;
     for _ in 0..TRIES {
         let (named, there) = found(session, name).await?;
         let tag = there.as_ref().map(|it| entity_tag(&it.etag));
-        if conditions.check(tag.as_deref()).is_err() {
+        if conditions(&parts.headers).check(tag.as_deref()).is_err() {
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
-        check_uid(session, name, &uid, named.as_ref(), there.as_ref()).await?;
-        if let (Some(there), Some(tag)) = (&there, &tag)
-            && there.data == *data
-        {
-            return Ok(tagged(empty(StatusCode::NO_CONTENT, &[]), tag));
+        let data_there = there.as_ref().map(|it| it.data.as_slice());
+        let schedule_tag = data_there.and_then(schedule_tag_of);
+        check_schedule_tag(&parts.headers, schedule_tag.as_deref())?;
+        check_uid(session, name, &written.uid, named.as_ref(), there.as_ref()).await?;
+        if data_there == Some(data) {
+            let response = empty(StatusCode::NO_CONTENT, &[]);
+            return Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()));
         }
-        match write(session, name, &uid, data, there.as_ref()).await {
-            Ok(etag) => {
-                look_soon(session);
+        let merged = written.merged(session, &parts.headers, data_there);
+        let written = merged.as_ref().unwrap_or(&written);
+        schedule::judge(session, &written.uid, &written.calendar).await?;
+        match write(session, name, written, there.as_ref()).await {
+            Ok(()) => {
+                schedule::tell(session, &written.uid).await;
                 let status = match there {
                     Some(_) => StatusCode::NO_CONTENT,
                     None => StatusCode::CREATED,
                 };
-                return Ok(tagged(empty(status, &[]), &entity_tag(&etag)));
+                return is_now(session, &written.uid, status, data).await;
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error.into()),
@@ -85,22 +96,44 @@ pub(super) async fn put(
     Err(StatusCode::CONFLICT.into())
 }
 
+/// The answer to who has stored something: with an entity tag only if it is there just as it was sent (RFC 9110 §9.3.4).
+async fn is_now(
+    session: &Session<'_>,
+    uid: &Uid,
+    status: StatusCode,
+    sent: &Bytes,
+) -> Result<Response, Refused> {
+    let response = empty(status, &[]);
+    // What was stored is stored, whether it can be read now or not.
+    let Ok(Some(object)) = session.home.get(uid).await else {
+        return Ok(response);
+    };
+    let tag = (object.data == *sent).then(|| entity_tag(&object.etag));
+    let schedule_tag = schedule_tag_of(&object.data);
+    Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()))
+}
+
 pub(super) async fn delete(
     session: &Session<'_>,
     name: &str,
     request: &Request<Body>,
 ) -> Result<Response, Refused> {
+    let headers = request.headers();
     for _ in 0..TRIES {
         let there = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
         let tag = entity_tag(&there.etag);
-        if conditions(request.headers()).check(Some(&tag)).is_err() {
+        if conditions(headers).check(Some(&tag)).is_err() {
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
+        let calendar = Calendar::parse_stored(&there.data, &reports::limits()).ok();
+        let schedule_tag = calendar.as_ref().and_then(schedule_tag);
+        check_schedule_tag(headers, schedule_tag.as_deref())?;
+        schedule::before(session, &there.uid).await?;
         let when = When::Matches(there.etag);
         match session.home.remove(&there.uid, &when).await {
             Ok(()) => {
                 Names::of(session).removed(&there.uid, name).await?;
-                look_soon(session);
+                schedule::tell_removal(session, &there.uid, calendar.as_ref(), headers).await?;
                 return Ok(empty(StatusCode::NO_CONTENT, &[]));
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {}
@@ -149,12 +182,12 @@ async fn check_uid(
 async fn write(
     session: &Session<'_>,
     name: &str,
-    uid: &Uid,
-    data: &Bytes,
+    written: &Written,
     there: Option<&StoredObject>,
-) -> Result<Etag, Error> {
+) -> Result<(), Error> {
     let environment = session.instance.scheduler.environment();
     let (user, limits) = (session.user(), &session.instance.config.limits.messages);
+    let (uid, data) = (&written.uid, &written.data);
     let index = || index_stored(Some(user), data, limits, Timestamp::now());
     let index = environment.processor().run(data.len(), index).await?;
     if there.is_none() {
@@ -163,40 +196,102 @@ async fn write(
     }
     let object = NewObject::new(data.to_vec(), index);
     let when = there.map_or(When::Absent, |it| When::Matches(it.etag.clone()));
-    session.home.put(&object, &when).await
+    session.home.put(&object, &when).await.map(drop)
 }
 
-/// RFC 4791 §4.1: one object, of a kind that is taken here; its UID.
-fn checked(data: &[u8]) -> Result<Uid, Precondition> {
-    let calendar = Calendar::parse_stored(data, &reports::limits());
-    let calendar = calendar.map_err(|_| Precondition::ValidCalendarData)?;
-    let main = calendar.main_components().next();
-    let main = main.ok_or(Precondition::ValidCalendarObjectResource)?;
-    if !TAKEN.iter().any(|it| main.is(it)) {
-        return Err(Precondition::SupportedCalendarComponent);
-    }
-    let uid = main
-        .uid()
-        .ok_or(Precondition::ValidCalendarObjectResource)?;
-    let is_same = calendar
-        .main_components()
-        .all(|it| it.is(&main.name) && it.uid().as_ref() == Some(&uid));
-    if !is_same || calendar.root().get("METHOD").is_some() {
-        return Err(Precondition::ValidCalendarObjectResource);
-    }
-    Ok(uid)
+/// An object as a program wants it stored.
+struct Written {
+    uid: Uid,
+    calendar: Calendar,
+    data: Bytes,
 }
 
-/// The calendar is looked at, and what concerns others is told.
-fn look_soon(session: &Session<'_>) {
-    let shared = &session.instance.shared;
-    shared
-        .look_soon
-        .at(session.home.store(), &session.user().id);
+impl Written {
+    /// RFC 4791 §4.1: one object, of a kind that is taken here.
+    fn read(data: &Bytes) -> Result<Self, Precondition> {
+        let calendar = Calendar::parse_stored(data, &reports::limits());
+        let calendar = calendar.map_err(|_| Precondition::ValidCalendarData)?;
+        let main = calendar.main_components().next();
+        let main = main.ok_or(Precondition::ValidCalendarObjectResource)?;
+        if !TAKEN.iter().any(|it| main.is(it)) {
+            return Err(Precondition::SupportedCalendarComponent);
+        }
+        let uid = main
+            .uid()
+            .ok_or(Precondition::ValidCalendarObjectResource)?;
+        let is_same = calendar
+            .main_components()
+            .all(|it| it.is(&main.name) && it.uid().as_ref() == Some(&uid));
+        if !is_same || calendar.root().get("METHOD").is_some() {
+            return Err(Precondition::ValidCalendarObjectResource);
+        }
+        Ok(Self {
+            uid,
+            calendar,
+            data: data.clone(),
+        })
+    }
+
+    /// The same with the statuses of others as they gave them: of a meeting that the user organizes; or, of one that others do,
+    /// if the program made sure of its schedule tag.
+    fn merged(
+        &self,
+        session: &Session<'_>,
+        headers: &HeaderMap,
+        there: Option<&[u8]>,
+    ) -> Option<Self> {
+        let stored = there.and_then(|it| Calendar::parse_stored(it, &reports::limits()).ok());
+        let own = |line: &Property| {
+            let address = CalendarAddress::new(&line.value);
+            address.is_ok_and(|it| session.user().answers_to(&it))
+        };
+        let mut calendar = self.calendar.clone();
+        if let Some(stored) = &stored
+            && headers.contains_key(IF_SCHEDULE_TAG)
+        {
+            calendar = with_answers_of(&calendar, stored, &own);
+        }
+        if schedule::organizes_to_come(session, &calendar) {
+            calendar = without_claims(&calendar, stored.as_ref(), &own);
+        }
+        let data = calendar.write();
+        (data != self.calendar.write()).then(|| Self {
+            uid: self.uid.clone(),
+            calendar,
+            data: data.into(),
+        })
+    }
+}
+
+const IF_SCHEDULE_TAG: &str = "if-schedule-tag-match";
+
+/// RFC 6638 §8.3.
+fn check_schedule_tag(headers: &HeaderMap, there: Option<&str>) -> Result<(), Refused> {
+    let Some(wanted) = headers.get(IF_SCHEDULE_TAG) else {
+        return Ok(());
+    };
+    let is_met = there.is_some_and(|it| wanted.as_bytes().trim_ascii() == it.as_bytes());
+    if is_met {
+        Ok(())
+    } else {
+        Err(StatusCode::PRECONDITION_FAILED.into())
+    }
+}
+
+/// The schedule tag of what is stored.
+pub(super) fn schedule_tag_of(data: &[u8]) -> Option<String> {
+    // Most are nobody else's, which is seen without reading them whole.
+    if !data
+        .windows(9)
+        .any(|it| it.eq_ignore_ascii_case(b"ORGANIZER"))
+    {
+        return None;
+    }
+    schedule_tag(&Calendar::parse_stored(data, &reports::limits()).ok()?)
 }
 
 /// Programs may say nothing; but what is said to be something else is something else.
-fn is_calendar(headers: &HeaderMap) -> bool {
+pub(super) fn is_calendar(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else {
         return true;
     };
@@ -219,9 +314,15 @@ fn conditions(headers: &HeaderMap) -> Conditions {
     }
 }
 
-fn tagged(mut response: Response, tag: &str) -> Response {
-    if let Ok(tag) = tag.parse() {
-        response.headers_mut().insert(header::ETAG, tag);
+fn tagged(mut response: Response, tag: Option<&str>, schedule_tag: Option<&str>) -> Response {
+    let tags = [
+        (header::ETAG, tag),
+        (HeaderName::from_static("schedule-tag"), schedule_tag),
+    ];
+    for (name, tag) in tags {
+        if let Some(Ok(tag)) = tag.map(HeaderValue::from_str) {
+            response.headers_mut().insert(name, tag);
+        }
     }
     response
 }

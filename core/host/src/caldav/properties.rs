@@ -1,6 +1,6 @@
 //! The properties of each resource.
 
-use super::session::Session;
+use super::session::{Missing, Session};
 use convoke_caldav::{
     multistatus::{About, Answer},
     path::Resource,
@@ -21,6 +21,8 @@ pub(super) struct Subject<'s> {
 pub(super) struct Object<'s> {
     /// The entity tag.
     pub(super) tag: String,
+    /// The schedule tag, if it has one and somebody asked for that.
+    pub(super) schedule_tag: Option<String>,
     /// The component, in upper case, if it is known.
     pub(super) component: Option<&'s str>,
     /// The octets, as they are wanted; read only if they are.
@@ -49,6 +51,11 @@ const COMPONENTS: Name = Name::new(CALDAV, "supported-calendar-component-set");
 const DATA_TYPES: Name = Name::new(CALDAV, "supported-calendar-data");
 const COLLATIONS: Name = Name::new(CALDAV, "supported-collation-set");
 const MAX_SIZE: Name = Name::new(CALDAV, "max-resource-size");
+const INBOX_URL: Name = Name::new(CALDAV, "schedule-inbox-URL");
+const OUTBOX_URL: Name = Name::new(CALDAV, "schedule-outbox-URL");
+const DEFAULT_CALENDAR: Name = Name::new(CALDAV, "schedule-default-calendar-URL");
+const TRANSPARENCY: Name = Name::new(CALDAV, "schedule-calendar-transp");
+const SCHEDULE_TAG: Name = Name::new(CALDAV, "schedule-tag");
 /// The octets of an object.
 pub(super) const DATA: Name = Name::new(CALDAV, "calendar-data");
 
@@ -71,7 +78,32 @@ static OF_PRINCIPALS: Names = (
         HOME_SET,
         ADDRESSES,
         USER_TYPE,
+        INBOX_URL,
+        OUTBOX_URL,
         REPORTS,
+    ],
+);
+static OF_INBOXES: Names = (
+    &[RESOURCETYPE, DISPLAYNAME],
+    &[
+        CURRENT_PRINCIPAL,
+        OWNER,
+        PRIVILEGES,
+        PRINCIPALS,
+        REPORTS,
+        DEFAULT_CALENDAR,
+    ],
+);
+static OF_OUTBOXES: Names = (
+    &[RESOURCETYPE, DISPLAYNAME],
+    &[
+        CURRENT_PRINCIPAL,
+        OWNER,
+        PRIVILEGES,
+        PRINCIPALS,
+        REPORTS,
+        DATA_TYPES,
+        MAX_SIZE,
     ],
 );
 static OF_CALENDARS: Names = (
@@ -88,11 +120,12 @@ static OF_CALENDARS: Names = (
         DATA_TYPES,
         COLLATIONS,
         MAX_SIZE,
+        TRANSPARENCY,
     ],
 );
 static OF_OBJECTS: Names = (
     &[RESOURCETYPE, ETAG, CONTENT_TYPE, CONTENT_LENGTH],
-    &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, DATA],
+    &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, SCHEDULE_TAG, DATA],
 );
 
 fn names(resource: &Resource) -> Names {
@@ -100,6 +133,8 @@ fn names(resource: &Resource) -> Names {
         Resource::Root | Resource::WellKnown | Resource::Home(_) => OF_COLLECTIONS,
         Resource::Principal(_) => OF_PRINCIPALS,
         Resource::Calendar(_) => OF_CALENDARS,
+        Resource::Inbox(_) => OF_INBOXES,
+        Resource::Outbox(_) => OF_OUTBOXES,
         Resource::Object(..) => OF_OBJECTS,
     }
 }
@@ -128,6 +163,11 @@ pub(super) fn want_length(properties: &Properties) -> bool {
     matches!(properties, Properties::All(_)) || want(properties, &CONTENT_LENGTH)
 }
 
+/// Whether the schedule tags of objects are needed.
+pub(super) fn want_schedule_tag(properties: &Properties) -> bool {
+    want(properties, &SCHEDULE_TAG)
+}
+
 /// What is told of a resource.
 pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Properties) -> Answer {
     let (usual, others) = names(&subject.resource);
@@ -145,6 +185,7 @@ pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Prope
             for name in &wanted.names {
                 match value(session, subject, name) {
                     Some(property) => found.push(property),
+                    None if session.missing == Missing::LeftOut => {}
                     None => missing.push((name.clone(), 404)),
                 }
             }
@@ -161,7 +202,8 @@ fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<El
     let has = |it: &&Name| *it == name;
     let name = usual.iter().chain(others).find(has)?;
     let property = Element::new(name.clone());
-    let principal = || Element::href(Resource::Principal(session.owner()).to_string());
+    let href = |of: fn(String) -> Resource| Element::href(of(session.owner()).to_string());
+    let principal = || href(Resource::Principal);
     Some(match &*name.local {
         "resourcetype" => resource_type(property, &subject.resource),
         "displayname" => property.with_text(display_name(session, &subject.resource)),
@@ -169,9 +211,12 @@ fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<El
         "principal-collection-set" => property.with(Element::href("/principals/")),
         "current-user-privilege-set" => privileges(property, &subject.resource),
         "supported-report-set" => reports(property, &subject.resource),
-        "calendar-home-set" => {
-            property.with(Element::href(Resource::Home(session.owner()).to_string()))
-        }
+        "calendar-home-set" => property.with(href(Resource::Home)),
+        "schedule-inbox-URL" => property.with(href(Resource::Inbox)),
+        "schedule-outbox-URL" => property.with(href(Resource::Outbox)),
+        "schedule-default-calendar-URL" => property.with(href(Resource::Calendar)),
+        // RFC 6638 §9.1: what is in it counts as busy time.
+        "schedule-calendar-transp" => property.with(Element::caldav("opaque")),
         "calendar-user-address-set" => addresses(session, property),
         "calendar-user-type" => property.with_text(user_type(session.user().kind)),
         "sync-token" | "getctag" => property.with_text(subject.sync_token.as_ref()?),
@@ -204,6 +249,7 @@ fn object_value(property: Element, object: &Object<'_>) -> Option<Element> {
             None => "text/calendar; charset=utf-8".to_owned(),
         }),
         "getcontentlength" => property.with_text(object.length?.to_string()),
+        "schedule-tag" => property.with_text(object.schedule_tag.as_ref()?),
         "calendar-data" => property.with_text(object.data.as_ref()?),
         _ => return None,
     })
@@ -218,6 +264,12 @@ fn resource_type(property: Element, resource: &Resource) -> Element {
         Resource::Calendar(_) => property
             .with(Element::dav("collection"))
             .with(Element::caldav("calendar")),
+        Resource::Inbox(_) => property
+            .with(Element::dav("collection"))
+            .with(Element::caldav("schedule-inbox")),
+        Resource::Outbox(_) => property
+            .with(Element::dav("collection"))
+            .with(Element::caldav("schedule-outbox")),
         Resource::Root | Resource::WellKnown | Resource::Home(_) => {
             property.with(Element::dav("collection"))
         }
@@ -227,6 +279,8 @@ fn resource_type(property: Element, resource: &Resource) -> Element {
 fn display_name(session: &Session<'_>, resource: &Resource) -> String {
     match resource {
         Resource::Root | Resource::WellKnown => "Convoke".to_owned(),
+        Resource::Inbox(_) => "Inbox".to_owned(),
+        Resource::Outbox(_) => "Outbox".to_owned(),
         _ => {
             let name = session.user().name.clone();
             name.unwrap_or_else(|| session.owner())
@@ -234,18 +288,38 @@ fn display_name(session: &Session<'_>, resource: &Resource) -> String {
     }
 }
 
-/// RFC 3744 §5.4: what programs look at before they let somebody write.
+/// RFC 3744 §5.4, RFC 6638 §6: what programs look at before they let somebody write.
 fn privileges(property: Element, resource: &Resource) -> Element {
-    let granted: &[&'static str] = match resource {
-        Resource::Calendar(_) | Resource::Object(..) => {
-            &["read", "write", "write-content", "bind", "unbind"]
-        }
-        _ => &["read"],
+    let (granted, scheduling): (&[&'static str], &[&'static str]) = match resource {
+        Resource::Calendar(_) | Resource::Object(..) => (
+            &["read", "write", "write-content", "bind", "unbind"],
+            &["read-free-busy"],
+        ),
+        Resource::Inbox(_) => (
+            &["read"],
+            &[
+                "schedule-deliver",
+                "schedule-deliver-invite",
+                "schedule-deliver-reply",
+                "schedule-query-freebusy",
+            ],
+        ),
+        Resource::Outbox(_) => (
+            &["read"],
+            &[
+                "schedule-send",
+                "schedule-send-invite",
+                "schedule-send-reply",
+                "schedule-send-freebusy",
+            ],
+        ),
+        _ => (&["read"], &[]),
     };
-    let read = ["read-current-user-privilege-set"];
-    let all = granted.iter().chain(&read);
+    let granted = granted.iter().chain(&["read-current-user-privilege-set"]);
+    let granted = granted.map(|name| Element::dav(name));
+    let all = granted.chain(scheduling.iter().map(|name| Element::caldav(name)));
     all.fold(property, |property, name| {
-        property.with(Element::dav("privilege").with(Element::dav(name)))
+        property.with(Element::dav("privilege").with(name))
     })
 }
 
@@ -256,6 +330,7 @@ fn reports(property: Element, resource: &Resource) -> Element {
     let all = [
         Element::caldav("calendar-query"),
         Element::caldav("calendar-multiget"),
+        Element::caldav("free-busy-query"),
         Element::dav("sync-collection"),
     ];
     all.into_iter().fold(property, |property, report| {

@@ -3,6 +3,7 @@
 use super::{
     find::{by_name, listed, read},
     names::Names,
+    outbox,
     properties::{DATA, want_octets},
     reply::{Answers, Refused, document},
     session::Session,
@@ -40,7 +41,7 @@ pub(super) async fn report(
         Report::Query(asked, filter) => query(session, &asked, &filter).await,
         Report::Multiget(asked, hrefs) => multiget(session, &asked, hrefs).await,
         Report::Sync(asked) => sync(session, &asked).await,
-        Report::FreeBusy(_) => Err(Precondition::SupportedReport.into()),
+        Report::FreeBusy(range) => outbox::own_busy(session, range).await,
     }
 }
 

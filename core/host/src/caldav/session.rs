@@ -9,23 +9,35 @@ use convoke_scheduling::{Environment, Home, Person, Stores};
 use convoke_types::{CalendarAddress, CalendarUser, Cursor, Error, ErrorKind, ObjectSummary, Page};
 use http::StatusCode;
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// Objects that are listed at once.
 const PAGE: u32 = 500;
 
 /// Somebody who logged in, and the calendar that is theirs.
 pub(super) struct Session<'a> {
-    pub(super) instance: &'a Instance,
+    pub(super) instance: &'a Arc<Instance>,
     pub(super) arrival: &'a Arrival,
     pub(super) home: OurHome,
+    pub(super) missing: Missing,
+}
+
+/// What is said of properties that a resource has not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// That it has not.
+    Named,
+    /// Nothing: the program prefers short answers (RFC 8144 §2.1).
+    LeftOut,
 }
 
 impl<'a> Session<'a> {
     /// Refused if the log-in is no calendar user.
     pub(super) async fn of(
-        instance: &'a Instance,
+        instance: &'a Arc<Instance>,
         address: CalendarAddress,
         arrival: &'a Arrival,
+        missing: Missing,
     ) -> Result<Self, Refused> {
         let stores = instance.scheduler.environment().stores();
         let home = stores.find(&address).await?;
@@ -37,6 +49,7 @@ impl<'a> Session<'a> {
             instance,
             arrival,
             home,
+            missing,
         })
     }
 

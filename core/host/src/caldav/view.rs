@@ -9,7 +9,7 @@
 
 use super::{names::Names, reports::limits, session::Session};
 use crate::calendar_view::{CalendarView, SeenObject};
-use convoke_caldav::{conditional::entity_tag, extent::Extent};
+use convoke_caldav::{conditional::entity_tag, extent::Extent, schedule_tag::schedule_tag};
 use convoke_calendar::tree::Calendar;
 use convoke_scheduling::{Environment, Home, Processor};
 use convoke_types::{Changes, Cursor, Error, ErrorKind, ObjectSummary, TimeRange, Uid};
@@ -44,6 +44,7 @@ pub(super) fn listed(summary: &ObjectSummary, name: String) -> SeenObject {
         tag: entity_tag(&summary.etag),
         length: None,
         extent: Extent::unknown(&summary.component),
+        schedule_tag: None,
     }
 }
 
@@ -137,17 +138,21 @@ async fn look<'u>(
         return Ok((uid, None));
     };
     let zone = session.zone();
-    let extent = || match Calendar::parse_stored(&object.data, &limits()) {
-        Ok(calendar) => Extent::of(&calendar, &zone, horizon),
-        Err(_) => Extent::unknown(""),
+    let work = || match Calendar::parse_stored(&object.data, &limits()) {
+        Ok(calendar) => (
+            Extent::of(&calendar, &zone, horizon),
+            schedule_tag(&calendar),
+        ),
+        Err(_) => (Extent::unknown(""), None),
     };
     let processor = session.instance.scheduler.environment().processor();
-    let extent = processor.run(object.data.len(), extent).await;
+    let (extent, schedule_tag) = processor.run(object.data.len(), work).await;
     let seen = SeenObject {
         name: name.to_owned(),
         tag: entity_tag(&object.etag),
         length: Some(object.data.len()),
         extent,
+        schedule_tag,
     };
     Ok((uid, Some(seen)))
 }

@@ -10,12 +10,14 @@
 //! | `baseline` | the first look, at which nobody is told |
 //! | `compare` | one object: what differs, and whom that concerns |
 //! | `delete` | a command deletes an object |
+//! | `at_once` | what a person writes through us is judged before, and told at once |
 //! | `held` | many changes at once wait until somebody releases them |
 //!
 //! Manners: what is new at the first look is told to nobody; calendar programs save several times, so an object must be
 //! quiet for [`Timing::settle`](crate::Timing::settle); if more than [`Timing::hold`](crate::Timing::hold) meetings changed
 //! at once, somebody may have lost a calendar, and all of them wait; meetings that are over tell nobody.
 
+mod at_once;
 mod baseline;
 mod compare;
 mod delete;
@@ -24,6 +26,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use at_once::{Forbidden, Telling};
 pub use compare::adopt;
 pub use held::{HeldChange, HeldId};
 

@@ -1,0 +1,137 @@
+//! Whose word counts about who comes: an attendee's own, whatever a program wrote of somebody else.
+
+use convoke_calendar::tree::{Calendar, Component, Property};
+
+/// What an answer changes.
+const ANSWERS: [&str; 3] = ["PARTSTAT", "RSVP", "SCHEDULE-STATUS"];
+
+/// An object that a program wrote from an older version, with the answers of others that came in since: for a program that made
+/// sure of the schedule tag (RFC 6638 §3.2.10). Lines of `own` people stay as they were written.
+pub fn with_answers_of(
+    written: &Calendar,
+    stored: &Calendar,
+    own: &dyn Fn(&Property) -> bool,
+) -> Calendar {
+    with_others(written, Some(stored), own, &|line, known| {
+        let Some(known) = known else { return };
+        for name in ANSWERS {
+            match known.param(name) {
+                Some(value) => line.set_param(name, value),
+                None => {
+                    line.remove_param(name);
+                }
+            }
+        }
+    })
+}
+
+/// An organizer's object without what its program says of guests that they have not said: their status is as it is `stored`, or
+/// NEEDS-ACTION (RFC 6638 §3.2.1). Who is not ours to schedule with (SCHEDULE-AGENT) stays as written, as do lines of `own`
+/// people.
+pub fn without_claims(
+    written: &Calendar,
+    stored: Option<&Calendar>,
+    own: &dyn Fn(&Property) -> bool,
+) -> Calendar {
+    with_others(written, stored, own, &|line, known| {
+        let agent = line.param("SCHEDULE-AGENT");
+        if agent.is_some_and(|it| !it.eq_ignore_ascii_case("SERVER")) {
+            return;
+        }
+        let known = known.and_then(|it| it.param("PARTSTAT"));
+        let known = known.unwrap_or(NEEDS_ACTION);
+        let says = line.param("PARTSTAT").unwrap_or(NEEDS_ACTION);
+        let is_claim = ![known, NEEDS_ACTION]
+            .iter()
+            .any(|it| says.eq_ignore_ascii_case(it));
+        if is_claim {
+            line.set_param("PARTSTAT", known);
+        }
+    })
+}
+
+const NEEDS_ACTION: &str = "NEEDS-ACTION";
+
+/// The object with the lines of others changed, each beside what is stored of the same attendee of the same instance, or of the
+/// series.
+fn with_others(
+    written: &Calendar,
+    stored: Option<&Calendar>,
+    own: &dyn Fn(&Property) -> bool,
+    change: &dyn Fn(&mut Property, Option<&Property>),
+) -> Calendar {
+    let known: Vec<&Component> = stored
+        .into_iter()
+        .flat_map(Calendar::main_components)
+        .collect();
+    let mut changed = written.clone();
+    for component in &mut changed.root_mut().components {
+        let instance = component.value("RECURRENCE-ID");
+        let same = known
+            .iter()
+            .find(|it| it.value("RECURRENCE-ID") == instance);
+        let series = || known.iter().find(|it| it.get("RECURRENCE-ID").is_none());
+        let known = same.or_else(series).copied();
+        let lines = component.properties.iter_mut();
+        for line in lines.filter(|it| it.is("ATTENDEE") && !own(it)) {
+            let mut stored = known.into_iter().flat_map(|it| it.all("ATTENDEE"));
+            let stored = stored.find(|it| it.value.eq_ignore_ascii_case(&line.value));
+            change(line, stored);
+        }
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_calendar::tree::Limits;
+
+    fn object(summary: &str, bo: &str, cy: &str) -> Calendar {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:{summary}\nATTENDEE{bo}:mailto:bo@example.org\n\
+             ATTENDEE{cy}:mailto:cy@example.org\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    fn is_bo(line: &Property) -> bool {
+        line.value.contains("bo@")
+    }
+
+    #[test]
+    fn answers_that_came_in_survive_who_wrote_from_before() {
+        let stored = object("Tea", ";PARTSTAT=ACCEPTED", ";PARTSTAT=DECLINED");
+        let written = object("Coffee", ";PARTSTAT=TENTATIVE", ";RSVP=TRUE");
+        let merged = with_answers_of(&written, &stored, &is_bo);
+        let expected = object("Coffee", ";PARTSTAT=TENTATIVE", ";PARTSTAT=DECLINED");
+        assert_eq!(merged.write(), expected.write());
+    }
+
+    #[test]
+    fn nobody_answers_for_a_guest() {
+        let accepted = ";PARTSTAT=ACCEPTED";
+        for (stored, written, expected) in [
+            (None, accepted, ";PARTSTAT=NEEDS-ACTION"),
+            (None, "", ""),
+            (
+                None,
+                ";PARTSTAT=ACCEPTED;SCHEDULE-AGENT=CLIENT",
+                ";PARTSTAT=ACCEPTED;SCHEDULE-AGENT=CLIENT",
+            ),
+            (Some(accepted), accepted, accepted),
+            (Some(accepted), ";PARTSTAT=DECLINED", accepted),
+            (
+                Some(accepted),
+                ";PARTSTAT=NEEDS-ACTION",
+                ";PARTSTAT=NEEDS-ACTION",
+            ),
+            (Some(""), accepted, ";PARTSTAT=NEEDS-ACTION"),
+        ] {
+            let stored = stored.map(|cy| object("Tea", accepted, cy));
+            let said = without_claims(&object("Tea", accepted, written), stored.as_ref(), &is_bo);
+            let expected = object("Tea", accepted, expected);
+            assert_eq!(said.write(), expected.write(), "{written}");
+        }
+    }
+}

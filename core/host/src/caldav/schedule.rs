@@ -1,0 +1,131 @@
+//! Scheduling as RFC 6638 has it: what a program stores or removes is judged before, and told at once.
+//!
+//! What is told takes no longer than a moment of the program's time: what is not delivered by then goes on by itself, and its
+//! statuses come into the object later.
+
+use super::{reply::Refused, session::Session};
+use crate::scheduling::{Telling, telling};
+use convoke_caldav::precondition::Precondition;
+use convoke_calendar::{
+    itip,
+    tree::{Calendar, Component},
+};
+use convoke_plugin_host::origin::Origin;
+use convoke_scheduling::{Forbidden, Home, Person};
+use convoke_types::{CalendarAddress, Proof, Uid};
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How long an answer waits for those concerned to be told.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Whether what this user changes is told by this host at all.
+pub(super) fn is_on(session: &Session<'_>) -> bool {
+    let plugins = &session.instance.plugins;
+    telling(plugins, session.home.place(), session.user()) == Telling::On
+}
+
+/// Before something is written: what was there already is told to nobody.
+pub(super) async fn before(session: &Session<'_>, uid: &Uid) -> Result<(), Refused> {
+    if is_on(session) {
+        let scheduler = &session.instance.scheduler;
+        scheduler.look_before(&session.home, uid).await?;
+    }
+    Ok(())
+}
+
+/// RFC 6638 §3.2.4: refuses what is not the user's to write.
+pub(super) async fn judge(
+    session: &Session<'_>,
+    uid: &Uid,
+    written: &Calendar,
+) -> Result<(), Refused> {
+    if !is_on(session) {
+        return Ok(());
+    }
+    let scheduler = &session.instance.scheduler;
+    let judged = scheduler.judge_edit(&session.home, uid, written).await?;
+    judged.map_err(|forbidden| {
+        tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "{forbidden}");
+        match forbidden {
+            Forbidden::ByAttendee(_) => Precondition::AllowedAttendeeChange,
+            Forbidden::ByOrganizer(_) => Precondition::AllowedOrganizerChange,
+            Forbidden::SeveralOrganizers(_) => Precondition::SameOrganizer,
+            Forbidden::Untellable(_) => Precondition::ValidCalendarObjectResource,
+        }
+        .into()
+    })
+}
+
+/// After something was written: whom it concerns is told.
+pub(super) async fn tell(session: &Session<'_>, uid: &Uid) {
+    // If this ends before it is told, as the program has gone.
+    look_soon(session);
+    if !is_on(session) {
+        return;
+    }
+    let scheduler = &session.instance.scheduler;
+    match scheduler.tell_at_once(&session.home, uid).await {
+        Ok(None) => {}
+        Ok(Some(telling)) => {
+            let instance = session.instance.clone();
+            let address = session.user().address.clone();
+            let origin = Origin::of(&address, &[Proof::Submission(address.clone())]);
+            let delivery = origin.ask(async move {
+                instance.scheduler.first_delivery(telling).await;
+            });
+            // It goes on by itself if that takes longer.
+            let _ = tokio::time::timeout(PATIENCE, tokio::spawn(delivery)).await;
+        }
+        Err(error) => {
+            tracing::warn!(
+                event = "change-told-later", user = %session.user().address, %uid,
+                "what was written is told after the next look: {error}"
+            );
+        }
+    }
+}
+
+/// After something was removed. An attendee may wish that the organizer is not told (RFC 6638 §8.1).
+pub(super) async fn tell_removal(
+    session: &Session<'_>,
+    uid: &Uid,
+    removed: Option<&Calendar>,
+    headers: &HeaderMap,
+) -> Result<(), Refused> {
+    let organizes = removed.is_none_or(|it| organizes(session, it));
+    if is_on(session) && !organizes && wants_no_reply(headers) {
+        let scheduler = &session.instance.scheduler;
+        return Ok(scheduler.tell_nobody(&session.home, uid).await?);
+    }
+    tell(session, uid).await;
+    Ok(())
+}
+
+fn wants_no_reply(headers: &HeaderMap) -> bool {
+    let wish = headers.get("schedule-reply").map(HeaderValue::as_bytes);
+    wish.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"F"))
+}
+
+/// Whether the user is the organizer of a meeting.
+pub(super) fn organizes(session: &Session<'_>, calendar: &Calendar) -> bool {
+    let organizer = |it: &Component| it.value("ORGANIZER").map(CalendarAddress::new);
+    let mut all = calendar.main_components().filter_map(organizer);
+    all.any(|it| it.is_ok_and(|it| session.user().answers_to(&it)))
+}
+
+/// Whether the user is the organizer of a meeting that others are told of, as it is not over.
+pub(super) fn organizes_to_come(session: &Session<'_>, calendar: &Calendar) -> bool {
+    let person = Person::of(session.user());
+    let is_over = || itip::is_over([calendar], &person.owner(), Timestamp::now());
+    is_on(session) && organizes(session, calendar) && !is_over()
+}
+
+/// The calendar is looked at, and what concerns others is told.
+fn look_soon(session: &Session<'_>) {
+    let shared = &session.instance.shared;
+    shared
+        .look_soon
+        .at(session.home.store(), &session.user().id);
+}

@@ -1,0 +1,413 @@
+use super::{ANNA, Ask, CALENDAR, event, example_org, multistatus, precondition};
+use convoke_caldav::xml::{CALDAV, Limits, parse};
+use convoke_tests::{Answer, Host, Setup};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const BO: &str = "bo@example.org";
+const BOS: &str = "/calendars/bo@example.org/calendar/";
+
+/// Nothing is told by a look at a calendar: only at once.
+fn patient() -> Setup {
+    example_org().table("[scheduling]", "settle = \"60 min\"")
+}
+
+/// A meeting of Anna's with Bo.
+fn meeting(uid: &str, bo: &str) -> String {
+    event(uid, "Tea").replace(
+        "SUMMARY",
+        &format!("ORGANIZER:mailto:{ANNA}\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:{ANNA}\r\nATTENDEE{bo}:mailto:{BO}\r\nSUMMARY"),
+    )
+}
+
+fn put<'a>(uid: &str, data: &'a str) -> Ask<'a> {
+    Ask::new(&format!("PUT {CALENDAR}{uid}.ics"))
+        .with("Content-Type", "text/calendar")
+        .body(data)
+}
+
+/// Stores it as Anna.
+fn stored(host: &Host, uid: &str, data: &str) -> Answer {
+    let answer = put(uid, data).of(host);
+    assert!(matches!(answer.status, 201 | 204), "{answer:?}");
+    answer
+}
+
+/// What a user's object is once it is as a test expects it: what is not delivered within an answer is delivered after it.
+fn becomes(host: &Host, user: &str, uid: &str, is_right: impl Fn(&str) -> bool) -> String {
+    let begun = Instant::now();
+    loop {
+        let text = host.stored(user, uid).unwrap_or_default();
+        if is_right(&text) {
+            return text;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{user} {uid}: {text}"
+        );
+        thread::yield_now();
+    }
+}
+
+/// Bo's object, as his program reads it: its path, and its text.
+fn bos(host: &Host, uid: &str) -> (String, String) {
+    becomes(host, BO, uid, |it| !it.is_empty());
+    let path = format!("{BOS}{uid}.ics");
+    let read = Ask::new(&format!("GET {path}")).by(Some(BO)).of(host);
+    assert_eq!(read.status, 200);
+    (path, read.body)
+}
+
+fn bo_stores(host: &Host, path: &str, data: &str) -> Answer {
+    let line = format!("PUT {path}");
+    let put = Ask::new(&line)
+        .by(Some(BO))
+        .with("Content-Type", "text/calendar");
+    put.body(data).of(host)
+}
+
+#[test]
+fn an_invitation_is_told_at_once_and_answered() {
+    let host = patient().start();
+    let answer = stored(&host, "1", &meeting("1", ";RSVP=TRUE"));
+    let tag = answer.header("schedule-tag").unwrap();
+    let own = becomes(&host, ANNA, "1", |it| it.contains("SCHEDULE-STATUS=2.0"));
+    // No entity tag is given for what is not what was sent.
+    let read = Ask::new(&format!("GET {CALENDAR}1.ics")).of(&host);
+    assert_ne!(read.header("etag"), answer.header("etag"));
+    assert_eq!(read.header("schedule-tag").as_ref(), Some(&tag));
+
+    let (path, invitation) = bos(&host, "1");
+    let accepted = invitation.replace("RSVP=TRUE", "PARTSTAT=ACCEPTED");
+    assert_ne!(accepted, invitation);
+    assert_eq!(bo_stores(&host, &path, &accepted).status, 204);
+    let answered = |it: &str| {
+        it.lines()
+            .any(|line| line.contains("ACCEPTED") && line.contains(BO))
+    };
+    becomes(&host, ANNA, "1", answered);
+    let read = Ask::new(&format!("GET {CALENDAR}1.ics")).of(&host);
+    assert_eq!(
+        read.header("schedule-tag").as_ref(),
+        Some(&tag),
+        "an answer is no edit"
+    );
+
+    // A program that read it before the answer renames it: the answer stays.
+    let renamed = own.replace("SUMMARY:Tea", "SUMMARY:Coffee");
+    let other = put("1", &renamed).with("If-Schedule-Tag-Match", "\"0\"");
+    assert_eq!(other.of(&host).status, 412);
+    let same = put("1", &renamed).with("If-Schedule-Tag-Match", &tag);
+    assert_eq!(same.of(&host).status, 204);
+    let told = becomes(&host, BO, "1", |it| it.contains("SUMMARY:Coffee"));
+    assert!(told.contains("ACCEPTED"), "{told}");
+    let own = host.stored(ANNA, "1").unwrap();
+    assert!(answered(&own) && own.contains("SUMMARY:Coffee"), "{own}");
+}
+
+#[test]
+fn the_same_bytes_again_are_silent_and_what_is_nobodys_has_no_schedule_tag() {
+    let host = patient().start();
+    stored(&host, "1", &meeting("1", ""));
+    let own = becomes(&host, ANNA, "1", |it| it.contains("SCHEDULE-STATUS=2.0"));
+    let read = Ask::new(&format!("GET {CALENDAR}1.ics")).of(&host);
+    // What is logged is read a moment later.
+    let sent = |least: usize| {
+        let begun = Instant::now();
+        loop {
+            let count = host.log().matches("event=\"sent\"").count();
+            if count >= least || begun.elapsed() > Duration::from_secs(60) {
+                return count;
+            }
+            thread::yield_now();
+        }
+    };
+    assert_eq!(sent(1), 1);
+    let again = stored(&host, "1", &read.body);
+    assert_eq!(again.header("etag"), read.header("etag"));
+    // What is told afterwards is the next thing that is told.
+    stored(&host, "2", &meeting("2", ""));
+    becomes(&host, ANNA, "2", |it| it.contains("SCHEDULE-STATUS=2.0"));
+    assert_eq!(sent(2), 2);
+    assert_eq!(host.stored(ANNA, "1").unwrap(), own);
+    let alone = stored(&host, "3", &event("3", "Tea"));
+    assert_eq!(alone.header("schedule-tag"), None);
+    assert!(alone.header("etag").is_some());
+}
+
+/// RFC 6638 §3.2.2.1, §3.2.4.
+#[test]
+fn an_edit_that_is_not_its_authors_is_refused_by_name() {
+    let host = patient().start();
+    stored(&host, "1", &meeting("1", ""));
+    let (path, invitation) = bos(&host, "1");
+    for (from, to) in [("T100000Z", "T120000Z"), ("SUMMARY:Tea", "SUMMARY:Lunch")] {
+        let refused = bo_stores(&host, &path, &invitation.replace(from, to));
+        assert_eq!(refused.status, 403, "{to}");
+        assert_eq!(
+            precondition(&refused),
+            "allowed-attendee-scheduling-object-change"
+        );
+    }
+    assert!(!host.stored(BO, "1").unwrap().contains("T120000Z"));
+    // What is his own he may write.
+    let alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT";
+    let own = invitation.replace("END:VEVENT", alarm);
+    assert_eq!(bo_stores(&host, &path, &own).status, 204);
+
+    let handed = meeting("1", "").replace(
+        &format!("ORGANIZER:mailto:{ANNA}"),
+        &format!("ORGANIZER:mailto:{BO}"),
+    );
+    let handed = put("1", &handed).of(&host);
+    assert_eq!(
+        precondition(&handed),
+        "allowed-organizer-scheduling-object-change"
+    );
+    let one = meeting("2", "").replace("SUMMARY", "RRULE:FREQ=WEEKLY\r\nSUMMARY");
+    let begin = one.find("BEGIN:VEVENT").unwrap();
+    let end = one.find("END:VCALENDAR").unwrap();
+    let other = one[begin..end]
+        .replace("RRULE:FREQ=WEEKLY", "RECURRENCE-ID:20270111T100000Z")
+        .replace(
+            &format!("ORGANIZER:mailto:{ANNA}"),
+            "ORGANIZER:mailto:eve@example.com",
+        );
+    let both = one.replace("END:VCALENDAR", &format!("{other}END:VCALENDAR"));
+    let both = put("2", &both).of(&host);
+    assert_eq!(precondition(&both), "same-organizer-in-all-components");
+    assert_eq!(host.stored(ANNA, "2"), None);
+}
+
+#[test]
+fn nobody_answers_for_a_guest_and_who_invites_nobody_any_more_calls_it_off() {
+    let host = patient().start();
+    let claimed = stored(&host, "1", &meeting("1", ";PARTSTAT=ACCEPTED"));
+    assert_eq!(claimed.header("etag"), None);
+    let own = becomes(&host, ANNA, "1", |it| it.contains("SCHEDULE-STATUS=2.0"));
+    let line = own.lines().find(|it| it.contains(BO)).unwrap();
+    assert!(line.contains("PARTSTAT=NEEDS-ACTION"), "{line}");
+    let (_, invitation) = bos(&host, "1");
+    assert!(!invitation.contains("CANCELLED"));
+    stored(&host, "1", &event("1", "Tea"));
+    becomes(&host, BO, "1", |it| it.contains("STATUS:CANCELLED"));
+}
+
+#[test]
+fn who_removes_an_invitation_declines_it_unless_told_otherwise() {
+    let host = patient().start();
+    for uid in ["1", "2"] {
+        stored(&host, uid, &meeting(uid, ""));
+        becomes(&host, ANNA, uid, |it| it.contains("SCHEDULE-STATUS=2.0"));
+        bos(&host, uid);
+    }
+    let delete = |uid: &str, reply: &str| {
+        let line = format!("DELETE {BOS}{uid}.ics");
+        Ask::new(&line)
+            .by(Some(BO))
+            .with("Schedule-Reply", reply)
+            .of(&host)
+            .status
+    };
+    assert_eq!(delete("1", "F"), 204);
+    assert_eq!(delete("2", "T"), 204);
+    becomes(&host, ANNA, "2", |it| it.contains("DECLINED"));
+    assert!(!host.stored(ANNA, "1").unwrap().contains("DECLINED"));
+    // Its organizer calls a meeting off, whatever the field says.
+    stored(&host, "3", &meeting("3", ""));
+    bos(&host, "3");
+    let gone = Ask::new(&format!("DELETE {CALENDAR}3.ics")).with("Schedule-Reply", "F");
+    assert_eq!(gone.of(&host).status, 204);
+    becomes(&host, BO, "3", |it| it.contains("STATUS:CANCELLED"));
+}
+
+/// It came by mail, for example.
+#[test]
+fn an_invitation_that_a_program_stores_with_its_answer_is_answered() {
+    let host = patient().start();
+    let by_client = meeting("1", ";SCHEDULE-AGENT=CLIENT");
+    stored(&host, "1", &by_client);
+    let accepted = meeting("1", ";PARTSTAT=ACCEPTED");
+    assert_eq!(
+        bo_stores(&host, &format!("{BOS}mail.ics"), &accepted).status,
+        201
+    );
+    let answered = |it: &str| {
+        it.lines()
+            .any(|line| line.contains("ACCEPTED") && line.contains(BO))
+    };
+    becomes(&host, ANNA, "1", answered);
+}
+
+#[test]
+fn programs_see_that_scheduling_is_done_here() {
+    let host = patient().start();
+    let options = Ask::new("OPTIONS /calendars/anna@example.org/").of(&host);
+    let classes = options.header("dav").unwrap();
+    assert!(
+        classes.split(", ").any(|it| it == "calendar-auto-schedule"),
+        "{classes}"
+    );
+    let find = |path: &str, depth: &str, names: &str| {
+        let body =
+            format!("<propfind xmlns='DAV:' xmlns:C='{CALDAV}'><prop>{names}</prop></propfind>");
+        let line = format!("PROPFIND {path}");
+        multistatus(&Ask::new(&line).with("Depth", depth).body(&body).of(&host))
+    };
+    let principal = find(
+        "/principals/anna@example.org/",
+        "0",
+        "<C:schedule-inbox-URL/><C:schedule-outbox-URL/>",
+    );
+    for (url, kind) in [
+        ("schedule-inbox-URL", "schedule-inbox"),
+        ("schedule-outbox-URL", "schedule-outbox"),
+    ] {
+        let path = &principal.property(CALDAV, url).children[0].text;
+        let found = find(path, "1", "<resourcetype/><owner/>");
+        assert_eq!(found.hrefs(), [path.as_str()]);
+        let kinds = &found.responses[0].2[0];
+        assert!(kinds.child(CALDAV, kind).is_some(), "{kinds:?}");
+    }
+    stored(&host, "1", &meeting("1", ""));
+    let object = find(&format!("{CALENDAR}1.ics"), "0", "<C:schedule-tag/>");
+    let listed = find(CALENDAR, "1", "<C:schedule-tag/>");
+    let tag = &object.property(CALDAV, "schedule-tag").text;
+    assert_eq!(&listed.responses[1].2[0].text, tag);
+}
+
+/// Whose calendar is not ours to tell of is promised nothing.
+#[test]
+fn who_is_told_of_by_others_is_promised_nothing() {
+    let host = patient()
+        .table(
+            "[[store]]",
+            "plugin = \"store-sqlite\"\nconfig.path = \"calendars.db\"\nschedule = \"off\"",
+        )
+        .start();
+    let options = Ask::new("OPTIONS /").of(&host);
+    assert_eq!(
+        options.header("dav").as_deref(),
+        Some("1, 3, calendar-access")
+    );
+    let claimed = stored(&host, "1", &meeting("1", ";PARTSTAT=ACCEPTED"));
+    assert!(claimed.header("etag").is_some());
+    assert_eq!(host.stored(BO, "1"), None);
+}
+
+fn free_busy(organizer: &str, attendees: &[&str]) -> String {
+    let attendees = attendees.iter();
+    let attendees = attendees.map(|it| format!("ATTENDEE;ROLE=CHAIR:{it}\r\n"));
+    let attendees = attendees.collect::<Vec<_>>().concat();
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:fb\r\n\
+         DTSTAMP:20261201T000000Z\r\nDTSTART:20270104T000000Z\r\nDTEND:20270105T000000Z\r\nORGANIZER:{organizer}\r\n{attendees}\
+         END:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+    )
+}
+
+fn asks(host: &Host, body: &str) -> Answer {
+    Ask::new("POST /calendars/anna@example.org/outbox/")
+        .with("Content-Type", "text/calendar")
+        .body(body)
+        .of(host)
+}
+
+#[test]
+fn busy_time_is_asked_for_one_or_many() {
+    let host = patient().start();
+    stored(&host, "1", &meeting("1", ""));
+    becomes(&host, ANNA, "1", |it| it.contains("SCHEDULE-STATUS=2.0"));
+    let anna = format!("mailto:{ANNA}");
+    let asked = [
+        "mailto:bo@example.org",
+        "anna@example.org",
+        "mailto:nobody@example.org",
+        "mailto:eve@example.com",
+    ];
+    let answer = asks(&host, &free_busy(&anna, &asked));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let root = parse(answer.body.as_bytes(), &Limits::default()).unwrap();
+    assert!(root.is(CALDAV, "schedule-response"));
+    let text = |at: usize, name: &str| {
+        let found = root.children[at].child(CALDAV, name);
+        found.map(|it| it.text.clone()).unwrap_or_default()
+    };
+    for (at, asked) in asked.iter().enumerate() {
+        let recipient = root.children[at].child(CALDAV, "recipient").unwrap();
+        assert_eq!(recipient.children[0].text, *asked);
+        let is_ours = at < 2;
+        let status = text(at, "request-status");
+        assert_eq!(status.starts_with("2.0;"), is_ours, "{asked} {status}");
+        let data = text(at, "calendar-data");
+        assert_eq!(
+            data.contains("20270104T100000Z/"),
+            is_ours,
+            "{asked} {data}"
+        );
+    }
+    assert!(text(2, "request-status").starts_with("3.7;"));
+}
+
+/// RFC 4791 §7.10.
+#[test]
+fn a_program_asks_when_its_user_is_busy() {
+    let host = patient().start();
+    stored(&host, "1", &event("1", "Tea"));
+    let ask = |start: &str, end: &str| {
+        let body = format!(
+            "<C:free-busy-query xmlns:C='{CALDAV}'><C:time-range start='{start}' end='{end}'/></C:free-busy-query>"
+        );
+        let line = format!("REPORT {CALENDAR}");
+        Ask::new(&line).with("Depth", "1").body(&body).of(&host)
+    };
+    let busy = ask("20270104T000000Z", "20270105T000000Z");
+    assert_eq!(busy.status, 200, "{busy:?}");
+    assert!(
+        busy.body.contains("FREEBUSY") && busy.body.contains("20270104T100000Z/"),
+        "{busy:?}"
+    );
+    assert!(
+        !busy.body.contains("METHOD") && !busy.body.contains("Tea"),
+        "{busy:?}"
+    );
+    let free = ask("20270105T000000Z", "20270106T000000Z");
+    assert!(
+        free.status == 200 && !free.body.contains("FREEBUSY:"),
+        "{free:?}"
+    );
+    let endless = ask("19000101T000000Z", "21000101T000000Z").status;
+    assert!(matches!(endless, 403 | 507), "{endless}");
+}
+
+#[test]
+fn nothing_else_is_asked_by_the_outbox() {
+    let host = patient().start();
+    let asked = ["mailto:bo@example.org"];
+    for (body, expected) in [
+        (
+            free_busy("mailto:bo@example.org", &asked),
+            "organizer-allowed",
+        ),
+        (
+            free_busy("mailto:anna@example.org", &[]),
+            "valid-scheduling-message",
+        ),
+        (
+            meeting("1", "").replace("VERSION:2.0", "VERSION:2.0\r\nMETHOD:REQUEST"),
+            "valid-scheduling-message",
+        ),
+        ("x".to_owned(), "valid-calendar-data"),
+    ] {
+        let answer = asks(&host, &body);
+        assert_eq!(answer.status, 403);
+        assert_eq!(precondition(&answer), expected);
+    }
+    let others = Ask::new("POST /calendars/bo@example.org/outbox/")
+        .body("x")
+        .of(&host);
+    assert_eq!(others.status, 404);
+    assert_eq!(host.stored(BO, "1"), None);
+}
