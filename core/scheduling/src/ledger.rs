@@ -37,6 +37,9 @@ pub(crate) struct Ledger {
     /// The owner has deleted it, and whom that concerns was told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) gone: bool,
+    /// Who was on the object when it was found with nothing remembered of it: they may have been told before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    found_with: BTreeSet<String>,
     /// What was delivered, by recipient.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     told: BTreeMap<String, Told>,
@@ -95,6 +98,13 @@ impl Ledger {
         self.gone = false;
     }
 
+    /// It was there before anything was remembered of it.
+    pub(crate) fn find(&mut self, object: &Calendar) {
+        let lines = object.main_components().flat_map(|it| it.all("ATTENDEE"));
+        let people = lines.filter_map(|line| CalendarAddress::new(&line.value).ok());
+        self.found_with = people.map(|it| keys::folded(&it)).collect();
+    }
+
     /// This is what others know now; the store's object says something else, which is to be told.
     pub(crate) fn know(&mut self, object: &Calendar) {
         self.object = Some(object.write());
@@ -120,9 +130,13 @@ impl Ledger {
         itip::not_before(now, self.told.values().map(|told| told.dtstamp))
     }
 
-    /// Whether anything ever left for them; `None` if nothing was ever tried.
+    /// Whether anything ever left for them, or may have; `None` if nothing was ever tried.
     pub(crate) fn has_reached(&self, recipient: &CalendarAddress) -> Option<bool> {
-        let told = self.told.get(&keys::folded(recipient))?;
+        let recipient = keys::folded(recipient);
+        if self.found_with.contains(&recipient) {
+            return Some(true);
+        }
+        let told = self.told.get(&recipient)?;
         Some(!told.unheard)
     }
 

@@ -97,6 +97,8 @@ struct Plan<T> {
     known: Option<Calendar>,
     /// Whether the store's object says the same then.
     agrees: bool,
+    /// The object was there, and nothing was remembered of it.
+    is_found: bool,
     answer: T,
 }
 
@@ -152,6 +154,9 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
 
     fn updated<T>(&self, plan: Plan<T>, etag: Option<Etag>) -> Updated<T> {
         let mut ledger = self.ledger.cloned().unwrap_or_default();
+        if let (Some(known), true) = (&plan.known, plan.is_found) {
+            ledger.find(known);
+        }
         let changed = match (&plan.known, plan.agrees) {
             (Some(known), true) => {
                 ledger.agree(known, etag);
@@ -182,7 +187,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         let existing = stored.map(|object| read(object, self.limits)).transpose()?;
         let existing = existing.map(|existing| match &remembered {
             Some(remembered) => itip::recall(&existing, remembered),
-            None => existing,
+            None => itip::unremembered(&existing, self.owner),
         });
         let (change, answer) = apply(existing.as_ref());
         let etag = stored.map(|object| &object.etag);
@@ -204,6 +209,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             write,
             known,
             agrees,
+            is_found: remembered.is_none() && stored.is_some(),
             answer,
         })
     }
@@ -221,6 +227,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 write: Write::Nothing,
                 known: None,
                 agrees: false,
+                is_found: false,
                 answer,
             });
         };
@@ -248,6 +255,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             write,
             known: Some(known),
             agrees: comes_back,
+            is_found: false,
             answer,
         })
     }

@@ -65,7 +65,7 @@ fn settled(host: &Host, uid: &str) -> String {
 }
 
 /// A file once a status is written into it, unfolded.
-fn with_status(path: &Path) -> String {
+pub(super) fn with_status(path: &Path) -> String {
     let mut object = String::new();
     eventually("status", || {
         object = fs::read_to_string(path).unwrap().replace("\r\n ", "");
@@ -103,7 +103,7 @@ fn the_status_of_an_answer_stands_on_the_organizer() {
 }
 
 /// The file of a UID somewhere in a folder.
-fn walk(folder: &Path, uid: &str) -> PathBuf {
+pub(super) fn walk(folder: &Path, uid: &str) -> PathBuf {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {

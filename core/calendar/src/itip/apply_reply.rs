@@ -13,7 +13,7 @@ use super::personal::{
 };
 use super::reply_record::{comment, progress, record, version_answered};
 use super::request::is_cancelled;
-use super::revision::{Revision, sequence};
+use super::revision::{Revision, may_be_untold, sequence};
 use super::series::Search;
 use crate::instance::InstanceKey;
 use crate::tree::{Component, Property};
@@ -334,7 +334,8 @@ fn recorded(line: &Property) -> Revision {
 
 /// Whether an answer is about a version that its attendee has seen the next one of by now, and may have taken for a question.
 fn has_crossed(answer: &Component, about: &Component, replier: &CalendarAddress) -> bool {
-    let about_older = sequence(answer).is_some_and(|it| it < Revision::of(about).sequence);
+    let about_older = sequence(answer).is_some_and(|it| it < Revision::of(about).sequence)
+        && !may_be_untold(about);
     let line = attendee(about, replier).filter(|_| about_older);
     line.is_some_and(|line| version_answered(answer, about) > recorded(line))
 }

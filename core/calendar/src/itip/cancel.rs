@@ -8,7 +8,7 @@ use super::object::{Object, retain_dates};
 use super::participants::person;
 use super::personal::{COMMENT_FROM, Role};
 use super::request::is_cancelled;
-use super::revision::Revision;
+use super::revision::{Revision, has_unknown_revision};
 use super::series::Search;
 use crate::instance::InstanceKey;
 use crate::message::Message;
@@ -238,6 +238,9 @@ fn uninvite(component: &mut Component, notice: &Notice) {
     // To the organizer each address is a guest of its own: the SEQUENCE of this notice is not that of the meeting which
     // goes on for the other address, and would make its updates look old.
     if notice.names_owner {
+        if has_unknown_revision(component) {
+            return;
+        }
         let known = Revision::of(component);
         let stamp = known.stamp.max(Revision::of(notice.component).stamp);
         Revision { stamp, ..known }.write(component);

@@ -6,7 +6,7 @@ use super::outgoing::{Outgoing, compose};
 use super::participants::{Owner, PartStat, address_of};
 use super::reply::{Reply, comment, named_instance};
 use super::request::is_cancelled;
-use super::revision::basic;
+use super::revision::{basic, has_unknown_revision};
 use crate::message::{MessageError, Method};
 use crate::time::When;
 use crate::tree::{Calendar, Component, Param, Property};
@@ -226,7 +226,7 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
         said.properties.extend(component.get(name).cloned());
     }
     // Without it an answer is one to whatever version there is when it arrives.
-    if component.get("SEQUENCE").is_none() {
+    if component.get("SEQUENCE").is_none() && !has_unknown_revision(component) {
         said.push(Property::new("SEQUENCE", "0"));
     }
     said.push(line.clone());

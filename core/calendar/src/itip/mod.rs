@@ -6,7 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`receive`](fn@receive) | processes a message that has arrived for a calendar user |
-//! | [`recall`](fn@recall), [`forget`](fn@forget) | which version the owner's object is of, whatever a calendar program made of it |
+//! | [`recall`](fn@recall), [`forget`](fn@forget), [`unremembered`] | which version the owner's object is of, whatever a calendar program made of it |
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
 //! | [`compose_reply`](fn@compose_reply), [`Reply`] | makes an attendee's reply: how, to what, who comes instead |
 //! | [`compose_counter`], [`accept_counter`], [`compose_decline_counter`] | another time: proposed, taken up, declined |
@@ -19,6 +19,7 @@
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
+//! | `doubtful` | messages that may be older than a copy of which no version is known |
 //! | `unheard` | answers to a series that hold for what a REQUEST tells of one instance, said to who did not know |
 //! | `redact`, `normalize`, `value_types` | what never leaves its owner's calendar; what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
@@ -41,6 +42,7 @@ mod compose_reply;
 mod counter;
 mod delegation;
 mod details;
+mod doubtful;
 mod edit;
 mod ended;
 mod exceptions;
@@ -82,7 +84,7 @@ pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};
 pub use own_copy::update_own_copy;
 pub use participants::{Owner, PartStat};
-pub use recall::{forget, recall};
+pub use recall::{forget, recall, unremembered};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
 pub use reply::Reply;
 pub use revision::not_before;

@@ -73,6 +73,28 @@ impl Owner<'_> {
         component.get("ORGANIZER").is_some_and(|line| self.is(line))
     }
 
+    /// Whom this user has invited to an object, or answered by it.
+    pub fn acquaintances(&self, object: &Calendar) -> Vec<CalendarAddress> {
+        let lines = |component: &Component, name: &str| -> Vec<CalendarAddress> {
+            component.all(name).filter_map(address_of).collect()
+        };
+        let has_answered = |component: &Component| {
+            let partstat = self.partstat(component);
+            partstat.is_some_and(|it| it != PartStat::NeedsAction)
+        };
+        let components = object.main_components();
+        let addresses = components.flat_map(|component| {
+            if self.organizes(component) {
+                lines(component, "ATTENDEE")
+            } else if has_answered(component) {
+                lines(component, "ORGANIZER")
+            } else {
+                Vec::new()
+            }
+        });
+        addresses.filter(|it| !self.answers_to(it)).collect()
+    }
+
     /// This user's ATTENDEE lines, as they stand.
     pub(crate) fn attendees<'c>(
         &self,

@@ -4,7 +4,7 @@
 use super::participants::{Owner, PartStat, address_of, attendees_by_address, person};
 use super::redact::{is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
-use super::revision::Revision;
+use super::revision::{Revision, has_unknown_revision, sequence};
 use super::schedule::{Schedule, left_out};
 use crate::instance::InstanceKey;
 use crate::message::Method;
@@ -72,6 +72,10 @@ pub(super) const UNTOLD: &str = "X-CONVOKE-UNTOLD";
 
 /// On an EXDATE of an attendee's remembered object: that the attendee has left the instances out, and not the organizer.
 pub(super) const LEFT_OUT: &str = "X-CONVOKE-LEFT-OUT";
+
+/// On DTSTAMP of an attendee's remembered object: which revision of the organizer's it is was never seen, or is forgotten. On
+/// SEQUENCE of an organizer's: whether anybody was told of it is.
+pub(super) const UNKNOWN_REVISION: &str = "X-CONVOKE-UNKNOWN-REVISION";
 
 const RECORDS: [&str; 3] = [REPLY_SEQUENCE, REPLY_DTSTAMP, REPLY_PERCENT];
 
@@ -292,7 +296,9 @@ fn asks_anew(
     if is_open(old) && (is_open(line) || !is_taken_back(old)) {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
-    let counted_up = Revision::of(incoming).sequence > Revision::of(before).sequence;
+    // What the owner's program says of a version that is not known asks nobody anew.
+    let counted_up = Revision::of(incoming).sequence > Revision::stated(before).sequence
+        && (!has_unknown_revision(before) || sequence(before).is_some());
     match Revision::of(incoming).cmp(&Revision::of(before)) {
         Ordering::Less => return false,
         Ordering::Equal => return is_moved(before, incoming, zones),

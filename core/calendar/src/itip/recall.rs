@@ -7,6 +7,7 @@
 //! | state | where it stands in what is remembered |
 //! | --- | --- |
 //! | the organizer's revision | SEQUENCE and DTSTAMP of each component |
+//! | that an attendee's copy was found, and nobody has seen of which revision it is | a parameter of DTSTAMP |
 //! | who organizes it | ORGANIZER |
 //! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it; that an attendee has taken its own back | parameters of its ATTENDEE line |
 //! | whose COMMENT it is | a parameter of that line |
@@ -17,7 +18,9 @@
 
 use super::exceptions::{exceptions, left_out, own_exceptions};
 use super::object::{Object, retain_dates};
-use super::participants::person;
+use super::participants::{Owner, person};
+use super::personal::note_asked;
+use super::revision::{Revision, forget_revision, forget_told};
 use super::zone_alignment::beside;
 use crate::instance::InstanceKey;
 use crate::tree::{Calendar, Component, Param, Property};
@@ -80,6 +83,33 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
     recalled
 }
 
+/// The owner's stored object where nothing is remembered of it: it was there before anybody looked, or what was remembered
+/// is lost.
+///
+/// An attendee's copy says as little of its organizer's revision then as ever, so that none is known. The organizer's next
+/// message counts, unless both SEQUENCE and DTSTAMP of the file speak against it; then [`receive`](fn@super::receive) asks
+/// for the latest version. A reply carries the SEQUENCE that was found.
+///
+/// An organizer's program may have counted on, too, without that anybody was told: whichever version an attendee answers, the
+/// answer counts.
+#[must_use]
+pub fn unremembered(stored: &Calendar, owner: &Owner) -> Calendar {
+    let mut found = stored.clone();
+    for component in &mut found.root_mut().components {
+        if component.get("ORGANIZER").is_some() && !owner.organizes(component) {
+            forget_revision(component);
+            continue;
+        }
+        let version = Revision::of(component);
+        forget_told(component);
+        let lines = component.properties.iter_mut();
+        for line in lines.filter(|it| it.is("ATTENDEE")) {
+            note_asked(line, 0, version);
+        }
+    }
+    found
+}
+
 /// Marks the exceptions that are the attendee's own, each by itself.
 pub(super) fn mark_left_out(series: &mut Component, own: &HashSet<InstanceKey>, known: &Object) {
     let mut marked = exceptions(series);
@@ -122,7 +152,7 @@ fn version_for<'o>(known: &'o Object, component: &Component) -> Option<&'o Compo
 pub(super) fn take_revision(component: &mut Component, version: &Component) {
     for name in ["SEQUENCE", "DTSTAMP"] {
         match version.get(name) {
-            Some(line) if component.value(name) == Some(&line.value) => {}
+            Some(line) if component.get(name) == Some(line) => {}
             Some(line) => component.set(line.clone()),
             None => _ = component.remove(name),
         }

@@ -2,6 +2,7 @@
 
 use super::apply_reply::{Standing, apply_reply};
 use super::delegation::delegates;
+use super::doubtful::may_be_older;
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
@@ -205,7 +206,7 @@ fn uid_taken(message: &Message, existing: &Calendar) -> Received {
 fn from_new_organizer(message: &Message, at: &Receiving, zones: &Rc<Zones>) -> Received {
     match message.method() {
         Method::Request => invitation(message, at, zones),
-        Method::Add => missing_whole(message, at),
+        Method::Add => latest_is_asked_for(message, at),
         // Spec §9: CANCEL of something unknown is 2.0.
         Method::Cancel | Method::DeclineCounter => Received {
             anomaly: Some(Anomaly::Unknown),
@@ -241,8 +242,8 @@ fn is_handed_on_rightly(message: &Message, at: &Receiving) -> bool {
             .is_ok_and(|named| named.iter().any(|it| at.owner.answers_to(it)))
 }
 
-/// RFC 5546 §3.2.4: an ADD to something unknown is answered with a REFRESH.
-fn missing_whole(message: &Message, at: &Receiving) -> Received {
+/// RFC 5546 §3.2.4: an ADD to something unknown is answered with a REFRESH. So is what may be older than what is stored.
+fn latest_is_asked_for(message: &Message, at: &Receiving) -> Received {
     let mut received = Received::acknowledged();
     let mut lines = message.components().flat_map(|it| it.all("ATTENDEE"));
     let listed = lines.find_map(|line| at.owner.reply_address(line));
@@ -280,6 +281,9 @@ fn from_organizer(
         return too_large();
     }
     let message = &*anchored(message, stored);
+    if message.method() != Method::DeclineCounter && may_be_older(stored, message) {
+        return latest_is_asked_for(message, at);
+    }
     let role = Role::Attendee(at.owner);
     match message.method() {
         Method::Request => match request::merge(stored, message, role) {
@@ -293,7 +297,7 @@ fn from_organizer(
         Method::Add => match add::apply(stored, message, role) {
             Added::Taken(object) => Received::stored(existing, *object),
             Added::Stale => Received::acknowledged(),
-            Added::Missed => missing_whole(message, at),
+            Added::Missed => latest_is_asked_for(message, at),
         },
         // RFC 5546 §3.2.8: told to the person who proposed.
         _ => Received {

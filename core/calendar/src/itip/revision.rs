@@ -1,6 +1,6 @@
 //! Which of two versions of a component is newer (RFC 5546 §2.1.5).
 
-use super::personal::{REPLY_DTSTAMP, REPLY_SEQUENCE};
+use super::personal::{REPLY_DTSTAMP, REPLY_SEQUENCE, UNKNOWN_REVISION};
 use crate::tree::{Component, Property};
 use crate::{
     message::{CLOCK_SKEW, MAX_SEQUENCE},
@@ -17,8 +17,20 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    /// The revision that a component states; without SEQUENCE it is 0 (RFC 5545 §3.8.7.4).
+    /// The revision that a component is of: the one that it states, without SEQUENCE 0 (RFC 5545 §3.8.7.4). Where that is
+    /// not known (see [`forget_revision`]), it is older than any message.
     pub(super) fn of(component: &Component) -> Self {
+        if has_unknown_revision(component) {
+            return Self {
+                sequence: 0,
+                stamp: None,
+            };
+        }
+        Self::stated(component)
+    }
+
+    /// The revision that a component states, whoever has written it there.
+    pub(super) fn stated(component: &Component) -> Self {
         Self {
             sequence: sequence(component).unwrap_or(0),
             stamp: component.value("DTSTAMP").and_then(utc),
@@ -41,6 +53,32 @@ impl Revision {
             component.set(Property::new("DTSTAMP", basic(stamp)));
         }
     }
+}
+
+/// Notes that what a component states is not known to be its organizer's revision: a program may have written it.
+pub(super) fn forget_revision(component: &mut Component) {
+    if let Some(line) = component.get_mut("DTSTAMP") {
+        line.set_param(UNKNOWN_REVISION, "TRUE");
+    }
+}
+
+/// Whether it is not known of which revision of its organizer's a component is.
+pub(super) fn has_unknown_revision(component: &Component) -> bool {
+    let stamp = component.get("DTSTAMP");
+    stamp.is_some_and(|line| line.param(UNKNOWN_REVISION).is_some())
+}
+
+/// Notes that it is not known whether any attendee was told the SEQUENCE that an organizer's component states.
+pub(super) fn forget_told(component: &mut Component) {
+    if let Some(line) = component.get_mut("SEQUENCE") {
+        line.set_param(UNKNOWN_REVISION, "TRUE");
+    }
+}
+
+/// Whether it is not known that attendees were told what an organizer's component states.
+pub(super) fn may_be_untold(component: &Component) -> bool {
+    let sequence = component.get("SEQUENCE");
+    sequence.is_some_and(|line| line.param(UNKNOWN_REVISION).is_some())
 }
 
 /// The SEQUENCE that a component states; the greatest that there is, where it states a greater one.
@@ -85,9 +123,12 @@ pub(super) fn forget_impossible(component: &mut Component, now: Timestamp) {
     if component.value("SEQUENCE").is_some_and(beyond) {
         component.remove("SEQUENCE");
     }
-    if component.value("DTSTAMP").is_some_and(is_ahead) {
+    if let Some(line) = component
+        .get_mut("DTSTAMP")
+        .filter(|it| is_ahead(&it.value))
+    {
         // A component must have one (RFC 5545 §3.6.1).
-        component.set(Property::new("DTSTAMP", basic(Timestamp::UNIX_EPOCH)));
+        line.value = basic(Timestamp::UNIX_EPOCH);
     }
     for line in component
         .properties

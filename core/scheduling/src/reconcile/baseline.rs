@@ -1,19 +1,37 @@
-//! The first look at a calendar: what is there is known, and nobody is told.
+//! The first look at a calendar: what is there is known, and so is whom its owner has invited or answered; nobody is told.
 
-use super::{Looked, record::Record};
+use super::{Looked, compare::recalled, record::Record};
 use crate::{
     environment::{Clock, Environment, Home, HomeOf, State},
     keys,
+    person::Person,
     scheduler::Scheduler,
     state,
     stored::{ATTEMPTS, read},
 };
-use convoke_calendar::itip;
-use convoke_types::{Batch, Error, ErrorKind, ObjectSummary, Uid};
+use convoke_calendar::tree::Calendar;
+use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind, ObjectSummary, Uid};
 use std::collections::BTreeSet;
 
 /// Objects that one commit makes known.
 const PAGE: usize = 100;
+
+/// What is found of which nothing was remembered.
+#[derive(Default)]
+struct Found {
+    /// Objects that tell of deliveries.
+    orphans: usize,
+    /// Whom their owner has invited or answered.
+    acquaintances: BTreeSet<CalendarAddress>,
+}
+
+impl Found {
+    fn acquaint(&mut self, user: &CalendarUser, object: &Calendar) {
+        let person = Person::of(user);
+        let known = person.owner().acquaintances(object);
+        self.acquaintances.extend(known);
+    }
+}
 
 impl<E: Environment> Scheduler<E> {
     /// Takes what is in a calendar for what others know.
@@ -24,8 +42,9 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Looked, Error> {
         let user = home.user();
         let changes = home.changes(None).await?;
+        let mut orphans = 0;
         for page in changes.changed.chunks(PAGE) {
-            self.all_known_as_stored(home, page).await?;
+            orphans += self.all_known_as_stored(home, page).await?;
         }
         let record = Record {
             since: self.environment.clock().now(),
@@ -40,29 +59,42 @@ impl<E: Environment> Scheduler<E> {
             event = "calendar-first-look", user = %user.address, objects = changes.changed.len(),
             "what changes from now on is told; what is there already is not"
         );
+        if orphans > 0 {
+            tracing::warn!(
+                event = "ledger-missing", user = %user.address, objects = orphans,
+                "messages about {orphans} of these objects were delivered before (they have SCHEDULE-STATUS), and nothing is remembered \
+                 of that: if this host sent them, its state is lost. What changed while nothing was remembered is told to nobody; \
+                 which versions and answers were received is not known, so the next message from an organizer or attendee counts"
+            );
+        }
         Ok(Looked {
             first: true,
             ..Looked::at(changes.cursor)
         })
     }
 
+    /// Answers with how many of these objects tell of deliveries that nothing is remembered of.
     async fn all_known_as_stored(
         &self,
         home: &HomeOf<E>,
         page: &[ObjectSummary],
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         for _ in 0..ATTEMPTS {
-            let mut batch = Batch::new();
+            let (mut batch, mut found) = (Batch::new(), Found::default());
             for object in page {
-                batch = self.known_as_stored(home, &object.uid, batch).await?;
+                let uid = &object.uid;
+                batch = self.known_as_stored(home, uid, batch, &mut found).await?;
             }
             if batch.writes.is_empty() {
-                return Ok(());
+                return Ok(0);
             }
+            // Before the ledgers, without which they are found again.
+            let known = &found.acquaintances;
+            self.introduce_all(home.user(), known).await?;
             match self.environment.state().commit(batch).await {
                 // A message came in for one of them meanwhile.
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                done => return done.map(drop),
+                done => return done.map(|_| found.orphans),
             }
         }
         let text = "messages came in again and again while a calendar was looked at first";
@@ -74,6 +106,7 @@ impl<E: Environment> Scheduler<E> {
         home: &HomeOf<E>,
         uid: &Uid,
         batch: Batch,
+        found: &mut Found,
     ) -> Result<Batch, Error> {
         let Some(stored) = home.get(uid).await? else {
             return Ok(batch);
@@ -87,10 +120,13 @@ impl<E: Environment> Scheduler<E> {
             return Ok(batch);
         }
         let mut moved = ledger.value.unwrap_or_default();
-        let copy = match moved.remembered(&self.limits) {
-            Some(remembered) => itip::recall(&copy, &remembered),
-            None => copy,
-        };
+        let remembered = moved.remembered(&self.limits);
+        if remembered.is_none() {
+            moved.find(&copy);
+            found.acquaint(home.user(), &copy);
+            found.orphans += usize::from(tells_of_deliveries(&copy));
+        }
+        let copy = recalled(&copy, remembered.as_ref(), home.user());
         moved.agree(&copy, Some(stored.etag));
         let key = keys::ledger(home.user(), uid);
         let batch = state::unchanged(batch, &key, ledger.version);
@@ -125,4 +161,10 @@ impl<E: Environment> Scheduler<E> {
         }
         Ok(())
     }
+}
+
+/// Whether a scheduling server has noted in an object what it delivered (RFC 6638 §7.3).
+fn tells_of_deliveries(object: &Calendar) -> bool {
+    let mut lines = object.main_components().flat_map(|it| &it.properties);
+    lines.any(|line| line.param("SCHEDULE-STATUS").is_some())
 }

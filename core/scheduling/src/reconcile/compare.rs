@@ -17,7 +17,7 @@ use convoke_calendar::{
     message::{Message, MessageError, Method},
     tree::Calendar,
 };
-use convoke_types::{Batch, CalendarUser, Error, ErrorKind, StoredObject, Uid};
+use convoke_types::{Batch, CalendarUser, Error, ErrorKind, Etag, StoredObject, Uid};
 use jiff::Timestamp;
 
 /// What a comparison found.
@@ -160,15 +160,30 @@ impl<E: Environment> Scheduler<E> {
         home: &HomeOf<E>,
         uid: &Uid,
     ) -> Result<Option<Ledger>, Error> {
-        let Some(stored) = home.get(uid).await? else {
-            return Ok(None);
-        };
-        let Ok(copy) = read(&stored, &self.limits) else {
-            return Ok(None);
-        };
-        let mut ledger = Ledger::default();
-        ledger.agree(&copy, Some(stored.etag));
-        Ok(Some(ledger))
+        Ok(self.readable(home, uid).await?.map(|(copy, etag)| {
+            let mut ledger = Ledger::default();
+            ledger.agree(&copy, Some(etag));
+            ledger
+        }))
+    }
+
+    /// The ledger of an object of which nothing was remembered; `None` if there is no such object, or it cannot be read.
+    pub(crate) async fn found(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Option<Ledger>, Error> {
+        Ok(self.readable(home, uid).await?.map(|(copy, etag)| {
+            let mut ledger = Ledger::default();
+            ledger.find(&copy);
+            ledger.agree(&recalled(&copy, None, home.user()), Some(etag));
+            ledger
+        }))
+    }
+
+    async fn readable(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+    ) -> Result<Option<(Calendar, Etag)>, Error> {
+        let stored = home.get(uid).await?;
+        Ok(stored.and_then(|it| Some((read(&it, &self.limits).ok()?, it.etag))))
     }
 
     async fn both(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Both, Error> {
@@ -235,10 +250,25 @@ pub async fn adopt(state: &impl State, home: &impl Home, uid: &Uid) -> Result<()
     };
     let stored = both.stored.as_ref();
     // What cannot be read is compared when it can be.
-    match stored.map(|it| read(it, &Limits::default())).transpose() {
-        // Another host that has looked at it has adopted it, too.
-        Ok(copy) => adopt_as(state, &key, both, copy).await.map(drop),
-        Err(_) => Ok(()),
+    let Ok(copy) = stored.map(|it| read(it, &Limits::default())).transpose() else {
+        return Ok(());
+    };
+    let ledger = both.ledger.value.as_ref();
+    let remembered = ledger.and_then(|it| it.remembered(&Limits::default()));
+    let known = copy.map(|copy| recalled(&copy, remembered.as_ref(), home.user()));
+    // Another host that has looked at it has adopted it, too.
+    adopt_as(state, &key, both, known).await.map(drop)
+}
+
+/// What is stored, with what the protocol remembers of it.
+pub(super) fn recalled(
+    copy: &Calendar,
+    remembered: Option<&Calendar>,
+    user: &CalendarUser,
+) -> Calendar {
+    match remembered {
+        Some(remembered) => itip::recall(copy, remembered),
+        None => itip::unremembered(copy, &Person::of(user).owner()),
     }
 }
 
@@ -257,7 +287,11 @@ async fn adopt_as(
     let batch = state::unchanged(Batch::new(), key, both.ledger.version);
     let batch = match known {
         Some(known) => {
+            let is_found = both.ledger.value.is_none();
             let mut ledger = both.ledger.value.unwrap_or_default();
+            if is_found && both.stored.is_some() {
+                ledger.find(&known);
+            }
             match both.stored {
                 Some(stored) => ledger.agree(&known, Some(stored.etag)),
                 None => ledger.bury(Some(&known)),

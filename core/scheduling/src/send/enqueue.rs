@@ -16,6 +16,10 @@ use convoke_calendar::{
 };
 use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::collections::BTreeSet;
+
+/// Acquaintances that one commit notes.
+const ACQUAINTANCES: usize = 500;
 
 /// Messages that are about to wait, and those that wait no longer.
 #[derive(Default)]
@@ -188,6 +192,22 @@ impl<E: Environment> Scheduler<E> {
         })
     }
 
+    /// From now on a user knows all of these.
+    pub(crate) async fn introduce_all(
+        &self,
+        user: &CalendarUser,
+        others: &BTreeSet<CalendarAddress>,
+    ) -> Result<(), Error> {
+        let others: Vec<&CalendarAddress> = others.iter().collect();
+        for some in others.chunks(ACQUAINTANCES) {
+            let batch = some
+                .iter()
+                .fold(Batch::new(), |it, other| knows(it, user, other));
+            self.environment.state().commit(batch).await?;
+        }
+        Ok(())
+    }
+
     /// From now on a user knows somebody.
     pub async fn introduce(
         &self,
@@ -237,7 +257,7 @@ pub(crate) fn acquaint(mut batch: Batch, user: &CalendarUser, enqueued: &Enqueue
     batch
 }
 
-fn knows(mut batch: Batch, user: &CalendarUser, other: &CalendarAddress) -> Batch {
+pub(crate) fn knows(mut batch: Batch, user: &CalendarUser, other: &CalendarAddress) -> Batch {
     for own in std::iter::once(&user.address).chain(&user.aliases) {
         batch = batch.put(keys::known(own, other), []);
     }

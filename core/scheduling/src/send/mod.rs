@@ -220,7 +220,7 @@ impl<E: Environment> Scheduler<E> {
         let known = match (updated.ledger, &ledger.value) {
             (Some(known), _) => Some(known),
             // A program has stored it before it handed the message in.
-            (None, None) => self.as_stored(home, message.uid()).await?,
+            (None, None) => self.found(home, message.uid()).await?,
             (None, Some(_)) => None,
         };
         let key = keys::ledger(home.user(), message.uid());

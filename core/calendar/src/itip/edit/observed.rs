@@ -14,9 +14,9 @@ use crate::itip::address::is_served;
 use crate::itip::object::{Object, same};
 use crate::itip::outgoing::Outgoing;
 use crate::itip::participants::Owner;
-use crate::itip::recall::{forget, recall, take_revision};
+use crate::itip::recall::{forget, recall, take_revision, unremembered};
 use crate::itip::request::is_cancelled;
-use crate::itip::revision::Revision;
+use crate::itip::revision::{Revision, forget_revision};
 use crate::message::MessageError;
 use crate::tree::{Calendar, Property};
 use convoke_types::CalendarAddress;
@@ -88,14 +88,14 @@ pub fn observe(
 ) -> Result<Observed, MessageError> {
     let mut both = remembered.into_iter().chain(stored);
     if !both.any(|it| involves_others(it, owner)) {
-        return Ok(unconcerned(remembered, stored));
+        return Ok(unconcerned(remembered, stored, owner));
     }
     let [was, is] = with_organizer(remembered, stored, owner);
     let versions = Versions::of(was.as_deref(), is.as_deref())?;
     let mut edit = versions.edit(owner, Written::ByProgram, now);
     if let (Some(after), None) = (&is, &edit.new) {
         consistency::check_uninvited(after, owner)?;
-        return Ok(unconcerned(remembered, stored));
+        return Ok(unconcerned(remembered, stored, owner));
     }
     let as_stored = stored.and_then(|it| Object::of(it, &edit.zones));
     let [was_organizer, is_organizer] = edit.organizers();
@@ -108,7 +108,7 @@ pub fn observe(
         None => None,
     };
     let Some(seen) = seen else {
-        return Ok(unconcerned(remembered, stored));
+        return Ok(unconcerned(remembered, stored, owner));
     };
     let [file, as_stored] =
         [seen.file, as_stored].map(|it| it.map(|it| forget(it.into_calendar())));
@@ -123,10 +123,14 @@ pub fn observe(
 }
 
 /// It is nobody else's business for now. Who was on it once has a version, which is not to be told again for another.
-fn unconcerned(remembered: Option<&Calendar>, stored: Option<&Calendar>) -> Observed {
+fn unconcerned(
+    remembered: Option<&Calendar>,
+    stored: Option<&Calendar>,
+    owner: &Owner,
+) -> Observed {
     let known = stored.map(|stored| match remembered {
         Some(remembered) => recall(stored, remembered),
-        None => stored.clone(),
+        None => unremembered(stored, owner),
     });
     Observed {
         remembered: known,
@@ -209,7 +213,10 @@ fn by_attendee<'a>(
                 return Ok(None);
             }
             consistency::check(after, new, None, owner)?;
-            Some(new.clone())
+            // Its program has got it elsewhere, or what was remembered of it is lost.
+            let mut found = new.clone();
+            found.components_mut().for_each(forget_revision);
+            Some(found)
         }
         _ => None,
     };

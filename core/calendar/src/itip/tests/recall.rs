@@ -1,7 +1,7 @@
 //! Objects that calendar programs have saved, read with the protocol state that is remembered of them.
 
 use super::{ALICE, BOB, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{Change, PartStat, compose_reply, edit, forget, recall};
+use crate::itip::{Change, PartStat, compose_reply, edit, forget, recall, unremembered};
 use crate::message::Method;
 use crate::tree::Calendar;
 
@@ -316,4 +316,126 @@ fn an_edit_knows_what_was_noted_though_the_calendar_does_not_hold_it() {
         "{text}"
     );
     assert!(text.contains("COMMENT;X-CONVOKE-FROM"), "{text}");
+}
+
+/// An attendee's copy of which nothing is remembered.
+fn found(object: &str) -> Calendar {
+    let addresses = [address(BOB)];
+    unremembered(&calendar(object), &owner(&addresses))
+}
+
+#[test]
+fn the_organizers_next_message_counts_where_nothing_is_remembered() {
+    let saved = RECEIVED.replace("SEQUENCE:1", "SEQUENCE:4");
+    let update = RECEIVED
+        .replace("20261201", "20261203")
+        .replace("SUMMARY:Plan", "SUMMARY:Plan\nLOCATION:Here");
+    let cancel = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261204T100000Z\nSEQUENCE:2\nSTATUS:CANCELLED
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    let off = |object: &str| {
+        object
+            .replace("20261201", "20261204")
+            .replace("20261203", "20261204")
+            .replace("SEQUENCE:4", "SEQUENCE:1")
+            .replace("SEQUENCE:1", "SEQUENCE:2\nSTATUS:CANCELLED")
+    };
+    apply("REQUEST", &update)
+        .over(found(&saved))
+        .gives(&update)
+        .then("CANCEL", cancel)
+        .gives(&off(&update));
+    apply("CANCEL", cancel)
+        .over(found(&saved))
+        .gives(&off(&saved));
+    // Who counts on is later, whatever the clocks say.
+    let counted = update
+        .replace("20261203", "20261130")
+        .replace("SEQUENCE:1", "SEQUENCE:5");
+    apply("REQUEST", &counted)
+        .over(found(&saved))
+        .gives(&counted);
+}
+
+#[test]
+fn what_may_be_older_than_what_is_found_asks_for_the_latest() {
+    let older = RECEIVED.replace("20261201", "20261130");
+    let cancel = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261130T100000Z\nSTATUS:CANCELLED
+        ORGANIZER:mailto:a@example.com\nATTENDEE:mailto:b@example.com\nEND:VEVENT";
+    for (method, text) in [
+        ("REQUEST", older.replace("Plan", "Draft").as_str()),
+        ("CANCEL", cancel),
+    ] {
+        let received = apply(method, text).over(found(RECEIVED)).received();
+        assert_eq!(received.change, Change::None);
+        assert!(received.status.is_success(), "{}", received.status);
+        let [question] = received.outgoing.as_slice() else {
+            panic!("{method}: {:?}", received.outgoing);
+        };
+        assert_eq!(question.message.method(), Method::Refresh);
+        assert_eq!(question.recipients, [address(ALICE)]);
+    }
+    // What is remembered is known to be newer, and nothing is asked.
+    let received = apply("REQUEST", &older).over(calendar(RECEIVED)).received();
+    assert!(received.outgoing.is_empty());
+}
+
+/// The same message again, after what was remembered is lost: the answer that was given stands.
+#[test]
+fn a_doubled_message_takes_back_no_answer_where_nothing_is_remembered() {
+    let asked = RECEIVED.replace("PARTSTAT=ACCEPTED", "PARTSTAT=NEEDS-ACTION");
+    for sequence in ["SEQUENCE:1", "SEQUENCE:4", "X-NONE:1"] {
+        let saved = RECEIVED.replace("SEQUENCE:1", sequence);
+        let received = apply("REQUEST", &asked).over(found(&saved)).received();
+        let Change::Store(stored) = received.change else {
+            panic!("{sequence}: its version is known from now on");
+        };
+        let text = String::from_utf8(stored.write()).unwrap();
+        assert!(text.contains("PARTSTAT=ACCEPTED"), "{text}");
+    }
+}
+
+#[test]
+fn a_reply_carries_the_sequence_that_was_found() {
+    let reply = |object: &str| {
+        let addresses = [address(BOB)];
+        let owner = owner(&addresses);
+        let replies = compose_reply(&found(object), &owner, PartStat::Accepted, now()).unwrap();
+        String::from_utf8(replies[0].message.calendar().write()).unwrap()
+    };
+    assert!(reply(RECEIVED).contains("SEQUENCE:1"));
+    // A program that drops it says nothing of a version, and neither does the answer.
+    let text = reply(&RECEIVED.replace("SEQUENCE:1", "X-NONE:1"));
+    assert!(
+        !text.contains("SEQUENCE") && !text.contains("X-CONVOKE"),
+        "{text}"
+    );
+}
+
+/// Alice's program has counted on, and nobody knows whether anybody was told.
+#[test]
+fn an_answer_counts_where_nothing_is_remembered_of_what_was_asked() {
+    let own = RECEIVED
+        .replace("SEQUENCE:1", "SEQUENCE:4")
+        .replace("PARTSTAT=ACCEPTED", "PARTSTAT=NEEDS-ACTION");
+    let own = format!("{own}{INSTANCE}");
+    let addresses = [address(ALICE)];
+    let found = unremembered(&calendar(&own), &owner(&addresses));
+    let reply =
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:1\nORGANIZER:mailto:a@example.com
+        ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT";
+    let received = apply("REPLY", reply).over(found.clone()).received();
+    let Change::Store(stored) = received.change else {
+        panic!("the answer is dropped");
+    };
+    assert!(received.outgoing.is_empty(), "nobody has to be told");
+    let text = String::from_utf8(forget(stored).write()).unwrap();
+    assert!(
+        text.contains("PARTSTAT=DECLINED") && text.contains("SEQUENCE:4"),
+        "{text}"
+    );
+    // None of that goes to anybody.
+    let after = calendar(&own.replace("Plan", "Plans"));
+    let edited = edit(Some(&found), Some(&after), &owner(&addresses), now()).unwrap();
+    let text = String::from_utf8(edited.outgoing[0].message.calendar().write()).unwrap();
+    assert!(!text.contains("X-CONVOKE"), "{text}");
 }

@@ -394,7 +394,8 @@ fn an_invitation_that_a_program_brings_is_answered() {
     story(BOB, "", RECEIVED)
         .tells(&[])
         .stays()
-        .remembering(RECEIVED);
+        // Nobody has seen which version its organizer has sent.
+        .remembering(&RECEIVED.replace("DTSTAMP", "DTSTAMP;X-CONVOKE-UNKNOWN-REVISION=TRUE"));
     story(BOB, "", &answers(RECEIVED, "ACCEPTED"))
         .tells(&["REPLY a"])
         .saying(ALICE, "REPLY", &said("ACCEPTED", ""));

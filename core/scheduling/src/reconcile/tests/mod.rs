@@ -1,5 +1,7 @@
 //! What people do in their calendar programs, and who hears of it.
 
+mod lost_ledger;
+
 use crate::{
     Home,
     tests::world::{Host, address, meeting, message},
