@@ -2,7 +2,7 @@
 
 use crate::{
     check,
-    host::Env,
+    host::{self, Env},
     programs::{self, Invitation},
     store::Person,
     story::{Answer, By, Deed, Edit, Program, Response},
@@ -58,6 +58,7 @@ pub(crate) fn perform(world: &Arc<World>, deed: &Deed) {
         } => responds(world, &uid(*meeting), *who, *response, *by),
         Deed::Delete { meeting, who } => deletes(world, &uid(*meeting), &world.people[*who]),
         Deed::Crash { host, after, down } => world.crash_after(*host, *after, *down),
+        Deed::LoseState { host } => lose_state(world, *host),
         Deed::Break { host, part, millis } => world.break_part(*host, *part, *millis),
         Deed::Lossy { percent, millis } => {
             *world.network.lock().unwrap() = Network {
@@ -72,6 +73,23 @@ pub(crate) fn perform(world: &Arc<World>, deed: &Deed) {
                 scheduler.retry(None).expect("everything is there");
             }
         }
+    }
+}
+
+/// Where something waits, it would be lost with the state, and nobody could say who has to hear of it. Nobody edits anything
+/// before all calendars have been looked at again: that would be told to nobody.
+fn lose_state(world: &Arc<World>, host: usize) {
+    let works = world.running(host).is_some() && world.is_whole(host);
+    if !works || !check::is_quiet(world, host) {
+        return;
+    }
+    world.log(|| format!("host {host} loses its state"));
+    world.end_by_losing_state(host);
+    host::start(world, host);
+    let people = world.people.iter();
+    let people = people.filter(|it| it.traits.host == host).count();
+    while world.hosts[host].state.under("user/").len() < people {
+        world.run_for(10);
     }
 }
 

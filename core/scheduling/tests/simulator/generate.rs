@@ -38,6 +38,22 @@ pub(crate) fn story(seed: u64, steps: usize) -> Story {
     }
 }
 
+/// The same story, in which hosts lose their state as well.
+pub(crate) fn with_losses(mut story: Story) -> Story {
+    let rng = &mut Rng::with_seed(story.seed.wrapping_add(1 << 32));
+    for _ in 0..rng.usize(1..=4) {
+        let before = rng.usize(..story.steps.len());
+        let step = Step {
+            at: story.steps[before].at,
+            does: Deed::LoseState {
+                host: rng.usize(..story.hosts.len()),
+            },
+        };
+        story.steps.insert(before, step);
+    }
+    story
+}
+
 fn host(rng: &mut Rng) -> HostTraits {
     HostTraits {
         ahead_ms: rng.i64(-60_000..=60_000),

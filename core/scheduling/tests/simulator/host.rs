@@ -124,7 +124,7 @@ impl Policies for Env {
         });
         let mut witness = self.world.witness.lock().unwrap();
         if self.world.hosts[self.host].holds_strangers && sender == Acquaintance::Stranger {
-            witness.leaves(envelope.message, std::slice::from_ref(recipient));
+            witness.is_held(envelope.message, envelope.originator, recipient);
             return Verdict::Hold;
         }
         let from = self.world.host_of(envelope.originator);

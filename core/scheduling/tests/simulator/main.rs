@@ -15,7 +15,7 @@
 //! parameters). They invite, move, cancel, answer and delete, in their calendars, by command, and by messages that they hand
 //! in. Messages are lost, doubled, late and out of order, with and without an answer; hosts end between any two operations and come back;
 //! clocks differ, drift and are set; stores, states and policies fail before or after they have done what they were asked;
-//! the network between two hosts is cut; meetings are held, and messages of strangers wait.
+//! states are lost; the network between two hosts is cut; meetings are held, and messages of strangers wait.
 //!
 //! In the end all works again, and time passes until nothing waits. Then each copy of a meeting agrees with its organizer's, and
 //! each answer stands there; ledgers agree with stores; nothing is left in a queue; a restart tells nothing. Meanwhile nobody
@@ -24,12 +24,14 @@
 //! A seed that fails is printed with its story, shortened. To look at it:
 //!
 //! ```sh
-//! cargo test -p convoke-scheduling --test simulator                                # 1,000 seeds
-//! SIM_SEEDS=10000 cargo test -p convoke-scheduling --test simulator                # more
-//! SIM_SEED=17 cargo test -p convoke-scheduling --test simulator                    # one, with all that happens
-//! SIM_SEED=17 SIM_SHRINK=1 cargo test -p convoke-scheduling --test simulator       # one, shortened, with all that happens
+//! cargo test -p convoke-scheduling --test simulator                                # 1,000 seeds, 300 with losses
+//! SIM_SEEDS=10000 cargo test -p convoke-scheduling --test simulator happens        # more, of the first test
+//! SIM_SEED=17 cargo test -p convoke-scheduling --test simulator happens            # one, with all that happens
+//! SIM_SEED=17 SIM_SHRINK=1 cargo test -p convoke-scheduling --test simulator lost  # one of the second, shortened
 //! SIM_STORY=story.json cargo test -p convoke-scheduling --test simulator           # one that was written down
 //! ```
+//!
+//! In the stories of the second test, `whatever_is_lost`, hosts lose their state as well, while nothing waits there.
 //!
 //! `SIM_FIRST` is the first seed, `SIM_STEPS` how many steps a story has at most.
 //!
@@ -44,6 +46,8 @@
 //!   it has noted that. It takes the EXDATE for the attendee's, and sends a declining REPLY about the instance, which its
 //!   organizer has left out anyway (seed 686 when this was written). What else such an update changes is told
 //!   apart from an attendee's edit.
+//! - The state is lost, and a program that drops SEQUENCE answers: to which version, nobody can tell. An answer that crosses a
+//!   move counts for the new time then, and its attendee is asked anew.
 //!
 //! Known faults that are not mended, by seed (25 of the seeds 0 to 9,999 fail, none of the first 3,000, when this was written):
 //!
@@ -51,6 +55,8 @@
 //!   6180, 6481, 7116, 7674, 9441, 9736;
 //! - an answer that nobody gave is told: 5715, 6228, 6342, 7851; an end that never was: 4606;
 //! - copies do not agree: 3482, 3596, 3670, 3855, 5624, 6394, 6549, 7096, 7514, 8218, 9310.
+//!
+//! Of the stories with losses (seeds 0 to 999) one fails: 837, an answer that nobody gave is told.
 //!
 //! Not played: delegation, COUNTER, rooms, to-dos, several addresses of a person, several calendars of a person, mail.
 
@@ -95,13 +101,27 @@ fn whatever_happens_all_copies_agree_in_the_end() {
         let text = std::fs::read_to_string(file).unwrap();
         return alone(&serde_json::from_str(&text).unwrap());
     }
+    all_agree(1_000, generate::story);
+}
+
+#[test]
+fn whatever_is_lost_all_copies_agree_in_the_end() {
+    if setting::<String>("SIM_STORY").is_none() {
+        all_agree(300, |seed, steps| {
+            generate::with_losses(generate::story(seed, steps))
+        });
+    }
+}
+
+/// Tells so many stories, unless the environment says otherwise; none may fail.
+fn all_agree(many: u64, story_of: impl Fn(u64, usize) -> Story + Sync) {
     let steps = setting("SIM_STEPS").unwrap_or(STEPS);
     if let Some(seed) = setting("SIM_SEED") {
-        return alone(&generate::story(seed, steps));
+        return alone(&story_of(seed, steps));
     }
     let first: u64 = setting("SIM_FIRST").unwrap_or(0);
-    let seeds = first..first + setting::<u64>("SIM_SEEDS").unwrap_or(1_000);
-    let failures = told(seeds.clone(), steps);
+    let seeds = first..first + setting::<u64>("SIM_SEEDS").unwrap_or(many);
+    let failures = told(seeds.clone(), |seed| story_of(seed, steps));
     let all: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
     for (seed, failed) in &failures {
         let complaint = failed.complaints[0].lines().next().unwrap_or_default();
@@ -111,7 +131,7 @@ fn whatever_happens_all_copies_agree_in_the_end() {
         );
     }
     if let Some((seed, failed)) = failures.into_iter().next() {
-        let (story, failed) = shrink::shrink(&generate::story(seed, steps), failed);
+        let (story, failed) = shrink::shrink(&story_of(seed, steps), failed);
         panic!(
             "{} of the seeds {seeds:?} fail: {all:?}\nseed {seed}, shortened:\n{}",
             all.len(),
@@ -121,7 +141,7 @@ fn whatever_happens_all_copies_agree_in_the_end() {
 }
 
 /// Tells the stories of these seeds, and returns those that fail.
-fn told(seeds: Range<u64>, steps: usize) -> Vec<(u64, Failed)> {
+fn told(seeds: Range<u64>, story_of: impl Fn(u64) -> Story + Sync) -> Vec<(u64, Failed)> {
     let failures = Mutex::new(Vec::new());
     let next = AtomicU64::new(seeds.start);
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -133,7 +153,7 @@ fn told(seeds: Range<u64>, steps: usize) -> Vec<(u64, Failed)> {
                     if seed >= seeds.end {
                         return;
                     }
-                    if let Err(failed) = tell(&generate::story(seed, steps), false) {
+                    if let Err(failed) = tell(&story_of(seed), false) {
                         failures.lock().unwrap().push((seed, failed));
                     }
                 }

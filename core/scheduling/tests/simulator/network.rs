@@ -102,7 +102,11 @@ impl Env {
             let (world, mut parcel) = (world.clone(), parcel.clone());
             parcel.is_doubled = true;
             world.clone().spawn(WORLD, async move {
+                let lost = world.times_lost(to);
                 world.sleep(later).await;
+                if world.times_lost(to) > lost {
+                    return; // nothing can tell an old answer from a new one then
+                }
                 world.log(|| format!("once more to host {to}"));
                 let (answer, _) = oneshot::channel();
                 receive(&world, to, parcel, answer);

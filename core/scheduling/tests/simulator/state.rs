@@ -26,6 +26,11 @@ impl MemoryState {
             .collect()
     }
 
+    /// Everything is lost.
+    pub(crate) fn lose(&self) {
+        self.0.lock().unwrap().1.clear();
+    }
+
     fn get(&self, key: &[u8]) -> Option<StateEntry> {
         self.0.lock().unwrap().1.get(key).cloned()
     }

@@ -151,6 +151,10 @@ pub(crate) enum Deed {
         after: u64,
         down: u64,
     },
+    /// The host ends, and what it remembers is lost, if nothing waits there; then it is started again.
+    LoseState {
+        host: usize,
+    },
     Break {
         host: usize,
         part: Part,

@@ -30,6 +30,8 @@ pub(crate) struct Witness {
     told: HashSet<(String, String)>,
     /// How often attendees have asked for the latest version, and were not told yet.
     asked: HashMap<(String, String, String), u64>,
+    /// Who has answered without saying to which version.
+    unversioned: HashSet<(String, String)>,
     /// The greatest SEQUENCE that was told of a meeting.
     sequences: HashMap<String, u64>,
     /// The last message of one to another about a meeting.
@@ -97,6 +99,12 @@ impl Witness {
         *self.asked.entry(key).or_default() += 1;
     }
 
+    /// Whether somebody has ever answered without saying to which version.
+    pub(crate) fn has_answered_anything(&self, uid: &str, who: &str) -> bool {
+        let key = (uid.to_owned(), who.to_owned());
+        self.unversioned.contains(&key)
+    }
+
     /// A message leaves for other hosts.
     pub(crate) fn leaves(&mut self, message: &Message, recipients: &[CalendarAddress]) {
         if message.method().is_from_organizer() {
@@ -110,6 +118,20 @@ impl Witness {
                 let key = (message.uid().to_string(), recipient.human().to_owned());
                 self.told.insert(key);
             }
+        }
+    }
+
+    /// A message waits for its recipient to let its sender in; then it is as if it had come just then.
+    pub(crate) fn is_held(
+        &mut self,
+        message: &Message,
+        originator: &CalendarAddress,
+        recipient: &CalendarAddress,
+    ) {
+        self.leaves(message, std::slice::from_ref(recipient));
+        if self.asks(message) {
+            let uid = message.uid().as_str();
+            self.is_sent_by_hand(uid, recipient.human(), originator.human());
         }
     }
 
@@ -142,6 +164,10 @@ impl Witness {
             self.complain(format!("{from} tells {to} of {lie}:\n{text}"));
         }
         self.leaves(message, std::slice::from_ref(recipient));
+        let says_no_version = events(message).any(|it| it.get("SEQUENCE").is_none());
+        if message.method() == Method::Reply && says_no_version {
+            self.unversioned.insert((uid.clone(), from.clone()));
+        }
         let key = (uid.clone(), from.clone(), to.clone());
         let back = (uid.clone(), to.clone(), from.clone());
         if self.asks(message) {

@@ -38,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) holds_strangers: bool,
     pub(crate) state: MemoryState,
     pub(crate) running: Mutex<Option<Arc<Scheduler<Env>>>>,
+    /// How often it has lost its state.
+    lost: Mutex<u64>,
     clock: Mutex<Clock>,
     trouble: Mutex<Trouble>,
 }
@@ -94,6 +96,7 @@ impl World {
             holds_strangers: traits.holds_strangers,
             state: MemoryState::default(),
             running: Mutex::default(),
+            lost: Mutex::default(),
             clock: Mutex::new(Clock {
                 ahead_ms: traits.ahead_ms,
                 drift_ppm: traits.drift_ppm,
@@ -200,6 +203,13 @@ impl World {
         until.is_some_and(|until| self.executor.now() < *until)
     }
 
+    /// Whether nothing of a host is broken, and it is not about to end.
+    pub(crate) fn is_whole(&self, host: usize) -> bool {
+        let trouble = self.hosts[host].trouble.lock().unwrap();
+        let now = self.executor.now();
+        trouble.crash.is_none() && trouble.broken.values().all(|until| *until <= now)
+    }
+
     pub(crate) fn break_part(&self, host: usize, part: Part, millis: Millis) {
         let until = self.executor.now() + millis;
         self.hosts[host]
@@ -250,6 +260,27 @@ impl World {
         let scheduler = self.hosts[host].running.lock().unwrap().take();
         self.executor.kill(host);
         drop(scheduler);
+    }
+
+    /// A host ends, and what it remembers is lost. What others were sending it goes again; it has no reason to tell anything
+    /// again itself.
+    pub(crate) fn end_by_losing_state(&self, host: usize) {
+        {
+            let mut witness = self.witness.lock().unwrap();
+            let others = (0..self.hosts.len()).filter(|it| *it != host);
+            others.for_each(|other| witness.loss_between(other, host));
+        }
+        let this = &self.hosts[host];
+        let scheduler = this.running.lock().unwrap().take();
+        self.executor.kill(host);
+        drop(scheduler);
+        this.state.lose();
+        *this.lost.lock().unwrap() += 1;
+    }
+
+    /// How often a host has lost its state.
+    pub(crate) fn times_lost(&self, host: usize) -> u64 {
+        *self.hosts[host].lost.lock().unwrap()
     }
 
     /// Takes the world apart, as it refers to itself.
