@@ -157,6 +157,7 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
         self.assertNotEqual(first["Message-ID"], moved["Message-ID"])
         self.assertTrue(set(moved["References"].split()) & set([first["Message-ID"], *(first["References"] or "").split()]))
         self.assertEqual(first["Reply-To"], moved["Reply-To"])
+        self.assertIn("(was: Monday, 4 January 2027, 11:00", part(moved, "text/plain"))
         self.send("threads", [BO], "CANCEL", sequence=2, start="20270105T100000Z", end="20270105T110000Z")
         gone = self.mailboxes.wait(BO, "threads", 3)[-1]
         self.assertEqual(str(icalendar.Calendar.from_ical(part(gone, "text/calendar"))["METHOD"]), "CANCEL")
@@ -190,6 +191,21 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
         self.postfix.send("From: bo@meadow.example\r\nTo: anna@harbour.example\r\nSubject: Lunch?\r\n\r\nAt noon.\r\n", "bo@meadow.example", "anna@harbour.example")
         (mail,) = self.mailboxes.wait(ANNA, "Lunch?")
         self.assertEqual(mail.get_content(), "At noon.\n")
+
+    def test_an_invitation_that_never_left_is_not_called_off(self):
+        guests = [f"PARTSTAT=ACCEPTED:{ANNA}", f"RSVP=TRUE:{CLEO}"]
+        self.postfix.stop(signal.SIGKILL)
+        try:
+            self.assertEqual(self.send("forgotten", guests), ["1.0"])
+            self.assertEqual(self.send("forgotten", [CLEO], "CANCEL", sequence=1), ["2.0"])
+            self.assertEqual([one for one in self.host.json("queue", "list") if one["uid"] == "forgotten"], [])
+        finally:
+            self.postfix.start()
+        # What is sent next arrives, and nothing of that meeting.
+        self.send("later-on", guests)
+        self.host.run("queue", "retry", "--all", ok=False)
+        self.mailboxes.wait(CLEO, "later-on")
+        self.assertEqual([mail["Subject"] for mail in self.mailboxes.of(CLEO) if "forgotten" in mail["Subject"]], [])
 
     def test_nothing_is_lost_when_the_mail_server_and_the_host_die(self):
         guests = [f"PARTSTAT=ACCEPTED:{ANNA}", f"RSVP=TRUE:{CLEO}"]
