@@ -111,9 +111,59 @@ fn what_is_not_known_is_told_apart_and_what_has_no_end_is_refused() {
         .body(bomb)
         .of(&host);
     assert_eq!(super::precondition(&bomb), "no-external-entities");
-    let change = "<propertyupdate xmlns='DAV:'><set><prop><displayname>x</displayname></prop></set></propertyupdate>";
-    let change = Ask::new(&format!("PROPPATCH {}", super::CALENDAR))
-        .body(change)
-        .of(&host);
-    assert!(change.status == 207 && change.body.contains("403 Forbidden"));
+}
+
+#[test]
+fn what_programs_set_is_kept_and_what_is_ours_is_not_theirs() {
+    let mut host = example_org().start();
+    let change = |host: &Host, path: &str, inner: &str| {
+        let body = format!(
+            "<propertyupdate xmlns='DAV:' xmlns:A='http://apple.com/ns/ical/'>{inner}</propertyupdate>"
+        );
+        let line = format!("PROPPATCH {path}");
+        let answer = Ask::new(&line).body(&body).of(host);
+        assert_eq!(answer.status, 207, "{answer:?}");
+        answer.body
+    };
+    let color = "<A:calendar-color>#00ff00</A:calendar-color>";
+    let both = format!("<set><prop>{color}<displayname>Mine &amp; ours</displayname></prop></set>");
+    let changed = change(&host, super::CALENDAR, &both);
+    assert!(
+        !changed.contains("403") && !changed.contains("424"),
+        "{changed}"
+    );
+    // One that is refused lets none through.
+    let refused = "<set><prop><displayname>x</displayname><getetag>x</getetag></prop></set>";
+    let refused = change(&host, super::CALENDAR, refused);
+    assert!(
+        refused.contains("403 Forbidden") && refused.contains("424"),
+        "{refused}"
+    );
+    let elsewhere = change(&host, "/calendars/anna@example.org/", &both);
+    assert!(elsewhere.contains("403 Forbidden"), "{elsewhere}");
+    let long = format!(
+        "<set><prop>{}</prop></set>",
+        color.replace('#', &"x".repeat(70_000))
+    );
+    let long = change(&host, super::CALENDAR, &long);
+    assert!(long.contains("507"), "{long}");
+
+    host.signal("TERM");
+    host.wait();
+    host.start_again();
+    let read = |host: &Host| {
+        let names = "<displayname/><x:calendar-color xmlns:x='http://apple.com/ns/ical/'/>";
+        let found = propfind(host, super::CALENDAR, "0", names);
+        let found = multistatus(&found);
+        let text: Vec<_> = found.responses[0]
+            .2
+            .iter()
+            .map(|it| it.text.clone())
+            .collect();
+        text
+    };
+    assert_eq!(read(&host), ["Mine & ours", "#00ff00"]);
+    let gone = "<remove><prop><A:calendar-color/><displayname/></prop></remove>";
+    change(&host, super::CALENDAR, gone);
+    assert_eq!(read(&host), [ANNA]);
 }

@@ -1,9 +1,11 @@
 //! PROPFIND and PROPPATCH.
 
 use super::{
+    dead::{self, Changed},
     names::Names,
     properties::{
-        Object, Subject, answer, want_cursor, want_length, want_octets, want_schedule_tag,
+        Object, Subject, answer, is_protected, want_cursor, want_length, want_octets,
+        want_schedule_tag,
     },
     reply::{Answers, Refused, document},
     session::Session,
@@ -16,7 +18,8 @@ use convoke_caldav::{
     multistatus::{About, Answer},
     path::Resource,
     precondition::Precondition,
-    request::{self, Properties, PropertyUpdate},
+    request::{self, Properties},
+    xml::{Element, Name},
 };
 use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::Home;
@@ -110,9 +113,14 @@ async fn one(
     } else {
         None
     };
+    let dead = match resource {
+        Resource::Calendar(_) => dead::all(session).await?,
+        _ => Vec::new(),
+    };
     let subject = Subject {
         resource: resource.clone(),
         sync_token,
+        dead: &dead,
         object: None,
     };
     Ok(answer(session, &subject, asked))
@@ -158,6 +166,7 @@ pub(super) async fn listed(
     let subject = Subject {
         resource: Resource::Object(session.owner(), seen.name),
         sync_token: None,
+        dead: &[],
         object: Some(Object {
             tag: seen.tag,
             component: Some(seen.extent.component()).filter(|it| !it.is_empty()),
@@ -181,6 +190,7 @@ pub(super) fn read(
     let subject = Subject {
         resource: Resource::Object(session.owner(), name),
         sync_token: None,
+        dead: &[],
         object: Some(Object {
             tag,
             component: None,
@@ -194,7 +204,7 @@ pub(super) fn read(
     answer(session, &subject, asked)
 }
 
-/// Nothing of what programs set is kept: each property is refused, as RFC 4918 §9.2.1 has it.
+/// All changes, or none (RFC 4918 §9.2): of the calendar, what is not ours to say.
 pub(super) async fn proppatch(
     session: &Session<'_>,
     resource: &Resource,
@@ -203,15 +213,26 @@ pub(super) async fn proppatch(
     let document = document(session, request).await?;
     let document = document.ok_or(StatusCode::BAD_REQUEST)?;
     let updates = request::proppatch(&document.content)?;
-    let missing = updates.into_iter().map(|it| match it {
-        PropertyUpdate::Set(property) => (property.name, 403),
-        PropertyUpdate::Remove(name) => (name, 403),
-    });
-    let mut answers = Answers::new(session);
-    let about = About::Properties {
-        found: Vec::new(),
-        missing: missing.collect(),
+    let is_calendar = matches!(resource, Resource::Calendar(_));
+    let is_refused = |name: &Name| !is_calendar || is_protected(name);
+    let status = if updates.iter().any(|it| is_refused(dead::name(it))) {
+        Some(424)
+    } else {
+        match dead::change(session, &updates).await? {
+            Changed::Done => None,
+            Changed::TooLong => Some(507),
+        }
     };
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for name in updates.iter().map(dead::name) {
+        match status {
+            None => found.push(Element::new(name.clone())),
+            Some(_) if is_refused(name) => missing.push((name.clone(), 403)),
+            Some(status) => missing.push((name.clone(), status)),
+        }
+    }
+    let mut answers = Answers::new(session);
+    let about = About::Properties { found, missing };
     let href = resource.to_string();
     answers.push(Answer { href, about }).await?;
     answers.finish(None).await

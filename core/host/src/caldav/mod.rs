@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `session` | whose calendar it is: the user, the store, the zone, where it changes |
 //! | `properties` | the properties of each resource |
+//! | `dead` | properties that programs set |
 //! | `find` | PROPFIND and PROPPATCH |
 //! | `reports` | REPORT: calendar-query, calendar-multiget, sync-collection, free-busy-query |
 //! | `objects` | GET, PUT and DELETE of objects |
@@ -18,9 +19,10 @@
 //! before somebody has logged in; what is answered with success is on disk. A request that a web page of somebody else made a
 //! browser send is refused by its Origin.
 //!
-//! Not done yet: a server behind it (`upstream`), messages in the inbox (it is there, and empty), properties that programs set,
-//! MOVE and COPY, busy time by URL.
+//! Not done yet: a server behind it (`upstream`), messages in the inbox (it is there, and empty), MOVE and
+//! COPY, busy time by URL.
 
+mod dead;
 mod find;
 mod names;
 mod objects;

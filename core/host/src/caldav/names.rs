@@ -238,6 +238,13 @@ fn key(kind: &str, user: &CalendarUser, part: &str) -> Vec<u8> {
     (prefix(kind, user) + &digest(part)).into_bytes()
 }
 
+/// A key of a user's own.
+pub(super) fn key_of(kind: &str, user: &CalendarUser) -> Vec<u8> {
+    let mut key = prefix(kind, user);
+    key.pop();
+    key.into_bytes()
+}
+
 fn digest(text: &str) -> String {
     let mut hex = String::new();
     for octet in Sha256::digest(text) {

@@ -14,6 +14,8 @@ pub(super) struct Subject<'s> {
     pub(super) resource: Resource,
     /// Where the calendar's changes end, if it is the calendar and somebody asked for that.
     pub(super) sync_token: Option<String>,
+    /// What programs have set.
+    pub(super) dead: &'s [Element],
     pub(super) object: Option<Object<'s>>,
 }
 
@@ -176,9 +178,14 @@ pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Prope
         Properties::Names => {
             let all = usual.iter().chain(others).cloned();
             found.extend(all.map(Element::new));
+            let set = subject.dead.iter().map(|it| it.name.clone());
+            let set = set.filter(|name| !usual.contains(name));
+            found.extend(set.map(Element::new));
         }
         Properties::All(more) => {
-            let all = usual.iter().chain(more);
+            let set = subject.dead.iter().map(|it| &it.name);
+            let set = set.filter(|name| !usual.contains(name));
+            let all = usual.iter().chain(set).chain(more);
             found.extend(all.filter_map(|name| value(session, subject, name)));
         }
         Properties::Some(wanted) => {
@@ -197,7 +204,21 @@ pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Prope
     }
 }
 
+/// Whether a property of the calendar is ours to say, and no program's to set.
+pub(super) fn is_protected(name: &Name) -> bool {
+    let (usual, others) = OF_CALENDARS;
+    let mut ours = usual
+        .iter()
+        .chain(others)
+        .chain(OF_OBJECTS.0)
+        .chain(OF_OBJECTS.1);
+    *name != DISPLAYNAME && ours.any(|it| it == name)
+}
+
 fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<Element> {
+    if let Some(set) = subject.dead.iter().find(|it| it.name == *name) {
+        return Some(set.clone());
+    }
     let (usual, others) = names(&subject.resource);
     let has = |it: &&Name| *it == name;
     let name = usual.iter().chain(others).find(has)?;
