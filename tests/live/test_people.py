@@ -1,6 +1,6 @@
 """People who only ever use their own calendar program: what they do there reaches others, and what others do reaches them.
 
-    bo's program -> files, Radicale or Xandikos -> Convoke of meadow -> Convoke of harbour (store-sqlite) -> Anna, and back
+    bo's program -> files, Radicale, Xandikos or SQLite -> Convoke of meadow -> Convoke of harbour (store-sqlite) -> Anna, and back
 """
 
 import base64
@@ -54,6 +54,32 @@ class Khal:
         for file in self.folder.glob("*.ics"):
             if f"UID:{uid}\n" in file.read_text().replace("\r", ""):
                 file.unlink()
+
+    def stop(self):
+        pass
+
+
+class Commands:
+    """A program that has no server of its own: what it writes goes into the host's own store by the command line."""
+
+    def __init__(self, base, _):
+        self.base = base
+        self.store = {"store": "store-sqlite", "extra": SCHEDULING}
+
+    def begin(self, host):
+        self.host = host
+        host.run("user", "add", BO, "--timezone", "Europe/Berlin")
+
+    def write(self, uid, text):
+        file = self.base / f"{uid}.ics"
+        file.write_text(text)
+        self.host.run("calendar", "import", "--tell", "--user", BO, str(file))
+
+    def read(self, uid):
+        return unfolded(self.host.run("calendar", "export", "--user", BO, "--uid", uid, ok=False).stdout).replace("\r", "")
+
+    def delete(self, uid):
+        self.host.run("calendar", "delete", "--user", BO, "--uid", uid)
 
     def stop(self):
         pass
@@ -132,6 +158,9 @@ class People(unittest.TestCase):
     def test_bo_uses_xandikos(self):
         self.story(OnXandikos)
 
+    def test_bo_uses_sqlite(self):
+        self.story(Commands)
+
     def story(self, kind):
         directory = folder()
         self.addCleanup(directory.cleanup)
@@ -173,6 +202,8 @@ class People(unittest.TestCase):
 
         self.program.delete("dinner")
         self.wait(lambda: "STATUS:CANCELLED" in self.hers("dinner"), "the cancellation")
+        self.they_heard_once(self.harbour, "dinner", ["REQUEST", "REQUEST", "CANCEL"])
+        self.they_heard_once(self.meadow, "dinner", ["REPLY"])
 
     def he_answers_and_takes_it_back(self):
         invitation = self.harbour.folder / "lunch.ics"
@@ -185,6 +216,17 @@ class People(unittest.TestCase):
 
         self.program.delete("lunch")
         self.wait(lambda: "PARTSTAT=DECLINED" in line(self.hers("lunch"), BO), "that he declined by deleting it")
+        self.they_heard_once(self.meadow, "lunch", ["REQUEST"])
+        self.they_heard_once(self.harbour, "lunch", ["REPLY", "REPLY", "REPLY"])
+
+    def they_heard_once(self, host, uid, methods):
+        """These messages about an object have come to a host, in this order, and no others."""
+        for looked_at, user in ((self.meadow, BO), (self.harbour, ANNA)):
+            # What was still to be told would be told by then.
+            looked_at.run("changed", "--user", user)
+            self.wait(lambda: not looked_at.json("queue", "list"), f"the end of the queue of {looked_at.domain}")
+        decided = host.json("explain", uid)
+        self.assertEqual([it["method"] for it in decided if it["event"] == "delivered"], methods, decided)
 
     def hers(self, uid):
         """Anna's copy."""
