@@ -35,6 +35,11 @@ impl Print {
     }
 }
 
+/// A VCALENDAR with these components.
+pub(crate) fn of(components: &str) -> String {
+    format!("{HEAD}{components}{END}")
+}
+
 /// One VCALENDAR with all events.
 pub(crate) fn whole(events: u64) -> String {
     let mut text = String::from(HEAD);

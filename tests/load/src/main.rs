@@ -12,18 +12,30 @@
 //! | `floor` | the least that any such server must do: TLS, HTTP and one signature a request |
 //! | `lmtp` | invitations by mail, handed over as a mail server does |
 //! | `world` | a Convoke of our own, with a store and a calendar in a folder |
+//! | `pair` | two of them, of which one tells and one hears of it |
+//! | `queue` | how fast what waited for a receiver is delivered |
+//! | `change` | how long it takes from a calendar to another host |
+//! | `start` | how long a host takes to start whose ledger is long |
+//! | `accounts` | what quiet CalDAV accounts cost |
+//! | `caldav_server` | a CalDAV server in which nothing happens |
 //! | `table` | all stores, sizes and messages beside the floor: the table of README.md |
 //!
 //! `run` knows nothing of Convoke: any iSchedule receiver will do, and with `--header` any scheduling outbox.
 
+mod accounts;
+mod caldav_server;
 mod calendar;
+mod change;
 mod drive;
 mod floor;
 mod lmtp;
 mod message;
+mod pair;
 mod plan;
 mod process;
+mod queue;
 mod report;
+mod start;
 mod table;
 mod target;
 mod world;
@@ -54,6 +66,10 @@ enum Load {
     Lmtp(Box<lmtp::Lmtp>),
     /// Measure Convoke with each store beside the floor, and print the table of README.md
     Table(table::Table),
+    Queue(queue::Queue),
+    Change(change::Change),
+    Start(start::Start),
+    Accounts(accounts::Accounts),
 }
 
 const EXAMPLES: &str = "\
@@ -192,6 +208,10 @@ fn main() -> ExitCode {
                 Load::Calendar(print) => print.run(),
                 Load::Lmtp(lmtp) => lmtp.run().await,
                 Load::Table(table) => table.run().await,
+                Load::Queue(queue) => queue.run(),
+                Load::Change(change) => change.run(),
+                Load::Start(start) => start.run(),
+                Load::Accounts(accounts) => accounts.run().await,
             }
         })
     });

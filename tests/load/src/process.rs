@@ -19,6 +19,11 @@ impl Usage {
         Some(Self(Duration::from_millis(ticks * 1000 / second)))
     }
 
+    /// All of it.
+    pub(crate) const fn total(self) -> Duration {
+        self.0
+    }
+
     /// Between two readings.
     pub(crate) fn since(self, before: Self) -> Duration {
         self.0.saturating_sub(before.0)

@@ -71,7 +71,7 @@ impl Table {
         let mut answered = None;
         for &store in &self.stores {
             for &events in &self.events {
-                let world = World::new(&self.program()?, store, events)?;
+                let world = World::new(&program(self.convoke.as_ref())?, store, events)?;
                 let running = world.serve()?;
                 let way = |plain| Way {
                     world: &world,
@@ -99,7 +99,7 @@ impl Table {
     /// What Cyrus can be held against: neither TLS nor signatures. And what many connections take.
     async fn beside_cyrus(&self, plan: &Plan) -> Result<(), Trouble> {
         let events = 2000;
-        let world = World::new(&self.program()?, Store::Sqlite, events)?;
+        let world = World::new(&program(self.convoke.as_ref())?, Store::Sqlite, events)?;
         let running = world.serve()?;
         let way = Way {
             world: &world,
@@ -114,7 +114,7 @@ impl Table {
             connections: MANY,
             ..plan.clone()
         };
-        let world = World::new(&self.program()?, Store::Sqlite, events)?;
+        let world = World::new(&program(self.convoke.as_ref())?, Store::Sqlite, events)?;
         let running = world.serve()?;
         let way = Way {
             world: &world,
@@ -124,21 +124,22 @@ impl Table {
         let name = format!("free-busy, {MANY} connections");
         row(&way, "store-sqlite", events, &name, Kind::FreeBusy, &many).await
     }
+}
 
-    fn program(&self) -> Result<PathBuf, Trouble> {
-        if let Some(program) = &self.convoke {
-            return Ok(program.clone());
-        }
-        let beside = env::current_exe()?.with_file_name("convoke");
-        if beside.exists() {
-            return Ok(beside);
-        }
-        let text = format!(
-            "{} is not there: build it, or name it with --convoke",
-            beside.display()
-        );
-        Err(text.into())
+/// The program to measure: the one that is named, or the one beside this one.
+pub(crate) fn program(named: Option<&PathBuf>) -> Result<PathBuf, Trouble> {
+    if let Some(program) = named {
+        return Ok(program.clone());
     }
+    let beside = env::current_exe()?.with_file_name("convoke");
+    if beside.exists() {
+        return Ok(beside);
+    }
+    let text = format!(
+        "{} is not there: build it, or name it with --convoke",
+        beside.display()
+    );
+    Err(text.into())
 }
 
 /// Measures twice: as fast as answers come, and at half that rate.

@@ -4,11 +4,12 @@ use crate::{Trouble, calendar};
 use convoke_ischedule::dkim::{KeyKind, Lookup, PrivateKey, Signer};
 use convoke_types::Domain;
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::{
     fs::{self, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
-    net::SocketAddr,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -20,7 +21,8 @@ use tempfile::TempDir;
 pub(crate) const ANNA: &str = "mailto:anna@example.com";
 /// See [`ANNA`].
 pub(crate) const BO: &str = "mailto:bo@example.org";
-const SELECTOR: &str = "load";
+/// Of every key.
+pub(crate) const SELECTOR: &str = "load";
 
 /// Which plugin keeps the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +39,14 @@ impl Store {
         match self {
             Self::Sqlite => "store-sqlite",
             Self::Vdir => "store-vdir",
+        }
+    }
+
+    /// What it keeps calendars in, beside the configuration.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Sqlite => "calendars.db",
+            Self::Vdir => "calendars",
         }
     }
 }
@@ -56,6 +66,8 @@ pub(crate) struct Running {
     pub(crate) plain: Option<SocketAddr>,
     /// Where it takes mail, if it does.
     pub(crate) lmtp: Option<SocketAddr>,
+    /// Where it tells its metrics, if it does.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +90,17 @@ impl World {
         store: Store,
         events: u64,
     ) -> Result<Self, Trouble> {
+        let world = Self::configured(folder, program, &config(store))?;
+        let dkim = PrivateKey::generate(KeyKind::Ed25519)?;
+        world.signs_with(&dkim)?;
+        world.believes(&dkim, "example.com")?;
+        world.command(&["user", "add", "bo@example.org"])?;
+        world.fill(store, "bo@example.org", events)?;
+        Ok(world)
+    }
+
+    /// A folder below another one, with a certificate for `localhost` and this configuration.
+    pub(crate) fn configured(folder: &Path, program: &Path, config: &str) -> Result<Self, Trouble> {
         let world = Self {
             folder: tempfile::Builder::new()
                 .prefix("convoke-load-")
@@ -88,30 +111,42 @@ impl World {
         let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
         fs::write(world.path("host.pem"), certificate.pem())?;
         write_private(&world.path("host.key"), &key.serialize_pem())?;
-        let dkim = PrivateKey::generate(KeyKind::Ed25519)?;
-        write_private(&world.path("dkim.pem"), &dkim.to_pem()?)?;
-        fs::create_dir_all(world.path("keys/example.com"))?;
-        let record = format!("{}\n", dkim.record());
-        fs::write(world.path("keys/example.com").join(SELECTOR), record)?;
-        fs::write(world.path("convoke.toml"), config(store))?;
-        world.command(&["user", "add", "bo@example.org"])?;
+        fs::write(world.path("convoke.toml"), config)?;
+        Ok(world)
+    }
+
+    /// Its own key is this one.
+    pub(crate) fn signs_with(&self, key: &PrivateKey) -> Result<(), Trouble> {
+        Ok(write_private(&self.path("dkim.pem"), &key.to_pem()?)?)
+    }
+
+    /// A domain signs with this key.
+    pub(crate) fn believes(&self, key: &PrivateKey, domain: &str) -> Result<(), Trouble> {
+        let folder = self.path("keys").join(domain);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(SELECTOR), format!("{}\n", key.record()))?;
+        Ok(())
+    }
+
+    /// Fills the calendar of a user with events that concern nobody else.
+    pub(crate) fn fill(&self, store: Store, user: &str, events: u64) -> Result<(), Trouble> {
         match store {
             Store::Sqlite => {
-                fs::write(world.path("seed.ics"), calendar::whole(events))?;
-                let file = world.path("seed.ics").display().to_string();
-                world.command(&["calendar", "import", "--user", "bo@example.org", &file])?;
+                fs::write(self.path("seed.ics"), calendar::whole(events))?;
+                let file = self.path("seed.ics").display().to_string();
+                self.command(&["calendar", "import", "--user", user, &file])
             }
             // As another program would have left them there: each file synced would take hours.
             Store::Vdir => {
-                let folder = world.path("calendars/bo@example.org/calendar");
+                let folder = self.path("calendars").join(user).join("calendar");
                 fs::create_dir_all(&folder)?;
                 for number in 0..events {
                     let (uid, text) = calendar::one(number);
                     fs::write(folder.join(format!("{uid}.ics")), text)?;
                 }
+                Ok(())
             }
         }
-        Ok(world)
     }
 
     /// A file of the folder.
@@ -133,6 +168,14 @@ impl World {
 
     /// Starts the host and waits until it listens.
     pub(crate) fn serve(&self) -> Result<Running, Trouble> {
+        self.serve_logging(drop)
+    }
+
+    /// The same, and hands over each line of its log from then on.
+    pub(crate) fn serve_logging(
+        &self,
+        mut log_to: impl FnMut(String) + Send + 'static,
+    ) -> Result<Running, Trouble> {
         let mut child = Command::new(&self.program)
             .args(["serve", "--config"])
             .arg(self.path("convoke.toml"))
@@ -152,7 +195,7 @@ impl World {
                 }
             }
         }
-        thread::spawn(move || log.map_while(Result::ok).for_each(drop));
+        thread::spawn(move || log.map_while(Result::ok).for_each(&mut log_to));
         let notes = fs::read(self.path("state/listeners.json"))?;
         let notes: Vec<Note> = serde_json::from_slice(&notes)?;
         let place = |tls| {
@@ -162,11 +205,13 @@ impl World {
                 .map(|it| it.address)
         };
         let mail = notes.iter().find(|it| it.role == "lmtp");
+        let mut admin = notes.iter().filter(|it| it.role == "admin");
         Ok(Running {
             child,
             tls: place(true).ok_or("the host has no listener with TLS")?,
             plain: place(false),
             lmtp: mail.map(|it| it.address),
+            admin: admin.next().map(|it| it.address),
         })
     }
 
@@ -187,10 +232,12 @@ impl World {
             tls: line.trim().parse()?,
             plain: None,
             lmtp: None,
+            admin: None,
         })
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<(), Trouble> {
+    /// Has a command done.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<(), Trouble> {
         let done = Command::new(&self.program)
             .args(arguments)
             .arg("--config")
@@ -208,6 +255,34 @@ impl Running {
     /// The process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end, and waits for that.
+    pub(crate) fn stop(mut self) -> Result<(), Trouble> {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// The sum of a metric over all its labels.
+    pub(crate) fn metric(&self, name: &str) -> Result<u64, Trouble> {
+        let address = self.admin.ok_or("the host has no admin listener")?;
+        let mut stream = TcpStream::connect(address)?;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let lines = answer.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        let mut sum = 0;
+        for line in lines {
+            let (_, value) = line.rsplit_once(' ').unwrap_or_default();
+            sum += value.parse::<u64>()?;
+        }
+        Ok(sum)
     }
 }
 
@@ -231,10 +306,6 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn config(store: Store) -> String {
-    let path = match store {
-        Store::Sqlite => "calendars.db",
-        Store::Vdir => "calendars",
-    };
     format!(
         "[server]\ndomains = [\"example.org\"]\nstate = \"state\"\nadministrator = \"mailto:admin@example.org\"\n\
          [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\n\
@@ -244,7 +315,8 @@ fn config(store: Store) -> String {
          [mail]\nsmtp = \"smtp://127.0.0.1:1\"\naddress = \"calendar@example.org\"\ntrusted = [\"mx.example.org\"]\n\
          [verification]\nrequired = false\nprivate_exchange = \"keys\"\n\
          [[policy]]\nplugin = \"policy-rules\"\nconfig.rules = [{{ allow = \"any\" }}]\n\
-         [[store]]\nplugin = \"{}\"\nconfig.path = \"{path}\"\n",
-        store.name()
+         [[store]]\nplugin = \"{}\"\nconfig.path = \"{}\"\n",
+        store.name(),
+        store.path()
     )
 }
