@@ -13,6 +13,7 @@ from world import *
 
 KHAL, VDIRSYNCER = os.environ["KHAL"], os.environ["VDIRSYNCER"]
 ANNA, PASSWORD = "anna@harbour.example", "a secret: with colons"
+BO = "mailto:bo@harbour.example"
 LISTENER = """
 [[listener]]
 role = "caldav"
@@ -20,6 +21,14 @@ address = "127.0.0.1:0"
 tls = { certificate = "%s", key = "%s" }
 users = "users.htpasswd"
 """
+
+
+def wait_until(is_so, what):
+    deadline = time.monotonic() + 60
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} is not there")
+        time.sleep(0.05)
 
 
 def event_at(uid, start, title, more=""):
@@ -54,6 +63,7 @@ class Served(unittest.TestCase):
                 hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
                 (host.folder / "users.htpasswd").write_text(f"{ANNA}:{hashed}\n")
                 host.run("user", "add", ANNA, "--name", "Anna Berg", "--timezone", "Europe/Berlin")
+                host.run("user", "add", BO)
                 host.start()
                 try:
                     notes = json.loads((host.folder / "state" / "listeners.json").read_text())
@@ -151,6 +161,20 @@ verify = "{host.authority.certificate}"
         host.run("calendar", "import", "--user", ANNA, "-", text=text)
         sync()
         self.assertEqual(listed().split("\n")[1:-1], ["Late tea 13:00"])
+
+        # Who is invited has it once it is saved, and the next sync shows that.
+        guests = [f"PARTSTAT=ACCEPTED:mailto:{ANNA}", f"RSVP=TRUE:{BO}"]
+        file = base / "dinner.ics"
+        file.write_text(event("", f"mailto:{ANNA}", guests, uid="dinner"))
+        khal("import", "--batch", "-a", "mine", str(file))
+        sync()
+        wait_until(lambda: host.run("calendar", "export", "--user", BO, "--uid", "dinner", ok=False).returncode == 0, "Bo's copy")
+        own = lambda: unfolded(host.run("calendar", "export", "--user", ANNA, "--uid", "dinner").stdout)
+        wait_until(lambda: "SCHEDULE-STATUS=2.0" in own(), "the status in Anna's copy")
+        sync()
+        files = [unfolded(file.read_text()) for file in (local / "calendar").glob("*.ics")]
+        [dinner] = [text for text in files if "UID:dinner" in text]
+        self.assertIn("SCHEDULE-STATUS=2.0", dinner)
 
 
 if __name__ == "__main__":
