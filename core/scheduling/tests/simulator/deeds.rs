@@ -128,6 +128,14 @@ fn edits(world: &Arc<World>, uid: &str, edit: Edit, by: By) {
             }
         }
     }
+    let is_off = |it: &Component| it.value("STATUS") == Some("CANCELLED");
+    if let Edit::Invite(who) = edit
+        && after.main_components().any(is_off)
+    {
+        // To what does not take place any more: who asks is told so.
+        let mut witness = world.witness.lock().unwrap();
+        witness.calls_off(uid, &address(who));
+    }
     // A program that forgets SEQUENCE has no business with messages.
     let may_send = person.traits.program != Program::Forgetful;
     let by = match (edit, by) {
