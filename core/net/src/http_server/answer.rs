@@ -6,7 +6,6 @@ use super::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Body as _;
 
 /// A body that holds memory until the last of it is written.
@@ -29,7 +28,7 @@ pub fn counted(mut response: Response, body: Bytes, mut holding: Holding) -> Res
         body,
         _holding: holding,
     };
-    *response.body_mut() = Full::new(Bytes::from_owner(counted));
+    *response.body_mut() = Bytes::from_owner(counted).into();
     response
 }
 
@@ -37,17 +36,17 @@ pub(super) fn evictions(response: &Response) -> Option<Eviction> {
     response.extensions().get().cloned()
 }
 
-/// Bytes of the body that are sent (RFC 9110 §6.4.1).
-pub(super) fn wire_length(method: &Method, response: &Response) -> usize {
+/// Bytes of the body that are sent (RFC 9110 §6.4.1); `None` if nobody knows yet.
+pub(super) fn wire_length(method: &Method, response: &Response) -> Option<usize> {
     let status = response.status();
     let none = *method == Method::HEAD
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let length = response.body().size_hint().exact();
     if none {
-        0
+        Some(0)
     } else {
-        length.and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
+        length.and_then(|it| usize::try_from(it).ok())
     }
 }
 

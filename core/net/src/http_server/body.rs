@@ -2,15 +2,23 @@
 
 use super::memory::{Holding, Short};
 use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
 use h2::RecvStream;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout_at},
+};
 
 /// How long bodies may go on arriving once the listener was told to end.
 const LAST_BODIES: Duration = Duration::from_secs(3);
@@ -20,19 +28,26 @@ const FIRST: usize = 16 << 10;
 const DRAINED: usize = 64 << 10;
 /// How long it may take to find it there.
 const DRAIN_TIME: Duration = Duration::from_millis(50);
+/// A part of a body that is passed on, which must come in the time that a body has.
+const PIECE: usize = 64 << 10;
 
 /// Why a body was not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// It is longer than allowed.
+    #[error("the body of the request is longer than allowed")]
     TooLong,
     /// It did not come in time.
+    #[error("the body of the request did not come in time")]
     TooSlow,
     /// The connection broke off, or the transfer coding is wrong.
+    #[error("the body of the request broke off")]
     Broken,
     /// There was no memory for it, or others needed the memory that it held while it was waited for.
+    #[error("there is no memory for the body of the request")]
     NoMemory,
     /// The listener ends.
+    #[error("the listener ends")]
     Ending,
 }
 
@@ -124,6 +139,37 @@ impl Body {
     /// How long the peer says it is.
     pub fn announced(&self) -> Option<u64> {
         self.announced
+    }
+
+    /// The body as it comes, to be passed on; each 64 KiB of it must come within `time`.
+    pub fn streamed(self, time: Duration) -> StreamedBody {
+        let length = if self.ended { Some(0) } else { self.announced };
+        let due = Instant::now() + time;
+        let state = (self, PIECE, due);
+        let chunks = stream::unfold(state, move |(mut body, mut left, mut due)| async move {
+            let chunk = body.chunk_until(due).await?;
+            match chunk.as_ref().map(Bytes::len) {
+                Ok(length) if length < left => left -= length,
+                Ok(_) => (left, due) = (PIECE, Instant::now() + time),
+                // What comes next on the connection means nothing.
+                Err(_) => body.source = None,
+            }
+            Some((chunk, (body, left, due)))
+        });
+        StreamedBody {
+            read: VecDeque::new(),
+            rest: Some(chunks.boxed()),
+            length,
+        }
+    }
+
+    /// The next bytes, if they come in time and the listener does not end.
+    async fn chunk_until(&mut self, due: Instant) -> Option<Result<Bytes, BodyError>> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            chunk = timeout_at(due, self.chunk()) => chunk.unwrap_or(Some(Err(BodyError::TooSlow))),
+            () = ending(&mut stop) => Some(Err(BodyError::Ending)),
+        }
     }
 
     /// The next bytes; `None` at the end.
@@ -219,19 +265,12 @@ pub async fn read_body(
 ) -> Result<Bytes, BodyError> {
     holding.await_peer();
     let (mut stop, eviction) = (body.stop.clone(), holding.eviction());
-    let ending = async {
-        // Without a listener nobody waits for its end.
-        if stop.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(LAST_BODIES).await;
-    };
     let read = tokio::select! {
         read = tokio::time::timeout(time, fill(&mut body, most, holding)) => {
             read.unwrap_or(Err(BodyError::TooSlow))
         }
         () = eviction.evicted() => Err(BodyError::NoMemory),
-        () = ending => Err(BodyError::Ending),
+        () = ending(&mut stop) => Err(BodyError::Ending),
     };
     // It may have been evicted just when the last byte came.
     let settled = holding.settle().map_err(|Short| BodyError::NoMemory);
@@ -240,6 +279,92 @@ pub async fn read_body(
         body.source = None;
     }
     read
+}
+
+/// Returns when bodies have no time left, as the listener ends.
+async fn ending(stop: &mut watch::Receiver<bool>) {
+    // Without a listener nobody waits for its end.
+    if stop.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(LAST_BODIES).await;
+}
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+
+/// A body that is passed on as it comes ([`Body::streamed`]).
+pub struct StreamedBody {
+    /// What was read ahead.
+    read: VecDeque<Bytes>,
+    /// `None` once it has ended.
+    rest: Option<Chunks>,
+    /// What is left of it, if that is known.
+    length: Option<u64>,
+}
+
+impl StreamedBody {
+    /// Reads ahead at most about `most` bytes of a body whose length is not known: if it ends there, its length is known.
+    pub async fn measure(&mut self, most: usize) -> Result<(), BodyError> {
+        if self.length.is_some() {
+            return Ok(());
+        }
+        let mut length = 0;
+        while let Some(rest) = &mut self.rest
+            && length <= most
+        {
+            match rest.next().await {
+                Some(chunk) => {
+                    let chunk = chunk?;
+                    length += chunk.len();
+                    self.read.push_back(chunk);
+                }
+                None => self.rest = None,
+            }
+        }
+        if self.rest.is_none() {
+            self.length = u64::try_from(length).ok();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StreamedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = &self.length;
+        f.debug_struct("StreamedBody")
+            .field("length", length)
+            .finish_non_exhaustive()
+    }
+}
+
+impl hyper::body::Body for StreamedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let chunk = match (this.read.pop_front(), &mut this.rest) {
+            (Some(chunk), _) => Some(Ok(chunk)),
+            (None, Some(rest)) => std::task::ready!(rest.poll_next_unpin(context)),
+            (None, None) => None,
+        };
+        if let (Some(Ok(chunk)), Some(length)) = (&chunk, &mut this.length) {
+            *length = length.saturating_sub(chunk.len() as u64);
+        }
+        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
 }
 
 async fn fill(body: &mut Body, most: usize, holding: &mut Holding) -> Result<Bytes, BodyError> {

@@ -96,7 +96,7 @@ fn builder(settings: &Settings) -> http1::Builder {
 
 impl Connection {
     async fn respond(&self, request: Request<Incoming>) -> Response {
-        let _busy = self.activity.begin();
+        let busy = self.activity.begin();
         self.activity.header_ended();
         let (parts, incoming) = request.into_parts();
         let (method, headers) = (parts.method.clone(), &parts.headers);
@@ -115,7 +115,12 @@ impl Connection {
             // Fails only if the connection is gone.
             let _ = self.evictions.send(eviction);
         }
-        self.announced.push(wire_length(&method, &response));
+        // The length of what is sent in chunks shows at its end only: whatever follows on the connection goes as it is.
+        self.announced
+            .push(wire_length(&method, &response).unwrap_or(usize::MAX));
+        if response.body().is_streamed() {
+            response.body_mut().hold(busy);
+        }
         response
     }
 }

@@ -4,7 +4,7 @@
 //! What a peer can make us buffer: one window for each stream that nobody reads, one for the connection, a header list.
 
 use super::{
-    Arrival, Body, Response,
+    Arrival, Body, Payload, Response, StreamError,
     activity::{Activity, Busy, LAST_ANSWER, Observed, Reading},
     answer::{evictions, wire_length, without_connection_fields},
     frames::Frames,
@@ -17,6 +17,7 @@ use h2::{
 };
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use std::{
     future::{pending, poll_fn},
     sync::Arc,
@@ -191,12 +192,14 @@ enum SendError {
     Http2(#[from] h2::Error),
     #[error("the peer does not take it")]
     NotTaken,
+    #[error("the rest of it does not come: {0}")]
+    CutOff(StreamError),
 }
 
 async fn send(
     respond: &mut SendResponse<Bytes>,
     response: Response,
-    length: usize,
+    length: Option<usize>,
     time: Duration,
 ) -> Result<(), SendError> {
     let (mut parts, body) = response.into_parts();
@@ -205,31 +208,53 @@ async fn send(
     if let Ok(date) = HeaderValue::from_str(&date) {
         parts.headers.entry(header::DATE).or_insert(date);
     }
-    if parts.status != StatusCode::NOT_MODIFIED {
+    if let (Some(length), true) = (length, parts.status != StatusCode::NOT_MODIFIED) {
         (parts.headers.entry(header::CONTENT_LENGTH)).or_insert_with(|| length.into());
     }
     let head = http::Response::from_parts(parts, ());
-    if length == 0 {
+    if length == Some(0) {
         respond.send_response(head, true)?;
         return Ok(());
     }
     let mut stream = respond.send_response(head, false)?;
-    // In one piece, as it was made.
-    let mut body = match body.collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(never) => match never {},
-    };
-    while !body.is_empty() {
-        let piece = body.split_to(body.len().min(PIECE));
-        let last = body.is_empty();
-        let sent = timeout(time, send_piece(&mut stream, piece, last)).await;
-        let Ok(sent) = sent else {
-            stream.send_reset(Reason::CANCEL);
-            return Err(SendError::NotTaken);
-        };
-        sent?;
+    let sent = send_body(&mut stream, body, time).await;
+    match &sent {
+        Ok(()) => {}
+        Err(SendError::CutOff(_)) => stream.send_reset(Reason::INTERNAL_ERROR),
+        Err(_) => stream.send_reset(Reason::CANCEL),
     }
-    Ok(())
+    sent
+}
+
+/// Sends a body, each part of it in the time that a body has.
+async fn send_body(
+    stream: &mut SendStream<Bytes>,
+    mut body: Payload,
+    time: Duration,
+) -> Result<(), SendError> {
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            // Nobody waits for what has not come yet.
+            _ = poll_fn(|context| stream.poll_reset(context)) => return Err(SendError::NotTaken),
+        };
+        let mut data = match frame {
+            None => return Ok(stream.send_data(Bytes::new(), true)?),
+            Some(Err(error)) => return Err(SendError::CutOff(error)),
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
+        while !data.is_empty() {
+            let piece = data.split_to(data.len().min(PIECE));
+            let last = data.is_empty() && body.is_end_stream();
+            match timeout(time, send_piece(stream, piece, last)).await {
+                Err(_) => return Err(SendError::NotTaken),
+                Ok(sent) => sent?,
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Sends as the peer's flow control lets us.

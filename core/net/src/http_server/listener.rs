@@ -5,10 +5,8 @@ use super::{
     http2, linger::Lingering, target,
 };
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use http_body_util::Full;
 use std::{
     future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc,
     time::Duration,
@@ -291,7 +289,7 @@ fn only(status: StatusCode) -> Response {
 }
 
 fn bad_request(problem: &str) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{problem}\r\n"))));
+    let mut response = Response::new(format!("{problem}\r\n").into());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     let plain = HeaderValue::from_static("text/plain; charset=us-ascii");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);

@@ -11,6 +11,7 @@
 //! | `tls`, `client_ca` | certificates, client certificates, what they prove |
 //! | `memory` | the memory that peers make us hold, and who loses it when it is short |
 //! | `body` | a body, bounded in size and time |
+//! | `payload` | a response's body: whole, or as another server sends it |
 //! | `answer`, `stamp` | what every answer carries, also those that hyper writes by itself |
 //! | `linger` | closing so that the last answer arrives |
 //!
@@ -30,25 +31,25 @@ mod limits;
 mod linger;
 mod listener;
 mod memory;
+mod payload;
 mod stamp;
 mod target;
 mod tls;
 
 pub use answer::counted;
-pub use body::{Body, BodyError, read_body};
+pub use body::{Body, BodyError, StreamedBody, read_body};
 pub use descriptors::{Descriptors, raise};
 pub use limits::{ConnectionsPerAddress, Limits};
 pub use listener::{Bound, Handler, Listening, bind};
 pub use memory::{Holding, Memory, Short};
+pub use payload::{Payload, StreamError};
 pub use tls::{ServerTls, TlsFiles, server_tls};
 
-use bytes::Bytes;
 use convoke_types::Domain;
-use http_body_util::Full;
 use std::net::SocketAddr;
 
-/// A response, whole.
-pub type Response = http::Response<Full<Bytes>>;
+/// A response.
+pub type Response = http::Response<Payload>;
 
 /// What is known of a connection.
 #[derive(Clone, Debug)]

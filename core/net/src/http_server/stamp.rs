@@ -70,7 +70,7 @@ impl<S, F: Fn() -> HeaderMap> Stamped<S, F> {
             return Next::Rest(end);
         }
         match self.announced.pop() {
-            Some(body) => Next::Rest(end + body),
+            Some(body) => Next::Rest(end.saturating_add(body)),
             None => Next::Instead(self.stamped(&written[..end]), end),
         }
     }
