@@ -40,7 +40,7 @@ use compare::Compared;
 use convoke_types::{Batch, Cursor, Error, ErrorKind, Uid};
 use jiff::Timestamp;
 use record::Record;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What a look at a calendar led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,16 @@ impl Looked {
 impl<E: Environment> Scheduler<E> {
     /// Looks at what changed in a calendar since the last look, and tells whom it concerns.
     pub async fn reconcile(&self, home: &HomeOf<E>) -> Result<Looked, Error> {
+        self.look(home, self.timing.settle).await
+    }
+
+    /// As [`reconcile`](Self::reconcile), and what has just changed is told without having been quiet first: whoever changed it
+    /// says that it is done.
+    pub async fn reconcile_at_once(&self, home: &HomeOf<E>) -> Result<Looked, Error> {
+        self.look(home, Duration::ZERO).await
+    }
+
+    async fn look(&self, home: &HomeOf<E>, settle: Duration) -> Result<Looked, Error> {
         let _one_at_a_time = self.shared.locks.of_calendar(home.user()).await;
         let key = keys::user(home.user());
         let record = state::get::<Record>(self.environment.state(), &key).await?;
@@ -86,7 +96,9 @@ impl<E: Environment> Scheduler<E> {
         if pending.is_empty() {
             return Ok(looked);
         }
-        let quiet = self.compare_all(home, &mut pending, &mut looked).await?;
+        let quiet = self
+            .compare_all(home, &mut pending, &mut looked, settle)
+            .await?;
         self.tell_or_hold(home, quiet, &mut pending, &mut looked)
             .await?;
         looked.pending = pending.len();
@@ -141,6 +153,7 @@ impl<E: Environment> Scheduler<E> {
         home: &HomeOf<E>,
         pending: &mut BTreeSet<Uid>,
         looked: &mut Looked,
+        settle: Duration,
     ) -> Result<Vec<Uid>, Error> {
         let now = self.environment.clock().now();
         let mut quiet = Vec::new();
@@ -152,12 +165,10 @@ impl<E: Environment> Scheduler<E> {
                     pending.remove(&uid);
                 }
                 Compared::Differs(version) => {
-                    let settles = self.shared.settling.settles(
-                        (home.user(), &uid),
-                        &version,
-                        now,
-                        self.timing.settle,
-                    );
+                    let settles =
+                        self.shared
+                            .settling
+                            .settles((home.user(), &uid), &version, now, settle);
                     if settles <= now {
                         quiet.push(uid);
                     } else {
