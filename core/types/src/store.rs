@@ -39,6 +39,10 @@ impl CalendarUser {
     /// by itself. The value is a sentence for the administrator: what does so, and how it is switched off.
     pub const SCHEDULES_ITSELF: &str = "schedules-itself";
 
+    /// The name of an [attribute](Self::attributes): where the user's calendars are on a `CalDAV` server. The value is one URL or
+    /// several, with blanks between them; a listener in front of that server knows by them whose calendar somebody changes.
+    pub const CALDAV_HOMES: &str = "caldav-homes";
+
     /// A schedulable individual with one address.
     pub const fn new(id: UserId, address: CalendarAddress) -> Self {
         Self {

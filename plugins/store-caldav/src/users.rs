@@ -18,7 +18,7 @@ use futures::{StreamExt, stream};
 use open::NotOpened;
 use reach::Reach;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -193,10 +193,16 @@ impl Users {
         Some((address, profile))
     }
 
-    /// The users of the configuration, by identifier. Those of a template nobody can list. Who cannot be reached is left out,
-    /// unless nobody can be.
+    /// The users of the configuration, and those of a template who were asked for, by identifier. Who cannot be reached is left
+    /// out, unless nobody can be.
     pub(crate) async fn list(&self, page: &Page) -> Result<Listing<CalendarUser>> {
-        let mut ids = self.config.users.keys().filter(|id| {
+        let asked_for: Vec<String> = {
+            let accounts = lock(&self.accounts);
+            let opened = accounts.iter().filter(|(_, cell)| cell.initialized());
+            opened.map(|(id, _)| id.as_str().to_owned()).collect()
+        };
+        let ids: BTreeSet<&String> = self.config.users.keys().chain(&asked_for).collect();
+        let mut ids = ids.into_iter().filter(|id| {
             let after = page.after.as_ref();
             after.is_none_or(|Cursor(after)| *id > after)
         });

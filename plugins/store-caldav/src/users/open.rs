@@ -73,6 +73,10 @@ impl Users {
         user.timezone.clone_from(&profile.timezone);
         user.kind = profile.kind.into();
         user.attributes = profile.attributes.clone();
+        let homes = places.homes.iter().map(|home| server.url(home).to_string());
+        let homes: Vec<String> = homes.collect();
+        user.attributes
+            .set(CalendarUser::CALDAV_HOMES, homes.join(" "));
         if discovery::schedules_itself(&server, &places).await? {
             let what = "it sends invitations and answers by itself (calendar-auto-schedule, RFC 6638), and people would get \
                         everything twice; switch that off for this user (Cyrus: `caldav_allowscheduling: off`; Xandikos: start \
