@@ -167,6 +167,23 @@ impl Peer {
         }
     }
 
+    /// What comes until these bytes have come, with them.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come in time, or what comes before is no UTF-8.
+    pub fn read_until(&mut self, bytes: &[u8]) -> String {
+        loop {
+            let found = self.read.windows(bytes.len()).position(|it| it == bytes);
+            if let Some(at) = found {
+                let read = self.read.drain(..at + bytes.len()).collect();
+                return String::from_utf8(read).expect("it is UTF-8");
+            }
+            self.must_have_more("closed too early")
+                .expect("they come in time");
+        }
+    }
+
     /// All that comes until the other side closes the connection.
     ///
     /// # Panics

@@ -16,7 +16,6 @@ use convoke_ischedule::{
 };
 use convoke_net::http_server::{Body, Response};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
 
@@ -88,7 +87,7 @@ impl CapabilitiesDocument {
             } else {
                 self.document.clone()
             };
-            let mut response = Response::new(Full::new(body));
+            let mut response = Response::new(body.into());
             response
                 .headers_mut()
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static(XML_TYPE));

@@ -10,7 +10,8 @@
 //! | [`shared`] | state that outlives a reload |
 //! | [`receiver`] | iSchedule from other servers: authentication, then scheduling |
 //! | [`submission`] | the same POST from our own users and services, who log in |
-//! | `caldav` | the stores, served to calendar programs (cargo feature `caldav`) |
+//! | `caldav` | the stores, or a CalDAV server, to calendar programs (cargo feature `caldav`) |
+//! | `upstream` | that CalDAV server: how it is reached, and who uses it |
 //! | `calendar_view` | what was worked out of calendars for calendar programs |
 //! | [`login`] | password authentication of our own users, with brute-force protection |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
@@ -75,6 +76,8 @@ pub mod shared;
 mod state;
 pub mod state_folder;
 pub mod submission;
+#[cfg(feature = "caldav")]
+mod upstream;
 mod wire;
 pub mod worker_pool;
 pub mod write_behind;

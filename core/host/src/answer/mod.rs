@@ -11,13 +11,12 @@ use bytes::Bytes;
 use convoke_ischedule::{Refusal, ScheduleResponse, XML_TYPE, headers::NO_CACHE};
 use convoke_net::http_server::{Arrival, Response, counted};
 use http::{HeaderValue, StatusCode, header};
-use http_body_util::Full;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=us-ascii");
 
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode, headers: &[(&'static str, &'static str)]) -> Response {
-    let mut response = Response::new(Full::new(Bytes::new()));
+    let mut response = Response::default();
     *response.status_mut() = status;
     for &(name, value) in headers {
         response
@@ -83,7 +82,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Response {
 
 /// The answer to a message that is not looked at now.
 pub(crate) fn retry_later(wait: &RetryAfter) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{}\r\n", wait.reason))));
+    let mut response = Response::new(format!("{}\r\n", wait.reason).into());
     *response.status_mut() = wait.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, PLAIN);
@@ -94,7 +93,7 @@ pub(crate) fn retry_later(wait: &RetryAfter) -> Response {
 
 /// A document of key records.
 pub(crate) fn key_document(text: String) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, PLAIN);
     headers.insert(
@@ -105,7 +104,7 @@ pub(crate) fn key_document(text: String) -> Response {
 }
 
 fn xml(status: StatusCode, document: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(document.into()));
+    let mut response = Response::new(document.into().into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XML_TYPE));

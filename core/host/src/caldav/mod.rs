@@ -14,13 +14,13 @@
 //! | `schedule` | what is written is judged before, and told at once (RFC 6638 §3.2) |
 //! | `outbox` | questions about busy time (RFC 6638 §5) |
 //! | `reply` | responses, and why a request is refused |
+//! | `upstream` | instead of all that: in front of a CalDAV server |
 //!
 //! Always true: a user sees the own resources alone, and whatever else is named is not there; nothing is asked of a store
 //! before somebody has logged in; what is answered with success is on disk. A request that a web page of somebody else made a
 //! browser send is refused by its Origin.
 //!
-//! Not done yet: a server behind it (`upstream`), messages in the inbox (it is there, and empty), MOVE and
-//! COPY, busy time by URL.
+//! Not done yet: messages in the inbox (it is there, and empty), MOVE and COPY, busy time by URL.
 
 mod dead;
 mod find;
@@ -33,6 +33,7 @@ mod reports;
 mod schedule;
 mod session;
 mod tokens;
+mod upstream;
 mod view;
 
 use crate::{
@@ -64,6 +65,9 @@ pub async fn handle(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Response {
+    if let Some(upstream) = &instance.upstream {
+        return upstream::handle(instance, upstream, arrival, request).await;
+    }
     let answered = answer(instance, arrival, request).await;
     let mut response = answered.unwrap_or_else(Refused::response);
     let headers = response.headers_mut();

@@ -10,6 +10,7 @@
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //! | `plugin_key` | where a key stands that a plugin does not take |
+//! | `upstream` | the CalDAV server that a listener stands in front of |
 //! | `state` | where the host keeps its state if nothing is said |
 //!
 //! Always true of a [`Config`]: paths are absolute; there is a domain, and a plugin of kind `state`; the addresses of
@@ -23,12 +24,14 @@ mod mail;
 mod plugin_key;
 mod state;
 mod units;
+mod upstream;
 
 pub use error::ConfigError;
 use error::line_and_column;
 pub use file::{Lookup, Role};
 #[cfg(feature = "mail")]
 pub use mail::{LmtpServer, Mail, MailFrom, MailLogin, Notify, SmtpSecurity, SmtpServer, Told};
+pub use upstream::UpstreamServer;
 
 use convoke_calendar::message::Attachments;
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
@@ -112,6 +115,8 @@ pub struct Listener {
     pub tls: Option<TlsFiles>,
     /// For `submission` and `caldav`: who may log in, an htpasswd file.
     pub users: Option<PathBuf>,
+    /// For `caldav`: the server that it stands in front of.
+    pub upstream: Option<UpstreamServer>,
 }
 
 /// `[[listener]]` of the role `lmtp`. Whoever reaches it may claim whatever Authentication-Results, so it is on this machine.
@@ -437,20 +442,29 @@ fn listeners(
         if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
             return wrong("`users` goes with `role = \"submission\"` and `role = \"caldav\"` only");
         }
-        if upstream.is_some() {
-            return wrong(
-                "this convoke cannot stand in front of a CalDAV server yet; leave `upstream` out, and the stores are served",
-            );
+        if upstream.is_some() && role != WrittenRole::Caldav {
+            return wrong("`upstream` goes with `role = \"caldav\"` only");
         }
+        let upstream = match upstream.as_deref().map(UpstreamServer::parse) {
+            None => None,
+            Some(Ok(server)) => Some(server),
+            Some(Err(problem)) => return wrong(problem),
+        };
         if role == WrittenRole::Caldav {
             if !cfg!(feature = "caldav") {
                 return wrong(
                     "this convoke is built without caldav, so it serves no calendar programs",
                 );
             }
-            if users.is_none() {
+            if users.is_some() && upstream.is_some() {
                 return wrong(
-                    "`role = \"caldav\"` needs who may log in: `users = \"users.htpasswd\"`",
+                    "`users` does not go with `upstream`: people log in as they do at that server; leave one of them out",
+                );
+            }
+            if users.is_none() && upstream.is_none() {
+                return wrong(
+                    "`role = \"caldav\"` needs who may log in, `users = \"users.htpasswd\"`, or the CalDAV server that it stands in \
+                     front of, `upstream = \"http://127.0.0.1:5232\"`",
                 );
             }
         }
@@ -464,6 +478,7 @@ fn listeners(
                     client_ca: trusted(tls.client_ca, at),
                 }),
                 users: users.map(|users| at.folder().join(users)),
+                upstream,
             }),
             (Some(_), Address::Unix(_)) => {
                 return misplaced("`unix:` goes with `role = \"lmtp\"` only");

@@ -21,6 +21,8 @@ pub(crate) use two_schedulers::other_scheduler;
 use crate::calendar_view::CalendarViews;
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
+#[cfg(feature = "caldav")]
+use crate::upstream::Upstream;
 use crate::{
     admission::{Admission, TakesMail},
     capabilities::CapabilitiesDocument,
@@ -70,6 +72,9 @@ pub struct Instance {
     /// Who may log in with a calendar program.
     #[cfg(feature = "caldav")]
     pub(crate) caldav_users: Users,
+    /// The CalDAV server that the listener stands in front of.
+    #[cfg(feature = "caldav")]
+    pub(crate) upstream: Option<Arc<Upstream>>,
     /// Where the changes of a calendar end, by store and user: asked from there on, a store answers at once.
     #[cfg(feature = "caldav")]
     pub(crate) calendar_ends: Cache<(String, UserId), Cursor>,
@@ -143,6 +148,10 @@ impl Instance {
             ),
             dns,
             users: Arc::new(users),
+            #[cfg(feature = "caldav")]
+            upstream: (config.listener(Role::Caldav))
+                .and_then(|listener| listener.upstream.clone())
+                .map(|server| Arc::new(Upstream::new(server, client.clone()))),
             #[cfg(feature = "caldav")]
             caldav_users,
             #[cfg(feature = "caldav")]

@@ -104,7 +104,7 @@ impl Attempts {
     }
 
     /// Whether an attempt as `login` would have to wait.
-    pub(super) fn check_login(&self, address: IpAddr, login: &str) -> Result<(), RetryAfter> {
+    pub(crate) fn check_login(&self, address: IpAddr, login: &str) -> Result<(), RetryAfter> {
         let address = network(address);
         self.check(&self.source(address, login))
     }
@@ -113,6 +113,20 @@ impl Attempts {
     pub(super) fn failed(&self, address: IpAddr) {
         let address = network(address);
         self.seen().fail(&Source::Address(address), address);
+    }
+
+    /// A login that somebody else looked at was refused.
+    pub(crate) fn note_refused(&self, address: IpAddr, login: &str) {
+        let address = network(address);
+        let source = self.source(address, login);
+        self.seen().fail(&source, address);
+    }
+
+    /// A login that somebody else looked at was right: from now on it is counted apart from others of its address.
+    pub(crate) fn note_right(&self, address: IpAddr, login: &str) {
+        let known = Source::Known(network(address), login.to_owned());
+        let mut seen = self.seen();
+        seen.entry(&known).last = Some(Instant::now());
     }
 
     fn source(&self, address: IpAddr, login: &str) -> Source {

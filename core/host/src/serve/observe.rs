@@ -1,11 +1,9 @@
 //! Health and metrics, for the administrator's own tools.
 
 use crate::{admin::queue, answer::empty, instance::Instance};
-use bytes::Bytes;
 use convoke_net::http_server::{Body, Response};
 use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::Full;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROMETHEUS: HeaderValue =
@@ -53,7 +51,7 @@ fn health(instance: &Instance) -> String {
 }
 
 fn text(text: String, kind: HeaderValue) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

@@ -1,0 +1,261 @@
+//! One request to the server behind us, and its answer as it comes.
+
+use super::connector::Connector;
+use crate::{admission::RetryAfter, answer::empty, answer::retry_later, config::UpstreamServer};
+use bytes::Bytes;
+use convoke_net::{
+    http_client::{Client, ClientError},
+    http_server::{BodyError, Payload, Response, StreamError},
+};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper_util::{
+    client::legacy::{Client as Pool, Error as PoolError},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{
+    error::Error as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, Sleep, sleep, timeout},
+};
+
+/// How long the server may take to begin its answer, from the last of the request on. A report about a large calendar takes
+/// long.
+const ANSWER_TIME: Duration = Duration::from_secs(120);
+/// How long it may pause in the middle of it.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Less than servers keep idle connections for, of which the shortest is five seconds (Apache).
+const IDLE: Duration = Duration::from_secs(4);
+const IDLE_CONNECTIONS: usize = 16;
+/// Requests that are passed on at once.
+const AT_ONCE: usize = 256;
+/// How long a request waits for one of the others to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When to come back if the server is not there.
+const BACK_IN: Duration = Duration::from_secs(10);
+
+/// The body of a request to the server.
+pub(crate) type Outgoing = http_body_util::combinators::UnsyncBoxBody<Bytes, StreamError>;
+
+/// Asks the server.
+pub(crate) struct Exchanges {
+    server: UpstreamServer,
+    pool: Pool<Connector, Outgoing>,
+    places: Arc<Semaphore>,
+}
+
+/// Why there is no answer of the server.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// The server, or somebody between.
+    Server(RetryAfter),
+    /// The client did not send its request to the end.
+    Client(StatusCode),
+}
+
+impl NoAnswer {
+    pub(crate) fn response(&self) -> Response {
+        match self {
+            Self::Server(wait) => retry_later(wait),
+            Self::Client(status) => empty(*status, &[]),
+        }
+    }
+}
+
+impl Exchanges {
+    pub(crate) fn new(client: Client, server: UpstreamServer) -> Self {
+        let connector = Connector {
+            client,
+            server: server.clone(),
+        };
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .set_host(false)
+            .build(connector);
+        Self {
+            server,
+            pool,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// The answer to a request, once its header is there.
+    pub(crate) async fn ask(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<http::Response<Answer>, NoAnswer> {
+        let place = timeout(PATIENCE, self.places.clone().acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            let busy = RetryAfter::unavailable("too many requests are being passed on");
+            return Err(NoAnswer::Server(busy));
+        };
+        let (request, sent) = watched(request);
+        let answer = tokio::select! {
+            answer = self.pool.request(request) => answer.map_err(|error| self.no_answer(&error))?,
+            () = silent(sent) => return Err(self.too_slow()),
+        };
+        if answer.status().is_informational() {
+            // RFC 9110 §15.2.2: nobody asked for another protocol.
+            return Err(self.gone(StatusCode::BAD_GATEWAY, &"it wants another protocol"));
+        }
+        Ok(answer.map(|body| Answer {
+            body,
+            pause: Box::pin(sleep(PAUSE)),
+            _place: place,
+        }))
+    }
+
+    fn too_slow(&self) -> NoAnswer {
+        self.gone(StatusCode::GATEWAY_TIMEOUT, &"it does not answer")
+    }
+
+    fn no_answer(&self, error: &PoolError) -> NoAnswer {
+        let mut cause = error.source();
+        let mut innermost: &dyn std::error::Error = error;
+        while let Some(inner) = cause {
+            if let Some(body) = inner.downcast_ref::<BodyError>() {
+                return of_body(*body);
+            }
+            if let Some(ours) = inner.downcast_ref::<ClientError>() {
+                return self.gone(StatusCode::SERVICE_UNAVAILABLE, ours);
+            }
+            innermost = inner;
+            cause = inner.source();
+        }
+        self.gone(StatusCode::BAD_GATEWAY, &innermost)
+    }
+
+    fn gone(&self, status: StatusCode, why: &dyn std::fmt::Display) -> NoAnswer {
+        tracing::warn!(
+            event = "upstream-unavailable",
+            "the CalDAV server {} gave no answer: {why}; is it up?",
+            self.server
+        );
+        NoAnswer::Server(RetryAfter {
+            status,
+            after: BACK_IN,
+            reason: "the calendar server cannot be reached now".to_owned(),
+        })
+    }
+}
+
+fn of_body(error: BodyError) -> NoAnswer {
+    match error {
+        BodyError::TooSlow => NoAnswer::Client(StatusCode::REQUEST_TIMEOUT),
+        BodyError::TooLong => NoAnswer::Client(StatusCode::PAYLOAD_TOO_LARGE),
+        BodyError::Broken => NoAnswer::Client(StatusCode::BAD_REQUEST),
+        BodyError::NoMemory | BodyError::Ending => NoAnswer::Server(RetryAfter::unavailable(
+            "this server has no room for the request now",
+        )),
+    }
+}
+
+impl From<BodyError> for NoAnswer {
+    fn from(error: BodyError) -> Self {
+        of_body(error)
+    }
+}
+
+/// A request that says when of its body was sent last, for who waits for the answer.
+fn watched(request: Request<Outgoing>) -> (Request<Outgoing>, watch::Receiver<Instant>) {
+    let (progress, sent) = watch::channel(Instant::now());
+    let request = request.map(|body| Watched { body, progress }.boxed_unsync());
+    (request, sent)
+}
+
+struct Watched {
+    body: Outgoing,
+    progress: watch::Sender<Instant>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let this = self.get_mut();
+        let frame = std::task::ready!(Pin::new(&mut this.body).poll_frame(context));
+        this.progress.send_replace(Instant::now());
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Returns when the server has said nothing for too long since the last of the request went to it.
+async fn silent(sent: watch::Receiver<Instant>) {
+    loop {
+        let due = *sent.borrow() + ANSWER_TIME;
+        if Instant::now() >= due {
+            return;
+        }
+        tokio::time::sleep_until(due).await;
+    }
+}
+
+/// The body of an answer, as it comes; it ends with an error if the server pauses for too long.
+pub(crate) struct Answer {
+    body: Incoming,
+    pause: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    /// As the body of an answer of ours.
+    pub(crate) fn payload(self) -> Payload {
+        Payload::streamed(self)
+    }
+}
+
+/// The server did not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the CalDAV server did not send the rest of its answer within {PAUSE:?}")]
+struct Paused;
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                this.pause.as_mut().reset(Instant::now() + PAUSE);
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending => {
+                std::task::ready!(this.pause.as_mut().poll(context));
+                Poll::Ready(Some(Err(Paused.into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,55 @@
+//! A CalDAV server that a listener stands in front of: how it is reached, and what is known of who uses it.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `headers` | header fields that pass, and those that do not |
+//! | `urls` | paths and URLs: what leads to the server, and what it says of itself |
+//! | `connector`, `exchange` | connections to the server; one request and its answer, as they come |
+//! | `login` | who logs in, by what the server said of the credentials |
+//! | `people` | whose calendar a path lies in |
+//! | `looks` | which calendars have been looked at, and which are being looked at |
+//!
+//! Always true: nothing is asked of any other server than the one that the administrator wrote down, whatever a request names;
+//! what the server believes of who asks is said by us alone; whatever is waited for has an end.
+
+mod connector;
+mod exchange;
+mod headers;
+mod login;
+mod looks;
+mod people;
+mod urls;
+
+pub(crate) use exchange::{NoAnswer, Outgoing};
+pub(crate) use headers::{Front, has_known_coding, to_client, to_server};
+pub(crate) use login::{Claim, Scheme};
+pub(crate) use looks::Look;
+pub(crate) use urls::{destination, is_within, location, path_of, segments};
+
+use crate::config::UpstreamServer;
+use convoke_net::http_client::Client;
+use exchange::Exchanges;
+use login::Logins;
+use looks::Looks;
+use people::People;
+
+/// The server, and what is known of it.
+pub(crate) struct Upstream {
+    pub(crate) server: UpstreamServer,
+    pub(crate) exchanges: Exchanges,
+    pub(crate) logins: Logins,
+    pub(crate) people: People,
+    pub(crate) looks: Looks,
+}
+
+impl Upstream {
+    pub(crate) fn new(server: UpstreamServer, client: Client) -> Self {
+        Self {
+            people: People::new(server.clone()),
+            exchanges: Exchanges::new(client, server.clone()),
+            server,
+            logins: Logins::new(),
+            looks: Looks::new(),
+        }
+    }
+}
