@@ -116,6 +116,7 @@ impl Attempts {
     }
 
     /// A login that somebody else looked at was refused.
+    #[cfg(feature = "caldav")]
     pub(crate) fn note_refused(&self, address: IpAddr, login: &str) {
         let address = network(address);
         let source = self.source(address, login);
@@ -123,6 +124,7 @@ impl Attempts {
     }
 
     /// A login that somebody else looked at was right: from now on it is counted apart from others of its address.
+    #[cfg(feature = "caldav")]
     pub(crate) fn note_right(&self, address: IpAddr, login: &str) {
         let known = Source::Known(network(address), login.to_owned());
         let mut seen = self.seen();
