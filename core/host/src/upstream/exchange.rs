@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::{
     client::legacy::{Client as Pool, Error as PoolError},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use std::{
     error::Error as _,
@@ -31,9 +31,8 @@ use tokio::{
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// How long it may pause in the middle of it.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Less than servers keep idle connections for, of which the shortest is five seconds (Apache).
-const IDLE: Duration = Duration::from_secs(4);
-const IDLE_CONNECTIONS: usize = 16;
+/// A server may close an idle connection just when the next request is written to it, and a PUT must not be sent twice.
+const IDLE_CONNECTIONS: usize = 0;
 /// Requests that are passed on at once.
 const AT_ONCE: usize = 256;
 /// How long a request waits for one of the others to end.
@@ -76,8 +75,6 @@ impl Exchanges {
             server: server.clone(),
         };
         let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .set_host(false)
             .build(connector);
