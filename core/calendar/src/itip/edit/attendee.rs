@@ -11,7 +11,7 @@ use crate::itip::exceptions::{exceptions, own_exceptions};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, PartStat, person};
-use crate::itip::personal::note_taken_back;
+use crate::itip::personal::{is_taken_back, note_taken_back};
 use crate::itip::recall::mark_left_out;
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
@@ -136,8 +136,8 @@ fn changed(
         leading.is_some_and(|it| it.get("ORGANIZER").is_some_and(is))
     };
     // The organizer, who did not get the last answer, gets this one.
-    let forced = line(Some(new), &|line| is_forced(line, Method::Reply))
-        || (written == Written::ByCommand && line(old, &is_owed));
+    let forced = line(Some(new), &|line| is_forced(line, Method::Reply));
+    let owed = written == Written::ByCommand && line(old, &is_owed);
     let back = back_in(old, new);
     let is_back = |it: &Component| new.part(it).is_some_and(|key| back.contains_key(&key));
     let mut answers = Vec::new();
@@ -162,7 +162,8 @@ fn changed(
         for (at, line) in lines.into_iter().enumerate() {
             // How far a to-do is, and a comment, one REPLY tells.
             let more = at == 0 && (works || !comments.is_empty());
-            if forced || more || says_more(known.as_ref(), line, owner) {
+            let owed = owed && is_answered(known.as_ref(), line, owner);
+            if forced || owed || more || says_more(known.as_ref(), line, owner) {
                 let mut answer = answer_to(component, line.clone(), now);
                 answer.properties.extend(comments.iter().copied().cloned());
                 answers.push(answer);
@@ -205,14 +206,26 @@ fn back_in(old: Option<&Object>, new: &Object) -> HashMap<InstanceKey, Component
         .collect()
 }
 
+/// The line of the same person as it was known.
+fn known_line<'c>(
+    known: Option<&'c Component>,
+    line: &Property,
+    owner: &Owner,
+) -> Option<&'c Property> {
+    let name = person(line);
+    let lines = owner.all_lines(known?);
+    lines.into_iter().find(|old| person(old) == name)
+}
+
+/// Whether a line says an answer, or that one is taken back. Of what an update has asked anew since, nothing is said.
+fn is_answered(known: Option<&Component>, line: &Property, owner: &Owner) -> bool {
+    PartStat::of(line) != PartStat::NeedsAction
+        || known_line(known, line, owner).is_some_and(is_taken_back)
+}
+
 /// Whether a line says another thing than it did.
 fn says_more(known: Option<&Component>, line: &Property, owner: &Owner) -> bool {
-    let old = known.and_then(|known| {
-        let name = person(line);
-        let lines = owner.all_lines(known);
-        lines.into_iter().find(|old| person(old) == name)
-    });
-    let Some(old) = old else {
+    let Some(old) = known_line(known, line, owner) else {
         return PartStat::of(line) != PartStat::NeedsAction;
     };
     let answer = |line: &Property| {

@@ -277,3 +277,52 @@ fn an_answer_is_one_to_the_version_that_was_received() {
     let edited = edit(Some(&calendar(SERIES)), Some(&after), &owner(&bobs), now()).unwrap();
     assert_eq!(edited.outgoing[0].message.sequence(), 1);
 }
+
+/// Bob accepted an instance of a series while the series was moved, so that his answer was refused; the update asked him anew. A
+/// command that saves it again told Alice that he says NEEDS-ACTION, which he never did. The simulator found it.
+#[test]
+fn a_command_does_not_say_again_what_an_update_has_asked_anew() {
+    let own = [address(BOB)];
+    let saved = |series: &str, more: &str| {
+        let part = |id: &str, line: &str| {
+            format!(
+                "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1\n{id}
+                 ORGANIZER;SCHEDULE-STATUS=5.2:mailto:a@example.com
+                 ATTENDEE;{line}:mailto:b@example.com\nEND:VEVENT\n"
+            )
+        };
+        let rule = "DTSTART:20270104T100000Z\nRRULE:FREQ=WEEKLY";
+        let copy = calendar(&format!("{}{more}", part(rule, series)));
+        let edited = edit(Some(&copy), Some(&copy), &owner(&own), now()).unwrap();
+        let Change::Store(stored) = edited.store else {
+            panic!("the status is spent")
+        };
+        let mut lines = stored.main_components().flat_map(|it| it.all("ORGANIZER"));
+        assert!(lines.all(|line| line.param("SCHEDULE-STATUS").is_none()));
+        let replies = edited.outgoing.iter().map(|it| it.message.calendar());
+        let events = replies.flat_map(|it| it.main_components().collect::<Vec<_>>());
+        let said = events.map(|event| {
+            let line = event.get("ATTENDEE").and_then(|it| it.param("PARTSTAT"));
+            (
+                event.value("RECURRENCE-ID").is_some(),
+                line.map(str::to_owned),
+            )
+        });
+        said.collect::<Vec<_>>()
+    };
+    let word = |text: &str| Some(text.to_owned());
+    assert_eq!(saved("PARTSTAT=NEEDS-ACTION", ""), []);
+    assert_eq!(saved("RSVP=TRUE", ""), []);
+    // What he has said, and that he has taken an answer back, the organizer did not get.
+    let accepted = saved("PARTSTAT=ACCEPTED", "");
+    assert_eq!(accepted, [(false, word("ACCEPTED"))]);
+    let taken_back = "PARTSTAT=NEEDS-ACTION;X-CONVOKE-TAKEN-BACK=TRUE";
+    assert_eq!(saved(taken_back, ""), [(false, word("NEEDS-ACTION"))]);
+    // Of a series that was not answered, an instance that was.
+    let instance = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T100000Z\nSEQUENCE:1
+        RECURRENCE-ID:20270111T100000Z\nDTSTART:20270111T100000Z
+        ORGANIZER;SCHEDULE-STATUS=5.2:mailto:a@example.com
+        ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com\nEND:VEVENT";
+    let only_instance = saved("PARTSTAT=NEEDS-ACTION", instance);
+    assert_eq!(only_instance, [(true, word("ACCEPTED"))]);
+}
