@@ -56,6 +56,13 @@
 //! - an answer that nobody gave is told: 5715, 7851;
 //! - copies do not agree: 3482, 3596, 3855, 6394, 7096, 7514, 8218, 9310.
 //!
+//! Of the stories with losses (seeds 0 to 2,999, of which none of the first 1,000 fails):
+//!
+//! - an answer that nobody gave is told: 1007 (an update was written that a failing state did not note, as in seed 686, of a series
+//!   with an instance that was answered);
+//! - copies do not agree: 1176, 1651, 1703, 2453;
+//! - something waits to be decided still: 2422, 2553.
+//!
 //! Not played: delegation, COUNTER, rooms, to-dos, several addresses of a person, several calendars of a person, mail.
 
 mod check;
