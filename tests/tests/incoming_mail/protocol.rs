@@ -186,7 +186,7 @@ fn an_lmtp_listener_is_on_this_machine_and_needs_mail() {
         (
             "address = \"127.0.0.1:24\"\nusers = \"users\"",
             mail,
-            "`users` goes with `role = \"submission\"` only",
+            "`users` goes with `role = \"submission\"` and `role = \"caldav\"` only",
         ),
         (
             "address = \"127.0.0.1:24\"\ntls = { certificate = \"a\", key = \"b\" }",
