@@ -10,13 +10,15 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// Instances of one object, at most.
 pub const MAX_INSTANCES: usize = 2000;
+/// Octets of all instances of one object together, at most.
+pub const MAX_OCTETS: usize = 4 << 20;
 /// Steps that the recurrences of one object may take.
 const WORK: usize = 200_000;
 
 /// The instances of an object that overlap `range`; dates and floating times are in `own`. Times are in UTC, so there is no
 /// VTIMEZONE. An object that does not recur is one instance of itself.
 ///
-/// An error: they cannot be told, are more than [`MAX_INSTANCES`], or take too much work.
+/// An error: they cannot be told, are more than [`MAX_INSTANCES`] or [`MAX_OCTETS`], or take too much work.
 pub fn expand(
     calendar: &Calendar,
     range: TimeRange,
@@ -32,6 +34,16 @@ pub fn expand(
     if found.len() > MAX_INSTANCES {
         return Err(RecurrenceError::TooMany(MAX_INSTANCES));
     }
+    // Each instance repeats all of its component.
+    let lengths = calendar.main_components().map(|it| {
+        let times = found
+            .iter()
+            .filter(|found| std::ptr::eq(found.component, it));
+        times.count().saturating_mul(length(it))
+    });
+    if lengths.fold(0, usize::saturating_add) > MAX_OCTETS {
+        return Err(RecurrenceError::TooMuchWork);
+    }
     found.sort_by_key(|it| it.start);
     let recurs = calendar.main_components().any(is_recurring);
     let mut expanded = Calendar::new();
@@ -41,6 +53,13 @@ pub fn expand(
         .map(|it| component(it, recurs, own))
         .collect();
     Ok(expanded)
+}
+
+/// The octets of a component.
+fn length(component: &Component) -> usize {
+    let mut alone = Calendar::new();
+    alone.root_mut().components.push(component.clone());
+    alone.write().len()
 }
 
 fn is_recurring(component: &Component) -> bool {
@@ -128,5 +147,19 @@ mod tests {
         let text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:FREQ=MINUTELY\nEND:VEVENT\nEND:VCALENDAR\n";
         let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
         assert!(expand(&calendar, TimeRange::ALL, &TimeZone::UTC).is_err());
+    }
+
+    #[test]
+    fn what_is_long_and_comes_often_is_an_error() {
+        for (octets, taken) in [(1_000, true), (100_000, false)] {
+            let title = "x".repeat(octets);
+            let text = format!(
+                "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:FREQ=DAILY;COUNT=100\nSUMMARY:{title}\n\
+                 END:VEVENT\nEND:VCALENDAR\n"
+            );
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            let expanded = expand(&calendar, TimeRange::ALL, &TimeZone::UTC);
+            assert_eq!(expanded.is_ok(), taken, "{octets}");
+        }
     }
 }

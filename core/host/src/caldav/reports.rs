@@ -25,6 +25,7 @@ use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{Environment, Home, Processor};
 use convoke_types::{Changes, Cursor, Error, ErrorKind, ObjectSummary, Uid};
 use http::{Request, StatusCode};
+use std::collections::HashSet;
 
 pub(super) async fn report(
     session: &Session<'_>,
@@ -91,7 +92,9 @@ async fn multiget(
     hrefs: Vec<String>,
 ) -> Result<Response, Refused> {
     let mut answers = Answers::new(session);
-    for href in hrefs {
+    let mut told = HashSet::new();
+    // Whoever asks for one several times is told of it once.
+    for href in hrefs.into_iter().filter(|it| told.insert(it.clone())) {
         let resource = Resource::of_href(&href).filter(|it| session.owns(it));
         let found = match &resource {
             Some(Resource::Object(_, name)) => by_name(session, name, asked).await?,
