@@ -18,7 +18,13 @@ struct Later(PathBuf);
 impl Later {
     fn new(folder: &Path) -> Self {
         let later = Self(folder.to_owned());
-        for part in ["core/dns", "core/types", "sdk/src", "sdk/abi/src"] {
+        for part in [
+            "core/dns",
+            "core/tls",
+            "core/types",
+            "sdk/src",
+            "sdk/abi/src",
+        ] {
             copy(&root().join(part), &folder.join(part));
         }
         for file in [
@@ -48,7 +54,7 @@ impl Later {
         assert!(head.contains("members"), "{head}");
         let (rest, _profiles) = rest.split_once("[profile.release]").unwrap();
         let members = "[workspace]\nresolver = \"3\"\n\
-                       members = [\"core/dns\", \"core/types\", \"sdk\", \"sdk/abi\", \"plugin\", \"host\"]\n";
+                       members = [\"core/dns\", \"core/tls\", \"core/types\", \"sdk\", \"sdk/abi\", \"plugin\", \"host\"]\n";
         let manifest = format!("{members}\n[workspace.package]{rest}");
         fs::write(self.0.join("Cargo.toml"), manifest).unwrap();
         let sdk = fs::read_to_string(self.0.join("sdk/Cargo.toml")).unwrap();
