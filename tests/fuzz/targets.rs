@@ -279,14 +279,14 @@ pub(crate) fn caldav(data: &[u8]) {
     {
         assert_eq!(Resource::parse(&resource.to_string()), Some(resource));
     }
-    let Ok(root) = webdav::parse(data, &webdav::Limits::default()) else {
+    let Ok(root) = webdav::parse::<webdav::Element>(data, &webdav::LIMITS) else {
         return;
     };
     let written = webdav::document(&root);
     let roomy = webdav::Limits {
         bytes: usize::MAX,
         tag: usize::MAX,
-        ..webdav::Limits::default()
+        ..webdav::LIMITS
     };
     assert_eq!(
         webdav::parse(written.as_bytes(), &roomy).as_ref(),

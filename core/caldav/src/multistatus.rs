@@ -110,7 +110,7 @@ fn status(code: u16) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::{DAV, Limits, parse};
+    use crate::xml::{DAV, Element, LIMITS, parse};
 
     #[test]
     fn each_status_has_its_properties() {
@@ -134,7 +134,7 @@ mod tests {
         let before = all.len();
         let text = all.finish(Some("t".to_owned()));
         assert!(before < text.len());
-        let root = parse(text.as_bytes(), &Limits::default()).unwrap();
+        let root: Element = parse(text.as_bytes(), &LIMITS).unwrap();
         let told: Vec<Vec<(&str, usize)>> =
             (root.children.iter().filter(|it| it.is(DAV, "response")))
                 .map(|response| {

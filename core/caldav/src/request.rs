@@ -230,12 +230,12 @@ fn sync(root: &Element) -> Result<Report, RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::{Limits, parse};
+    use crate::xml::{LIMITS, parse};
 
     fn read(inner: &str) -> Element {
         let (name, rest) = inner[1..].split_at(inner[1..].find([' ', '/', '>']).unwrap());
         let text = format!("<{name} xmlns='DAV:' xmlns:C='{CALDAV}'{rest}");
-        parse(text.as_bytes(), &Limits::default()).unwrap()
+        parse(text.as_bytes(), &LIMITS).unwrap()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Recipient {
 /// A `C:schedule-response`.
 ///
 /// ```
-/// use convoke_caldav::{schedule_response::{Recipient, schedule_response}, xml::{CALDAV, DAV, Limits, parse}};
+/// use convoke_caldav::{schedule_response::{Recipient, schedule_response}, xml::{CALDAV, DAV, Element, LIMITS, parse}};
 ///
 /// let recipient = Recipient {
 ///     address: "mailto:bo@example.org".to_owned(),
@@ -26,7 +26,7 @@ pub struct Recipient {
 ///     data: None,
 ///     description: None,
 /// };
-/// let root = parse(schedule_response(vec![recipient]).as_bytes(), &Limits::default())?;
+/// let root: Element = parse(schedule_response(vec![recipient]).as_bytes(), &LIMITS)?;
 /// let response = root.child(CALDAV, "response").unwrap();
 /// assert_eq!(response.child(CALDAV, "request-status").unwrap().text, "3.7;Invalid calendar user");
 /// let recipient = response.child(CALDAV, "recipient").unwrap();

@@ -1,6 +1,6 @@
 //! A request refused as a whole: the error elements, their HTTP statuses, the error document.
 
-use crate::xml::{Limits, Writer, XmlError, parse};
+use crate::xml::{Element, Limits, Writer, XmlError, parse};
 use http::StatusCode;
 use std::fmt;
 
@@ -144,12 +144,9 @@ impl ErrorDocument {
 
     /// Reads an error document (the body of a 4xx or 5xx answer).
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, XmlError> {
-        let root = parse(bytes, limits)?;
+        let root: Element = parse(bytes, limits)?;
         if !root.is("error") {
-            return Err(XmlError::Root {
-                found: root.name().to_owned(),
-                expected: "error",
-            });
+            return Err(root.is_wrong_root("error"));
         }
         let description = root.child_text("response-description").unwrap_or_default();
         Ok(Self {

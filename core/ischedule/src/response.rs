@@ -117,12 +117,9 @@ impl ScheduleResponse {
         limits: &Limits,
         deviations: &mut Deviations,
     ) -> Result<Self, XmlError> {
-        let root = parse(bytes, limits)?;
+        let root: Element = parse(bytes, limits)?;
         if !root.is("schedule-response") {
-            return Err(XmlError::Root {
-                found: root.name().to_owned(),
-                expected: "schedule-response",
-            });
+            return Err(root.is_wrong_root("schedule-response"));
         }
         if !root.has_namespace() {
             deviations.report("§5", "schedule-response is in no namespace");

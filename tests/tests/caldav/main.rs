@@ -16,7 +16,7 @@ mod reports;
 mod scheduling;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use convoke_caldav::xml::{DAV, Element, Limits, parse};
+use convoke_caldav::xml::{DAV, Element, LIMITS, parse};
 use convoke_tests::{Answer, Host, Peer, Setup};
 
 const ANNA: &str = "anna@example.org";
@@ -116,7 +116,7 @@ struct Multistatus {
 
 fn multistatus(answer: &Answer) -> Multistatus {
     assert_eq!(answer.status, 207, "{answer:?}");
-    let root = parse(answer.body.as_bytes(), &Limits::default()).expect("it is XML");
+    let root: Element = parse(answer.body.as_bytes(), &LIMITS).expect("it is XML");
     let text = |element: &Element, name: &str| element.child(DAV, name).map(|it| it.text.clone());
     let responses = root.children.iter().filter(|it| it.is(DAV, "response"));
     let responses = responses.map(|response| {
@@ -150,7 +150,7 @@ impl Multistatus {
 
 /// The precondition that an answer names.
 fn precondition(answer: &Answer) -> String {
-    let root = parse(answer.body.as_bytes(), &Limits::default()).expect("it is XML");
+    let root: Element = parse(answer.body.as_bytes(), &LIMITS).expect("it is XML");
     assert!(root.is(DAV, "error"), "{answer:?}");
     root.children[0].name.local.to_string()
 }

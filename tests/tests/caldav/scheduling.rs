@@ -1,5 +1,5 @@
 use super::{ANNA, Ask, CALENDAR, event, example_org, multistatus, precondition};
-use convoke_caldav::xml::{CALDAV, Limits, parse};
+use convoke_caldav::xml::{CALDAV, Element, LIMITS, parse};
 use convoke_tests::{Answer, Host, Setup};
 use std::{
     thread,
@@ -329,7 +329,7 @@ fn busy_time_is_asked_for_one_or_many() {
     ];
     let answer = asks(&host, &free_busy(&anna, &asked));
     assert_eq!(answer.status, 200, "{answer:?}");
-    let root = parse(answer.body.as_bytes(), &Limits::default()).unwrap();
+    let root: Element = parse(answer.body.as_bytes(), &LIMITS).unwrap();
     assert!(root.is(CALDAV, "schedule-response"));
     let text = |at: usize, name: &str| {
         let found = root.children[at].child(CALDAV, name);

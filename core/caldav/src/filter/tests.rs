@@ -7,7 +7,7 @@ fn filter(inner: &str) -> Result<Filter, FilterError> {
     let text = format!(
         "<filter xmlns='{CALDAV}'><comp-filter name='VCALENDAR'>{inner}</comp-filter></filter>"
     );
-    Filter::read(&xml::parse(text.as_bytes(), &xml::Limits::default()).unwrap())
+    Filter::read(&xml::parse(text.as_bytes(), &xml::LIMITS).unwrap())
 }
 
 fn matches(inner: &str, object: &str) -> bool {

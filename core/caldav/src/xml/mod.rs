@@ -1,13 +1,13 @@
 //! XML as `WebDAV` uses it: a bounded tree of elements, each with its namespace.
 //!
-//! The reader takes UTF-8, any prefixes, text and CDATA alike. It refuses a DOCTYPE, and with it every entity but the five
-//! predefined ones and character references. What is written reads the same again. Not done: other encodings, attributes
-//! with a namespace (they are dropped), mixed content (an element's own text is joined).
+//! They are read by `convoke-xml`, within [`LIMITS`]. What is written reads the same again. Not done: attributes with a
+//! namespace (they are dropped).
 
 mod read;
 mod write;
 
-pub use read::{Limits, XmlError, parse};
+pub use convoke_xml::{Limits, XmlError, parse};
+pub use read::LIMITS;
 pub use write::{Document, document};
 
 use std::{borrow::Cow, fmt};
@@ -54,11 +54,11 @@ impl fmt::Display for Name {
 /// One element: its attributes, its text, its children.
 ///
 /// ```
-/// use convoke_caldav::xml::{DAV, Element, Limits, Name, document, parse};
+/// use convoke_caldav::xml::{DAV, Element, LIMITS, Name, document, parse};
 ///
 /// let href = Element::new(Name::new(DAV, "href")).with_text("/calendars/a&b/");
 /// let text = document(&href);
-/// assert_eq!(parse(text.as_bytes(), &Limits::default())?, href);
+/// assert_eq!(parse::<Element>(text.as_bytes(), &LIMITS)?, href);
 /// # Ok::<(), convoke_caldav::xml::XmlError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,18 +137,13 @@ impl Element {
     }
 }
 
-/// Whether XML 1.0 §2.2 lets a document hold the character.
-const fn is_xml_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Element, XmlError> {
-        parse(text.as_bytes(), &Limits::default())
+        parse(text.as_bytes(), &LIMITS)
     }
 
     #[test]
@@ -201,9 +196,9 @@ mod tests {
                 read(text)
             );
         }
-        let long = parse(&vec![b' '; (1 << 20) + 1], &Limits::default());
+        let long = parse::<Element>(&vec![b' '; (1 << 20) + 1], &LIMITS);
         assert!(matches!(long, Err(XmlError::TooLarge(..))));
-        let latin = parse(b"<a>\xfc</a>", &Limits::default());
+        let latin = parse::<Element>(b"<a>\xfc</a>", &LIMITS);
         assert_eq!(latin, Err(XmlError::NotUtf8(3)));
     }
 

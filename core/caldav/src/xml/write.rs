@@ -1,6 +1,7 @@
 //! Writing XML: UTF-8, the prefixes that clients are used to.
 
-use super::{APPLE, CALDAV, CALENDARSERVER, DAV, Element, is_xml_char};
+use super::{APPLE, CALDAV, CALENDARSERVER, DAV, Element};
+use convoke_xml::is_xml_char;
 
 /// What is declared on the root of every document.
 const PREFIXES: [(&str, &str); 4] = [

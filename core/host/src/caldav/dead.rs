@@ -9,7 +9,7 @@
 use super::session::Session;
 use convoke_caldav::{
     request::PropertyUpdate,
-    xml::{DAV, Element, Limits, Name, document, parse},
+    xml::{DAV, Element, LIMITS, Limits, Name, document, parse},
 };
 use convoke_scheduling::{Environment, State};
 use convoke_types::{Batch, Error, ErrorKind, StateEntry};
@@ -84,9 +84,9 @@ fn read(entry: &StateEntry) -> Vec<Element> {
     let limits = Limits {
         bytes: 2 * MAX_BYTES,
         tag: 2 * MAX_BYTES,
-        ..Limits::default()
+        ..LIMITS
     };
-    let root = parse(&entry.value, &limits).ok();
+    let root: Option<Element> = parse(&entry.value, &limits).ok();
     let root = root.filter(|root| root.is(DAV, "prop"));
     root.map(|root| root.children).unwrap_or_default()
 }

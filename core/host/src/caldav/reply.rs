@@ -225,7 +225,7 @@ pub(super) async fn document(
     if body.content.is_empty() {
         return Ok(None);
     }
-    let limits = xml::Limits::default();
+    let limits = xml::LIMITS;
     let tags = body.content.split(|it| *it == b'<').count();
     let tree = tags.min(limits.elements) * ELEMENT;
     let bytes = 2 * body.content.len() + tree;

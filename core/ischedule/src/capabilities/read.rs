@@ -21,14 +21,11 @@ impl Capabilities {
         limits: &Limits,
         deviations: &mut Deviations,
     ) -> Result<Self, XmlError> {
-        let root = parse(bytes, limits)?;
+        let root: Element = parse(bytes, limits)?;
         let document = root
             .child("capabilities")
             .filter(|_| root.is("query-result"))
-            .ok_or_else(|| XmlError::Root {
-                found: root.name().to_owned(),
-                expected: "query-result/capabilities",
-            })?;
+            .ok_or_else(|| root.is_wrong_root("query-result/capabilities"))?;
         if !root.has_namespace() {
             deviations.report("§4", "query-result is in no namespace");
         }

@@ -1,7 +1,7 @@
 //! Writing XML: UTF-8, indented, everything in the iSchedule namespace.
 
-use super::is_xml_char;
 use crate::NAMESPACE;
+use convoke_xml::is_xml_char;
 
 /// Writes one document, element by element.
 ///
