@@ -1,19 +1,22 @@
 //! One request to the server behind us, and its answer as it comes.
+//!
+//! Each has a connection of its own: a server may close an idle one just when the next request is written to it, and a PUT must
+//! not be sent twice.
 
-use super::connector::Connector;
+use super::connection::connect;
 use crate::{admission::RetryAfter, answer::empty, answer::retry_later, config::UpstreamServer};
 use bytes::Bytes;
 use convoke_net::{
-    http_client::{Client, ClientError},
+    http_client::Client,
     http_server::{BodyError, Payload, Response, StreamError},
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_util::{
-    client::legacy::{Client as Pool, Error as PoolError},
-    rt::TokioExecutor,
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    client::conn::http1,
 };
+use hyper_util::rt::TokioIo;
 use std::{
     error::Error as _,
     pin::Pin,
@@ -31,8 +34,6 @@ use tokio::{
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// How long it may pause in the middle of it.
 const PAUSE: Duration = Duration::from_secs(60);
-/// A server may close an idle connection just when the next request is written to it, and a PUT must not be sent twice.
-const IDLE_CONNECTIONS: usize = 0;
 /// Requests that are passed on at once.
 const AT_ONCE: usize = 256;
 /// How long a request waits for one of the others to end.
@@ -46,7 +47,7 @@ pub(crate) type Outgoing = http_body_util::combinators::UnsyncBoxBody<Bytes, Str
 /// Asks the server.
 pub(crate) struct Exchanges {
     server: UpstreamServer,
-    pool: Pool<Connector, Outgoing>,
+    client: Client,
     places: Arc<Semaphore>,
 }
 
@@ -70,17 +71,9 @@ impl NoAnswer {
 
 impl Exchanges {
     pub(crate) fn new(client: Client, server: UpstreamServer) -> Self {
-        let connector = Connector {
-            client,
-            server: server.clone(),
-        };
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .set_host(false)
-            .build(connector);
         Self {
             server,
-            pool,
+            client,
             places: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -97,7 +90,7 @@ impl Exchanges {
         };
         let (request, sent) = watched(request);
         let answer = tokio::select! {
-            answer = self.pool.request(request) => answer.map_err(|error| self.no_answer(&error))?,
+            answer = self.exchange(request) => answer?,
             () = silent(sent) => return Err(self.too_slow()),
         };
         if answer.status().is_informational() {
@@ -111,19 +104,30 @@ impl Exchanges {
         }))
     }
 
+    async fn exchange(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<http::Response<Incoming>, NoAnswer> {
+        let stream = connect(&self.client, &self.server).await;
+        let stream = stream.map_err(|error| self.gone(StatusCode::SERVICE_UNAVAILABLE, &error))?;
+        let connected = http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = connected.map_err(|error| self.no_answer(&error))?;
+        // It ends with the answer, which tells of its errors.
+        tokio::spawn(connection);
+        let answer = sender.send_request(request).await;
+        answer.map_err(|error| self.no_answer(&error))
+    }
+
     fn too_slow(&self) -> NoAnswer {
         self.gone(StatusCode::GATEWAY_TIMEOUT, &"it does not answer")
     }
 
-    fn no_answer(&self, error: &PoolError) -> NoAnswer {
+    fn no_answer(&self, error: &hyper::Error) -> NoAnswer {
         let mut cause = error.source();
         let mut innermost: &dyn std::error::Error = error;
         while let Some(inner) = cause {
             if let Some(body) = inner.downcast_ref::<BodyError>() {
                 return of_body(*body);
-            }
-            if let Some(ours) = inner.downcast_ref::<ClientError>() {
-                return self.gone(StatusCode::SERVICE_UNAVAILABLE, ours);
             }
             innermost = inner;
             cause = inner.source();

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `headers` | header fields that pass, and those that do not |
 //! | `urls` | paths and URLs: what leads to the server, and what it says of itself |
-//! | `connector`, `exchange` | connections to the server; one request and its answer, as they come |
+//! | `connection`, `exchange` | connections to the server; one request and its answer, as they come |
 //! | `login` | who logs in, by what the server said of the credentials |
 //! | `people` | whose calendar a path lies in |
 //! | `looks` | which calendars have been looked at, and which are being looked at |
@@ -12,7 +12,7 @@
 //! Always true: nothing is asked of any other server than the one that the administrator wrote down, whatever a request names;
 //! what the server believes of who asks is said by us alone; whatever is waited for has an end.
 
-mod connector;
+mod connection;
 mod exchange;
 mod headers;
 mod login;

@@ -63,7 +63,7 @@ impl Forwarding<'_> {
             HeaderValue::from_static("application/xml"),
         );
         let root = format!("{}/", self.upstream.server.path);
-        let Some(uri) = root.parse().ok().and_then(|it| self.target(&it).ok()) else {
+        let Ok(uri) = root.parse() else {
             return false;
         };
         let body: Outgoing = Full::new(Bytes::from(WHO))

@@ -8,7 +8,7 @@ use crate::{
     upstream::{self, Claim, Front, NoAnswer, Upstream},
 };
 use convoke_net::http_server::{Arrival, Body, Response};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 
@@ -75,7 +75,8 @@ impl<'a> Forwarding<'a> {
         self.prepare(&subject).await;
         let (mut head, body) = request.into_parts();
         head.headers = self.headers(&head.headers)?;
-        head.uri = self.target(&head.uri)?;
+        let path = head.uri.path_and_query().cloned();
+        head.uri = path.ok_or(StatusCode::BAD_REQUEST)?.into();
         head.version = http::Version::HTTP_11;
         let time = self.instance.config.limits.connection.body_time;
         let mut body = body.streamed(time);
@@ -137,16 +138,6 @@ impl<'a> Forwarding<'a> {
             headers.insert("destination", value);
         }
         Ok(headers)
-    }
-
-    /// The same path and query, on the server.
-    pub(super) fn target(&self, came: &Uri) -> Result<Uri, Refused> {
-        let mut parts = http::uri::Parts::default();
-        let server = &self.upstream.server;
-        parts.scheme = server.scheme().parse().ok();
-        parts.authority = server.authority().parse().ok();
-        parts.path_and_query = came.path_and_query().cloned();
-        Uri::from_parts(parts).map_err(|_| StatusCode::BAD_REQUEST.into())
     }
 
     /// What leads to the server leads to us.
