@@ -72,8 +72,10 @@ class Server:
 
 
 class Radicale(Server):
+    users = USERS
+
     def start(self, authority):
-        (self.folder / "users").write_text("".join(f"{user}:{self.password(user)}\n" for user in USERS))
+        (self.folder / "users").write_text("".join(f"{user}:{self.password(user)}\n" for user in self.users))
         (self.folder / "config").write_text(f"""
 [server]
 hosts = 127.0.0.1:{self.port}
@@ -84,13 +86,16 @@ htpasswd_filename = {self.folder}/users
 htpasswd_encryption = plain
 delay = 0
 [rights]
-type = owner_only
+{self.rights()}
 [storage]
 filesystem_folder = {self.folder}/collections
 [web]
 type = none
 """)
         self.run(os.environ["RADICALE"], "--config", self.folder / "config")
+
+    def rights(self):
+        return "type = owner_only"
 
     def tls(self, _):
         return ""

@@ -2,16 +2,14 @@
 
 import base64
 import datetime
-import os
-import subprocess
 import unittest
 
 import bcrypt
 import caldav
 
+from synced import Synced
 from world import *
 
-KHAL, VDIRSYNCER = os.environ["KHAL"], os.environ["VDIRSYNCER"]
 ANNA, PASSWORD = "anna@harbour.example", "a secret: with colons"
 BO = "mailto:bo@harbour.example"
 LISTENER = """
@@ -113,39 +111,8 @@ class Served(unittest.TestCase):
         self.on_each(self.vdirsyncer_and_khal)
 
     def vdirsyncer_and_khal(self, host, url, base):
-        config, local = base / "vdirsyncer.conf", base / "local"
-        config.write_text(f"""
-[general]
-status_path = "{base}/status"
-[pair anna]
-a = "here"
-b = "there"
-collections = [["calendar", "calendar", "calendar"]]
-conflict_resolution = "b wins"
-[storage here]
-type = "filesystem"
-path = "{local}"
-fileext = ".ics"
-[storage there]
-type = "caldav"
-url = "{url}/"
-username = "{ANNA}"
-password = "{PASSWORD}"
-verify = "{host.authority.certificate}"
-""")
-
-        def sync():
-            done = subprocess.run([VDIRSYNCER, "-c", config, "sync"], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
-
-        def khal(*command):
-            settings = khal_config(base / "khal.conf", local / "calendar")
-            done = subprocess.run([KHAL, "-c", settings, *command], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return done.stdout
-
-        done = subprocess.run([VDIRSYNCER, "-c", config, "discover"], capture_output=True, text=True, input="y\n" * 8)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        own = Synced(base, f"{url}/", ANNA, PASSWORD, host.authority)
+        sync, khal = own.sync, own.khal
         host.run("calendar", "import", "--user", ANNA, "-", text=event_at("tea", "20270104T100000Z", "Tea"))
         sync()
         listed = lambda: khal("list", "--format", "{title} {start-time}", "2027-01-04", "1d")
@@ -169,10 +136,10 @@ verify = "{host.authority.certificate}"
         khal("import", "--batch", "-a", "mine", str(file))
         sync()
         wait_until(lambda: host.run("calendar", "export", "--user", BO, "--uid", "dinner", ok=False).returncode == 0, "Bo's copy")
-        own = lambda: unfolded(host.run("calendar", "export", "--user", ANNA, "--uid", "dinner").stdout)
-        wait_until(lambda: "SCHEDULE-STATUS=2.0" in own(), "the status in Anna's copy")
+        stored = lambda: unfolded(host.run("calendar", "export", "--user", ANNA, "--uid", "dinner").stdout)
+        wait_until(lambda: "SCHEDULE-STATUS=2.0" in stored(), "the status in Anna's copy")
         sync()
-        files = [unfolded(file.read_text()) for file in (local / "calendar").glob("*.ics")]
+        files = [unfolded(file.read_text()) for file in own.files.glob("*.ics")]
         [dinner] = [text for text in files if "UID:dinner" in text]
         self.assertIn("SCHEDULE-STATUS=2.0", dinner)
 

@@ -3,9 +3,7 @@ households that plan a dinner without a shell."""
 
 import base64
 import http.client
-import os
 import pathlib
-import subprocess
 import time
 import unittest
 import urllib.request
@@ -14,9 +12,9 @@ import bcrypt
 import caldav
 
 from caldav_servers import Radicale, Sabre, Xandikos
+from synced import Synced
 from world import *
 
-KHAL, VDIRSYNCER = os.environ["KHAL"], os.environ["VDIRSYNCER"]
 # of the connection, or of the moment
 PASSING = {"date", "connection", "keep-alive", "transfer-encoding"}
 WHO = '<propfind xmlns="DAV:"><prop><current-user-principal/><resourcetype/><getetag/></prop></propfind>'
@@ -59,9 +57,12 @@ END:VCALENDAR
 class RadicaleOfAHouse(Radicale):
     """With a log-in that may read and write everybody's calendars; its people need no word anywhere else."""
 
+    users = ("u1", "u2", "convoke")
+
+    def rights(self):
+        return f"type = from_file\nfile = {self.folder}/rights"
+
     def start(self, authority):
-        self.users = {"u1": "u1-secret", "u2": "u2-secret", "convoke": "convoke-secret"}
-        (self.folder / "users").write_text("".join(f"{user}:{password}\n" for user, password in self.users.items()))
         (self.folder / "convoke.password").write_text("convoke-secret\n")
         (self.folder / "convoke.password").chmod(0o600)
         (self.folder / "rights").write_text("""
@@ -82,23 +83,7 @@ user: .+
 collection: {user}/[^/]+
 permissions: rw
 """)
-        (self.folder / "config").write_text(f"""
-[server]
-hosts = 127.0.0.1:{self.port}
-[auth]
-type = htpasswd
-htpasswd_filename = {self.folder}/users
-htpasswd_encryption = plain
-delay = 0
-[rights]
-type = from_file
-file = {self.folder}/rights
-[storage]
-filesystem_folder = {self.folder}/collections
-[web]
-type = none
-""")
-        self.run(os.environ["RADICALE"], "--config", self.folder / "config")
+        super().start(authority)
 
     def config(self, domain):
         return (f'home = "http://127.0.0.1:{self.port}/{{user}}/"\n'
@@ -297,46 +282,16 @@ class Upstream(unittest.TestCase):
     def test_vdirsyncer_and_khal(self):
         server = self.server(RadicaleOfAHouse)
         host = self.in_front_of(server)
-        port, config, local = port_of(host, "caldav"), self.base / "vdirsyncer.conf", self.base / "local"
+        port = port_of(host, "caldav")
         one = Dav(self.authority, port, "/u1/calendar/", "u1", "u1-secret")
         self.assertEqual(one.request("MKCALENDAR", one.calendar)[0], 201)
-        config.write_text(f"""
-[general]
-status_path = "{self.base}/status"
-[pair u1]
-a = "here"
-b = "there"
-collections = [["calendar", "calendar", "calendar"]]
-conflict_resolution = "b wins"
-[storage here]
-type = "filesystem"
-path = "{local}"
-fileext = ".ics"
-[storage there]
-type = "caldav"
-url = "https://localhost:{port}/"
-username = "u1"
-password = "u1-secret"
-verify = "{self.authority.certificate}"
-""")
-
-        def vdirsyncer(command, text=""):
-            done = subprocess.run([VDIRSYNCER, "-c", config, command], capture_output=True, text=True, input=text)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-        def khal(*command):
-            settings = khal_config(self.base / "khal.conf", local / "calendar")
-            done = subprocess.run([KHAL, "-c", settings, *command], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return done.stdout
-
-        vdirsyncer("discover", "y\n" * 8)
-        khal("new", "-a", "mine", "2027-01-04", "15:00", "16:00", "Bread")
-        vdirsyncer("sync")
+        own = Synced(self.base, f"https://localhost:{port}/", "u1", "u1-secret", self.authority)
+        own.khal("new", "-a", "mine", "2027-01-04", "15:00", "16:00", "Bread")
+        own.sync()
         self.assertIn("SUMMARY:Bread", one.meetings()[0])
         one.put(one.names()[0], one.request("GET", one.names()[0])[2].replace("Bread", "Cake"))
-        vdirsyncer("sync")
-        self.assertIn("Cake 15:00", khal("list", "--format", "{title} {start-time}", "2027-01-04", "1d"))
+        own.sync()
+        self.assertIn("Cake 15:00", own.khal("list", "--format", "{title} {start-time}", "2027-01-04", "1d"))
 
 
 if __name__ == "__main__":
