@@ -28,7 +28,7 @@ Examples:
   convoke send cancel.ics --as anna@example.org --to bo@example.com --to cy@example.net
   my-calendar export-invitation | convoke send - --as anna@example.org --json
   convoke send meeting.ics --as anna@example.org
-  CONVOKE_PASSWORD=… convoke send meeting.ics --as anna@example.org --server https://cal.example.org:8444
+  CONVOKE_PASSWORD=… convoke send meeting.ics --as anna@example.org --server https://cal.example.org:8008
 
 A file with METHOD is an iTIP message and is sent as it is. Without METHOD it is the object as its owner wants it: it is \
 stored, and whoever its changes concern is notified (REQUEST, ADD, CANCEL; REPLY from an attendee). What cannot be delivered \
