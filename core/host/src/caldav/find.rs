@@ -3,11 +3,13 @@
 use super::{
     dead::{self, Changed},
     names::Names,
+    objects::schedule_tag_of,
     properties::{
         Object, Subject, answer, is_protected, want_cursor, want_length, want_octets,
         want_schedule_tag,
     },
     reply::{Answers, Refused, document},
+    reports::wanted_data,
     session::Session,
     tokens::SyncToken,
     view,
@@ -22,8 +24,8 @@ use convoke_caldav::{
     xml::{Element, Name},
 };
 use convoke_net::http_server::{Body, Response};
-use convoke_scheduling::Home;
-use convoke_types::Uid;
+use convoke_scheduling::{Environment, Home, Processor};
+use convoke_types::{StoredObject, Uid};
 use http::{HeaderValue, Request, StatusCode};
 
 /// How much of what is below is asked for (RFC 4918 §10.2).
@@ -138,14 +140,7 @@ pub(super) async fn by_name(
     let Some(object) = session.home.get(&uid).await? else {
         return Ok(None);
     };
-    let tag = entity_tag(&object.etag);
-    Ok(Some(read(
-        session,
-        name.to_owned(),
-        tag,
-        &object.data,
-        asked,
-    )))
+    Ok(Some(read(session, name.to_owned(), &object, asked).await))
 }
 
 /// What is told of an object of a view; `None` if it is gone meanwhile.
@@ -157,11 +152,10 @@ pub(super) async fn listed(
 ) -> Result<Option<Answer>, Refused> {
     let is_unread = seen.length.is_none() && (want_length(asked) || want_schedule_tag(asked));
     if want_octets(asked) || is_unread {
-        let object = session.home.get(uid).await?;
-        return Ok(object.map(|object| {
-            let tag = entity_tag(&object.etag);
-            read(session, seen.name, tag, &object.data, asked)
-        }));
+        let Some(object) = session.home.get(uid).await? else {
+            return Ok(None);
+        };
+        return Ok(Some(read(session, seen.name, &object, asked).await));
     }
     let subject = Subject {
         resource: Resource::Object(session.owner(), seen.name),
@@ -179,24 +173,32 @@ pub(super) async fn listed(
 }
 
 /// What is told of an object that was read.
-pub(super) fn read(
+pub(super) async fn read(
     session: &Session<'_>,
     name: String,
-    tag: String,
-    data: &[u8],
+    object: &StoredObject,
     asked: &Properties,
 ) -> Answer {
-    let wanted = want_octets(asked).then(|| super::reports::wanted_data(session, data, asked));
+    let data = &object.data;
+    let wanted = if want_octets(asked) {
+        Some(wanted_data(session, data, asked).await)
+    } else {
+        None
+    };
+    let schedule_tag = if want_schedule_tag(asked) {
+        let processor = session.instance.scheduler.environment().processor();
+        processor.run(data.len(), || schedule_tag_of(data)).await
+    } else {
+        None
+    };
     let subject = Subject {
         resource: Resource::Object(session.owner(), name),
         sync_token: None,
         dead: &[],
         object: Some(Object {
-            tag,
+            tag: entity_tag(&object.etag),
             component: None,
-            schedule_tag: want_schedule_tag(asked)
-                .then(|| super::objects::schedule_tag_of(data))
-                .flatten(),
+            schedule_tag,
             data: wanted,
             length: Some(data.len()),
         }),

@@ -36,7 +36,9 @@ pub(super) async fn get(
 ) -> Result<Response, Refused> {
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
-    let schedule_tag = schedule_tag_of(&object.data);
+    let data = &object.data;
+    let processor = session.instance.scheduler.environment().processor();
+    let schedule_tag = processor.run(data.len(), || schedule_tag_of(data)).await;
     check_schedule_tag(request.headers(), schedule_tag.as_deref())?;
     let response = match conditions(request.headers()).check(Some(&tag)) {
         Ok(()) => {
@@ -70,14 +72,17 @@ pub(super) async fn put(
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
         let data_there = there.as_ref().map(|it| it.data.as_slice());
-        let schedule_tag = data_there.and_then(schedule_tag_of);
+        let size = data_there.map_or(0, <[u8]>::len);
+        let schedule_tag = processor.run(size, || data_there.and_then(schedule_tag_of));
+        let schedule_tag = schedule_tag.await;
         check_schedule_tag(&parts.headers, schedule_tag.as_deref())?;
         check_uid(session, name, &written.uid, named.as_ref(), there.as_ref()).await?;
         if data_there == Some(data) {
             let response = empty(StatusCode::NO_CONTENT, &[]);
             return Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()));
         }
-        let merged = written.merged(session, &parts.headers, data_there);
+        let merged = || written.merged(session, &parts.headers, data_there);
+        let merged = processor.run(size + data.len(), merged).await;
         let written = merged.as_ref().unwrap_or(&written);
         schedule::judge(session, &written.uid, &written.calendar).await?;
         match write(session, name, written, there.as_ref()).await {
@@ -119,21 +124,24 @@ pub(super) async fn delete(
     request: &Request<Body>,
 ) -> Result<Response, Refused> {
     let headers = request.headers();
+    let processor = session.instance.scheduler.environment().processor();
     for _ in 0..TRIES {
         let there = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
         let tag = entity_tag(&there.etag);
         if conditions(headers).check(Some(&tag)).is_err() {
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
-        let calendar = Calendar::parse_stored(&there.data, &reports::limits()).ok();
+        let data = &there.data;
+        let parsed = || Calendar::parse_stored(data, &reports::limits()).ok();
+        let calendar = processor.run(data.len(), parsed).await;
         let schedule_tag = calendar.as_ref().and_then(schedule_tag);
         check_schedule_tag(headers, schedule_tag.as_deref())?;
         schedule::before(session, &there.uid).await?;
         let when = When::Matches(there.etag);
         match session.home.remove(&there.uid, &when).await {
             Ok(()) => {
-                Names::of(session).removed(&there.uid, name).await?;
                 schedule::tell_removal(session, &there.uid, calendar.as_ref(), headers).await?;
+                Names::of(session).removed(&there.uid, name).await?;
                 return Ok(empty(StatusCode::NO_CONTENT, &[]));
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {}

@@ -22,7 +22,7 @@ use convoke_caldav::{
 };
 use convoke_calendar::tree::{Calendar, Limits};
 use convoke_net::http_server::{Body, Response};
-use convoke_scheduling::{Environment, Home, Processor};
+use convoke_scheduling::{Environment, Home, Processor, SMALL};
 use convoke_types::{Changes, Cursor, Error, ErrorKind, ObjectSummary, Uid};
 use http::{Request, StatusCode};
 use std::collections::HashSet;
@@ -78,7 +78,7 @@ async fn query(
         };
         let is_as_seen = decided == Some(true) && tag == seen.tag;
         if is_as_seen || processor.run(object.data.len(), matches).await {
-            let answer = read(session, seen.name, tag, &object.data, asked);
+            let answer = read(session, seen.name, &object, asked).await;
             answers.push(answer).await?;
         }
     }
@@ -214,16 +214,23 @@ async fn tell<'s>(
 }
 
 /// The octets of an object as they are wanted. One that cannot be expanded is given as it is.
-pub(super) fn wanted_data(session: &Session<'_>, data: &[u8], asked: &Properties) -> String {
-    if let Properties::Some(wanted) = asked
-        && wanted.names.contains(&DATA)
-        && let Some(range) = wanted.expand
-        && let Ok(calendar) = Calendar::parse_stored(data, &limits())
-        && let Ok(expanded) = expand(&calendar, range, &session.zone())
-    {
-        return String::from_utf8_lossy(&expanded.write()).into_owned();
-    }
-    String::from_utf8_lossy(data).into_owned()
+pub(super) async fn wanted_data(session: &Session<'_>, data: &[u8], asked: &Properties) -> String {
+    let expanded = match asked {
+        Properties::Some(wanted) if wanted.names.contains(&DATA) => wanted.expand,
+        _ => None,
+    };
+    let Some(range) = expanded else {
+        return String::from_utf8_lossy(data).into_owned();
+    };
+    let zone = session.zone();
+    let expanded = || {
+        let calendar = Calendar::parse_stored(data, &limits()).ok()?;
+        Some(expand(&calendar, range, &zone).ok()?.write())
+    };
+    let processor = session.instance.scheduler.environment().processor();
+    // What is short may come often.
+    let expanded = processor.run(data.len().max(SMALL + 1), expanded).await;
+    String::from_utf8_lossy(expanded.as_deref().unwrap_or(data)).into_owned()
 }
 
 /// What is stored may be as long as it is.
