@@ -1,57 +1,17 @@
 """Two people of two domains plan their meetings, each in their own Thunderbird."""
 
-import pathlib
 import unittest
 
-import bcrypt
-
+from households import ANNA, BO, PASSWORD, TwoHouseholds
 from thunderbird import Thunderbird
-from world import *
-
-ANNA, BO = "anna@harbour.example", "bo@house.example"
-PASSWORD = "a secret: with colons"
-LISTENER = """
-[[listener]]
-role = "caldav"
-address = "127.0.0.1:0"
-tls = {{ certificate = "{}", key = "{}" }}
-users = "users.htpasswd"
-"""
-DOMAINS = ("harbour.example", "house.example")
+from world import unfolded
 
 
-class InThunderbird(unittest.TestCase):
+class InThunderbird(TwoHouseholds):
     @classmethod
-    def setUpClass(cls):
-        directory = folder()
-        cls.addClassCleanup(directory.cleanup)
-        cls.base = pathlib.Path(directory.name)
-        cls.authority = Authority(cls.base)
-        cls.ports = {name: free_port() for name in DOMAINS}
-        cls.hosts = {person: cls.host(person, store) for person, store in ((ANNA, "store-sqlite"), (BO, "store-vdir"))}
-        cls.anna, cls.bo = cls.thunderbird(ANNA), cls.thunderbird(BO)
-
-    @classmethod
-    def host(cls, person, store):
-        """Serves one person's calendar."""
-        domain = person.partition("@")[2]
-        where = cls.base / domain
-        known = [(name, f"https://localhost:{port}/.well-known/ischedule") for name, port in cls.ports.items()]
-        listener = LISTENER.format(*cls.authority.issue(f"cal.{domain}", "localhost"))
-        host = Host(where, domain, cls.authority, store=store, discovery=known, port=cls.ports[domain], extra=listener)
-        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-        (where / "users.htpasswd").write_text(f"{person}:{hashed}\n")
-        host.run("user", "add", person, "--name", person, "--timezone", "Europe/Berlin")
-        cls.addClassCleanup(host.stop)
-        return host.start()
-
-    @classmethod
-    def thunderbird(cls, person):
+    def program(cls, person, url):
         it = Thunderbird(cls.base / person, cls.authority)
         cls.addClassCleanup(it.stop)
-        notes = json.loads((cls.hosts[person].folder / "state" / "listeners.json").read_text())
-        port = next(note["address"] for note in notes if note["role"] == "caldav").rsplit(":", 1)[1]
-        url = f"https://localhost:{port}/"
         # The dialog asks for the password after that.
         assert it.do("find", person, None, url) == "AuthFailedError"
         assert it.do("find", person, PASSWORD, url) == [person]
