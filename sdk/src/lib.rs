@@ -92,6 +92,7 @@
 //! | [`Host`] | what the host offers: [`Metric`], [`Health`], [`Secret`], [`Network`]; [`TestHost`] for tests |
 //! | [`mirror`] | for stores: what is known of objects that others may change |
 //! | [`parts`] | for stores: several objects in one file |
+//! | [`bands`] | for stores in databases: busy time by one indexed scan |
 //! | [`excerpt`] | a text from outside, made fit for a message |
 //! | `dns`, with the feature `dns` | asks name servers as the host does |
 //! | `tls`, with the feature `tls` | believes the servers that the host believes |
@@ -104,6 +105,7 @@
 // What `config!` writes names this crate, here as elsewhere.
 extern crate self as convoke_sdk;
 
+pub mod bands;
 mod call;
 #[doc(hidden)]
 pub mod config_schema;

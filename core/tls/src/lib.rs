@@ -5,7 +5,7 @@
 //! | [`certificate`] | what a certificate says of itself |
 //! | `verifier` | the ordinary rules over the system's trust anchors, and what was listed besides |
 //!
-//! [`client_config`] is the way in; [`Believed`] is one listed certificate. Nothing here is read but the system's trust
+//! [`client_config`] is the way in, [`verifier()`] what it verifies by; [`Believed`] is one listed certificate. Nothing here is read but the system's trust
 //! anchors, and those by [`system_anchors`] alone.
 //!
 //! Not done: a path length that a listed authority states for itself is not looked at, nor is revocation.
@@ -13,7 +13,7 @@
 pub mod certificate;
 mod verifier;
 
-pub use verifier::{Believed, Identity, TlsError, client_config, system_anchors};
+pub use verifier::{Believed, Identity, TlsError, client_config, system_anchors, verifier};
 
 // What it takes and gives.
 pub use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};

@@ -1,18 +1,12 @@
-//! Busy time: one index scan whose cost follows the answer, not the calendar.
-//!
-//! A span overlaps `from..to` if `start < to` and `end > from`. An index on `start` alone would read all the past,
-//! as a span from years ago might be long. So spans stand in bands by their length, each band four times as long
-//! as the one before: in a band whose spans last at most `L`, only those that start after `from - L` can overlap.
-//! A query is one seek in each of the fifteen bands, and reads little more than it answers with.
+//! Busy time: one index scan whose cost follows the answer, not the calendar. Spans stand in bands by their length: see
+//! [`bands`].
 
 use crate::{error::Outcome, users};
-use convoke_sdk::prelude::*;
+use convoke_sdk::{
+    bands::{self, ceiling, floor, instant},
+    prelude::*,
+};
 use rusqlite::{Connection, params};
-
-/// Spans of band 0 last up to 2³² µs, 71 minutes: most meetings.
-const FIRST_BAND: u32 = 32;
-/// 2⁶⁰ µs are 36,000 years, more than a [`Timestamp`] can be apart.
-const LAST_BAND: u32 = 60;
 
 const SPANS: &str = "
     WITH RECURSIVE bands (band, length) AS (
@@ -69,17 +63,16 @@ pub(crate) fn replace(db: &Connection, user: i64, object: i64, spans: &[BusySpan
             // And what a later SDK tells apart.
             _ => 0,
         };
-        insert.execute(params![user, band(end - start), start, end, kind, object])?;
+        insert.execute(params![
+            user,
+            bands::band(end - start),
+            start,
+            end,
+            kind,
+            object
+        ])?;
     }
     Ok(())
-}
-
-/// The first band whose longest span lasts `length` or more.
-fn band(length: i64) -> u32 {
-    let mut bands = (FIRST_BAND..=LAST_BAND).step_by(2).zip(0..);
-    bands
-        .find(|(exponent, _)| length <= 1 << exponent)
-        .map_or(14, |(_, band)| band)
 }
 
 fn span((start, end, kind): (i64, i64, i64)) -> Outcome<BusySpan> {
@@ -97,53 +90,27 @@ fn span((start, end, kind): (i64, i64, i64)) -> Outcome<BusySpan> {
     Ok(BusySpan::new(range, kind))
 }
 
-fn instant(microseconds: i64) -> Timestamp {
-    Timestamp::from_microsecond(microseconds).unwrap_or(if microseconds < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    })
-}
-
-/// The last whole microsecond at or before `instant`.
-pub(crate) fn floor(instant: Timestamp) -> i64 {
-    i64::try_from(instant.as_nanosecond().div_euclid(1000))
-        .expect("20,000 years of microseconds fit 64 bits")
-}
-
-/// The first whole microsecond at or after `instant`.
-pub(crate) fn ceiling(instant: Timestamp) -> i64 {
-    let before = floor(instant);
-    before + i64::from(instant.as_nanosecond().rem_euclid(1000) != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::database;
     use rusqlite::StatementStatus;
 
+    /// The query counts the bands by itself.
     #[test]
-    fn every_length_has_a_band_that_holds_it() {
-        for exponent in 0..=LAST_BAND {
-            for length in [(1_i64 << exponent) - 1, 1 << exponent, (1 << exponent) + 1] {
-                let longest = 1_i64 << (FIRST_BAND + 2 * band(length));
-                assert!(length <= longest || exponent == LAST_BAND, "{length}");
-            }
-        }
-        let all = ceiling(Timestamp::MAX) - floor(Timestamp::MIN);
-        assert!(all <= 1 << LAST_BAND);
-    }
-
-    #[test]
-    fn instants_are_rounded_outwards_at_both_ends_of_time() {
-        for nanosecond in [-1500, -1000, -1, 0, 1, 999, 1000, 1001] {
-            let instant = Timestamp::from_nanosecond(nanosecond).unwrap();
-            assert!(i128::from(floor(instant)) * 1000 <= nanosecond);
-            assert!(i128::from(ceiling(instant)) * 1000 >= nanosecond);
-        }
-        assert_eq!(super::instant(ceiling(Timestamp::MAX)), Timestamp::MAX);
-        assert_eq!(super::instant(floor(Timestamp::MIN)), Timestamp::MIN);
+    fn the_query_knows_all_bands() {
+        let bands = SPANS.split("SELECT start").next().unwrap();
+        let db = Connection::open_in_memory().unwrap();
+        let mut query = db
+            .prepare(&format!("{bands} SELECT band, length FROM bands"))
+            .unwrap();
+        let counted: Vec<(u16, i64)> = query
+            .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let wanted = bands::BANDS.map(|band| (band, bands::longest(band)));
+        assert_eq!(counted, wanted.collect::<Vec<_>>());
     }
 
     /// Counts what SQLite does instead of measuring time, which a busy machine would falsify.

@@ -1,7 +1,7 @@
 //! Calendar objects and their history.
 
 use crate::{busy, error::Outcome, users};
-use convoke_sdk::prelude::*;
+use convoke_sdk::{bands, prelude::*};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -49,8 +49,8 @@ pub(crate) fn put(
                 index.component,
                 change,
                 etag.as_str(),
-                index.open_before.map(busy::ceiling),
-                index.open_after.map(busy::floor),
+                index.open_before.map(bands::ceiling),
+                index.open_after.map(bands::floor),
                 object.data,
             ],
             |row| row.get(0),
