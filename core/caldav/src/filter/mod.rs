@@ -1,8 +1,9 @@
 //! The filter of a calendar-query (RFC 4791 §9.7), and which objects match it.
 //!
 //! An object whose instances cannot be told, or only with more work than a filter may take, matches any time range: the
-//! client sees it rather than not. Not done: time ranges of alarms and of VFREEBUSY, which are refused as such.
+//! client sees it rather than not. Not done: time ranges of VFREEBUSY, which are refused as such.
 
+mod alarms;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ const WORK: usize = 100_000;
 const MAX_CONDITIONS: usize = 100;
 /// The components whose time ranges are done here.
 const TIMED: [&str; 3] = ["VEVENT", "VTODO", "VJOURNAL"];
+const ALARM: &str = "VALARM";
 
 /// A filter that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -220,6 +222,9 @@ impl Objects<'_> {
         let Some(range) = test.range else {
             return inner.any(|it| self.has(it, test));
         };
+        if filter.name == ALARM {
+            return inner.any(|it| alarms::goes_off(it, parent, range, self) && self.has(it, test));
+        }
         let limits = Limits {
             work: WORK,
             ..Limits::default()

@@ -1,7 +1,7 @@
 //! Reading a filter.
 
 use super::{
-    Collation, ComponentFilter, ComponentTest, FilterError, MAX_CONDITIONS, ParameterFilter,
+    ALARM, Collation, ComponentFilter, ComponentTest, FilterError, MAX_CONDITIONS, ParameterFilter,
     PropertyFilter, PropertyTest, TIMED, Test, TextMatch,
 };
 use crate::xml::{CALDAV, Element};
@@ -32,9 +32,9 @@ impl ComponentFilter {
             return Ok(Self { name, test });
         }
         let range = range(element)?;
-        if range.is_some() && !TIMED.contains(&&*name) {
+        if range.is_some() && !TIMED.contains(&&*name) && name != ALARM {
             return Err(FilterError::Unsupported(
-                "a time-range is that of VEVENT, VTODO or VJOURNAL here",
+                "a time-range is that of VEVENT, VTODO, VJOURNAL or VALARM here",
             ));
         }
         let properties = named(element, "prop-filter");

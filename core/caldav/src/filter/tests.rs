@@ -215,7 +215,7 @@ fn what_is_no_filter_is_told_apart() {
             true,
         ),
         (
-            "<comp-filter name='VEVENT'><comp-filter name='VALARM'><time-range start='20270105T000000Z'/></comp-filter></comp-filter>",
+            "<comp-filter name='VFREEBUSY'><time-range start='20270105T000000Z'/></comp-filter>",
             false,
         ),
         (
@@ -240,4 +240,86 @@ fn what_takes_too_much_work_matches() {
         "BEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:FREQ=SECONDLY;BYHOUR=3\nEND:VEVENT\n";
     let later = "<comp-filter name='VEVENT'><time-range start='20300101T000000Z'/></comp-filter>";
     assert!(matches(later, often));
+}
+
+/// RFC 4791 §7.8.5, §9.9.
+#[test]
+fn alarms_go_off_relative_to_each_instance_or_at_a_time() {
+    let goes_off = |object: &str, start: &str, end: &str| {
+        let kind = if object.contains("VTODO") {
+            "VTODO"
+        } else {
+            "VEVENT"
+        };
+        let inner = format!(
+            "<comp-filter name='{kind}'><comp-filter name='VALARM'><time-range start='{start}' end='{end}'/></comp-filter></comp-filter>"
+        );
+        matches(&inner, object)
+    };
+    let with = |object: &str, lines: &str| {
+        let alarm = format!("BEGIN:VALARM\nACTION:DISPLAY\n{lines}END:VALARM\nEND:");
+        object.replace("END:", &alarm)
+    };
+    let todo = "BEGIN:VTODO\nUID:1\nDUE:20270110T120000Z\nEND:VTODO\n";
+    let berlin = "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Berlin:20270328T100000\nDURATION:PT1H\nEND:VEVENT\n";
+    for (object, lines, at, expected) in [
+        (WEEKLY, "TRIGGER:-PT15M\n", "20270111T0945", true),
+        (WEEKLY, "TRIGGER:-PT15M\n", "20270111T1000", false),
+        (WEEKLY, "TRIGGER;RELATED=END:PT0S\n", "20270118T1100", true),
+        (WEEKLY, "TRIGGER:-P2D\n", "20270109T1000", true),
+        (WEEKLY, "TRIGGER:-P2D\n", "20270104T1000", false),
+        (
+            WEEKLY,
+            "TRIGGER;VALUE=DATE-TIME:20270401T080000Z\n",
+            "20270401T0800",
+            true,
+        ),
+        (
+            WEEKLY,
+            "TRIGGER;VALUE=DATE-TIME:20270401T080000Z\n",
+            "20270104T1000",
+            false,
+        ),
+        (
+            WEEKLY,
+            "TRIGGER:-PT15M\nREPEAT:2\nDURATION:PT5M\n",
+            "20270104T0955",
+            true,
+        ),
+        (
+            WEEKLY,
+            "TRIGGER:-PT15M\nREPEAT:2\nDURATION:PT5M\n",
+            "20270104T1000",
+            false,
+        ),
+        (WEEKLY, "TRIGGER:-PT15M\nREPEAT:2\n", "20270104T0950", false),
+        (
+            WEEKLY,
+            "TRIGGER:-PT15M\nREPEAT:9223372036854775807\nDURATION:P1W\n",
+            "20270104T0945",
+            true,
+        ),
+        (todo, "TRIGGER:-PT1H\n", "20270110T1100", true),
+        (todo, "TRIGGER;RELATED=END:-PT2H\n", "20270110T1000", true),
+        (
+            "BEGIN:VTODO\nUID:1\nEND:VTODO\n",
+            "TRIGGER:-PT1H\n",
+            "20270110T1100",
+            false,
+        ),
+        // The clock goes forward between the two: a day is as long as it is on the wall.
+        (berlin, "TRIGGER:-P1D\n", "20270327T0900", true),
+        (berlin, "TRIGGER:-PT24H\n", "20270327T0800", true),
+        (WEEKLY, "TRIGGER:soon\n", "20270104T1000", false),
+        (WEEKLY, "", "20270104T1000", false),
+    ] {
+        let (start, end) = (format!("{at}00Z"), format!("{at}01Z"));
+        let object = with(object, lines);
+        assert_eq!(goes_off(&object, &start, &end), expected, "{lines} {at}");
+    }
+    assert!(!goes_off(WEEKLY, "20270104T000000Z", "20270105T000000Z"));
+    let often =
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20270104T100000Z\nRRULE:FREQ=SECONDLY;BYHOUR=3\nEND:VEVENT\n";
+    let often = with(often, "TRIGGER:PT0S\n");
+    assert!(goes_off(&often, "20300101T050000Z", "20300102T000000Z"));
 }
