@@ -10,6 +10,7 @@
 //! | [`multistatus`] | answers about many resources |
 //! | [`precondition`] | what a request must fulfil, by the name that clients know |
 //! | [`path`] | which resource a path names |
+//! | [`principal_search`] | which principals a client looks for |
 //! | [`schedule_tag`](mod@schedule_tag) | the schedule tag of an object |
 //! | [`answers`] | whose word counts about who comes |
 //! | [`schedule_response`](mod@schedule_response) | the answer to a question about busy time |
@@ -28,6 +29,7 @@ pub mod filter;
 pub mod multistatus;
 pub mod path;
 pub mod precondition;
+pub mod principal_search;
 pub mod request;
 pub mod schedule_response;
 pub mod schedule_tag;

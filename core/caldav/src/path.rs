@@ -3,6 +3,7 @@
 //! ```text
 //! /                             the root
 //! /.well-known/caldav           leads to the root (RFC 6764 §5)
+//! /principals/                  where principals are (RFC 3744 §5.8)
 //! /principals/ADDRESS/          a calendar user
 //! /calendars/ADDRESS/           the user's home
 //! /calendars/ADDRESS/calendar/  the user's calendar
@@ -43,6 +44,8 @@ pub enum Resource {
     Root,
     /// Where clients begin.
     WellKnown,
+    /// Where principals are.
+    Principals,
     /// A calendar user, by the address.
     Principal(String),
     /// The user's calendars.
@@ -69,6 +72,7 @@ impl Resource {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments[..] {
             [".well-known", "caldav"] => Self::WellKnown,
+            ["principals"] => Self::Principals,
             ["principals", user] => Self::Principal(named(user)?),
             ["calendars", user] => Self::Home(named(user)?),
             ["calendars", user, "calendar"] => Self::Calendar(named(user)?),
@@ -91,7 +95,7 @@ impl Resource {
     /// Whose it is, by the address in the path.
     pub fn owner(&self) -> Option<&str> {
         match self {
-            Self::Root | Self::WellKnown => None,
+            Self::Root | Self::WellKnown | Self::Principals => None,
             Self::Principal(user)
             | Self::Home(user)
             | Self::Calendar(user)
@@ -108,6 +112,7 @@ impl fmt::Display for Resource {
         match self {
             Self::Root => f.write_str("/"),
             Self::WellKnown => f.write_str("/.well-known/caldav"),
+            Self::Principals => f.write_str("/principals/"),
             Self::Principal(user) => write!(f, "/principals/{}/", coded(user)),
             Self::Home(user) => write!(f, "/calendars/{}/", coded(user)),
             Self::Calendar(user) => write!(f, "/calendars/{}/calendar/", coded(user)),

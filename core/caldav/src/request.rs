@@ -5,6 +5,7 @@
 
 use crate::{
     filter::{Filter, FilterError, time_range},
+    principal_search::PrincipalSearch,
     xml::{CALDAV, DAV, Element, Name},
 };
 use convoke_types::TimeRange;
@@ -153,6 +154,10 @@ pub enum Report {
     Sync(Sync),
     /// When its owner is busy (RFC 4791 §7.10).
     FreeBusy(TimeRange),
+    /// Principals (RFC 3744 §9.4).
+    Principals(PrincipalSearch),
+    /// By which properties principals can be searched for (RFC 3744 §9.5).
+    PrincipalProperties,
 }
 
 /// What changed since a token was given.
@@ -186,11 +191,17 @@ pub fn report(root: &Element) -> Result<Report, RequestError> {
         ))?;
         return both_ends(range).map(Report::FreeBusy);
     }
+    if root.is(DAV, "principal-property-search") {
+        return PrincipalSearch::read(root).map(Report::Principals);
+    }
+    if root.is(DAV, "principal-search-property-set") {
+        return Ok(Report::PrincipalProperties);
+    }
     Err(RequestError::UnknownReport(root.name.clone()))
 }
 
 /// Without any, a report wants nothing of its resources but where they are.
-fn reported(root: &Element) -> Result<Properties, RequestError> {
+pub(crate) fn reported(root: &Element) -> Result<Properties, RequestError> {
     let none = || Properties::Some(Wanted::default());
     Ok(properties(root)?.unwrap_or_else(none))
 }

@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | `access` | log-ins, other people's resources, pages from elsewhere, what cannot be configured |
 //! | `discovery` | from `/.well-known/caldav` to the calendar (RFC 6764, RFC 4791 §6) |
+//! | `principals` | searching for principals (RFC 3744 §9.4) |
+//! | `programs` | what Apple's Calendar and DAVx5 send, as their sources and traces have it |
 //! | `objects` | GET, PUT, DELETE, their conditions and preconditions (RFC 4791 §5.3) |
 //! | `scheduling` | what is written is told at once, or refused; questions about busy time (RFC 6638) |
 //! | `reports` | calendar-query, calendar-multiget, sync-collection (RFC 4791 §7, RFC 6578) |
@@ -12,6 +14,8 @@
 mod access;
 mod discovery;
 mod objects;
+mod principals;
+mod programs;
 mod reports;
 mod scheduling;
 

@@ -48,12 +48,13 @@ pub(super) async fn propfind(
     if depth == Depth::WithChildren {
         match resource {
             Resource::Root => {
-                for child in [
-                    Resource::Principal(session.owner()),
-                    Resource::Home(session.owner()),
-                ] {
+                for child in [Resource::Principals, Resource::Home(session.owner())] {
                     answers.push(one(session, &child, &asked).await?).await?;
                 }
+            }
+            Resource::Principals => {
+                let child = Resource::Principal(session.owner());
+                answers.push(one(session, &child, &asked).await?).await?;
             }
             Resource::Home(_) => {
                 for child in [

@@ -7,6 +7,7 @@
 //! | `dead` | properties that programs set |
 //! | `find` | PROPFIND and PROPPATCH |
 //! | `reports` | REPORT: calendar-query, calendar-multiget, sync-collection, free-busy-query |
+//! | `principals` | REPORT: searching for principals (RFC 3744 §9.4) |
 //! | `objects` | GET, PUT and DELETE of objects |
 //! | `names` | what objects are called in paths |
 //! | `view` | what was worked out of a calendar's objects, so that few are read |
@@ -27,6 +28,7 @@ mod find;
 mod names;
 mod objects;
 mod outbox;
+mod principals;
 mod properties;
 mod reply;
 mod reports;

@@ -6,7 +6,7 @@
 
 use super::{
     objects::{CALENDAR, is_calendar},
-    reply::{Refused, received, whole},
+    reply::{Refused, XML, received, whole},
     reports::limits,
     session::Session,
 };
@@ -24,11 +24,9 @@ use convoke_scheduling::{
     Condition, Environment, Intake, Outcome, Processor, Refusal, Submission, TransportFacts,
 };
 use convoke_types::{CalendarAddress, Error, RequestStatus, TimeRange};
-use http::{HeaderValue, Request, StatusCode};
+use http::{Request, StatusCode};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-
-const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 
 /// What is asked: as whom, and about whom.
 struct Question {

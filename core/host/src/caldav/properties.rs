@@ -34,7 +34,7 @@ pub(super) struct Object<'s> {
 }
 
 const RESOURCETYPE: Name = Name::new(DAV, "resourcetype");
-const DISPLAYNAME: Name = Name::new(DAV, "displayname");
+pub(super) const DISPLAYNAME: Name = Name::new(DAV, "displayname");
 const CURRENT_PRINCIPAL: Name = Name::new(DAV, "current-user-principal");
 const OWNER: Name = Name::new(DAV, "owner");
 const PRIVILEGES: Name = Name::new(DAV, "current-user-privilege-set");
@@ -46,9 +46,9 @@ const ETAG: Name = Name::new(DAV, "getetag");
 const CONTENT_TYPE: Name = Name::new(DAV, "getcontenttype");
 const CONTENT_LENGTH: Name = Name::new(DAV, "getcontentlength");
 const CTAG: Name = Name::new(CALENDARSERVER, "getctag");
-const HOME_SET: Name = Name::new(CALDAV, "calendar-home-set");
-const ADDRESSES: Name = Name::new(CALDAV, "calendar-user-address-set");
-const USER_TYPE: Name = Name::new(CALDAV, "calendar-user-type");
+pub(super) const HOME_SET: Name = Name::new(CALDAV, "calendar-home-set");
+pub(super) const ADDRESSES: Name = Name::new(CALDAV, "calendar-user-address-set");
+pub(super) const USER_TYPE: Name = Name::new(CALDAV, "calendar-user-type");
 const COMPONENTS: Name = Name::new(CALDAV, "supported-calendar-component-set");
 const DATA_TYPES: Name = Name::new(CALDAV, "supported-calendar-data");
 const COLLATIONS: Name = Name::new(CALDAV, "supported-collation-set");
@@ -132,7 +132,9 @@ static OF_OBJECTS: Names = (
 
 fn names(resource: &Resource) -> Names {
     match resource {
-        Resource::Root | Resource::WellKnown | Resource::Home(_) => OF_COLLECTIONS,
+        Resource::Root | Resource::WellKnown | Resource::Principals | Resource::Home(_) => {
+            OF_COLLECTIONS
+        }
         Resource::Principal(_) => OF_PRINCIPALS,
         Resource::Calendar(_) => OF_CALENDARS,
         Resource::Inbox(_) => OF_INBOXES,
@@ -215,7 +217,8 @@ pub(super) fn is_protected(name: &Name) -> bool {
     *name != DISPLAYNAME && ours.any(|it| it == name)
 }
 
-fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<Element> {
+/// The value of a property that a resource has.
+pub(super) fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -> Option<Element> {
     if let Some(set) = subject.dead.iter().find(|it| it.name == *name) {
         return Some(set.clone());
     }
@@ -291,7 +294,7 @@ fn resource_type(property: Element, resource: &Resource) -> Element {
         Resource::Outbox(_) => property
             .with(Element::dav("collection"))
             .with(Element::caldav("schedule-outbox")),
-        Resource::Root | Resource::WellKnown | Resource::Home(_) => {
+        Resource::Root | Resource::WellKnown | Resource::Principals | Resource::Home(_) => {
             property.with(Element::dav("collection"))
         }
     }
@@ -300,6 +303,7 @@ fn resource_type(property: Element, resource: &Resource) -> Element {
 fn display_name(session: &Session<'_>, resource: &Resource) -> String {
     match resource {
         Resource::Root | Resource::WellKnown => "Convoke".to_owned(),
+        Resource::Principals => "Principals".to_owned(),
         Resource::Inbox(_) => "Inbox".to_owned(),
         Resource::Outbox(_) => "Outbox".to_owned(),
         _ => {
@@ -345,15 +349,18 @@ fn privileges(property: Element, resource: &Resource) -> Element {
 }
 
 fn reports(property: Element, resource: &Resource) -> Element {
-    if !matches!(resource, Resource::Calendar(_)) {
-        return property;
-    }
-    let all = [
+    let of_calendars = [
         Element::caldav("calendar-query"),
         Element::caldav("calendar-multiget"),
         Element::caldav("free-busy-query"),
         Element::dav("sync-collection"),
     ];
+    let mut all = vec![Element::dav("principal-property-search")];
+    match resource {
+        Resource::Calendar(_) => all.extend(of_calendars),
+        Resource::Principals => all.push(Element::dav("principal-search-property-set")),
+        _ => {}
+    }
     all.into_iter().fold(property, |property, report| {
         property.with(Element::dav("supported-report").with(Element::dav("report").with(report)))
     })

@@ -17,7 +17,7 @@ use convoke_net::http_server::{Body, BodyError, Holding, Response, Short, counte
 use convoke_types::{Error, ErrorKind};
 use http::{HeaderValue, Request, StatusCode, header};
 
-const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
+pub(super) const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// A request that is not done: what is answered instead. In a box, as most requests are done.

@@ -3,7 +3,7 @@
 use super::{
     find::{by_name, listed, read},
     names::Names,
-    outbox,
+    outbox, principals,
     properties::{DATA, want_octets},
     reply::{Answers, Refused, document},
     session::Session,
@@ -35,10 +35,15 @@ pub(super) async fn report(
     let document = document(session, request).await?;
     let document = document.ok_or(StatusCode::BAD_REQUEST)?;
     let report = request::report(&document.content)?;
-    if !matches!(resource, Resource::Calendar(_)) {
-        return Err(Precondition::SupportedReport.into());
-    }
     match report {
+        Report::Principals(search) => principals::search(session, resource, &search).await,
+        Report::PrincipalProperties if *resource == Resource::Principals => {
+            principals::searched(session).await
+        }
+        _ if !matches!(resource, Resource::Calendar(_)) => {
+            Err(Precondition::SupportedReport.into())
+        }
+        Report::PrincipalProperties => Err(Precondition::SupportedReport.into()),
         Report::Query(asked, filter) => query(session, &asked, &filter).await,
         Report::Multiget(asked, hrefs) => multiget(session, &asked, hrefs).await,
         Report::Sync(asked) => sync(session, &asked).await,
