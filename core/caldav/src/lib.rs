@@ -8,6 +8,7 @@
 //! | [`extent`] | when an object has something, worked out once for many filters |
 //! | [`expand`](mod@expand) | a series as its instances, in UTC |
 //! | [`multistatus`] | answers about many resources |
+//! | [`amend`] | another server's answers about many resources, with properties of ours |
 //! | [`precondition`] | what a request must fulfil, by the name that clients know |
 //! | [`path`] | which resource a path names |
 //! | [`principal_search`] | which principals a client looks for |
@@ -21,6 +22,7 @@
 //!
 //! Deliberately not here: HTTP, log-ins, stores.
 
+pub mod amend;
 pub mod answers;
 pub mod conditional;
 pub mod expand;

@@ -12,7 +12,7 @@ use quick_xml::{
     events::{BytesRef, BytesStart, Event},
     name::ResolveResult,
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// Limits on the XML that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,18 @@ pub trait Node: Sized {
 
     /// A child that has ended.
     fn add_child(&mut self, child: Self);
+
+    /// Where in the document it stood, now that it has ended.
+    fn set_place(&mut self, _place: Place) {}
+}
+
+/// Where an element stands in its document, in bytes from the beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// With its tags.
+    pub whole: Range<usize>,
+    /// Between its tags; `None` of an empty-element tag.
+    pub inside: Option<Range<usize>>,
 }
 
 /// Reads a whole document.
@@ -132,9 +144,10 @@ pub fn parse<T: Node>(bytes: &[u8], limits: &Limits) -> Result<T, XmlError> {
         return Err(XmlError::TooLarge(bytes.len(), limits.bytes));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| XmlError::NotUtf8(e.valid_up_to()))?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let content = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let parser = Parser {
-        reader: NsReader::from_str(text),
+        reader: NsReader::from_str(content),
+        skipped: text.len() - content.len(),
         limits,
         elements: 0,
         open: Vec::new(),
@@ -145,29 +158,43 @@ pub fn parse<T: Node>(bytes: &[u8], limits: &Limits) -> Result<T, XmlError> {
 
 struct Parser<'a, T> {
     reader: NsReader<&'a [u8]>,
+    /// What comes before what the reader reads, in bytes.
+    skipped: usize,
     limits: &'a Limits,
     elements: usize,
-    open: Vec<T>,
+    /// Elements that have begun, each with its start tag's place.
+    open: Vec<(T, Range<usize>)>,
     root: Option<T>,
 }
 
 impl<T: Node> Parser<'_, T> {
     fn run(mut self) -> Result<T, XmlError> {
         loop {
+            let begin = self.position();
             let event = self.reader.read_event();
-            match event.map_err(|e| self.malformed(e))? {
+            let event = event.map_err(|e| self.malformed(e))?;
+            let tag = begin..self.position();
+            match event {
                 Event::Start(start) => {
                     let element = self.element(&start)?;
-                    self.open.push(element);
+                    self.open.push((element, tag));
                 }
                 Event::Empty(start) => {
                     let element = self.element(&start)?;
-                    self.close(element);
+                    let place = Place {
+                        whole: tag,
+                        inside: None,
+                    };
+                    self.close(element, place);
                 }
                 Event::End(_) => {
                     // The reader has checked that start and end tags match.
-                    if let Some(element) = self.open.pop() {
-                        self.close(element);
+                    if let Some((element, start)) = self.open.pop() {
+                        let place = Place {
+                            whole: start.start..tag.end,
+                            inside: Some(start.end..tag.start),
+                        };
+                        self.close(element, place);
                     }
                 }
                 Event::Text(text) => self.text(&text.xml10_content())?,
@@ -232,16 +259,22 @@ impl<T: Node> Parser<'_, T> {
         Ok(attributes)
     }
 
-    fn close(&mut self, element: T) {
+    fn position(&self) -> usize {
+        let position = usize::try_from(self.reader.buffer_position());
+        self.skipped + position.expect("it is within a document that is in memory")
+    }
+
+    fn close(&mut self, mut element: T, place: Place) {
+        element.set_place(place);
         match self.open.last_mut() {
-            Some(parent) => parent.add_child(element),
+            Some((parent, _)) => parent.add_child(element),
             None => self.root = Some(element),
         }
     }
 
     fn text(&mut self, text: &str) -> Result<(), XmlError> {
         match self.open.last_mut() {
-            Some(element) => element.add_text(&clean(text)),
+            Some((element, _)) => element.add_text(&clean(text)),
             None if text.trim().is_empty() => {}
             None => return Err(self.malformed("it has text outside of the root element")),
         }

@@ -8,7 +8,7 @@ mod write;
 
 pub use convoke_xml::{Limits, XmlError, parse};
 pub use read::LIMITS;
-pub use write::{Document, document};
+pub use write::{Document, document, fragment};
 
 use std::{borrow::Cow, fmt};
 

@@ -15,8 +15,13 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n";
 
 /// A document with this root.
 pub fn document(root: &Element) -> String {
-    let mut out = String::from(DECLARATION);
-    write(root, Place::Root, &mut out);
+    DECLARATION.to_owned() + &fragment(root)
+}
+
+/// An element that stands in anybody's document: it declares what it uses.
+pub fn fragment(element: &Element) -> String {
+    let mut out = String::new();
+    write(element, Place::Root, &mut out);
     out
 }
 

@@ -305,10 +305,31 @@ pub struct StreamedBody {
 impl StreamedBody {
     /// Reads ahead at most about `most` bytes of a body whose length is not known: if it ends there, its length is known.
     pub async fn measure(&mut self, most: usize) -> Result<(), BodyError> {
-        if self.length.is_some() {
-            return Ok(());
+        if self.length.is_none() {
+            self.read_ahead(most).await?;
         }
-        let mut length = 0;
+        Ok(())
+    }
+
+    /// The whole body, which is passed on nevertheless; `None` if it has more than `most` bytes.
+    pub async fn peek(&mut self, most: usize) -> Result<Option<Bytes>, BodyError> {
+        if self.length.is_some_and(|it| it > most as u64) {
+            return Ok(None);
+        }
+        let length = self.read_ahead(most).await?;
+        if self.rest.is_some() || length > most {
+            return Ok(None);
+        }
+        if self.read.len() > 1 {
+            let whole: Vec<u8> = self.read.drain(..).flatten().collect();
+            self.read.push_back(whole.into());
+        }
+        Ok(Some(self.read.front().cloned().unwrap_or_default()))
+    }
+
+    /// Reads until more than `most` bytes are there, or the end; how many there are.
+    async fn read_ahead(&mut self, most: usize) -> Result<usize, BodyError> {
+        let mut length: usize = self.read.iter().map(Bytes::len).sum();
         while let Some(rest) = &mut self.rest
             && length <= most
         {
@@ -324,7 +345,7 @@ impl StreamedBody {
         if self.rest.is_none() {
             self.length = u64::try_from(length).ok();
         }
-        Ok(())
+        Ok(length)
     }
 }
 
