@@ -20,6 +20,25 @@ PASSING = {"date", "connection", "keep-alive", "transfer-encoding"}
 WHO = '<propfind xmlns="DAV:"><prop><current-user-principal/><resourcetype/><getetag/></prop></propfind>'
 
 
+CALDAV = "{urn:ietf:params:xml:ns:caldav}"
+ASK_PRINCIPAL = ('<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><C:schedule-inbox-URL/><C:schedule-outbox-URL/>'
+                 '<C:calendar-user-address-set/><C:calendar-user-type/></prop></propfind>')
+FREE_BUSY = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Example//peer//EN
+METHOD:REQUEST
+BEGIN:VFREEBUSY
+UID:question
+DTSTAMP:20261120T000000Z
+DTSTART:20270104T000000Z
+DTEND:20270105T000000Z
+ORGANIZER:mailto:{}
+ATTENDEE:mailto:{}
+END:VFREEBUSY
+END:VCALENDAR
+"""
+
+
 def listener(folder, authority, more):
     certificate, key = authority.issue(f"{folder.name}.cal.example", "localhost")
     return f"""
@@ -49,6 +68,21 @@ SUMMARY:Dinner
 ORGANIZER:mailto:{organizer}
 ATTENDEE;PARTSTAT=ACCEPTED:mailto:{organizer}
 ATTENDEE;PARTSTAT={partstat};RSVP=TRUE:mailto:{attendee}
+END:VEVENT
+END:VCALENDAR
+""".replace("\n", "\r\n")
+
+
+def alone(uid):
+    return f"""BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Example//peer//EN
+BEGIN:VEVENT
+UID:{uid}
+DTSTAMP:20261120T000000Z
+DTSTART:20270105T180000Z
+DURATION:PT2H
+SUMMARY:Nobody else's
 END:VEVENT
 END:VCALENDAR
 """.replace("\n", "\r\n")
@@ -133,11 +167,11 @@ class Upstream(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
-    def in_front_of(self, server, domain="house.example", discovery=(), port=0):
+    def in_front_of(self, server, domain="house.example", discovery=(), port=0, poll=3600):
         where = self.base / domain
         upstream = f'upstream = "http://127.0.0.1:{server.port}"'
         lines = server.config(domain).splitlines()
-        store = "\n".join(f"config.{line}" for line in [*lines, "poll_interval = 3600"] if line)
+        store = "\n".join(f"config.{line}" for line in [*lines, f"poll_interval = {poll}"] if line)
         host = Host(where, domain, self.authority, store="store-caldav", store_config=store, discovery=discovery, port=port,
                     extra=listener(where, self.authority, upstream))
         self.addCleanup(host.stop)
@@ -195,7 +229,7 @@ class Upstream(unittest.TestCase):
         etag = dict(ask(direct, "GET", calendar + "a.ics")[1])["etag"]
         for method, path, body, headers in (
             ("GET", calendar + "a.ics", None, []),
-            ("GET", calendar + "a.ics", None, [("Accept-Encoding", "gzip")]),
+            ("GET", calendar, None, [("Accept-Encoding", "gzip")]),
             ("HEAD", calendar + "a.ics", None, []),
             ("GET", calendar + "a.ics", None, [("If-None-Match", etag)]),
             ("GET", calendar + "none.ics", None, []),
@@ -211,8 +245,11 @@ class Upstream(unittest.TestCase):
             ("PROPFIND", "/.well-known/caldav", WHO, [("Depth", "0"), xml_type]),
         ):
             with self.subTest(f"{method} {path} {headers}"):
-                without, with_it = ask(direct, method, path, body, headers), ask(behind, method, path, body, headers)
-                self.assertEqual(without, with_it)
+                without, (status, fields, read) = ask(direct, method, path, body, headers), ask(behind, method, path, body, headers)
+                # That it schedules is all that is added to what a server says of itself, and a tag to what is scheduled.
+                plain = lambda fields: [(name, value.replace(" calendar-auto-schedule,", "").replace(", calendar-auto-schedule", ""))
+                                        for name, value in fields if name != "schedule-tag"]
+                self.assertEqual((without[0], plain(without[1]), without[2]), (status, plain(fields), read))
         # Some servers take no MOVE within a calendar, as the UID is in use.
         self.assertEqual(ask(behind, "PUT", calendar + "c.ics", text.replace("UID:dinner", "UID:lunch"), [("Content-Type", "text/calendar")])[0], 201)
         move = lambda connect, port, scheme, name: ask(connect, "MOVE", f"{calendar}{name}.ics", None, [
@@ -262,6 +299,98 @@ class Upstream(unittest.TestCase):
         self.assertEqual(one.request("DELETE", one.names()[0])[0] // 100, 2)
         gone = lambda: not anna.meetings() or "STATUS:CANCELLED" in anna.meetings()[0]
         self.wait(gone, "Anna does not see that it is off")
+
+    def house(self):
+        """Radicale with u1 and u2 behind the listener, each with a calendar."""
+        server = self.server(RadicaleOfAHouse)
+        host = self.in_front_of(server)
+        one, two = (Dav(self.authority, port_of(host, "caldav"), f"/{user}/calendar/", user, f"{user}-secret") for user in ("u1", "u2"))
+        for program in (one, two):
+            self.assertEqual(program.request("MKCALENDAR", program.calendar)[0], 201)
+        return server, host, one, two
+
+    def test_programs_find_scheduling(self):
+        _, _, one, two = self.house()
+        answer = one.request("PROPFIND", "/u1/", ASK_PRINCIPAL, Depth="0")
+        self.assertIn("calendar-auto-schedule", answer[1]["dav"])
+        root = xml.fromstring(answer[2])
+        hrefs = lambda name: [one.text for one in root.findall(f".//{CALDAV}{name}/{{DAV:}}href")]
+        [inbox], [outbox] = hrefs("schedule-inbox-URL"), hrefs("schedule-outbox-URL")
+        self.assertEqual(hrefs("calendar-user-address-set")[0], "mailto:u1@house.example")
+        self.assertEqual(root.findall(".//{DAV:}status")[0].text, "HTTP/1.1 200 OK")
+        for path in ("/u1/", one.calendar):
+            self.assertIn("calendar-auto-schedule", one.request("OPTIONS", path)[1]["dav"])
+        for path in (inbox, outbox):
+            self.assertEqual(one.request("PROPFIND", path, WHO, Depth="0")[0], 207)
+            self.assertEqual(two.request("PROPFIND", path, WHO, Depth="0")[0], 404)
+
+        # Who asks is who the server lets in.
+        one.put(one.calendar + "a.ics", meeting("u1@house.example", "u2@house.example"))
+        self.wait(two.meetings, "u2 is not invited")
+        question = FREE_BUSY.format("u2@house.example", "u1@house.example").replace("\n", "\r\n")
+        status, _, body = two.request("POST", outbox.replace("u1@", "u2@"), question, **{"Content-Type": "text/calendar"})
+        self.assertEqual(status, 200, body)
+        self.assertIn("20270104T180000Z/", body)
+        two.password = "wrong"
+        status, headers, _ = two.request("POST", outbox.replace("u1@", "u2@"), question, **{"Content-Type": "text/calendar"})
+        self.assertEqual(status, 401)
+        self.assertIn("Radicale", headers["www-authenticate"])
+
+    def test_what_is_not_theirs_to_write_is_refused(self):
+        _, host, one, two = self.house()
+        one.put(one.calendar + "a.ics", meeting("u1@house.example", "u2@house.example", "ACCEPTED"))
+        self.wait(two.meetings, "u2 is not invited")
+        [mine] = one.meetings()
+        self.assertIn("SCHEDULE-STATUS", mine)
+        self.assertEqual(mine.count("PARTSTAT=ACCEPTED"), 1, mine)
+        [name] = two.names()
+        moved = two.request("GET", name)[2].replace("T180000Z", "T190000Z")
+        status, _, body = two.request("PUT", name, moved, **{"Content-Type": "text/calendar"})
+        self.assertEqual(status, 403)
+        self.assertIn("allowed-attendee-scheduling-object-change", body)
+        self.assertIn("T180000Z", two.meetings()[0])
+        # A tag that is not the object's.
+        tag = two.request("GET", name)[1]["schedule-tag"]
+        accepted = two.request("GET", name)[2].replace("NEEDS-ACTION", "ACCEPTED")
+        put = lambda tag: two.request("PUT", name, accepted, **{"Content-Type": "text/calendar", "If-Schedule-Tag-Match": tag})[0]
+        self.assertEqual(put('"other"'), 412)
+        self.assertIn(put(tag), (200, 201, 204))
+        self.wait(lambda: one.meetings()[0].count("PARTSTAT=ACCEPTED") == 2, "u1 does not see that u2 comes")
+        self.assertEqual(two.request("DELETE", name, **{"Schedule-Reply": "F"})[0] // 100, 2)
+        self.assertEqual(two.names(), [])
+        host.run("changed", "--user", "u2@house.example")
+        self.assertNotIn("DECLINED", one.meetings()[0])
+
+    def test_a_move_is_told_once(self):
+        server, _, one, two = self.house()
+        one.put(one.calendar + "a.ics", meeting("u1@house.example", "u2@house.example"))
+        self.wait(two.meetings, "u2 is not invited")
+        self.assertEqual(one.request("MKCALENDAR", "/u1/other/")[0], 201)
+        here = f"https://localhost:{one.port}/u1/other/a.ics"
+        self.assertEqual(one.request("MOVE", one.calendar + "a.ics", Destination=here)[0], 201)
+        self.assertEqual(one.request("GET", "/u1/other/a.ics")[0], 200)
+        self.assertEqual(one.request("DELETE", "/u1/other/a.ics")[0] // 100, 2)
+        gone = lambda: not two.meetings() or "STATUS:CANCELLED" in two.meetings()[0]
+        self.wait(gone, "u2 does not see that it is off")
+
+    def test_who_is_known_is_known_after_a_restart(self):
+        server = self.server(RadicaleOfAHouse)
+        host = self.in_front_of(server, poll=1)
+        one, two = (Dav(self.authority, port_of(host, "caldav"), f"/{user}/calendar/", user, f"{user}-secret") for user in ("u1", "u2"))
+        for program in (one, two):
+            self.assertEqual(program.request("MKCALENDAR", program.calendar)[0], 201)
+            program.put(program.calendar + "own.ics", alone(f"own of {program.user}"))
+        host.stop()
+        host.start()
+        # Past the listener, and nobody has been heard of since the start.
+        direct = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        login = base64.b64encode(b"u1:u1-secret").decode()
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "text/calendar"}
+        direct.request("PUT", one.calendar + "a.ics", meeting("u1@house.example", "u2@house.example"), headers)
+        self.assertEqual(direct.getresponse().status, 201)
+        direct.close()
+        two.port = port_of(host, "caldav")
+        self.wait(lambda: len(two.meetings()) == 2, "u2 is not invited")
 
     def test_python_caldav(self):
         server = self.server(RadicaleOfAHouse)

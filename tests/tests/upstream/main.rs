@@ -8,11 +8,15 @@
 //! | `fields` | header fields: what stays on a connection, what nobody may claim, what leads where |
 //! | `faults` | requests that are meant to be read in two ways; a server that is down, or breaks off |
 //! | `logins` | guesses at passwords |
+//! | `checked` | what `convoke check` says of it |
+//! | `scheduling` | what RFC 6638 adds to a server that schedules nothing |
 
 mod bytes;
+mod checked;
 mod faults;
 mod fields;
 mod logins;
+mod scheduling;
 mod server;
 
 use convoke_tests::{Answer, Host, Peer, Setup};

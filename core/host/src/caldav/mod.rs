@@ -57,6 +57,8 @@ const CLASSES: HeaderValue = HeaderValue::from_static("1, 3, calendar-access");
 /// The same for whom we schedule (RFC 6638 §2).
 const SCHEDULING: HeaderValue =
     HeaderValue::from_static("1, 3, calendar-access, calendar-auto-schedule");
+/// How programs are told that we schedule.
+const SCHEDULING_CLASS: &str = "calendar-auto-schedule";
 const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, POST, PROPFIND, PROPPATCH, REPORT";
 /// One realm for the whole listener: programs drop a password that they are asked for twice.
 const CHALLENGE: &str = "Basic realm=\"Convoke\", charset=\"UTF-8\"";

@@ -208,15 +208,15 @@ async fn write(
 }
 
 /// An object as a program wants it stored.
-struct Written {
-    uid: Uid,
-    calendar: Calendar,
-    data: Bytes,
+pub(super) struct Written {
+    pub(super) uid: Uid,
+    pub(super) calendar: Calendar,
+    pub(super) data: Bytes,
 }
 
 impl Written {
     /// RFC 4791 §4.1: one object, of a kind that is taken here.
-    fn read(data: &Bytes) -> Result<Self, Precondition> {
+    pub(super) fn read(data: &Bytes) -> Result<Self, Precondition> {
         let calendar = Calendar::parse_stored(data, &reports::limits());
         let calendar = calendar.map_err(|_| Precondition::ValidCalendarData)?;
         let main = calendar.main_components().next();
@@ -242,7 +242,7 @@ impl Written {
 
     /// The same with the statuses of others as they gave them: of a meeting that the user organizes; or, of one that others do,
     /// if the program made sure of its schedule tag.
-    fn merged(
+    pub(super) fn merged(
         &self,
         session: &Session<'_>,
         headers: &HeaderMap,
@@ -271,10 +271,10 @@ impl Written {
     }
 }
 
-const IF_SCHEDULE_TAG: &str = "if-schedule-tag-match";
+pub(super) const IF_SCHEDULE_TAG: &str = "if-schedule-tag-match";
 
 /// RFC 6638 §8.3.
-fn check_schedule_tag(headers: &HeaderMap, there: Option<&str>) -> Result<(), Refused> {
+pub(super) fn check_schedule_tag(headers: &HeaderMap, there: Option<&str>) -> Result<(), Refused> {
     let Some(wanted) = headers.get(IF_SCHEDULE_TAG) else {
         return Ok(());
     };

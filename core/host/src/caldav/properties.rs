@@ -378,7 +378,7 @@ fn addresses(session: &Session<'_>, property: Element) -> Element {
 }
 
 /// RFC 6638 §2.4.2.
-const fn user_type(kind: UserKind) -> &'static str {
+pub(super) const fn user_type(kind: UserKind) -> &'static str {
     match kind {
         UserKind::Room => "ROOM",
         UserKind::Resource => "RESOURCE",

@@ -208,7 +208,7 @@ pub(super) async fn received(
     }
 }
 
-fn no_room() -> Refused {
+pub(super) fn no_room() -> Refused {
     let text = "this server has no room for the request now";
     retry_later(&RetryAfter::unavailable(text)).into()
 }

@@ -32,6 +32,8 @@ pub use file::{Lookup, Role};
 #[cfg(feature = "mail")]
 pub use mail::{LmtpServer, Mail, MailFrom, MailLogin, Notify, SmtpSecurity, SmtpServer, Told};
 pub use upstream::UpstreamServer;
+#[cfg(feature = "caldav")]
+pub(crate) use upstream::is_loopback;
 
 use convoke_calendar::message::Attachments;
 use convoke_ischedule::dkim::{Lifetime, Timestamped};

@@ -67,10 +67,20 @@ impl UpstreamServer {
         }
     }
 
+    /// Whether its name says that it is on this machine.
+    pub fn is_on_this_machine(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// `http` or `https`.
     pub const fn scheme(&self) -> &'static str {
         if self.is_tls { "https" } else { "http" }
     }
+}
+
+/// Whether a host, without brackets, is this machine by its name.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || (host.parse()).is_ok_and(|it: std::net::IpAddr| it.is_loopback())
 }
 
 impl fmt::Display for UpstreamServer {

@@ -3,12 +3,12 @@
 //! Each has a connection of its own: a server may close an idle one just when the next request is written to it, and a PUT must
 //! not be sent twice.
 
-use super::connection::connect;
+use super::{connection::connect, greeting::advice};
 use crate::{admission::RetryAfter, answer::empty, answer::retry_later, config::UpstreamServer};
 use bytes::Bytes;
 use convoke_net::{
     http_client::Client,
-    http_server::{BodyError, Payload, Response, StreamError},
+    http_server::{BodyError, Holding, Payload, Response, StreamError},
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -18,6 +18,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
+    collections::VecDeque,
     error::Error as _,
     pin::Pin,
     sync::Arc,
@@ -98,6 +99,7 @@ impl Exchanges {
             return Err(self.gone(StatusCode::BAD_GATEWAY, &"it wants another protocol"));
         }
         Ok(answer.map(|body| Answer {
+            read: VecDeque::new(),
             body,
             pause: Box::pin(sleep(PAUSE)),
             _place: place,
@@ -109,7 +111,10 @@ impl Exchanges {
         request: Request<Outgoing>,
     ) -> Result<http::Response<Incoming>, NoAnswer> {
         let stream = connect(&self.client, &self.server).await;
-        let stream = stream.map_err(|error| self.gone(StatusCode::SERVICE_UNAVAILABLE, &error))?;
+        let stream = stream.map_err(|error| {
+            let why = format!("{error}{}", advice(&error));
+            self.gone(StatusCode::SERVICE_UNAVAILABLE, &why)
+        })?;
         let connected = http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = connected.map_err(|error| self.no_answer(&error))?;
         // It ends with the answer, which tells of its errors.
@@ -119,26 +124,32 @@ impl Exchanges {
     }
 
     fn too_slow(&self) -> NoAnswer {
-        self.gone(StatusCode::GATEWAY_TIMEOUT, &"it does not answer")
+        self.gone(
+            StatusCode::GATEWAY_TIMEOUT,
+            &"it does not answer; is it up?",
+        )
     }
 
     fn no_answer(&self, error: &hyper::Error) -> NoAnswer {
         let mut cause = error.source();
-        let mut innermost: &dyn std::error::Error = error;
         while let Some(inner) = cause {
             if let Some(body) = inner.downcast_ref::<BodyError>() {
                 return of_body(*body);
             }
-            innermost = inner;
             cause = inner.source();
         }
-        self.gone(StatusCode::BAD_GATEWAY, &innermost)
+        self.gone(StatusCode::BAD_GATEWAY, &innermost(error))
+    }
+
+    /// The server broke its answer off.
+    pub(crate) fn broke_off(&self, error: &StreamError) -> NoAnswer {
+        self.gone(StatusCode::BAD_GATEWAY, error)
     }
 
     fn gone(&self, status: StatusCode, why: &dyn std::fmt::Display) -> NoAnswer {
         tracing::warn!(
             event = "upstream-unavailable",
-            "the CalDAV server {} gave no answer: {why}; is it up?",
+            "the CalDAV server {} gave no answer: {why}",
             self.server
         );
         NoAnswer::Server(RetryAfter {
@@ -147,6 +158,15 @@ impl Exchanges {
             reason: "the calendar server cannot be reached now".to_owned(),
         })
     }
+}
+
+/// What an error comes from.
+pub(super) fn innermost(error: &hyper::Error) -> &dyn std::error::Error {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
+    }
+    innermost
 }
 
 fn of_body(error: BodyError) -> NoAnswer {
@@ -214,12 +234,71 @@ async fn silent(sent: watch::Receiver<Instant>) {
 
 /// The body of an answer, as it comes; it ends with an error if the server pauses for too long.
 pub(crate) struct Answer {
+    /// What was read ahead.
+    read: VecDeque<Bytes>,
     body: Incoming,
     pause: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
+/// What there is of a body that was to be read as a whole.
+pub(crate) enum Read {
+    /// All of it.
+    Whole(Bytes),
+    /// It is longer, or there is no memory for it: to be passed on.
+    Longer(Answer),
+}
+
 impl Answer {
+    /// Reads a body of at most `most` bytes, in memory that `holding` takes.
+    pub(crate) async fn read(
+        mut self,
+        most: usize,
+        holding: &mut Holding,
+    ) -> Result<Read, StreamError> {
+        let (mut length, mut held) = (0, 0);
+        while let Some(frame) = self.next_frame().await {
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            length += data.len();
+            self.read.push_back(data);
+            if length > held {
+                held = length.next_power_of_two();
+                // Once in parts, and once in one piece.
+                if length > most || holding.resize(2 * held).await.is_err() {
+                    return Ok(Read::Longer(self));
+                }
+            }
+        }
+        if self.read.len() == 1 {
+            return Ok(Read::Whole(self.read.pop_front().unwrap_or_default()));
+        }
+        let whole: Vec<u8> = self.read.iter().flatten().copied().collect();
+        Ok(Read::Whole(whole.into()))
+    }
+
+    /// What the server sends next.
+    async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, StreamError>> {
+        std::future::poll_fn(|context| self.poll_server(context)).await
+    }
+
+    fn poll_server(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                self.pause.as_mut().reset(Instant::now() + PAUSE);
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending => {
+                std::task::ready!(self.pause.as_mut().poll(context));
+                Poll::Ready(Some(Err(Paused.into())))
+            }
+        }
+    }
+
     /// As the body of an answer of ours.
     pub(crate) fn payload(self) -> Payload {
         Payload::streamed(self)
@@ -240,23 +319,22 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.body).poll_frame(context) {
-            Poll::Ready(frame) => {
-                this.pause.as_mut().reset(Instant::now() + PAUSE);
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
-            Poll::Pending => {
-                std::task::ready!(this.pause.as_mut().poll(context));
-                Poll::Ready(Some(Err(Paused.into())))
-            }
+        match this.read.pop_front() {
+            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None => this.poll_server(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.read.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let left = self.body.size_hint();
+        let read: usize = self.read.iter().map(Bytes::len).sum();
+        match left.exact() {
+            Some(left) => SizeHint::with_exact(left + read as u64),
+            None => left,
+        }
     }
 }

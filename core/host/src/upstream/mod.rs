@@ -7,6 +7,10 @@
 //! | `connection`, `exchange` | connections to the server; one request and its answer, as they come |
 //! | `login` | who logs in, by what the server said of the credentials |
 //! | `people` | whose calendar a path lies in |
+//! | `principals` | which principal of the server is which calendar user |
+//! | `greeting` | what the server says to somebody who has not logged in |
+//! | `written` | what the configuration says of the server |
+//! | `own` | the paths of each user's inbox and outbox, which are ours |
 //! | `looks` | which calendars have been looked at, and which are being looked at |
 //!
 //! Always true: nothing is asked of any other server than the one that the administrator wrote down, whatever a request names;
@@ -14,17 +18,24 @@
 
 mod connection;
 mod exchange;
+mod greeting;
 mod headers;
 mod login;
 mod looks;
+mod own;
 mod people;
+mod principals;
 mod urls;
+mod written;
 
-pub(crate) use exchange::{NoAnswer, Outgoing};
+pub(crate) use exchange::{Answer, NoAnswer, Outgoing, Read};
+pub(crate) use greeting::{Greeting, greeting};
 pub(crate) use headers::{Front, has_known_coding, to_client, to_server};
 pub(crate) use login::{Claim, Scheme};
 pub(crate) use looks::Look;
+pub(crate) use own::{inbox, is_own, outbox, own, own_path};
 pub(crate) use urls::{destination, is_within, location, path_of, segments};
+pub(crate) use written::{all_stores, around, is_ours, misspelt, stores_on, urls};
 
 use crate::config::UpstreamServer;
 use convoke_net::http_client::Client;
@@ -32,6 +43,7 @@ use exchange::Exchanges;
 use login::Logins;
 use looks::Looks;
 use people::People;
+use principals::Principals;
 
 /// The server, and what is known of it.
 pub(crate) struct Upstream {
@@ -39,6 +51,7 @@ pub(crate) struct Upstream {
     pub(crate) exchanges: Exchanges,
     pub(crate) logins: Logins,
     pub(crate) people: People,
+    pub(crate) principals: Principals,
     pub(crate) looks: Looks,
 }
 
@@ -49,6 +62,7 @@ impl Upstream {
             exchanges: Exchanges::new(client, server.clone()),
             server,
             logins: Logins::new(),
+            principals: Principals::new(),
             looks: Looks::new(),
         }
     }

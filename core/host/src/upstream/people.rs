@@ -6,7 +6,6 @@
 use super::urls;
 use crate::{config::UpstreamServer, scheduling::OurHome};
 use convoke_plugin_host::{Plugins, StoreHandle};
-use convoke_scheduling::Home;
 use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, Page};
 use moka::future::Cache;
 use std::{sync::Arc, time::Duration};
@@ -23,15 +22,23 @@ const MOST: u64 = 10_000;
 pub(crate) struct People {
     server: UpstreamServer,
     listed: Cache<(), Arc<Vec<Listed>>>,
+    /// Whom log-ins name.
+    named: Cache<String, Option<Arc<Listed>>>,
     /// Log-ins that were looked up lately.
     logins: moka::sync::Cache<String, ()>,
 }
 
 struct Listed {
-    /// Paths, as the store writes them.
-    homes: Vec<String>,
+    /// Paths, in segments.
+    homes: Vec<Vec<String>>,
     store: Arc<StoreHandle>,
     user: CalendarUser,
+}
+
+impl Listed {
+    fn home(&self) -> OurHome {
+        OurHome::new(self.store.clone(), self.user.clone())
+    }
 }
 
 impl People {
@@ -40,6 +47,10 @@ impl People {
             server,
             listed: Cache::builder()
                 .max_capacity(1)
+                .time_to_live(LIST_EVERY)
+                .build(),
+            named: Cache::builder()
+                .max_capacity(MOST)
                 .time_to_live(LIST_EVERY)
                 .build(),
             logins: moka::sync::Cache::builder()
@@ -57,12 +68,18 @@ impl People {
         path: &str,
         login: Option<&str>,
     ) -> Option<OurHome> {
+        let path = urls::segments(path)?;
         let listed = self.listed.get_with((), self.list(plugins)).await;
-        if let Some(listed) = listed.iter().find(|it| is_in(path, &it.homes)) {
-            return Some(OurHome::new(listed.store.clone(), listed.user.clone()));
+        if let Some(listed) = listed.iter().find(|it| is_in(&path, &it.homes)) {
+            return Some(listed.home());
         }
-        let home = self.of(plugins, domains, login?).await?;
-        is_in(path, &self.homes(home.user())).then_some(home)
+        let named = self.named(plugins, domains, login?).await?;
+        is_in(&path, &named.homes).then(|| named.home())
+    }
+
+    /// Looks a log-in up again: somebody who was no calendar user may be one by now.
+    pub(crate) async fn look_again(&self, login: &str) {
+        self.named.invalidate(login).await;
     }
 
     /// Whether a log-in was not looked up lately.
@@ -81,27 +98,62 @@ impl People {
         domains: &[Domain],
         login: &str,
     ) -> Option<OurHome> {
+        let named = self.named(plugins, domains, login).await?;
+        Some(named.home())
+    }
+
+    async fn named(
+        &self,
+        plugins: &Plugins,
+        domains: &[Domain],
+        login: &str,
+    ) -> Option<Arc<Listed>> {
+        if let Some(known) = self.named.get(login).await {
+            return known;
+        }
+        let mut is_certain = true;
         for address in addresses(domains, login) {
             match plugins.stores.find(&address).await {
-                Ok(Some((store, user))) if !self.homes(&user).is_empty() => {
-                    // From now on the store may list it.
-                    self.listed.invalidate(&()).await;
-                    return Some(OurHome::new(store.clone(), user));
+                Ok(Some((store, user))) => {
+                    if let Some(found) = self.listed(store, user) {
+                        let found = Some(Arc::new(found));
+                        self.named.insert(login.to_owned(), found.clone()).await;
+                        // From now on the store may list it.
+                        self.listed.invalidate(&()).await;
+                        return found;
+                    }
                 }
-                Ok(_) => {}
-                Err(error) => tracing::debug!("whose log-in {login:?} is, is not known: {error}"),
+                Ok(None) => {}
+                Err(error) => {
+                    is_certain = false;
+                    tracing::debug!("whose log-in {login:?} is, is not known: {error}");
+                }
             }
+        }
+        if is_certain {
+            self.named.insert(login.to_owned(), None).await;
         }
         None
     }
 
-    /// Where a user's calendars are on the server.
-    fn homes(&self, user: &CalendarUser) -> Vec<String> {
+    /// A user, if the calendars are on the server.
+    fn listed(&self, store: &Arc<StoreHandle>, user: CalendarUser) -> Option<Listed> {
+        let homes = self.homes(&user);
+        (!homes.is_empty()).then(|| Listed {
+            homes,
+            store: store.clone(),
+            user,
+        })
+    }
+
+    /// Where a user's calendars are on the server: paths, in segments.
+    fn homes(&self, user: &CalendarUser) -> Vec<Vec<String>> {
         let said = user.attributes.get(CalendarUser::CALDAV_HOMES);
         let urls = said.unwrap_or_default().split(' ');
         let paths = urls.filter_map(|url| urls::path_on(&self.server, url));
+        let paths = paths.filter_map(|path| urls::segments(&path));
         // Everybody's would be in the root.
-        paths.filter(|path| path.len() > 1).collect()
+        paths.filter(|path| !path.is_empty()).collect()
     }
 
     async fn list(&self, plugins: &Plugins) -> Arc<Vec<Listed>> {
@@ -122,16 +174,8 @@ impl People {
         let mut after = None;
         loop {
             let page = store.users(&Page::after(after, PAGE)).await?;
-            for user in page.items {
-                let homes = self.homes(&user);
-                if !homes.is_empty() {
-                    all.push(Listed {
-                        homes,
-                        store: store.clone(),
-                        user,
-                    });
-                }
-            }
+            let users = page.items.into_iter();
+            all.extend(users.filter_map(|user| self.listed(store, user)));
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(()),
@@ -140,8 +184,8 @@ impl People {
     }
 }
 
-fn is_in(path: &str, homes: &[String]) -> bool {
-    homes.iter().any(|home| urls::is_within(path, home))
+fn is_in(path: &[String], homes: &[Vec<String>]) -> bool {
+    homes.iter().any(|home| path.starts_with(home))
 }
 
 /// Whom a log-in may name.

@@ -1,7 +1,7 @@
 //! Paths and URLs: what leads to the server behind us, and what it says of itself.
 
 use super::headers::Front;
-use crate::config::UpstreamServer;
+use crate::config::{UpstreamServer, is_loopback};
 use http::{Uri, uri::Authority};
 use percent_encoding::percent_decode_str;
 
@@ -106,13 +106,9 @@ pub(crate) fn path_on(server: &UpstreamServer, url: &str) -> Option<String> {
         .host()
         .trim_matches(['[', ']'])
         .to_ascii_lowercase();
-    let is_same = host == server.host || (is_loopback(&host) && is_loopback(&server.host));
+    let is_same = host == server.host || (is_loopback(&host) && server.is_on_this_machine());
     let is_it = is_same && is_tls == server.is_tls && port(authority, is_tls) == server.port;
     is_it.then(|| url.path().to_owned())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || (host.parse()).is_ok_and(|it: std::net::IpAddr| it.is_loopback())
 }
 
 #[cfg(test)]

@@ -1,45 +1,67 @@
 //! A request passed on, and its answer.
 
+use super::{
+    amend::Wanted,
+    objects::{Edit, SCHEDULE_TAG},
+    own,
+};
 use crate::{
     answer::empty,
     caldav::reply::Refused,
     config::Role,
     instance::Instance,
-    upstream::{self, Claim, Front, NoAnswer, Upstream},
+    upstream::{self, Answer, Claim, Front, NoAnswer, Scheme, Upstream},
 };
-use convoke_net::http_server::{Arrival, Body, Response};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use convoke_net::http_server::{Arrival, Body, BodyError, Payload, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, response};
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Of a body whose length nobody said, so much is read before it is passed on: most servers want to know the length.
 const MEASURED: usize = 256 << 10;
 const WELL_KNOWN: &str = "/.well-known/caldav";
+
 /// One request that is passed on.
 pub(super) struct Forwarding<'a> {
     pub(super) instance: &'a Arc<Instance>,
     pub(super) upstream: &'a Arc<Upstream>,
+    pub(super) arrival: &'a Arrival,
     pub(super) front: Front,
 }
 
 /// What a request is about.
 pub(super) struct Subject {
+    /// The path that it names.
+    pub(super) path: String,
     /// The paths that it may change: its own, and where it moves or copies to.
     pub(super) changes: Vec<String>,
     pub(super) claim: Option<Claim>,
     pub(super) credentials: Option<HeaderValue>,
+    /// The server has answered as it does to who has logged in.
+    pub(super) is_accepted: bool,
+    /// Whose principal it is that asks, once the server was asked.
+    pub(super) principal: OnceCell<Option<String>>,
+}
+
+impl Subject {
+    /// Whether it is proved by something that is good for this request alone.
+    pub(super) fn is_digest(&self) -> bool {
+        (self.claim.as_ref()).is_some_and(|it| it.scheme == Scheme::Digest)
+    }
 }
 
 impl<'a> Forwarding<'a> {
     pub(super) fn of(
         instance: &'a Arc<Instance>,
         upstream: &'a Arc<Upstream>,
-        arrival: &Arrival,
+        arrival: &'a Arrival,
         request: &Request<Body>,
     ) -> Self {
         Self {
             instance,
             upstream,
+            arrival,
             front: front(instance, upstream, arrival, request),
         }
     }
@@ -61,6 +83,9 @@ impl<'a> Forwarding<'a> {
         if !upstream::has_known_coding(request.headers()) {
             return Err(StatusCode::NOT_IMPLEMENTED.into());
         }
+        if upstream::is_own(&path) {
+            return own::answer(self, request).await;
+        }
         let is_well_known = path.trim_end_matches('/') == WELL_KNOWN;
         if !self.upstream.server.path.is_empty() {
             if is_well_known {
@@ -70,35 +95,74 @@ impl<'a> Forwarding<'a> {
                 return Err(StatusCode::NOT_FOUND.into());
             }
         }
-        let subject = self.subject(&request)?;
+        let mut subject = self.subject(&request)?;
         self.admit(&subject)?;
         self.prepare(&subject).await;
         let (mut head, body) = request.into_parts();
-        head.headers = self.headers(&head.headers)?;
+        let came = head.headers;
+        head.headers = self.headers(&came)?;
         let path = head.uri.path_and_query().cloned();
         head.uri = path.ok_or(StatusCode::BAD_REQUEST)?.into();
         head.version = http::Version::HTTP_11;
         let time = self.instance.config.limits.connection.body_time;
         let mut body = body.streamed(time);
-        let refused = |error| NoAnswer::from(error).response();
-        body.measure(MEASURED).await.map_err(refused)?;
-        let body = body.map_err(Into::into).boxed_unsync();
+        let edit = self.edit(&subject, &method, &mut head.headers, &mut body);
+        let edit = edit.await?;
+        let wanted = read_ahead(Wanted::read(&method, &subject, &mut body)).await?;
+        let has_own_tags = self.has_own_tags(&subject, &subject.path).await;
+        let may_have_tag = has_own_tags && method == Method::GET;
+        if wanted.is_some() || may_have_tag {
+            let plain = HeaderValue::from_static("identity");
+            head.headers.insert(header::ACCEPT_ENCODING, plain);
+        }
+        read_ahead(body.measure(MEASURED)).await?;
+        let body = match edit.as_ref().and_then(Edit::body) {
+            Some(instead) => instead,
+            None => body.map_err(Into::into).boxed_unsync(),
+        };
         let answer = self.upstream.exchanges.ask(Request::from_parts(head, body));
-        let answer = answer.await.map_err(|none| none.response())?;
-        let (mut head, body) = answer.into_parts();
-        self.note(&subject, head.status).await;
-        if is_well_known && is_nothing(head.status) {
+        let mut answer = answer.await.map_err(|none| none.response())?;
+        if has_own_tags {
+            answer.headers_mut().remove(SCHEDULE_TAG);
+        }
+        let status = answer.status();
+        // Others are answered to anybody, by this or that server.
+        subject.is_accepted = status == StatusCode::MULTI_STATUS
+            || (status.is_success() && !subject.changes.is_empty());
+        self.note(&subject, status);
+        if is_well_known && is_nothing(status) {
             return Ok(self.to_root());
         }
-        upstream::to_client(&mut head.headers, head.status);
-        self.turn_back(&mut head.headers);
-        let mut response = Response::new(body.payload());
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
+        let mut response = match wanted {
+            Some(wanted) => self.amended(&subject, &wanted, answer).await?,
+            None if may_have_tag => self.tagged(answer).await?,
+            None => self.passed_on(answer),
+        };
+        match edit {
+            Some(edit) => self.edited(edit, &subject, &came, &mut response).await,
+            None => self.tell(&subject, response.status()).await,
+        }
+        self.announce(&subject, &mut response).await;
         Ok(response)
     }
 
-    fn subject(&self, request: &Request<Body>) -> Result<Subject, Refused> {
+    /// An answer of the server as the client gets it.
+    pub(super) fn passed_on(&self, answer: http::Response<Answer>) -> Response {
+        let (head, body) = answer.into_parts();
+        self.turned_back(head, body.payload())
+    }
+
+    /// The head of an answer of the server as the client gets it, with this body.
+    pub(super) fn turned_back(&self, mut head: response::Parts, body: Payload) -> Response {
+        upstream::to_client(&mut head.headers, head.status);
+        self.turn_back(&mut head.headers);
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        response
+    }
+
+    pub(super) fn subject(&self, request: &Request<Body>) -> Result<Subject, Refused> {
         let method = request.method().clone();
         let mut changes = Vec::new();
         if matches!(method.as_str(), "PUT" | "DELETE" | "MOVE" | "COPY" | "POST") {
@@ -113,7 +177,8 @@ impl<'a> Forwarding<'a> {
             if upstream::segments(path).is_none() {
                 return Err(StatusCode::BAD_REQUEST.into());
             }
-            if !upstream::is_within(path, &self.upstream.server.path) {
+            let is_there = upstream::is_within(path, &self.upstream.server.path);
+            if !is_there || upstream::is_own(path) {
                 return Err(StatusCode::FORBIDDEN.into());
             }
             if matches!(method.as_str(), "MOVE" | "COPY") {
@@ -121,6 +186,9 @@ impl<'a> Forwarding<'a> {
             }
         }
         Ok(Subject {
+            path: request.uri().path().to_owned(),
+            is_accepted: false,
+            principal: OnceCell::new(),
             claim: self.upstream.logins.claim(request.headers()),
             credentials: request.headers().get(header::AUTHORIZATION).cloned(),
             changes,
@@ -161,6 +229,14 @@ impl<'a> Forwarding<'a> {
         }
         response
     }
+}
+
+/// A part of the request that is read before it is passed on.
+pub(super) async fn read_ahead<T>(
+    reading: impl Future<Output = Result<T, BodyError>>,
+) -> Result<T, Refused> {
+    let read = reading.await;
+    read.map_err(|error| NoAnswer::from(error).response().into())
 }
 
 /// Nothing is there, or nothing that this method could be used on.

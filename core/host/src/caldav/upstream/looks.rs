@@ -15,6 +15,9 @@ use std::{sync::Arc, time::Duration};
 /// For how long a first look holds up a change.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 
+/// How long an answer waits for a look.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Sees to it that there was a first look, before something is changed.
 pub(super) async fn prepare(instance: &Arc<Instance>, upstream: &Arc<Upstream>, home: OurHome) {
     if upstream.looks.is_known(&home) || !is_told(instance, &home) {
@@ -32,13 +35,15 @@ pub(super) async fn prepare(instance: &Arc<Instance>, upstream: &Arc<Upstream>, 
     let _ = tokio::time::timeout(FIRST_LOOK, looking).await;
 }
 
-/// Looks at a calendar in which something has changed. Changes that come meanwhile share the next look.
-pub(super) fn at_once(instance: &Arc<Instance>, upstream: &Upstream, home: OurHome) {
+/// Looks at a calendar in which something has changed, and waits for that a moment. Changes that come meanwhile share the next
+/// look.
+pub(super) async fn at_once(instance: &Arc<Instance>, upstream: &Upstream, home: OurHome) {
     if !is_told(instance, &home) {
         return;
     }
     if let Some(begun) = upstream.looks.begin(&home) {
-        tokio::spawn(look(instance.clone(), home, begun));
+        let looking = tokio::spawn(look(instance.clone(), home, begun));
+        let _ = tokio::time::timeout(PATIENCE, looking).await;
     }
 }
 
@@ -65,7 +70,8 @@ async fn on_behalf(
     origin.ask(looking).await
 }
 
-fn is_told(instance: &Instance, home: &OurHome) -> bool {
+/// Whether what a user changes is told by this host.
+pub(super) fn is_told(instance: &Instance, home: &OurHome) -> bool {
     telling(&instance.plugins, home.place(), home.user()) == Telling::On
 }
 

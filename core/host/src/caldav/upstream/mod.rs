@@ -1,19 +1,30 @@
-//! In front of a CalDAV server: every request is passed on, every answer comes back as it is.
+//! In front of a CalDAV server: every request is passed on, every answer comes back as it is, with what RFC 6638 adds.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `forward` | a request passed on, and its answer |
-//! | `caller` | who asks: guesses are slowed, and of who was let in the calendar is known |
+//! | `amend` | answers with what RFC 6638 adds: that there is scheduling, and where |
+//! | `objects` | what a client writes is judged before the server sees it, and told at once |
+//! | `own` | each user's inbox and outbox, which the server has not |
+//! | `caller` | guesses at log-ins are slowed, and of who was let in the calendar is known |
+//! | `who` | who asks, by the server's word |
+//! | `ask` | requests of our own, with the credentials of who asks us |
 //! | `looks` | a calendar that a program changed is looked at, at once |
 //!
-//! Always true: how a body is delimited is said anew on each side; bodies are never held as a whole; credentials are passed on and
-//! never logged. The server itself is `crate::upstream`.
+//! Always true: how a body is delimited is said anew on each side; a body is held as a whole only if something of ours is asked
+//! for in it, and it is short; credentials are passed on and never logged. The server itself is `crate::upstream`.
 //!
-//! Not done yet: what RFC 6638 adds to the server's answers (`calendar-auto-schedule`, inbox and outbox, Schedule-Tag).
+//! Not done yet: messages in the inbox (it is there, and empty); of who logs in by Digest, edits that RFC 6638 §3.2 forbids and
+//! schedule tags; a schedule tag in the answer to HEAD.
 
+mod amend;
+mod ask;
 mod caller;
 mod forward;
 mod looks;
+mod objects;
+mod own;
+mod who;
 
 use super::reply::Refused;
 use crate::{instance::Instance, upstream::Upstream};

@@ -1,0 +1,332 @@
+//! Objects that others are concerned with (RFC 6638 §3.2): what a client writes or removes is judged before the server sees it,
+//! and told at once.
+//!
+//! Digest credentials are good for one request, so that nothing can be asked with them before it: what comes with them passes
+//! unjudged, has no schedule tags, and is told all the same.
+
+use super::{
+    ask::Held,
+    forward::{Forwarding, Subject, read_ahead},
+    looks,
+};
+use crate::{
+    caldav::{
+        objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_of},
+        reply::{Refused, no_room},
+        reports::limits,
+        schedule,
+        session::{Missing, Session},
+    },
+    scheduling::OurHome,
+    upstream::{Answer, Outgoing},
+};
+use bytes::Bytes;
+use convoke_calendar::tree::{Calendar, Component};
+use convoke_net::http_server::{Holding, Response, StreamedBody, counted};
+use convoke_scheduling::{Environment, Home, Processor};
+use convoke_types::{Etag, StoredObject, Uid};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+
+pub(super) const SCHEDULE_TAG: HeaderName = HeaderName::from_static("schedule-tag");
+/// What programs say of an attendee who leaves without a word (RFC 6638 §8.1).
+const SCHEDULE_REPLY: &str = "schedule-reply";
+
+/// A change of an object that others are concerned with, before the server has made it.
+pub(super) struct Edit<'a> {
+    session: Session<'a>,
+    uid: Uid,
+    kind: Kind,
+    /// What was read of it, for as long as it is here.
+    _holding: Option<Holding>,
+}
+
+enum Kind {
+    /// It is written: as it came, or with other people's answers as they gave them.
+    Write { instead: Option<Bytes> },
+    /// It is removed.
+    Remove(Calendar),
+}
+
+impl Edit<'_> {
+    /// The body of the request, if it is another one than came.
+    pub(super) fn body(&self) -> Option<Outgoing> {
+        let Kind::Write { instead } = &self.kind else {
+            return None;
+        };
+        let body = Full::new(instead.clone()?).map_err(|it| match it {});
+        Some(body.boxed_unsync())
+    }
+}
+
+impl<'a> Forwarding<'a> {
+    /// What a request would do to an object that others are concerned with; refused if it may not.
+    pub(super) async fn edit(
+        &self,
+        subject: &Subject,
+        method: &Method,
+        headers: &mut HeaderMap,
+        body: &mut StreamedBody,
+    ) -> Result<Option<Edit<'a>>, Refused> {
+        let is_write = *method == Method::PUT && is_plain_calendar(headers);
+        let is_removal = *method == Method::DELETE
+            && (headers.contains_key(SCHEDULE_REPLY) || headers.contains_key(IF_SCHEDULE_TAG));
+        if !is_write && !is_removal {
+            return Ok(None);
+        }
+        let login = self.right_login(subject);
+        let Some(home) = self.at(&subject.path, login).await else {
+            return Ok(None);
+        };
+        if !looks::is_told(self.instance, &home) {
+            return Ok(None);
+        }
+        let session = Session {
+            instance: self.instance,
+            arrival: self.arrival,
+            home,
+            missing: Missing::Named,
+        };
+        if is_write {
+            self.write(subject, session, headers, body).await
+        } else {
+            self.removal(subject, session, headers).await
+        }
+    }
+
+    async fn write(
+        &self,
+        subject: &Subject,
+        session: Session<'a>,
+        headers: &mut HeaderMap,
+        body: &mut StreamedBody,
+    ) -> Result<Option<Edit<'a>>, Refused> {
+        let most = self.instance.config.limits.messages.content_length;
+        let mut holding = (self.instance.admission.bodies).hold(self.front.client);
+        let size = hyper::body::Body::size_hint(body).exact();
+        let size = size.and_then(|it| usize::try_from(it).ok()).unwrap_or(most);
+        if size > most {
+            // The server may take it; it is told of by a look at the calendar.
+            return Ok(None);
+        }
+        holding.resize(2 * size).await.map_err(|_| no_room())?;
+        let Some(data) = read_ahead(body.peek(most)).await? else {
+            return Ok(None);
+        };
+        holding
+            .resize(2 * data.len())
+            .await
+            .map_err(|_| no_room())?;
+        if !is_shared(&data) && !headers.contains_key(IF_SCHEDULE_TAG) {
+            return Ok(None);
+        }
+        let processor = self.instance.scheduler.environment().processor();
+        let written = processor.run(data.len(), || Written::read(&data)).await;
+        // What is no object is the server's to refuse.
+        let Ok(written) = written else {
+            return Ok(None);
+        };
+        if !self.is_own(subject, &session.home).await {
+            return Ok(None);
+        }
+        let there = session.home.get(&written.uid).await?;
+        self.check_tag(headers, there.as_ref()).await?;
+        let data_there = there.as_ref().map(|it| it.data.as_slice());
+        let mut instead = None;
+        if data_there != Some(&data) {
+            let size = data_there.map_or(0, <[u8]>::len) + data.len();
+            let merged = || written.merged(&session, headers, data_there);
+            let merged = processor.run(size, merged).await;
+            let judged = merged.as_ref().unwrap_or(&written);
+            schedule::judge(&session, &judged.uid, &judged.calendar).await?;
+            instead = merged.map(|it| it.data);
+        }
+        if headers.remove(IF_SCHEDULE_TAG).is_some() {
+            only_if_same(headers, there.map(|it| it.etag));
+        }
+        Ok(Some(Edit {
+            session,
+            uid: written.uid,
+            kind: Kind::Write { instead },
+            _holding: Some(holding),
+        }))
+    }
+
+    async fn removal(
+        &self,
+        subject: &Subject,
+        session: Session<'a>,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Edit<'a>>, Refused> {
+        if !self.is_own(subject, &session.home).await {
+            return Ok(None);
+        }
+        // Which object it is says the server, to who may read it.
+        let read = self.read_object(subject).await;
+        let Some((data, etag)) = read.map_err(|none| none.response())? else {
+            return Ok(None);
+        };
+        let processor = self.instance.scheduler.environment().processor();
+        let parsed = || Calendar::parse_stored(&data, &limits()).ok();
+        let Some(calendar) = processor.run(data.len(), parsed).await else {
+            return Ok(None);
+        };
+        let Some(uid) = calendar.main_components().find_map(Component::uid) else {
+            return Ok(None);
+        };
+        let tag = schedule_tag_of(&data);
+        check_schedule_tag(headers, tag.as_deref())?;
+        if headers.remove(IF_SCHEDULE_TAG).is_some() {
+            only_if_same(headers, etag.and_then(|it| Etag::new(it).ok()));
+        }
+        Ok(Some(Edit {
+            session,
+            uid,
+            kind: Kind::Remove(calendar),
+            _holding: None,
+        }))
+    }
+
+    async fn check_tag(
+        &self,
+        headers: &HeaderMap,
+        there: Option<&StoredObject>,
+    ) -> Result<(), Refused> {
+        if !headers.contains_key(IF_SCHEDULE_TAG) {
+            return Ok(());
+        }
+        let processor = self.instance.scheduler.environment().processor();
+        let size = there.map_or(0, |it| it.data.len());
+        let tag = || there.and_then(|it| schedule_tag_of(&it.data));
+        let tag = processor.run(size, tag).await;
+        check_schedule_tag(headers, tag.as_deref())
+    }
+
+    /// Whether who asks is the owner of a calendar, by the server's word: nobody else shall learn by a refusal what is in it.
+    async fn is_own(&self, subject: &Subject, home: &OurHome) -> bool {
+        if subject.is_digest() || (subject.claim.is_some() && !self.is_proved(subject).await) {
+            return false;
+        }
+        let Some(principal) = self.own_principal(subject).await else {
+            return false;
+        };
+        let own = self.user_of(&principal, subject).await;
+        own.is_some_and(|own| own.store() == home.store() && own.user().id == home.user().id)
+    }
+
+    /// After the server has done as it was asked: whom it concerns is told, and the answer says what is there now.
+    pub(super) async fn edited(
+        &self,
+        edit: Edit<'a>,
+        subject: &Subject,
+        headers: &HeaderMap,
+        response: &mut Response,
+    ) {
+        if !response.status().is_success() {
+            return;
+        }
+        let (session, uid) = (&edit.session, &edit.uid);
+        match edit.kind {
+            Kind::Remove(calendar) => {
+                let told = schedule::tell_removal(session, uid, Some(&calendar), headers).await;
+                if told.is_err() {
+                    tracing::warn!(
+                        event = "change-told-later", user = %session.user().address, %uid,
+                        "what was removed at {} is told after the next look", subject.path
+                    );
+                }
+            }
+            Kind::Write { instead } => {
+                schedule::tell(session, uid).await;
+                self.tag(session, uid, instead.is_some(), response).await;
+            }
+        }
+    }
+
+    /// RFC 9110 §9.3.4: an entity tag is given only of what is there just as it was sent.
+    async fn tag(
+        &self,
+        session: &Session<'_>,
+        uid: &Uid,
+        is_changed: bool,
+        response: &mut Response,
+    ) {
+        let object = session.home.get(uid).await.ok().flatten();
+        let headers = response.headers_mut();
+        let is_same = headers.get(header::ETAG).is_some_and(|etag| {
+            let etag = etag
+                .as_bytes()
+                .strip_prefix(b"W/")
+                .unwrap_or(etag.as_bytes());
+            object
+                .as_ref()
+                .is_some_and(|it| it.etag.as_str().as_bytes() == etag)
+        });
+        if is_changed || !is_same {
+            headers.remove(header::ETAG);
+        }
+        let processor = session.instance.scheduler.environment().processor();
+        let size = object.as_ref().map_or(0, |it| it.data.len());
+        let tag = || object.and_then(|it| schedule_tag_of(&it.data));
+        set_tag(headers, processor.run(size, tag).await.as_deref());
+    }
+
+    /// An object, with its schedule tag.
+    pub(super) async fn tagged(&self, answer: http::Response<Answer>) -> Result<Response, Refused> {
+        let kind = answer.headers().get(header::CONTENT_TYPE);
+        let is_object = kind.is_some_and(|it| it.as_bytes().starts_with(b"text/calendar"));
+        let is_coded = answer.headers().contains_key(header::CONTENT_ENCODING);
+        if answer.status() != StatusCode::OK || !is_object || is_coded {
+            return Ok(self.passed_on(answer));
+        }
+        let most = self.instance.config.limits.messages.content_length;
+        let (data, holding, mut response) = match self.held(answer, most).await? {
+            Held::Whole(data, holding, response) => (data, holding, response),
+            Held::Longer(response) => return Ok(response),
+        };
+        let processor = self.instance.scheduler.environment().processor();
+        let tag = processor.run(data.len(), || schedule_tag_of(&data)).await;
+        set_tag(response.headers_mut(), tag.as_deref());
+        Ok(counted(response, data, holding))
+    }
+
+    /// Whether it is by our word that an object at a path has a schedule tag, if there is one, and not by the server's.
+    pub(super) async fn has_own_tags(&self, subject: &Subject, path: &str) -> bool {
+        // What comes with it later could not be judged by it.
+        if subject.is_digest() || path.ends_with('/') {
+            return false;
+        }
+        let home = self.at(path, self.right_login(subject)).await;
+        home.is_some_and(|it| looks::is_told(self.instance, &it))
+    }
+}
+
+/// Whether an object has anybody else in it.
+fn is_shared(data: &[u8]) -> bool {
+    let has = |name: &[u8]| {
+        data.windows(name.len())
+            .any(|it| it.eq_ignore_ascii_case(name))
+    };
+    has(b"ORGANIZER") || has(b"ATTENDEE")
+}
+
+/// Whether a body is an object as it is, or says nothing else.
+fn is_plain_calendar(headers: &HeaderMap) -> bool {
+    is_calendar(headers)
+        && !headers.contains_key(header::CONTENT_ENCODING)
+        && !headers.contains_key(header::CONTENT_RANGE)
+}
+
+fn set_tag(headers: &mut HeaderMap, tag: Option<&str>) {
+    if let Some(Ok(tag)) = tag.map(HeaderValue::from_str) {
+        headers.insert(SCHEDULE_TAG, tag);
+    }
+}
+
+/// The schedule tag was looked at of this version.
+fn only_if_same(headers: &mut HeaderMap, etag: Option<Etag>) {
+    let etag = etag.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+    if let (Some(etag), false) = (etag, headers.contains_key(header::IF_MATCH)) {
+        headers.insert(header::IF_MATCH, etag);
+    }
+}
