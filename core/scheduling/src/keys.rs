@@ -16,6 +16,7 @@
 //! is written as in a URL, so that no part holds a `/`; a part that would be too long is its digest instead.
 
 use convoke_types::{CalendarAddress, CalendarUser, KeyRange, Uid};
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -75,6 +76,19 @@ pub(crate) fn mailed(message_id: &str) -> Vec<u8> {
     key(&["mailed", message_id])
 }
 
+/// Every user whose calendar was looked at.
+pub(crate) fn users() -> KeyRange {
+    KeyRange::prefix("user/")
+}
+
+/// Whose calendar a key of those is about; `None` of an address that was too long to be written as it is.
+pub(crate) fn user_in(key: &[u8]) -> Option<CalendarAddress> {
+    let part = std::str::from_utf8(key).ok()?.strip_prefix("user/")?;
+    let address = percent_decode_str(part).decode_utf8().ok()?;
+    let address = CalendarAddress::new(&address).ok()?;
+    address.local_part().is_some().then_some(address)
+}
+
 /// A calendar user as keys name it.
 fn owner(user: &CalendarUser) -> String {
     folded(&user.address)
@@ -127,6 +141,20 @@ pub(crate) fn digest(parts: &[&[u8]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_says_whose_calendar_was_looked_at() {
+        for (address, expected) in [
+            ("anna@example.org", Some("mailto:anna@example.org")),
+            ("A/b%41@example.org", Some("mailto:a/b%41@example.org")),
+            ("urn:uuid:1", None),
+        ] {
+            let address = CalendarAddress::new(address).unwrap();
+            let key = key(&["user", &folded(&address)]);
+            let read = user_in(&key);
+            assert_eq!(read.as_ref().map(CalendarAddress::as_str), expected);
+        }
+    }
     use convoke_types::UserId;
 
     #[test]

@@ -12,11 +12,13 @@ use crate::{
 };
 use convoke_plugin_host::{Schedule, StoreHandle, origin::Origin};
 use convoke_scheduling::Looked;
-use convoke_types::{CalendarUser, Cursor, Error, ErrorKind, Page, Proof, UserId, Watch, Watched};
+use convoke_types::{
+    CalendarAddress, CalendarUser, Cursor, Error, ErrorKind, Page, Proof, UserId, Watch, Watched,
+};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -54,6 +56,7 @@ impl CalendarsTask {
                 store: store.clone(),
                 asked: instance.shared.look_soon.of(store.name()),
                 people: BTreeMap::new(),
+                unlisted: None,
                 due: HashMap::new(),
                 list_at: Instant::now(),
                 troubled: None,
@@ -85,6 +88,9 @@ struct Watcher {
     store: Arc<StoreHandle>,
     asked: Asked,
     people: BTreeMap<UserId, Person>,
+    /// Whose calendars in this store were looked at some time, and whom it does not list: it may do so once it is asked for
+    /// them. `None`: not read yet.
+    unlisted: Option<Vec<CalendarAddress>>,
     /// Who is to be looked at, and when.
     due: HashMap<UserId, Instant>,
     /// When the calendar users are listed next.
@@ -161,6 +167,7 @@ impl Watcher {
                 None => break,
             }
         }
+        self.recall(&there).await?;
         self.notice_other_schedulers(&there);
         self.people.retain(|id, _| there.contains_key(id));
         self.due.retain(|id, _| there.contains_key(id));
@@ -187,6 +194,28 @@ impl Watcher {
                 self.people.insert(id, Person::new(user));
             }
         }
+        Ok(())
+    }
+
+    /// A store may list some users only once it was asked for them, and has forgotten that since this program was started.
+    async fn recall(&mut self, there: &BTreeMap<UserId, CalendarUser>) -> Result<(), Error> {
+        if self.unlisted.is_none() {
+            let scheduler = &self.instance.scheduler;
+            self.unlisted = Some(scheduler.looked_at(self.store.name()).await?);
+        }
+        let mut unlisted = self.unlisted.take().unwrap_or_default();
+        let listed: HashSet<String> = (there.values())
+            .map(|it| it.address.as_str().to_ascii_lowercase())
+            .collect();
+        unlisted.retain(|it| !listed.contains(&it.as_str().to_ascii_lowercase()));
+        while let Some(address) = unlisted.pop() {
+            if let Err(error) = self.store.find(&address).await {
+                tracing::debug!(store = self.store.name(), %address, "is asked for again: {error}");
+                unlisted.push(address);
+                break;
+            }
+        }
+        self.unlisted = Some(unlisted);
         Ok(())
     }
 

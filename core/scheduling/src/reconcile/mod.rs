@@ -37,7 +37,7 @@ use crate::{
     state,
 };
 use compare::Compared;
-use convoke_types::{Batch, Cursor, Error, ErrorKind, Uid};
+use convoke_types::{Batch, CalendarAddress, Cursor, Error, ErrorKind, Uid};
 use jiff::Timestamp;
 use record::Record;
 use std::{collections::BTreeSet, time::Duration};
@@ -82,6 +82,24 @@ impl<E: Environment> Scheduler<E> {
     /// says that it is done.
     pub async fn reconcile_at_once(&self, home: &HomeOf<E>) -> Result<Looked, Error> {
         self.look(home, Duration::ZERO).await
+    }
+
+    /// Whose calendars in a store were looked at, as far as they are remembered.
+    pub async fn looked_at(&self, store: &str) -> Result<Vec<CalendarAddress>, Error> {
+        let (mut looked_at, mut range) = (Vec::new(), keys::users());
+        loop {
+            let entries = self.environment.state().scan(&range, 1_000).await?;
+            let Some(last) = entries.last() else {
+                return Ok(looked_at);
+            };
+            range = range.after(&last.key);
+            for entry in &entries {
+                let record: Record = state::read(entry)?;
+                if record.store == store {
+                    looked_at.extend(keys::user_in(&entry.key));
+                }
+            }
+        }
     }
 
     async fn look(&self, home: &HomeOf<E>, settle: Duration) -> Result<Looked, Error> {
