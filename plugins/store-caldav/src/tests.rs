@@ -605,6 +605,14 @@ async fn a_configuration_that_cannot_work_says_what_to_write() {
         ("home = \"dav.example.org/{user}/\"", "is no URL"),
         ("home = \"http://dav.example.org/{user}/\"", "write https"),
         (
+            "home = \"https://dav.example.org/{usr}/\"",
+            "`{usr}` stands for nothing",
+        ),
+        (
+            "home = \"https://dav.example.org/cal/\"",
+            "the same calendars",
+        ),
+        (
             "home = \"https://anna:secret@dav.example.org/{user}/\"",
             "under `login`",
         ),

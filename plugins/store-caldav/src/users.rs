@@ -55,6 +55,9 @@ impl Users {
                 checked(key, url, plain_http)?;
             }
         }
+        if let Some(template) = &config.home {
+            check_template(template)?;
+        }
         for (name, mut profile) in users {
             let key = |what: &str| format!("`config.users.{name}{what}`");
             for (what, url) in [(".url", &profile.url), (".home", &profile.home)] {
@@ -280,6 +283,30 @@ impl Users {
         let new = || Arc::new(Login::new(host, login.username.clone(), file));
         Arc::clone(lock(&self.logins).entry(key).or_insert_with(new))
     }
+}
+
+/// Whether a template leads each user to a URL of its own.
+fn check_template(template: &str) -> Result<()> {
+    let mut rest = template;
+    while let Some(begin) = rest.find('{') {
+        let end = rest[begin..].find('}').map(|it| begin + it + 1);
+        let place = &rest[begin..end.unwrap_or(rest.len())];
+        if !open::PLACES.contains(&place) {
+            return Err(Error::invalid(format!(
+                "`config.home`: `{place}` stands for nothing; write {{user}}, {{domain}} or {{address}}"
+            )));
+        }
+        rest = &rest[begin + place.len()..];
+    }
+    if ["{user}", "{address}"]
+        .iter()
+        .any(|it| template.contains(it))
+    {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "`config.home`: `{template}` leads everybody to the same calendars; write {{user}} or {{address}} where the URLs differ, or          a `home` for each user"
+    )))
 }
 
 /// What a user is called here: the main address, without a difference between cases.

@@ -5,6 +5,8 @@ mod grants;
 mod mail;
 mod mail_listener;
 mod plugins;
+#[cfg(feature = "caldav")]
+mod upstream;
 
 use super::{
     Global,
@@ -153,6 +155,12 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
     }
     for listener in &config.listeners {
         look_at_listener(config, listener, findings);
+    }
+    #[cfg(feature = "caldav")]
+    for listener in &config.listeners {
+        if let Some(server) = &listener.upstream {
+            upstream::look(config, listener, server, findings).await;
+        }
     }
     mail_listener::look(config, findings);
     descriptors(config, findings);

@@ -1,6 +1,8 @@
 //! Configurations that are valid but seldom intended, reported in the log at start and reload.
 
 use super::ServeError;
+#[cfg(feature = "caldav")]
+use crate::upstream;
 use crate::{
     config::{Config, Role},
     file_modes,
@@ -44,8 +46,29 @@ pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError>
             );
         }
     }
+    #[cfg(feature = "caldav")]
+    warn_of_upstream(config);
     warn_of_modes(config);
     warn_of_client_authorities(config)
+}
+
+/// A server behind the caldav listener whose changes nobody is told of.
+#[cfg(feature = "caldav")]
+fn warn_of_upstream(config: &Config) {
+    let servers = config
+        .listeners
+        .iter()
+        .filter_map(|it| it.upstream.as_ref());
+    for server in servers {
+        let is_told = !upstream::stores_on(config, server).is_empty();
+        if !is_told || upstream::is_ours(config, server).is_some() {
+            tracing::warn!(
+                event = "upstream-not-told",
+                "nobody is told of what is written through the caldav listener to {server}: no [[store]] keeps calendars there, or \
+                 it is this host itself; see `convoke check`"
+            );
+        }
+    }
 }
 
 /// What others on this machine may write, though it decides what the host does.

@@ -14,6 +14,9 @@ use convoke_sdk::prelude::*;
 use std::sync::Arc;
 use url::Url;
 
+/// What stands for a user in a template.
+pub(super) const PLACES: [&str; 3] = ["{user}", "{domain}", "{address}"];
+
 /// Where a user's calendars are looked for.
 enum Start {
     /// They are there.
@@ -151,13 +154,8 @@ fn no_home(address: &CalendarAddress, url: &Url) -> Error {
 fn fill(template: &str, address: &CalendarAddress) -> Option<String> {
     let address = id_of(address);
     let (user, domain) = address.rsplit_once('@')?;
-    let parts = [
-        ("{user}", user),
-        ("{domain}", domain),
-        ("{address}", &address),
-    ];
     let mut url = template.to_owned();
-    for (name, value) in parts {
+    for (name, value) in PLACES.into_iter().zip([user, domain, &*address]) {
         if template.contains(name) {
             url = url.replace(name, &href::segment(value)?);
         }
