@@ -16,7 +16,12 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -48,7 +53,7 @@ const SIGNED: [u8; 32] = [7; 32];
 
 impl Floor {
     pub(crate) async fn serve(self) -> Result<(), Trouble> {
-        let acceptor = TlsAcceptor::from(Arc::new(self.tls()?));
+        let acceptor = TlsAcceptor::from(Arc::new(tls(&self.certificate, &self.key)?));
         let pair = Ed25519KeyPair::generate()?;
         let mut answer =
             "<schedule-response><request-status>2.0;Success</request-status>".to_owned();
@@ -82,16 +87,17 @@ impl Floor {
             });
         }
     }
+}
 
-    fn tls(&self) -> Result<ServerConfig, Trouble> {
-        let chain = CertificateDer::pem_file_iter(&self.certificate)?.collect::<Result<_, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        Ok(ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?)
-    }
+/// TLS of a server with this certificate.
+pub(crate) fn tls(certificate: &Path, key: &Path) -> Result<ServerConfig, Trouble> {
+    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?)
 }
 
 impl Constant {

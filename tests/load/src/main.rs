@@ -18,6 +18,8 @@
 //! | `start` | how long a host takes to start whose ledger is long |
 //! | `accounts` | what quiet CalDAV accounts cost |
 //! | `caldav_server` | a CalDAV server in which nothing happens |
+//! | `proxy` | what the caldav listener adds in front of a server |
+//! | `relay` | the least that a proxy must do |
 //! | `table` | all stores, sizes and messages beside the floor: the table of README.md |
 //!
 //! `run` knows nothing of Convoke: any iSchedule receiver will do, and with `--header` any scheduling outbox.
@@ -33,7 +35,9 @@ mod message;
 mod pair;
 mod plan;
 mod process;
+mod proxy;
 mod queue;
+mod relay;
 mod report;
 mod start;
 mod table;
@@ -70,6 +74,8 @@ enum Load {
     Change(change::Change),
     Start(start::Start),
     Accounts(accounts::Accounts),
+    Proxy(proxy::Proxy),
+    Relay(relay::Relay),
 }
 
 const EXAMPLES: &str = "\
@@ -212,6 +218,8 @@ fn main() -> ExitCode {
                 Load::Change(change) => change.run(),
                 Load::Start(start) => start.run(),
                 Load::Accounts(accounts) => accounts.run().await,
+                Load::Proxy(proxy) => proxy.run().await,
+                Load::Relay(relay) => relay.serve().await,
             }
         })
     });

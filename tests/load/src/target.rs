@@ -4,7 +4,10 @@ use crate::Trouble;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -95,12 +98,30 @@ impl Connection {
     ) -> Result<(StatusCode, Bytes), Trouble> {
         let mut request = Request::post(self.target.path.clone()).body(Full::new(body))?;
         *request.headers_mut() = headers;
+        let (parts, body) = self.send(request).await?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await?.to_bytes();
+        Ok((parts.status, body))
+    }
+
+    /// GETs a path of the server; the answer's status and length.
+    pub(crate) async fn get(&mut self, path: &'static str) -> Result<(StatusCode, usize), Trouble> {
+        let request = Request::get(path).body(Full::default())?;
+        let (parts, mut body) = self.send(request).await?.into_parts();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok((parts.status, length))
+    }
+
+    async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<http::Response<Incoming>, Trouble> {
         let host = self.target.authority.clone();
         request.headers_mut().insert(header::HOST, host);
         self.send.ready().await?;
-        let (parts, body) = self.send.send_request(request).await?.into_parts();
-        let body = Limited::new(body, LONGEST).collect().await?.to_bytes();
-        Ok((parts.status, body))
+        Ok(self.send.send_request(request).await?)
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Running {
     pub(crate) lmtp: Option<SocketAddr>,
     /// Where it tells its metrics, if it does.
     pub(crate) admin: Option<SocketAddr>,
+    /// Where calendar programs go, if they do.
+    pub(crate) caldav: Option<SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -212,13 +214,28 @@ impl World {
             plain: place(false),
             lmtp: mail.map(|it| it.address),
             admin: admin.next().map(|it| it.address),
+            caldav: notes
+                .iter()
+                .find(|it| it.role == "caldav")
+                .map(|it| it.address),
         })
     }
 
     /// Starts the floor with this world's certificate and answers of `size` bytes.
     pub(crate) fn floor(&self, size: usize) -> Result<Running, Trouble> {
+        self.own(&["floor", "--size", &size.to_string()])
+    }
+
+    /// Starts the least proxy with this world's certificate.
+    pub(crate) fn relay(&self, to: SocketAddr) -> Result<Running, Trouble> {
+        self.own(&["relay", &to.to_string()])
+    }
+
+    /// Starts a server of this program.
+    fn own(&self, arguments: &[&str]) -> Result<Running, Trouble> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["floor", "--size", &size.to_string(), "--certificate"])
+            .args(arguments)
+            .arg("--certificate")
             .arg(self.path("host.pem"))
             .arg("--key")
             .arg(self.path("host.key"))
@@ -233,6 +250,7 @@ impl World {
             plain: None,
             lmtp: None,
             admin: None,
+            caldav: None,
         })
     }
 
