@@ -5,21 +5,22 @@
 //! loses the last of them, and nothing else. It is bounded: by time (`server.decisions`), by bytes in all, and in
 //! memory while the state cannot be written.
 //!
+//! Thousands are written for one that is read, so what was gathered is one entry, and there is no index: who asks goes through
+//! all entries, and reads those in which the name that is asked for occurs.
+//!
 //! ```text
-//! decision/UID/TIME-NUMBER       a decision
-//! decision-time/TIME-NUMBER      where it lies, to find the oldest
-//! decision-id/MESSAGE-ID         where what is about a message begins
+//! decision/TIME-HOST-NUMBER      decisions of the moment before
 //! ```
 //!
-//! In the place of a UID stands the identifier of a message of which no more is known: one that was refused as a whole. Whom
-//! that comes from need not have proved anything, so it is kept for a day at most, and so many an hour only.
+//! Of a message that was refused as a whole no UID is known, but its identifier perhaps. Whom that comes from need not have
+//! proved anything, so it is kept for a day at most, and so many an hour only.
 
 use convoke_scheduling::{Decided, State};
-use convoke_types::{Batch, CalendarAddress, Error, KeyRange, Uid};
-use sha2::{Digest, Sha256};
+use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, KeyRange, StateEntry};
+use memchr::memmem;
 use std::{
     collections::VecDeque,
-    fmt::Write,
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -35,23 +36,26 @@ const TOGETHER: usize = 500;
 /// Bytes of decisions that are kept.
 const MOST: u64 = 256 << 20;
 /// Decisions answered about one object.
-const ANSWERED: u32 = 1_000;
+const ANSWERED: usize = 1_000;
 /// Refusals that are kept at once before they are too many, and how long it takes until there is room for one more.
 const REFUSALS: u32 = 60;
 const A_REFUSAL: Duration = Duration::from_secs(2);
 /// How long refusals are kept.
 const OF_REFUSALS: Duration = Duration::from_secs(24 * 3600);
-/// Entries looked at or removed at once.
-const PAGE: u32 = 1_000;
+/// Entries looked at or removed at once: each holds no more than [`TOGETHER`] decisions, some 150 KiB.
+const PAGE: u32 = 50;
+/// What the keys begin with.
+const PREFIX: &str = "decision/";
 
 /// What was decided and is to be written.
-#[derive(Default)]
 pub struct Decisions {
     waiting: Mutex<VecDeque<Decided>>,
     /// Held while some of them are written: who has written what waits can read all that was decided before.
     writing: tokio::sync::Mutex<()>,
     more: Notify,
-    /// Distinguishes decisions of one moment.
+    /// Distinguishes entries of several hosts.
+    host: u64,
+    /// Distinguishes entries of one moment.
     number: AtomicU64,
     /// Bytes written, as far as they have been counted.
     bytes: AtomicU64,
@@ -84,6 +88,20 @@ impl Refusals {
         let admitted = self.left > 0;
         self.left = self.left.saturating_sub(1);
         admitted
+    }
+}
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            more: Notify::new(),
+            host: RandomState::new().build_hasher().finish(),
+            number: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            refusals: Mutex::default(),
+        }
     }
 }
 
@@ -127,13 +145,11 @@ impl Decisions {
             if some.is_empty() {
                 break;
             }
-            let mut batch = Batch::new();
-            let mut bytes = 0;
-            for decision in &some {
-                let written;
-                (batch, written) = self.put(batch, decision, keep);
-                bytes += written;
-            }
+            let (of_objects, refusals): (Vec<_>, Vec<_>) =
+                some.iter().partition(|it| it.uid.is_some());
+            let (batch, written) = self.put(Batch::new(), &of_objects, keep);
+            let (batch, refused) = self.put(batch, &refusals, keep.min(OF_REFUSALS));
+            let bytes = written + refused;
             if let Err(error) = state.commit(batch).await {
                 let mut waiting = self.lock();
                 for decision in some
@@ -153,61 +169,36 @@ impl Decisions {
         Ok(())
     }
 
-    fn put(&self, batch: Batch, decision: &Decided, keep: Duration) -> (Batch, u64) {
+    /// Writes decisions as one entry; how many bytes that takes.
+    fn put(&self, batch: Batch, decisions: &[&Decided], keep: Duration) -> (Batch, u64) {
+        let Some(first) = decisions.first() else {
+            return (batch, 0);
+        };
         let number = self.number.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff;
-        let time = u64::try_from(decision.at.as_microsecond()).unwrap_or(0);
-        let place = format!("{time:016x}-{number:08x}");
-        let keep = if decision.uid.is_some() {
-            keep
-        } else {
-            keep.min(OF_REFUSALS)
-        };
-        let prefix = match (&decision.uid, &decision.message_id) {
-            (Some(uid), _) => prefix(uid.as_str()),
-            (None, Some(id)) => prefix(bare(id)),
-            (None, None) => prefix(""),
-        };
-        let key = format!("{prefix}{place}");
-        let value = serde_json::to_vec(decision).unwrap_or_default();
-        let bytes = (value.len() + 2 * key.len()) as u64;
-        let batch = batch.put_for(key.as_str(), value, keep);
-        let batch = batch.put_for(format!("decision-time/{place}"), key, keep);
-        let batch = match &decision.message_id {
-            Some(id) => batch.put_for(by_id(id), prefix, keep),
-            None => batch,
-        };
-        (batch, bytes)
+        let time = u64::try_from(first.at.as_microsecond()).unwrap_or(0);
+        let key = format!("{PREFIX}{time:016x}-{:016x}-{number:08x}", self.host);
+        let value = written(decisions);
+        let bytes = (key.len() + value.len()) as u64;
+        (batch.put_for(key, value, keep), bytes)
     }
 
     /// Counts what is there anew, and removes the oldest where it is too much.
     pub(crate) async fn trim(&self, state: &impl State) -> Result<(), Error> {
         let mut bytes = 0;
-        let mut range = KeyRange::prefix("decision/");
-        loop {
-            let page = state.scan(&range, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            range = range.after(&last.key);
-            let sizes = page
-                .iter()
-                .map(|it| (it.value.len() + 2 * it.key.len()) as u64);
-            bytes += sizes.sum::<u64>();
-        }
-        while bytes > MOST / 10 * 9 {
-            let oldest = state
-                .scan(&KeyRange::prefix("decision-time/"), PAGE)
-                .await?;
+        for_each_page(state, |page| {
+            bytes += size(&page);
+            Ok(())
+        })
+        .await?;
+        let goal = if bytes > MOST { MOST / 10 * 9 } else { bytes };
+        while bytes > goal {
+            let oldest = state.scan(&KeyRange::prefix(PREFIX), PAGE).await?;
             if oldest.is_empty() {
                 break;
             }
-            let mut batch = Batch::new();
-            for entry in &oldest {
-                // A decision has some 300 bytes; the next count is exact again.
-                bytes = bytes.saturating_sub(300 + 2 * entry.value.len() as u64);
-                batch = batch
-                    .delete(entry.key.as_slice())
-                    .delete(entry.value.as_slice());
-            }
-            state.commit(batch).await?;
+            bytes = bytes.saturating_sub(size(&oldest));
+            let keys = oldest.into_iter().map(|it| it.key);
+            state.commit(keys.fold(Batch::new(), Batch::delete)).await?;
         }
         self.bytes.store(bytes, Ordering::Relaxed);
         Ok(())
@@ -225,71 +216,133 @@ pub(crate) async fn about(
     what: &str,
     user: Option<&CalendarAddress>,
 ) -> Result<Vec<Decided>, Error> {
-    let mut found = Vec::new();
-    for name in [what, bare(what)] {
-        if found.is_empty()
-            && let Ok(uid) = Uid::new(name)
-        {
-            found = of(state, prefix(uid.as_str()).as_bytes()).await?;
-        }
-    }
-    if found.is_empty()
-        && let Some(entry) = state.get(&by_id(what)).await?
-    {
-        found = of(state, &entry.value).await?;
-        found.retain(|it| {
-            let id = it.message_id.as_deref();
-            id.is_none_or(|id| bare(id) == bare(what))
-        });
+    let id = bare(what);
+    let is_of_message = |it: &Decided| it.message_id.as_deref().map(bare) == Some(id);
+    let is_named = |it: &Decided| [what, id].contains(&subject_of(it)) || is_of_message(it);
+    let mut found = named(state, id, is_named).await?;
+    let subjects = [what, id];
+    let mut subjects = subjects.into_iter();
+    if let Some(subject) = subjects.find(|it| found.iter().any(|one| subject_of(one) == *it)) {
+        found.retain(|it| subject_of(it) == subject);
+    } else if let Some(last) = found.pop() {
+        // And what led to the message, or came of it: what is about its object, and about no other message.
+        let subject = subject_of(&last);
+        let is_about = |it: &Decided| {
+            subject_of(it) == subject && (it.message_id.is_none() || is_of_message(it))
+        };
+        found = named(state, subject, is_about).await?;
     }
     if let Some(user) = user {
-        let is_theirs = |it: &Decided| {
-            let named = [&it.user, &it.recipient];
-            named.into_iter().flatten().any(|it| it.same_user(user))
-        };
-        found.retain(is_theirs);
+        found.retain(|it| concerns(it, user));
     }
+    found.sort_by_key(|it| it.at);
+    found.truncate(ANSWERED);
     Ok(found)
 }
 
 /// Forgets all that was decided about a calendar user.
 pub(crate) async fn forget(state: &impl State, user: &CalendarAddress) -> Result<(), Error> {
-    let mut range = KeyRange::prefix("decision/");
+    let mut range = KeyRange::prefix(PREFIX);
+    loop {
+        let page = state.scan(&range, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        let next = range.after(&last.key);
+        match state.commit(without(&page, user)?).await {
+            // It was removed meanwhile, as it was old: once more.
+            Err(error) if error.kind() == ErrorKind::Conflict => {}
+            done => {
+                done?;
+                range = next;
+            }
+        }
+    }
+}
+
+/// What makes entries those that do not tell of a calendar user.
+fn without(entries: &[StateEntry], user: &CalendarAddress) -> Result<Batch, Error> {
+    let mut batch = Batch::new();
+    for entry in entries {
+        let decisions = read(entry)?;
+        let others: Vec<&Decided> = decisions.iter().filter(|it| !concerns(it, user)).collect();
+        if others.len() == decisions.len() {
+            continue;
+        }
+        batch = batch.if_version(entry.key.as_slice(), entry.version);
+        batch = match (others.is_empty(), entry.expires_in) {
+            (true, _) => batch.delete(entry.key.as_slice()),
+            (false, Some(left)) => batch.put_for(entry.key.as_slice(), written(&others), left),
+            (false, None) => batch.put(entry.key.as_slice(), written(&others)),
+        };
+    }
+    Ok(batch)
+}
+
+/// Whether a decision names a calendar user.
+fn concerns(decision: &Decided, user: &CalendarAddress) -> bool {
+    let named = [&decision.user, &decision.recipient];
+    named.into_iter().flatten().any(|it| it.same_user(user))
+}
+
+/// The UID of the object that a decision is about; if that is not known, the identifier of the message.
+fn subject_of(decision: &Decided) -> &str {
+    match (&decision.uid, &decision.message_id) {
+        (Some(uid), _) => uid.as_str(),
+        (None, Some(id)) => bare(id),
+        (None, None) => "",
+    }
+}
+
+/// The decisions that are wanted, in the order of their entries; a name occurs somewhere in each of them.
+async fn named(
+    state: &impl State,
+    name: &str,
+    is_wanted: impl Fn(&Decided) -> bool,
+) -> Result<Vec<Decided>, Error> {
+    let literal = serde_json::to_string(name).unwrap_or_default();
+    let name = memmem::Finder::new(literal.trim_matches('"').as_bytes());
+    let mut found = Vec::new();
+    for_each_page(state, |page| {
+        // Most are not read any further.
+        for entry in page.iter().filter(|it| name.find(&it.value).is_some()) {
+            found.extend(read(entry)?.into_iter().filter(&is_wanted));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+fn size(entries: &[StateEntry]) -> u64 {
+    let sizes = entries.iter().map(|it| it.key.len() + it.value.len());
+    sizes.sum::<usize>() as u64
+}
+
+async fn for_each_page(
+    state: &impl State,
+    mut each: impl FnMut(Vec<StateEntry>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut range = KeyRange::prefix(PREFIX);
     loop {
         let page = state.scan(&range, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         range = range.after(&last.key);
-        let theirs = page.iter().filter(|entry| {
-            let decision: Option<Decided> = serde_json::from_slice(&entry.value).ok();
-            decision.is_some_and(|it| {
-                let named = [&it.user, &it.recipient];
-                named.into_iter().flatten().any(|it| it.same_user(user))
-            })
-        });
-        let batch = theirs.fold(Batch::new(), |batch, it| batch.delete(it.key.as_slice()));
-        if !batch.writes.is_empty() {
-            state.commit(batch).await?;
-        }
+        each(page)?;
     }
 }
 
-async fn of(state: &impl State, prefix: &[u8]) -> Result<Vec<Decided>, Error> {
-    let entries = state.scan(&KeyRange::prefix(prefix), ANSWERED).await?;
-    let read = entries
-        .iter()
-        .map(|entry| serde_json::from_slice(&entry.value));
-    read.map(|it| it.map_err(|error| Error::internal(error.to_string())))
-        .collect()
+fn written(decisions: &[&Decided]) -> Vec<u8> {
+    serde_json::to_vec(decisions).unwrap_or_default()
 }
 
-fn prefix(uid: &str) -> String {
-    format!("decision/{}/", digest(uid))
-}
-
-fn by_id(id: &str) -> Vec<u8> {
-    format!("decision-id/{}", digest(bare(id))).into_bytes()
+fn read(entry: &StateEntry) -> Result<Vec<Decided>, Error> {
+    serde_json::from_slice(&entry.value).map_err(|error| {
+        let key = entry.key.escape_ascii();
+        Error::internal(format!("the decisions under {key} cannot be read: {error}"))
+    })
 }
 
 /// An identifier of a message without the brackets that mail puts around it.
@@ -299,88 +352,5 @@ fn bare(id: &str) -> &str {
     within.unwrap_or(id)
 }
 
-fn digest(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .take(16)
-        .fold(String::new(), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use convoke_types::{Committed, StateEntry};
-    use futures::FutureExt;
-    use jiff::Timestamp;
-
-    #[test]
-    fn brackets_are_not_part_of_an_identifier() {
-        for (id, expected) in [
-            ("<a@b>", "a@b"),
-            (" <a@b> ", "a@b"),
-            ("a@b", "a@b"),
-            ("<a@b", "<a@b"),
-            ("<>", ""),
-        ] {
-            assert_eq!(bare(id), expected, "{id}");
-        }
-    }
-
-    #[test]
-    fn strangers_do_not_fill_the_log() {
-        let mut refusals = Refusals::default();
-        let begin = refusals.since;
-        let kept = |refusals: &mut Refusals, at: Duration| {
-            let admitted = (0..1_000).filter(|_| refusals.admit(begin + at));
-            admitted.count()
-        };
-        assert_eq!(kept(&mut refusals, Duration::ZERO), 60);
-        assert_eq!(kept(&mut refusals, Duration::from_secs(10)), 5);
-        assert_eq!(kept(&mut refusals, Duration::from_secs(86_400)), 60);
-    }
-
-    /// A state that is slow: what is to be written is there once it is let go on.
-    struct Slow {
-        goes_on: tokio::sync::Semaphore,
-        written: Mutex<usize>,
-    }
-
-    impl State for Slow {
-        async fn get(&self, _: &[u8]) -> Result<Option<StateEntry>, Error> {
-            Ok(None)
-        }
-
-        async fn scan(&self, _: &KeyRange, _: u32) -> Result<Vec<StateEntry>, Error> {
-            Ok(Vec::new())
-        }
-
-        async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
-            drop(self.goes_on.acquire().await);
-            *self.written.lock().unwrap() += batch.writes.len();
-            Ok(Committed::new(1))
-        }
-    }
-
-    #[test]
-    fn who_has_written_what_waits_finds_also_what_somebody_else_was_writing() {
-        let decisions = Decisions::default();
-        let state = Slow {
-            goes_on: tokio::sync::Semaphore::new(0),
-            written: Mutex::default(),
-        };
-        let decided = Decided::new(Timestamp::UNIX_EPOCH, "sent", &Uid::new("m").unwrap());
-        decisions.add(decided);
-        let keep = Duration::from_secs(60);
-        let mut somebody = Box::pin(decisions.write(&state, keep));
-        assert!((&mut somebody).now_or_never().is_none());
-        let mut whoever_asks = Box::pin(decisions.write(&state, keep));
-        assert!((&mut whoever_asks).now_or_never().is_none());
-        state.goes_on.add_permits(1);
-        assert!(somebody.now_or_never().is_some());
-        assert!(whoever_asks.now_or_never().is_some());
-        assert!(*state.written.lock().unwrap() > 0);
-    }
-}
+mod tests;

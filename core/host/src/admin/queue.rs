@@ -128,7 +128,11 @@ pub(super) async fn explain(instance: &Instance, asked: Explain) -> Result<Vec<D
 }
 
 pub(super) async fn forget(instance: &Instance, asked: Forget) -> Result<(), Error> {
-    decisions::forget(instance.scheduler.environment().state(), &asked.user).await
+    let state = instance.scheduler.environment().state();
+    // What was decided a moment ago is forgotten, too.
+    let keep = instance.config.server.decisions;
+    instance.shared.decisions.write(state, keep).await?;
+    decisions::forget(state, &asked.user).await
 }
 
 /// What waits, as metrics count it: waiting, retrying, held; and the oldest, in seconds.
