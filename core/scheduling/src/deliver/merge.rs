@@ -149,15 +149,17 @@ impl<E: Environment> Scheduler<E> {
                 self.enqueue(&owed, ledger, &mut enqueued).await?;
             }
         }
-        let batch = Batch::new();
-        let batch = match &known {
-            Some(known) => {
-                let key = keys::ledger(home.user(), envelope.message.uid());
-                known.put(state::unchanged(batch, &key, before.version), key)
-            }
-            None => batch,
+        let Some(known) = &known else {
+            return self.commit(Batch::new(), &mut enqueued).await;
         };
-        self.commit(batch, &mut enqueued).await
+        let key = keys::ledger(home.user(), envelope.message.uid());
+        let batch = state::unchanged(Batch::new(), &key, before.version);
+        let batch = known.put(batch, key.clone());
+        self.commit(batch, &mut enqueued).await?;
+        if let Some(etag) = &known.etag {
+            self.shared.locks.agreed(key, etag.clone());
+        }
+        Ok(())
     }
 
     /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has

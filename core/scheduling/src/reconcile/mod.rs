@@ -37,7 +37,7 @@ use crate::{
     state,
 };
 use compare::Compared;
-use convoke_types::{Batch, CalendarAddress, Cursor, Error, ErrorKind, Uid};
+use convoke_types::{Batch, CalendarAddress, Cursor, Error, ErrorKind, ObjectSummary, Uid};
 use jiff::Timestamp;
 use record::Record;
 use std::{collections::BTreeSet, time::Duration};
@@ -111,7 +111,7 @@ impl<E: Environment> Scheduler<E> {
         };
         let (cursor, mut pending) = self.changed_since(home, &known).await?;
         let mut looked = Looked::at(cursor.clone());
-        if pending.is_empty() {
+        if pending.is_empty() && cursor == known.cursor {
             return Ok(looked);
         }
         let quiet = self
@@ -159,7 +159,11 @@ impl<E: Environment> Scheduler<E> {
             }
             changes => changes?,
         };
-        pending.extend(changes.changed.into_iter().map(|it| it.uid));
+        // What we have just delivered need not be compared.
+        let locks = &self.shared.locks;
+        let is_news = |it: &ObjectSummary| !locks.is_agreed(home.user(), it);
+        let written = changes.changed.into_iter().filter(is_news);
+        pending.extend(written.map(|it| it.uid));
         pending.extend(changes.removed);
         Ok((changes.cursor, pending))
     }
