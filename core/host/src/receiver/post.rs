@@ -143,6 +143,7 @@ async fn process(
     let lasting = Lasting {
         state: &instance.plugins.state,
         writes: &instance.shared.writes,
+        alone: instance.config.state_file().is_some(),
     };
     let replays = &instance.shared.replays;
     Ok(replays.answer(repeatable, now, lasting, work).await)

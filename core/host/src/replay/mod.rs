@@ -37,7 +37,10 @@ use convoke_scheduling::Peer;
 use convoke_types::{Error, RequestStatus};
 use jiff::Timestamp;
 use memory::{Memory, Settled};
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Bytes that answers to look-ups may hold together, about.
 const LOOK_UPS: usize = 2 << 20;
@@ -48,6 +51,8 @@ const DELIVERIES: usize = 14 << 20;
 pub struct Replays {
     look_ups: Memory,
     deliveries: Memory,
+    /// What lay in the state is in memory.
+    loaded: AtomicBool,
 }
 
 /// A message that may come again.
@@ -65,6 +70,8 @@ pub(crate) struct Repeatable<'a> {
 pub(crate) struct Lasting<'a> {
     pub(crate) state: &'a StateHandle,
     pub(crate) writes: &'a WriteBehind,
+    /// Nobody else writes to that state.
+    pub(crate) alone: bool,
 }
 
 impl Default for Replays {
@@ -72,6 +79,7 @@ impl Default for Replays {
         Self {
             look_ups: Memory::new(LOOK_UPS),
             deliveries: Memory::new(DELIVERIES),
+            loaded: AtomicBool::new(false),
         }
     }
 }
@@ -103,9 +111,12 @@ impl Replays {
         if !is_look_up {
             kept::forget(lasting.writes, &gone);
         }
+        // Whoever is alone with the state has all of it in memory.
+        let is_all_here = lasting.alone && self.loaded.load(Ordering::Relaxed);
+        let may_be_kept = !is_look_up && !is_all_here;
         let mut source = None;
         let work = async {
-            if !is_look_up && let Some(answer) = kept::recall(lasting.state, message.key).await {
+            if may_be_kept && let Some(answer) = kept::recall(lasting.state, message.key).await {
                 source = Some(Source::State);
                 return answer;
             }
@@ -149,7 +160,9 @@ impl Replays {
                 self.deliveries.settle(key, &cell, size, true);
             }
         })
-        .await
+        .await?;
+        self.loaded.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
-/// For so long writes are gathered.
-const GATHER: Duration = Duration::from_millis(10);
+/// For so long writes are gathered: the more at once, the fewer pages of the state are written for each.
+const GATHER: Duration = Duration::from_millis(100);
 /// How long after the state could not be asked or written it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -42,6 +42,7 @@ async fn load(current: &Current) {
         let lasting = Lasting {
             state: &instance.plugins.state,
             writes: &instance.shared.writes,
+            alone: instance.config.state_file().is_some(),
         };
         let loaded = instance.shared.replays.load(lasting, Timestamp::now());
         // What goes wrong is in the log: by the handle of the plugin. Meanwhile each message is looked up.
