@@ -155,6 +155,17 @@ impl Database {
         }
     }
 
+    /// Whether there are no tables yet, so nothing that could be read.
+    pub(crate) async fn is_empty(&self, call: &Call) -> Result<bool> {
+        if self.0.is_current.initialized() {
+            return Ok(false);
+        }
+        let client = self.client(call).await?;
+        let found = schema::look(&client, &self.0.teller).await?;
+        client.is_idle();
+        Ok(found.is_none())
+    }
+
     /// The one row that a statement reads, if there is one.
     pub(crate) async fn read_one(
         &self,

@@ -32,6 +32,11 @@ impl Version {
     pub(crate) const fn is_current(self) -> bool {
         self.0 == MIGRATIONS.len()
     }
+
+    /// Whether there are no tables.
+    pub(crate) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// The version of the tables; refuses what cannot be used. Writes nothing.
@@ -146,7 +151,7 @@ impl Found {
         };
         Error::invalid(format!(
             "{place} has not the tables of this version yet, and the user `{user}` may not make them; GRANT CREATE ON {on} TO \
-             {user}, or run `convoke user list` once with their owner in `config.url`"
+             {user}, or run `convoke user show ADDR` once with their owner in `config.url`"
         ))
     }
 }

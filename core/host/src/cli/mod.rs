@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `state`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions` | one command each |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -38,6 +38,7 @@ mod send;
 mod serve;
 mod server;
 mod session;
+mod state;
 mod store;
 mod submit;
 mod timeline;
@@ -83,6 +84,8 @@ enum Command {
     Calendar(calendar::Calendar),
     #[command(subcommand)]
     Store(store::Store),
+    #[command(subcommand)]
+    State(state::State),
     Freebusy(freebusy::Freebusy),
     Send(send::Send),
     Reply(reply::Reply),
@@ -148,7 +151,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         // A host tells what it does.
         Command::Serve(_) => "info",
         // Who takes calendars out must hear of what a store could not read.
-        Command::Calendar(_) | Command::Store(_) => "warn",
+        Command::Calendar(_) | Command::Store(_) | Command::State(_) => "warn",
         _ => "error",
     });
     if let Command::Completions(completions) = command {
@@ -172,6 +175,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::User(user) => user.run(&global).await,
             Command::Calendar(calendar) => calendar.run(&global).await,
             Command::Store(store) => store.run(&global).await,
+            Command::State(state) => state.run(&global).await,
             Command::Freebusy(freebusy) => freebusy.run(&global).await,
             Command::Send(send) => send.run(&global).await,
             Command::Reply(reply) => reply.run(&global).await,

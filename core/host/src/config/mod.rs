@@ -266,6 +266,16 @@ impl Config {
         entries.find_map(|entry| state::file(entry, &self.server.state))
     }
 
+    /// The place for state of this name: the entry of the configuration, or where state is kept if there is none.
+    pub(crate) fn state_entry(&self, name: &str) -> Option<PluginEntry> {
+        state::named(&self.plugins, name, &self.server.state)
+    }
+
+    /// The names of the places for state.
+    pub(crate) fn state_names(&self) -> Vec<String> {
+        state::names(&self.plugins)
+    }
+
     /// Has the state kept in another file than the one that the host chose.
     pub(crate) fn use_state_file(&mut self, file: &Path) {
         let folder = &self.server.state;

@@ -35,6 +35,25 @@ pub(super) fn file(entry: &PluginEntry, folder: &Path) -> Option<PathBuf> {
     is_ours.then_some(file)
 }
 
+/// The entry of this name: one that is written, by its name or its plugin's, or the default one.
+pub(super) fn named(entries: &[PluginEntry], name: &str, folder: &Path) -> Option<PluginEntry> {
+    let mut entries = entries.iter().filter(|it| it.kind == Kind::State);
+    let written = entries.find(|it| it.name.as_deref() == Some(name) || it.plugin == name);
+    if written.is_none() && name == DEFAULT {
+        return with_default(Vec::new(), folder).pop();
+    }
+    written.cloned()
+}
+
+/// What [`named`] knows.
+pub(super) fn names(entries: &[PluginEntry]) -> Vec<String> {
+    let entries = entries.iter().filter(|it| it.kind == Kind::State);
+    let written = entries.map(|it| it.name.as_ref().unwrap_or(&it.plugin));
+    let mut names: Vec<String> = written.cloned().chain([DEFAULT.to_owned()]).collect();
+    names.dedup();
+    names
+}
+
 /// Has an entry keep the state in another file.
 pub(super) fn set_file(entry: &mut PluginEntry, file: &Path) {
     // What the path of a configuration file holds that is no text, no configuration file can say.

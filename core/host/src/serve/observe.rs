@@ -4,18 +4,33 @@ use crate::{admin::queue, answer::empty, instance::Instance};
 use convoke_net::http_server::{Body, Response};
 use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// Answers `/health` and `/metrics`.
+/// How long the state may take to answer, for this host to be ready.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Answers `/health`, with `/health/live` and `/health/ready`, and `/metrics`.
 pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET, HEAD")]);
     }
     match request.uri().path() {
         "/health" => text(health(instance), PLAIN),
+        // It answers: there is no need to start it anew.
+        "/health/live" => text("ok\n".to_owned(), PLAIN),
+        "/health/ready" => match ready(instance).await {
+            Ok(()) => text("ok\n".to_owned(), PLAIN),
+            Err(why) => {
+                let mut response = text(format!("{why}\n"), PLAIN);
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                response
+            }
+        },
         "/metrics" => {
             let shared = &instance.shared;
             let counted = shared.plugin_metrics.families();
@@ -25,6 +40,16 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
             text(page, PROMETHEUS)
         }
         _ => empty(StatusCode::NOT_FOUND, &[]),
+    }
+}
+
+/// Whether a balancer should let requests come here: the state can be reached. A host that ends does not listen any more.
+async fn ready(instance: &Instance) -> Result<(), String> {
+    let asked = timeout(PATIENCE, instance.plugins.state.get(b"ready")).await;
+    match asked {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("the state cannot be reached: {error}")),
+        Err(_) => Err(format!("the state did not answer within {PATIENCE:?}")),
     }
 }
 

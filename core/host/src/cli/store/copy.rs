@@ -214,6 +214,10 @@ impl Work {
         new.name.clone_from(&user.name);
         new.timezone.clone_from(&user.timezone);
         new.kind = user.kind;
+        new.attributes = user.attributes.clone();
+        for found_out in [CalendarUser::SCHEDULES_ITSELF, CalendarUser::CALDAV_HOMES] {
+            new.attributes.remove(found_out);
+        }
         match self.to.add_user(&new).await {
             Ok(id) => Ok(new.with_id(id)),
             Err(error) if error.kind() == ErrorKind::Unsupported => {
