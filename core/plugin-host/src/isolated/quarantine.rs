@@ -9,7 +9,7 @@ use super::{
     slots::Slots,
     start::{Launcher, Running},
 };
-use convoke_sdk::remote::ProcessCall;
+use convoke_sdk::remote::{ProcessCall, Repeat};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -93,15 +93,28 @@ impl Quarantine {
             return late;
         };
         drop(waits);
-        let process = match self.kept() {
-            Some(process) => process,
-            None => match timeout_at(deadline, self.launcher.start()).await {
-                Ok(Ok(process)) => process,
-                // Perhaps it can be opened once only.
-                Ok(Err(_)) => return Retried::Harmless,
-                Err(_) => return late,
-            },
-        };
+        if let Some(process) = self.kept() {
+            match self.alone_with(process, call, deadline).await {
+                // It may have ended before the call reached it, which only a fresh one tells apart.
+                Retried::Done(Err(CallError::Ended(cause)))
+                    if cause == Cause::NotBegun || call.repeat == Repeat::Harmless => {}
+                tried => return tried,
+            }
+        }
+        match timeout_at(deadline, self.launcher.start()).await {
+            Ok(Ok(process)) => self.alone_with(process, call, deadline).await,
+            // Perhaps it can be opened once only.
+            Ok(Err(_)) => Retried::Harmless,
+            Err(_) => late,
+        }
+    }
+
+    async fn alone_with(
+        &self,
+        process: Running,
+        call: &ProcessCall<'_>,
+        deadline: Instant,
+    ) -> Retried {
         let answer = tokio::select! {
             answer = process.connection.call(call, deadline) => answer,
             fault = process.connection.fault() => Err(match fault {
