@@ -1,0 +1,58 @@
+//! Many changes at once wait until somebody releases them.
+
+use super::{BO, host, own};
+use crate::tests::world::address;
+use futures::executor::block_on;
+use std::time::Duration;
+
+/// What had to wait when a host ended in the middle of its look waits after it was started again: all of it.
+#[test]
+fn many_changes_at_once_wait_though_the_host_ends_meanwhile() {
+    for commits in [0, 1, 2, 10, 30, 59, 60, 61] {
+        let host = host();
+        for number in 0..60 {
+            let uid = format!("UID:m{number}");
+            host.person("dee")
+                .has(&own("").replace("UID:meeting", &uid));
+        }
+        host.looks("dee");
+        host.pass(Duration::from_secs(10));
+        host.world().remembered.ends_after(commits);
+        // Whether or not it comes to its end.
+        let _ = block_on(host.scheduler.reconcile(&host.person("dee")));
+        host.world().remembered.ends_after(usize::MAX);
+        let host = host.restarted();
+        host.tells("dee");
+        assert!(host.sent().is_empty(), "{commits}: {:?}", host.sent());
+        let held = block_on(host.scheduler.held(None)).unwrap();
+        assert_eq!(held.len(), 60, "{commits}");
+    }
+}
+
+#[test]
+fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
+    let host = host();
+    let name = |number: usize| format!("m{number}");
+    for number in 0..60 {
+        host.person("dee")
+            .has(&own("").replace("UID:meeting", &format!("UID:{}", name(number))));
+    }
+    assert_eq!(host.tells("dee").held, 60);
+    assert!(host.sent().is_empty() && host.waits().is_empty());
+    let held = block_on(host.scheduler.held(None)).unwrap();
+    assert_eq!(held.len(), 60);
+    assert_eq!(held[0].messages, [("REQUEST".to_owned(), address(BO))]);
+    assert!(block_on(host.scheduler.release(&held[0])).unwrap());
+    host.pays();
+    assert_eq!(host.sent().len(), 1);
+    for held in &held[1..] {
+        host.person("dee").deletes(held.uid.as_str());
+    }
+    host.tells("dee");
+    assert!(block_on(host.scheduler.held(None)).unwrap().is_empty());
+    assert_eq!(host.sent().len(), 1, "{:?}", host.sent());
+    // What is dropped is told to nobody, now or later.
+    host.person("dee").deletes(held[0].uid.as_str());
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 2);
+}

@@ -1,0 +1,137 @@
+//! Hosts end in the middle, and commits are lost or disturbed: nothing is told twice, nothing is lost.
+
+use super::{host, own};
+use crate::{Home, tests::world::Host};
+use convoke_types::RequestStatus;
+use futures::executor::block_on;
+use std::time::Duration;
+
+#[test]
+fn a_restart_loses_nothing_and_tells_nobody_twice() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    let host = host.restarted();
+    host.tells("dee");
+    let host = host.restarted();
+    host.tells("dee");
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    host.person("dee").deletes("meeting");
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    host.tells("dee");
+    let host = host.restarted();
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pass(Duration::from_secs(70));
+    host.tells("dee");
+    assert_eq!(
+        host.sent()[1..],
+        ["CANCEL dee@example.org bo@example.com"; 2]
+    );
+    assert!(host.waits().is_empty());
+}
+
+/// The state has made a commit, and its answer is lost: what it let wait goes all the same, and once.
+#[test]
+fn a_commit_whose_answer_is_lost_loses_no_message() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.world().remembered.loses_an_answer();
+    assert!(block_on(host.scheduler.reconcile(&host.person("dee"))).is_err());
+    assert!(!host.shared.outbox.is_certain());
+    host.pays();
+    assert!(host.sent().is_empty(), "nobody knows what waits");
+    assert_eq!(host.loads(), 1);
+    host.tells("dee");
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    assert!(host.waits().is_empty());
+}
+
+/// What was replaced by a commit whose answer is lost is not sent; what replaces it is.
+#[test]
+fn whoever_hands_something_in_knows_what_waits() {
+    let host = host();
+    host.elsewhere_says(RequestStatus::SERVICE_UNAVAILABLE);
+    host.person("dee").has(&own(""));
+    host.tells("dee");
+    for title in ["Retrospective", "Outlook"] {
+        host.person("dee").edits("meeting", |it| {
+            it.replace("Review", title).replace("Retrospective", title)
+        });
+        host.looks("dee");
+        host.pass(Duration::from_secs(10));
+        host.world().remembered.loses_an_answer();
+        let _ = block_on(host.scheduler.reconcile(&host.person("dee")));
+    }
+    assert_eq!(host.world().remembered.keys("outbox/").len(), 1);
+    assert_eq!(host.loads(), 1);
+    host.elsewhere_says(RequestStatus::SUCCESS);
+    host.pass(Duration::from_secs(600));
+    host.pays();
+    assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
+    assert!(host.bodies()[1].contains("Outlook"), "{:?}", host.bodies());
+    assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
+}
+
+/// What came of a try could not be noted, as far as anybody knows; the outbox is empty all the same.
+#[test]
+fn a_try_that_was_noted_unnoticed_is_over() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    host.world().remembered.loses_an_answer();
+    host.pays();
+    assert!(!host.shared.outbox.is_certain());
+    assert_eq!(host.loads(), 0);
+    host.pays();
+    assert_eq!(host.sent().len(), 1);
+}
+
+/// Somebody else writes the ledger while it is to follow a change that concerns nobody: it follows all the same.
+#[test]
+fn the_ledger_follows_whoever_writes_it_meanwhile() {
+    let host = host();
+    let dee = host.person("dee");
+    dee.has(&own(""));
+    host.tells("dee");
+    dee.edits("meeting", |it| {
+        it.replace("END:VEVENT", "X-NOTE:mine\nEND:VEVENT")
+    });
+    host.world().remembered.has_a_rival();
+    host.tells("dee");
+    let uid = convoke_types::Uid::new("meeting").unwrap();
+    let stored = block_on(dee.get(&uid)).unwrap().unwrap();
+    let known = block_on(host.scheduler.ledger(dee.user(), &uid)).unwrap();
+    assert_eq!(known.value.unwrap().etag, Some(stored.etag));
+}
+
+/// What is there at the first look is known, also if a message comes in for some of it meanwhile.
+#[test]
+fn a_first_look_that_is_disturbed_knows_everything() {
+    let host = Host::new();
+    host.person("dee").has(&own(""));
+    host.world().remembered.has_a_rival();
+    assert!(host.looks("dee").first);
+    host.person("dee").edits("meeting", |it| {
+        it.replace("END:VEVENT", "X-NOTE:mine\nEND:VEVENT")
+    });
+    host.tells("dee");
+    assert!(host.sent().is_empty(), "{:?}", host.bodies());
+}
+
+/// A host that ended in the middle of a try does not know whether anything left.
+#[test]
+fn what_may_have_left_before_a_restart_is_called_off() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    let host = host.restarted();
+    host.person("dee").deletes("meeting");
+    host.tells("dee");
+    assert_eq!(host.sent(), ["CANCEL dee@example.org bo@example.com"]);
+}
