@@ -63,6 +63,8 @@ pub struct Told {
 pub(crate) struct Changed {
     pub(crate) outgoing: Vec<Outgoing>,
     pub(crate) enqueued: Enqueued,
+    /// The object is gone.
+    pub(crate) is_removal: bool,
 }
 
 impl<E: Environment> Scheduler<E> {
@@ -203,6 +205,7 @@ impl<E: Environment> Scheduler<E> {
             Ok(()) => Ok(Some(Changed {
                 outgoing: tells.outgoing,
                 enqueued,
+                is_removal: tells.ledger.gone,
             })),
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
             Err(error) => Err(error),

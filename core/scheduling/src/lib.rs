@@ -80,6 +80,7 @@ mod owed;
 mod person;
 mod reconcile;
 mod refusal;
+mod removals;
 mod reply;
 mod room;
 mod scheduler;

@@ -9,6 +9,7 @@ use crate::{
     limits::Limits,
     locks::Locks,
     outbox::Outbox,
+    removals::Removals,
     settling::Settling,
     state::{self, Versioned},
     timing::Timing,
@@ -33,6 +34,7 @@ pub struct Shared {
     pub(crate) locks: Locks,
     pub(crate) settling: Settling,
     pub(crate) echoes: Echoes,
+    pub(crate) removals: Removals,
     /// Whose turn it is to book a room.
     pub(crate) turns: Arc<Turns>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Timing {
     /// How long an object must be quiet before its changes are told; 10 s.
     pub settle: Duration,
-    /// If more meetings than this changed at one look, they wait to be released; 50.
+    /// If more meetings than this changed at one look, or were removed within a minute, they wait to be released; 50.
     pub hold: usize,
     /// How long delivery is tried; 3 days.
     pub expire: Duration,

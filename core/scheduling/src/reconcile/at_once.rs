@@ -104,13 +104,18 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// Makes the messages about what differs of one object from what others know, without waiting until it is quiet; `None`
-    /// if it concerns nobody.
+    /// if it concerns nobody, or if the calendar is being emptied and it has to wait.
     pub async fn tell_at_once(
         &self,
         home: &HomeOf<E>,
         uid: &Uid,
     ) -> Result<Option<Telling>, Error> {
+        if self.is_one_removal_too_many(home, uid).await? {
+            self.hold_changes(home, std::slice::from_ref(uid)).await?;
+            return Ok(None);
+        }
         let changed = self.tell_difference(home, uid, Goes::WaitedFor).await?;
+        self.count_removal(home, changed.as_ref());
         Ok(changed.map(Telling))
     }
 

@@ -5,6 +5,7 @@
 
 use super::Looked;
 use crate::{
+    change::Changed,
     environment::{Clock, Environment, Home, HomeOf, State, Stores},
     keys::{self, digest},
     scheduler::Scheduler,
@@ -79,31 +80,78 @@ impl<E: Environment> Scheduler<E> {
                 None => fresh.push(uid),
             }
         }
-        if fresh.len() > self.timing.hold {
-            tracing::warn!(
-                event = "changes-held", user = %user.address, changes = fresh.len(), most = self.timing.hold,
-                "so many meetings changed at once that nobody is told yet; see `convoke queue list`, and tell it with \
-                 `convoke queue release --user {}`",
-                user.address.human()
-            );
-            self.hold_all(home, &fresh).await?;
-            for uid in &fresh {
-                let why = format!("{} meetings changed at once", fresh.len());
-                let decided = self.decision("changes-held", uid);
-                self.note_decision(&decided.of(&user.address).why(why));
-            }
-            looked.held += fresh.len();
-            return Ok(());
+        let too_many = self.too_many(home, &fresh).await?;
+        if !too_many.is_empty() {
+            self.hold_changes(home, &too_many).await?;
+            looked.held += too_many.len();
+            fresh.retain(|uid| !too_many.contains(uid));
         }
         for uid in fresh {
-            if self
-                .tell_difference(home, &uid, Goes::ByItself)
-                .await?
-                .is_some()
-            {
-                looked.told += 1;
-            }
+            let changed = self.tell_difference(home, &uid, Goes::ByItself).await?;
+            self.count_removal(home, changed.as_ref());
+            looked.told += usize::from(changed.is_some());
             pending.remove(&uid);
+        }
+        Ok(())
+    }
+
+    /// Which of these changes are too many: all of them, or the removals with those that others were told of lately.
+    async fn too_many(&self, home: &HomeOf<E>, fresh: &[Uid]) -> Result<Vec<Uid>, Error> {
+        if fresh.len() > self.timing.hold {
+            return Ok(fresh.to_vec());
+        }
+        let lately = self.removed_lately(home);
+        let mut removed = Vec::new();
+        if lately + fresh.len() > self.timing.hold {
+            for uid in fresh {
+                if home.get(uid).await?.is_none() {
+                    removed.push(uid.clone());
+                }
+            }
+        }
+        if lately + removed.len() <= self.timing.hold {
+            removed.clear();
+        }
+        Ok(removed)
+    }
+
+    /// Whether an object is gone, and so are so many others lately that somebody may have lost a calendar.
+    pub(super) async fn is_one_removal_too_many(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+    ) -> Result<bool, Error> {
+        Ok(self.removed_lately(home) >= self.timing.hold
+            && home.get(uid).await?.is_none()
+            && !self.would_tell(home, uid).await?.is_empty())
+    }
+
+    /// Counts it, if others are told that an object is gone.
+    pub(super) fn count_removal(&self, home: &HomeOf<E>, changed: Option<&Changed>) {
+        if changed.is_some_and(|it| it.is_removal && !it.outgoing.is_empty()) {
+            let now = self.environment.clock().now();
+            self.shared.removals.note(home.user(), now);
+        }
+    }
+
+    fn removed_lately(&self, home: &HomeOf<E>) -> usize {
+        let now = self.environment.clock().now();
+        self.shared.removals.lately(home.user(), now)
+    }
+
+    /// Lets changes wait, as they are too many at once.
+    pub(super) async fn hold_changes(&self, home: &HomeOf<E>, uids: &[Uid]) -> Result<(), Error> {
+        let user = home.user();
+        tracing::warn!(
+            event = "changes-held", user = %user.address, changes = uids.len(), most = self.timing.hold,
+            "so many meetings changed at once that nobody is told yet; see `convoke queue list`, and tell it with \
+             `convoke queue release --user {}`",
+            user.address.human()
+        );
+        self.hold_all(home, uids).await?;
+        for uid in uids {
+            let decided = self.decision("changes-held", uid).of(&user.address);
+            self.note_decision(&decided.why("so many meetings changed at once"));
         }
         Ok(())
     }

@@ -15,7 +15,8 @@
 //!
 //! Manners: what is new at the first look is told to nobody; calendar programs save several times, so an object must be
 //! quiet for [`Timing::settle`](crate::Timing::settle); if more than [`Timing::hold`](crate::Timing::hold) meetings changed
-//! at once, somebody may have lost a calendar, and all of them wait; meetings that are over tell nobody.
+//! at once, or were removed one by one within a minute, somebody may have lost a calendar, and they wait; meetings that are
+//! over tell nobody.
 
 mod at_once;
 mod baseline;

@@ -2,6 +2,7 @@
 
 use super::{BO, host, own};
 use crate::tests::world::address;
+use convoke_types::Uid;
 use futures::executor::block_on;
 use std::time::Duration;
 
@@ -55,4 +56,51 @@ fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
     host.person("dee").deletes(held[0].uid.as_str());
     host.tells("dee");
     assert_eq!(host.sent().len(), 2);
+}
+
+/// A program that empties a calendar removes one object after the other; what was removed before it is noticed is told.
+#[test]
+fn removals_one_by_one_wait_when_they_are_too_many() {
+    let host = host();
+    let dee = host.person("dee");
+    let uid = |number: usize| Uid::new(&format!("m{number}")).unwrap();
+    for number in 0..60 {
+        dee.has(&own("").replace("UID:meeting", &format!("UID:{}", uid(number))));
+        host.tells("dee");
+    }
+    host.pass(Duration::from_secs(60));
+    let told = host.sent().len();
+    let removes = |number: usize| {
+        dee.deletes(uid(number).as_str());
+        let telling = block_on(host.scheduler.tell_at_once(&dee, &uid(number))).unwrap();
+        if let Some(telling) = telling {
+            block_on(host.scheduler.first_delivery(telling));
+        }
+    };
+    (0..55).for_each(removes);
+    assert_eq!(host.sent().len(), told + 50);
+    let held = || block_on(host.scheduler.held(None)).unwrap();
+    assert_eq!(held().len(), 5);
+    assert_eq!(held()[0].messages, [("CANCEL".to_owned(), address(BO))]);
+    // Looks see it as well, and what comes back waits no longer.
+    dee.deletes("m55");
+    host.tells("dee");
+    assert_eq!((held().len(), host.sent().len()), (6, told + 50));
+    dee.has(&own("").replace("UID:meeting", "UID:m55"));
+    host.tells("dee");
+    assert_eq!((held().len(), host.sent().len()), (5, told + 50));
+    // What else changes is told, and so is what is removed later.
+    dee.edits("m56", |it| it.replace("Review", "Retrospective"));
+    host.tells("dee");
+    assert_eq!(host.sent().len(), told + 51);
+    host.pass(Duration::from_secs(60));
+    removes(57);
+    assert_eq!(host.sent().len(), told + 52);
+    for held in held() {
+        assert!(block_on(host.scheduler.release(&held)).unwrap());
+    }
+    host.pays();
+    assert_eq!(host.sent().len(), told + 57);
+    removes(58);
+    assert_eq!(host.sent().len(), told + 58, "who releases does not count");
 }
