@@ -5,6 +5,7 @@
 //! then the open ones are answered. Those of which only the organizer knows that they are written out go with the series.
 
 use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
+use super::edit::count_up;
 use super::instance::{Range, recurs};
 use super::object::Object;
 use super::participants::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
@@ -13,7 +14,7 @@ use super::personal::{
 };
 use super::reply_record::{comment, progress, record, version_answered};
 use super::request::is_cancelled;
-use super::revision::{Revision, may_be_untold, sequence};
+use super::revision::{Revision, forget_told, has_unknown_told, sequence};
 use super::series::Search;
 use crate::instance::InstanceKey;
 use crate::tree::{Component, Property};
@@ -113,7 +114,10 @@ impl Recording<'_, '_> {
         if self.standing == Standing::Uninvited && PartStat::of(line) == PartStat::Delegated {
             return Err(RequestStatus::NO_AUTHORITY.with_text("who was not invited sends nobody"));
         }
-        let target = target.listing(replier, self.standing)?;
+        let mut target = target.listing(replier, self.standing)?;
+        if self.standing == Standing::Invited {
+            learn_sequence(&mut target.component, answer);
+        }
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             return Ok(());
         };
@@ -323,6 +327,23 @@ impl Target {
     }
 }
 
+/// Where nothing is remembered of what attendees were told, their answers say how far it was counted: what they are told next
+/// has to exceed that.
+fn learn_sequence(about: &mut Component, answer: &Component) {
+    let known = about.clone();
+    let was = Revision::of(&known);
+    let is_credible = |it: &u64| (was.sequence + 1..=was.sequence + FURTHEST).contains(it);
+    if has_unknown_told(about)
+        && let Some(sequence) = sequence(answer).filter(is_credible)
+    {
+        count_up(&known, about, Revision { sequence, ..was });
+        forget_told(about);
+    }
+}
+
+/// How much further than what is known attendees are believed that a meeting was counted: who says more has not been told that.
+const FURTHEST: u64 = 1_000;
+
 /// The version of an attendee's last answer.
 fn recorded(line: &Property) -> Revision {
     let sequence = line.param(REPLY_SEQUENCE).and_then(|it| it.parse().ok());
@@ -335,7 +356,7 @@ fn recorded(line: &Property) -> Revision {
 /// Whether an answer is about a version that its attendee has seen the next one of by now, and may have taken for a question.
 fn has_crossed(answer: &Component, about: &Component, replier: &CalendarAddress) -> bool {
     let about_older = sequence(answer).is_some_and(|it| it < Revision::of(about).sequence)
-        && !may_be_untold(about);
+        && !has_unknown_told(about);
     let line = attendee(about, replier).filter(|_| about_older);
     line.is_some_and(|line| version_answered(answer, about) > recorded(line))
 }

@@ -57,28 +57,36 @@ impl Revision {
 
 /// Notes that what a component states is not known to be its organizer's revision: a program may have written it.
 pub(super) fn forget_revision(component: &mut Component) {
-    if let Some(line) = component.get_mut("DTSTAMP") {
-        line.set_param(UNKNOWN_REVISION, "TRUE");
-    }
+    note_unknown(component, "DTSTAMP");
 }
 
 /// Whether it is not known of which revision of its organizer's a component is.
 pub(super) fn has_unknown_revision(component: &Component) -> bool {
-    let stamp = component.get("DTSTAMP");
-    stamp.is_some_and(|line| line.param(UNKNOWN_REVISION).is_some())
+    is_unknown(component, "DTSTAMP")
 }
 
-/// Notes that it is not known whether any attendee was told the SEQUENCE that an organizer's component states.
+/// Notes that it is not known which SEQUENCE attendees were told of an organizer's component: what it states, less or more.
 pub(super) fn forget_told(component: &mut Component) {
-    if let Some(line) = component.get_mut("SEQUENCE") {
+    if component.get("SEQUENCE").is_none() && component.get("ORGANIZER").is_some() {
+        component.push(Property::new("SEQUENCE", "0"));
+    }
+    note_unknown(component, "SEQUENCE");
+}
+
+/// Whether it is not known which SEQUENCE attendees were told of an organizer's component.
+pub(super) fn has_unknown_told(component: &Component) -> bool {
+    is_unknown(component, "SEQUENCE")
+}
+
+fn note_unknown(component: &mut Component, name: &str) {
+    if let Some(line) = component.get_mut(name) {
         line.set_param(UNKNOWN_REVISION, "TRUE");
     }
 }
 
-/// Whether it is not known that attendees were told what an organizer's component states.
-pub(super) fn may_be_untold(component: &Component) -> bool {
-    let sequence = component.get("SEQUENCE");
-    sequence.is_some_and(|line| line.param(UNKNOWN_REVISION).is_some())
+fn is_unknown(component: &Component, name: &str) -> bool {
+    let line = component.get(name);
+    line.is_some_and(|line| line.param(UNKNOWN_REVISION).is_some())
 }
 
 /// The SEQUENCE that a component states; the greatest that there is, where it states a greater one.

@@ -207,7 +207,7 @@ pub(super) fn update_versions(
 }
 
 /// Gives a component a later version than the known one, by which nobody is asked anew who was asked before.
-pub(super) fn count_up(known: &Component, component: &mut Component, version: Revision) {
+pub(in crate::itip) fn count_up(known: &Component, component: &mut Component, version: Revision) {
     let was = Revision::of(known);
     version.write(component);
     if version.sequence > was.sequence {

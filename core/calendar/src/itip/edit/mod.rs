@@ -31,6 +31,7 @@ mod permissions;
 mod taken_back;
 
 pub use delivery::note_delivery;
+pub(super) use diff::count_up;
 pub use observed::{Observed, observe};
 
 use super::object::{Object, same};

@@ -4,6 +4,7 @@ mod held;
 mod in_doubt;
 mod invited;
 mod lost_ledger;
+mod restored;
 
 use crate::tests::world::{Host, meeting, message};
 use convoke_types::RequestStatus;
