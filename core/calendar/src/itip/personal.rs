@@ -2,7 +2,7 @@
 //! them never leave the host.
 
 use super::participants::{Owner, PartStat, address_of, attendees_by_address, person};
-use super::redact::{is_extension, is_shared, redact, restore};
+use super::redact::{MANAGED_ID, is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::{Revision, has_unknown_revision, sequence};
 use super::schedule::{Schedule, left_out};
@@ -102,7 +102,8 @@ pub(super) fn note_taken_back(line: &mut Property, before: Option<&Property>) {
     }
 }
 
-/// Takes out of a component what is of one copy only: parameters about transport, what we noted on it.
+/// Takes out of a component what is of one copy only: parameters about transport, what we noted on it, and what a calendar
+/// server calls an attachment that it keeps.
 pub(super) fn strip_local(component: &mut Component) {
     component
         .properties
@@ -113,6 +114,8 @@ pub(super) fn strip_local(component: &mut Component) {
             for name in SCHEDULING.iter().chain(&RECORDS).chain(notes) {
                 line.remove_param(name);
             }
+        } else if line.is("ATTACH") {
+            line.remove_param(MANAGED_ID);
         }
     }
 }

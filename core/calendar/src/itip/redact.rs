@@ -11,6 +11,7 @@
 //! | TRANSP | from the organizer, as what the guests begin with; each one's own after that |
 //! | SCHEDULE-AGENT, SCHEDULE-STATUS, SCHEDULE-FORCE-SEND | never (RFC 6638 §7) |
 //! | what is noted of answers: parameters, comments to the organizer | never |
+//! | MANAGED-ID of an attachment | never: another server takes it for the name of a file of its own |
 //! | attachments by `file:` | never: nobody else can open them, and the path tells of its owner's machine |
 //! | of VCALENDAR: its name, colour and `X-` properties | never: they describe the calendar, not the meeting |
 //!
@@ -62,6 +63,9 @@ const SHARED_PARAMETERS: [&str; 8] = [
     // How many an attendee brings along.
     "X-NUM-GUESTS",
 ];
+
+/// Of an attachment: its name at the server of whoever wrote it (RFC 8607 §4.3), which means another file, or none, elsewhere.
+pub(super) const MANAGED_ID: &str = "MANAGED-ID";
 
 /// How somebody files and paints what is in the own calendar.
 const FILING: [&str; 2] = ["CATEGORIES", "COLOR"];
@@ -136,7 +140,8 @@ fn is_local_file(line: &Property) -> bool {
 /// Whether a parameter may leave.
 fn is_shared_parameter(name: &str) -> bool {
     let mut shared = SHARED_PARAMETERS.iter();
-    !is_extension(name) || shared.any(|it| it.eq_ignore_ascii_case(name))
+    let is_shared = !is_extension(name) || shared.any(|it| it.eq_ignore_ascii_case(name));
+    is_shared && !name.eq_ignore_ascii_case(MANAGED_ID)
 }
 
 /// Whether an `X-` property describes the meeting to everybody.

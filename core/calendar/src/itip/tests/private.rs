@@ -285,3 +285,31 @@ fn an_organizer_who_moves_a_to_do_asks_anew() {
     let stored: Calendar = stored;
     assert_same(&stored, &calendar(&told));
 }
+
+/// A server that keeps attachments has names for them, which mean another file at another server.
+#[test]
+fn what_a_server_calls_an_attachment_means_nothing_elsewhere() {
+    let named = meeting(
+        "ATTACH;MANAGED-ID=97;SIZE=7:https://files.example.com/x",
+        "",
+    );
+    let bare = named.replace(";MANAGED-ID=97", "");
+    apply("REQUEST", &named).gives(&bare);
+    let alice = [address(ALICE)];
+    let edited = edit(None, Some(&calendar(&named)), &owner(&alice), now()).unwrap();
+    assert_same(
+        edited.outgoing[0].message.calendar(),
+        &calendar(&format!("METHOD:REQUEST\n{bare}")),
+    );
+    // The own copy keeps it, also where it follows what was handed in.
+    let moved = format!(
+        "METHOD:REQUEST\n{}",
+        bare.replace("SEQUENCE:1", "SEQUENCE:2")
+    );
+    let message = Message::read(calendar(&moved)).unwrap();
+    let copy = update_own_copy(&message, Some(&calendar(&named)), &owner(&alice), now());
+    let Change::Store(copy) = copy else {
+        panic!("it counts on")
+    };
+    assert_same(&copy, &calendar(&named.replace("SEQUENCE:1", "SEQUENCE:2")));
+}
