@@ -48,7 +48,7 @@ pub enum Why {
     Booking,
 }
 
-/// Why nothing came of a decision. The message waits still, unless it is not there.
+/// Why nothing came of a decision. The message waits still, unless it is not there, or it [is too late](Self::is_too_late).
 #[derive(Debug, thiserror::Error)]
 pub enum NotDecided {
     /// The store cannot do it, or there is no such message.
@@ -69,6 +69,13 @@ pub enum NotDecided {
     /// It could not be delivered.
     #[error("it is not delivered: {0}")]
     NotDelivered(convoke_types::RequestStatus),
+}
+
+impl NotDecided {
+    /// Whether there is nothing left to decide, now or later: the message does not wait any more.
+    pub const fn is_too_late(&self) -> bool {
+        matches!(self, Self::Booking(room::Undecided::NothingWaits { .. }))
+    }
 }
 
 impl<E: Environment> Scheduler<E> {
@@ -152,13 +159,17 @@ impl<E: Environment> Scheduler<E> {
         decided: Result<Vec<Answered>, NotDecided>,
         event: &str,
     ) -> Result<Vec<Answered>, NotDecided> {
-        if let Err(error) = &decided {
-            tracing::info!(
-                event = "inbox-not-decided", user = %home.user().address, uid = %message.uid,
-                "the message waits still: {error}"
-            );
-            return decided;
-        }
+        let event = match &decided {
+            Ok(_) => event,
+            Err(error) if error.is_too_late() => "inbox-too-late",
+            Err(error) => {
+                tracing::info!(
+                    event = "inbox-not-decided", user = %home.user().address, uid = %message.uid,
+                    "the message waits still: {error}"
+                );
+                return decided;
+            }
+        };
         let decision = self.decision(event, &message.uid).of(&home.user().address);
         let why = format!("from {}", message.originator.human());
         self.note_decision(&decision.to(&message.method, &message.recipient).why(why));

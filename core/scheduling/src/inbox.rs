@@ -73,26 +73,50 @@ impl<E: Environment> Scheduler<E> {
         if held.is_empty() {
             return Ok(false);
         }
-        let names = item.message.instance_names();
-        let is_whole = names.is_empty() || names.starts_with(',');
-        if !is_whole {
+        if !is_about_all(item.message) {
             self.keep(home, item).await?;
             return Ok(true);
         }
-        // What is newer is not called off by it.
-        for held in held.iter().filter(|it| it.is_older) {
-            match home.take(&held.id).await {
-                // The person was faster.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                taken => drop(taken?),
-            }
-        }
-        tracing::info!(
-            event = "held-called-off", originator = %item.originator, recipient = %item.recipient,
-            uid = %item.message.uid(), "it was called off before anybody decided about it"
-        );
+        take_older(home, item, &held).await?;
         Ok(true)
     }
+
+    /// A CANCEL of all of a booking leaves nothing to approve of it.
+    pub(crate) async fn cancel_asked<H: Home>(
+        &self,
+        home: &H,
+        item: &InboxItem<'_>,
+    ) -> Result<(), Error> {
+        if !is_about_all(item.message) {
+            return Ok(());
+        }
+        let held = held(home, item).await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        take_older(home, item, &held).await
+    }
+}
+
+/// Takes out what a message calls off. What is newer is not called off by it.
+async fn take_older<H: Home>(home: &H, item: &InboxItem<'_>, held: &[Held]) -> Result<(), Error> {
+    for held in held.iter().filter(|it| it.is_older) {
+        match home.take(&held.id).await {
+            // The person was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            taken => drop(taken?),
+        }
+    }
+    tracing::info!(
+        event = "held-called-off", originator = %item.originator, recipient = %item.recipient,
+        uid = %item.message.uid(), "it was called off before anybody decided about it"
+    );
+    Ok(())
+}
+
+fn is_about_all(message: &Message) -> bool {
+    let names = message.instance_names();
+    names.is_empty() || names.starts_with(',')
 }
 
 /// A message that waits, of the same originator and about the same object as another.
@@ -114,7 +138,7 @@ async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<Held>, Erro
             listing => listing?,
         };
         let of_it = listing.items.into_iter();
-        let of_it = of_it.filter(|it| is_about(&it.message, item));
+        let of_it = of_it.filter(|it| is_about(home, &it.message, item));
         held.extend(of_it.map(|it| Held {
             is_older: is_older(&it.message, item),
             id: it.id,
@@ -128,8 +152,15 @@ async fn held<H: Home>(home: &H, item: &InboxItem<'_>) -> Result<Vec<Held>, Erro
     }
 }
 
-fn is_about(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
-    kept.uid == *item.message.uid() && kept.originator.same_user(item.originator)
+fn is_about<H: Home>(home: &H, kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
+    // Bookings of a room wait beside the person's own messages about the same meeting.
+    let is_own = |recipient| home.user().answers_to(recipient);
+    let is_for_same = if is_own(item.recipient) {
+        is_own(&kept.recipient)
+    } else {
+        kept.recipient.same_user(item.recipient)
+    };
+    is_for_same && kept.uid == *item.message.uid() && kept.originator.same_user(item.originator)
 }
 
 fn is_older(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {

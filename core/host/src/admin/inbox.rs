@@ -50,6 +50,9 @@ pub(super) async fn decide(instance: &Instance, asked: InboxDecide) -> Result<Ve
             not_there(&asked.id)
         }
         NotDecided::Store(error) => error,
+        late if late.is_too_late() => {
+            Error::invalid(format!("{late}; the message is taken out of the inbox"))
+        }
         other => Error::invalid(format!("{other}; the message waits still")),
     })?;
     Ok(told

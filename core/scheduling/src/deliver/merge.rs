@@ -121,6 +121,12 @@ impl<E: Environment> Scheduler<E> {
         if received.anomaly == Some(Anomaly::Unknown) && message.method() == Method::Cancel {
             self.cancel_held(home, &item).await?;
         }
+        if let Some(settings) = &room
+            && message.method() == Method::Cancel
+            && received.status.is_success()
+        {
+            self.asks_no_more(home, settings, &item).await?;
+        }
         if received.keep
             && let Some(full) = self.keep(home, &item).await?
         {

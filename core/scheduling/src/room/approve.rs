@@ -2,6 +2,7 @@
 
 use super::{InvalidSetting, RoomSettings, book::Visit, settings::Privacy};
 use crate::{
+    envelope::InboxItem,
     environment::{Clock, Environment, Home, HomeOf, Processor, Stores},
     index,
     person::Person,
@@ -103,6 +104,23 @@ impl<E: Environment> Scheduler<E> {
             }
             kept => kept,
         }
+    }
+
+    /// What is called off waits for nobody's approval any more.
+    pub(crate) async fn asks_no_more(
+        &self,
+        home: &HomeOf<E>,
+        settings: &RoomSettings,
+        item: &InboxItem<'_>,
+    ) -> Result<(), Error> {
+        let Some(approver) = &settings.approve else {
+            return Ok(());
+        };
+        if let Some(approver) = self.environment.stores().find(approver).await? {
+            self.cancel_asked(&approver, item).await?;
+        }
+        // It is there if the approver has no inbox here.
+        self.cancel_asked(home, item).await
     }
 
     /// Decides a booking that waits for approval, and has its organizer told. `comment` is for the organizer to read.

@@ -84,12 +84,14 @@ fn what_was_approved_stands_and_what_moves_is_asked_anew() {
     let moved = at(12, "first", ANNA).replace("DTSTAMP", "SEQUENCE:1\nDTSTAMP");
     assert_eq!(told(&host, &moved, ANNA), WAITS);
     assert_eq!(host.person("dee").inbox().len(), 2);
+    told(&host, &at(16, "other", ANNA), ANNA);
     // What is called off waits no more.
     let cancel = message(
         "CANCEL",
         &event("first", ANNA, "SEQUENCE:2\nSTATUS:CANCELLED\n"),
     );
     told(&host, &cancel, ANNA);
+    assert_eq!(host.person("dee").inbox().len(), 1, "the other");
     assert!(decides(&host, "first", Decision::Approve, None).is_err());
 }
 
