@@ -134,6 +134,8 @@ fn who_deletes_an_invitation_declines_and_who_deletes_a_meeting_calls_it_off() {
     ]);
     assert_eq!(called_off.json()[0]["recipient"], "mailto:bo@example.org");
     assert!(export(BO, "second").contains("STATUS:CANCELLED"));
+    let listed = desk.run(&["calendar", "list", "--user", BO]).out;
+    assert!(listed.contains("  CANCELLED  "), "{listed}");
     assert_eq!(export(ANNA, "second"), "");
 
     let none = delete(ANNA, "second");

@@ -320,6 +320,9 @@ pub(crate) struct Listed {
     pub(crate) partstat: Option<String>,
     /// Whether it stands for a series.
     pub(crate) recurs: bool,
+    /// Whether it is called off; not said of what is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cancelled: bool,
 }
 
 /// Who is told of what a command writes.

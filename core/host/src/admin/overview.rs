@@ -69,6 +69,7 @@ impl Listed {
             end: None,
             partstat: None,
             recurs: false,
+            cancelled: false,
         };
         let Ok(calendar) = Calendar::parse_stored(&stored.data, &Limits::default()) else {
             return listed;
@@ -86,6 +87,7 @@ impl Listed {
             listed.end = at(summary.end);
             listed.partstat = summary.partstat.map(|it| it.as_str().to_owned());
             listed.recurs = summary.recurs;
+            listed.cancelled = summary.cancelled;
         }
         listed
     }

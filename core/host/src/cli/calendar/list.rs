@@ -17,7 +17,8 @@ Examples:
   convoke calendar list --user anna@example.org --json | jq -r '.[] | select(.partstat == \"NEEDS-ACTION\") | .uid'
   convoke calendar list --user anna@example.org --server https://cal.example.org:8008
 
-Shown are when it begins (a series: its first time), how the user has answered (nothing, if not invited), title and UID.";
+Shown are when it begins (a series: its first time), how the user has answered (nothing, if not invited; CANCELLED, if it \
+is called off), title and UID.";
 
 /// Objects that are asked for at once.
 const PAGE: u32 = 500;
@@ -54,7 +55,11 @@ impl List {
         rows.extend(objects.into_iter().map(|it| {
             vec![
                 it.start.unwrap_or_default(),
-                it.partstat.unwrap_or_default(),
+                if it.cancelled {
+                    "CANCELLED".to_owned()
+                } else {
+                    it.partstat.unwrap_or_default()
+                },
                 it.summary.unwrap_or_default(),
                 it.uid.to_string(),
             ]
