@@ -200,8 +200,8 @@ pub(super) fn update_versions(
             if was_at_it && component.is("VTODO") && !is_cancelled(component) {
                 reset_progress(&known, component);
             }
-        } else if written == Written::ByProgram {
-            keep_answers(&known, component);
+        } else {
+            keep_answers(&known, component, written);
         }
     }
 }
@@ -225,8 +225,9 @@ pub(in crate::itip) fn count_up(known: &Component, component: &mut Component, ve
     }
 }
 
-/// Answers that a program has lost, as it had read the object before they came.
-fn keep_answers(known: &Component, component: &mut Component) {
+/// Answers that a program has lost, as it had read the object before they came; or that a command says nothing of, as it has
+/// the object from whoever wrote it before anybody had answered.
+fn keep_answers(known: &Component, component: &mut Component, written: Written) {
     let is_answered = |line: &Property| {
         line.param(REPLY_DTSTAMP).is_some() && PartStat::of(line) != PartStat::NeedsAction
     };
@@ -234,9 +235,11 @@ fn keep_answers(known: &Component, component: &mut Component) {
     let answered: HashMap<String, &Property> = answered.map(|line| (person(line), line)).collect();
     let lines = component.properties.iter_mut();
     for line in lines.filter(|line| line.is("ATTENDEE")) {
-        if PartStat::of(line) == PartStat::NeedsAction
-            && let Some(old) = answered.get(&person(line))
-        {
+        let is_unsaid = match written {
+            Written::ByProgram => PartStat::of(line) == PartStat::NeedsAction,
+            Written::ByCommand => line.param("PARTSTAT").is_none(),
+        };
+        if is_unsaid && let Some(old) = answered.get(&person(line)) {
             line.set_param("PARTSTAT", PartStat::of(old).as_str());
             line.remove_param("RSVP");
         }

@@ -58,6 +58,27 @@ fn now_stamped(text: &str) -> String {
     text.replace("20261201T100000Z", "20270101T000000Z")
 }
 
+/// A command has the object from a file that was written before anybody had answered.
+#[test]
+fn an_answer_that_a_command_says_nothing_of_is_kept() {
+    const BOBS: &str = "ATTENDEE;PARTSTAT=ACCEPTED:mailto:b";
+    let noted = ";X-CONVOKE-REPLY-SEQUENCE=1;X-CONVOKE-REPLY-DTSTAMP=20261201T110000Z:mailto:b";
+    let answered = MEETING.replace(BOBS, &BOBS.replace(":mailto:b", noted));
+    let file = MEETING.replace("Plan", "Plan B");
+    let says = |line: &str| {
+        let edited = edited(ALICE, &answered, &file.replace(BOBS, line));
+        let text = String::from_utf8(edited.outgoing[0].message.calendar().write()).unwrap();
+        text.contains(BOBS)
+    };
+    assert!(says("ATTENDEE:mailto:b"));
+    assert!(!says("ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b"));
+    // Another time is asked for anew.
+    let moved = file.replace(BOBS, "ATTENDEE:mailto:b").replace("T1", "T2");
+    let moved = edited(ALICE, &answered, &moved);
+    let text = String::from_utf8(moved.outgoing[0].message.calendar().write()).unwrap();
+    assert!(!text.contains(BOBS), "{text}");
+}
+
 #[test]
 fn personal_changes_send_nothing() {
     let alarm = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:PT0S\nEND:VALARM\nEND:VEVENT";
