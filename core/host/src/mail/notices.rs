@@ -135,15 +135,20 @@ impl WaitingNotice {
         matches!(told, Told::ByMail)
     }
 
-    /// Its name: the same for the same thing that is told again.
+    /// Its name: the same for the same thing that is told again, whatever a server says this time why it failed.
     pub(crate) fn id(&self) -> String {
         let mut hash = Sha256::new();
-        let what = format!("{:?}", self.what);
+        let what = match &self.what {
+            What::Undeliverable(_) => "undeliverable",
+            What::Proposal => "proposal",
+            What::Held => "held",
+            What::Answered(answer) => answer,
+        };
         for part in [
             self.user.as_str(),
             self.other.as_str(),
             self.uid.as_str(),
-            &what,
+            what,
         ] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -351,6 +356,35 @@ mod tests {
         );
         let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default());
         Message::read(calendar.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_failure_is_told_once_whatever_the_server_says_of_it() {
+        let notices = Notices::default();
+        notices.want(Some(Notify {
+            undeliverable: Told::ByMail,
+            waiting: Told::No,
+            answers: Told::No,
+        }));
+        let now: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+        let [anna, bo] =
+            ["anna@example.org", "bo@example.com"].map(|it| it.parse::<CalendarAddress>().unwrap());
+        let message = message("1");
+        for reason in ["mailbox full", "mailbox full (try 4711)"] {
+            let notice = Notice {
+                user: &anna,
+                other: &bo,
+                message: &message,
+                occasion: Occasion::Undeliverable(reason),
+            };
+            drop(notices.add(&notice, Batch::new(), now));
+            notices.is_kept(&notice, now);
+        }
+        let due = notices.due(now);
+        let [(_, told)] = due.as_slice() else {
+            panic!("{due:?}");
+        };
+        assert_eq!(told.occasion(), ImipOccasion::Undeliverable("mailbox full"));
     }
 
     #[test]
