@@ -3,36 +3,35 @@
 use convoke_sdk::prelude::*;
 use std::path::PathBuf;
 
-/// One CalDAV server, or several that share users.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The server: where discovery begins (RFC 6764), or the URL of anything in it.
-    pub url: Option<String>,
-    /// A user's calendars, for a login that may see everybody's: a URL with `{user}` (the part before the `@`),
-    /// `{domain}` or `{address}`. Whose URL the server knows is a calendar user.
-    pub home: Option<String>,
-    /// With what to log in, unless a user has a `login` of its own. Nothing: the server asks nobody.
-    pub login: Option<Login>,
-    /// Where new objects go: a calendar's name, or the last part of its URL. By default the server's default calendar
-    /// (RFC 6638 §9.2), else the first that takes such objects; `calendar` is made if there is none.
-    pub calendar: Option<String>,
-    /// The calendars that count for free-busy; by default all that the user has not marked as transparent.
-    pub busy: Option<Vec<String>>,
-    /// A file of certificates, PEM, that are believed besides the system's trust anchors and the host's `[client] ca`: an
-    /// authority by what it issued, any other by itself.
-    pub ca: Option<PathBuf>,
-    /// Lets `http` URLs be written for other machines than this one.
-    #[serde(default)]
-    pub plain_http: bool,
-    /// Seconds that one request may take; 4 by default, so that there is time for another try.
-    pub timeout: Option<u32>,
-    /// Seconds after which an account in which nothing happens is looked at again; 60 by default, 1 to 86400. Accounts in
-    /// which something happens are looked at every few seconds.
-    pub poll_interval: Option<u32>,
-    /// Users by a name of your choice: the address, or anything with `address` said.
-    #[serde(default)]
-    pub users: BTreeMap<String, Profile>,
+convoke_sdk::config! {
+    /// One CalDAV server, or several that share users.
+    #[derive(Clone, Debug, Default)]
+    pub struct Config {
+        /// The server: where discovery begins (RFC 6764), or the URL of anything in it.
+        pub url: Option<String>,
+        /// A user's calendars, for a login that may see everybody's: a URL with `{user}` (the part before the `@`),
+        /// `{domain}` or `{address}`. Whose URL the server knows is a calendar user.
+        pub home: Option<String>,
+        /// With what to log in, unless a user has a `login` of its own. Nothing: the server asks nobody.
+        pub login: Option<Login>,
+        /// Where new objects go: a calendar's name, or the last part of its URL. By default the server's default calendar
+        /// (RFC 6638 §9.2), else the first that takes such objects; `calendar` is made if there is none.
+        pub calendar: Option<String>,
+        /// The calendars that count for free-busy; by default all that the user has not marked as transparent.
+        pub busy: Option<Vec<String>>,
+        /// A file of certificates, PEM, that are believed besides the system's trust anchors and the host's `[client] ca`: an
+        /// authority by what it issued, any other by itself.
+        pub ca: Option<PathBuf>,
+        /// Lets `http` URLs be written for other machines than this one.
+        pub plain_http: bool = false,
+        /// Seconds that one request may take; 4 by default, so that there is time for another try.
+        pub timeout: Option<u32>,
+        /// Seconds after which an account in which nothing happens is looked at again; 60 by default, 1 to 86400. Accounts in
+        /// which something happens are looked at every few seconds.
+        pub poll_interval: Option<u32>,
+        /// Users by a name of your choice: the address, or anything with `address` said.
+        pub users: BTreeMap<String, Profile> as "table of users by name" = {},
+    }
 }
 
 /// A name and a password.

@@ -94,7 +94,7 @@ impl DatabaseError {
             )),
             Some(ErrorCode::DatabaseCorrupt) => Self::damaged(path, &error).into_error(path),
             Some(ErrorCode::CannotOpen) => Error::unavailable(format!(
-                "{file} cannot be opened ({error}); the file and its folder must be writable by the user that runs convoke"
+                "{file} cannot be opened; the file and its folder must be writable by the user that runs convoke"
             )),
             Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
                 Error::unavailable(format!("{file} cannot be used now: {error}"))

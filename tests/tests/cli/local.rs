@@ -432,6 +432,37 @@ fn check_says_what_is_right_and_what_is_wrong() {
     );
 }
 
+#[test]
+fn check_finds_what_serve_would_not_start_with() {
+    let desk = Desk::new();
+    let finds = |verdict: &str, text: &str| {
+        let said = desk.run(&["check"]);
+        let found = |line: &str| line.starts_with(verdict) && line.contains(text);
+        assert!(said.out.lines().any(found), "{text}: {said:?}");
+    };
+    finds("warn", "is not there yet; `serve` makes it");
+    std::fs::create_dir(desk.path("state")).unwrap();
+    finds("ok    state folder", "state");
+    for (logins, wrong) in [
+        ("anna@example.org:$apr1$x$y\n", "users.htpasswd:1: "),
+        ("# people\nanna\n", "users.htpasswd:2: "),
+    ] {
+        desk.write("users.htpasswd", logins);
+        finds("fail", wrong);
+        let refused = desk.run(&["serve"]);
+        assert!(refused.err.contains(wrong), "{refused:?}");
+    }
+    let config = std::fs::read_to_string(desk.path("convoke.toml")).unwrap();
+    let caldav = "plugin = \"store-caldav\"\nconfig.hme = \"http://127.0.0.1:1/{user}/\"";
+    desk.write(
+        "convoke.toml",
+        &config
+            .replace("plugin = \"store-sqlite\"", caldav)
+            .replace("config.path", "#"),
+    );
+    finds("fail", "did you mean `home`?");
+}
+
 /// A listener takes it, it vouches for nobody else, and it takes the place of nothing.
 #[test]
 fn a_certificate_for_a_try_out_is_made() {

@@ -18,7 +18,7 @@ use crate::{
     config::{Config, Listener, Role},
     file_modes, instance,
     keys::Keys,
-    state_folder,
+    login, state_folder,
 };
 use clap::Args;
 use convoke_ischedule::dkim::{Lookup, Signer};
@@ -214,6 +214,20 @@ fn state(state: &Path, findings: &mut Findings) {
     let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
     let usable = place.map(|folder| rustix::fs::access(folder, all));
     match usable {
+        _ if state.exists() && !state.is_dir() => findings.add(
+            Verdict::Fail,
+            what,
+            format!("{} is no folder; write another `server.state`", state.display()),
+        ),
+        Some(Ok(())) if place != Some(state) => findings.add(
+            Verdict::Warn,
+            what,
+            format!(
+                "{} is not there yet; `serve` makes it, or make it for the host's user: install -d -m 700 -o convoke {}",
+                state.display(),
+                state.display()
+            ),
+        ),
         Some(Ok(())) => findings.add(Verdict::Ok, what, state.display().to_string()),
         Some(Err(error)) => findings.add(
             Verdict::Fail,
@@ -254,7 +268,7 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
         Some(tls) => {
             if !certificate(config, tls, &what, findings) {
                 // What uses it would only say the same again.
-                return users(listener, &what, findings);
+                return users(config, listener, &what, findings);
             }
             findings.outcome(
                 &format!("{what}: tls"),
@@ -281,19 +295,16 @@ fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Finding
         ),
         None => {}
     }
-    users(listener, &what, findings);
+    users(config, listener, &what, findings);
 }
 
-fn users(listener: &Listener, what: &str, findings: &mut Findings) {
+fn users(config: &Config, listener: &Listener, what: &str, findings: &mut Findings) {
     let Some(users) = &listener.users else {
         return;
     };
-    let read = std::fs::read_to_string(users).map(|text| {
-        let logins = text.lines().filter(|line| line.contains(':')).count();
-        format!("{}: {logins} logins", users.display())
-    });
-    let named = read.map_err(|error| format!("{}: {error}", users.display()));
-    findings.outcome(&format!("{what}: users"), named);
+    let counted = login::count_logins(users, &config.server.domains[0]);
+    let counted = counted.map(|logins| format!("{}: {logins} logins", users.display()));
+    findings.outcome(&format!("{what}: users"), counted);
 }
 
 /// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.

@@ -8,7 +8,12 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 use toml::Spanned;
 
 #[derive(Deserialize)]
@@ -110,9 +115,22 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// Whether it is known only once it listens.
-    pub(super) fn is_chosen_by_system(&self) -> bool {
-        matches!(self, Self::Tcp(address) if address.port() == 0)
+    /// Whether what listens here leaves nothing of the other to listen at. What the system chooses takes nothing.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(one), Self::Tcp(other)) => {
+                let (one_ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+                // `[::]` takes IPv4, too.
+                let covers = |all: IpAddr, ip: IpAddr| {
+                    all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4())
+                };
+                one.port() == other.port()
+                    && one.port() != 0
+                    && (one_ip == other_ip || covers(one_ip, other_ip) || covers(other_ip, one_ip))
+            }
+            (Self::Unix(one), Self::Unix(other)) => one == other,
+            _ => false,
+        }
     }
 }
 

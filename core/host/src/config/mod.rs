@@ -447,8 +447,12 @@ fn listeners(
             move |text: &str| Err(at.wrong(span.clone(), text))
         };
         let address = address.into_inner();
-        if taken.contains(&address) && !address.is_chosen_by_system() {
-            return misplaced(&format!("two listeners have the address {address}"));
+        if let Some(other) = taken.iter().find(|other| address.overlaps(other)) {
+            return misplaced(&if *other == address {
+                format!("two listeners have the address {address}")
+            } else {
+                format!("the listener at {other} takes {address}, too; choose another port")
+            });
         }
         taken.push(address.clone());
         if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {

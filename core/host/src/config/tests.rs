@@ -243,6 +243,30 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
 }
 
 #[test]
+fn no_listener_takes_the_address_of_another() {
+    for (one, other, overlap) in [
+        ("0.0.0.0:8443", "127.0.0.1:8443", true),
+        ("127.0.0.1:8443", "0.0.0.0:8443", true),
+        ("[::]:8443", "127.0.0.1:8443", true),
+        ("[::]:8443", "[::1]:8443", true),
+        ("[::ffff:127.0.0.1]:8443", "127.0.0.1:8443", true),
+        ("127.0.0.1:8443", "127.0.0.1:8443", true),
+        ("0.0.0.0:8443", "[::1]:8443", false),
+        ("127.0.0.1:8443", "127.0.0.2:8443", false),
+        ("0.0.0.0:8443", "127.0.0.1:8444", false),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+    ] {
+        let text = format!(
+            "[server]\ndomains = [\"example.org\"]\n[[listener]]\nrole = \"admin\"\naddress = \"{one}\"\n\
+             [[listener]]\nrole = \"submission\"\naddress = \"{other}\"\n"
+        );
+        let error = parse(&text).err().map(|it| it.to_string());
+        assert_eq!(error.is_some(), overlap, "{one} {other}: {error:?}");
+        assert!(error.is_none_or(|it| it.contains("convoke.toml:8:11: ") && it.contains(one)));
+    }
+}
+
+#[test]
 fn certificates_are_a_file_or_a_list_that_may_bind_them() {
     let ca = |value: &str| {
         let text = format!("[server]\ndomains = [\"example.org\"]\n[client]\nca = {value}\n");

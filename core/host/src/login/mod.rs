@@ -100,14 +100,7 @@ impl Users {
     ) -> Result<Self, UsersError> {
         let hashes = match file {
             None => HashMap::new(),
-            Some(path) => {
-                let file = path.display().to_string();
-                let text = fs::read_to_string(path).map_err(|error| UsersError::Unreadable {
-                    file: file.clone(),
-                    error,
-                })?;
-                read(&text, &file, domain)?
-            }
+            Some(path) => read_file(path, domain)?,
         };
         Ok(Self::with(token, hashes, attempts))
     }
@@ -247,6 +240,20 @@ fn digest(secret: &str, hash: &str, password: &str) -> [u8; 32] {
         digest.update(part);
     }
     digest.finalize().into()
+}
+
+/// How many people an htpasswd file lets log in.
+pub(crate) fn count_logins(path: &Path, domain: &Domain) -> Result<usize, UsersError> {
+    read_file(path, domain).map(|logins| logins.len())
+}
+
+fn read_file(path: &Path, domain: &Domain) -> Result<HashMap<CalendarAddress, Hash>, UsersError> {
+    let file = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| UsersError::Unreadable {
+        file: file.clone(),
+        error,
+    })?;
+    read(&text, &file, domain)
 }
 
 fn read(
