@@ -13,8 +13,8 @@ const EXAMPLES: &str = "\
 Example:
   convoke changed --user anna@example.org        after a calendar server has stored something
 
-The host watches calendars by itself; a server that knows what changed can say so sooner. What changed is told once it has
-been quiet for `[scheduling] settle`.";
+The host watches calendars by itself; a server that knows what changed can say so sooner. What changed is told once \
+it has been quiet for `[scheduling] settle`.";
 
 /// Look at a user's calendar now, and tell what changed in it
 #[derive(Args)]

@@ -20,8 +20,8 @@ Examples:
   convoke explain '<3f1c9a52@example.com>'               by the sender's Message-ID, with or without < and >
   convoke explain --forget --user bo@example.com         erase what is kept about a calendar user
 
-Decisions are kept for `server.decisions` (30 days); what strangers sent and was refused as a whole is kept for a day at most,
-and found by the Message-ID.";
+Decisions are kept for `server.decisions` (30 days); what strangers sent and was refused as a whole is kept for a \
+day at most, and found by the Message-ID.";
 
 /// Show everything that was decided about an object or a message
 #[derive(Args)]

@@ -23,9 +23,9 @@ Examples:
   convoke inbox list --user anna@example.org --server https://cal.example.org:8008
 
 counter: an attendee proposes a change; accepting makes the edit and tells everybody, declining tells who proposed it.
-held: a message of a sender that a rule holds (`hold = \"schedule\"`); accepting delivers it, and the sender is known from
-then on; declining drops it and tells nobody. booking: a room waits for approval. With --server the host there is asked; this
-machine needs no configuration.";
+held: a message of a sender that a rule holds (`hold = \"schedule\"`); accepting delivers it, and the sender is \
+known from then on; declining drops it and tells nobody. booking: a room waits for approval. With --server the host \
+there is asked; this machine needs no configuration.";
 
 /// Decide on proposals and on messages that are held
 #[derive(Subcommand)]

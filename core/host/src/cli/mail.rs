@@ -32,8 +32,14 @@ mod sysexits {
 /// How long the host may take. Mail servers wait about as long; what comes again does the same again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const GROUP_EXAMPLES: &str = "\
+Examples:
+  convoke mail test me@gmail.example
+  convoke mail receive --to anna@example.org < mail.eml";
+
 /// Send a test invitation, take mail from a mail server
 #[derive(Subcommand)]
+#[command(after_help = GROUP_EXAMPLES)]
 pub(super) enum Mail {
     Test(test::Test),
     Receive(Receive),
@@ -45,8 +51,8 @@ Examples:
   | convoke mail receive --to \"$RECIPIENT\"            in a pipe of an MTA
 
 Takes a mail on standard input, with LF or CR LF, with or without an mbox `From ` line. The running host takes it on.
-Exit status (sysexits.h): 0 taken, or it holds no scheduling message; 64 wrong usage; 65 unreadable; 67 the recipient is none
-of ours; 75 try later; 77 not taken: nobody is proved to have sent it, or it is not allowed.";
+Exit status (sysexits.h): 0 taken, or it holds no scheduling message; 64 wrong usage; 65 unreadable; 67 the \
+recipient is none of ours; 75 try later; 77 not taken: nobody is proved to have sent it, or it is not allowed.";
 
 /// Take a mail on standard input, from the pipe of a mail server
 #[derive(Args)]

@@ -24,8 +24,9 @@ Examples:
   convoke queue retry --all                      the receiver is back: try now
   convoke queue release --user anna@example.org  tell the changes that were too many at once
 
-A message that cannot be delivered is tried again after 1, 5 and 15 minutes, an hour, then every two hours, until
-`[scheduling] expire` or the end of the meeting. The commands ask the running host.";
+A message that cannot be delivered is tried again after 1, 5 and 15 minutes, an hour, then every two hours, until \
+`[scheduling] expire` or the end of the meeting. LAST is what the last try came to, such as 5.1; as long as something is tried \
+again, `send` and SCHEDULE-STATUS say 1.0 (pending). The commands ask the running host.";
 
 /// Show and manage what waits to be delivered
 #[derive(Subcommand)]

@@ -22,9 +22,9 @@ Examples:
   convoke reply --user bo@example.com --uid 20270104-review@example.org counter --start 2027-01-04T14:00 --end 2027-01-04T15:00
   convoke reply --user bo@example.com --uid 20270104-review@example.org accept --server https://cal.example.com:8008
 
-The answer goes to the ORGANIZER; the user's own copy follows. A time without a zone is on the clock of the meeting. counter
-proposes another time: nothing changes until the organizer agrees. With --server the host there answers, out of its own
-calendars; this machine needs no configuration. Exit status 1 if the answer did not arrive.";
+The answer goes to the ORGANIZER; the user's own copy follows. A time without a zone is on the clock of the meeting. \
+counter proposes another time: nothing changes until the organizer agrees. With --server the host there answers, out \
+of its own calendars; this machine needs no configuration. Exit status 1 if the answer did not arrive.";
 
 /// Answer an invitation in a user's calendar, or propose another time
 #[derive(Args)]

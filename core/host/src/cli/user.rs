@@ -49,8 +49,8 @@ Examples:
   convoke user add bridge@example.org --kind room --alias meeting-room@example.org --timezone Europe/Berlin
   convoke user add van@example.org --kind resource --booking 'from=*@example.org,*@example.com ahead=90d longest=8h'
 
-A room or resource answers invitations by itself: it accepts where it is free, and declines where it is taken or may not
-be booked.";
+A room or resource answers invitations by itself: it accepts where it is free, and declines where it is taken or may \
+not be booked.";
 
 /// Create a calendar user
 #[derive(Args)]

@@ -19,9 +19,9 @@ Examples:
   convoke calendar delete --user anna@example.org --uid 20270104-review@example.org
   convoke calendar delete --user bo@example.org --uid 20270104-review@example.org --server https://cal.example.org:8008
 
-It is what deleting does in a calendar program: a meeting that the user organizes is called off (CANCEL), an invitation is
-declined. The delivery status of each recipient is shown. Meetings that are over tell nobody. Exit status 1 if somebody will
-not be reached.";
+It is what deleting does in a calendar program: a meeting that the user organizes is called off (CANCEL), an \
+invitation is declined. The delivery status of each recipient is shown. Meetings that are over tell nobody. Exit \
+status 1 if somebody will not be reached.";
 
 /// Delete an object from a user's calendar, and tell whom that concerns
 #[derive(Args)]

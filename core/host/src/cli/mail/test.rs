@@ -21,8 +21,8 @@ Examples:
   convoke mail test me@gmail.example
   convoke mail test me@gmail.example --as anna@example.org     with her in From, as her own invitations have it
 
-Sends an invitation for tomorrow by the mail server of [mail], at once and past the queue. Nothing is remembered of it: an
-answer to it changes nothing. Exit status 1 if the server does not take it; its words say why.";
+Sends an invitation for tomorrow by the mail server of [mail], at once and past the queue. Nothing is remembered of \
+it: an answer to it changes nothing. Exit status 1 if the server does not take it; its words say why.";
 
 /// Send a test invitation by mail
 #[derive(Args)]

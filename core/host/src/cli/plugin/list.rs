@@ -23,9 +23,9 @@ Examples:
   convoke plugin list --config convoke.toml
   convoke plugin list --json | jq -r '.[] | select(.state != \"ready\") | .name'
 
-States: ready (opened as the configuration says), degraded (opened, and says why it is not as well as it should be),
-skipped (it keeps failing and is not asked for a while), failed (named there, but does not open), unused (in a plugin
-folder, and named nowhere), refused (in a plugin folder, and could not be loaded).";
+States: ready (opened as the configuration says), degraded (opened, and says why it is not as well as it should be), \
+skipped (it keeps failing and is not asked for a while), failed (named there, but does not open), unused (in a \
+plugin folder, and named nowhere), refused (in a plugin folder, and could not be loaded).";
 
 /// List the plugins of the configuration, and what else lies in the plugin folders
 ///
