@@ -86,15 +86,7 @@ impl Lmtp {
             tally.add(&done??)?;
         }
         let report = Report::new(&tally, &plan, usage, memory);
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        } else {
-            println!("{report}");
-        }
-        match report.failed() {
-            0 => Ok(()),
-            failed => Err(format!("{failed} mails were not taken").into()),
-        }
+        report.tell(self.json, "mails were not taken")
     }
 }
 

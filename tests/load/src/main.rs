@@ -181,15 +181,7 @@ impl Run {
             )?);
         }
         let report = drive::drive(&target, messages, &plan, self.pid).await?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        } else {
-            println!("{report}");
-        }
-        match report.failed() {
-            0 => Ok(()),
-            failed => Err(format!("{failed} requests failed").into()),
-        }
+        report.tell(self.json, "requests failed")
     }
 }
 

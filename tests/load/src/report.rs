@@ -138,6 +138,19 @@ impl Report {
     pub(crate) fn failed(&self) -> u64 {
         self.answers.values().sum::<u64>() - self.succeeded
     }
+
+    /// Prints it, for programs or for people; an error, if some failed, in these words.
+    pub(crate) fn tell(&self, as_json: bool, failed: &str) -> Result<(), Trouble> {
+        if as_json {
+            println!("{}", serde_json::to_string_pretty(self)?);
+        } else {
+            println!("{self}");
+        }
+        match self.failed() {
+            0 => Ok(()),
+            some => Err(format!("{some} {failed}").into()),
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]

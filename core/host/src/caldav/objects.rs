@@ -3,7 +3,7 @@
 use super::{
     names::Names,
     properties::TAKEN,
-    reply::{Refused, received, whole},
+    reply::{Received, Refused, received, whole},
     reports, schedule,
     session::Session,
 };
@@ -57,10 +57,7 @@ pub(super) async fn put(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    if !is_calendar(&parts.headers) {
-        return Err(Precondition::SupportedCalendarData.into());
-    }
-    let received = received(session, body).await?;
+    let received = received_calendar(session, &parts.headers, body).await?;
     let data = &received.content;
     let processor = session.instance.scheduler.environment().processor();
     let written = processor.run(data.len(), || Written::read(data)).await?;
@@ -298,8 +295,20 @@ pub(super) fn schedule_tag_of(data: &[u8]) -> Option<String> {
     schedule_tag(&Calendar::parse_stored(data, &reports::limits()).ok()?)
 }
 
+/// The body of a request, which is to be a calendar.
+pub(super) async fn received_calendar(
+    session: &Session<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Received<Bytes>, Refused> {
+    if !is_calendar(headers) {
+        return Err(Precondition::SupportedCalendarData.into());
+    }
+    received(session, body).await
+}
+
 /// Programs may say nothing; but what is said to be something else is something else.
-pub(super) fn is_calendar(headers: &HeaderMap) -> bool {
+fn is_calendar(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else {
         return true;
     };

@@ -5,8 +5,8 @@
 //! the calendar is told by that.
 
 use super::{
-    objects::{CALENDAR, is_calendar},
-    reply::{Refused, XML, received, whole},
+    objects::{CALENDAR, received_calendar},
+    reply::{Refused, XML, whole},
     reports::limits,
     session::Session,
 };
@@ -42,10 +42,7 @@ pub(super) async fn post(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    if !is_calendar(&parts.headers) {
-        return Err(Precondition::SupportedCalendarData.into());
-    }
-    let received = received(session, body).await?;
+    let received = received_calendar(session, &parts.headers, body).await?;
     let data = &received.content;
     let scheduler = &session.instance.scheduler;
     let processor = scheduler.environment().processor();
