@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `access` | log-ins, other people's resources, pages from elsewhere, what cannot be configured |
 //! | `discovery` | from `/.well-known/caldav` to the calendar (RFC 6764, RFC 4791 §6) |
+//! | `hostile` | what people send who mean no good |
 //! | `principals` | searching for principals (RFC 3744 §9.4) |
 //! | `programs` | what Apple's Calendar and DAVx5 send, as their sources and traces have it |
 //! | `objects` | GET, PUT, DELETE, their conditions and preconditions (RFC 4791 §5.3) |
@@ -13,6 +14,7 @@
 
 mod access;
 mod discovery;
+mod hostile;
 mod objects;
 mod principals;
 mod programs;

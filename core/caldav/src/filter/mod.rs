@@ -24,6 +24,8 @@ use jiff::{Timestamp, tz::TimeZone};
 const WORK: usize = 100_000;
 /// Conditions of one filter, at most: each is looked at for each object.
 const MAX_CONDITIONS: usize = 100;
+/// Time ranges of components in one filter, at most: each follows the recurrences of each object.
+const MAX_RANGES: usize = 4;
 /// The components whose time ranges are done here.
 const TIMED: [&str; 3] = ["VEVENT", "VTODO", "VJOURNAL"];
 const ALARM: &str = "VALARM";
@@ -87,6 +89,7 @@ struct ParameterFilter {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TextMatch {
+    /// In lower case, if case does not count.
     needle: String,
     collation: Collation,
     /// What is found must not be there.
@@ -192,10 +195,7 @@ impl TextMatch {
     fn matches(&self, text: &str) -> bool {
         let found = match self.collation {
             Collation::Octet => text.contains(&self.needle),
-            Collation::AsciiCasemap => {
-                let needle = self.needle.to_ascii_lowercase();
-                text.to_ascii_lowercase().contains(&needle)
-            }
+            Collation::AsciiCasemap => text.to_ascii_lowercase().contains(&self.needle),
         };
         found != self.negated
     }

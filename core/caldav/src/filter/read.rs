@@ -1,16 +1,25 @@
 //! Reading a filter.
 
 use super::{
-    ALARM, Collation, ComponentFilter, ComponentTest, FilterError, MAX_CONDITIONS, ParameterFilter,
-    PropertyFilter, PropertyTest, TIMED, Test, TextMatch,
+    ALARM, Collation, ComponentFilter, ComponentTest, FilterError, MAX_CONDITIONS, MAX_RANGES,
+    ParameterFilter, PropertyFilter, PropertyTest, TIMED, Test, TextMatch,
 };
 use crate::xml::{CALDAV, Element};
 use convoke_types::TimeRange;
 use jiff::{Timestamp, civil, tz::TimeZone};
 
+/// What a filter may hold yet.
+struct Budget {
+    conditions: usize,
+    ranges: usize,
+}
+
 /// The outermost part of a `C:filter`: that of VCALENDAR.
 pub(super) fn root(element: &Element) -> Result<ComponentFilter, FilterError> {
-    let mut budget = MAX_CONDITIONS;
+    let mut budget = Budget {
+        conditions: MAX_CONDITIONS,
+        ranges: MAX_RANGES,
+    };
     let mut filters = named(element, "comp-filter");
     let (Some(root), None) = (filters.next(), filters.next()) else {
         return Err(FilterError::Invalid("a filter holds one comp-filter"));
@@ -25,17 +34,24 @@ pub(super) fn root(element: &Element) -> Result<ComponentFilter, FilterError> {
 }
 
 impl ComponentFilter {
-    fn read(element: &Element, budget: &mut usize) -> Result<Self, FilterError> {
+    fn read(element: &Element, budget: &mut Budget) -> Result<Self, FilterError> {
         let name = name(element, budget)?;
         if is_not_defined(element) {
             let test = Test::IsNotDefined;
             return Ok(Self { name, test });
         }
         let range = range(element)?;
-        if range.is_some() && !TIMED.contains(&&*name) && name != ALARM {
-            return Err(FilterError::Unsupported(
-                "a time-range is that of VEVENT, VTODO, VJOURNAL or VALARM here",
-            ));
+        if range.is_some() {
+            if !TIMED.contains(&&*name) && name != ALARM {
+                return Err(FilterError::Unsupported(
+                    "a time-range is that of VEVENT, VTODO, VJOURNAL or VALARM here",
+                ));
+            }
+            budget.ranges = (budget.ranges)
+                .checked_sub(1)
+                .ok_or(FilterError::Unsupported(
+                    "the filter has too many time ranges",
+                ))?;
         }
         let properties = named(element, "prop-filter");
         let properties = properties.map(|it| PropertyFilter::read(it, budget));
@@ -55,7 +71,7 @@ impl ComponentFilter {
 }
 
 impl PropertyFilter {
-    fn read(element: &Element, budget: &mut usize) -> Result<Self, FilterError> {
+    fn read(element: &Element, budget: &mut Budget) -> Result<Self, FilterError> {
         let name = name(element, budget)?;
         if is_not_defined(element) {
             let test = Test::IsNotDefined;
@@ -76,7 +92,7 @@ impl PropertyFilter {
 }
 
 impl ParameterFilter {
-    fn read(element: &Element, budget: &mut usize) -> Result<Self, FilterError> {
+    fn read(element: &Element, budget: &mut Budget) -> Result<Self, FilterError> {
         let name = name(element, budget)?;
         let test = if is_not_defined(element) {
             Test::IsNotDefined
@@ -93,8 +109,8 @@ fn named<'e>(element: &'e Element, local: &'static str) -> impl Iterator<Item = 
 }
 
 /// The name that a filter is about; counts it.
-fn name(element: &Element, budget: &mut usize) -> Result<String, FilterError> {
-    *budget = budget
+fn name(element: &Element, budget: &mut Budget) -> Result<String, FilterError> {
+    budget.conditions = (budget.conditions)
         .checked_sub(1)
         .ok_or(FilterError::Unsupported("the filter has too many parts"))?;
     let name = element.attribute("name").filter(|it| !it.is_empty());
@@ -145,7 +161,10 @@ fn text_match(element: &Element) -> Result<Option<TextMatch>, FilterError> {
         Some(other) => return Err(FilterError::Collation(other.to_owned())),
     };
     Ok(Some(TextMatch {
-        needle: found.text.clone(),
+        needle: match collation {
+            Collation::Octet => found.text.clone(),
+            Collation::AsciiCasemap => found.text.to_ascii_lowercase(),
+        },
         collation,
         negated: found.attribute("negate-condition") == Some("yes"),
     }))

@@ -200,6 +200,9 @@ fn properties_parameters_and_texts_are_looked_at() {
 #[test]
 fn what_is_no_filter_is_told_apart() {
     let many = "<comp-filter name='VEVENT'/>".repeat(MAX_CONDITIONS);
+    let range = "<comp-filter name='VEVENT'><time-range start='20270105T000000Z'/></comp-filter>";
+    assert!(filter(&range.repeat(MAX_RANGES)).is_ok());
+    let ranges = range.repeat(MAX_RANGES + 1);
     for (inner, is_invalid) in [
         ("<comp-filter/>", true),
         (
@@ -223,6 +226,7 @@ fn what_is_no_filter_is_told_apart() {
             false,
         ),
         (&many, false),
+        (&ranges, false),
     ] {
         let error = filter(inner).unwrap_err();
         assert_eq!(

@@ -5,6 +5,7 @@
 //! | `session` | whose calendar it is: the user, the store, the zone, where it changes |
 //! | `properties` | the properties of each resource |
 //! | `dead` | properties that programs set |
+//! | `fields` | header fields that are refused |
 //! | `find` | PROPFIND and PROPPATCH |
 //! | `reports` | REPORT: calendar-query, calendar-multiget, sync-collection, free-busy-query |
 //! | `principals` | REPORT: searching for principals (RFC 3744 §9.4) |
@@ -24,6 +25,7 @@
 //! Not done yet: messages in the inbox (it is there, and empty), MOVE and COPY, busy time by URL.
 
 mod dead;
+mod fields;
 mod find;
 mod names;
 mod objects;
@@ -69,6 +71,9 @@ pub async fn handle(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Response {
+    if fields::are_ambiguous(request.headers()) {
+        return empty(StatusCode::BAD_REQUEST, &[]);
+    }
     if let Some(upstream) = &instance.upstream {
         return upstream::handle(instance, upstream, arrival, request).await;
     }
@@ -76,6 +81,10 @@ pub async fn handle(
     let mut response = answered.unwrap_or_else(Refused::response);
     let headers = response.headers_mut();
     headers.entry("dav").or_insert(CLASSES);
+    // What others have written into a calendar is no page of ours.
+    headers
+        .entry(header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(HeaderValue::from_static("nosniff"));
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("private, no-cache"));
@@ -128,6 +137,7 @@ async fn answer_own(
         // There is one calendar a user.
         return Err(Precondition::CalendarCollectionLocationOk.into());
     }
+    fields::check_body(&request)?;
     let resource = resource.filter(|it| session.owns(it));
     let resource = resource.ok_or(StatusCode::NOT_FOUND)?;
     match (&*method, &resource) {

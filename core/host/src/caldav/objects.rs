@@ -92,6 +92,12 @@ pub(super) async fn put(
                 return is_now(session, &written.uid, status, data).await;
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {}
+            // The same again would be no better.
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                let (user, uid) = (&session.user().address, &written.uid);
+                tracing::info!(event = "edit-refused", %user, %uid, "{error}");
+                return Err(Precondition::ValidCalendarData.into());
+            }
             Err(error) => return Err(error.into()),
         }
     }
