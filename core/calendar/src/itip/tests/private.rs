@@ -290,7 +290,7 @@ fn an_organizer_who_moves_a_to_do_asks_anew() {
 #[test]
 fn what_a_server_calls_an_attachment_means_nothing_elsewhere() {
     let named = meeting(
-        "ATTACH;MANAGED-ID=97;SIZE=7:https://files.example.com/x",
+        "ATTACH;SIZE=7;MANAGED-ID=97:https://files.example.com/x",
         "",
     );
     let bare = named.replace(";MANAGED-ID=97", "");
