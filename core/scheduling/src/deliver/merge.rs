@@ -16,7 +16,7 @@ use crate::{
     stored::{NotUpdated, Update, Updated},
 };
 use convoke_calendar::{
-    itip::{self, Anomaly, Change, Outgoing, Receiving},
+    itip::{self, Anomaly, Change, Outgoing, Received, Receiving},
     message::Method,
     tree::Calendar,
 };
@@ -118,15 +118,8 @@ impl<E: Environment> Scheduler<E> {
         if let Some(anomaly) = &received.anomaly {
             anomaly::log(anomaly, message, recipient);
         }
-        if received.anomaly == Some(Anomaly::Unknown) && message.method() == Method::Cancel {
-            self.cancel_held(home, &item).await?;
-        }
-        if let Some(settings) = &room
-            && message.method() == Method::Cancel
-            && received.status.is_success()
-        {
-            self.asks_no_more(home, settings, &item).await?;
-        }
+        self.cancel_waiting(home, &item, &received, room.as_ref())
+            .await?;
         if received.keep
             && let Some(full) = self.keep(home, &item).await?
         {
@@ -136,6 +129,29 @@ impl<E: Environment> Scheduler<E> {
         self.note_received(home, envelope, known, ledger, outgoing)
             .await?;
         Ok(received.status.into())
+    }
+
+    /// What a CANCEL calls off is not to be decided any more: by the person, if it is not in the calendar, or by who approves
+    /// the bookings of a room.
+    async fn cancel_waiting(
+        &self,
+        home: &HomeOf<E>,
+        item: &InboxItem<'_>,
+        received: &Received,
+        room: Option<&RoomSettings>,
+    ) -> Result<(), Error> {
+        if item.message.method() != Method::Cancel {
+            return Ok(());
+        }
+        if received.anomaly == Some(Anomaly::Unknown) {
+            self.cancel_held(home, item).await?;
+        }
+        match room {
+            Some(settings) if received.status.is_success() => {
+                self.asks_no_more(home, settings, item).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Commits what is known of an object from now on, together with what its owner sends in turn.
