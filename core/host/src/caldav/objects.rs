@@ -314,7 +314,7 @@ pub(super) async fn received_calendar(
 }
 
 /// Programs may say nothing; but what is said to be something else is something else.
-fn is_calendar(headers: &HeaderMap) -> bool {
+pub(super) fn is_calendar(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else {
         return true;
     };
