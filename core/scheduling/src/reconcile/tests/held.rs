@@ -63,7 +63,7 @@ fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
 fn removals_one_by_one_wait_when_they_are_too_many() {
     let host = host();
     let dee = host.person("dee");
-    let uid = |number: usize| Uid::new(&format!("m{number}")).unwrap();
+    let uid = |number: usize| Uid::new(format!("m{number}")).unwrap();
     for number in 0..60 {
         dee.has(&own("").replace("UID:meeting", &format!("UID:{}", uid(number))));
         host.tells("dee");
