@@ -137,12 +137,13 @@ pub use convoke_dns as dns;
 #[cfg(feature = "tls")]
 pub use convoke_tls as tls;
 pub use convoke_types::{
-    Attributes, Batch, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed, Changes,
-    Committed, Condition, Cursor, Detail, Domain, EmptyRange, Error, ErrorKind, Etag, InboxEntry,
-    InboxMessage, InvalidAddress, InvalidDomain, InvalidId, InvalidRate, InvalidUrl, KeyRange,
-    Listing, MailProof, MessageId, NewObject, NewUser, NoDomain, ObjectIndex, ObjectSummary, Page,
-    Precondition, Proof, Rate, ReceiverUrl, Result, Room, Scan, Scheduling, StateEntry, StateWrite,
-    StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch, Watched, excerpt,
+    Anonymous, Attributes, Batch, Busy, BusySpan, BusyType, CalendarAddress, CalendarUser, Changed,
+    Changes, Committed, Condition, Cursor, Detail, Domain, EmptyRange, Error, ErrorKind, Etag,
+    InboxEntry, InboxMessage, InvalidAddress, InvalidDomain, InvalidId, InvalidRate, InvalidUrl,
+    KeyRange, Listing, MailProof, MessageId, NewObject, NewUser, NoDomain, ObjectIndex,
+    ObjectSummary, Page, Precondition, Proof, Rate, ReceiverUrl, Result, Room, Scan, Scheduling,
+    StateEntry, StateWrite, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind, Watch,
+    Watched, excerpt,
 };
 pub use discovery::{Discovered, Discovery, Dnssec, Receiver, Source};
 pub use host::{
@@ -159,14 +160,14 @@ pub use {jiff, serde, tracing};
 /// Everything a plugin needs, in one `use`.
 pub mod prelude {
     pub use crate::{
-        AccessRequest, Acquaintance, Action, Attributes, Batch, Busy, BusySpan, BusyType,
-        CalendarAddress, CalendarUser, Call, Changed, Changes, Committed, Condition, Cursor,
-        Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error, ErrorKind, Etag,
-        Grant, Host, InboxEntry, InboxMessage, KeyRange, Listing, MailProof, MessageId, NewObject,
-        NewUser, ObjectIndex, ObjectSummary, Page, Policy, Precondition, Proof, Purpose, Rate,
-        RateLimit, Receiver, ReceiverUrl, Result, Room, Scan, Scheduling, Sharing, Source, State,
-        StateEntry, StateWrite, Store, StoredObject, TimeRange, Uid, Uninvited, UserId, UserKind,
-        Watch, Watched,
+        AccessRequest, Acquaintance, Action, Anonymous, Attributes, Batch, Busy, BusySpan,
+        BusyType, CalendarAddress, CalendarUser, Call, Changed, Changes, Committed, Condition,
+        Cursor, Decision, Delivery, Detail, Discovered, Discovery, Dnssec, Domain, Error,
+        ErrorKind, Etag, Grant, Host, InboxEntry, InboxMessage, KeyRange, Listing, MailProof,
+        MessageId, NewObject, NewUser, ObjectIndex, ObjectSummary, Page, Policy, Precondition,
+        Proof, Purpose, Rate, RateLimit, Receiver, ReceiverUrl, Result, Room, Scan, Scheduling,
+        Sharing, Source, State, StateEntry, StateWrite, Store, StoredObject, TimeRange, Uid,
+        Uninvited, UserId, UserKind, Watch, Watched,
     };
     pub use jiff::Timestamp;
     pub use serde::Deserialize;

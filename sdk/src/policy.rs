@@ -1,8 +1,8 @@
 //! Policy: who may do what.
 
 use crate::{
-    Attributes, CalendarAddress, Call, Detail, Dnssec, Host, Proof, Rate, Receiver, Result,
-    Sharing, Uid, Uninvited,
+    Anonymous, Attributes, CalendarAddress, Call, Detail, Dnssec, Host, Proof, Rate, Receiver,
+    Result, Sharing, Uid, Uninvited,
 };
 use convoke_abi::policy::receiver;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -261,6 +261,10 @@ pub struct Grant {
     /// policy says anything, it is refused.
     #[serde(default)]
     pub uninvited: Option<Uninvited>,
+    /// Whether it holds for somebody who does not say who they are, too. Such an originator
+    /// ([`CalendarAddress::is_anonymous`]) is allowed nothing by a grant that does not include them.
+    #[serde(default)]
+    pub anonymous: Anonymous,
     /// Which of the policy's rules decided, a number of the policy's choice; `convoke explain` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<u32>,
@@ -294,6 +298,10 @@ impl Grant {
             rate: self.rate.or(other.rate),
             quota: self.quota.or(other.quota),
             uninvited: self.uninvited.max(other.uninvited),
+            anonymous: match (self.anonymous, other.anonymous) {
+                (Anonymous::Included, Anonymous::Included) => Anonymous::Included,
+                _ => Anonymous::Excluded,
+            },
             rule: self.rule.or(other.rule),
         }
     }

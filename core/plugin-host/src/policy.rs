@@ -1,7 +1,9 @@
 //! The policies, all of which are asked.
 
 use super::{Handle, PluginInfo};
-use convoke_sdk::{AccessRequest, Action, Decision, Error, Grant, RateLimit, remote::RemotePolicy};
+use convoke_sdk::{
+    AccessRequest, Action, Anonymous, Decision, Error, Grant, RateLimit, remote::RemotePolicy,
+};
 use std::{sync::Arc, time::Duration};
 use tracing::info;
 
@@ -82,7 +84,7 @@ impl PolicyChain {
         let asked = self
             .0
             .iter()
-            .map(async |policy| (policy.name(), policy.authorize(request).await));
+            .map(async |policy| (policy.name(), decided(policy, request).await));
         futures::future::join_all(asked).await
     }
 
@@ -99,6 +101,21 @@ impl PolicyChain {
     pub(super) fn list(&self) -> Vec<PluginInfo> {
         self.0.iter().map(|policy| policy.info()).collect()
     }
+}
+
+/// What one policy says. Who allows something to everybody may not have thought of those who do not say who they are.
+async fn decided(
+    policy: &Handle<RemotePolicy>,
+    request: &AccessRequest,
+) -> Result<Decision, Error> {
+    let decision = policy.authorize(request).await?;
+    let is_anonymous = request.originator.is_anonymous();
+    Ok(match decision {
+        Decision::Allow(grant) if is_anonymous && grant.anonymous != Anonymous::Included => {
+            Decision::Abstain
+        }
+        decision => decision,
+    })
 }
 
 /// What policies say together that do not object.

@@ -16,6 +16,9 @@ pub enum Proof {
     Submission(CalendarAddress),
     /// A mail comes from this very address; it says nothing of others at the same domain.
     Mail(CalendarAddress, MailProof),
+    /// A free-busy URL of this host is read as this address, beside what was proved of it; by whoever does not say who they
+    /// are, as [`CalendarAddress::anonymous`].
+    Url(CalendarAddress),
 }
 
 /// How a mail proved where it comes from.
@@ -40,6 +43,18 @@ pub enum Uninvited {
     Accept,
     /// They get *no authority* (3.8), and the organizer's copy stays as it is.
     Refuse,
+}
+
+/// Whether something is allowed to those who do not say who they are ([`CalendarAddress::is_anonymous`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Anonymous {
+    /// It is not: who allows something to everybody need not have thought of them.
+    #[default]
+    Excluded,
+    /// It is, expressly.
+    Included,
 }
 
 /// How much of somebody's busy time is shown.

@@ -127,6 +127,9 @@ pub struct InvalidAddress {
 #[error("`{0}` names no domain, so no server can be found for it")]
 pub struct NoDomain(String);
 
+/// The URI of somebody without a name.
+const ANONYMOUS: &str = "urn:x-convoke:anonymous";
+
 impl CalendarAddress {
     /// The longest address taken, in bytes.
     pub const MAX: usize = 1024;
@@ -174,6 +177,19 @@ impl CalendarAddress {
             (Some(before), Some(domain)) => before.set_normalised(domain),
             (_, domain) => self.domain = domain.map(Domain::from_normalised),
         }
+    }
+
+    /// Who does not say who they are, as policies see them: whoever reads a free-busy URL without logging in.
+    pub fn anonymous() -> Self {
+        Self {
+            uri: ANONYMOUS.to_owned(),
+            domain: None,
+        }
+    }
+
+    /// Whether it stands for somebody who does not say who they are. Nobody proves to be it.
+    pub fn is_anonymous(&self) -> bool {
+        self.uri == ANONYMOUS
     }
 
     /// The normalised URI.

@@ -16,7 +16,7 @@
 //! | [`store`] | [`CalendarUser`], [`StoredObject`], [`Precondition`]: what goes into a store and comes out of it |
 //! | [`state`] | [`Batch`], [`KeyRange`], [`StateEntry`]: what the host keeps for itself, written under conditions |
 //! | [`attributes`] | [`Attributes`]: further facts by name |
-//! | [`access`] | [`Proof`], [`MailProof`], [`Detail`], [`Uninvited`]: what a peer proved, and how far it may go |
+//! | [`access`] | [`Proof`], [`MailProof`], [`Detail`], [`Uninvited`], [`Anonymous`]: what a peer proved, and how far it may go |
 //! | [`text`] | [`excerpt`]: texts from outside, made fit for a sentence |
 //! | [`error`] | [`Error`]: why a store or a policy could not do what it was asked |
 //!
@@ -43,7 +43,7 @@ pub mod store;
 pub mod text;
 pub mod time;
 
-pub use access::{Detail, MailProof, Proof, Uninvited};
+pub use access::{Anonymous, Detail, MailProof, Proof, Uninvited};
 pub use address::{
     CalendarAddress, Domain, InvalidAddress, InvalidDomain, InvalidUrl, NoDomain, ReceiverUrl,
 };

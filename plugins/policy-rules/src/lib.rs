@@ -8,6 +8,7 @@
 //!   { allow = "any", via = "submission" },                                  # our own users, to anybody
 //!   { allow = "freebusy", from = "*@example.com", via = ["dkim", "mtls"] },
 //!   { allow = "freebusy", from = "*", to = "boss@example.org", detail = "busy", rate = "10/min" },
+//!   { allow = "freebusy", from = "anonymous", via = "url", to = "boss@example.org", detail = "busy" },   # free-busy URLs, to everybody
 //!   { allow = "schedule", method = ["REQUEST", "CANCEL"], component = "VEVENT" },
 //!   { hold = "schedule", known = "no" },                                     # strangers wait in the person's inbox
 //!   { deny = "send", dnssec = ["insecure", "none"] },                         # our own users, to receivers elsewhere
@@ -20,9 +21,9 @@
 //! | key | value | a rule without it |
 //! | --- | --- | --- |
 //! | `allow`, `deny` or `hold` | `freebusy`, `schedule` or `any` of the two: what the rule is about; `deny` also takes `send`: what our own users send to receivers elsewhere. `hold` takes `schedule` only: the message waits in the recipient's inbox, out of the calendar, until they accept the sender | is refused: exactly one of the three |
-//! | `from`, `to` | [patterns](Pattern) of addresses | matches every address |
+//! | `from`, `to` | [patterns](Pattern) of addresses; `from = "anonymous"` with `via = "url"` is whoever reads a free-busy URL without logging in | matches every address; an `allow` nobody anonymous |
 //! | `method`, `component` | methods of iTIP and components of iCalendar (`REQUEST`…, `VEVENT`…), in any case | matches all |
-//! | `via` | how the peer [proved](Via) that it may speak for the originator: `dkim`, `mtls`, `submission`, `mail` or `none` of these | matches whatever was proved |
+//! | `via` | how the peer [proved](Via) that it may speak for the originator: `dkim`, `mtls`, `submission`, `mail`, `url` (a free-busy URL is read) or `none` of these | matches whatever was proved |
 //! | `known` | whether the recipient knows the sender (ever invited, answered or accepted them): `true`, `false`, or `"unsaid"` if the host does not say | matches whether or not |
 //! | `dnssec` | of a `deny = "send"`: what DNSSEC says of the receiver, `secure`, `insecure` or `none` if nothing was validated, or if it goes by mail | matches whatever it says |
 //! | `detail` | of an `allow`: `full`, or `busy` to hide tentative and unavailable | `full` |

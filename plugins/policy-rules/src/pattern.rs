@@ -7,6 +7,8 @@ use std::str::Chars;
 /// A pattern with a `:` is compared with the whole URI (`mailto:*@example.org`, `https://cal.example.org/*`). One
 /// without is compared with the `user@host` of a `mailto:` address, and matches no other URI: who may choose the
 /// path of an `https:` address could else make it end in `@example.org`. `*` alone is every address.
+///
+/// `anonymous` is whoever does not say who they are; no other pattern is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
@@ -19,18 +21,28 @@ enum Over {
     Everything,
     Mailboxes,
     Uris,
+    /// Nobody that has a name.
+    Anonymous,
 }
 
 impl Pattern {
     /// Whether the address fits. The time taken is at most the product of both lengths.
     pub fn matches(&self, address: &CalendarAddress) -> bool {
+        if self.is_anonymous() || address.is_anonymous() {
+            return self.is_anonymous() && address.is_anonymous();
+        }
         let text = match self.over {
             Over::Everything => return true,
             Over::Uris => address.as_str(),
             Over::Mailboxes if address.local_part().is_some() => address.human(),
-            Over::Mailboxes => return false,
+            Over::Mailboxes | Over::Anonymous => return false,
         };
         fits(&self.text, &text.to_lowercase())
+    }
+
+    /// Whether it stands for those who do not say who they are.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.over == Over::Anonymous
     }
 }
 
@@ -45,6 +57,7 @@ impl TryFrom<String> for Pattern {
         }
         let over = match &*text {
             "*" => Over::Everything,
+            "anonymous" => Over::Anonymous,
             uri if uri.contains(':') => Over::Uris,
             mailbox if mailbox.contains('@') => Over::Mailboxes,
             _ => {
@@ -124,6 +137,7 @@ mod tests {
             ("mailto:*@example.org", "anna@example.org"),
             ("https://cal.example.org/*", "https://cal.example.org/anna"),
             ("*a*b*@*.*", "xaxbx@c.d"),
+            ("anonymous", "urn:x-convoke:anonymous"),
         ] {
             assert!(matches(pattern, address), "{pattern} {address}");
         }
@@ -141,6 +155,9 @@ mod tests {
             ("?nna@example.org", "nna@example.org"),
             ("https://cal.example.org/*", "https://x@evil.net"),
             ("anna@example.org", "annab@example.org"),
+            ("anonymous", "anonymous@example.org"),
+            ("*", "urn:x-convoke:anonymous"),
+            ("urn:*", "urn:x-convoke:anonymous"),
         ] {
             assert!(!matches(pattern, address), "{pattern} {address}");
         }

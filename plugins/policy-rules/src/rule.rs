@@ -57,6 +57,16 @@ impl Written {
                 "has `uninvited = \"accept\"` for everybody: name those whose answers put them on a list with `from`",
             );
         }
+        let for_anonymous = names_anonymous(self.from.as_ref());
+        let is_by_url = |via: &OneOf<Via>| via.0.contains(&Via::Url);
+        if for_anonymous && !self.via.as_ref().is_some_and(is_by_url) {
+            return Err(
+                "has `from = \"anonymous\"`, which goes with `via = \"url\"`: only free-busy URLs are read by people without a name",
+            );
+        }
+        if names_anonymous(self.to.as_ref()) {
+            return Err("has `to = \"anonymous\"`, which nothing is ever sent to");
+        }
         let limits = [
             (self.detail.is_some(), "detail"),
             (self.rate.is_some(), "rate"),
@@ -93,6 +103,9 @@ impl Written {
                 grant.rate = self.rate.map(limit);
                 grant.quota = self.quota.map(limit);
                 grant.rule = Some(number);
+                if for_anonymous {
+                    grant.anonymous = Anonymous::Included;
+                }
                 (about, Decision::Allow(grant))
             }
             (None, Some(about), None) => {
@@ -139,6 +152,10 @@ impl Written {
     }
 }
 
+fn names_anonymous(patterns: Option<&OneOf<Pattern>>) -> bool {
+    patterns.is_some_and(|list| list.0.iter().any(Pattern::is_anonymous))
+}
+
 /// A rule: when it matches, and what it decides.
 #[derive(Debug)]
 pub(crate) struct Rule {
@@ -159,6 +176,7 @@ impl Rule {
             OneOf::allows(wanted, |pattern| pattern.matches(address))
         };
         self.about.covers(request.action)
+            && self.is_open_to(&request.originator)
             && address(self.from.as_ref(), &request.originator)
             && address(self.to.as_ref(), &request.recipient)
             && OneOf::allows(self.method.as_ref(), |it| it.0 == request.method)
@@ -166,6 +184,12 @@ impl Rule {
             && OneOf::allows(self.via.as_ref(), |via| via.holds(request))
             && OneOf::allows(self.dnssec.as_ref(), |it| it.holds(request))
             && OneOf::allows(self.known.as_ref(), |it| it.holds(request))
+    }
+
+    /// Who does not say who they are is allowed only what names them; what is denied to everybody is denied to them, too.
+    fn is_open_to(&self, originator: &CalendarAddress) -> bool {
+        let allows = matches!(self.decision, Decision::Allow(_));
+        !originator.is_anonymous() || self.from.is_some() || !allows
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -291,6 +315,8 @@ pub enum Via {
     Submission,
     /// A mail that proved to come from the originator.
     Mail,
+    /// Nothing by itself: it reads a free-busy URL of the caldav listener, logged in or, `from = "anonymous"`, not.
+    Url,
     /// None of these.
     None,
 }
@@ -319,6 +345,7 @@ impl Via {
             Proof::Mtls(domain) => covers(domain).then_some(Self::Mtls),
             Proof::Submission(address) => address.same_user(originator).then_some(Self::Submission),
             Proof::Mail(address, _) => address.same_user(originator).then_some(Self::Mail),
+            Proof::Url(address) => address.same_user(originator).then_some(Self::Url),
             // What is not known proves nothing.
             _ => None,
         }

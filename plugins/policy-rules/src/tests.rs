@@ -24,6 +24,7 @@ fn request(text: &str) -> AccessRequest {
         .map(|proof| match proof.split_once(':').unwrap() {
             ("dkim", domain) => Proof::Dkim(Domain::new(domain).unwrap()),
             ("mtls", domain) => Proof::Mtls(Domain::new(domain).unwrap()),
+            ("url", user) => Proof::Url(address(user)),
             ("mail", user) => Proof::Mail(address(user), MailProof::Dmarc),
             (_, user) => Proof::Submission(address(user)),
         })
@@ -242,6 +243,64 @@ async fn via_asks_for_a_proof_that_covers_the_originator() {
     }
 }
 
+/// Who does not say who they are is let in by name only.
+#[tokio::test]
+async fn free_busy_urls_are_opened_expressly() {
+    let nobody =
+        "REQUEST VFREEBUSY urn:x-convoke:anonymous bo@example.org url:urn:x-convoke:anonymous";
+    let anna = format!("{LOOK} submission:anna@example.com url:anna@example.com");
+    for (rules, to_nobody, to_anna) in [
+        (r#"{ allow = "any" }"#, "abstain", "allow"),
+        (r#"{ allow = "any", from = "*" }"#, "abstain", "allow"),
+        (r#"{ allow = "any", from = "urn:*" }"#, "abstain", "abstain"),
+        (
+            r#"{ allow = "any", via = "submission" }"#,
+            "abstain",
+            "allow",
+        ),
+        (r#"{ allow = "any", via = "none" }"#, "abstain", "abstain"),
+        (r#"{ allow = "freebusy", via = "url" }"#, "abstain", "allow"),
+        (
+            r#"{ allow = "freebusy", via = "url", from = "anonymous", detail = "busy" }"#,
+            "allow busy",
+            "abstain",
+        ),
+        (
+            r#"{ allow = "freebusy", via = ["dkim", "url"], from = ["anonymous", "*"] }"#,
+            "allow",
+            "allow",
+        ),
+        (
+            r#"{ allow = "schedule", via = "url", from = "anonymous" }"#,
+            "abstain",
+            "abstain",
+        ),
+        (
+            r#"{ deny = "any", to = "bo@*" }, { allow = "any", via = "url", from = ["anonymous", "*"] }"#,
+            "rule 1 denies it",
+            "rule 1 denies it",
+        ),
+        (
+            r#"{ deny = "freebusy", via = "url" }, { allow = "any" }"#,
+            "rule 1 denies it",
+            "rule 1 denies it",
+        ),
+    ] {
+        assert_eq!(decide(rules, nobody).await, to_nobody, "{rules}");
+        assert_eq!(decide(rules, &anna).await, to_anna, "{rules}");
+    }
+    let rules = open(r#"{ allow = "any", via = "url", from = "anonymous" }"#);
+    let decision = rules
+        .await
+        .unwrap()
+        .authorize(&request(nobody), &Call::default())
+        .await;
+    let Ok(Decision::Allow(grant)) = decision else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(grant.anonymous, Anonymous::Included);
+}
+
 #[tokio::test]
 async fn strangers_can_be_made_to_wait() {
     let hold = r#"{ hold = "schedule", known = ["no", "unsaid"] }, { allow = "any" }"#;
@@ -293,6 +352,14 @@ async fn a_wrong_rule_is_named_by_its_number() {
         ),
         (r#"{ allow = "any", rate = "often" }"#, "such as `10/min`"),
         (r#"{ allow = "any", quota = "1/year" }"#, "such as `10/min`"),
+        (
+            r#"{ allow = "freebusy", from = "anonymous" }"#,
+            "goes with `via = \"url\"`",
+        ),
+        (
+            r#"{ allow = "freebusy", via = "url", to = "anonymous" }"#,
+            "nothing is ever sent to",
+        ),
         (r#"{ allow = "all" }"#, "unknown variant `all`"),
         (r#"{ allow = "any", form = "*" }"#, "unknown field `form`"),
         (r#"{ allow = "any", from = [] }"#, "at least one"),

@@ -114,6 +114,8 @@ pub mod proof {
     pub const MAIL_DMARC: u32 = 5;
     /// A mail from this address, with a DKIM signature of its organization. Since 1.0.
     pub const MAIL_DKIM: u32 = 6;
+    /// A free-busy URL of the host is read as this address. Since 1.0.
+    pub const URL: u32 = 7;
 }
 
 /// What a policy says. Since 1.0.
@@ -126,7 +128,7 @@ pub struct Decision {
     pub detail: u32,
     /// With [`verdict::DENY`]: why, for the log.
     pub reason: RString,
-    /// Further facts: [`rate`], [`quota`], [`uninvited`].
+    /// Further facts: [`rate`], [`quota`], [`uninvited`], [`anonymous`], [`rule`].
     pub attributes: Attributes,
 }
 
@@ -175,6 +177,14 @@ pub mod uninvited {
     pub const ACCEPT: &str = "accept";
     /// They are refused.
     pub const REFUSE: &str = "refuse";
+}
+
+/// Attributes of an allowance: whether it includes those who do not say who they are. Since 1.0; without it, it does not.
+pub mod anonymous {
+    /// Attribute: [`INCLUDED`]; an unknown value includes nobody.
+    pub const ANONYMOUS: &str = "anonymous";
+    /// It does, expressly.
+    pub const INCLUDED: &str = "included";
 }
 
 /// Attributes of an allowance: which of the policy's rules decided. Since 1.0.

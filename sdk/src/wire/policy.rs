@@ -7,14 +7,14 @@
 use super::lend_attributes;
 use super::{Garbage, Read, Reread, Write, attributes, copy_attributes, some};
 use crate::{
-    AccessRequest, Acquaintance, Action, CalendarAddress, Decision, Detail, Domain, Grant,
-    MailProof, Proof, RateLimit, Uid, Uninvited, policy::word,
+    AccessRequest, Acquaintance, Action, Anonymous, CalendarAddress, Decision, Detail, Domain,
+    Grant, MailProof, Proof, RateLimit, Uid, Uninvited, policy::word,
 };
 use convoke_abi::{
     RString, RVec,
     policy::{
         AccessRequest as SentRequest, Decision as SentDecision, PeerAddress, Proof as SentProof,
-        action, detail, proof, quota, rate, rule, sender, uninvited, verdict,
+        action, anonymous, detail, proof, quota, rate, rule, sender, uninvited, verdict,
     },
     values::{Attributes, LentAttribute},
 };
@@ -186,6 +186,7 @@ impl<'a> Write for &'a Proof {
             Proof::Mail(address, MailProof::Token) => (proof::MAIL_TOKEN, address.as_str()),
             Proof::Mail(address, MailProof::Dmarc) => (proof::MAIL_DMARC, address.as_str()),
             Proof::Mail(address, MailProof::Dkim) => (proof::MAIL_DKIM, address.as_str()),
+            Proof::Url(address) => (proof::URL, address.as_str()),
             // It proves nothing to who does not know it.
             _ => (0, ""),
         };
@@ -207,6 +208,7 @@ fn read_proof(sent: SentProof<'_>) -> Result<Option<Proof>, Garbage> {
         proof::MAIL_TOKEN => return mail(MailProof::Token),
         proof::MAIL_DMARC => return mail(MailProof::Dmarc),
         proof::MAIL_DKIM => return mail(MailProof::Dkim),
+        proof::URL => Some(Proof::Url(CalendarAddress::new(subject)?)),
         _ => None,
     })
 }
@@ -250,6 +252,7 @@ fn write_grant(grant: &Grant) -> Attributes {
         rate: None,
         quota: None,
         uninvited: None,
+        anonymous: Anonymous::Excluded,
         rule: None,
     } = grant
     {
@@ -271,6 +274,9 @@ fn write_facts(grant: &Grant, facts: &mut Attributes) {
             _ => uninvited::REFUSE,
         };
         facts.extend(attributes([(uninvited::UNINVITED, word)]));
+    }
+    if grant.anonymous == Anonymous::Included {
+        facts.extend(attributes([(anonymous::ANONYMOUS, anonymous::INCLUDED)]));
     }
     if let Some(number) = grant.rule {
         facts.extend(attributes([(rule::RULE, number.to_string().as_str())]));
@@ -303,6 +309,15 @@ fn read_uninvited(facts: &Attributes) -> Option<Uninvited> {
     })
 }
 
+fn read_anonymous(facts: &Attributes) -> Anonymous {
+    let said = facts.iter().find(|it| it.name == anonymous::ANONYMOUS);
+    if said.is_some_and(|it| it.value == anonymous::INCLUDED) {
+        Anonymous::Included
+    } else {
+        Anonymous::Excluded
+    }
+}
+
 fn read_limit(
     facts: &Attributes,
     (rate, bucket): LimitNames,
@@ -328,6 +343,7 @@ fn read_grant(sent: &SentDecision) -> Result<Grant, Garbage> {
         rate: None,
         quota: None,
         uninvited: None,
+        anonymous: Anonymous::Excluded,
         rule: None,
     };
     let facts = &sent.attributes;
@@ -335,6 +351,7 @@ fn read_grant(sent: &SentDecision) -> Result<Grant, Garbage> {
         grant.rate = read_limit(facts, RATE)?;
         grant.quota = read_limit(facts, QUOTA)?;
         grant.uninvited = read_uninvited(facts);
+        grant.anonymous = read_anonymous(facts);
         grant.rule = read_rule(facts)?;
     }
     Ok(grant)
@@ -378,6 +395,7 @@ mod tests {
             mail(MailProof::Token),
             mail(MailProof::Dmarc),
             mail(MailProof::Dkim),
+            Proof::Url(CalendarAddress::anonymous()),
         ];
         request.sender = Some(Acquaintance::Known);
         request.attributes = crate::Attributes::new().with("a", "b");
@@ -405,6 +423,10 @@ mod tests {
                         rate,
                         quota,
                         uninvited,
+                        anonymous: match rate {
+                            Some(_) => Anonymous::Included,
+                            None => Anonymous::Excluded,
+                        },
                         rule: quota.map(|it| it.bucket),
                     };
                     let sent = Decision::Allow(grant).write();
