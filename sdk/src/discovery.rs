@@ -80,6 +80,8 @@ pub enum Discovered {
     NotMine,
     /// It is reached by mail; nobody else is asked.
     Mail,
+    /// The same, and when it is busy is read at this URL, as iCalendar (a VFREEBUSY, as other calendar servers publish it).
+    FreeBusyUrl(Receiver),
 }
 
 impl Discovered {
@@ -89,11 +91,11 @@ impl Discovered {
     }
 }
 
-/// One receiver, and what was learnt on the way to it.
+/// One receiver, or a server that tells busy time by URL, and what was learnt on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Receiver {
-    /// Where to POST.
+    /// Where to POST; with [`Discovered::FreeBusyUrl`], what to GET.
     pub url: ReceiverUrl,
     /// The name its certificate must carry, if that is not the URL's host.
     #[serde(default)]

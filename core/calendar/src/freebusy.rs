@@ -8,7 +8,7 @@
 mod message;
 mod table;
 
-pub use message::{answer, read_answer, request};
+pub use message::{answer, answered_range, read_answer, request};
 
 pub(crate) use table::Table;
 

@@ -8,14 +8,21 @@
 //! config.domains."example.net" = "none"                    # known to have no receiver: nobody else is asked
 //! config.domains."example.info" = "mail"                   # reached by mail
 //! config.addresses."mailto:anna@example.com" = "https://other.example.org/"
+//! config.freebusy."example.edu" = "https://cal.example.edu/SOGo/dav/public/%NAME%/freebusy.ifb"   # reached by mail, busy time there
 //! ```
 //!
 //! The most specific entry answers: the address, then its exact domain, then the longest `*.` above the domain
 //! (`*` alone is every domain). An address without an entry is left to the next strategy.
+//!
+//! `freebusy` is for domains whose server tells busy time by URL (`SOGo`, Open-Xchange, Zimbra…) and has no receiver: where the same
+//! domain is under `domains` with one, that is asked. `%NAME%` stands for what is before the `@`, `%SERVER%` for what is after it.
 
 use convoke_sdk::prelude::*;
 use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use std::fmt;
+use template::Template;
+
+mod template;
 
 convoke_sdk::config! {
     /// What the administrator writes under `config`.
@@ -27,6 +34,9 @@ convoke_sdk::config! {
         domains: BTreeMap<String, Answer> as "table of https URL, list of them, \"none\" or \"mail\", by domain" = {},
         /// The same of single addresses, which go before their domain.
         addresses: BTreeMap<String, Answer> as "table of https URL, list of them, \"none\" or \"mail\", by address" = {},
+        /// Where the busy time of a domain's people is read, who are reached by mail: an https URL with `%NAME%` for what is
+        /// before the `@`, and `%SERVER%`, if it is wanted, for what is after it.
+        freebusy: BTreeMap<String, Template> as "table of https URL with %NAME%, by domain" = {},
     }
 }
 
@@ -34,9 +44,16 @@ convoke_sdk::config! {
 #[derive(Debug)]
 pub struct StaticDiscovery {
     addresses: BTreeMap<String, Answer>,
-    domains: BTreeMap<Domain, Answer>,
-    wildcards: BTreeMap<Domain, Answer>,
-    everywhere: Option<Answer>,
+    domains: BTreeMap<Domain, Entry>,
+    wildcards: BTreeMap<Domain, Entry>,
+    everywhere: Entry,
+}
+
+/// What is known of a domain.
+#[derive(Debug, Default)]
+struct Entry {
+    answer: Option<Answer>,
+    free_busy: Option<Template>,
 }
 
 impl Discovery for StaticDiscovery {
@@ -47,36 +64,60 @@ impl Discovery for StaticDiscovery {
             addresses: BTreeMap::new(),
             domains: BTreeMap::new(),
             wildcards: BTreeMap::new(),
-            everywhere: None,
+            everywhere: Entry::default(),
         };
         for (text, answer) in config.addresses {
             let key = key(&CalendarAddress::new(&text)?);
             once(&text, entries.addresses.insert(key, answer).is_none())?;
         }
         for (text, answer) in config.domains {
-            let before = match text.strip_prefix("*.") {
-                _ if text == "*" => entries.everywhere.replace(answer),
-                Some(above) => entries.wildcards.insert(Domain::new(above)?, answer),
-                None => entries.domains.insert(Domain::new(&text)?, answer),
-            };
+            let before = entries.entry(&text)?.answer.replace(answer);
+            once(&text, before.is_none())?;
+        }
+        for (text, template) in config.freebusy {
+            let before = entries.entry(&text)?.free_busy.replace(template);
             once(&text, before.is_none())?;
         }
         Ok(entries)
     }
 
     async fn discover(&self, address: &CalendarAddress, _: &Call) -> Result<Discovered> {
-        let entry = (self.addresses.get(&key(address))).or_else(|| self.of_domain(address));
-        Ok(entry.map_or(Discovered::NotMine, |answer| answer.0.clone()))
+        if let Some(answer) = self.addresses.get(&key(address)) {
+            return Ok(answer.0.clone());
+        }
+        let Some(entry) = self.of_domain(address) else {
+            return Ok(Discovered::NotMine);
+        };
+        let answer = entry.answer.as_ref().map(|it| &it.0);
+        let url = entry.free_busy.as_ref().and_then(|it| it.of(address));
+        Ok(match (answer, url) {
+            (None | Some(Discovered::Mail), Some(url)) => {
+                Discovered::FreeBusyUrl(Receiver::administered(url))
+            }
+            (Some(answer), _) => answer.clone(),
+            // Busy time of an address that has no URL: it is reached as the others of its domain.
+            (None, None) => Discovered::Mail,
+        })
     }
 }
 
 impl StaticDiscovery {
-    fn of_domain(&self, address: &CalendarAddress) -> Option<&Answer> {
+    /// The entry of a domain as it is written, made if there is none.
+    fn entry(&mut self, text: &str) -> Result<&mut Entry> {
+        Ok(match text.strip_prefix("*.") {
+            _ if text == "*" => &mut self.everywhere,
+            Some(above) => self.wildcards.entry(Domain::new(above)?).or_default(),
+            None => self.domains.entry(Domain::new(text)?).or_default(),
+        })
+    }
+
+    fn of_domain(&self, address: &CalendarAddress) -> Option<&Entry> {
         let domain = address.domain().ok()?;
         let mut above = std::iter::successors(domain.parent(), Domain::parent);
+        let everywhere = Some(&self.everywhere);
         (self.domains.get(domain))
             .or_else(|| above.find_map(|domain| self.wildcards.get(&domain)))
-            .or(self.everywhere.as_ref())
+            .or_else(|| everywhere.filter(|it| it.answer.is_some() || it.free_busy.is_some()))
     }
 }
 

@@ -128,10 +128,83 @@ async fn a_wrong_configuration_says_what_is_wrong() {
             "listed twice",
         ),
         ("domain = {}", "unknown field `domain`"),
+        (
+            r#"freebusy."a.example" = "https://x.example/all.ifb""#,
+            "has no %NAME%",
+        ),
+        (
+            r#"freebusy."a.example" = "http://x.example/%NAME%""#,
+            "over https only",
+        ),
+        (
+            r#"freebusy."*" = "https://%SERVER%/%NAME%""#,
+            "in the path only",
+        ),
+        (
+            r#"freebusy."*" = "https://%NAME%.example/""#,
+            "in the path only",
+        ),
     ] {
         let error = open(config).await.unwrap_err();
         assert!(error.message().contains(says), "{config}: {error}");
     }
+}
+
+/// The URL at which the busy time of an address is read.
+async fn free_busy(strategy: &StaticDiscovery, address: &str) -> Option<String> {
+    match discover(strategy, address).await {
+        Discovered::FreeBusyUrl(receiver) => {
+            assert!(receiver.is_administered());
+            Some(receiver.url.to_string())
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn busy_time_is_read_by_url_where_there_is_no_receiver() {
+    let strategy = open(
+        r#"
+        [domains]
+        "example.com" = "https://exact.example/"
+        "mail.example" = "mail"
+        "*.quiet.example" = "none"
+        "*" = "https://relay.example/"
+
+        [freebusy]
+        "example.com" = "https://fb.example/%NAME%.ifb"
+        "mail.example" = "https://fb.example/SOGo/dav/public/%NAME%/freebusy.ifb"
+        "*.uni.example" = "https://fb.example/fb?user=%NAME%%40%SERVER%&format=ifb"
+        "*.quiet.example" = "https://fb.example/%NAME%.ifb"
+        "#,
+    )
+    .await
+    .unwrap();
+    let sogo = "https://fb.example/SOGo/dav/public/";
+    for (address, url) in [
+        (
+            "anna@mail.example",
+            Some(format!("{sogo}anna/freebusy.ifb")),
+        ),
+        (
+            "a/b?c#d%@mail.example",
+            Some(format!("{sogo}a%2Fb%3Fc%23d%25/freebusy.ifb")),
+        ),
+        ("..@mail.example", None),
+        (
+            "anna@cs.uni.example",
+            Some("https://fb.example/fb?user=anna%40cs.uni.example&format=ifb".to_owned()),
+        ),
+        ("anna@example.com", None),
+        ("anna@a.quiet.example", None),
+        ("anna@example.org", None),
+    ] {
+        assert_eq!(free_busy(&strategy, address).await, url, "{address}");
+    }
+    let dots = discover(&strategy, "..@mail.example").await;
+    assert_eq!(dots, Discovered::Mail);
+    let receiver = discover(&strategy, "anna@example.com").await;
+    assert_eq!(receiver, receivers(&["https://exact.example/"]));
 }
 
 convoke_sdk::conformance! {

@@ -28,7 +28,8 @@ pub type DiscoveryObject = DiscoveryPlugin_TO<'static, RBox<()>>;
 pub struct Discovered {
     /// One of [`outcome`]; an unknown one is an error.
     pub outcome: u32,
-    /// With [`outcome::RECEIVERS`]: who serves the address, the preferred one first.
+    /// With [`outcome::RECEIVERS`]: who serves the address, the preferred one first. With [`outcome::MAIL`]: at most one, whose
+    /// URL tells when the address is busy.
     pub receivers: RVec<Receiver>,
     /// Further facts.
     pub attributes: Attributes,

@@ -108,6 +108,7 @@ enum Said {
     NoService,
     NotMine,
     Mail,
+    FreeBusyUrl(ReceiverUrl),
     Failed(ErrorKind),
 }
 
@@ -124,6 +125,7 @@ impl<D: Discovery> Subject<D> {
             Ok(Discovered::NoService) => Said::NoService,
             Ok(Discovered::NotMine) => Said::NotMine,
             Ok(Discovered::Mail) => Said::Mail,
+            Ok(Discovered::FreeBusyUrl(receiver)) => Said::FreeBusyUrl(receiver.url),
             Err(error) => Said::Failed(error.kind()),
         }
     }

@@ -14,6 +14,8 @@ impl Write for Discovered {
             Self::NoService => (outcome::NO_SERVICE, RVec::new()),
             Self::NotMine => (outcome::NOT_MINE, RVec::new()),
             Self::Mail => (outcome::MAIL, RVec::new()),
+            // Who does not know of such URLs reaches it by mail alone.
+            Self::FreeBusyUrl(url) => (outcome::MAIL, write_all(vec![url])),
         };
         SentDiscovered {
             outcome,
@@ -32,7 +34,10 @@ impl Read<SentDiscovered> for Discovered {
             outcome::RECEIVERS => Ok(Self::Receivers(read_all(sent.receivers)?)),
             outcome::NO_SERVICE => Ok(Self::NoService),
             outcome::NOT_MINE => Ok(Self::NotMine),
-            outcome::MAIL => Ok(Self::Mail),
+            outcome::MAIL => Ok(match sent.receivers.into_iter().next() {
+                Some(url) => Self::FreeBusyUrl(Receiver::read(url)?),
+                None => Self::Mail,
+            }),
             other => Err(Garbage::new(format!("outcome {other} is not known"))),
         }
     }

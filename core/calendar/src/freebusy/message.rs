@@ -4,6 +4,7 @@ use super::{own_zone, stated};
 use crate::{
     message::Message,
     recurrence::RecurrenceError,
+    stamp::utc,
     tree::{Calendar, Component, Property},
     zone::Zones,
 };
@@ -86,6 +87,14 @@ pub fn read_answer(answer: &Calendar) -> Result<Vec<BusySpan>, RecurrenceError> 
         spans.extend(stated(component, &zones)?);
     }
     Ok(merge(spans, TimeRange::ALL))
+}
+
+/// The time that an answer tells of (RFC 5545 §3.6.4); `None` if it does not say that in UTC, as it has to.
+pub fn answered_range(answer: &Calendar) -> Option<TimeRange> {
+    let components = &answer.root().components;
+    let component = components.iter().find(|it| it.is("VFREEBUSY"))?;
+    let instant = |name| utc(component.value(name)?);
+    TimeRange::new(instant("DTSTART")?, instant("DTEND")?).ok()
 }
 
 fn calendar(method: &str, component: Component) -> Calendar {

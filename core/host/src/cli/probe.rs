@@ -136,6 +136,15 @@ async fn target(
                 format!("[[discovery]] says that {domain} is reached by mail"),
             );
         }
+        Some(Ok(Discovered::FreeBusyUrl(receiver))) => {
+            let url = receiver.url;
+            note(
+                Verdict::Info,
+                format!(
+                    "[[discovery]] says that {domain} is reached by mail, and tells busy time at URLs such as {url}"
+                ),
+            );
+        }
         Some(Err(error)) => note(Verdict::Info, format!("[[discovery]]: {error}")),
         // A later SDK may know more.
         Some(Ok(_)) | None => {}

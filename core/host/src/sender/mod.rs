@@ -4,16 +4,20 @@
 //! reads what each receiver takes (`capabilities_cache`, and over a restart `kept_document`), posts (`post`) and merges the answers in the order of the request.
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
+//! Where a server tells busy time by URL instead (`busy_url`), questions about it are answered from what is read there.
+//!
 //! Not here: a spool. What cannot be delivered now is answered with 5.1 and with when it may be tried again, and waits in
 //! the outbox of `convoke-scheduling`.
 
 mod body;
+mod busy_url;
 mod capabilities_cache;
 mod kept_document;
 mod post;
 mod route;
 
 use crate::write_behind::WriteBehind;
+use busy_url::BusyUrls;
 use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
 use convoke_net::http_client::Client;
@@ -34,6 +38,7 @@ pub struct Sender {
     plugins: Arc<Plugins>,
     signer: Option<Arc<dkim::Signer>>,
     capabilities: Arc<CapabilitiesCache>,
+    busy_urls: BusyUrls,
 }
 
 /// Whether these are the same receivers, in whatever order: equal ones come in an order of chance (RFC 2782).
@@ -55,6 +60,7 @@ impl Sender {
             plugins,
             signer,
             capabilities: Arc::new(capabilities),
+            busy_urls: BusyUrls::new(),
         }
     }
 
@@ -100,6 +106,7 @@ impl Transport for Sender {
     async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
         let mut outcomes = vec![None; recipients.len()];
         let mut groups: Vec<(Vec<convoke_sdk::Receiver>, Vec<usize>)> = Vec::new();
+        let mut urls: Vec<(usize, convoke_sdk::Receiver)> = Vec::new();
         let routes = self.routes(letter, recipients).await;
         for (position, route) in routes.into_iter().enumerate() {
             match route {
@@ -117,6 +124,7 @@ impl Transport for Sender {
                         ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
                     });
                 }
+                Route::FreeBusyUrl(url) => urls.push((position, url)),
                 Route::Receivers(receivers) => {
                     match groups
                         .iter_mut()
@@ -127,6 +135,18 @@ impl Transport for Sender {
                     }
                 }
             }
+        }
+        let asked = urls.iter().map(|(position, url)| {
+            let recipient = &recipients[*position];
+            let asked = self
+                .busy_urls
+                .ask(&self.client, url, letter.message, recipient);
+            async move { (*position, asked.await) }.boxed()
+        });
+        let asked: Vec<BoxFuture<'_, (usize, Outcome)>> = asked.collect();
+        let mut asked = stream::iter(asked).buffer_unordered(PARALLEL);
+        while let Some((position, outcome)) = asked.next().await {
+            outcomes[position] = Some(outcome);
         }
         let mut deliveries: Vec<BoxFuture<'_, (&[usize], Vec<Outcome>)>> = Vec::new();
         for (receivers, members) in &groups {

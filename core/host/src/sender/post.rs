@@ -62,7 +62,7 @@ impl Failure {
     }
 }
 
-fn is_temporary(status: StatusCode) -> bool {
+pub(super) fn is_temporary(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
             status,

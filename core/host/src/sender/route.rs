@@ -1,6 +1,7 @@
 //! Routing: discovers the receiver of a recipient, and asks the policies whether a message may go there.
 
 use crate::access::access_request;
+use convoke_calendar::message::Kind;
 use convoke_plugin_host::{DiscoveryChain, Objection, Plugins, origin::Origin};
 use convoke_scheduling::Letter;
 use convoke_sdk::{Discovered, Proof, Receiver};
@@ -12,6 +13,8 @@ pub(super) enum Route {
     Receivers(Vec<Receiver>),
     /// There is no receiver, for the reason that the words say; mail may reach them.
     ByMail(String),
+    /// A question about busy time is answered by what is read there.
+    FreeBusyUrl(Receiver),
     /// Nobody to send to.
     Nowhere {
         /// What the submitter is told.
@@ -32,13 +35,15 @@ pub(super) async fn permitted(
     let origin = Origin::of(originator, &proofs);
     let route = origin
         .clone()
-        .ask(find(&plugins.discovery, recipient))
+        .ask(find(&plugins.discovery, recipient, letter.message.kind()))
         .await;
-    let Route::Receivers(receivers) = &route else {
-        return route;
+    let first = match &route {
+        // All come from one answer, of which DNSSEC says one thing.
+        Route::Receivers(receivers) => receivers.first(),
+        Route::FreeBusyUrl(url) => Some(url),
+        Route::ByMail(_) | Route::Nowhere { .. } => None,
     };
-    // All come from one answer, of which DNSSEC says one thing.
-    let Some(first) = receivers.first() else {
+    let Some(first) = first else {
         return route;
     };
     let request = access_request(letter, proofs, recipient).to_receiver(first);
@@ -64,7 +69,7 @@ pub(super) async fn permitted(
 }
 
 /// Asks the discovery strategies. Only their *no* is permanent; an outage is *try later*.
-async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
+async fn find(discovery: &DiscoveryChain, address: &CalendarAddress, kind: Kind) -> Route {
     let nowhere = |status, reason| Route::Nowhere { status, reason };
     if let Err(no_domain) = address.domain() {
         return nowhere(RequestStatus::INVALID_CALENDAR_USER, no_domain.to_string());
@@ -77,10 +82,11 @@ async fn find(discovery: &DiscoveryChain, address: &CalendarAddress) -> Route {
             }
             Route::Receivers(receivers)
         }
+        Ok(Discovered::FreeBusyUrl(url)) if kind == Kind::FreeBusy => Route::FreeBusyUrl(url),
         Ok(Discovered::NotMine) => Route::ByMail(format!(
             "no discovery strategy knows a receiver for {address}"
         )),
-        Ok(Discovered::Mail) => Route::ByMail(format!(
+        Ok(Discovered::Mail | Discovered::FreeBusyUrl(_)) => Route::ByMail(format!(
             "{address} is reached by mail, which this host does not send"
         )),
         Ok(_) => Route::ByMail(format!(
