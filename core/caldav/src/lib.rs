@@ -16,6 +16,7 @@
 //! | [`answers`] | whose word counts about who comes |
 //! | [`schedule_response`](mod@schedule_response) | the answer to a question about busy time |
 //! | [`conditional`] | entity tags, and what `If-Match` and `If-None-Match` say of them |
+//! | [`if_header`] | what `If` says of them |
 //!
 //! Always true: nothing here reads a socket, a file or a clock; what clients send ends in a value or a typed error, in time
 //! and memory bounded by its length; a document with a DOCTYPE is refused, so that nothing expands.
@@ -28,6 +29,7 @@ pub mod conditional;
 pub mod expand;
 pub mod extent;
 pub mod filter;
+pub mod if_header;
 pub mod multistatus;
 pub mod path;
 pub mod precondition;

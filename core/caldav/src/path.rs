@@ -9,8 +9,11 @@
 //! /calendars/ADDRESS/calendar/  the user's calendar
 //! /calendars/ADDRESS/calendar/NAME
 //! /calendars/ADDRESS/inbox/     the user's schedule inbox (RFC 6638 §2.2)
+//! /calendars/ADDRESS/inbox/NAME
 //! /calendars/ADDRESS/outbox/    the user's schedule outbox (RFC 6638 §2.1)
 //! ```
+//!
+//! Beside them, `/freebusy/ADDRESS.ifb` tells when a user is busy: no `WebDAV` resource, and open to others ([`free_busy`]).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fmt;
@@ -56,6 +59,8 @@ pub enum Resource {
     Object(String, String),
     /// The user's schedule inbox.
     Inbox(String),
+    /// A message in it, by its name.
+    Message(String, String),
     /// The user's schedule outbox.
     Outbox(String),
 }
@@ -78,6 +83,7 @@ impl Resource {
             ["calendars", user, "calendar"] => Self::Calendar(named(user)?),
             ["calendars", user, "inbox"] => Self::Inbox(named(user)?),
             ["calendars", user, "outbox"] => Self::Outbox(named(user)?),
+            ["calendars", user, "inbox", name] => Self::Message(named(user)?, named(name)?),
             ["calendars", user, "calendar", name] => Self::Object(named(user)?, named(name)?),
             _ => return None,
         })
@@ -101,6 +107,7 @@ impl Resource {
             | Self::Calendar(user)
             | Self::Inbox(user)
             | Self::Outbox(user)
+            | Self::Message(user, _)
             | Self::Object(user, _) => Some(user),
         }
     }
@@ -117,12 +124,28 @@ impl fmt::Display for Resource {
             Self::Home(user) => write!(f, "/calendars/{}/", coded(user)),
             Self::Calendar(user) => write!(f, "/calendars/{}/calendar/", coded(user)),
             Self::Inbox(user) => write!(f, "/calendars/{}/inbox/", coded(user)),
+            Self::Message(user, name) => {
+                write!(f, "/calendars/{}/inbox/{}", coded(user), coded(name))
+            }
             Self::Outbox(user) => write!(f, "/calendars/{}/outbox/", coded(user)),
             Self::Object(user, name) => {
                 write!(f, "/calendars/{}/calendar/{}", coded(user), coded(name))
             }
         }
     }
+}
+
+/// Whose busy time a path tells of, as the path says it; `None`: it is another path.
+///
+/// ```
+/// use convoke_caldav::path::free_busy;
+///
+/// assert_eq!(free_busy("/freebusy/anna%40example.org.ifb").as_deref(), Some("anna@example.org"));
+/// assert_eq!(free_busy("/freebusy/"), None);
+/// ```
+pub fn free_busy(path: &str) -> Option<String> {
+    let name = segment(path.strip_prefix("/freebusy/")?)?;
+    named(name.strip_suffix(".ifb")?).filter(|it| !it.contains('/'))
 }
 
 /// One segment decoded. `None`: it could mean something else to somebody else.
@@ -172,6 +195,20 @@ mod tests {
             name,
             Some(Resource::Object("a".to_owned(), "x://y.ics".to_owned()))
         );
+    }
+
+    #[test]
+    fn busy_time_is_told_of_one_user_a_path() {
+        for path in [
+            "/freebusy/a",
+            "/freebusy/.ifb",
+            "/freebusy/a/b.ifb",
+            "/freebusy/a%2fb.ifb",
+            "/freebusy/%ff.ifb",
+            "/freebusy/a.ifb/",
+        ] {
+            assert_eq!(free_busy(path), None, "{path}");
+        }
     }
 
     proptest! {

@@ -26,6 +26,8 @@ pub(crate) struct CalendarViews(Cache<(String, UserId), Arc<Shared>>);
 #[derive(Default)]
 struct Shared {
     bytes: AtomicUsize,
+    /// Who gives names to objects.
+    naming: Arc<Mutex<()>>,
     view: Arc<Mutex<CalendarView>>,
 }
 
@@ -47,6 +49,14 @@ impl CalendarViews {
             .0
             .get_with((store.to_owned(), user.clone()), Arc::default);
         shared.view.clone().lock_owned().await
+    }
+
+    /// For one at a time who gives names to objects of a calendar.
+    pub(crate) async fn lock_names(&self, store: &str, user: &UserId) -> OwnedMutexGuard<()> {
+        let shared = self
+            .0
+            .get_with((store.to_owned(), user.clone()), Arc::default);
+        shared.naming.clone().lock_owned().await
     }
 
     /// Weighs the view of a calendar anew.
@@ -71,6 +81,8 @@ pub(crate) struct CalendarView {
     pub(crate) horizon: Option<TimeRange>,
     /// Up to where the changes are seen; `None`: not all is.
     pub(crate) cursor: Option<Cursor>,
+    /// How many renames of objects are seen.
+    pub(crate) renames: u64,
     /// Every object.
     pub(crate) objects: BTreeMap<Uid, SeenObject>,
 }

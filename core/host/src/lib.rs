@@ -12,6 +12,8 @@
 //! | [`submission`] | the same POST from our own users and services, who log in |
 //! | `caldav` | the stores, or a CalDAV server, to calendar programs (cargo feature `caldav`) |
 //! | `upstream` | that CalDAV server: how it is reached, and who uses it |
+//! | `form_secret` | what forms of ours carry and other pages do not know |
+//! | `program_inbox` | messages as they came, for calendar programs that show them |
 //! | `calendar_view` | what was worked out of calendars for calendar programs |
 //! | [`login`] | password authentication of our own users, with brute-force protection |
 //! | [`scheduling`] | what `convoke-scheduling` asks of the world: stores, policies, clock |
@@ -56,6 +58,8 @@ pub mod config;
 mod decisions;
 mod escape;
 mod file_modes;
+#[cfg(feature = "caldav")]
+mod form_secret;
 #[cfg(feature = "mail")]
 mod incoming_mail;
 pub mod instance;
@@ -66,6 +70,8 @@ pub mod look_soon;
 pub mod mail;
 pub mod metrics;
 pub mod probe;
+#[cfg(feature = "caldav")]
+mod program_inbox;
 pub mod rate_limit;
 pub mod receiver;
 pub mod replay;

@@ -6,6 +6,8 @@ use crate::{
     decisions::Decisions, login::Attempts, look_soon::LookSoon, metrics::Metrics,
     rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
 };
+#[cfg(feature = "caldav")]
+use crate::{form_secret::FormSecret, program_inbox::ProgramInboxes};
 use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
 use std::sync::Arc;
@@ -29,6 +31,12 @@ pub struct SharedState {
     pub look_soon: LookSoon,
     /// What was decided, for who asks later.
     pub decisions: Decisions,
+    /// What calendar programs are shown.
+    #[cfg(feature = "caldav")]
+    pub(crate) program_inboxes: ProgramInboxes,
+    /// What only forms of ours carry.
+    #[cfg(feature = "caldav")]
+    pub(crate) form_secret: FormSecret,
     /// What people are told by mail.
     #[cfg(feature = "mail")]
     pub notices: Notices,
@@ -43,6 +51,10 @@ impl Journal for SharedState {
         self.metrics.record(event);
         if let Event::Decided(decision) = event {
             self.decisions.add((*decision).clone());
+        }
+        #[cfg(feature = "caldav")]
+        if let Event::Arrived(arrived) = event {
+            self.program_inboxes.add(&self.writes, arrived);
         }
         #[cfg(feature = "mail")]
         if let Event::Notice(notice) = event {

@@ -18,9 +18,15 @@ use crate::{
 use convoke_calendar::{
     itip::{self, Outgoing, ReplyError, Summary},
     message::{Message, Method, Provenance},
-    tree::Calendar,
+    time::When,
+    tree::{Calendar, Component},
+    zone::Zones,
 };
-use convoke_types::{Batch, Error, ErrorKind, InboxEntry, InboxMessage, MessageId, Page};
+use convoke_types::{
+    Batch, CalendarAddress, Error, ErrorKind, InboxEntry, InboxMessage, MessageId, Page, Uid,
+};
+use jiff::{Timestamp, tz::TimeZone};
+use std::collections::BTreeSet;
 
 /// Messages read at once.
 const PAGE: u32 = 100;
@@ -150,6 +156,57 @@ impl<E: Environment> Scheduler<E> {
             .await
     }
 
+    /// The person has put into the calendar, by a program of their own, what messages that wait are about: so they are decided.
+    /// Who invites to a meeting that is kept is let in, and a proposal whose times it has now is taken up.
+    pub async fn decide_by_storing(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+        stored: &Calendar,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let waiting = match self.inbox(home).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+            waiting => waiting?,
+        };
+        for it in waiting.iter().filter(|it| it.entry.message.uid == *uid) {
+            let message = &it.entry.message;
+            let is_decided = match it.why {
+                Why::Counter => self.has_its_times(message, stored),
+                Why::Held => is_organized_by(stored, &message.originator),
+                Why::Booking => false,
+            };
+            if !is_decided {
+                continue;
+            }
+            if it.why == Why::Held {
+                self.introduce(home.user(), &message.originator).await?;
+            }
+            match home.take(&it.entry.id).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                taken => drop(taken?),
+            }
+            let decision = self
+                .decision("inbox-accepted", uid)
+                .of(&home.user().address);
+            let why = format!(
+                "from {}, by the person's own program",
+                message.originator.human()
+            );
+            self.note_decision(&decision.to(&message.method, &message.recipient).why(why));
+        }
+        Ok(())
+    }
+
+    /// Whether a meeting is when a proposal would have it.
+    fn has_its_times(&self, message: &InboxMessage, stored: &Calendar) -> bool {
+        let Ok(proposal) = self.read_kept(message) else {
+            return false;
+        };
+        let (proposed, is) = (times(proposal.calendar()), times(stored));
+        proposal.method() == Method::Counter && !proposed.is_empty() && proposed.is_subset(&is)
+    }
+
     /// Takes the message out, unless nothing came of it.
     async fn take_out(
         &self,
@@ -276,6 +333,28 @@ impl<E: Environment> Scheduler<E> {
         let calendar = calendar.map_err(|error| NotDecided::Unreadable(error.to_string()))?;
         Message::read(calendar).map_err(|error| NotDecided::Unreadable(error.to_string()))
     }
+}
+
+fn is_organized_by(calendar: &Calendar, organizer: &CalendarAddress) -> bool {
+    let mut main = calendar.main_components();
+    main.any(|it| {
+        it.value("ORGANIZER")
+            .is_some_and(|it| organizer.is_written_as(it))
+    })
+}
+
+/// When each instance is that an object speaks of.
+fn times(calendar: &Calendar) -> BTreeSet<[Option<Timestamp>; 4]> {
+    let zones = Zones::of(calendar, TimeZone::UTC);
+    let instant = |it: &Component, name: &str| {
+        let when = When::of(it.get(name)?).ok()?;
+        when.instant(&zones).ok()
+    };
+    let each = calendar.main_components().map(|it| {
+        let names = ["RECURRENCE-ID", "DTSTART", "DTEND", "DUE"];
+        names.map(|name| instant(it, name))
+    });
+    each.collect()
 }
 
 /// A message that waits.

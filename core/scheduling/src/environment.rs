@@ -106,12 +106,27 @@ pub trait Journal: Send + Sync {
 pub enum Event<'a> {
     /// It was handed to calendar users of ours, with one outcome for each.
     Delivered(&'a Message, &'a [Outcome]),
+    /// It has arrived at one of our calendar users, who has it or decides about it.
+    Arrived(Arrived<'a>),
     /// It went to other servers, with one outcome for each recipient.
     Sent(&'a Message, &'a [Outcome]),
     /// Something that somebody may ask about later.
     Decided(&'a Decided),
     /// Something that a person of ours may not see in the own calendar program.
     Notice(Notice<'a>),
+}
+
+/// A message that has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// At whom.
+    pub user: &'a CalendarUser,
+    /// From whom.
+    pub originator: &'a CalendarAddress,
+    /// The message.
+    pub message: &'a Message,
+    /// The message as it came.
+    pub data: &'a [u8],
 }
 
 /// Something that a person of ours may not see in the own calendar program.

@@ -102,9 +102,9 @@ pub use decision::Decided;
 pub use effort::{Effort, SMALL};
 pub use envelope::{Answering, Envelope, InboxItem, Letter, Peer, TransportFacts};
 pub use environment::{
-    Acquaintance, Answers, Clock, Environment, Event, Grant, Home, Journal, MailRecipient, Mailing,
-    Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport, Unbounded,
-    Verdict,
+    Acquaintance, Answers, Arrived, Clock, Environment, Event, Grant, Home, Journal, MailRecipient,
+    Mailing, Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport,
+    Unbounded, Verdict,
 };
 pub use index::index_stored;
 pub use intake::Intake;

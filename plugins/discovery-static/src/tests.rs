@@ -187,8 +187,8 @@ async fn busy_time_is_read_by_url_where_there_is_no_receiver() {
             Some(format!("{sogo}anna/freebusy.ifb")),
         ),
         (
-            "a/b?c#d%@mail.example",
-            Some(format!("{sogo}a%2Fb%3Fc%23d%25/freebusy.ifb")),
+            "a/b+c@mail.example",
+            Some(format!("{sogo}a%2Fb%2Bc/freebusy.ifb")),
         ),
         ("..@mail.example", None),
         (

@@ -1,6 +1,7 @@
 use super::{ANNA, Ask, example_org, multistatus};
 use convoke_caldav::xml::{CALDAV, CALENDARSERVER, DAV};
-use convoke_tests::{Answer, Host};
+use convoke_tests::{Answer, Host, NameServer, program};
+use std::process::Command;
 
 fn propfind(host: &Host, path: &str, depth: &str, properties: &str) -> Answer {
     let body = format!(
@@ -166,4 +167,59 @@ fn what_programs_set_is_kept_and_what_is_ours_is_not_theirs() {
     let gone = "<remove><prop><A:calendar-color/><displayname/></prop></remove>";
     change(&host, super::CALENDAR, gone);
     assert_eq!(read(&host), [ANNA]);
+}
+
+/// The words of `check` about how the listener is found.
+fn checked(host: &Host) -> (String, String) {
+    let check = Command::new(program())
+        .args(["check", "--config", "convoke.toml", "--json"])
+        .current_dir(host.folder())
+        .output()
+        .expect("the program runs");
+    let found: serde_json::Value = serde_json::from_slice(&check.stdout).expect("it is JSON");
+    let found = found.as_array().unwrap().iter();
+    let mut found = found.filter(|it| it["what"] == "listener caldav: found from example.org");
+    let found = found.next().unwrap_or_else(|| panic!("{check:?}"));
+    let text = |name: &str| found[name].as_str().unwrap().to_owned();
+    (text("verdict"), text("detail"))
+}
+
+#[test]
+fn check_prints_the_record_that_programs_find_the_listener_by() {
+    let names = NameServer::new();
+    let dns = format!("nameservers = [\"{}\"]", names.address());
+    let host = example_org().table("[dns]", &dns).start();
+    let (verdict, missing) = checked(&host);
+    assert_eq!(verdict, "warn");
+    assert!(
+        missing.contains("publish: _caldavs._tcp.example.org. 3600 IN SRV 0 1 "),
+        "{missing}"
+    );
+    // The one that is printed is right.
+    let record = missing
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .trim_end_matches('.')
+        .to_owned();
+    names.srv("_caldavs._tcp.example.org", 0, 1, 8444, &record);
+    let (verdict, fine) = checked(&host);
+    assert_eq!(
+        (&*verdict, &*fine),
+        ("ok", &*format!("SRV 0 1 8444 {record}"))
+    );
+}
+
+#[test]
+fn check_tells_of_a_record_that_the_certificate_does_not_fit() {
+    let names = NameServer::new();
+    names.srv("_caldavs._tcp.example.org", 0, 1, 8444, "other.example.net");
+    let dns = format!("nameservers = [\"{}\"]", names.address());
+    let host = example_org().table("[dns]", &dns).start();
+    let (verdict, wrong) = checked(&host);
+    assert_eq!(verdict, "warn");
+    assert!(
+        wrong.contains("other.example.net, but the certificate is for"),
+        "{wrong}"
+    );
 }

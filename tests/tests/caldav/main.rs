@@ -4,20 +4,28 @@
 //! | module | what is held against the specifications |
 //! | --- | --- |
 //! | `access` | log-ins, other people's resources, pages from elsewhere, what cannot be configured |
+//! | `busy_url` | busy time by URL, for whom policy lets know |
 //! | `discovery` | from `/.well-known/caldav` to the calendar (RFC 6764, RFC 4791 §6) |
 //! | `hostile` | what people send who mean no good |
+//! | `inbox` | messages as they came, and what is decided by storing (RFC 6638 §2.2) |
 //! | `principals` | searching for principals (RFC 3744 §9.4) |
 //! | `programs` | what Apple's Calendar and DAVx5 send, as their sources and traces have it |
 //! | `objects` | GET, PUT, DELETE, their conditions and preconditions (RFC 4791 §5.3) |
+//! | `page` | the page for people |
+//! | `relocate` | MOVE, COPY, and two names for one new object |
 //! | `scheduling` | what is written is told at once, or refused; questions about busy time (RFC 6638) |
 //! | `reports` | calendar-query, calendar-multiget, sync-collection (RFC 4791 §7, RFC 6578) |
 
 mod access;
+mod busy_url;
 mod discovery;
 mod hostile;
+mod inbox;
 mod objects;
+mod page;
 mod principals;
 mod programs;
+mod relocate;
 mod reports;
 mod scheduling;
 

@@ -297,7 +297,7 @@ fn who_is_told_of_by_others_is_promised_nothing() {
     assert_eq!(host.stored(BO, "1"), None);
 }
 
-fn free_busy(organizer: &str, attendees: &[&str]) -> String {
+pub(super) fn free_busy(organizer: &str, attendees: &[&str]) -> String {
     let attendees = attendees.iter();
     let attendees = attendees.map(|it| format!("ATTENDEE;ROLE=CHAIR:{it}\r\n"));
     let attendees = attendees.collect::<Vec<_>>().concat();
@@ -308,7 +308,7 @@ fn free_busy(organizer: &str, attendees: &[&str]) -> String {
     )
 }
 
-fn asks(host: &Host, body: &str) -> Answer {
+pub(super) fn asks(host: &Host, body: &str) -> Answer {
     Ask::new("POST /calendars/anna@example.org/outbox/")
         .with("Content-Type", "text/calendar")
         .body(body)

@@ -2,6 +2,7 @@
 
 use super::{
     dead::{self, Changed},
+    inbox,
     names::Names,
     objects::schedule_tag_of,
     properties::{
@@ -76,10 +77,15 @@ pub(super) async fn propfind(
                     answers.extend(answer).await?;
                 }
             }
+            Resource::Inbox(_) => {
+                for message in inbox::list(session).await? {
+                    answers.push(message.answer(session, &asked)).await?;
+                }
+            }
             Resource::WellKnown
             | Resource::Principal(_)
-            | Resource::Inbox(_)
             | Resource::Outbox(_)
+            | Resource::Message(..)
             | Resource::Object(..) => {}
         }
     }
@@ -109,12 +115,18 @@ async fn one(
         let found = by_name(session, name, asked).await?;
         return found.ok_or_else(|| StatusCode::NOT_FOUND.into());
     }
-    let wants_cursor = matches!(resource, Resource::Calendar(_)) && want_cursor(asked);
-    let sync_token = if wants_cursor {
-        let cursor = session.cursor().await?;
-        Some(SyncToken::all(cursor).write(session.home.store()))
-    } else {
-        None
+    if let Resource::Message(_, name) = resource {
+        let message = inbox::by_name(session, name).await?;
+        return Ok(message.answer(session, asked));
+    }
+    let sync_token = match resource {
+        Resource::Calendar(_) if want_cursor(asked) => {
+            let renames = Names::of(session).renames().await?;
+            let token = SyncToken::all(session.cursor().await?, renames);
+            Some(token.write(session.home.store()))
+        }
+        Resource::Inbox(_) if want_cursor(asked) => Some(inbox::tag(session).await?),
+        _ => None,
     };
     let dead = match resource {
         Resource::Calendar(_) => dead::all(session).await?,

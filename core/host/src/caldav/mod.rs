@@ -10,32 +10,44 @@
 //! | `reports` | REPORT: calendar-query, calendar-multiget, sync-collection, free-busy-query |
 //! | `principals` | REPORT: searching for principals (RFC 3744 §9.4) |
 //! | `objects` | GET, PUT and DELETE of objects |
+//! | `conditions` | what a program wants to be true before |
+//! | `relocate` | MOVE and COPY of objects |
 //! | `names` | what objects are called in paths |
+//! | `renames` | that objects had other names |
 //! | `view` | what was worked out of a calendar's objects, so that few are read |
 //! | `tokens` | sync-tokens |
 //! | `schedule` | what is written is judged before, and told at once (RFC 6638 §3.2) |
 //! | `outbox` | questions about busy time (RFC 6638 §5) |
+//! | `inbox` | messages as they came (RFC 6638 §2.2) |
+//! | `busy_url` | busy time by URL, for who may know |
+//! | `page` | the page for people, at the root |
+//! | `site` | which URLs lead here, and which pages are from elsewhere |
 //! | `reply` | responses, and why a request is refused |
 //! | `upstream` | instead of all that: in front of a CalDAV server |
 //!
 //! Always true: a user sees the own resources alone, and whatever else is named is not there; nothing is asked of a store
-//! before somebody has logged in; what is answered with success is on disk. A request that a web page of somebody else made a
-//! browser send is refused by its Origin.
-//!
-//! Not done yet: messages in the inbox (it is there, and empty), MOVE and COPY, busy time by URL.
+//! before somebody has logged in, or a policy lets anybody know; what is answered with success is on disk. A request that a web
+//! page of somebody else made a browser send is refused by its Origin.
 
+mod busy_url;
+mod conditions;
 mod dead;
 mod fields;
 mod find;
+mod inbox;
 mod names;
 mod objects;
 mod outbox;
+mod page;
 mod principals;
 mod properties;
+mod relocate;
+mod renames;
 mod reply;
 mod reports;
 mod schedule;
 mod session;
+mod site;
 mod tokens;
 mod upstream;
 mod view;
@@ -45,13 +57,17 @@ use crate::{
     instance::Instance,
     login::{Denied, Submitter},
 };
-use convoke_caldav::{path::Resource, precondition::Precondition};
+use convoke_caldav::{
+    path::{self, Resource},
+    precondition::Precondition,
+};
 use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_plugin_host::origin::Origin;
 use convoke_types::{CalendarAddress, Proof};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use reply::Refused;
 use session::{Missing, Session};
+use site::Site;
 use std::sync::Arc;
 
 /// What `DAV:` says.
@@ -61,7 +77,8 @@ const SCHEDULING: HeaderValue =
     HeaderValue::from_static("1, 3, calendar-access, calendar-auto-schedule");
 /// How programs are told that we schedule.
 const SCHEDULING_CLASS: &str = "calendar-auto-schedule";
-const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, POST, PROPFIND, PROPPATCH, REPORT";
+const METHODS: &str =
+    "OPTIONS, GET, HEAD, PUT, DELETE, MOVE, COPY, POST, PROPFIND, PROPPATCH, REPORT";
 /// One realm for the whole listener: programs drop a password that they are asked for twice.
 const CHALLENGE: &str = "Basic realm=\"Convoke\", charset=\"UTF-8\"";
 
@@ -96,8 +113,19 @@ async fn answer(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    if is_foreign(request.uri(), request.headers()) {
+    if Site::of(instance, request.uri(), request.headers()).is_foreign(request.headers()) {
         return Err(StatusCode::FORBIDDEN.into());
+    }
+    if let Some(whose) = path::free_busy(request.uri().path()) {
+        let asks = if request.headers().contains_key(header::AUTHORIZATION) {
+            Some(log_in(instance, arrival, request.headers()).await?)
+        } else {
+            None
+        };
+        return busy_url::answer(instance, arrival, &request, &whose, asks).await;
+    }
+    if request.uri().path() == page::STYLE && request.method() == Method::GET {
+        return Ok(page::style());
     }
     let resource = Resource::parse(request.uri().path());
     if resource == Some(Resource::WellKnown) {
@@ -145,11 +173,18 @@ async fn answer_own(
         ("PROPPATCH", _) => find::proppatch(session, &resource, request).await,
         ("REPORT", _) => reports::report(session, &resource, request).await,
         ("GET" | "HEAD", Resource::Object(_, name)) => objects::get(session, name, &request).await,
+        ("GET" | "HEAD", Resource::Message(_, name)) => inbox::get(session, name, &request).await,
+        ("DELETE", Resource::Message(_, name)) => inbox::delete(session, name, &request).await,
+        ("GET" | "HEAD", Resource::Root) => page::show(session, &request).await,
+        ("POST", Resource::Root) => page::decide(session, request).await,
         ("PUT", Resource::Object(_, name)) => objects::put(session, name, request).await,
         ("DELETE", Resource::Object(_, name)) => objects::delete(session, name, &request).await,
+        ("MOVE" | "COPY", Resource::Object(_, name)) => {
+            relocate::relocate(session, name, &request).await
+        }
         ("POST", Resource::Outbox(_)) => outbox::post(session, request).await,
         // RFC 4918 §9.6.1: who may not remove a collection is told so.
-        ("DELETE", _) => Err(StatusCode::FORBIDDEN.into()),
+        ("DELETE" | "MOVE" | "COPY", _) => Err(StatusCode::FORBIDDEN.into()),
         _ => Ok(empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", METHODS)])),
     }
 }
@@ -182,57 +217,10 @@ async fn log_in(
     match users.identify(headers, arrival.address.ip()).await {
         Ok(Submitter::User(address)) => Ok(address),
         Err(Denied::RetryAfter(wait)) => Err(retry_later(&wait).into()),
-        Ok(Submitter::Local) | Err(Denied::Unauthorized) => {
-            Err(empty(StatusCode::UNAUTHORIZED, &[("www-authenticate", CHALLENGE)]).into())
-        }
+        Ok(Submitter::Local) | Err(Denied::Unauthorized) => Err(challenge()),
     }
 }
 
-/// Whether a browser says that a page from elsewhere makes the request: it may send a password that it remembers.
-fn is_foreign(uri: &Uri, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let host = (uri.authority().map(|it| it.as_str().as_bytes()))
-        .or_else(|| headers.get(header::HOST).map(HeaderValue::as_bytes));
-    let origin = origin.as_bytes();
-    let origin = (origin.strip_prefix(b"https://")).or_else(|| origin.strip_prefix(b"http://"));
-    match (origin, host) {
-        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host),
-        _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_that_a_page_from_elsewhere_makes_are_told_apart() {
-        for (origin, host, expected) in [
-            (None, "cal.example.org", false),
-            (Some("https://cal.example.org"), "cal.example.org", false),
-            (
-                Some("https://CAL.example.org:8444"),
-                "cal.example.org:8444",
-                false,
-            ),
-            (
-                Some("https://cal.example.org"),
-                "cal.example.org:8444",
-                true,
-            ),
-            (Some("https://evil.example"), "cal.example.org", true),
-            (Some("null"), "cal.example.org", true),
-            (Some(""), "cal.example.org", true),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, host.parse().unwrap());
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, origin.parse().unwrap());
-            }
-            let uri = "/".parse().unwrap();
-            assert_eq!(is_foreign(&uri, &headers), expected, "{origin:?} {host}");
-        }
-    }
+fn challenge() -> Refused {
+    empty(StatusCode::UNAUTHORIZED, &[("www-authenticate", CHALLENGE)]).into()
 }

@@ -11,11 +11,16 @@
 //! An object that no program has named gets a name when it is first listed: the usual one, or, where that is another object's
 //! or would not stand well in a path, one made of a digest. So a name means one UID, and a UID has one name.
 //!
+//! Of objects that were renamed, [`renames`] tells programs that saw their old names.
+//!
 //! What is removed keeps its name for a while, so that other programs learn by that name that it is gone.
 
-use super::session::Session;
+use super::{
+    renames::{self, Renamed},
+    session::Session,
+};
 use crate::state::OurState;
-use convoke_scheduling::{Environment, State};
+use convoke_scheduling::{Environment, Home, State};
 use convoke_types::{Batch, CalendarUser, Error, ErrorKind, KeyRange, StateEntry, Uid};
 use sha2::{Digest, Sha256};
 use std::{
@@ -23,6 +28,7 @@ use std::{
     fmt::Write,
     time::Duration,
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// Names that are read at once.
 const PAGE: u32 = 500;
@@ -55,6 +61,13 @@ impl<'a> Names<'a, OurState> {
             state: session.instance.scheduler.environment().state(),
             user: session.user(),
         }
+    }
+
+    /// While it is held, nobody else gives a name to an object of the user by this host.
+    pub(super) async fn lock(session: &Session<'_>) -> OwnedMutexGuard<()> {
+        let views = &session.instance.calendar_views;
+        let (store, user) = (session.home.store(), &session.user().id);
+        views.lock_names(store, user).await
     }
 }
 
@@ -137,6 +150,15 @@ impl<S: State> Names<'_, S> {
 
     /// An object that is about to be made has this name from now on, and no other. Whatever had the name is not there any more.
     pub(super) async fn set(&self, uid: &Uid, name: &str) -> Result<(), Error> {
+        self.change(uid, name, None).await
+    }
+
+    /// An object that is there has another name from now on.
+    pub(super) async fn rename(&self, uid: &Uid, from: &str, to: &str) -> Result<(), Error> {
+        self.change(uid, to, Some(from)).await
+    }
+
+    async fn change(&self, uid: &Uid, name: &str, before: Option<&str>) -> Result<(), Error> {
         let (by_uid, by_name) = (self.by_uid(uid), self.by_name(name));
         for _ in 0..TRIES {
             let of_uid = self.state.get(&by_uid).await?;
@@ -164,6 +186,9 @@ impl<S: State> Names<'_, S> {
             } else {
                 self.named(batch, uid, name)
             };
+            if let Some(before) = before {
+                batch = renames::add(self.state, self.user, batch, uid, before).await?;
+            }
             match self.state.commit(batch).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
@@ -171,6 +196,17 @@ impl<S: State> Names<'_, S> {
             }
         }
         Err(contended())
+    }
+
+    /// Which objects were renamed since so many of them were; `None`: it is not known any more.
+    pub(super) async fn renamed_since(&self, count: u64) -> Result<Option<Vec<Renamed>>, Error> {
+        let renames = renames::all(self.state, self.user).await?;
+        Ok(renames.since(count))
+    }
+
+    /// How many were renamed ever.
+    pub(super) async fn renames(&self) -> Result<u64, Error> {
+        Ok(renames::all(self.state, self.user).await?.count)
     }
 
     /// The object is gone: its name is known for a while.
@@ -209,7 +245,7 @@ impl<S: State> Names<'_, S> {
 }
 
 /// Only if a key is still as it was read.
-fn as_read(batch: Batch, key: &[u8], entry: Option<&StateEntry>) -> Batch {
+pub(super) fn as_read(batch: Batch, key: &[u8], entry: Option<&StateEntry>) -> Batch {
     match entry {
         Some(entry) => batch.if_version(key, entry.version),
         None => batch.if_absent(key),

@@ -1,6 +1,8 @@
 //! GET, PUT and DELETE of objects.
 
 use super::{
+    conditions::{check_if, conditions},
+    inbox,
     names::Names,
     properties::TAKEN,
     reply::{Received, Refused, received, whole},
@@ -11,7 +13,7 @@ use crate::answer::empty;
 use bytes::Bytes;
 use convoke_caldav::{
     answers::{with_answers_of, without_claims},
-    conditional::{Conditions, Unmet, entity_tag},
+    conditional::{Unmet, entity_tag},
     path::Resource,
     precondition::Precondition,
     schedule_tag::schedule_tag,
@@ -62,12 +64,19 @@ pub(super) async fn put(
     let processor = session.instance.scheduler.environment().processor();
     let written = processor.run(data.len(), || Written::read(data)).await?;
     schedule::before(session, &written.uid).await?;
+    let mut naming = None;
     for _ in 0..TRIES {
-        let (named, there) = found(session, name).await?;
+        let (mut named, mut there) = found(session, name).await?;
+        if there.is_none() && naming.is_none() {
+            // Of several names for one new object, one is its own.
+            naming = Some(Names::lock(session).await);
+            (named, there) = found(session, name).await?;
+        }
         let tag = there.as_ref().map(|it| entity_tag(&it.etag));
         if conditions(&parts.headers).check(tag.as_deref()).is_err() {
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
+        check_if(session, &parts.headers, &[(name, tag.as_deref())])?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let size = data_there.map_or(0, <[u8]>::len);
         let schedule_tag = processor.run(size, || data_there.and_then(schedule_tag_of));
@@ -84,6 +93,8 @@ pub(super) async fn put(
         schedule::judge(session, &written.uid, &written.calendar).await?;
         match write(session, name, written, there.as_ref()).await {
             Ok(()) => {
+                drop(naming.take());
+                inbox::decide(session, &written.uid, &written.calendar).await;
                 schedule::tell(session, &written.uid).await;
                 let status = match there {
                     Some(_) => StatusCode::NO_CONTENT,
@@ -126,7 +137,16 @@ pub(super) async fn delete(
     name: &str,
     request: &Request<Body>,
 ) -> Result<Response, Refused> {
-    let headers = request.headers();
+    remove(session, name, request.headers()).await?;
+    Ok(empty(StatusCode::NO_CONTENT, &[]))
+}
+
+/// Removes an object under the conditions of these header fields, and tells whom it concerns.
+pub(super) async fn remove(
+    session: &Session<'_>,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<(), Refused> {
     let processor = session.instance.scheduler.environment().processor();
     for _ in 0..TRIES {
         let there = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
@@ -134,6 +154,7 @@ pub(super) async fn delete(
         if conditions(headers).check(Some(&tag)).is_err() {
             return Err(StatusCode::PRECONDITION_FAILED.into());
         }
+        check_if(session, headers, &[(name, Some(&tag))])?;
         let data = &there.data;
         let parsed = || Calendar::parse_stored(data, &reports::limits()).ok();
         let calendar = processor.run(data.len(), parsed).await;
@@ -144,8 +165,7 @@ pub(super) async fn delete(
         match session.home.remove(&there.uid, &when).await {
             Ok(()) => {
                 schedule::tell_removal(session, &there.uid, calendar.as_ref(), headers).await?;
-                Names::of(session).removed(&there.uid, name).await?;
-                return Ok(empty(StatusCode::NO_CONTENT, &[]));
+                return Ok(Names::of(session).removed(&there.uid, name).await?);
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error.into()),
@@ -155,7 +175,7 @@ pub(super) async fn delete(
 }
 
 /// The UID of a name, and the object of that UID.
-async fn found(
+pub(super) async fn found(
     session: &Session<'_>,
     name: &str,
 ) -> Result<(Option<Uid>, Option<StoredObject>), Error> {
@@ -207,7 +227,13 @@ async fn write(
     }
     let object = NewObject::new(data.to_vec(), index);
     let when = there.map_or(When::Absent, |it| When::Matches(it.etag.clone()));
-    session.home.put(&object, &when).await.map(drop)
+    session.home.put(&object, &when).await?;
+    let names = Names::of(session);
+    if there.is_none() && names.uid(name).await?.as_ref() != Some(uid) {
+        // Another host was about to make it as well, and called it otherwise.
+        names.set(uid, name).await?;
+    }
+    Ok(())
 }
 
 /// An object as a program wants it stored.
@@ -323,21 +349,11 @@ pub(super) fn is_calendar(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("text/calendar")
 }
 
-fn conditions(headers: &HeaderMap) -> Conditions {
-    let all = |name| {
-        let values = headers.get_all(name).iter();
-        let values: Vec<String> = values
-            .map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned())
-            .collect();
-        (!values.is_empty()).then(|| values.join(","))
-    };
-    Conditions {
-        if_match: all(header::IF_MATCH),
-        if_none_match: all(header::IF_NONE_MATCH),
-    }
-}
-
-fn tagged(mut response: Response, tag: Option<&str>, schedule_tag: Option<&str>) -> Response {
+pub(super) fn tagged(
+    mut response: Response,
+    tag: Option<&str>,
+    schedule_tag: Option<&str>,
+) -> Response {
     let tags = [
         (header::ETAG, tag),
         (HeaderName::from_static("schedule-tag"), schedule_tag),

@@ -112,6 +112,19 @@ async fn ask(
 
 /// RFC 4791 §7.10: when the user is busy, as who asks in the outbox is told.
 pub(super) async fn own_busy(session: &Session<'_>, range: TimeRange) -> Result<Response, Refused> {
+    let mut calendar = own_answer(session, range).await?;
+    calendar.root_mut().remove("METHOD");
+    for part in &mut calendar.root_mut().components {
+        part.remove("ATTENDEE");
+    }
+    whole(session, StatusCode::OK, CALENDAR, calendar.write().into()).await
+}
+
+/// The answer to a user who asks when they themselves are busy.
+pub(super) async fn own_answer(
+    session: &Session<'_>,
+    range: TimeRange,
+) -> Result<Calendar, Refused> {
     let user = &session.user().address;
     let now = Timestamp::now();
     let at = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ");
@@ -134,13 +147,8 @@ pub(super) async fn own_busy(session: &Session<'_>, range: TimeRange) -> Result<
     let data = outcome.and_then(|it| it.data);
     // More time than is told of at once, or a policy that forbids it.
     let data = data.ok_or(Precondition::NumberOfMatchesWithinLimits)?;
-    let mut calendar = Calendar::parse(data.as_bytes(), &limits())
-        .map_err(|error| Error::internal(error.to_string()))?;
-    calendar.root_mut().remove("METHOD");
-    for part in &mut calendar.root_mut().components {
-        part.remove("ATTENDEE");
-    }
-    whole(session, StatusCode::OK, CALENDAR, calendar.write().into()).await
+    let calendar = Calendar::parse(data.as_bytes(), &limits());
+    Ok(calendar.map_err(|error| Error::internal(error.to_string()))?)
 }
 
 impl Question {

@@ -12,7 +12,7 @@ use convoke_types::UserKind;
 /// What a property is asked of, with what was read for it.
 pub(super) struct Subject<'s> {
     pub(super) resource: Resource,
-    /// Where the calendar's changes end, if it is the calendar and somebody asked for that.
+    /// Where the changes of the calendar or the inbox end, if it is one and somebody asked for that.
     pub(super) sync_token: Option<String>,
     /// What programs have set.
     pub(super) dead: &'s [Element],
@@ -93,6 +93,7 @@ static OF_INBOXES: Names = (
         PRIVILEGES,
         PRINCIPALS,
         REPORTS,
+        CTAG,
         DEFAULT_CALENDAR,
     ],
 );
@@ -130,6 +131,11 @@ static OF_OBJECTS: Names = (
     &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, SCHEDULE_TAG, DATA],
 );
 
+static OF_MESSAGES: Names = (
+    &[RESOURCETYPE, ETAG, CONTENT_TYPE, CONTENT_LENGTH],
+    &[CURRENT_PRINCIPAL, OWNER, PRIVILEGES, DATA],
+);
+
 fn names(resource: &Resource) -> Names {
     match resource {
         Resource::Root | Resource::WellKnown | Resource::Principals | Resource::Home(_) => {
@@ -140,6 +146,7 @@ fn names(resource: &Resource) -> Names {
         Resource::Inbox(_) => OF_INBOXES,
         Resource::Outbox(_) => OF_OUTBOXES,
         Resource::Object(..) => OF_OBJECTS,
+        Resource::Message(..) => OF_MESSAGES,
     }
 }
 
@@ -281,7 +288,7 @@ fn object_value(property: Element, object: &Object<'_>) -> Option<Element> {
 
 fn resource_type(property: Element, resource: &Resource) -> Element {
     match resource {
-        Resource::Object(..) => property,
+        Resource::Object(..) | Resource::Message(..) => property,
         Resource::Principal(_) => property
             .with(Element::dav("collection"))
             .with(Element::dav("principal")),
@@ -321,7 +328,7 @@ fn privileges(property: Element, resource: &Resource) -> Element {
             &["read-free-busy"],
         ),
         Resource::Inbox(_) => (
-            &["read"],
+            &["read", "unbind"],
             &[
                 "schedule-deliver",
                 "schedule-deliver-invite",
@@ -349,15 +356,15 @@ fn privileges(property: Element, resource: &Resource) -> Element {
 }
 
 fn reports(property: Element, resource: &Resource) -> Element {
-    let of_calendars = [
-        Element::caldav("calendar-query"),
-        Element::caldav("calendar-multiget"),
-        Element::caldav("free-busy-query"),
-        Element::dav("sync-collection"),
-    ];
+    let of_inboxes = ["calendar-query", "calendar-multiget"].map(Element::caldav);
     let mut all = vec![Element::dav("principal-property-search")];
     match resource {
-        Resource::Calendar(_) => all.extend(of_calendars),
+        Resource::Calendar(_) => {
+            all.extend(of_inboxes);
+            all.push(Element::caldav("free-busy-query"));
+            all.push(Element::dav("sync-collection"));
+        }
+        Resource::Inbox(_) => all.extend(of_inboxes),
         Resource::Principals => all.push(Element::dav("principal-search-property-set")),
         _ => {}
     }

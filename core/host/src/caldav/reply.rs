@@ -4,6 +4,7 @@ use super::session::Session;
 use crate::{
     admission::RetryAfter,
     answer::{empty, retry_later},
+    instance::Instance,
 };
 use bytes::Bytes;
 use convoke_caldav::{
@@ -13,7 +14,9 @@ use convoke_caldav::{
     request::RequestError,
     xml::{self, Element, XmlError},
 };
-use convoke_net::http_server::{Body, BodyError, Holding, Response, Short, counted, read_body};
+use convoke_net::http_server::{
+    Arrival, Body, BodyError, Holding, Response, Short, counted, read_body,
+};
 use convoke_types::{Error, ErrorKind};
 use http::{HeaderValue, Request, StatusCode, header};
 
@@ -36,7 +39,8 @@ impl Refused {
         body(status, XML, document.into()).into()
     }
 
-    fn bad_request(why: &dyn std::fmt::Display) -> Self {
+    /// Something that is not understood; why.
+    pub(super) fn bad_request(why: &dyn std::fmt::Display) -> Self {
         body(StatusCode::BAD_REQUEST, PLAIN, format!("{why}\r\n").into()).into()
     }
 }
@@ -140,7 +144,7 @@ impl<'s> Answers<'s> {
         if length > self.held {
             self.held = length.next_power_of_two();
             let held = self.holding.resize(self.held).await;
-            held.map_err(|short| no_memory(self.session, length, short))?;
+            held.map_err(|short| no_memory(self.session.arrival, length, short))?;
         }
         Ok(())
     }
@@ -158,14 +162,14 @@ impl<'s> Answers<'s> {
         let document: Bytes = self.out.finish(sync_token).into();
         let length = document.len();
         let held = self.holding.resize(length).await;
-        held.map_err(|short| no_memory(self.session, length, short))?;
+        held.map_err(|short| no_memory(self.session.arrival, length, short))?;
         let response = body(StatusCode::MULTI_STATUS, XML, Bytes::new());
         Ok(counted(response, document, self.holding))
     }
 }
 
-fn no_memory(session: &Session<'_>, length: usize, short: Short) -> Refused {
-    tracing::warn!(event = "no-memory", peer = %session.arrival.address, "no memory for an answer of {length} bytes");
+fn no_memory(arrival: &Arrival, length: usize, short: Short) -> Refused {
+    tracing::warn!(event = "no-memory", peer = %arrival.address, "no memory for an answer of {length} bytes");
     retry_later(&short.into()).into()
 }
 
@@ -176,10 +180,21 @@ pub(super) async fn whole(
     kind: HeaderValue,
     document: Bytes,
 ) -> Result<Response, Refused> {
-    let mut holding = (session.instance.admission.answers).hold(session.arrival.address.ip());
+    sent(session.instance, session.arrival, status, kind, document).await
+}
+
+/// The same to somebody who may not have logged in.
+pub(super) async fn sent(
+    instance: &Instance,
+    arrival: &Arrival,
+    status: StatusCode,
+    kind: HeaderValue,
+    document: Bytes,
+) -> Result<Response, Refused> {
+    let mut holding = instance.admission.answers.hold(arrival.address.ip());
     let length = document.len();
     let held = holding.resize(length).await;
-    held.map_err(|short| no_memory(session, length, short))?;
+    held.map_err(|short| no_memory(arrival, length, short))?;
     Ok(counted(body(status, kind, Bytes::new()), document, holding))
 }
 

@@ -2,9 +2,11 @@
 
 use super::{
     find::{by_name, listed, read},
+    inbox,
     names::Names,
     outbox, principals,
     properties::{DATA, want_octets},
+    renames::Renamed,
     reply::{Answers, Refused, document},
     session::Session,
     tokens::{Rest, SyncToken},
@@ -40,6 +42,7 @@ pub(super) async fn report(
         Report::PrincipalProperties if *resource == Resource::Principals => {
             principals::searched(session).await
         }
+        report if matches!(resource, Resource::Inbox(_)) => inbox::report(session, report).await,
         _ if !matches!(resource, Resource::Calendar(_)) => {
             Err(Precondition::SupportedReport.into())
         }
@@ -142,7 +145,15 @@ async fn sync(session: &Session<'_>, asked: &Sync) -> Result<Response, Refused> 
         (Some(token), None) => Some(&token.cursor),
         (None, None) => None,
     };
-    let changes = changes_since(session, since).await?;
+    let names = Names::of(session);
+    let count = names.renames().await?;
+    let moved = match &token {
+        Some(token) => names.renamed_since(token.renames).await?,
+        None => Some(Vec::new()),
+    };
+    let moved = moved.ok_or(Precondition::ValidSyncToken)?;
+    let mut changes = changes_since(session, since).await?;
+    add_renamed(session, &mut changes, &moved).await?;
     let mut told: Vec<Told<'_>> = changes.changed.iter().map(Told::Changed).collect();
     // RFC 6578 §3.4: at the first time only what is there is told.
     if since.is_some() {
@@ -154,6 +165,11 @@ async fn sync(session: &Session<'_>, asked: &Sync) -> Result<Response, Refused> 
         (Some(token), Some(_)) => token.cursor.clone(),
         _ => changes.cursor.clone(),
     };
+    // Those of now are told when the rest is.
+    let renames = match (&token, rest, asked.limit) {
+        (Some(token), _, Some(limit)) if told.len() > limit => token.renames,
+        _ => count,
+    };
     let next = match asked.limit {
         Some(limit) if told.len() > limit => {
             told.truncate(limit);
@@ -164,12 +180,15 @@ async fn sync(session: &Session<'_>, asked: &Sync) -> Result<Response, Refused> 
                 since: since.cloned(),
                 after: last.uid().clone(),
             };
-            let rest = Some(rest);
-            SyncToken { cursor, rest }
+            SyncToken {
+                cursor,
+                renames,
+                rest: Some(rest),
+            }
         }
-        _ => SyncToken::all(cursor),
+        _ => SyncToken::all(cursor, renames),
     };
-    let mut answers = tell(session, &told, &asked.properties).await?;
+    let mut answers = tell(session, &told, &moved, &asked.properties).await?;
     if next.rest.is_some() {
         let href = Resource::Calendar(session.owner()).to_string();
         let about = About::Truncated;
@@ -195,14 +214,53 @@ async fn changes_since(session: &Session<'_>, since: Option<&Cursor>) -> Result<
     }
 }
 
+/// Whether no object has a name any more.
+async fn is_free(session: &Session<'_>, name: &str) -> Result<bool, Error> {
+    let uid = Names::of(session).uid(name).await?;
+    Ok(match uid {
+        Some(uid) => session.home.get(&uid).await?.is_none(),
+        None => true,
+    })
+}
+
+/// What has another name is told of, as if it had changed.
+async fn add_renamed(
+    session: &Session<'_>,
+    changes: &mut Changes,
+    renamed: &[Renamed],
+) -> Result<(), Error> {
+    for it in renamed {
+        if changes.changed.iter().any(|known| known.uid == it.uid) {
+            continue;
+        }
+        if let Some(object) = session.home.get(&it.uid).await? {
+            // Which component it is is found out where it is asked for.
+            let summary = ObjectSummary::new(object.uid, "", object.etag);
+            changes.changed.push(summary);
+        }
+    }
+    Ok(())
+}
+
 async fn tell<'s>(
     session: &'s Session<'_>,
     told: &[Told<'_>],
+    renamed: &[Renamed],
     asked: &Properties,
 ) -> Result<Answers<'s>, Refused> {
     let uids: Vec<&Uid> = told.iter().map(Told::uid).collect();
     let mut names = Names::of(session).names(&uids).await?;
     let mut answers = Answers::new(session);
+    let gone = |name: String| Answer {
+        href: Resource::Object(session.owner(), name).to_string(),
+        about: About::Status(404),
+    };
+    for former in renamed {
+        let is_told = told.iter().any(|it| *it.uid() == former.uid);
+        if is_told && is_free(session, &former.before).await? {
+            answers.push(gone(former.before.clone())).await?;
+        }
+    }
     for it in told {
         let name = names.remove(it.uid()).unwrap_or_default();
         let answer = match it {
@@ -210,10 +268,7 @@ async fn tell<'s>(
                 let seen = view::listed(summary, name);
                 listed(session, &summary.uid, seen, asked).await?
             }
-            Told::Removed(_) => Some(Answer {
-                href: Resource::Object(session.owner(), name).to_string(),
-                about: About::Status(404),
-            }),
+            Told::Removed(_) => Some(gone(name)),
         };
         answers.extend(answer).await?;
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! urn:x-convoke:sync:STORE:CURSOR                  everything up to there was told
 //! urn:x-convoke:sync:STORE:CURSOR:FROM:UID         of what changed since FROM, everything up to that UID was told
+//! …:RENAMES                                        at the end of both: so many objects had been renamed, if any ever
 //! ```
 //!
 //! A store tells changes as a whole. Who wants few at once is told them in the order of their UIDs; what changes meanwhile is
@@ -18,6 +19,8 @@ const BEGIN: &str = "urn:x-convoke:sync:";
 pub(super) struct SyncToken {
     /// Up to where all changes were told, once the rest is.
     pub(super) cursor: Cursor,
+    /// How many renames were told.
+    pub(super) renames: u64,
     /// There is a rest.
     pub(super) rest: Option<Rest>,
 }
@@ -33,8 +36,12 @@ pub(super) struct Rest {
 
 impl SyncToken {
     /// Everything up to there.
-    pub(super) const fn all(cursor: Cursor) -> Self {
-        Self { cursor, rest: None }
+    pub(super) const fn all(cursor: Cursor, renames: u64) -> Self {
+        Self {
+            cursor,
+            renames,
+            rest: None,
+        }
     }
 
     /// As it is written; one of another store is not taken for one of this.
@@ -48,6 +55,10 @@ impl SyncToken {
                 text.push_str(&coded(part));
             }
         }
+        if self.renames > 0 {
+            text.push(':');
+            text.push_str(&self.renames.to_string());
+        }
         text
     }
 
@@ -55,7 +66,12 @@ impl SyncToken {
     pub(super) fn read(text: &str, store: &str) -> Option<Self> {
         let parts = text.strip_prefix(BEGIN)?.split(':');
         let parts = parts.map(|part| percent_decode_str(part).decode_utf8().ok());
-        let parts: Vec<_> = parts.collect::<Option<_>>()?;
+        let mut parts: Vec<_> = parts.collect::<Option<_>>()?;
+        let renames = if matches!(parts.len(), 3 | 5) {
+            parts.pop()?.parse().ok().filter(|it| *it > 0)?
+        } else {
+            0
+        };
         let (named, cursor, rest) = match &parts[..] {
             [named, cursor] => (named, cursor, None),
             [named, cursor, since, after] => {
@@ -69,7 +85,11 @@ impl SyncToken {
             _ => return None,
         };
         let cursor = Cursor::new(cursor.as_ref());
-        (*named == store).then_some(Self { cursor, rest })
+        (*named == store).then_some(Self {
+            cursor,
+            renames,
+            rest,
+        })
     }
 }
 
@@ -83,9 +103,14 @@ mod tests {
             since: since.map(Cursor::new),
             after: Uid::new("a:b%@x").unwrap(),
         };
-        for rest in [None, Some(rest(None)), Some(rest(Some("7:1")))] {
-            let cursor = Cursor::new("42/ü:x");
-            let token = SyncToken { cursor, rest };
+        let rests = [None, Some(rest(None)), Some(rest(Some("7:1")))];
+        let each = rests.into_iter().flat_map(|it| [(it.clone(), 0), (it, 7)]);
+        for (rest, renames) in each {
+            let token = SyncToken {
+                cursor: Cursor::new("42/ü:x"),
+                renames,
+                rest,
+            };
             let text = token.write("my store");
             assert!(text.is_ascii(), "{text}");
             assert_eq!(SyncToken::read(&text, "my store"), Some(token), "{text}");
@@ -95,7 +120,9 @@ mod tests {
             "",
             "urn:x",
             "urn:x-convoke:sync:",
-            "urn:x-convoke:sync:s:1:2",
+            "urn:x-convoke:sync:s:1:x",
+            "urn:x-convoke:sync:s:1:0",
+            "urn:x-convoke:sync:s:1:2:3:4:5",
             "urn:x-convoke:sync:s:1:2:",
         ] {
             assert_eq!(SyncToken::read(text, "s"), None, "{text}");

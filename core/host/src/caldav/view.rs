@@ -68,6 +68,7 @@ async fn refresh(view: &mut CalendarView, session: &Session<'_>) -> Result<(), E
         let there: BTreeSet<&Uid> = changes.changed.iter().map(|it| &it.uid).collect();
         view.objects.retain(|uid, _| there.contains(uid));
     }
+    see_renames(view, session).await?;
     see(view, session, &changes.changed).await?;
     view.cursor = Some(changes.cursor).filter(|it| !it.as_str().is_empty());
     Ok(())
@@ -90,6 +91,27 @@ async fn changes(view: &CalendarView, session: &Session<'_>) -> Result<(Changes,
         }
         changes => changes.map(|changes| (changes, false)),
     }
+}
+
+/// Names are the listener's own, of which the store says nothing.
+async fn see_renames(view: &mut CalendarView, session: &Session<'_>) -> Result<(), Error> {
+    let names = Names::of(session);
+    let count = names.renames().await?;
+    if count == view.renames {
+        return Ok(());
+    }
+    let renamed = match names.renamed_since(view.renames).await? {
+        Some(renamed) => renamed.into_iter().map(|it| it.uid).collect(),
+        None => view.objects.keys().cloned().collect::<Vec<_>>(),
+    };
+    let uids: Vec<&Uid> = renamed.iter().collect();
+    for (uid, name) in names.names(&uids).await? {
+        if let Some(seen) = view.objects.get_mut(&uid) {
+            seen.name = name;
+        }
+    }
+    view.renames = count;
+    Ok(())
 }
 
 /// Looks at objects; what is as it was is not read.

@@ -1,5 +1,7 @@
 //! `convoke check`: what `serve` would find wrong, without writing anything.
 
+#[cfg(feature = "caldav")]
+mod caldav;
 mod grants;
 #[cfg(feature = "mail")]
 mod mail;
@@ -162,6 +164,8 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
             upstream::look(config, listener, server, findings).await;
         }
     }
+    #[cfg(feature = "caldav")]
+    caldav::look(config, findings).await;
     mail_listener::look(config, findings);
     descriptors(config, findings);
     client(config, findings);

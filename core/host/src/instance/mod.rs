@@ -129,6 +129,8 @@ impl Instance {
             signer.clone(),
             shared.writes.clone(),
         );
+        #[cfg(feature = "caldav")]
+        (shared.program_inboxes).want(config.listener(Role::Caldav).is_some());
         #[cfg(feature = "mail")]
         shared
             .notices

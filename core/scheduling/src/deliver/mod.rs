@@ -17,8 +17,8 @@ use crate::{
     decision::Decided,
     envelope::{Answering, Envelope},
     environment::{
-        Answers, Environment, Event, Grant, Home, HomeOf, Journal, Notice, Occasion, Policies,
-        Stores, Verdict,
+        Answers, Arrived, Environment, Event, Grant, Home, HomeOf, Journal, Notice, Occasion,
+        Policies, Stores, Verdict,
     },
     outcome::Outcome,
     room::RoomSettings,
@@ -81,10 +81,25 @@ impl<E: Environment> Scheduler<E> {
                 self.answer_busy(&home, envelope, recipient, grant.detail)
                     .await
             }
-            Ok((home, None)) => self.hold(&home, envelope, recipient).await,
-            Ok((home, Some(grant))) => {
-                self.receive(&home, envelope, recipient, grant.uninvited)
-                    .await
+            Ok((home, grant)) => {
+                let taken = match grant {
+                    None => self.hold(&home, envelope, recipient).await,
+                    Some(grant) => {
+                        self.receive(&home, envelope, recipient, grant.uninvited)
+                            .await
+                    }
+                };
+                if taken.as_ref().is_ok_and(|it| it.status.is_success()) {
+                    let arrived = Arrived {
+                        user: home.user(),
+                        originator: envelope.originator,
+                        message,
+                        data: envelope.data,
+                    };
+                    let journal = self.environment.journal();
+                    journal.record(&Event::Arrived(arrived));
+                }
+                taken
             }
             Err(status) => Ok(status.into()),
         };
@@ -210,6 +225,7 @@ fn proved(envelope: &Envelope<'_>) -> String {
         Proof::Mail(_, MailProof::Token) => "mail to an address made for it".to_owned(),
         Proof::Mail(_, MailProof::Dmarc) => "mail, dmarc=pass".to_owned(),
         Proof::Mail(_, MailProof::Dkim) => "mail, dkim=pass".to_owned(),
+        Proof::Url(_) => "by a free-busy URL".to_owned(),
         _ => "proved".to_owned(),
     });
     let how = how.unwrap_or_else(|| format!("{}, unproved", envelope.peer));

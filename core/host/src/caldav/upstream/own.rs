@@ -8,10 +8,11 @@ use super::{
 use crate::{
     answer::empty,
     caldav::{
-        MINIMAL, SCHEDULING, is_foreign, outbox, preferred,
+        MINIMAL, SCHEDULING, outbox, preferred,
         properties::{self, Subject},
         reply::{Answers, Refused, document},
         session::{Missing, Session},
+        site::Site,
     },
     upstream,
 };
@@ -41,7 +42,8 @@ pub(super) async fn answer(
     forwarding: &Forwarding<'_>,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    if is_foreign(request.uri(), request.headers()) {
+    let site = Site::of(forwarding.instance, request.uri(), request.headers());
+    if site.is_foreign(request.headers()) {
         return Err(StatusCode::FORBIDDEN.into());
     }
     let method = request.method().clone();
