@@ -59,6 +59,12 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
+    def hear(self):
+        """Takes in what has happened, whatever page there is."""
+        session, self.session = self.session, None
+        self.call("Target.getTargets")
+        self.session = session
+
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in result:
