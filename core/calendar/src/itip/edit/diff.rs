@@ -4,7 +4,9 @@ use super::Written;
 use super::attendees::Part;
 use crate::instance::InstanceKey;
 use crate::itip::address::is_served;
+use crate::itip::exceptions::exceptions;
 use crate::itip::object::Object;
+use crate::itip::outgoing::leave_out;
 use crate::itip::participants::{PartStat, attendees_by_address, is_attendee, person};
 use crate::itip::personal::{
     ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, UNTOLD, asked, is_only_own,
@@ -45,10 +47,14 @@ impl Diff {
         };
         for (part, component) in new.into_iter().flat_map(Object::parts) {
             let known = old.and_then(|old| old.version_of(component));
-            let Some(known) = known else {
+            let Some(mut known) = known else {
                 diff.changed.insert(part);
                 continue;
             };
+            if let (Some(old), Some(new), None) = (old, new, &part) {
+                let off = called_off_and_left_out(old, new);
+                leave_out(&mut known, off.map(|(_, instance)| instance));
+            }
             if !is_same(component, &known, zones) {
                 diff.changed.insert(part.clone());
             }
@@ -59,6 +65,9 @@ impl Diff {
         // An exception taken back changes the series as people see it.
         for (key, instance) in old.into_iter().flat_map(|old| &old.instances) {
             let goes_on = new.filter(|new| !new.instances.contains_key(key));
+            if goes_on.is_some_and(|new| is_called_off_and_left_out(instance, key, new)) {
+                continue;
+            }
             let series = goes_on.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
             let Some(series) = series else { continue };
             // Who knows it by itself would answer it by itself.
@@ -73,6 +82,26 @@ impl Diff {
         }
         diff
     }
+}
+
+/// The instances that were called off by a component of their own, and that the series leaves out instead: who was told that does
+/// not take place is told nothing by that. They stay called off for all that is known.
+pub(super) fn called_off_and_left_out<'o>(
+    old: &'o Object,
+    new: &'o Object,
+) -> impl Iterator<Item = (&'o InstanceKey, &'o Component)> {
+    let gone = old.instances.iter();
+    gone.filter(|(key, it)| is_called_off_and_left_out(it, key, new))
+}
+
+fn is_called_off_and_left_out(instance: &Component, key: &InstanceKey, new: &Object) -> bool {
+    let is_left_out = |series: &Component| {
+        let mut dates = exceptions(series).into_iter();
+        dates.any(|date| new.key(&date) == *key)
+    };
+    is_cancelled(instance)
+        && !new.instances.contains_key(key)
+        && new.master.as_ref().is_some_and(is_left_out)
 }
 
 /// Whether two versions say the same to others, if perhaps in other words.

@@ -4,9 +4,10 @@
 //! have changed what is the organizer's: of that nobody is told. Programs raise SEQUENCE at each save or forget it, write no
 //! ORGANIZER, and put back what they had read before an answer came; what is remembered of the object sets that right.
 
+use super::diff::called_off_and_left_out;
 use super::missing_organizer::{involves_others, with_organizer};
 use super::own_answers::{decline, with_own_answers, with_taken_in};
-use super::taken_back::take_back_cancels;
+use super::taken_back::{keep_answered, take_back_cancels};
 use super::{
     Edit, Told, Versions, Written, attendee, consistency, organizer, permissions, spend_force,
 };
@@ -163,6 +164,7 @@ fn by_organizer<'a>(
         ..
     } = edit;
     take_back_cancels(old.as_ref(), new.as_mut());
+    keep_answered(old.as_ref(), new.as_mut());
     if let (Some(after), Some(new)) = (after, &new) {
         consistency::check(after, new, old.as_ref(), owner)?;
     }
@@ -185,8 +187,17 @@ fn by_organizer<'a>(
     let Told { object, outgoing } = organizer::edited(edit, address)?;
     let file = object.clone().zip(written);
     let file = file.map(|(object, written)| with_versions_of(object, &written));
+    let remembered = match (object, known) {
+        (Some(mut object), Some(known)) => {
+            let off = called_off_and_left_out(&known, &object);
+            let off: Vec<_> = off.map(|(key, it)| (key.clone(), it.clone())).collect();
+            object.instances.extend(off);
+            Some(object)
+        }
+        (object, known) => object.or_else(|| known.map(|old| called_off(old, now))),
+    };
     Ok(Some(Seen {
-        remembered: object.or_else(|| known.map(|old| called_off(old, now))),
+        remembered,
         file,
         outgoing,
         foreign: None,

@@ -1,8 +1,9 @@
-//! Instances that take place after all, as their program has dropped the component by which they were called off, or by which
-//! somebody was not invited to them.
+//! Instances whose component their program has dropped: they take place after all where they were called off by it, or somebody
+//! was not invited to them; and they are answered as they were where it said nothing else.
 
 use crate::itip::object::Object;
 use crate::itip::participants::person;
+use crate::itip::personal::{Role, is_only_own, is_rescheduled};
 use crate::itip::request::is_cancelled;
 use crate::itip::series::Search;
 use crate::tree::Component;
@@ -34,6 +35,36 @@ pub(super) fn take_back_cancels(old: Option<&Object>, new: Option<&mut Object>) 
         }
     }
     new.instances.extend(back);
+}
+
+/// Puts back the instances that say nothing by themselves but how they are answered, and that a program has dropped as it may
+/// drop answers: where the series goes on as it was, they are answered like that still.
+pub(super) fn keep_answered(old: Option<&Object>, new: Option<&mut Object>) {
+    let (Some(old), Some(new)) = (old, new) else {
+        return;
+    };
+    // What was answered was about the old times, also where an instance of the new ones begins when one of the old did.
+    let series = old.master.as_ref().zip(new.master.as_ref());
+    if series.is_none_or(|(was, is)| is_rescheduled(was, is, &new.zones)) {
+        return;
+    }
+    let mut kept = Vec::new();
+    {
+        let mut series = Search::of(new);
+        let gone = old.instances.iter();
+        let gone = gone.filter(|(key, _)| !new.instances.contains_key(key));
+        for (key, instance) in gone {
+            let id = instance.get("RECURRENCE-ID").filter(|id| series.has(id));
+            let is_same = |it: Component| is_only_own(instance, &it, Role::Organizer);
+            if !is_cancelled(instance)
+                && id.and_then(|id| new.implied(id)).is_some_and(is_same)
+                && id.and_then(|id| old.implied(id)).is_some_and(is_same)
+            {
+                kept.push((key.clone(), instance.clone()));
+            }
+        }
+    }
+    new.instances.extend(kept);
 }
 
 /// Whether somebody who is invited to the series is not to an instance.

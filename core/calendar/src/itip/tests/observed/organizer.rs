@@ -508,3 +508,48 @@ fn commands_and_programs_agree() {
         }
     }
 }
+
+/// Found by the simulator.
+#[test]
+fn an_instance_that_was_called_off_and_is_left_out_then_is_no_news() {
+    let off = INSTANCE.replace("SUMMARY", "STATUS:CANCELLED\nSUMMARY");
+    let out = TOLD.replace("SUMMARY", "EXDATE:20270111T100000Z\nSUMMARY");
+    let ending = story(ALICE, &format!("{TOLD}{off}"), &out);
+    // It takes place after all: whoever was told that it was called off hears of it.
+    let back = |text: String| text.replace("EXDATE:20270111T100000Z\n", "");
+    let ending = ending.tells(&[]).stays().then(ALICE, back);
+    let ending = ending.tells(&["REQUEST b c"]);
+    let message = &ending.seen.outgoing[0].message;
+    assert_eq!(message.components().count(), 2);
+    // What else changes is told as ever.
+    let other = out.replace("Plan", "Plan B");
+    story(ALICE, &format!("{TOLD}{off}"), &other).tells(&["REQUEST b c"]);
+}
+
+/// Found by the simulator: a series was moved, and back.
+#[test]
+fn an_instance_that_says_no_more_than_an_answer_is_put_back() {
+    let answer =
+        "PARTSTAT=DECLINED;X-CONVOKE-REPLY-SEQUENCE=3;X-CONVOKE-REPLY-DTSTAMP=20261203T100000Z";
+    let answered = INSTANCE.replace("ATTENDEE:mailto:c", &format!("ATTENDEE;{answer}:mailto:c"));
+    let known = format!("{TOLD}{answered}");
+    let file = INSTANCE.replace("ATTENDEE:mailto:c", "ATTENDEE;PARTSTAT=DECLINED:mailto:c");
+    let ending = story(ALICE, &known, TOLD).tells(&[]);
+    ending.becomes(&format!("{TOLD}{file}")).remembering(&known);
+    // It says something else, or the series does, or is at other times: then it is taken back.
+    let other = known.replace(
+        "RECURRENCE-ID:20270111T100000Z\n",
+        "RECURRENCE-ID:20270111T100000Z\nLOCATION:Yard\n",
+    );
+    let a_week_later = TOLD.replace("0104T", "0111T");
+    let changes = [
+        (&other, TOLD.to_owned()),
+        (&known, moved(TOLD)),
+        (&known, a_week_later),
+    ];
+    for (known, file) in changes {
+        let ending = story(ALICE, known, &file).tells(&["REQUEST b c"]);
+        let rewritten = written(ending.seen.rewritten.as_ref());
+        assert!(!rewritten.contains("DECLINED"), "{rewritten}");
+    }
+}
