@@ -152,7 +152,7 @@ pub(super) fn blend(
         match role {
             Role::Attendee(owner) => {
                 keep_answer(owner, before, incoming, &mut component, zones);
-                keep_left_out(before, &mut component, zones);
+                keep_left_out(owner, before, incoming, &mut component, zones);
             }
             Role::Organizer => {
                 restore(before, &mut component);
@@ -245,14 +245,27 @@ fn keep_transport(before: &Component, component: &mut Component) {
     }
 }
 
-/// The instances that the owner has left out stay so, while the series is at the same times and was not off meanwhile.
-fn keep_left_out(before: &Component, component: &mut Component, zones: &Zones) {
+/// The instances that the owner has left out stay so, while the series is at the same times, was not off meanwhile, and is not
+/// asked about anew: what lies between the two versions, which the owner may not have seen, has taken all answers back.
+fn keep_left_out(
+    owner: &Owner,
+    before: &Component,
+    incoming: &Component,
+    component: &mut Component,
+    zones: &Zones,
+) {
     let own = before
         .all("EXDATE")
         .filter(|line| line.param(LEFT_OUT).is_some());
     let own: Vec<Property> = own.cloned().collect();
     let is_on_again = is_cancelled(before) && !is_cancelled(component);
-    if !own.is_empty() && !is_on_again && !is_rescheduled(before, component, zones) {
+    let mut lines = owner.attendees(incoming);
+    let is_asked_anew = is_counted_up(before, incoming) && lines.any(asks);
+    if !own.is_empty()
+        && !is_on_again
+        && !is_asked_anew
+        && !is_rescheduled(before, component, zones)
+    {
         let known = left_out(component, zones);
         let is_new = |line: &Property| !known.contains(&InstanceKey::of_property(line, zones));
         component.properties.extend(own.into_iter().filter(is_new));
@@ -299,9 +312,6 @@ fn asks_anew(
     if is_open(old) && (is_open(line) || !is_taken_back(old)) {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
-    // What the owner's program says of a version that is not known asks nobody anew.
-    let counted_up = Revision::of(incoming).sequence > Revision::stated(before).sequence
-        && (!has_unknown_revision(before) || sequence(before).is_some());
     match Revision::of(incoming).cmp(&Revision::of(before)) {
         Ordering::Less => return false,
         Ordering::Equal => return is_moved(before, incoming, zones),
@@ -312,9 +322,20 @@ fn asks_anew(
         || (is_cancelled(before) && !is_cancelled(incoming))
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more. Another answer than the owner's is
         // one that the organizer had before.
-        || (counted_up && line.param("PARTSTAT").is_some() && PartStat::of(line) == PartStat::NeedsAction)
+        || (is_counted_up(before, incoming) && asks(line))
         // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
         || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
+}
+
+/// Whether a version has a greater SEQUENCE. What the owner's program says of a version that is not known counts for nothing.
+fn is_counted_up(before: &Component, incoming: &Component) -> bool {
+    Revision::of(incoming).sequence > Revision::stated(before).sequence
+        && (!has_unknown_revision(before) || sequence(before).is_some())
+}
+
+/// Whether an organizer's line says that it has no answer.
+fn asks(line: &Property) -> bool {
+    line.param("PARTSTAT").is_some() && is_open(line)
 }
 
 /// Whether a version that is not older is at other times: what was answered was about the old ones.

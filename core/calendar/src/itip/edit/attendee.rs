@@ -269,9 +269,12 @@ fn left_out(old: Option<&Object>, new: &Object, owner: &Owner, now: Timestamp) -
         let is_new = !known.contains(&key);
         // A date that is none of the series' leaves nothing out.
         let is_instance = |series: &mut Search| series.has(date);
-        if !(is_new || (is_open_again && own.contains(&key)))
-            || !series.as_mut().is_some_and(is_instance)
-        {
+        let is_left_out = if is_new {
+            series.as_mut().is_some_and(is_instance)
+        } else {
+            is_open_again && own.contains(&key)
+        };
+        if !is_left_out {
             continue;
         }
         let mut instance = derive(after, date, &new.zones);

@@ -479,3 +479,19 @@ fn what_is_no_one_meeting_is_an_error() {
         assert!(error.to_string().contains(says), "{error}");
     }
 }
+
+/// Found by the simulator.
+#[test]
+fn what_was_left_out_of_a_declined_series_is_said_once_that_is_not_declined() {
+    let declined = answers(RECEIVED, "DECLINED");
+    let out = declined.replace("SUMMARY", "EXDATE:20270111T100000Z\nSUMMARY");
+    let ending = story(BOB, &declined, &out).tells(&[]);
+    let open = |text: String| text.replace("PARTSTAT=DECLINED", "PARTSTAT=TENTATIVE");
+    let ending = ending.then(BOB, open).tells(&["REPLY a"]);
+    let parts = ending.seen.outgoing[0].message.components();
+    let said = parts.map(|it| it.get("ATTENDEE").and_then(|line| line.param("PARTSTAT")));
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [Some("TENTATIVE"), Some("DECLINED")]
+    );
+}
