@@ -20,38 +20,30 @@ pub(crate) struct Echoes(Arc<Mutex<HashMap<Key, Timestamp>>>);
 /// Method, UID, recipient.
 pub(crate) type Key = (&'static str, String, String);
 
-/// Why a message does not go out.
+/// Many messages are on their way to a domain, so that one more does not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Lately,
-    Crowded,
-}
-
-impl Held {
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Self::Lately => "one about this object went to this address a moment ago",
-            Self::Crowded => "many are on their way to this domain",
-        }
-    }
-}
+pub(crate) struct Crowded;
 
 impl Echoes {
-    pub(crate) fn admit(&self, key: Key, now: Timestamp) -> Result<(), Held> {
+    /// From when on a message may go: at once, or as long after the one before it as must be between them. One that waits for
+    /// that already goes then, or what takes its place.
+    pub(crate) fn admit(&self, key: Key, now: Timestamp) -> Result<Timestamp, Crowded> {
         let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back holds nobody up.
-        let is_recent =
-            |at: &Timestamp| (SignedDuration::ZERO..BETWEEN).contains(&now.duration_since(*at));
-        if lately.get(&key).is_some_and(is_recent) {
-            return Err(Held::Lately);
+        let is_recent = |at: Timestamp| now.duration_since(at).abs() < BETWEEN;
+        if let Some(last) = lately.get_mut(&key).filter(|at| is_recent(**at)) {
+            if *last <= now {
+                *last = last.saturating_add(BETWEEN).unwrap_or(now);
+            }
+            return Ok(*last);
         }
         if lately.len() >= MOST_REMEMBERED {
-            lately.retain(|_, at| is_recent(at));
+            lately.retain(|_, at| is_recent(*at));
         }
         if lately.len() >= MOST_REMEMBERED {
-            return Err(Held::Crowded);
+            return Err(Crowded);
         }
         lately.insert(key, now);
-        Ok(())
+        Ok(now)
     }
 }

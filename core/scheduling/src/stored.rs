@@ -59,8 +59,12 @@ pub(crate) struct Update<'a, P, H> {
 /// What became of an object.
 pub(crate) struct Updated<T> {
     pub(crate) answer: T,
+    /// What comes of it for the object as others know it, where the owner's is another one that is not told yet.
+    pub(crate) for_others: Option<T>,
     /// What is known of it from now on, if that is something else than before.
     pub(crate) ledger: Option<Ledger>,
+    /// The object was there, and nothing was remembered of it.
+    pub(crate) is_found: bool,
 }
 
 /// Why an object did not change.
@@ -100,6 +104,7 @@ struct Plan<T> {
     /// The object was there, and nothing was remembered of it.
     is_found: bool,
     answer: T,
+    for_others: Option<T>,
 }
 
 impl<P: Processor, H: Home> Update<'_, P, H> {
@@ -170,7 +175,9 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         };
         Updated {
             answer: plan.answer,
+            for_others: plan.for_others,
             ledger: changed.then_some(ledger),
+            is_found: plan.is_found,
         }
     }
 
@@ -192,13 +199,18 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
         let (change, answer) = apply(existing.as_ref());
         let etag = stored.map(|object| &object.etag);
         let agrees = remembered.is_none() || self.ledger.is_none_or(|it| it.etag.as_ref() == etag);
+        let mut for_others = None;
         let known = match (&change, agrees) {
             (Change::Store(calendar), true) => Some(calendar.clone()),
             (Change::None | Change::Remove, true) => None,
-            (_, false) => match apply(remembered.as_ref()).0 {
-                Change::Store(calendar) => Some(calendar),
-                Change::None | Change::Remove => None,
-            },
+            (_, false) => {
+                let (change, answer) = apply(remembered.as_ref());
+                for_others = Some(answer);
+                match change {
+                    Change::Store(calendar) => Some(calendar),
+                    Change::None | Change::Remove => None,
+                }
+            }
         };
         let write = match change {
             Change::None => Write::Nothing,
@@ -211,6 +223,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             agrees,
             is_found: remembered.is_none() && stored.is_some(),
             answer,
+            for_others,
         })
     }
 
@@ -229,6 +242,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 agrees: false,
                 is_found: false,
                 answer,
+                for_others: None,
             });
         };
         let is_told = self.ledger.is_some_and(|ledger| ledger.gone);
@@ -257,6 +271,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             agrees: comes_back,
             is_found: false,
             answer,
+            for_others: None,
         })
     }
 

@@ -5,14 +5,14 @@
 
 use super::instance::{Range, recurs};
 use super::object::{Object, retain_dates};
-use super::participants::person;
+use super::participants::{Owner, person};
 use super::personal::{COMMENT_FROM, Role};
 use super::request::is_cancelled;
 use super::revision::{Revision, has_unknown_revision};
 use super::series::Search;
 use crate::instance::InstanceKey;
 use crate::message::Message;
-use crate::tree::{Component, Property};
+use crate::tree::{Calendar, Component, Property};
 use crate::zone::Zones;
 use jiff::ToSpan;
 use std::collections::HashSet;
@@ -39,6 +39,26 @@ pub(super) fn apply<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         }
     }
     object
+}
+
+/// What a CANCEL to `owner` leaves of an object that they do not have yet: its parts, called off. `None` if it is of nobody else's
+/// meeting.
+///
+/// Messages overtake each other (a mail may be days under way), so the invitation may come after it. Whoever remembers this
+/// takes that for the older message that it is.
+#[must_use]
+pub fn called_off_before(message: &Message, owner: &Owner) -> Option<Calendar> {
+    if message.organizer().is_none_or(|it| owner.answers_to(it)) {
+        return None;
+    }
+    let mut calendar = message.calendar().clone();
+    let root = calendar.root_mut();
+    root.remove("METHOD");
+    let notices = root.components.iter_mut();
+    for notice in notices.filter(|it| it.is(message.kind().as_str())) {
+        notice.set(Property::new("STATUS", "CANCELLED"));
+    }
+    Some(calendar)
 }
 
 /// The longest COMMENTs that a notice leaves on components, all together: more is said to nobody.

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`receive`](fn@receive) | processes a message that has arrived for a calendar user |
 //! | [`recall`](fn@recall), [`forget`](fn@forget), [`unremembered`] | which version the owner's object is of, whatever a calendar program made of it |
+//! | [`called_off_before`] | what is remembered of a CANCEL that overtakes its invitation |
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
 //! | [`compose_reply`](fn@compose_reply), [`Reply`] | makes an attendee's reply: how, to what, who comes instead |
 //! | [`compose_counter`], [`accept_counter`], [`compose_decline_counter`] | another time: proposed, taken up, declined |
@@ -73,6 +74,7 @@ mod zone_alignment;
 
 pub use address::{addressees, is_left_to_client};
 pub use answers::{Answer, Answers, compose_answers, decide_tentative, note_answers};
+pub use cancel::called_off_before;
 pub use compose_reply::{ReplyError, compose_reply};
 pub use counter::{Proposal, accept_counter, compose_counter, compose_decline_counter};
 pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};

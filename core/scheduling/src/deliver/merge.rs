@@ -17,7 +17,7 @@ use crate::{
 };
 use convoke_calendar::{
     itip::{self, Anomaly, Change, Outgoing, Received, Receiving},
-    message::Method,
+    message::{Message, Method},
     tree::Calendar,
 };
 use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
@@ -33,12 +33,7 @@ impl<E: Environment> Scheduler<E> {
         uninvited: Option<Uninvited>,
     ) -> Result<Outcome, Error> {
         let (message, originator) = (envelope.message, envelope.originator);
-        let item = InboxItem {
-            message,
-            data: envelope.data,
-            originator,
-            recipient,
-        };
+        let item = item(envelope, recipient);
         if let Some(status) = home.deliver(&item).await? {
             return Ok(status.into());
         }
@@ -82,7 +77,9 @@ impl<E: Environment> Scheduler<E> {
                     // It is stored by then, and what it answers is known.
                     Ok(answer) => Ok(Updated {
                         answer,
+                        for_others: None,
                         ledger: self.as_stored(home, uid).await?,
+                        is_found: false,
                     }),
                     Err(error) => Err(error),
                 }
@@ -102,18 +99,13 @@ impl<E: Environment> Scheduler<E> {
         };
         let Updated {
             answer: received,
-            ledger: known,
+            for_others,
+            ledger: mut known,
+            is_found,
         } = match updated {
             Ok(received) => received,
             Err(NotUpdated::Failed(error)) => return Err(error),
-            Err(NotUpdated::TooMuch) => {
-                tracing::info!(
-                    event = "too-much-work", %originator, %recipient, %uid,
-                    "the message asks for more work than one may"
-                );
-                let text = "The message takes too much work for so many recipients; send it to fewer at once";
-                return Ok(later(text));
-            }
+            Err(NotUpdated::TooMuch) => return Ok(too_much_work(envelope, recipient)),
         };
         if let Some(anomaly) = &received.anomaly {
             anomaly::log(anomaly, message, recipient);
@@ -125,7 +117,13 @@ impl<E: Environment> Scheduler<E> {
         {
             return Ok(full.into());
         }
-        let outgoing = received.outgoing;
+        if ledger.value.is_none() && !received.status.is_failure() {
+            let first = self.first_known(home, message, &at, is_found).await?;
+            known = first.or(known);
+        }
+        // What the owner has answered and is not told yet is told by a look at the calendar.
+        let for_others = for_others.filter(|_| message.method().is_from_organizer());
+        let outgoing = for_others.map_or(received.outgoing, |it| it.outgoing);
         self.note_received(home, envelope, known, ledger, outgoing)
             .await?;
         Ok(received.status.into())
@@ -154,6 +152,33 @@ impl<E: Environment> Scheduler<E> {
         }
     }
 
+    /// What is known from now on of an object of which nothing was, where that is not what is stored.
+    async fn first_known(
+        &self,
+        home: &HomeOf<E>,
+        message: &Message,
+        at: &Receiving<'_>,
+        is_found: bool,
+    ) -> Result<Option<Ledger>, Error> {
+        let mut ledger = Ledger::default();
+        if is_found {
+            // A host that ended before it had noted the invitation: how it was answered meanwhile is not told yet.
+            if let Change::Store(told) = itip::receive(message, None, at).change
+                && self.is_looked_at(home).await?
+            {
+                ledger.know(&told);
+                return Ok(Some(ledger));
+            }
+        } else if message.method() == Method::Cancel
+            && let Some(off) = itip::called_off_before(message, at.owner)
+        {
+            // The invitation may be under way still.
+            ledger.bury(Some(&off));
+            return Ok(Some(ledger));
+        }
+        Ok(None)
+    }
+
     /// Commits what is known of an object from now on, together with what its owner sends in turn.
     async fn note_received(
         &self,
@@ -166,9 +191,10 @@ impl<E: Environment> Scheduler<E> {
         let mut enqueued = Enqueued::default();
         let may_answer = envelope.answering == Answering::Allowed;
         for owed in outgoing.into_iter().filter(|_| may_answer) {
-            if let Some(owed) = self.admit_owed(owed, envelope.now) {
+            if let Some((owed, goes_at)) = self.admit_owed(owed, envelope.now) {
                 let ledger = known.as_ref().or(before.value.as_ref());
-                self.enqueue(&owed, ledger, &mut enqueued).await?;
+                self.enqueue_from(goes_at, &owed, ledger, &mut enqueued)
+                    .await?;
             }
         }
         let Some(known) = &known else {
@@ -192,12 +218,7 @@ impl<E: Environment> Scheduler<E> {
         envelope: &Envelope<'_>,
         recipient: &CalendarAddress,
     ) -> Result<Outcome, Error> {
-        let item = InboxItem {
-            message: envelope.message,
-            data: envelope.data,
-            originator: envelope.originator,
-            recipient,
-        };
+        let item = item(envelope, recipient);
         let is_cancel = envelope.message.method() == Method::Cancel;
         if is_cancel && self.cancel_held(home, &item).await? {
             // A host that ended while it was let in has stored it already.
@@ -209,6 +230,24 @@ impl<E: Environment> Scheduler<E> {
         let full = self.keep(home, &item).await?;
         Ok(full.unwrap_or(RequestStatus::SUCCESS).into())
     }
+}
+
+/// The message as a store is handed it.
+fn item<'a>(envelope: &'a Envelope<'_>, recipient: &'a CalendarAddress) -> InboxItem<'a> {
+    InboxItem {
+        message: envelope.message,
+        data: envelope.data,
+        originator: envelope.originator,
+        recipient,
+    }
+}
+
+fn too_much_work(envelope: &Envelope<'_>, recipient: &CalendarAddress) -> Outcome {
+    tracing::info!(
+        event = "too-much-work", originator = %envelope.originator, %recipient, uid = %envelope.message.uid(),
+        "the message asks for more work than one may"
+    );
+    later("The message takes too much work for so many recipients; send it to fewer at once")
 }
 
 fn later(text: &str) -> Outcome {

@@ -89,6 +89,18 @@ impl<E: Environment> Scheduler<E> {
         ledger: Option<&Ledger>,
         enqueued: &mut Enqueued,
     ) -> Result<(), Error> {
+        self.enqueue_from(Timestamp::MIN, outgoing, ledger, enqueued)
+            .await
+    }
+
+    /// As [`enqueue`](Self::enqueue), and it goes no sooner than at `goes_at`.
+    pub(crate) async fn enqueue_from(
+        &self,
+        goes_at: Timestamp,
+        outgoing: &Outgoing,
+        ledger: Option<&Ledger>,
+        enqueued: &mut Enqueued,
+    ) -> Result<(), Error> {
         // What it replaces is known then.
         let outbox = &self.shared.outbox;
         if !outbox.is_certain() {
@@ -109,6 +121,7 @@ impl<E: Environment> Scheduler<E> {
         let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain_mut(|entry| {
+            entry.next = entry.next.max(goes_at);
             let mut replaced = outbox.replaced_by(entry);
             entry.may_have_left = replaced.iter().any(|it| !it.never_left());
             // A CANCEL that waits does so because something has left.

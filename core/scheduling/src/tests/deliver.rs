@@ -225,3 +225,36 @@ fn who_was_written_to_is_known() {
     host.receives(&text, anna, &["bo@example.org"]);
     assert!(host.person("bo").object("meeting").is_some());
 }
+
+/// A mail may be days under way, and what calls it off be faster.
+#[test]
+fn what_was_called_off_before_it_came_invites_nobody() {
+    let series = "RRULE:FREQ=DAILY;COUNT=3\n";
+    let id = "RECURRENCE-ID:20270105T100000Z\n";
+    let receives = |host: &Host, text: &str| {
+        assert_eq!(
+            codes(&host.receives(text, ANNA, &["bo@example.org"])),
+            ["2.0"]
+        );
+        host.person("bo").object("meeting")
+    };
+    let cancel = |more: &str| message("CANCEL", &meeting(&format!("SEQUENCE:1\n{more}")));
+
+    for status in ["STATUS:CANCELLED\n", ""] {
+        let host = Host::new();
+        assert_eq!(receives(&host, &cancel(status)), None);
+        assert_eq!(receives(&host, &request("")), None);
+        assert_eq!(receives(&host, &request("")), None);
+        assert!(receives(&host, &request("SEQUENCE:2\n")).is_some());
+    }
+
+    // An instance is off; the others take place.
+    let host = Host::new();
+    let instance = cancel(id).replace("DTSTART:20270104", "DTSTART:20270105");
+    assert_eq!(receives(&host, &instance), None);
+    let stored = receives(&host, &request(series)).unwrap();
+    assert!(
+        stored.contains("STATUS:CANCELLED") && stored.contains("RRULE"),
+        "{stored}"
+    );
+}

@@ -41,12 +41,20 @@ fn a_refresh_is_answered_with_a_request_afterwards() {
 fn one_message_a_second_goes_to_an_address_about_an_object() {
     let host = host("");
     let bo = "bo@example.com";
-    for (wait, sent) in [(0, 1), (999, 1), (1, 2), (100, 2), (1000, 3)] {
+    let waits = [(0, 1), (999, 1), (1, 2), (100, 2), (1000, 3), (1000, 4)];
+    for (wait, sent) in waits {
         host.pass(Duration::from_millis(wait));
+        host.pays();
         host.receives(&refresh(bo), bo, &[DEE]);
         host.pays();
         assert_eq!(host.sent().len(), sent, "after {wait} ms");
+        assert!(host.waits().len() <= 1);
     }
+    // What came sooner is not lost.
+    host.pass(Duration::from_secs(1));
+    host.pays();
+    assert_eq!(host.sent().len(), 5);
+    assert!(host.waits().is_empty());
 }
 
 #[test]

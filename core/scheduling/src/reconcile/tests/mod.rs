@@ -1,5 +1,6 @@
 //! What people do in their calendar programs, and who hears of it.
 
+mod crossing;
 mod held;
 mod in_doubt;
 mod invited;
