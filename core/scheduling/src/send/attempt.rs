@@ -172,11 +172,13 @@ impl<E: Environment> Scheduler<E> {
         let mut notices = Vec::new();
         for (entry, outcome) in attempt.entries.iter().zip(outcomes) {
             let tried = tried(outcome);
+            // Nobody mails our own people.
+            let is_ours = self.is_ours(&entry.recipient).await.unwrap_or(true);
             let after = After {
                 now,
                 via: outcome.via,
                 handed_over: outcome.handed_over,
-                mail_until,
+                mail_until: mail_until.filter(|_| !is_ours),
             };
             let Some(fate) = self.shared.outbox.finish(&entry.id, &tried, after) else {
                 continue;

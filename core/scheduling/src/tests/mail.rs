@@ -376,3 +376,17 @@ fn an_update_by_mail_knows_what_was_told_last() {
     host.submits(&titled(4, "Wine"), DEE, &[X]);
     assert_eq!(last().as_deref(), Some("Soup"));
 }
+
+/// Found by the simulator: what could not be delivered here in time is given up. It was tried again and again without a pause.
+#[test]
+fn our_own_people_are_not_mailed() {
+    let host = Host::new();
+    host.mail_server_says(RequestStatus::SENT);
+    host.person("bo").is_broken();
+    let text = request(0).replace(X, "bo@example.org");
+    let outcomes = host.submits(&text, DEE, &["bo@example.org"]);
+    assert_eq!(codes(&outcomes), ["1.0"]);
+    pass(&host, 4);
+    assert!(host.mailed().is_empty(), "{:?}", host.mailed());
+    assert!(host.waits().is_empty(), "{:?}", host.waits());
+}
