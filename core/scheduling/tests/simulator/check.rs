@@ -7,7 +7,7 @@ use crate::{
 };
 use convoke_calendar::tree::Calendar;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 /// Whether somebody is the ORGANIZER of an object.
 pub(crate) fn organizes(object: &Calendar, who: &str) -> bool {
@@ -33,6 +33,10 @@ pub(crate) fn waiting(world: &World) -> Vec<String> {
             }
             None => waiting.push(format!("host {number} does not run")),
         }
+    }
+    let mails = world.mails.load(Ordering::Relaxed);
+    if mails > 0 {
+        waiting.push(format!("{mails} mails are on their way still"));
     }
     for person in world.people.iter().filter(|it| it.undecided() > 0) {
         waiting.push(format!(
@@ -165,6 +169,18 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
         if organizer.is_some_and(|(organizer, _)| organizer.address() == who) {
             continue;
         }
+        let (lacks_something, was_not_heard) = {
+            let witness = world.witness.lock().unwrap();
+            let may_cross = witness.has_answered_anything(uid, who);
+            let was_lost = witness.was_not_heard(uid, who);
+            (witness.lacks_something(uid, who), may_cross || was_lost)
+        };
+        // A mail was lost, or the organizer was told that the last message was given up.
+        if lacks_something || master.is_some_and(|it| has_failed(it, "ATTENDEE", who)) {
+            continue;
+        }
+        let is_unheard = |it: &Calendar| has_failed(it, "ORGANIZER", &organizer_of(it));
+        let was_not_heard = was_not_heard || copy.as_ref().is_some_and(is_unheard);
         let told = master.map(|object| view(object, who)).unwrap_or_default();
         let told: View = told
             .into_iter()
@@ -175,15 +191,10 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
             .map(|object| view(object, who))
             .unwrap_or_default();
         // See the known disagreements in the documentation of the simulator.
-        let may_cross = world
-            .witness
-            .lock()
-            .unwrap()
-            .has_answered_anything(uid, who);
         let has: View = has
             .into_iter()
             .map(|(key, it)| match told.get(&key) {
-                Some(told) if may_cross => (key, with_answer(it, told)),
+                Some(told) if was_not_heard => (key, with_answer(it, told)),
                 _ => (key, it),
             })
             .collect();
@@ -202,6 +213,22 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Whether a line of somebody says that the last message to them failed for good.
+fn has_failed(object: &Calendar, name: &str, who: &str) -> bool {
+    let mut lines = object.main_components().flat_map(|it| it.all(name));
+    lines.any(|line| {
+        let status = line.param("SCHEDULE-STATUS").unwrap_or_default();
+        bare(&line.value) == who && status.starts_with(['3', '4', '5'])
+    })
+}
+
+fn organizer_of(object: &Calendar) -> String {
+    let mut lines = object
+        .main_components()
+        .filter_map(|it| it.value("ORGANIZER"));
+    lines.next().map(bare).unwrap_or_default()
 }
 
 fn with_answer(instance: Instance, told: &Instance) -> Instance {

@@ -66,6 +66,13 @@ pub(crate) fn perform(world: &Arc<World>, deed: &Deed) {
                 until: world.executor.now() + millis,
             };
         }
+        Deed::Receiver { host, is_there } => world.hosts[*host].set_receiver(*is_there),
+        Deed::Post { percent, millis } => {
+            *world.post.lock().unwrap() = Network {
+                percent: *percent,
+                until: world.executor.now() + millis,
+            };
+        }
         Deed::Clock { host, ahead_ms } => world.set_clock(*host, *ahead_ms),
         Deed::ForgetChanges { who } => world.people[*who].forget_changes(),
         Deed::Retry { host } => {
@@ -123,7 +130,8 @@ fn edits(world: &Arc<World>, uid: &str, edit: Edit, by: By) {
             if loses {
                 witness.calls_off(uid, &guest);
             }
-            if matches!(edit, Edit::Exclude(_)) {
+            // What was called off by itself is told as left out to who is invited anew.
+            if matches!(edit, Edit::Exclude(_) | Edit::CancelInstance(_)) {
                 witness.leaves_out(uid, &guest);
             }
         }
@@ -136,8 +144,19 @@ fn edits(world: &Arc<World>, uid: &str, edit: Edit, by: By) {
         let mut witness = world.witness.lock().unwrap();
         witness.calls_off(uid, &address(who));
     }
-    // A program that forgets SEQUENCE has no business with messages.
-    let may_send = person.traits.program != Program::Forgetful;
+    // A program that forgets SEQUENCE has no business with messages. One REQUEST says all that there is to say only where everybody
+    // is invited to all of it, as before: each guest of a single instance would need a message of its own, and whom it does
+    // not name any more a CANCEL.
+    let is_said_at_once = before.main_components().all(|was| {
+        after
+            .main_components()
+            .all(|is| guests(was).is_subset(&guests(is)))
+    }) && after.main_components().all(|one| {
+        after
+            .main_components()
+            .all(|other| guests(one) == guests(other))
+    });
+    let may_send = person.traits.program != Program::Forgetful && is_said_at_once;
     let by = match (edit, by) {
         (_, By::Message) if !may_send => By::Program,
         (Edit::Move(_) | Edit::Retitle(_) | Edit::Relocate(_) | Edit::Invite(_), by) => by,

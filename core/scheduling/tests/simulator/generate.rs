@@ -1,7 +1,8 @@
 //! Makes a story of a seed.
 
 use crate::story::{
-    Answer, By, Deed, Edit, HostTraits, Part, PersonTraits, Program, Response, Step, Story,
+    Answer, By, Deed, Edit, HostTraits, MailTraits, Part, PersonTraits, Program, Response, Step,
+    Story,
 };
 use fastrand::Rng;
 
@@ -54,12 +55,47 @@ pub(crate) fn with_losses(mut story: Story) -> Story {
     story
 }
 
+/// The same story, in which people without a receiver are reached by mail.
+pub(crate) fn with_mail(mut story: Story) -> Story {
+    let rng = &mut Rng::with_seed(story.seed.wrapping_add(2 << 32));
+    for host in &mut story.hosts {
+        host.mail = Some(MailTraits {
+            alone: rng.bool(),
+            // So that it happens that no receiver takes something in time.
+            expire_ms: rng.u64(600_000..6_000_000),
+        });
+    }
+    for _ in 0..rng.usize(3..=10) {
+        let before = rng.usize(..story.steps.len());
+        let host = rng.usize(..story.hosts.len());
+        let does = match rng.u8(..10) {
+            0..=4 => Deed::Receiver {
+                host,
+                is_there: rng.bool(),
+            },
+            5..=7 => Deed::Post {
+                percent: rng.u64(10..70),
+                millis: rng.u64(..2_000_000),
+            },
+            _ => Deed::Break {
+                host,
+                part: Part::MailServer,
+                millis: rng.u64(..1_000_000),
+            },
+        };
+        let at = story.steps[before].at;
+        story.steps.insert(before, Step { at, does });
+    }
+    story
+}
+
 fn host(rng: &mut Rng) -> HostTraits {
     HostTraits {
         ahead_ms: rng.i64(-60_000..=60_000),
         drift_ppm: rng.i64(-2_000..=2_000),
         hold: if rng.u8(..5) == 0 { 1 } else { 50 },
         holds_strangers: rng.u8(..5) == 0,
+        mail: None,
     }
 }
 

@@ -6,10 +6,10 @@ use crate::{
     world::World,
 };
 use convoke_scheduling::{
-    Acquaintance, Attempt, Clock, Envelope, Environment, Event, Grant, Journal, Limits, Outbox,
-    Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded, Verdict,
+    Acquaintance, Attempt, Clock, Envelope, Environment, Event, Grant, Journal, Limits, NotDecided,
+    Outbox, Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded, Verdict,
 };
-use convoke_types::{CalendarAddress, CalendarUser, Domain, Error};
+use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, RequestStatus};
 use futures::future;
 use jiff::Timestamp;
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -274,8 +274,13 @@ async fn let_in(scheduler: Arc<Scheduler<Env>>, calendar: Calendar) {
         world.sleep(400_000 + world.executor.below(400_000)).await;
         for undecided in scheduler.inbox(&calendar).await.unwrap_or_default() {
             let id = &undecided.entry.id;
-            // What comes of nothing waits still.
-            let _ = scheduler.accept(&calendar, id, None, &Unbounded).await;
+            let accepted = scheduler.accept(&calendar, id, None, &Unbounded).await;
+            // What is refused for good is thrown away; what has failed waits still.
+            if let Err(NotDecided::NotDelivered(status)) = accepted
+                && !status.same_code(&RequestStatus::SERVICE_UNAVAILABLE)
+            {
+                let _ = scheduler.decline(&calendar, id, None, &Unbounded).await;
+            }
         }
     }
 }

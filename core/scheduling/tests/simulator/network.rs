@@ -8,15 +8,16 @@ use crate::{
 };
 use convoke_calendar::message::{Message, Provenance};
 use convoke_scheduling::{
-    Answering, Effort, Envelope, Intake, Letter, Outcome, Peer, Transport, TransportFacts,
-    Unbounded,
+    Answering, Effort, Envelope, Intake, Letter, MailRecipient, Mailing, Outcome, Peer, Retry,
+    Transport, TransportFacts, Unbounded, Via,
 };
-use convoke_types::{CalendarAddress, Proof, RequestStatus};
+use convoke_types::{CalendarAddress, MailProof, Proof, RequestStatus};
 use futures::{
     FutureExt,
     channel::oneshot,
     future::{self, Either},
 };
+use jiff::Timestamp;
 use std::{pin::pin, sync::Arc};
 
 /// How long a sender waits for an answer.
@@ -25,11 +26,12 @@ const PATIENCE: u64 = 30_000;
 /// A message on its way.
 #[derive(Clone)]
 pub(crate) struct Parcel {
-    from: usize,
-    originator: CalendarAddress,
-    recipients: Vec<CalendarAddress>,
-    data: Vec<u8>,
-    is_doubled: bool,
+    pub(crate) from: usize,
+    pub(crate) via: Via,
+    pub(crate) originator: CalendarAddress,
+    pub(crate) recipients: Vec<CalendarAddress>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) is_doubled: bool,
 }
 
 /// What becomes of it.
@@ -51,8 +53,22 @@ impl Transport for Env {
             if members.is_empty() {
                 continue;
             }
+            if !self.world.hosts[host].has_receiver() {
+                let none = Outcome {
+                    retry: Retry::ByMail,
+                    ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
+                };
+                for at in members {
+                    outcomes[at] = Some(none.clone());
+                }
+                continue;
+            }
+            for at in &members {
+                self.goes_by(Via::Ischedule, letter, &recipients[*at]);
+            }
             let parcel = Parcel {
                 from: self.host,
+                via: Via::Ischedule,
                 originator: letter.originator.clone(),
                 recipients: members.iter().map(|at| recipients[*at].clone()).collect(),
                 data: letter.data.to_vec(),
@@ -71,6 +87,28 @@ impl Transport for Env {
             .into_iter()
             .map(|it| it.unwrap_or_else(nowhere))
             .collect()
+    }
+
+    fn mails(&self) -> Mailing {
+        if self.world.hosts[self.host].has_mail {
+            Mailing::On
+        } else {
+            Mailing::Off
+        }
+    }
+
+    async fn send_mail(
+        &self,
+        letter: &Letter<'_>,
+        recipients: &[MailRecipient],
+        _: Timestamp,
+    ) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for MailRecipient { address, .. } in recipients {
+            self.goes_by(Via::Mail, letter, address);
+            outcomes.push(self.mail(letter, address).await);
+        }
+        outcomes
     }
 }
 
@@ -131,10 +169,7 @@ impl Env {
 
 impl World {
     fn fate(&self, to: usize) -> Fate {
-        let network = self.network.lock().unwrap();
-        let is_lossy = self.executor.now() < network.until;
-        let percent = if is_lossy { network.percent } else { 0 };
-        drop(network);
+        let percent = self.network.lock().unwrap().percent_at(self.executor.now());
         let is_late = self.chance(percent);
         Fate {
             lost: self.chance(percent),
@@ -150,7 +185,12 @@ impl World {
 }
 
 /// A host is handed a message; if it ends meanwhile, so does the answer.
-fn receive(world: &Arc<World>, host: usize, parcel: Parcel, answer: oneshot::Sender<Vec<Outcome>>) {
+pub(crate) fn receive(
+    world: &Arc<World>,
+    host: usize,
+    parcel: Parcel,
+    answer: oneshot::Sender<Vec<Outcome>>,
+) {
     let Some(scheduler) = world.running(host) else {
         return;
     };
@@ -158,15 +198,25 @@ fn receive(world: &Arc<World>, host: usize, parcel: Parcel, answer: oneshot::Sen
     let world = world.clone();
     world.clone().spawn(host, async move {
         let proven = [sender.clone()];
-        let from = Provenance::Peer { proven: &proven };
         let now = world.time_at(host);
         let Parcel {
+            via,
             originator,
             recipients,
             data,
             is_doubled,
             ..
         } = &parcel;
+        let (from, proof) = match via {
+            Via::Ischedule => (
+                Provenance::Peer { proven: &proven },
+                Proof::Dkim(sender.clone()),
+            ),
+            Via::Mail => (
+                Provenance::Mail,
+                Proof::Mail(originator.clone(), MailProof::Dmarc),
+            ),
+        };
         let intake = Intake {
             data,
             originator,
@@ -188,7 +238,7 @@ fn receive(world: &Arc<World>, host: usize, parcel: Parcel, answer: oneshot::Sen
             data,
             originator,
             from,
-            proofs: &[Proof::Dkim(sender.clone())],
+            proofs: &[proof],
             peer: &Peer::Domain(sender.clone()),
             transport: TransportFacts {
                 message_id: is_doubled.then_some(AGAIN),

@@ -24,6 +24,17 @@ pub(crate) struct HostTraits {
     /// Messages of strangers wait until their recipient lets them in.
     #[serde(default)]
     pub(crate) holds_strangers: bool,
+    /// How it sends and gets mail; nothing, if it does not.
+    #[serde(default)]
+    pub(crate) mail: Option<MailTraits>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct MailTraits {
+    /// Its people are reached by mail alone, to begin with.
+    pub(crate) alone: bool,
+    /// `[scheduling] expire`.
+    pub(crate) expire_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -115,6 +126,8 @@ pub(crate) enum Part {
     Policies,
     /// Nobody reaches it, and it reaches nobody.
     Network,
+    /// Its mail server takes nothing, or does not say that it did.
+    MailServer,
 }
 
 /// Something that happens.
@@ -172,6 +185,16 @@ pub(crate) enum Deed {
     /// The store forgets what changed when.
     ForgetChanges {
         who: usize,
+    },
+    /// Its people are reached by iSchedule from now on, or by mail alone.
+    Receiver {
+        host: usize,
+        is_there: bool,
+    },
+    /// Mails are days late, doubled or lost with this chance in a hundred.
+    Post {
+        percent: u64,
+        millis: u64,
     },
     /// The administrator lets everything be tried at once.
     Retry {

@@ -66,7 +66,8 @@ fn start_all(world: &Arc<World>) {
 
 /// Lets time pass until nothing waits any more.
 fn come_to_rest(world: &Arc<World>) -> Vec<String> {
-    for _ in 0..24 {
+    // Mails are days under way.
+    for _ in 0..24 * 7 {
         world.run_for(HOUR);
         if check::waiting(world).is_empty() {
             // What is settling, too.

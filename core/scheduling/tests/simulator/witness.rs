@@ -5,6 +5,7 @@ use convoke_calendar::{
     message::{Message, Method},
     tree::{Calendar, Component},
 };
+use convoke_scheduling::Via;
 use convoke_types::CalendarAddress;
 use std::collections::{HashMap, HashSet};
 
@@ -36,6 +37,12 @@ pub(crate) struct Witness {
     sequences: HashMap<String, u64>,
     /// The last message of one to another about a meeting.
     last: HashMap<(String, String, String), Arrival>,
+    /// What was handed to a mail server, by message and recipient, and when.
+    mailed: HashMap<(String, String), u64>,
+    /// Mails that somebody never got, and the latest version that they told of a meeting.
+    lost: HashMap<(String, String), (u64, String)>,
+    /// Whose mail about a meeting somebody never got.
+    lost_of: HashSet<(String, String)>,
     /// Messages that arrived.
     pub(crate) arrivals: u64,
     pub(crate) complaints: Vec<String>,
@@ -121,6 +128,48 @@ impl Witness {
         }
     }
 
+    /// A host tries to send a message in this way. What began to go by mail goes on so.
+    pub(crate) fn goes_by(&mut self, via: Via, id: &str, to: &str, host: usize) {
+        self.now += 1;
+        let key = (id.to_owned(), to.to_owned());
+        match via {
+            Via::Mail => _ = self.mailed.insert(key, self.now),
+            Via::Ischedule => {
+                let mailed = self.mailed.get(&key);
+                let is_forgotten = |at: u64| self.trouble.get(&host).is_some_and(|it| *it >= at);
+                if mailed.is_some_and(|at| !is_forgotten(*at)) {
+                    self.complain(format!("{to} is told by iSchedule what was mailed: {id}"));
+                }
+            }
+        }
+    }
+
+    /// Somebody never gets a mail.
+    pub(crate) fn loses_mail(&mut self, message: &Message, from: &str, to: &str) {
+        let uid = message.uid().to_string();
+        self.lost_of.insert((uid.clone(), from.to_owned()));
+        // Who never learns what it has asked for lacks that.
+        let lacks = match message.method() {
+            Method::Refresh => from,
+            _ => to,
+        };
+        let told = latest(message);
+        let lost = self.lost.entry((uid, lacks.to_owned())).or_default();
+        if told > *lost {
+            *lost = told;
+        }
+    }
+
+    /// Whether a message about a meeting never reached somebody, and no later one about the whole has.
+    pub(crate) fn lacks_something(&self, uid: &str, who: &str) -> bool {
+        self.lost.contains_key(&(uid.to_owned(), who.to_owned()))
+    }
+
+    /// Whether something that somebody said of a meeting was lost.
+    pub(crate) fn was_not_heard(&self, uid: &str, who: &str) -> bool {
+        self.lost_of.contains(&(uid.to_owned(), who.to_owned()))
+    }
+
     /// A message waits for its recipient to let its sender in; then it is as if it had come just then.
     pub(crate) fn is_held(
         &mut self,
@@ -175,6 +224,14 @@ impl Witness {
         }
         if is_doubled {
             return;
+        }
+        let is_whole = |it: &Component| it.get("RECURRENCE-ID").is_none();
+        let lost = self.lost.get(&(uid.clone(), to.clone()));
+        if message.method().is_from_organizer()
+            && events(message).any(is_whole)
+            && lost.is_some_and(|lost| latest(message) > *lost)
+        {
+            self.lost.remove(&(uid.clone(), to.clone()));
         }
         let says = said(message);
         let repeated = self.last.get(&key).filter(|last| last.says == says);
@@ -273,7 +330,8 @@ impl Witness {
             Method::Reply => {
                 let answers = events.filter_map(|it| answer_of(it, from));
                 let mut answers = answers.map(|it| (uid.to_owned(), from.to_owned(), it));
-                let is_half = |it: &(String, String, String)| it.2 == "DECLINED" && is_half;
+                let is_undone = |it: &str| it == "DECLINED" || it == "NEEDS-ACTION";
+                let is_half = |it: &(String, String, String)| is_undone(&it.2) && is_half;
                 let never = answers.find(|it| !self.answered.contains(it) && !is_half(it))?;
                 Some(format!("an answer that it never gave, {}", never.2))
             }
@@ -285,6 +343,14 @@ impl Witness {
 fn sequence(component: &Component) -> u64 {
     let told = component.value("SEQUENCE").and_then(|it| it.parse().ok());
     told.unwrap_or(0)
+}
+
+/// SEQUENCE and DTSTAMP of the latest part.
+fn latest(message: &Message) -> (u64, String) {
+    let parts = events(message);
+    let stamp = |it: &Component| it.value("DTSTAMP").unwrap_or_default().to_owned();
+    let latest = parts.map(|it| (sequence(it), stamp(it))).max();
+    latest.unwrap_or_default()
 }
 
 fn answer_of(event: &Component, who: &str) -> Option<String> {

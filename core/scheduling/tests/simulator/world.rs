@@ -14,7 +14,11 @@ use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 /// When everything begins: a Tuesday.
@@ -26,6 +30,10 @@ pub(crate) struct World {
     pub(crate) people: Vec<Arc<Person>>,
     pub(crate) witness: Mutex<Witness>,
     pub(crate) network: Mutex<Network>,
+    /// How mails get lost.
+    pub(crate) post: Mutex<Network>,
+    /// Mails that are on their way.
+    pub(crate) mails: AtomicUsize,
     /// Hosts that are about to end.
     doomed: Mutex<Vec<(usize, Millis)>>,
     /// What happened, for whoever has to find out why.
@@ -36,6 +44,8 @@ pub(crate) struct Host {
     pub(crate) domain: Domain,
     pub(crate) timing: Timing,
     pub(crate) holds_strangers: bool,
+    pub(crate) has_mail: bool,
+    has_receiver: AtomicBool,
     pub(crate) state: MemoryState,
     pub(crate) running: Mutex<Option<Arc<Scheduler<Env>>>>,
     /// How often it has lost its state.
@@ -85,15 +95,38 @@ impl Failure {
     }
 }
 
+impl Network {
+    /// How often in a hundred times something happens to what is sent now.
+    pub(crate) fn percent_at(&self, now: Millis) -> u64 {
+        if now < self.until { self.percent } else { 0 }
+    }
+}
+
+impl Host {
+    /// Whether its people are reached by iSchedule.
+    pub(crate) fn has_receiver(&self) -> bool {
+        self.has_receiver.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_receiver(&self, is_there: bool) {
+        self.has_receiver.store(is_there, Ordering::Relaxed);
+    }
+}
+
 impl World {
     pub(crate) fn new(story: &Story, verbose: bool) -> Arc<Self> {
         let hosts = story.hosts.iter().enumerate().map(|(number, traits)| Host {
             domain: Domain::new(&domain(number)).expect("it is a domain"),
             timing: Timing {
                 hold: traits.hold,
+                expire: traits.mail.map_or(Timing::default().expire, |mail| {
+                    Duration::from_millis(mail.expire_ms)
+                }),
                 ..Timing::default()
             },
             holds_strangers: traits.holds_strangers,
+            has_mail: traits.mail.is_some(),
+            has_receiver: AtomicBool::new(traits.mail.is_none_or(|mail| !mail.alone)),
             state: MemoryState::default(),
             running: Mutex::default(),
             lost: Mutex::default(),
@@ -111,6 +144,8 @@ impl World {
             people: people.collect(),
             witness: Mutex::default(),
             network: Mutex::default(),
+            post: Mutex::default(),
+            mails: AtomicUsize::default(),
             doomed: Mutex::default(),
             log: verbose.then(Mutex::default),
         })
@@ -230,6 +265,7 @@ impl World {
             *host.trouble.lock().unwrap() = Trouble::default();
         }
         *self.network.lock().unwrap() = Network::default();
+        *self.post.lock().unwrap() = Network::default();
     }
 
     /// Lets the world go on for so long.
