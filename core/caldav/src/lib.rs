@@ -11,6 +11,7 @@
 //! | [`amend`] | another server's answers about many resources, with properties of ours |
 //! | [`precondition`] | what a request must fulfil, by the name that clients know |
 //! | [`path`] | which resource a path names |
+//! | `wanted` | which properties a request wants, and why it is not understood |
 //! | [`principal_search`] | which principals a client looks for |
 //! | [`schedule_tag`](mod@schedule_tag) | the schedule tag of an object |
 //! | [`answers`] | whose word counts about who comes |
@@ -37,4 +38,5 @@ pub mod principal_search;
 pub mod request;
 pub mod schedule_response;
 pub mod schedule_tag;
+mod wanted;
 pub mod xml;

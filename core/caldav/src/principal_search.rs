@@ -1,7 +1,7 @@
 //! Which principals a client looks for (RFC 3744 §9.4).
 
 use crate::{
-    request::{Properties, RequestError, reported},
+    wanted::{Properties, RequestError, reported},
     xml::{DAV, Element, Name},
 };
 
