@@ -3,7 +3,7 @@
 
 use crate::{
     database::Database,
-    objects::object,
+    row::object,
     users::{number, unknown},
 };
 use convoke_sdk::{

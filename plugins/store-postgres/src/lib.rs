@@ -22,6 +22,7 @@
 //! | `database` | connections, retries, and what became of a write whose connection was lost |
 //! | `error` | what PostgreSQL reports, as a sentence for the administrator |
 //! | `users`, `objects`, `busy`, `inbox` | the SQL of calendars |
+//! | `row` | what rows hold |
 //! | `news`, `waiting` | hearing of changes, and waiting for them |
 //! | [`state`] | state-postgres |
 //!
@@ -41,6 +42,7 @@ mod error;
 mod inbox;
 mod news;
 mod objects;
+mod row;
 mod schema;
 pub mod state;
 mod tls;

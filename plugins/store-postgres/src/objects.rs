@@ -7,6 +7,7 @@
 use crate::{
     busy,
     database::Database,
+    row::object,
     users::{answered, number, unexpected, unknown},
 };
 use convoke_sdk::{bands, prelude::*};
@@ -14,7 +15,7 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     sync::OnceLock,
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::types::Type;
 
 pub(crate) async fn get(
     db: &Database,
@@ -27,13 +28,6 @@ pub(crate) async fn get(
     let values = [(&user as _, Type::INT8), (&uid.as_str() as _, Type::TEXT)];
     let row = db.read_one(call, sql, &values).await?;
     row.map(|row| object(&row, 0)).transpose()
-}
-
-/// An object whose columns begin at `first`: UID, tag, octets.
-pub(crate) fn object(row: &Row, first: usize) -> Result<StoredObject> {
-    let (uid, etag): (&str, &str) = (row.get(first), row.get(first + 1));
-    let data = row.get(first + 2);
-    Ok(StoredObject::new(Uid::new(uid)?, Etag::new(etag)?, data))
 }
 
 pub(crate) async fn put(
