@@ -20,18 +20,42 @@ pub(crate) struct Echoes(Arc<Mutex<HashMap<Key, Timestamp>>>);
 /// Method, UID, recipient.
 pub(crate) type Key = (&'static str, String, String);
 
-/// Many messages are on their way to a domain, so that one more does not go out.
+/// Why a message does not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Crowded;
+pub(crate) enum Held {
+    Lately,
+    Crowded,
+}
+
+impl Held {
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Lately => "one about this object went to this address a moment ago",
+            Self::Crowded => "many are on their way to this domain",
+        }
+    }
+}
+
+/// What becomes of a message so soon after another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// It waits: it says what the one before did not.
+    Waits,
+    /// It does not go: the one before has asked the same.
+    Ends,
+}
 
 impl Echoes {
-    /// From when on a message may go: at once, or as long after the one before it as must be between them. One that waits for
-    /// that already goes then, or what takes its place.
-    pub(crate) fn admit(&self, key: Key, now: Timestamp) -> Result<Timestamp, Crowded> {
+    /// From when on a message may go: at once, or if it can wait, as long after the one before it as must be between them. One
+    /// that waits for that already goes then, or what takes its place.
+    pub(crate) fn admit(&self, key: Key, haste: Haste, now: Timestamp) -> Result<Timestamp, Held> {
         let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back holds nobody up.
         let is_recent = |at: Timestamp| now.duration_since(at).abs() < BETWEEN;
         if let Some(last) = lately.get_mut(&key).filter(|at| is_recent(**at)) {
+            if haste == Haste::Ends {
+                return Err(Held::Lately);
+            }
             if *last <= now {
                 *last = last.saturating_add(BETWEEN).unwrap_or(now);
             }
@@ -41,7 +65,7 @@ impl Echoes {
             lately.retain(|_, at| is_recent(*at));
         }
         if lately.len() >= MOST_REMEMBERED {
-            return Err(Crowded);
+            return Err(Held::Crowded);
         }
         lately.insert(key, now);
         Ok(now)

@@ -3,11 +3,11 @@
 //!
 //! It goes out by the outbox, committed with what the message changed. Who causes it is a stranger, and whom it goes to may be
 //! somebody else: so little goes out that nobody is worth using us for it. Of one object, one address is told once a second
-//! at most (what comes sooner waits for that, and takes the place of what waits), and what waits for one domain is bounded. What
+//! at most (the latest version waits for that, and takes the place of what waits), and what waits for one domain is bounded. What
 //! is not sent is logged. An answer of our own people (REPLY) is never held back.
 
 use crate::{
-    echoes::{Crowded, TO_A_DOMAIN},
+    echoes::{Haste, Held, TO_A_DOMAIN},
     environment::Environment,
     keys,
     scheduler::Scheduler,
@@ -30,23 +30,26 @@ impl<E: Environment> Scheduler<E> {
         if message.method() == Method::Reply {
             return Some((outgoing, now));
         }
+        let haste = match message.method() {
+            Method::Refresh => Haste::Ends,
+            _ => Haste::Waits,
+        };
         let (method, uid) = (message.method().as_str(), message.uid());
         let mut goes_at = now;
         recipients.retain(|recipient| {
             let key = (method, uid.as_str().to_owned(), keys::folded(recipient));
             let is_crowded = self.shared.outbox.waiting_for(recipient) >= TO_A_DOMAIN;
             let admitted = if is_crowded {
-                Err(Crowded)
+                Err(Held::Crowded)
             } else {
-                self.shared.echoes.admit(key, now)
+                self.shared.echoes.admit(key, haste, now)
             };
-            if let Ok(at) = admitted {
-                goes_at = goes_at.max(at);
-            } else {
-                tracing::info!(
+            match admitted {
+                Ok(at) => goes_at = goes_at.max(at),
+                Err(held) => tracing::info!(
                     event = "background-held", %originator, %recipient, method, %uid,
-                    "not sent: many are on their way to this domain"
-                );
+                    "not sent: {}", held.reason()
+                ),
             }
             admitted.is_ok()
         });
