@@ -27,8 +27,8 @@ pub(crate) struct Staged<'a> {
     attributes: Vec<LentAttribute<'a>>,
 }
 
+#[cfg(any(test, feature = "host"))]
 impl<'a> Staged<'a> {
-    #[cfg(any(test, feature = "host"))]
     #[inline]
     pub(crate) fn new(request: &'a AccessRequest) -> Self {
         Self {
