@@ -1,7 +1,9 @@
 //! One thread writes; what waits together is committed together.
 //!
 //! While one COMMIT waits for the disk, the next writes gather and become one transaction, so that a hundred
-//! concurrent deliveries cost a few syncs instead of a hundred.
+//! concurrent deliveries cost a few syncs instead of a hundred. Where the disk is fast, hardly anything gathers meanwhile:
+//! as long as several write at once, a moment is waited for more, as what they all write (the roots of indexes, counters)
+//! is written once a transaction.
 
 use crate::error::Outcome;
 use convoke_sdk::prelude::*;
@@ -11,6 +13,7 @@ use std::{
     slice,
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,6 +21,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 const QUEUE: usize = 1024;
 /// The most writes in one transaction: it bounds how long the first one waits for the last.
 const TOGETHER: usize = 128;
+/// For so long writes are gathered, where the transaction before had several.
+const GATHER: Duration = Duration::from_micros(200);
 
 /// The writing end of a database. The thread ends when this is dropped or closed and everything queued is written.
 pub(crate) struct Writer {
@@ -130,13 +135,18 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut together = 1;
         while let Some(first) = jobs.blocking_recv() {
+            if together > 1 {
+                thread::sleep(GATHER);
+            }
             let mut batch = vec![first];
             while batch.len() < TOGETHER
                 && let Ok(next) = jobs.try_recv()
             {
                 batch.push(next);
             }
+            together = batch.len();
             self.commit(batch);
         }
     }
