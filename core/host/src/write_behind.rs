@@ -11,7 +11,7 @@
 use convoke_plugin_host::StateHandle;
 use convoke_types::{Batch, Error};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,6 +21,8 @@ use tokio::sync::Notify;
 const MOST: usize = 16 << 20;
 /// Bytes that are written at once, about: a transaction is not to keep others waiting.
 const TOGETHER: usize = 256 << 10;
+/// Writes that are made at once: each takes pages of its own, however short it is.
+const MANY: usize = 400;
 /// What a write takes beside its key and its value, about.
 const BESIDE: usize = 128;
 
@@ -33,7 +35,11 @@ pub struct WriteBehind {
 
 #[derive(Default)]
 struct Waiting {
-    writes: HashMap<Vec<u8>, Write>,
+    /// Each with its place in `order`.
+    writes: HashMap<Vec<u8>, (u64, Write)>,
+    /// The keys, as they were put.
+    order: BTreeMap<u64, Vec<u8>>,
+    next: u64,
     bytes: usize,
 }
 
@@ -77,18 +83,23 @@ impl WriteBehind {
         }
     }
 
-    /// Writes what waits; on an error it waits on.
-    pub(crate) async fn write(&self, state: &StateHandle) -> Result<(), Error> {
-        loop {
-            let some = self.lock().take(TOGETHER);
-            if some.is_empty() {
-                return Ok(());
-            }
-            if let Err(error) = state.commit(&batch(&some, Instant::now())).await {
-                self.lock().give_back(some);
-                return Err(error);
-            }
+    /// Writes what has waited longest, as much as may be written at once; whether more waits. On an error it waits on.
+    pub(crate) async fn write_some(&self, state: &StateHandle) -> Result<bool, Error> {
+        let some = self.lock().take(TOGETHER);
+        if some.is_empty() {
+            return Ok(false);
         }
+        if let Err(error) = state.commit(&batch(&some, Instant::now())).await {
+            self.lock().give_back(some);
+            return Err(error);
+        }
+        Ok(!self.lock().writes.is_empty())
+    }
+
+    /// Writes all that waits; on an error it waits on.
+    pub(crate) async fn write_all(&self, state: &StateHandle) -> Result<(), Error> {
+        while self.write_some(state).await? {}
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -123,32 +134,29 @@ impl Waiting {
         let size = write.size(&key);
         if self.bytes + size <= MOST {
             self.bytes += size;
-            self.writes.insert(key, write);
+            self.order.insert(self.next, key.clone());
+            self.writes.insert(key, (self.next, write));
+            self.next += 1;
         }
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        if let Some(before) = self.writes.remove(key) {
-            self.bytes -= before.size(key);
-        }
+    fn remove(&mut self, key: &[u8]) -> Option<Write> {
+        let (place, write) = self.writes.remove(key)?;
+        self.order.remove(&place);
+        self.bytes -= write.size(key);
+        Some(write)
     }
 
-    /// So many bytes, about, and something if there is anything.
+    /// The oldest, so many bytes of them, about, and something if there is anything.
     fn take(&mut self, most: usize) -> Vec<(Vec<u8>, Write)> {
-        let mut bytes = 0;
-        let fits = |(key, write): &(&Vec<u8>, &Write)| {
-            let fits = bytes < most;
-            bytes += write.size(key);
-            fits
-        };
-        let keys = self.writes.iter().take_while(fits);
-        let keys: Vec<Vec<u8>> = keys.map(|(key, _)| key.clone()).collect();
-        let mut some = Vec::with_capacity(keys.len());
-        for key in keys {
-            if let Some(write) = self.writes.remove(&key) {
-                self.bytes -= write.size(&key);
-                some.push((key, write));
-            }
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        while bytes < most
+            && some.len() < MANY
+            && let Some((_, key)) = self.order.pop_first()
+            && let Some(write) = self.remove(&key)
+        {
+            bytes += write.size(&key);
+            some.push((key, write));
         }
         some
     }
@@ -180,11 +188,28 @@ mod tests {
             Write::Put { value, .. } => Some(text(value)),
             Write::Delete => None,
         };
-        let mut values: Vec<_> = (some.iter())
+        (some.iter())
             .map(|(key, write)| (text(key), value(write)))
-            .collect();
-        values.sort();
-        values
+            .collect()
+    }
+
+    #[test]
+    fn what_was_put_first_is_written_first() {
+        let mut waiting = Waiting::default();
+        for key in ["c", "a", "d", "b", "c"] {
+            waiting.add(key.into(), put(key));
+        }
+        let mut written = Vec::new();
+        while !waiting.writes.is_empty() {
+            written.extend(values(&waiting.take(1)));
+        }
+        let keys: Vec<_> = written.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["a", "d", "b", "c"],
+            "what is put anew is the youngest"
+        );
+        assert_eq!((waiting.bytes, waiting.order.len()), (0, 0));
     }
 
     #[test]
@@ -206,8 +231,8 @@ mod tests {
         waiting.give_back(some);
         let some = waiting.take(usize::MAX);
         let expected = [
-            ("a".to_owned(), None),
             ("b".to_owned(), Some("3".to_owned())),
+            ("a".to_owned(), None),
         ];
         assert_eq!(values(&some), expected);
         assert_eq!(waiting.bytes, 0);
@@ -230,5 +255,11 @@ mod tests {
             written += waiting.take(TOGETHER).len();
         }
         assert_eq!((written, waiting.bytes), (15, 0));
+        // However short they are, others need not wait for all of them.
+        for number in 0..=MANY {
+            waiting.add(format!("{number}").into(), Write::Delete);
+        }
+        assert_eq!(waiting.take(TOGETHER).len(), MANY);
+        assert_eq!(waiting.take(TOGETHER).len(), 1);
     }
 }

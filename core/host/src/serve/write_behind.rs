@@ -1,13 +1,16 @@
 //! Writes to the state what nobody waits for, and reads what was answered before the host was started.
 
 use super::{background::Stopped, current::Current};
-use crate::{instance::Instance, replay::Lasting};
+use crate::replay::Lasting;
+use convoke_types::Error;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 /// For so long writes are gathered: the more at once, the fewer pages of the state are written for each.
 const GATHER: Duration = Duration::from_millis(100);
+/// Between two writes, where more waits than is written at once: others write to the state meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long after the state could not be asked or written it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -17,7 +20,7 @@ pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
         () = load(&current) => {}
         () = stopped.wait() => {}
     }
-    let mut fails = false;
+    let mut wait = GATHER;
     loop {
         // Not the instance: it is closed when nobody holds it any more.
         let shared = current.load().shared.clone();
@@ -25,14 +28,22 @@ pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
             () = stopped.wait() => break,
             () = shared.writes.some() => {}
         }
-        let wait = if fails { AGAIN } else { GATHER };
         tokio::select! {
             () = stopped.wait() => break,
             () = sleep(wait) => {}
         }
-        fails = !write(&current.load(), fails).await;
+        let instance = current.load();
+        let written = shared.writes.write_some(&instance.plugins.state).await;
+        wait = match told(written, wait == AGAIN) {
+            Ok(true) => PAUSE,
+            Ok(false) => GATHER,
+            Err(_) => AGAIN,
+        };
     }
-    write(&current.load(), fails).await;
+    let instance = current.load();
+    let written = instance.shared.writes.write_all(&instance.plugins.state);
+    // It is told, and nobody is left to try again.
+    let _ = told(written.await, wait == AGAIN);
 }
 
 /// Reads the answers of the time before, as soon as the state can be asked.
@@ -54,18 +65,15 @@ async fn load(current: &Current) {
     }
 }
 
-/// Whether all was written; a failure is told once.
-async fn write(instance: &Instance, failed_before: bool) -> bool {
-    match instance.shared.writes.write(&instance.plugins.state).await {
-        Ok(()) => true,
-        Err(error) => {
-            if !failed_before {
-                tracing::warn!(
-                    event = "write-behind-failed",
-                    "what spares work after a restart cannot be written now: {error}"
-                );
-            }
-            false
-        }
+/// A failure is told once.
+fn told<T>(written: Result<T, Error>, failed_before: bool) -> Result<T, Error> {
+    if let Err(error) = &written
+        && !failed_before
+    {
+        tracing::warn!(
+            event = "write-behind-failed",
+            "what spares work after a restart cannot be written now: {error}"
+        );
     }
+    written
 }
