@@ -494,6 +494,28 @@ mod tests {
         assert!(stored.contains("STATUS:CANCELLED"), "{stored}");
     }
 
+    /// Messages overtake each other: what comes after it was called off does not wait as if it were new. Found by the simulator.
+    #[test]
+    fn what_was_called_off_while_it_waited_does_not_wait_again() {
+        let host = Host::new();
+        host.holds_strangers();
+        host.receives(&message("REQUEST", &meeting("")), ANNA, &[BO]);
+        let off = meeting("SEQUENCE:2\nSTATUS:CANCELLED\n").replace("T070000Z", "T074500Z");
+        host.receives(&message("CANCEL", &off), ANNA, &[BO]);
+        assert!(host.person("bo").inbox().is_empty());
+        let late = meeting("SEQUENCE:1\n").replace("T070000Z", "T073000Z");
+        host.receives(&message("REQUEST", &late), ANNA, &[BO]);
+        for waiting in block_on(host.scheduler.inbox(&host.person("bo"))).unwrap() {
+            let id = &waiting.entry.id;
+            block_on(
+                host.scheduler
+                    .accept(&host.person("bo"), id, None, &Unbounded),
+            )
+            .unwrap();
+        }
+        assert_eq!(host.person("bo").object("meeting"), None);
+    }
+
     #[test]
     fn whoever_is_declined_hears_nothing() {
         let host = Host::new();

@@ -114,7 +114,8 @@ async fn take_older<H: Home>(home: &H, item: &InboxItem<'_>, held: &[Held]) -> R
     Ok(())
 }
 
-fn is_about_all(message: &Message) -> bool {
+/// Whether a message is about the whole of its object.
+pub(crate) fn is_about_all(message: &Message) -> bool {
     let names = message.instance_names();
     names.is_empty() || names.starts_with(',')
 }

@@ -10,6 +10,7 @@
 //! guest/USER/UID/ADDRESS the mails to a guest of a meeting
 //! token/TOKEN            which guest of which meeting an address of the mail gateway was made for
 //! mailed/MESSAGE-ID      to which guest of which meeting a mail went
+//! received/DIGEST        a mail that was taken, by Message-ID, recipient and what it says
 //! ```
 //!
 //! A user is named by its address, as a store may name its users anew. Whatever is not a letter, a digit or one of `-._@:+`
@@ -74,6 +75,12 @@ pub(crate) fn token(token: &str) -> Vec<u8> {
 
 pub(crate) fn mailed(message_id: &str) -> Vec<u8> {
     key(&["mailed", message_id])
+}
+
+pub(crate) fn received(message_id: &str, recipient: &CalendarAddress, data: &[u8]) -> Vec<u8> {
+    let recipient = folded(recipient);
+    let digest = digest(&[message_id.as_bytes(), recipient.as_bytes(), data]);
+    key(&["received", &digest])
 }
 
 /// Every user whose calendar was looked at.

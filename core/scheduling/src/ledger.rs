@@ -34,6 +34,13 @@ pub(crate) struct Ledger {
     /// The store's version that says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) etag: Option<Etag>,
+    /// The object as it will be known once an update is in the store that is about to be written there.
+    #[serde(
+        default,
+        with = "base64::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    coming: Option<Vec<u8>>,
     /// The owner has deleted it, and whom that concerns was told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) gone: bool,
@@ -91,9 +98,21 @@ impl Ledger {
         Calendar::parse_stored(octets, &limits.of_objects()).ok()
     }
 
+    /// The object as it will be known once an update is in the store, or is known already, if the host ended before it had noted
+    /// that. `None` if none is on its way, or if it cannot be read.
+    pub(crate) fn coming(&self, limits: &Limits) -> Option<Calendar> {
+        let octets = self.coming.as_ref()?;
+        Calendar::parse_stored(octets, &limits.of_objects()).ok()
+    }
+
+    /// An update is about to be written to the store that makes this of what is known.
+    pub(crate) fn announce(&mut self, object: &Calendar) {
+        self.coming = Some(object.write());
+    }
+
     /// This is what others know now, and this version of the store's says it.
     pub(crate) fn agree(&mut self, object: &Calendar, etag: Option<Etag>) {
-        self.object = Some(object.write());
+        self.know(object);
         self.etag = etag;
         self.gone = false;
     }
@@ -108,11 +127,13 @@ impl Ledger {
     /// This is what others know now; the store's object says something else, which is to be told.
     pub(crate) fn know(&mut self, object: &Calendar) {
         self.object = Some(object.write());
+        self.coming = None;
     }
 
     /// The owner's object is gone: others know this of it, that it is called off or declined.
     pub(crate) fn bury(&mut self, object: Option<&Calendar>) {
         self.object = object.map(Calendar::write).or(self.object.take());
+        self.coming = None;
         self.etag = None;
         self.gone = true;
     }
@@ -149,6 +170,12 @@ impl Ledger {
     fn version(&self, name: Option<&String>) -> Option<Calendar> {
         let text = self.versions.get(name?)?;
         Calendar::parse_stored(text.as_bytes(), &tree::Limits::default()).ok()
+    }
+
+    /// Whether a later message than this one was tried to be delivered to a recipient.
+    pub(crate) fn was_told_later(&self, recipient: &CalendarAddress, message: &Message) -> bool {
+        let told = self.told.get(&keys::folded(recipient));
+        told.is_some_and(|it| (it.sequence, it.dtstamp) > (message.sequence(), message.dtstamp()))
     }
 
     /// The object as others know it, with whom the last message about it did not reach (SCHEDULE-STATUS).

@@ -5,6 +5,7 @@ use crate::{
     effort::Weight,
     envelope::{Answering, Envelope, InboxItem},
     environment::{Environment, Home, HomeOf},
+    inbox::is_about_all,
     keys,
     ledger::Ledger,
     outcome::Outcome,
@@ -50,7 +51,11 @@ impl<E: Environment> Scheduler<E> {
         };
         let uid = message.uid();
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
-        let ledger = self.ledger(home.user(), uid).await?;
+        let receive = |existing: Option<&Calendar>| itip::receive(message, existing, &at);
+        let mut ledger = self.ledger(home.user(), uid).await?;
+        if room.is_none() {
+            ledger = self.announced(home, message, ledger, receive).await?;
+        }
         let update = Update {
             processor: self.environment.processor(),
             home,
@@ -62,7 +67,6 @@ impl<E: Environment> Scheduler<E> {
             weight: Weight::of(message, envelope.data),
             budget: Some((envelope.peer, &envelope.effort)),
         };
-        let receive = |existing: Option<&Calendar>| itip::receive(message, existing, &at);
         let updated = match &room {
             Some(settings) if RoomSettings::answers(message) => {
                 let visit = Visit {
@@ -221,8 +225,10 @@ impl<E: Environment> Scheduler<E> {
         let item = item(envelope, recipient);
         let is_cancel = envelope.message.method() == Method::Cancel;
         if is_cancel && self.cancel_held(home, &item).await? {
-            // A host that ended while it was let in has stored it already.
-            if home.get(envelope.message.uid()).await?.is_some() {
+            // A host that ended while it was let in has stored it already. What else was under way with what is called off may
+            // come still, and must not wait then as if it were new.
+            let is_stored = home.get(envelope.message.uid()).await?.is_some();
+            if is_stored || is_about_all(envelope.message) {
                 return self.receive(home, envelope, recipient, None).await;
             }
             return Ok(RequestStatus::SUCCESS.into());

@@ -3,15 +3,19 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `freebusy` | answers a question about busy time |
+//! | `announce` | notes what an update is about to make of an object, where that is needed |
 //! | `merge` | applies everything else to a stored object, if nobody else changed it meanwhile |
+//! | `repeated` | knows a mail that comes again |
 //! | `anomaly` | what the administrator is told and the sender is not |
 //!
 //! Always true: policy is asked before a store is, so that a peer without authority learns nothing of who exists; what is
 //! answered with success is on disk; one recipient's failure is nobody else's.
 
+mod announce;
 mod anomaly;
 mod freebusy;
 mod merge;
+mod repeated;
 
 use crate::{
     decision::Decided,
@@ -81,26 +85,7 @@ impl<E: Environment> Scheduler<E> {
                 self.answer_busy(&home, envelope, recipient, grant.detail)
                     .await
             }
-            Ok((home, grant)) => {
-                let taken = match grant {
-                    None => self.hold(&home, envelope, recipient).await,
-                    Some(grant) => {
-                        self.receive(&home, envelope, recipient, grant.uninvited)
-                            .await
-                    }
-                };
-                if taken.as_ref().is_ok_and(|it| it.status.is_success()) {
-                    let arrived = Arrived {
-                        user: home.user(),
-                        originator: envelope.originator,
-                        message,
-                        data: envelope.data,
-                    };
-                    let journal = self.environment.journal();
-                    journal.record(&Event::Arrived(arrived));
-                }
-                taken
-            }
+            Ok((home, grant)) => self.take(&home, envelope, recipient, grant).await,
             Err(status) => Ok(status.into()),
         };
         let outcome = delivered.unwrap_or_else(|error| {
@@ -113,15 +98,6 @@ impl<E: Environment> Scheduler<E> {
             .to(message.method().as_str(), recipient)
             .result(&outcome.status)
             .why(outcome.description.as_deref().unwrap_or_default());
-        if message.method() == Method::Reply && outcome.status.is_success() {
-            self.notify(&Notice {
-                user: recipient,
-                other: envelope.originator,
-                message,
-                occasion: Occasion::Answered,
-            })
-            .await;
-        }
         self.note_decision(&Decided {
             peer: Some(proved(envelope)),
             message_id: envelope.transport.message_id.map(str::to_owned),
@@ -137,6 +113,48 @@ impl<E: Environment> Scheduler<E> {
             "{}", outcome.status
         );
         outcome
+    }
+
+    /// Takes a message into a calendar, or holds it without a grant; once, however often a mail comes.
+    async fn take(
+        &self,
+        home: &HomeOf<E>,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+        grant: Option<Grant>,
+    ) -> Result<Outcome, Error> {
+        if self.was_taken(envelope, recipient).await? {
+            return Ok(RequestStatus::SUCCESS.into());
+        }
+        let taken = match grant {
+            None => self.hold(home, envelope, recipient).await?,
+            Some(grant) => {
+                self.receive(home, envelope, recipient, grant.uninvited)
+                    .await?
+            }
+        };
+        if !taken.status.is_success() {
+            return Ok(taken);
+        }
+        let arrived = Arrived {
+            user: home.user(),
+            originator: envelope.originator,
+            message: envelope.message,
+            data: envelope.data,
+        };
+        let journal = self.environment.journal();
+        journal.record(&Event::Arrived(arrived));
+        if envelope.message.method() == Method::Reply {
+            self.notify(&Notice {
+                user: recipient,
+                other: envelope.originator,
+                message: envelope.message,
+                occasion: Occasion::Answered,
+            })
+            .await;
+        }
+        self.note_taken(envelope, recipient).await;
+        Ok(taken)
     }
 
     /// Whether the message may go to this recipient, and where its calendar is; without a grant, it is to be held.

@@ -133,6 +133,10 @@ pub struct Entry {
     /// person by one transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
+    /// How it has ended, where that could not be noted in its originator's calendar: it is not sent any more, and waits for that
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<String>,
     /// A try of it, or of what it replaces, was begun, and nobody knows how far it came.
     #[serde(skip)]
     pub(crate) may_have_left: bool,
@@ -149,13 +153,20 @@ impl Entry {
         self.attempts == self.fruitless && !self.may_have_left
     }
 
-    /// What goes to one recipient about one object goes in the order in which it was handed in.
+    /// How it has ended, if it is not sent any more.
+    pub(crate) fn ended_as(&self) -> Option<RequestStatus> {
+        self.ended.as_ref()?.parse().ok()
+    }
+
+    /// What goes to one recipient about one object goes in the order in which it was handed in. What has ended is in nobody's way.
     pub(crate) fn chain(&self) -> Chain {
         let parts = [&self.originator, &self.recipient].map(folded);
+        let own = self.ended.as_ref().map_or("", |_| self.id.as_str());
         Chain(digest(&[
             parts[0].as_bytes(),
             parts[1].as_bytes(),
             self.uid.as_str().as_bytes(),
+            own.as_bytes(),
         ]))
     }
 
@@ -246,6 +257,7 @@ impl Waiting {
             next: now,
             last: None,
             via: None,
+            ended: None,
             may_have_left: false,
         };
         Self {

@@ -47,6 +47,8 @@ enum LaneName {
     Receiver(String),
     /// Those whom mail is for.
     Mail,
+    /// What has ended, and is to be noted only.
+    Notes,
 }
 
 #[derive(Debug)]
@@ -158,7 +160,7 @@ impl Queue {
         };
         if self.lanes.len() >= MOST_LANES {
             self.lanes
-                .retain(|name, lane| *name == LaneName::Mail || lane.entries > 0);
+                .retain(|name, lane| !matches!(name, LaneName::Receiver(_)) || lane.entries > 0);
         }
         let lane = receiver_of(&slot.entry.recipient);
         self.lanes.entry(lane).or_default().entries += 1;
@@ -218,9 +220,14 @@ impl Queue {
         let Some((_, first)) = first else {
             return Vec::new();
         };
-        let message = self.slots[first].entry.message.clone();
+        let first = &self.slots[first].entry;
+        let (message, has_ended) = (first.message.clone(), first.ended.is_some());
         let together = self.messages.get(&message).into_iter().flatten();
-        let is_due = |id: &&EntryId| matches!(self.slots[*id].place, Place::Ready(at) if at <= now);
+        let is_due = |id: &&EntryId| {
+            let slot = &self.slots[*id];
+            slot.entry.ended.is_some() == has_ended
+                && matches!(slot.place, Place::Ready(at) if at <= now)
+        };
         let together: Vec<EntryId> = together.filter(is_due).take(most).cloned().collect();
         together.iter().filter_map(|id| self.depart(id)).collect()
     }
@@ -540,6 +547,7 @@ impl LaneName {
         match self {
             Self::Receiver(domain) => domain,
             Self::Mail => "mail",
+            Self::Notes => "notes",
         }
     }
 }
@@ -553,6 +561,7 @@ impl Lane {
 /// The lane of an entry.
 fn lane_of(entry: &Entry) -> LaneName {
     match entry.via {
+        _ if entry.ended.is_some() => LaneName::Notes,
         Some(Via::Mail) => LaneName::Mail,
         _ => receiver_of(&entry.recipient),
     }

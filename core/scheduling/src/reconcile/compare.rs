@@ -218,11 +218,23 @@ impl<E: Environment> Scheduler<E> {
         now: Timestamp,
     ) -> Result<Verdict, Error> {
         let after = stored.map(|it| read(it, &self.limits)).transpose()?;
-        let remembered = ledger.and_then(|it| it.remembered(&self.limits));
+        let mut remembered = ledger.and_then(|it| it.remembered(&self.limits));
         let person = Person::of(user);
         let owner = person.owner();
         let stamp = ledger.map_or(now, |it| it.time_of_next(now));
-        let observed = itip::observe(remembered.as_ref(), after.as_ref(), &owner, stamp);
+        let compare =
+            |known: &Option<Calendar>| itip::observe(known.as_ref(), after.as_ref(), &owner, stamp);
+        let mut observed = compare(&remembered);
+        // An update was about to be written: if it was, what it says is no edit of the owner's.
+        if let Some(coming) = ledger.and_then(|it| it.coming(&self.limits))
+            && after.is_some()
+        {
+            let coming = Some(coming);
+            let as_updated = compare(&coming);
+            if as_updated.as_ref().is_ok_and(|it| it.foreign.is_none()) {
+                (remembered, observed) = (coming, as_updated);
+            }
+        }
         let mut observed = match observed {
             Ok(observed) => observed,
             Err(error) => return Ok(Verdict::Wrong(error)),

@@ -95,6 +95,10 @@ impl<E: Environment> Scheduler<E> {
                 return Outcomes::new();
             }
         };
+        if attempt.entries.iter().any(|it| it.ended.is_some()) {
+            self.note_again(attempt, &message).await;
+            return Outcomes::new();
+        }
         let mail_until = self.mail_until(&message);
         let now = self.environment.clock().now();
         let recipients = attempt.entries.iter();
@@ -217,12 +221,22 @@ impl<E: Environment> Scheduler<E> {
         for notice in &notices {
             batch = journal.with_notice(notice, batch);
         }
+        let mut unwritten = batch.clone();
+        let mut kept = Vec::new();
         for (entry, fate) in &fates {
             let key = keys::outbox(entry.id.as_str());
-            batch = match fate {
-                Fate::Ended(_) => batch.delete(key),
-                Fate::Waits(changed) => batch.put(key, state::write(changed)),
-            };
+            match fate {
+                Fate::Ended(status) => {
+                    let entry = self.to_be_noted(entry, status);
+                    unwritten = unwritten.put(key.clone(), state::write(&entry));
+                    batch = batch.delete(key);
+                    kept.push(entry);
+                }
+                Fate::Waits(changed) => {
+                    unwritten = unwritten.put(key.clone(), state::write(changed));
+                    batch = batch.put(key, state::write(changed));
+                }
+            }
         }
         if let Some(entry) = attempt.entries.first()
             && self
@@ -235,7 +249,13 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.delete(keys::message(&entry.message));
         }
-        let noted = self.note_delivery(message, &attempt.entries, &told, (batch, commit));
+        let noting = Noting {
+            batch,
+            unwritten,
+            kept,
+            commit,
+        };
+        let noted = self.note_delivery(message, &attempt.entries, &told, noting);
         let noted = noted.await;
         for notice in &notices {
             self.notice_is_kept(notice);
@@ -243,13 +263,13 @@ impl<E: Environment> Scheduler<E> {
         if let Err(error) = noted {
             tracing::warn!(
                 event = "delivery-not-noted", uid = %message.uid(),
-                "what became of a message could not be noted; it may be sent once more: {error}"
+                "what became of a message could not be noted; that is tried again: {error}"
             );
         }
     }
 
     /// How far a try came. What others were told is remembered where mails say what changed.
-    fn arrival(&self, outcome: &Outcome, fate: &Fate) -> Arrival {
+    pub(super) fn arrival(&self, outcome: &Outcome, fate: &Fate) -> Arrival {
         match fate {
             Fate::Ended(status)
                 if !status.is_failure()
@@ -323,7 +343,7 @@ impl<E: Environment> Scheduler<E> {
         message: &Message,
         entries: &[Entry],
         told: &[Noted],
-        noting: (Batch, Commit),
+        noting: Noting,
     ) -> Result<(), Error> {
         let Some(entry) = entries.first() else {
             return Ok(());
@@ -331,9 +351,10 @@ impl<E: Environment> Scheduler<E> {
         let home = match self.environment.stores().find(&entry.originator).await {
             Ok(Some(home)) => home,
             // What waits is what counts; the object follows when the person is there again.
-            Ok(None) => return self.commit_only(noting).await,
+            Ok(None) => return self.commit_only((noting.batch, noting.commit)).await,
             Err(error) => {
-                self.commit_only(noting).await?;
+                self.commit_only((noting.unwritten, noting.commit)).await?;
+                self.keep_to_note(noting.kept);
                 return Err(error);
             }
         };
@@ -349,7 +370,16 @@ impl<E: Environment> Scheduler<E> {
             })
             .await;
         let now = self.environment.clock().now();
-        let (batch, commit) = noting;
+        let Noting {
+            batch,
+            unwritten,
+            kept,
+            commit,
+        } = noting;
+        let (batch, kept) = match &written {
+            Ok(_) => (batch, Vec::new()),
+            Err(_) => (unwritten, kept),
+        };
         for _ in 0..ATTEMPTS {
             let mut ledger = self.ledger(home.user(), uid).await?;
             let batch = match &mut ledger.value {
@@ -368,6 +398,7 @@ impl<E: Environment> Scheduler<E> {
                 done => {
                     done?;
                     commit.settled();
+                    self.keep_to_note(kept);
                     return written.map(drop);
                 }
             }
@@ -381,6 +412,16 @@ impl<E: Environment> Scheduler<E> {
         commit.settled();
         Ok(())
     }
+}
+
+/// What came of a try, as it is committed.
+struct Noting {
+    batch: Batch,
+    /// The same, where the originator's calendar cannot be written.
+    unwritten: Batch,
+    /// What waits then.
+    kept: Vec<Entry>,
+    commit: Commit,
 }
 
 /// What an outcome means for the entry.

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `enqueue` | from a message to entries of the outbox, in the commit that also moves the ledger |
 //! | `attempt` | a try: delivery, and what is remembered of it |
+//! | `note_again` | what could not be noted of it |
 //! | `elsewhere` | to the receivers of others, and by mail to who has none |
 //! | `waiting` | what an administrator may do with what waits |
 //! | `delegate` | to whom a REPLY delegates |
@@ -16,6 +17,7 @@ mod attempt;
 mod delegate;
 mod elsewhere;
 mod enqueue;
+mod note_again;
 mod waiting;
 
 pub(crate) use attempt::Outcomes;

@@ -1,8 +1,9 @@
 //! Who is reached by mail, and when.
 
 use super::world::{Host, codes, meeting, message};
-use crate::{Outcome, Retry, Via};
+use crate::{Outcome, Retry, Unbounded, Via};
 use convoke_types::RequestStatus;
+use futures::executor::block_on;
 use std::time::Duration;
 
 const DEE: &str = "dee@example.org";
@@ -389,4 +390,86 @@ fn our_own_people_are_not_mailed() {
     pass(&host, 4);
     assert!(host.mailed().is_empty(), "{:?}", host.mailed());
     assert!(host.waits().is_empty(), "{:?}", host.waits());
+}
+
+/// Who hands a mail over and does not hear that it was taken hands it over again: days later, and the same.
+#[test]
+fn a_mail_that_comes_twice_is_acted_on_once() {
+    const BO: &str = "bo@example.com";
+    let host = Host::new();
+    let own = meeting("")
+        .replace("anna@example.com", DEE)
+        .replace("bo@example.org", BO);
+    host.person("dee").has(&format!(
+        "BEGIN:VCALENDAR\nVERSION:2.0\n{own}END:VCALENDAR\n"
+    ));
+    host.looks("dee");
+    let dee = host.person("dee");
+    let counter = message("COUNTER", &own.replace("T100000Z", "T150000Z"));
+    let reply = own.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=ACCEPTED:");
+    let reply = message("REPLY", &reply);
+    for again in [false, true] {
+        assert_eq!(host.gets_mail("1@example.com", &counter, BO, DEE), "2.0");
+        assert_eq!(dee.inbox().is_empty(), again, "{:?}", dee.inbox());
+        for waiting in block_on(host.scheduler.inbox(&dee)).unwrap() {
+            let id = &waiting.entry.id;
+            block_on(host.scheduler.decline(&dee, id, None, &Unbounded)).unwrap();
+        }
+        assert_eq!(host.gets_mail("2@example.com", &reply, BO, DEE), "2.0");
+        pass(&host, 2);
+    }
+    let answered = |it: &&String| it.contains("Answered");
+    assert_eq!(
+        host.notices().iter().filter(answered).count(),
+        1,
+        "{:?}",
+        host.notices()
+    );
+    // Another mail may say the same, and who knows a Message-ID may say something else.
+    host.gets_mail("3@example.com", &counter, BO, DEE);
+    assert_eq!(dee.inbox().len(), 1);
+    let declined = reply
+        .replace("ACCEPTED", "DECLINED")
+        .replace("T070000Z", "T073000Z");
+    host.gets_mail("2@example.com", &declined, BO, DEE);
+    let object = dee.object("meeting").unwrap();
+    assert!(object.contains("PARTSTAT=DECLINED"), "{object}");
+}
+
+/// The originator's calendar cannot be written when a message has ended: how it has is noted when it can be. Found by the
+/// simulator.
+#[test]
+fn how_a_message_has_ended_is_noted_when_the_calendar_can_be_written() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    assert_eq!(codes(&host.submits(&request(0), DEE, &[X])), ["1.0"]);
+    host.elsewhere_says(RequestStatus::NO_AUTHORITY);
+    host.person("dee").is_broken();
+    pass(&host, 1);
+    let sent = host.sent().len();
+    assert_eq!(host.waits(), ["REQUEST x@example.net"]);
+    host.person("dee").is_mended();
+    let host = host.restarted();
+    pass(&host, 1);
+    assert_eq!(status(&host), "3.8");
+    assert!(host.waits().is_empty());
+    assert_eq!(host.sent().len(), sent, "nothing is sent once more");
+    assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
+}
+
+/// As before, and meanwhile a later message has got further.
+#[test]
+fn what_is_noted_late_is_not_taken_for_what_came_of_a_later_message() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    host.submits(&request(0), DEE, &[X]);
+    host.elsewhere_says(RequestStatus::NO_AUTHORITY);
+    host.person("dee").is_broken();
+    pass(&host, 1);
+    host.person("dee").is_mended();
+    host.elsewhere_says(RequestStatus::DELIVERED);
+    assert_eq!(codes(&host.submits(&request(1), DEE, &[X])), ["1.2"]);
+    pass(&host, 3);
+    assert_eq!(status(&host), "1.2");
+    assert!(host.waits().is_empty());
 }

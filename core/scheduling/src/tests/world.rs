@@ -12,9 +12,9 @@ use convoke_calendar::{
 };
 use convoke_types::{
     Batch, Busy, CalendarAddress, CalendarUser, Changes, Committed, Condition, Cursor, Domain,
-    Error, Etag, InboxEntry, InboxMessage, KeyRange, Listing, MessageId, NewObject, ObjectIndex,
-    ObjectSummary, Page, Precondition, Proof, RequestStatus, StateEntry, StateWrite, StoredObject,
-    TimeRange, Uid, UserId, UserKind,
+    Error, Etag, InboxEntry, InboxMessage, KeyRange, Listing, MailProof, MessageId, NewObject,
+    ObjectIndex, ObjectSummary, Page, Precondition, Proof, RequestStatus, StateEntry, StateWrite,
+    StoredObject, TimeRange, Uid, UserId, UserKind,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
@@ -174,6 +174,10 @@ impl Person {
 
     pub(crate) fn is_broken(&self) {
         self.content.lock().unwrap().broken = true;
+    }
+
+    pub(crate) fn is_mended(&self) {
+        self.content.lock().unwrap().broken = false;
     }
 }
 
@@ -889,6 +893,32 @@ impl Host {
             effort: Effort::default(),
         };
         block_on(self.scheduler.deliver(&envelope, &addresses(to), answers))
+    }
+
+    /// A proved mail is delivered to one of our users.
+    pub(crate) fn gets_mail(&self, id: &str, text: &str, from: &str, to: &str) -> String {
+        let message = Message::read(calendar(text)).unwrap();
+        let originator = address(from);
+        let proof = Proof::Mail(originator.clone(), MailProof::Dmarc);
+        let domain = originator.domain().unwrap().clone();
+        let envelope = Envelope {
+            message: &message,
+            data: text.as_bytes(),
+            originator: &originator,
+            from: Provenance::Mail,
+            proofs: &[proof],
+            peer: &Peer::Domain(domain),
+            transport: TransportFacts {
+                message_id: Some(id),
+                ..TransportFacts::default()
+            },
+            now: self.world().now.now(),
+            answering: Answering::Allowed,
+            effort: Effort::default(),
+        };
+        let to = [address(to)];
+        let delivered = self.scheduler.deliver(&envelope, &to, &Unbounded);
+        block_on(delivered)[0].status.code()
     }
 
     /// Hands in a message of one of our people.

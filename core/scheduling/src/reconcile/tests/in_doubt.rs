@@ -1,7 +1,10 @@
 //! Hosts end in the middle, and commits are lost or disturbed: nothing is told twice, nothing is lost.
 
-use super::{host, own};
-use crate::{Home, tests::world::Host};
+use super::{host, invited, own};
+use crate::{
+    Home,
+    tests::world::{Host, codes, meeting, message},
+};
 use convoke_types::RequestStatus;
 use futures::executor::block_on;
 use std::time::Duration;
@@ -134,4 +137,35 @@ fn what_may_have_left_before_a_restart_is_called_off() {
     host.person("dee").deletes("meeting");
     host.tells("dee");
     assert_eq!(host.sent(), ["CANCEL dee@example.org bo@example.com"]);
+}
+
+/// A host ends after it has written an update to a calendar, and before it has noted that. What the update leaves out is not taken
+/// for what the attendee does, and what the attendee has done is. Found by the simulator.
+#[test]
+fn an_update_that_was_not_noted_is_no_answer() {
+    const SERIES: &str = "RRULE:FREQ=DAILY;COUNT=4\n";
+    let update = meeting(&format!("SEQUENCE:1\n{SERIES}EXDATE:20270105T100000Z\n"));
+    let update = message("REQUEST", &update.replace("T070000Z", "T073000Z"));
+    for (own, told) in [("", 0), ("EXDATE:20270106T100000Z\n", 1)] {
+        let host = host();
+        invited(&host, SERIES);
+        let remembered = &host.world().remembered;
+        remembered.ends_after(1);
+        let answered = host.receives(&update, "anna@example.com", &["bo@example.org"]);
+        assert_eq!(codes(&answered), ["5.1"]);
+        let stored = host.person("bo").object("meeting").unwrap();
+        assert!(stored.contains("EXDATE"), "{stored}");
+        remembered.ends_after(usize::MAX);
+        let host = host.restarted();
+        host.person("bo").edits("meeting", |it| {
+            it.replacen("SUMMARY", &format!("{own}SUMMARY"), 1)
+        });
+        host.tells("bo");
+        assert_eq!(host.sent().len(), told, "{:?}", host.bodies());
+        // It comes again.
+        let answered = host.receives(&update, "anna@example.com", &["bo@example.org"]);
+        assert_eq!(codes(&answered), ["2.0"]);
+        host.tells("bo");
+        assert_eq!(host.sent().len(), told, "{:?}", host.bodies());
+    }
 }
