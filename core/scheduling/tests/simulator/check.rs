@@ -175,6 +175,20 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
             let was_lost = witness.was_not_heard(uid, who);
             (witness.lacks_something(uid, who), may_cross || was_lost)
         };
+        // Whose mail came back is shown as not reached.
+        if let (Some((host, _)), Some(master)) = (organizer, master)
+            && world.times_lost(host.traits.host) == 0
+            && lists(master, who)
+            && !has_failed(master, "ATTENDEE", who)
+        {
+            let witness = world.witness.lock().unwrap();
+            if witness.has_come_back(uid, host.address(), who) {
+                let text = String::from_utf8_lossy(&master.write()).into_owned();
+                complaints.push(format!(
+                    "a mail to {who} came back, and its organizer does not see it:\n{text}"
+                ));
+            }
+        }
         // A mail was lost, or the organizer was told that the last message was given up.
         if lacks_something || master.is_some_and(|it| has_failed(it, "ATTENDEE", who)) {
             continue;
@@ -198,6 +212,11 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
                 _ => (key, it),
             })
             .collect();
+        let mut told = told;
+        if was_not_heard && copy.is_none() {
+            // Nobody has heard that it was declined by being deleted.
+            told.clear();
+        }
         let difference = difference(&told, &has);
         if !difference.is_empty() {
             let text = |object: Option<&Calendar>| {
@@ -222,6 +241,12 @@ fn has_failed(object: &Calendar, name: &str, who: &str) -> bool {
         let status = line.param("SCHEDULE-STATUS").unwrap_or_default();
         bare(&line.value) == who && status.starts_with(['3', '4', '5'])
     })
+}
+
+/// Whether somebody is on the list of an object.
+fn lists(object: &Calendar, who: &str) -> bool {
+    let mut lines = object.main_components().flat_map(|it| it.all("ATTENDEE"));
+    lines.any(|line| bare(&line.value) == who)
 }
 
 fn organizer_of(object: &Calendar) -> String {

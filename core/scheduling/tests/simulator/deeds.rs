@@ -130,10 +130,6 @@ fn edits(world: &Arc<World>, uid: &str, edit: Edit, by: By) {
             if loses {
                 witness.calls_off(uid, &guest);
             }
-            // What was called off by itself is told as left out to who is invited anew.
-            if matches!(edit, Edit::Exclude(_) | Edit::CancelInstance(_)) {
-                witness.leaves_out(uid, &guest);
-            }
         }
     }
     let is_off = |it: &Component| it.value("STATUS") == Some("CANCELLED");

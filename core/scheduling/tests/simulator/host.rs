@@ -7,7 +7,8 @@ use crate::{
 };
 use convoke_scheduling::{
     Acquaintance, Attempt, Clock, Envelope, Environment, Event, Grant, Journal, Limits, NotDecided,
-    Outbox, Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded, Verdict,
+    Occasion, Outbox, Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded,
+    Verdict,
 };
 use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, RequestStatus};
 use futures::future;
@@ -84,6 +85,17 @@ impl Processor for Env {
 
 impl Journal for Env {
     fn record(&self, event: &Event<'_>) {
+        match event {
+            Event::Arrived(arrived) => {
+                let mut witness = self.world.witness.lock().unwrap();
+                witness.acts_on(arrived.data, arrived.user.address.human(), self.host);
+            }
+            Event::Notice(notice) if matches!(notice.occasion, Occasion::Undeliverable(_)) => {
+                let mut witness = self.world.witness.lock().unwrap();
+                witness.is_told_of_failure(notice.message.uid().as_str(), notice.user.human());
+            }
+            _ => {}
+        }
         self.world.log(|| {
             let (what, message, outcomes) = match event {
                 Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
@@ -128,12 +140,16 @@ impl Policies for Env {
             return Verdict::Hold;
         }
         let from = self.world.host_of(envelope.originator);
+        let is_doubled = match envelope.transport.message_id {
+            Some(mail) if mail != AGAIN => witness.mail_came_again(mail, recipient),
+            again => again.is_some(),
+        };
         witness.arrives(
             envelope.message,
             envelope.originator,
             recipient,
             [from, Some(self.host)],
-            envelope.transport.message_id == Some(AGAIN),
+            is_doubled,
         );
         Verdict::Allow(Grant::default())
     }

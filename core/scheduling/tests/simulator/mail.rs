@@ -5,10 +5,11 @@ use crate::{
     host::Env,
     network::{Parcel, receive},
     story::Part,
+    witness::message_id,
     world::{Failure, World},
 };
 use convoke_calendar::message::Message;
-use convoke_scheduling::{Letter, Outcome, Retry, Via};
+use convoke_scheduling::{Guest, Letter, Outcome, Retry, Via};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::channel::oneshot;
 use std::sync::{Arc, atomic::Ordering};
@@ -19,6 +20,8 @@ const DAY: Millis = 24 * 60 * MINUTE;
 /// What becomes of a mail that a mail server has taken.
 struct Fate {
     lost: bool,
+    /// There is no such mailbox, as its mail server says later.
+    bounces: bool,
     /// How much later it comes once more.
     again: Option<Millis>,
     way: Millis,
@@ -28,7 +31,10 @@ impl Env {
     /// A try to send a letter to somebody.
     pub(crate) fn goes_by(&self, via: Via, letter: &Letter<'_>, to: &CalendarAddress) {
         let mut witness = self.world.witness.lock().unwrap();
-        witness.goes_by(via, letter.id.unwrap_or_default(), to.human(), self.host);
+        witness.goes_by(via, letter, to.human(), self.host);
+        if via == Via::Mail {
+            witness.is_mailed(letter.message, letter.data, letter.originator, to);
+        }
     }
 
     /// Hands a mail to the mail server.
@@ -50,6 +56,7 @@ impl Env {
             witness.loss_between(*host, there);
         }
         let parcel = Parcel {
+            message_id: Some(message_id(letter.message, letter.originator, to)),
             from: *host,
             via: Via::Mail,
             originator: letter.originator.clone(),
@@ -76,10 +83,12 @@ impl World {
             let mut witness = self.witness.lock().unwrap();
             return witness.loses_mail(message, from.human(), to.human());
         }
+        if fate.bounces {
+            self.log(|| format!("mail {} to host {to} will come back", message.method()));
+            return self.comes_back(&parcel, message, fate.way);
+        }
         if let Some(later) = fate.again {
-            let mut again = parcel.clone();
-            again.is_doubled = true;
-            self.carry(again, to, fate.way + later);
+            self.carry(parcel.clone(), to, fate.way + later);
         }
         self.carry(parcel, to, fate.way);
     }
@@ -89,6 +98,7 @@ impl World {
         let is_late = self.chance(percent);
         Fate {
             lost: self.chance(percent / 4),
+            bounces: self.chance(percent / 4),
             again: self.chance(percent).then(|| self.executor.below(DAY)),
             way: self.executor.below(if is_late { 3 * DAY } else { 20_000 }) + 1,
         }
@@ -107,6 +117,52 @@ impl World {
             }
             world.mails.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+
+    /// Brings a report that a mail was not delivered to who has sent it, again and again until that takes it.
+    fn comes_back(self: &Arc<Self>, parcel: &Parcel, message: &Message, way: Millis) {
+        let (from, to) = (parcel.from, parcel.recipients[0].clone());
+        {
+            let mut witness = self.witness.lock().unwrap();
+            witness.loses_mail(message, parcel.originator.human(), to.human());
+            witness.comes_back(message, &parcel.data, parcel.originator.human(), to.human());
+        }
+        let guest = Guest {
+            user: parcel.originator.clone(),
+            uid: message.uid().clone(),
+            recipient: to,
+        };
+        self.mails.fetch_add(1, Ordering::Relaxed);
+        let (world, lost) = (self.clone(), self.times_lost(from));
+        self.spawn(WORLD, async move {
+            world.sleep(way).await;
+            // Who has lost its state does not know whose address a report comes to.
+            while world.times_lost(from) == lost && !world.hears(from, &guest).await {
+                world.sleep(5 * MINUTE + world.executor.below(MINUTE)).await;
+            }
+            world.mails.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Whether a host takes a report.
+    async fn hears(self: &Arc<Self>, host: usize, guest: &Guest) -> bool {
+        let Some(scheduler) = self.running(host) else {
+            return false;
+        };
+        let (answer, told) = oneshot::channel();
+        let (guest, world) = (guest.clone(), self.clone());
+        self.spawn(host, async move {
+            let noted = scheduler.note_bounce(&guest, "no such mailbox").await;
+            world.log(|| {
+                format!(
+                    "{} hears that {} has no mailbox: {noted:?}",
+                    guest.user, guest.recipient
+                )
+            });
+            // Nobody may wait any more.
+            let _ = answer.send(noted.is_ok());
+        });
+        told.await == Ok(true)
     }
 
     /// Whether a host takes a mail, for whatever it is.

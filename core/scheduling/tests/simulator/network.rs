@@ -26,6 +26,8 @@ const PATIENCE: u64 = 30_000;
 /// A message on its way.
 #[derive(Clone)]
 pub(crate) struct Parcel {
+    /// What tells a mail from another one.
+    pub(crate) message_id: Option<String>,
     pub(crate) from: usize,
     pub(crate) via: Via,
     pub(crate) originator: CalendarAddress,
@@ -67,6 +69,7 @@ impl Transport for Env {
                 self.goes_by(Via::Ischedule, letter, &recipients[*at]);
             }
             let parcel = Parcel {
+                message_id: None,
                 from: self.host,
                 via: Via::Ischedule,
                 originator: letter.originator.clone(),
@@ -200,6 +203,7 @@ pub(crate) fn receive(
         let proven = [sender.clone()];
         let now = world.time_at(host);
         let Parcel {
+            message_id,
             via,
             originator,
             recipients,
@@ -241,7 +245,7 @@ pub(crate) fn receive(
             proofs: &[proof],
             peer: &Peer::Domain(sender.clone()),
             transport: TransportFacts {
-                message_id: is_doubled.then_some(AGAIN),
+                message_id: message_id.as_deref().or(is_doubled.then_some(AGAIN)),
                 ..TransportFacts::default()
             },
             now,

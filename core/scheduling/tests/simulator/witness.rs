@@ -5,7 +5,7 @@ use convoke_calendar::{
     message::{Message, Method},
     tree::{Calendar, Component},
 };
-use convoke_scheduling::Via;
+use convoke_scheduling::{Letter, Via};
 use convoke_types::CalendarAddress;
 use std::collections::{HashMap, HashSet};
 
@@ -23,8 +23,6 @@ pub(crate) struct Witness {
     invited: HashSet<(String, String)>,
     /// From whom something of a meeting was ever taken.
     called_off: HashSet<(String, String)>,
-    /// From whom an instance was ever taken by leaving it out of its series.
-    left_out: HashSet<(String, String)>,
     /// What attendees have ever answered.
     answered: HashSet<(String, String, String)>,
     /// Whom an invitation has left for.
@@ -39,6 +37,18 @@ pub(crate) struct Witness {
     last: HashMap<(String, String, String), Arrival>,
     /// What was handed to a mail server, by message and recipient, and when.
     mailed: HashMap<(String, String), u64>,
+    /// What was mailed, by all that a Message-ID is made of.
+    said_by_mail: HashMap<String, Vec<u8>>,
+    /// What one has told another last of a meeting, whichever way it went.
+    last_told: HashMap<(String, String, String), Vec<u8>>,
+    /// The last mail of one to another about a meeting that came back.
+    came_back: HashMap<(String, String, String), Vec<u8>>,
+    /// Mails that have come, by Message-ID and recipient.
+    came: HashSet<(String, String)>,
+    /// What was told to whom by mail, or by iSchedule as well.
+    told_by: HashMap<Telling, HashSet<Via>>,
+    /// When somebody has acted on what.
+    acted_on: HashMap<Telling, u64>,
     /// Mails that somebody never got, and the latest version that they told of a meeting.
     lost: HashMap<(String, String), (u64, String)>,
     /// Whose mail about a meeting somebody never got.
@@ -48,12 +58,16 @@ pub(crate) struct Witness {
     pub(crate) complaints: Vec<String>,
 }
 
+/// The octets of a message, and for whom they are.
+type Telling = (Vec<u8>, String);
+
 /// One component as its organizer has written it.
 type Written = (Option<String>, Instance);
 
 struct Arrival {
     at: u64,
     says: String,
+    version: (u64, String),
 }
 
 impl Witness {
@@ -87,11 +101,6 @@ impl Witness {
     /// An organizer has taken something of a meeting from a guest.
     pub(crate) fn calls_off(&mut self, uid: &str, guest: &str) {
         self.called_off.insert((uid.to_owned(), guest.to_owned()));
-    }
-
-    /// An organizer has left an instance out of a series.
-    pub(crate) fn leaves_out(&mut self, uid: &str, guest: &str) {
-        self.left_out.insert((uid.to_owned(), guest.to_owned()));
     }
 
     /// An attendee has answered.
@@ -129,9 +138,18 @@ impl Witness {
     }
 
     /// A host tries to send a message in this way. What began to go by mail goes on so.
-    pub(crate) fn goes_by(&mut self, via: Via, id: &str, to: &str, host: usize) {
+    pub(crate) fn goes_by(&mut self, via: Via, letter: &Letter<'_>, to: &str, host: usize) {
         self.now += 1;
+        let id = letter.id.unwrap_or_default();
         let key = (id.to_owned(), to.to_owned());
+        let pair = (
+            letter.message.uid().to_string(),
+            letter.originator.human().to_owned(),
+            to.to_owned(),
+        );
+        self.last_told.insert(pair, letter.data.to_vec());
+        let telling = (letter.data.to_vec(), to.to_owned());
+        self.told_by.entry(telling).or_default().insert(via);
         match via {
             Via::Mail => _ = self.mailed.insert(key, self.now),
             Via::Ischedule => {
@@ -141,6 +159,48 @@ impl Witness {
                     self.complain(format!("{to} is told by iSchedule what was mailed: {id}"));
                 }
             }
+        }
+    }
+
+    /// A message is mailed. Its Message-ID says of which version it is, and for whom, and nothing else says that.
+    pub(crate) fn is_mailed(
+        &mut self,
+        message: &Message,
+        data: &[u8],
+        from: &CalendarAddress,
+        to: &CalendarAddress,
+    ) {
+        let id = message_id(message, from, to);
+        let known = self.said_by_mail.entry(id.clone()).or_insert(data.to_vec());
+        if *known != data {
+            let texts = [known.as_slice(), data].map(String::from_utf8_lossy);
+            let complaint = format!(
+                "two mails have one Message-ID, {id}: {}\n{}",
+                texts[0], texts[1]
+            );
+            self.complain(complaint);
+        }
+    }
+
+    /// A mail comes: whether it has come before, as whoever sent it did not know.
+    pub(crate) fn mail_came_again(&mut self, message_id: &str, to: &CalendarAddress) -> bool {
+        !self
+            .came
+            .insert((message_id.to_owned(), to.human().to_owned()))
+    }
+
+    /// Somebody has acted on a message; once, if it came by mail, unless the host did not know that it had.
+    pub(crate) fn acts_on(&mut self, data: &[u8], who: &str, host: usize) {
+        self.now += 1;
+        let telling = (data.to_vec(), who.to_owned());
+        if self.told_by.get(&telling) != Some(&HashSet::from([Via::Mail])) {
+            return;
+        }
+        let acted = self.acted_on.insert(telling, self.now);
+        let forgot = |at: u64| self.trouble.get(&host).is_some_and(|it| *it >= at);
+        if acted.is_some_and(|at| !forgot(at)) {
+            let text = String::from_utf8_lossy(data).into_owned();
+            self.complain(format!("{who} acts twice on a mail:\n{text}"));
         }
     }
 
@@ -158,6 +218,24 @@ impl Witness {
         if told > *lost {
             *lost = told;
         }
+    }
+
+    /// A mail comes back.
+    pub(crate) fn comes_back(&mut self, message: &Message, data: &[u8], from: &str, to: &str) {
+        let pair = (message.uid().to_string(), from.to_owned(), to.to_owned());
+        self.came_back.insert(pair, data.to_vec());
+    }
+
+    /// Whether the last that one has told another of a meeting is a mail that came back.
+    pub(crate) fn has_come_back(&self, uid: &str, from: &str, to: &str) -> bool {
+        let pair = (uid.to_owned(), from.to_owned(), to.to_owned());
+        let back = self.came_back.get(&pair);
+        back.is_some() && back == self.last_told.get(&pair)
+    }
+
+    /// Somebody is told that what it has said of a meeting could not be delivered.
+    pub(crate) fn is_told_of_failure(&mut self, uid: &str, who: &str) {
+        self.lost_of.insert((uid.to_owned(), who.to_owned()));
     }
 
     /// Whether a message about a meeting never reached somebody, and no later one about the whole has.
@@ -204,12 +282,11 @@ impl Witness {
         }
         // See the known disagreements in the documentation of the simulator.
         let is_troubled = hosts[0].is_some_and(|host| self.trouble.contains_key(&host));
-        let is_half = is_troubled && self.left_out.contains(&(uid.clone(), from.clone()));
         if is_troubled && message.method() == Method::Cancel {
             // Who may have been told is told the end.
             self.told.insert((uid.clone(), to.clone()));
         }
-        if let Some(lie) = self.lie(message, &uid, [&from, &to], is_half) {
+        if let Some(lie) = self.lie(message, &uid, [&from, &to]) {
             self.complain(format!("{from} tells {to} of {lie}:\n{text}"));
         }
         self.leaves(message, std::slice::from_ref(recipient));
@@ -233,13 +310,25 @@ impl Witness {
         {
             self.lost.remove(&(uid.clone(), to.clone()));
         }
-        let says = said(message);
-        let repeated = self.last.get(&key).filter(|last| last.says == says);
+        if message.method() == Method::Reply {
+            // How it has answered takes the place of what became of the last message (RFC 6638 §3.2.9).
+            self.came_back.remove(&back);
+        }
+        let (says, version) = (said(message), latest(message));
+        let before = self.last.get(&key);
+        if before.is_some_and(|last| version < last.version) {
+            return; // it was overtaken, so that it tells nothing
+        }
+        let repeated = before.filter(|last| last.says == says);
         let again = repeated.is_some_and(|last| !self.has_reason(last.at, hosts));
         if again && !self.was_asked(&key) {
             self.complain(format!("{from} tells {to} the same twice:\n{text}"));
         }
-        let arrival = Arrival { at: self.now, says };
+        let arrival = Arrival {
+            at: self.now,
+            says,
+            version,
+        };
         self.last.insert(key, arrival);
         // An update asks anew: the same may be answered.
         if message.method().is_from_organizer() {
@@ -302,13 +391,7 @@ impl Witness {
     }
 
     /// What never was, if the message says something of that kind.
-    fn lie(
-        &self,
-        message: &Message,
-        uid: &str,
-        [from, to]: [&str; 2],
-        is_half: bool,
-    ) -> Option<String> {
+    fn lie(&self, message: &Message, uid: &str, [from, to]: [&str; 2]) -> Option<String> {
         let pair = |who: &str| (uid.to_owned(), who.to_owned());
         let events = events(message);
         match message.method() {
@@ -330,14 +413,28 @@ impl Witness {
             Method::Reply => {
                 let answers = events.filter_map(|it| answer_of(it, from));
                 let mut answers = answers.map(|it| (uid.to_owned(), from.to_owned(), it));
-                let is_undone = |it: &str| it == "DECLINED" || it == "NEEDS-ACTION";
-                let is_half = |it: &(String, String, String)| is_undone(&it.2) && is_half;
-                let never = answers.find(|it| !self.answered.contains(it) && !is_half(it))?;
+                let never = answers.find(|it| !self.answered.contains(it))?;
                 Some(format!("an answer that it never gave, {}", never.2))
             }
             _ => None,
         }
     }
+}
+
+/// What the Message-ID of a mail is made of.
+pub(crate) fn message_id(
+    message: &Message,
+    from: &CalendarAddress,
+    to: &CalendarAddress,
+) -> String {
+    format!(
+        "{} {} {} {} {} from {from} to {to}",
+        message.method(),
+        message.uid(),
+        message.instance_names(),
+        message.sequence(),
+        message.dtstamp(),
+    )
 }
 
 fn sequence(component: &Component) -> u64 {
