@@ -21,7 +21,7 @@ pub use answer::{Answer, Status};
 pub use authority::{Authority, Credentials, write_private};
 pub use dns::{Broken, NameServer};
 pub use host::{Host, Setup};
-pub use mail_server::{Behaviour, CLOSE, ENDLESS, MailServer, TakenMail};
+pub use mail_server::{Behaviour, CLOSE, ENDLESS, HELD, MailServer, TakenMail};
 pub use peer::{Peer, tls_config};
 pub use post::Post;
 

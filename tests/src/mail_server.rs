@@ -21,6 +21,9 @@ pub const CLOSE: &str = "close";
 /// In the place of a reply: a line that does not end.
 pub const ENDLESS: &str = "endless";
 
+/// In the place of the reply to the dot: there is none before the server is to [`behave`](MailServer::behave) otherwise.
+pub const HELD: &str = "held";
+
 /// A mail server on a port of its own. Clones are the same.
 #[derive(Clone)]
 pub struct MailServer {
@@ -150,6 +153,7 @@ impl MailServer {
     /// Changes how it behaves from the next command on.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.lock().behaviour);
+        self.shared.1.notify_all();
     }
 
     /// The mails that it took.
@@ -370,7 +374,14 @@ impl<S: Read + Write> Session<'_, S> {
         if behaviour.drops_after_dot {
             return Ok(false);
         }
-        self.reply(&behaviour.dot)?;
+        if behaviour.dot == HELD {
+            let otherwise = self.server.wait(|it| it.behaviour.dot != HELD);
+            let dot = otherwise.behaviour.dot.clone();
+            drop(otherwise);
+            self.reply(&dot)?;
+        } else {
+            self.reply(&behaviour.dot)?;
+        }
         Ok(!behaviour.hangs_up)
     }
 }

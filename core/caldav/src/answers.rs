@@ -1,18 +1,27 @@
 //! Whose word counts about who comes: an attendee's own, whatever a program wrote of somebody else.
 
-use convoke_calendar::tree::{Calendar, Component, Property};
+use convoke_calendar::{
+    itip::COMMENT_FROM,
+    tree::{Calendar, Component, Property},
+};
 
 /// What an answer changes.
-const ANSWERS: [&str; 3] = ["PARTSTAT", "RSVP", "SCHEDULE-STATUS"];
+const ANSWERS: [&str; 3] = ["PARTSTAT", "RSVP", STATUS];
+const STATUS: &str = "SCHEDULE-STATUS";
 
-/// An object that a program wrote from an older version, with the answers of others that came in since: for a program that made
-/// sure of the schedule tag (RFC 6638 §3.2.10). Lines of `own` people stay as they were written.
+/// An object that a program wrote from an older version, with the answers of others and the delivery statuses that came in since:
+/// for a program that made sure of the schedule tag (RFC 6638 §3.2.10), or of such a version. Lines of `own` people stay as they
+/// were written.
 pub fn with_answers_of(
     written: &Calendar,
     stored: &Calendar,
     own: &dyn Fn(&Property) -> bool,
 ) -> Calendar {
-    with_others(written, Some(stored), own, &|line, known| {
+    let mut written = written.clone();
+    for component in &mut written.root_mut().components {
+        keep_ours(component, stored);
+    }
+    with_others(&written, Some(stored), own, &|line, known| {
         let Some(known) = known else { return };
         for name in ANSWERS {
             match known.param(name) {
@@ -23,6 +32,32 @@ pub fn with_answers_of(
             }
         }
     })
+}
+
+/// What is on no guest's line: whether the organizer got the answer, and what guests said to theirs.
+fn keep_ours(component: &mut Component, stored: &Calendar) {
+    let instance = component.value("RECURRENCE-ID");
+    let mut same = stored.main_components();
+    let Some(known) = same.find(|it| it.value("RECURRENCE-ID") == instance) else {
+        return;
+    };
+    let status = known.get("ORGANIZER");
+    let status = status.and_then(|it| it.param(STATUS));
+    let mut lines = component.properties.iter_mut();
+    if let (Some(status), Some(line)) = (status, lines.find(|it| it.is("ORGANIZER"))) {
+        line.set_param(STATUS, status);
+    }
+    let said = known.all("COMMENT");
+    let said = said.filter(|it| it.param(COMMENT_FROM).is_some());
+    let said: Vec<Property> = said
+        .filter(|it| {
+            !component
+                .all("COMMENT")
+                .any(|there| there.value == it.value)
+        })
+        .cloned()
+        .collect();
+    component.properties.extend(said);
 }
 
 /// An organizer's object without what its program says of guests that they have not said: their status is as it is `stored`, or
@@ -105,6 +140,28 @@ mod tests {
         let written = object("Coffee", ";PARTSTAT=TENTATIVE", ";RSVP=TRUE");
         let merged = with_answers_of(&written, &stored, &is_bo);
         let expected = object("Coffee", ";PARTSTAT=TENTATIVE", ";PARTSTAT=DECLINED");
+        assert_eq!(merged.write(), expected.write());
+    }
+
+    #[test]
+    fn what_we_noted_survives_who_wrote_from_before() {
+        let text = |lines: &str| {
+            let text =
+                format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n{lines}END:VEVENT\nEND:VCALENDAR\n");
+            Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
+        };
+        let stored = text(
+            "ORGANIZER;SCHEDULE-STATUS=2.0:mailto:anna@example.org\nCOMMENT:mine\n\
+             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Never\n",
+        );
+        let written = text(
+            "ORGANIZER:mailto:anna@example.org\nSUMMARY:Coffee\nCOMMENT;X-CONVOKE-FROM=cy:Late\n",
+        );
+        let expected = text(
+            "ORGANIZER;SCHEDULE-STATUS=2.0:mailto:anna@example.org\nSUMMARY:Coffee\n\
+             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Never\n",
+        );
+        let merged = with_answers_of(&written, &stored, &is_bo);
         assert_eq!(merged.write(), expected.write());
     }
 

@@ -1,7 +1,7 @@
 //! Entity tags (RFC 9110 §8.8.3), and what `If-Match` and `If-None-Match` say of them (§13).
 
 use convoke_types::Etag;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// What a tag must not hold, and the sign that stands for it.
 const TAG: &AsciiSet = &CONTROLS.add(b'"').add(b' ').add(b'%').add(b'\\').add(b',');
@@ -17,6 +17,23 @@ const TAG: &AsciiSet = &CONTROLS.add(b'"').add(b' ').add(b'%').add(b'\\').add(b'
 /// ```
 pub fn entity_tag(etag: &Etag) -> String {
     format!("\"{}\"", utf8_percent_encode(etag.as_str(), TAG))
+}
+
+/// The store's etag of an entity tag of ours; `None` if it is none.
+///
+/// ```
+/// use convoke_caldav::conditional::{entity_tag, etag_of};
+/// use convoke_types::Etag;
+///
+/// let etag = Etag::new("a\"b")?;
+/// assert_eq!(etag_of(&entity_tag(&etag)), Some(etag));
+/// assert_eq!(etag_of("a"), None);
+/// # Ok::<(), convoke_types::InvalidId>(())
+/// ```
+pub fn etag_of(tag: &str) -> Option<Etag> {
+    let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let text = percent_decode_str(opaque).decode_utf8().ok()?;
+    Etag::new(text.as_ref()).ok()
 }
 
 /// What a client wants to be true before its request is done.
@@ -50,14 +67,23 @@ impl Conditions {
             _ => Ok(()),
         }
     }
+
+    /// The entity tags that `If-Match` names, each in quotes.
+    pub fn wanted(&self) -> impl Iterator<Item = &str> {
+        self.if_match.iter().flat_map(|it| named(it))
+    }
 }
 
-/// Whether a list of tags, or `*`, names a tag of ours. Ours have neither comma nor blank, so the list splits there.
+/// Whether a list of tags, or `*`, names a tag of ours.
 fn is_named(list: &str, tag: &str) -> bool {
-    list.split(',').map(str::trim).any(|it| {
-        // A proxy that compressed an answer may have made the tag weak; what it names is the same.
-        it == "*" || it.strip_prefix("W/").unwrap_or(it) == tag
-    })
+    named(list).any(|it| it == "*" || it == tag)
+}
+
+/// What a list names. Tags of ours have neither comma nor blank, so it splits there.
+fn named(list: &str) -> impl Iterator<Item = &str> {
+    let all = list.split(',').map(str::trim);
+    // A proxy that compressed an answer may have made the tag weak; what it names is the same.
+    all.map(|it| it.strip_prefix("W/").unwrap_or(it))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The schedule tag of an object (RFC 6638 §3.2.10): another one when its owner or its organizer changed it, the same when only
-//! answers and delivery statuses came in.
+//! answers and delivery statuses came in; and what programs wrote of it, which is stricter.
 
-use convoke_calendar::tree::{Calendar, Component, Property};
+use convoke_calendar::{
+    itip::COMMENT_FROM,
+    tree::{Calendar, Component, Property},
+};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -39,22 +42,57 @@ const PROPERTIES: [&str; 5] = [
 /// ```
 pub fn schedule_tag(calendar: &Calendar) -> Option<String> {
     let mut main = calendar.main_components();
-    main.any(|it| it.get("ORGANIZER").is_some()).then(|| {
-        let mut digest = Sha256::new();
-        for component in calendar.main_components() {
-            add(&mut digest, component);
-        }
-        let mut tag = String::from("\"");
-        for octet in &digest.finalize()[..16] {
-            let _ = write!(tag, "{octet:02x}");
-        }
-        tag.push('"');
-        tag
-    })
+    main.any(|it| it.get("ORGANIZER").is_some())
+        .then(|| format!("\"{}\"", digest(calendar, &counts_for_tag)))
 }
 
-fn add(digest: &mut Sha256, component: &Component) {
-    let mut lines: Vec<String> = component.properties.iter().filter_map(line).collect();
+/// A digest of what programs wrote of an object: the same as long as only delivery statuses and other people's answers came
+/// into it. It tells more apart than the schedule tag does, as the owner's own answer is a program's word, too: `own` are the
+/// owner's lines.
+pub fn written_by_programs(calendar: &Calendar, own: &dyn Fn(&Property) -> bool) -> String {
+    digest(calendar, &|property| counts_for_programs(property, own))
+}
+
+/// Which parameters of a line count, by their names; `None`: the line does not count at all.
+type Counts<'a> = dyn Fn(&Property) -> Option<&'static [&'static str]> + 'a;
+
+fn digest(calendar: &Calendar, counts: &Counts<'_>) -> String {
+    let mut digest = Sha256::new();
+    for component in calendar.main_components() {
+        add(&mut digest, component, counts);
+    }
+    let mut text = String::new();
+    for octet in &digest.finalize()[..16] {
+        let _ = write!(text, "{octet:02x}");
+    }
+    text
+}
+
+fn counts_for_tag(property: &Property) -> Option<&'static [&'static str]> {
+    let is_left_out = PROPERTIES.iter().any(|it| property.is(it));
+    (!is_left_out).then_some(&PARAMETERS)
+}
+
+fn counts_for_programs(
+    property: &Property,
+    own: &dyn Fn(&Property) -> bool,
+) -> Option<&'static [&'static str]> {
+    if property.is("COMMENT") {
+        // That of an answer is ours to write.
+        return property.param(COMMENT_FROM).is_none().then_some(&[]);
+    }
+    let left_out = counts_for_tag(property)?;
+    if property.is("ATTENDEE") && own(property) {
+        return Some(&["SCHEDULE-STATUS"]);
+    }
+    let is_somebody = property.is("ATTENDEE") || property.is("ORGANIZER");
+    Some(if is_somebody { left_out } else { &[] })
+}
+
+fn add(digest: &mut Sha256, component: &Component, counts: &Counts<'_>) {
+    let lines = component.properties.iter();
+    let lines = lines.filter_map(|it| Some(line(it, counts(it)?)));
+    let mut lines: Vec<String> = lines.collect();
     // Programs and stores write them in another order.
     lines.sort_unstable();
     let mut part = |text: &str| {
@@ -67,23 +105,20 @@ fn add(digest: &mut Sha256, component: &Component) {
     }
     digest.update((component.components.len() as u64).to_be_bytes());
     for inner in &component.components {
-        add(digest, inner);
+        add(digest, inner, counts);
     }
 }
 
-/// A line as it counts; `None` if it does not.
-fn line(property: &Property) -> Option<String> {
+/// A line as it counts, without these parameters.
+fn line(property: &Property, left_out: &[&str]) -> String {
     let name = property.name.to_ascii_uppercase();
-    if PROPERTIES.contains(&&*name) {
-        return None;
-    }
-    let counts = |name: &str| !PARAMETERS.iter().any(|it| name.eq_ignore_ascii_case(it));
+    let counts = |name: &str| !left_out.iter().any(|it| name.eq_ignore_ascii_case(it));
     let params = property.params.iter().filter(|it| counts(&it.name));
     let mut params: Vec<String> = params
         .map(|it| format!("{}={:?}", it.name.to_ascii_uppercase(), it.values))
         .collect();
     params.sort_unstable();
-    Some(format!("{name}{params:?}{}", property.value))
+    format!("{name}{params:?}{}", property.value)
 }
 
 #[cfg(test)]
@@ -121,6 +156,39 @@ mod tests {
             let other = text.replace(from, to);
             assert_ne!(text, other);
             assert_eq!(tag(text) == tag(&other), is_same, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn what_programs_wrote_is_told_from_what_came_in() {
+        let text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20261201T000000Z\nSUMMARY:Tea\n\
+            DTSTART:20270104T100000Z\nORGANIZER:mailto:anna@example.org\n\
+            ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@example.org\n\
+            ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bo@example.org\nEND:VEVENT\nEND:VCALENDAR\n";
+        let own = |line: &Property| line.value.contains("anna@");
+        let written = |text: &str| {
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            written_by_programs(&calendar, &own)
+        };
+        for (from, to, is_same) in [
+            ("PARTSTAT=NEEDS-ACTION;RSVP=TRUE", "PARTSTAT=ACCEPTED", true),
+            ("RSVP=TRUE", "RSVP=TRUE;SCHEDULE-STATUS=\"2.0\"", true),
+            ("ORGANIZER", "ORGANIZER;SCHEDULE-STATUS=\"2.0\"", true),
+            ("DTSTAMP:20261201", "DTSTAMP:20261202", true),
+            ("SUMMARY", "COMMENT;X-CONVOKE-FROM=bo:Late\nSUMMARY", true),
+            ("SUMMARY", "COMMENT:Late\nSUMMARY", false),
+            (
+                "PARTSTAT=NEEDS-ACTION:mailto:anna",
+                "PARTSTAT=ACCEPTED:mailto:anna",
+                false,
+            ),
+            ("Tea", "Coffee", false),
+            ("SUMMARY", "SUMMARY;RSVP=TRUE", false),
+            ("bo@", "cy@", false),
+        ] {
+            let other = text.replace(from, to);
+            assert_ne!(text, other);
+            assert_eq!(written(text) == written(&other), is_same, "{from} {to}");
         }
     }
 }

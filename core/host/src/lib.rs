@@ -69,6 +69,8 @@ pub mod look_soon;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod metrics;
+#[cfg(feature = "caldav")]
+mod overwritten;
 pub mod probe;
 #[cfg(feature = "caldav")]
 mod program_inbox;

@@ -7,7 +7,7 @@ use crate::{
     rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
-use crate::{form_secret::FormSecret, program_inbox::ProgramInboxes};
+use crate::{form_secret::FormSecret, overwritten::Overwritten, program_inbox::ProgramInboxes};
 use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub struct SharedState {
     /// What calendar programs are shown.
     #[cfg(feature = "caldav")]
     pub(crate) program_inboxes: ProgramInboxes,
+    /// Which versions of objects we wrote over by ourselves.
+    #[cfg(feature = "caldav")]
+    pub(crate) overwritten: Overwritten,
     /// What only forms of ours carry.
     #[cfg(feature = "caldav")]
     pub(crate) form_secret: FormSecret,
@@ -55,6 +58,10 @@ impl Journal for SharedState {
         #[cfg(feature = "caldav")]
         if let Event::Arrived(arrived) = event {
             self.program_inboxes.add(&self.writes, arrived);
+        }
+        #[cfg(feature = "caldav")]
+        if let Event::Overwriting(user, object) = event {
+            self.overwritten.add(&self.writes, user, object);
         }
         #[cfg(feature = "mail")]
         if let Event::Notice(notice) = event {

@@ -3,7 +3,7 @@
 use crate::{
     effort::{Effort, LARGE},
     envelope::Peer,
-    environment::{Home, Overloaded, Processor},
+    environment::{Event, Home, Journal, Overloaded, Processor},
     index,
     limits::Limits,
     person::Person,
@@ -22,7 +22,7 @@ const MAX_READ: usize = 16 << 20;
 pub(crate) const FEW: usize = 2_000;
 
 /// When a calendar user is busy, as somebody asks.
-pub(crate) struct Question<'a, H, P> {
+pub(crate) struct Question<'a, H, P, J> {
     /// Whose calendar it is.
     pub(crate) home: &'a H,
     pub(crate) range: TimeRange,
@@ -33,9 +33,11 @@ pub(crate) struct Question<'a, H, P> {
     pub(crate) now: Timestamp,
     pub(crate) limits: &'a Limits,
     pub(crate) processor: &'a P,
+    /// Who is told that an object is written over.
+    pub(crate) journal: &'a J,
 }
 
-impl<H: Home, P: Processor> Question<'_, H, P> {
+impl<H: Home, P: Processor, J: Journal> Question<'_, H, P, J> {
     /// When it is busy: clipped, sorted, merged within a type.
     pub(crate) async fn busy(&self) -> Result<Vec<BusySpan>, Error> {
         let range = self.range;
@@ -128,6 +130,8 @@ impl<H: Home, P: Processor> Question<'_, H, P> {
             _ => return,
         };
         let object = objects.swap_remove(at);
+        self.journal
+            .record(&Event::Overwriting(self.home.user(), &object));
         let when = Precondition::Matches(object.etag);
         let renewed = NewObject::new(object.data, index);
         if let Err(error) = self.home.put(&renewed, &when).await {

@@ -14,7 +14,7 @@ use crate::{
     scheduler::Scheduler,
     send::{self, Enqueued, Goes, acquaint},
     state,
-    stored::{ATTEMPTS, read, unchanged},
+    stored::{ATTEMPTS, read},
 };
 use convoke_calendar::{
     gather,
@@ -179,7 +179,7 @@ impl<E: Environment> Scheduler<E> {
         {
             return Ok(Some(stored.etag.clone()));
         }
-        self.put(home, &object, &unchanged(stored)).await
+        self.put(home, &object, stored.as_ref()).await
     }
 
     /// Commits what is known from now on together with the messages that say it; `None` if somebody else was faster.

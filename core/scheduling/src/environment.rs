@@ -108,6 +108,9 @@ pub enum Event<'a> {
     Delivered(&'a Message, &'a [Outcome]),
     /// It has arrived at one of our calendar users, who has it or decides about it.
     Arrived(Arrived<'a>),
+    /// A stored object of a calendar user is about to be written over, with what came in of it by itself. It may yet come to
+    /// nothing, if somebody else is faster.
+    Overwriting(&'a CalendarUser, &'a StoredObject),
     /// It went to other servers, with one outcome for each recipient.
     Sent(&'a Message, &'a [Outcome]),
     /// Something that somebody may ask about later.

@@ -3,7 +3,7 @@
 use crate::{
     effort::{Effort, TooMuch, Weight, lines_of},
     envelope::Peer,
-    environment::{Home, Overloaded, Processor},
+    environment::{Event, Home, Journal, Overloaded, Processor},
     index,
     ledger::Ledger,
     limits::Limits,
@@ -30,18 +30,20 @@ pub(crate) fn read(object: &StoredObject, limits: &Limits) -> Result<Calendar, E
 }
 
 /// The precondition under which a change to what was there may be written.
-pub(crate) fn unchanged(there: Option<StoredObject>) -> Precondition {
+pub(crate) fn unchanged(there: Option<&StoredObject>) -> Precondition {
     there.map_or(Precondition::Absent, |object| {
-        Precondition::Matches(object.etag)
+        Precondition::Matches(object.etag.clone())
     })
 }
 
 /// An object that is about to change.
-pub(crate) struct Update<'a, P, H> {
+pub(crate) struct Update<'a, P, H, J> {
     /// Where the work is done.
     pub(crate) processor: &'a P,
     /// Whose object it is.
     pub(crate) home: &'a H,
+    /// Who is told that it is written over.
+    pub(crate) journal: &'a J,
     /// Which object.
     pub(crate) uid: &'a Uid,
     /// The same calendar user, as objects know it.
@@ -107,7 +109,7 @@ struct Plan<T> {
     for_others: Option<T>,
 }
 
-impl<P: Processor, H: Home> Update<'_, P, H> {
+impl<P: Processor, H: Home, J: Journal> Update<'_, P, H, J> {
     /// Lets `apply` change the object, again and again until no other writer came between.
     ///
     /// It is handed the owner's object with what the protocol remembers of it. Where the owner has changed the object
@@ -137,7 +139,7 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
                 None => self.processor.run(size, work).await?,
             };
             let etag = stored.as_ref().map(|object| object.etag.clone());
-            let when = unchanged(stored);
+            let when = unchanged(stored.as_ref());
             let written = match &plan.write {
                 Write::Nothing => Ok(etag),
                 Write::Put(object) => self.home.put(object, &when).await.map(Some),
@@ -217,6 +219,10 @@ impl<P: Processor, H: Home> Update<'_, P, H> {
             Change::Store(calendar) => self.put(calendar)?,
             Change::Remove => Write::Remove,
         };
+        if let (Write::Put(_), Some(stored)) = (&write, stored) {
+            let journal = self.journal;
+            journal.record(&Event::Overwriting(self.home.user(), stored));
+        }
         Ok(Plan {
             write,
             known,

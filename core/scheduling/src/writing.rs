@@ -1,13 +1,13 @@
 //! Small changes of our own to an object that is stored: read, changed, written back if nobody else wrote meanwhile.
 
 use crate::{
-    environment::{Clock, Environment, Home, HomeOf},
+    environment::{Clock, Environment, Event, Home, HomeOf, Journal},
     index,
     scheduler::Scheduler,
-    stored::{ATTEMPTS, read},
+    stored::{ATTEMPTS, read, unchanged},
 };
 use convoke_calendar::tree::Calendar;
-use convoke_types::{Error, ErrorKind, Etag, NewObject, Precondition, Uid};
+use convoke_types::{Error, ErrorKind, Etag, NewObject, StoredObject, Uid};
 
 impl<E: Environment> Scheduler<E> {
     /// Changes a stored object: its version before and after; `None` if there is none, or nothing changes.
@@ -26,8 +26,7 @@ impl<E: Environment> Scheduler<E> {
             if before == after {
                 return Ok(None);
             }
-            let when = Precondition::Matches(stored.etag.clone());
-            if let Some(etag) = self.put(home, &after, &when).await? {
+            if let Some(etag) = self.put(home, &after, Some(&stored)).await? {
                 return Ok(Some((stored.etag, etag)));
             }
         }
@@ -35,17 +34,22 @@ impl<E: Environment> Scheduler<E> {
         Err(Error::unavailable(text))
     }
 
-    /// Writes an object; `None` if somebody else was faster.
+    /// Writes an object in the place of what is there; `None` if somebody else was faster.
     pub(crate) async fn put(
         &self,
         home: &HomeOf<E>,
         object: &Calendar,
-        when: &Precondition,
+        there: Option<&StoredObject>,
     ) -> Result<Option<Etag>, Error> {
         let data = object.write();
+        if let Some(there) = there {
+            let journal = self.environment.journal();
+            journal.record(&Event::Overwriting(home.user(), there));
+        }
+        let when = unchanged(there);
         let now = self.environment.clock().now();
         let index = index::index_stored(Some(home.user()), &data, &self.limits, now)?;
-        unless_conflict(home.put(&NewObject::new(data, index), when).await)
+        unless_conflict(home.put(&NewObject::new(data, index), &when).await)
     }
 }
 

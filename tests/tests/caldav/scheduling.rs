@@ -1,6 +1,6 @@
 use super::{ANNA, Ask, CALENDAR, event, example_org, multistatus, precondition};
 use convoke_caldav::xml::{CALDAV, Element, LIMITS, parse};
-use convoke_tests::{Answer, Host, Setup};
+use convoke_tests::{Answer, HELD, Host, MailServer, Setup};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -105,6 +105,45 @@ fn an_invitation_is_told_at_once_and_answered() {
     assert!(told.contains("ACCEPTED"), "{told}");
     let own = host.stored(ANNA, "1").unwrap();
     assert!(answered(&own) && own.contains("SUMMARY:Coffee"), "{own}");
+}
+
+/// Programs that know no schedule tags name the version that they have stored.
+#[test]
+fn what_only_statuses_were_written_into_is_no_conflict() {
+    let mails = MailServer::new();
+    mails.behave(|it| it.dot = HELD.to_owned());
+    let mail = format!(
+        "smtp = \"smtp://{}\"\naddress = \"calendar@example.org\"\nnotify = \"off\"",
+        mails.address()
+    );
+    let host = patient().table("[mail]", &mail).start();
+    let data = meeting("1", "").replace(BO, "cy@example.com");
+    let stored = |data: &str, etag: &str| put("1", data).with("If-Match", etag).of(&host);
+    let first = put("1", &data).of(&host).header("etag");
+    let first = first.expect("nothing was written into it yet");
+    mails.behave(|it| it.dot = "250 2.0.0 Ok".to_owned());
+    let is_handed_over = |it: &str| it.contains("SCHEDULE-STATUS=1.1");
+    becomes(&host, ANNA, "1", is_handed_over);
+
+    mails.behave(|it| it.dot = HELD.to_owned());
+    let renamed = data.replace("SUMMARY:Tea", "SUMMARY:Coffee");
+    assert_eq!(stored(&renamed, "\"0\"").status, 412);
+    let answer = stored(&renamed, &format!("\"0\", {first}"));
+    assert_eq!((answer.status, answer.header("etag")), (204, None));
+    let own = host.stored(ANNA, "1").unwrap();
+    assert!(is_handed_over(&own) && own.contains("Coffee"), "{own}");
+    // What a program wrote since is a conflict.
+    assert_eq!(stored(&data, &first).status, 412);
+    let delete = |etag: &str| {
+        let line = format!("DELETE {CALENDAR}1.ics");
+        Ask::new(&line).with("If-Match", etag).of(&host).status
+    };
+    assert_eq!(delete(&first), 412);
+    let read = Ask::new(&format!("GET {CALENDAR}1.ics")).of(&host);
+    let second = read.header("etag").unwrap();
+    mails.behave(|it| it.dot = "554 5.7.1 no".to_owned());
+    becomes(&host, ANNA, "1", |it| !is_handed_over(it));
+    assert_eq!(delete(&second), 204);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{ask, head, setup};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_caldav::xml::{CALDAV, DAV, Element, LIMITS, parse};
-use convoke_tests::{Answer, Host, Setup};
+use convoke_tests::{Answer, HELD, Host, MailServer, Setup};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -29,6 +29,18 @@ impl House {
     }
 
     fn with(scheduling: &str) -> Self {
+        Self::of(scheduling, |front| front)
+    }
+
+    fn mailing(server: &MailServer) -> Self {
+        let mail = format!(
+            "smtp = \"smtp://{}\"\naddress = \"calendar@example.org\"\nnotify = \"off\"",
+            server.address()
+        );
+        Self::of("settle = \"60 min\"", |front| front.table("[mail]", &mail))
+    }
+
+    fn of(scheduling: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
         let hash = bcrypt::hash("right", 4).expect("a cost that bcrypt has");
         let store = "plugin = \"store-sqlite\"\nschedule = \"off\"\nconfig.path = \"calendars.db\"";
         let listener = "role = \"caldav\"\naddress = \"127.0.0.1:0\"\nusers = \"users.htpasswd\"\n\
@@ -59,8 +71,8 @@ impl House {
             .private_file("password", "right\n")
             .table("[client]", client)
             .table("[[store]]", &store)
-            .table("[scheduling]", scheduling)
-            .start();
+            .table("[scheduling]", scheduling);
+        let front = more(front).start();
         Self { server, front }
     }
 
@@ -388,6 +400,47 @@ fn an_invitation_is_told_within_the_answer_and_answered() {
     house.becomes(BO, "1", |it| it.contains("SUMMARY:Coffee"));
     let own = house.server.stored(ANNA, "1").unwrap();
     assert!(answered(&own) && own.contains("SUMMARY:Coffee"), "{own}");
+}
+
+/// Programs that know no schedule tags name the version that they have stored, and the server compares strictly.
+#[test]
+fn what_only_statuses_were_written_into_is_no_conflict() {
+    let mails = MailServer::new();
+    mails.behave(|it| it.dot = HELD.to_owned());
+    let house = House::mailing(&mails);
+    let path = format!("{CALENDAR}1.ics");
+    let data = meeting("1", "").replace(BO, "cy@example.com");
+    let stored = |data: &str, etag: &str| house.put(ANNA, &path, &[("If-Match", etag)], data);
+    let first = house.put(ANNA, &path, &[], &data).header("etag");
+    let first = first.expect("nothing was written into it yet");
+    mails.behave(|it| it.dot = "250 2.0.0 Ok".to_owned());
+    let is_handed_over = |it: &str| it.contains("SCHEDULE-STATUS=1.1");
+    house.becomes(ANNA, "1", is_handed_over);
+
+    mails.behave(|it| it.dot = HELD.to_owned());
+    let renamed = data.replace("SUMMARY:Tea", "SUMMARY:Coffee");
+    assert_eq!(stored(&renamed, "\"0\"").status, 412);
+    let answer = stored(&renamed, &format!("\"0\", {first}"));
+    assert_eq!((answer.status, answer.header("etag")), (204, None));
+    let own = house.server.stored(ANNA, "1").unwrap();
+    assert!(is_handed_over(&own) && own.contains("Coffee"), "{own}");
+    // What a program wrote since is a conflict.
+    assert_eq!(stored(&data, &first).status, 412);
+    let line = format!("DELETE {path}");
+    let delete = |etag: &str| house.ask(ANNA, &line, &[("If-Match", etag)], "").status;
+    assert_eq!(delete(&first), 412);
+    let read = house.ask(ANNA, &format!("GET {path}"), &[], "");
+    let second = read.header("etag").unwrap();
+    mails.behave(|it| it.dot = "554 5.7.1 no".to_owned());
+    house.becomes(ANNA, "1", |it| !is_handed_over(it));
+    // Who invites nobody any more stores what is nobody else's.
+    let alone = data
+        .lines()
+        .filter(|it| !it.contains("mailto:"))
+        .collect::<Vec<_>>()
+        .join("\r\n");
+    assert_eq!(stored(&alone, &second).status, 204);
+    assert!(!house.server.stored(ANNA, "1").unwrap().contains("mailto:"));
 }
 
 #[test]

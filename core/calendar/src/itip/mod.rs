@@ -86,6 +86,7 @@ pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};
 pub use own_copy::update_own_copy;
 pub use participants::{Owner, PartStat};
+pub use personal::COMMENT_FROM;
 pub use recall::{forget, recall, unremembered};
 pub use receive::{Anomaly, Change, Received, Receiving, receive};
 pub use reply::Reply;

@@ -53,7 +53,7 @@ pub(super) const REPLY_DTSTAMP: &str = "X-CONVOKE-REPLY-DTSTAMP";
 /// How far an attendee says it is with a to-do that several share.
 pub(super) const REPLY_PERCENT: &str = "X-CONVOKE-PERCENT-COMPLETE";
 /// Whose COMMENT it is.
-pub(super) const COMMENT_FROM: &str = "X-CONVOKE-FROM";
+pub const COMMENT_FROM: &str = "X-CONVOKE-FROM";
 
 /// That an attendee came on the list by its own answer, and the organizer has not said anything of it yet: until it edits
 /// the meeting, nothing of it is sent there.

@@ -1,8 +1,65 @@
 //! What a program wants to be true before its request is done: `If-Match`, `If-None-Match` and `If`.
+//!
+//! RFC 9110 §13.1.1 has `If-Match` compare entity tags, and each status that is written into an object makes another one. Of a
+//! program that knows no schedule tags that would be a conflict with itself: so before an object is changed or removed, a
+//! version counts as named, too, that only we have written over since (`crate::overwritten`). Apple's server does the same.
 
-use super::{reply::Refused, session::Session};
-use convoke_caldav::{conditional::Conditions, if_header::IfHeader, path::Resource};
+use super::{objects::IF_SCHEDULE_TAG, reply::Refused, session::Session};
+use convoke_caldav::{
+    conditional::{Conditions, Unmet, entity_tag, etag_of},
+    if_header::IfHeader,
+    path::Resource,
+};
+use convoke_scheduling::{Environment, Home};
+use convoke_types::{Error, Etag, StoredObject};
 use http::{HeaderMap, StatusCode, header};
+
+/// What happened to an object since a program read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// What its program does not say otherwise: nothing.
+    Nothing,
+    /// Statuses and answers may have come in, which its program does not know.
+    Answers,
+}
+
+/// Whether an object that is to be changed is as its program wants it.
+pub(super) async fn since(
+    session: &Session<'_>,
+    headers: &HeaderMap,
+    there: Option<&StoredObject>,
+) -> Result<Since, Refused> {
+    let mut wanted = conditions(headers);
+    let tag = there.map(|it| entity_tag(&it.etag));
+    let mut since = if headers.contains_key(IF_SCHEDULE_TAG) {
+        Since::Answers
+    } else {
+        Since::Nothing
+    };
+    if let (Err(Unmet::IfMatch), Some(there)) = (wanted.check(tag.as_deref()), there) {
+        let named: Vec<Etag> = wanted.wanted().filter_map(etag_of).collect();
+        if is_only_ours_since(session, there, named).await? {
+            wanted.if_match = None;
+            since = Since::Answers;
+        }
+    }
+    match wanted.check(tag.as_deref()) {
+        Ok(()) => Ok(since),
+        Err(_) => Err(StatusCode::PRECONDITION_FAILED.into()),
+    }
+}
+
+/// Whether only we wrote since an object was one of these versions.
+pub(super) async fn is_only_ours_since(
+    session: &Session<'_>,
+    there: &StoredObject,
+    named: Vec<Etag>,
+) -> Result<bool, Error> {
+    let state = session.instance.scheduler.environment().state();
+    let overwritten = &session.instance.shared.overwritten;
+    let user = session.home.user();
+    overwritten.is_there_still(state, user, there, named).await
+}
 
 /// What is said of the entity tag of the resource itself.
 pub(super) fn conditions(headers: &HeaderMap) -> Conditions {

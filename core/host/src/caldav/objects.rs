@@ -1,7 +1,7 @@
 //! GET, PUT and DELETE of objects.
 
 use super::{
-    conditions::{check_if, conditions},
+    conditions::{Since, check_if, conditions, since},
     inbox,
     names::Names,
     properties::TAKEN,
@@ -73,9 +73,7 @@ pub(super) async fn put(
             (named, there) = found(session, name).await?;
         }
         let tag = there.as_ref().map(|it| entity_tag(&it.etag));
-        if conditions(&parts.headers).check(tag.as_deref()).is_err() {
-            return Err(StatusCode::PRECONDITION_FAILED.into());
-        }
+        let since = since(session, &parts.headers, there.as_ref()).await?;
         check_if(session, &parts.headers, &[(name, tag.as_deref())])?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let size = data_there.map_or(0, <[u8]>::len);
@@ -87,7 +85,7 @@ pub(super) async fn put(
             let response = empty(StatusCode::NO_CONTENT, &[]);
             return Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()));
         }
-        let merged = || written.merged(session, &parts.headers, data_there);
+        let merged = || written.merged(session, since, data_there);
         let merged = processor.run(size + data.len(), merged).await;
         let written = merged.as_ref().unwrap_or(&written);
         schedule::judge(session, &written.uid, &written.calendar).await?;
@@ -151,9 +149,7 @@ pub(super) async fn remove(
     for _ in 0..TRIES {
         let there = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
         let tag = entity_tag(&there.etag);
-        if conditions(headers).check(Some(&tag)).is_err() {
-            return Err(StatusCode::PRECONDITION_FAILED.into());
-        }
+        since(session, headers, Some(&there)).await?;
         check_if(session, headers, &[(name, Some(&tag))])?;
         let data = &there.data;
         let parsed = || Calendar::parse_stored(data, &reports::limits()).ok();
@@ -270,11 +266,11 @@ impl Written {
     }
 
     /// The same with the statuses of others as they gave them: of a meeting that the user organizes; or, of one that others do,
-    /// if the program made sure of its schedule tag.
+    /// if the program does not know them.
     pub(super) fn merged(
         &self,
         session: &Session<'_>,
-        headers: &HeaderMap,
+        since: Since,
         there: Option<&[u8]>,
     ) -> Option<Self> {
         let stored = there.and_then(|it| Calendar::parse_stored(it, &reports::limits()).ok());
@@ -284,7 +280,7 @@ impl Written {
         };
         let mut calendar = self.calendar.clone();
         if let Some(stored) = &stored
-            && headers.contains_key(IF_SCHEDULE_TAG)
+            && since == Since::Answers
         {
             calendar = with_answers_of(&calendar, stored, &own);
         }

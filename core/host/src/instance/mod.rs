@@ -130,7 +130,11 @@ impl Instance {
             shared.writes.clone(),
         );
         #[cfg(feature = "caldav")]
-        (shared.program_inboxes).want(config.listener(Role::Caldav).is_some());
+        {
+            let has_programs = config.listener(Role::Caldav).is_some();
+            shared.program_inboxes.want(has_programs);
+            shared.overwritten.want(has_programs);
+        }
         #[cfg(feature = "mail")]
         shared
             .notices

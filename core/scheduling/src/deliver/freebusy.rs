@@ -40,6 +40,7 @@ impl<E: Environment> Scheduler<E> {
             now: envelope.now,
             limits: &self.limits,
             processor: self.environment.processor(),
+            journal: self.environment.journal(),
         };
         let spans = question.busy().await?;
         let bytes = if spans.len() > FEW { LARGE } else { 0 };

@@ -59,6 +59,7 @@ impl<E: Environment> Scheduler<E> {
         let update = Update {
             processor: self.environment.processor(),
             home,
+            journal: self.environment.journal(),
             uid,
             owner: &owner,
             ledger: ledger.value.as_ref(),

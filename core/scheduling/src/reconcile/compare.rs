@@ -10,7 +10,7 @@ use crate::{
     scheduler::Scheduler,
     send::Goes,
     state::{self, Versioned},
-    stored::{ATTEMPTS, read, unchanged},
+    stored::{ATTEMPTS, read},
 };
 use convoke_calendar::{
     itip::{self, Observed, PartStat},
@@ -93,7 +93,7 @@ impl<E: Environment> Scheduler<E> {
             let mut moved = both.ledger.value.clone().unwrap_or_default();
             let mut etag = both.stored.as_ref().map(|it| it.etag.clone());
             if let Some(rewritten) = &observed.rewritten {
-                etag = self.put(home, rewritten, &unchanged(both.stored)).await?;
+                etag = self.put(home, rewritten, both.stored.as_ref()).await?;
                 if etag.is_none() {
                     continue;
                 }

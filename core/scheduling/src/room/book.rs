@@ -190,7 +190,7 @@ impl<E: Environment> Booking<'_, E> {
             Ok(asked) => self.settle(&draft, asked).await,
             Err(Unread(why)) => {
                 let answers = Answers::to_all(Answer::new(PartStat::Declined).because(why));
-                let when = unchanged(draft.stored.clone());
+                let when = unchanged(draft.stored.as_ref());
                 self.log(PartStat::Declined, Some(why));
                 self.finish(&draft, &answers, &answers, &when).await
             }
@@ -200,7 +200,7 @@ impl<E: Environment> Booking<'_, E> {
     /// Finds the answer, and writes it once it is sure.
     async fn settle(&self, draft: &Draft, asked: &Asked) -> Result<Option<Received>, NotUpdated> {
         let range = range(asked, &self.context);
-        let mut when = unchanged(draft.stored.clone());
+        let mut when = unchanged(draft.stored.as_ref());
         let mut own = draft.own.clone();
         let mut persistence = Persistence::of(self.visit.envelope.message.uid());
         while !persistence.is_at_end() {
@@ -289,6 +289,7 @@ impl<E: Environment> Booking<'_, E> {
             now: envelope.now,
             limits: &self.scheduler.limits,
             processor: self.scheduler.environment.processor(),
+            journal: self.scheduler.environment.journal(),
         };
         let all = question.spans(Some(envelope.message.uid())).await?;
         let bytes = if all.len() + own.len() > FEW {

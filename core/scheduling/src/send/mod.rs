@@ -205,6 +205,7 @@ impl<E: Environment> Scheduler<E> {
         let update = Update {
             processor: self.environment.processor(),
             home,
+            journal: self.environment.journal(),
             uid: message.uid(),
             owner: &owner,
             ledger: ledger.value.as_ref(),

@@ -588,7 +588,7 @@ impl Journal for Recorded {
         let (what, message, outcomes) = match event {
             Event::Delivered(message, outcomes) => ("delivered", message, outcomes),
             Event::Sent(message, outcomes) => ("sent", message, outcomes),
-            Event::Decided(_) | Event::Arrived(_) => return,
+            Event::Decided(_) | Event::Arrived(_) | Event::Overwriting(..) => return,
             Event::Notice(notice) => {
                 let (user, other) = (notice.user.human(), notice.other.human());
                 let told = format!("{user} {other} {:?}", notice.occasion);

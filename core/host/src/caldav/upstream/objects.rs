@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     caldav::{
+        conditions::{Since, conditions, is_only_ours_since},
         objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_of},
         reply::{Refused, no_room},
         reports::limits,
@@ -21,6 +22,7 @@ use crate::{
     upstream::{Answer, Outgoing},
 };
 use bytes::Bytes;
+use convoke_caldav::conditional::{Conditions, Unmet};
 use convoke_calendar::tree::{Calendar, Component};
 use convoke_net::http_server::{Holding, Response, StreamedBody, counted};
 use convoke_scheduling::{Environment, Home, Processor};
@@ -70,7 +72,9 @@ impl<'a> Forwarding<'a> {
     ) -> Result<Option<Edit<'a>>, Refused> {
         let is_write = *method == Method::PUT && is_plain_calendar(headers);
         let is_removal = *method == Method::DELETE
-            && (headers.contains_key(SCHEDULE_REPLY) || headers.contains_key(IF_SCHEDULE_TAG));
+            && [SCHEDULE_REPLY, IF_SCHEDULE_TAG, header::IF_MATCH.as_str()]
+                .iter()
+                .any(|it| headers.contains_key(*it));
         if !is_write && !is_removal {
             return Ok(None);
         }
@@ -117,7 +121,9 @@ impl<'a> Forwarding<'a> {
             .resize(2 * data.len())
             .await
             .map_err(|_| no_room())?;
-        if !is_shared(&data) && !headers.contains_key(IF_SCHEDULE_TAG) {
+        let is_conditional =
+            headers.contains_key(IF_SCHEDULE_TAG) || headers.contains_key(header::IF_MATCH);
+        if !is_shared(&data) && !is_conditional {
             return Ok(None);
         }
         let processor = self.instance.scheduler.environment().processor();
@@ -126,16 +132,21 @@ impl<'a> Forwarding<'a> {
         let Ok(written) = written else {
             return Ok(None);
         };
-        if !self.is_own(subject, &session.home).await {
+        // Guests may be on it in a version that the server has no more.
+        let concerns_others = is_shared(&data)
+            || headers.contains_key(IF_SCHEDULE_TAG)
+            || names_ours(&session, headers, &written.uid).await?;
+        if !concerns_others || !self.is_own(subject, &session.home).await {
             return Ok(None);
         }
         let there = session.home.get(&written.uid).await?;
         self.check_tag(headers, there.as_ref()).await?;
+        let since = since(&session, headers, there.as_ref()).await?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let mut instead = None;
         if data_there != Some(&data) {
             let size = data_there.map_or(0, <[u8]>::len) + data.len();
-            let merged = || written.merged(&session, headers, data_there);
+            let merged = || written.merged(&session, since, data_there);
             let merged = processor.run(size, merged).await;
             let judged = merged.as_ref().unwrap_or(&written);
             schedule::judge(&session, &judged.uid, &judged.calendar).await?;
@@ -176,8 +187,13 @@ impl<'a> Forwarding<'a> {
         };
         let tag = schedule_tag_of(&data);
         check_schedule_tag(headers, tag.as_deref())?;
+        let etag = etag.and_then(|it| Etag::new(unweakened(&it)).ok());
+        if let Some(etag) = &etag {
+            let there = StoredObject::new(uid.clone(), etag.clone(), data.to_vec());
+            since(&session, headers, Some(&there)).await?;
+        }
         if headers.remove(IF_SCHEDULE_TAG).is_some() {
-            only_if_same(headers, etag.and_then(|it| Etag::new(it).ok()));
+            only_if_same(headers, etag);
         }
         Ok(Some(Edit {
             session,
@@ -254,13 +270,9 @@ impl<'a> Forwarding<'a> {
         let object = session.home.get(uid).await.ok().flatten();
         let headers = response.headers_mut();
         let is_same = headers.get(header::ETAG).is_some_and(|etag| {
-            let etag = etag
-                .as_bytes()
-                .strip_prefix(b"W/")
-                .unwrap_or(etag.as_bytes());
-            object
-                .as_ref()
-                .is_some_and(|it| it.etag.as_str().as_bytes() == etag)
+            let etag = etag.to_str().map(unweakened);
+            let there = object.as_ref();
+            there.is_some_and(|it| etag.is_ok_and(|etag| it.etag.as_str() == etag))
         });
         if is_changed || !is_same {
             headers.remove(header::ETAG);
@@ -315,6 +327,52 @@ fn is_plain_calendar(headers: &HeaderMap) -> bool {
     is_calendar(headers)
         && !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::CONTENT_RANGE)
+}
+
+/// What happened to an object since its program read it. The server compares what `If-Match` names strictly: where only we wrote
+/// since, it is asked about the version that is there.
+async fn since(
+    session: &Session<'_>,
+    headers: &mut HeaderMap,
+    there: Option<&StoredObject>,
+) -> Result<Since, Refused> {
+    let wanted = conditions(headers);
+    if let Some(there) = there
+        && wanted.check(Some(there.etag.as_str())) == Err(Unmet::IfMatch)
+        && is_only_ours_since(session, there, named(&wanted)).await?
+        && let Ok(etag) = HeaderValue::from_str(there.etag.as_str())
+    {
+        headers.insert(header::IF_MATCH, etag);
+        return Ok(Since::Answers);
+    }
+    Ok(if headers.contains_key(IF_SCHEDULE_TAG) {
+        Since::Answers
+    } else {
+        Since::Nothing
+    })
+}
+
+/// Whether `If-Match` names a version of an object that we wrote over.
+async fn names_ours(
+    session: &Session<'_>,
+    headers: &HeaderMap,
+    uid: &Uid,
+) -> Result<bool, Refused> {
+    let state = session.instance.scheduler.environment().state();
+    let overwritten = &session.instance.shared.overwritten;
+    let named = named(&conditions(headers));
+    let knows = overwritten.knows(state, session.user(), uid, named);
+    Ok(knows.await?)
+}
+
+/// What `If-Match` names, as the store calls it.
+fn named(wanted: &Conditions) -> Vec<Etag> {
+    let tags = wanted.wanted();
+    tags.filter_map(|it| Etag::new(it).ok()).collect()
+}
+
+fn unweakened(etag: &str) -> &str {
+    etag.strip_prefix("W/").unwrap_or(etag)
 }
 
 fn set_tag(headers: &mut HeaderMap, tag: Option<&str>) {
