@@ -66,7 +66,7 @@ preconditions! {
     OrganizerAllowed = CALDAV "organizer-allowed" 403,
     /// RFC 6638 §5: no question about busy time.
     ValidSchedulingMessage = CALDAV "valid-scheduling-message" 403,
-    /// RFC 4791 §5.3.2.1: more people than are taken.
+    /// RFC 4791 §5.3.2.1, §5.2.9: more people than are taken.
     MaxAttendees = CALDAV "max-attendees-per-instance" 403,
     /// RFC 4791 §5.3.2.1: a time too long ago.
     MinDateTime = CALDAV "min-date-time" 403,
@@ -81,7 +81,15 @@ impl Precondition {
     pub fn error(self, hrefs: &[String]) -> Element {
         let mut element = Element::new(self.name());
         element.children = hrefs.iter().map(Element::href).collect();
-        Element::dav("error").with(element)
+        let error = Element::dav("error").with(element);
+        if matches!(
+            self,
+            Self::AllowedAttendeeChange | Self::AllowedOrganizerChange
+        ) {
+            // RFC 3744 §7.1.1: by this DAVx5 sees that to send it again is in vain, and takes back what is there.
+            return error.with(Element::dav("need-privileges"));
+        }
+        error
     }
 }
 
@@ -99,6 +107,7 @@ mod tests {
         assert_eq!(href.child(DAV, "href").unwrap().text, "/a");
         for it in Precondition::ALL {
             assert!((400..600).contains(&it.status()), "{it:?}");
+            assert_eq!(it.error(&[]).children[0].name, it.name());
         }
     }
 }

@@ -107,6 +107,36 @@ fn an_invitation_is_told_at_once_and_answered() {
     assert!(answered(&own) && own.contains("SUMMARY:Coffee"), "{own}");
 }
 
+#[test]
+fn a_meeting_has_no_more_guests_than_one_message_has_recipients() {
+    let host = patient().table("[limits]", "recipients = 3").start();
+    let names = "<propfind xmlns='DAV:' xmlns:c='urn:ietf:params:xml:ns:caldav'><prop><c:max-attendees-per-instance/></prop></propfind>";
+    let said = Ask::new(&format!("PROPFIND {CALENDAR}")).with("Depth", "0");
+    let said = multistatus(&said.body(names).of(&host));
+    assert_eq!(
+        said.property(CALDAV, "max-attendees-per-instance").text,
+        "3"
+    );
+    let of = |guests: usize| {
+        let lines = (1..guests).map(|it| format!("ATTENDEE:mailto:guest-{it}@example.org\r\n"));
+        let lines = lines.collect::<String>();
+        meeting("1", "").replace("SUMMARY", &format!("{lines}SUMMARY"))
+    };
+    assert_eq!(put("1", &of(2)).of(&host).status, 201);
+    let refused = put("1", &of(3)).of(&host);
+    assert_eq!(
+        (refused.status, &*precondition(&refused)),
+        (403, "max-attendees-per-instance")
+    );
+    // Who is one of many guests may answer all the same.
+    let invited = of(3).replace(
+        &format!("ORGANIZER:mailto:{ANNA}"),
+        "ORGANIZER:mailto:eve@example.com",
+    );
+    let invited = invited.replace("UID:1", "UID:2");
+    assert_eq!(put("2", &invited).of(&host).status, 201);
+}
+
 /// Programs that know no schedule tags name the version that they have stored.
 #[test]
 fn what_only_statuses_were_written_into_is_no_conflict() {
@@ -189,6 +219,8 @@ fn an_edit_that_is_not_its_authors_is_refused_by_name() {
             precondition(&refused),
             "allowed-attendee-scheduling-object-change"
         );
+        // By this DAVx5 knows that it cannot have its way.
+        assert!(refused.body.contains("need-privileges"), "{refused:?}");
     }
     assert!(!host.stored(BO, "1").unwrap().contains("T120000Z"));
     // What is his own he may write.

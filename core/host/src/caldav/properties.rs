@@ -1,6 +1,9 @@
 //! The properties of each resource.
 
-use super::session::{Missing, Session};
+use super::{
+    schedule,
+    session::{Missing, Session},
+};
 use convoke_caldav::{
     multistatus::{About, Answer},
     path::Resource,
@@ -53,6 +56,7 @@ const COMPONENTS: Name = Name::new(CALDAV, "supported-calendar-component-set");
 const DATA_TYPES: Name = Name::new(CALDAV, "supported-calendar-data");
 const COLLATIONS: Name = Name::new(CALDAV, "supported-collation-set");
 const MAX_SIZE: Name = Name::new(CALDAV, "max-resource-size");
+const MAX_ATTENDEES: Name = Name::new(CALDAV, "max-attendees-per-instance");
 const INBOX_URL: Name = Name::new(CALDAV, "schedule-inbox-URL");
 const OUTBOX_URL: Name = Name::new(CALDAV, "schedule-outbox-URL");
 const DEFAULT_CALENDAR: Name = Name::new(CALDAV, "schedule-default-calendar-URL");
@@ -123,6 +127,7 @@ static OF_CALENDARS: Names = (
         DATA_TYPES,
         COLLATIONS,
         MAX_SIZE,
+        MAX_ATTENDEES,
         TRANSPARENCY,
     ],
 );
@@ -267,6 +272,11 @@ pub(super) fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -
         "max-resource-size" => {
             let most = session.instance.config.limits.messages.content_length;
             property.with_text(most.to_string())
+        }
+        // Where nobody is told, everybody may be on it.
+        "max-attendees-per-instance" if !schedule::is_on(session) => return None,
+        "max-attendees-per-instance" => {
+            property.with_text(session.instance.config.limits.recipients.to_string())
         }
         _ => return object_value(property, subject.object.as_ref()?),
     })

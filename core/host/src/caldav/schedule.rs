@@ -15,7 +15,7 @@ use convoke_scheduling::{Forbidden, Home, Person};
 use convoke_types::{CalendarAddress, Proof, Uid};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How long an answer waits for those concerned to be told.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -35,7 +35,7 @@ pub(super) async fn before(session: &Session<'_>, uid: &Uid) -> Result<(), Refus
     Ok(())
 }
 
-/// RFC 6638 §3.2.4: refuses what is not the user's to write.
+/// RFC 6638 §3.2.4: refuses what is not the user's to write; and meetings of more people than one message may go to.
 pub(super) async fn judge(
     session: &Session<'_>,
     uid: &Uid,
@@ -43,6 +43,11 @@ pub(super) async fn judge(
 ) -> Result<(), Refused> {
     if !is_on(session) {
         return Ok(());
+    }
+    let most = session.instance.config.limits.recipients;
+    if organizes(session, written) && guests(written) > most {
+        tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "more than {most} guests (limits.recipients)");
+        return Err(Precondition::MaxAttendees.into());
     }
     let scheduler = &session.instance.scheduler;
     let judged = scheduler.judge_edit(&session.home, uid, written).await?;
@@ -56,6 +61,13 @@ pub(super) async fn judge(
         }
         .into()
     })
+}
+
+/// Who would be told, in all instances together.
+fn guests(written: &Calendar) -> usize {
+    let lines = written.main_components().flat_map(|it| it.all("ATTENDEE"));
+    let named: BTreeSet<String> = lines.map(|it| it.value.to_ascii_lowercase()).collect();
+    named.len()
 }
 
 /// After something was written: whom it concerns is told.
