@@ -27,6 +27,15 @@ enum Stream {
     Plain(TcpStream),
 }
 
+/// What comes after the head of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// As many octets as it says.
+    Body,
+    /// Nothing, whatever it says (RFC 9110 §9.3.2).
+    Nothing,
+}
+
 impl Peer {
     /// Connects without TLS.
     ///
@@ -79,14 +88,19 @@ impl Peer {
     /// Sends a request and reads its answer.
     pub fn ask(&mut self, request: &[u8]) -> Answer {
         self.send(request);
-        self.answer()
+        let body = if request.starts_with(b"HEAD ") {
+            Follows::Nothing
+        } else {
+            Follows::Body
+        };
+        self.try_answer(body).expect("an answer comes in time")
     }
 
     /// The same from a server that may break off at any moment.
     pub fn try_ask(&mut self, request: &[u8]) -> io::Result<Answer> {
         self.stream.write_all(request)?;
         self.stream.flush()?;
-        self.try_answer()
+        self.try_answer(Follows::Body)
     }
 
     /// Sends bytes.
@@ -107,10 +121,11 @@ impl Peer {
     ///
     /// If none comes, or it is no HTTP.
     pub fn answer(&mut self) -> Answer {
-        self.try_answer().expect("an answer comes in time")
+        self.try_answer(Follows::Body)
+            .expect("an answer comes in time")
     }
 
-    fn try_answer(&mut self) -> io::Result<Answer> {
+    fn try_answer(&mut self, follows: Follows) -> io::Result<Answer> {
         let end = loop {
             match self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 Some(end) => break end + 4,
@@ -134,7 +149,7 @@ impl Peer {
         };
         let length: usize = answer
             .header("content-length")
-            .filter(|_| answer.status != 304)
+            .filter(|_| answer.status != 304 && follows == Follows::Body)
             .map_or(0, |length| length.parse().expect("a length is a number"));
         while self.read.len() < length {
             self.must_have_more("closed within the body")?;

@@ -30,6 +30,14 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// The longest name of an object, in bytes.
 pub const MAX_NAME: usize = 1024;
 
+/// The path of an `href`, which is a path or a whole URL.
+pub fn path_of(href: &str) -> Option<&str> {
+    match href.split_once("://") {
+        Some((_, rest)) if !href.starts_with('/') => Some(&rest[rest.find('/')?..]),
+        _ => Some(href),
+    }
+}
+
 /// What a path names.
 ///
 /// ```
@@ -91,11 +99,7 @@ impl Resource {
 
     /// What an `href` names: a path, or a whole URL of whatever host, of which the path counts.
     pub fn of_href(href: &str) -> Option<Self> {
-        let path = match href.split_once("://") {
-            Some((_, rest)) if !href.starts_with('/') => &rest[rest.find('/')?..],
-            _ => href,
-        };
-        Self::parse(path)
+        Self::parse(path_of(href)?)
     }
 
     /// Whose it is, by the address in the path.

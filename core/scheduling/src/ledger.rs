@@ -178,6 +178,13 @@ impl Ledger {
         told.is_some_and(|it| (it.sequence, it.dtstamp) > (message.sequence(), message.dtstamp()))
     }
 
+    /// Whether the last message to somebody did not reach them.
+    pub(crate) fn has_failures(&self) -> bool {
+        let statuses = self.told.values().map(|it| it.status.parse());
+        let mut statuses = statuses.filter_map(Result::<RequestStatus, _>::ok);
+        statuses.any(|it| it.is_failure())
+    }
+
     /// The object as others know it, with whom the last message about it did not reach (SCHEDULE-STATUS).
     pub(crate) fn with_failures(&self, object: &Calendar) -> Calendar {
         let failed = self.told.iter().filter_map(|(who, told)| {

@@ -41,6 +41,7 @@
 //! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
+//! | `unreached` | whom meetings did not reach, for a person who looks |
 //! | `turns` | what is done one after the other for one user |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
 //! | `person` | a calendar user as objects know it: [`Person`] |
@@ -93,6 +94,7 @@ pub(crate) mod tests;
 mod timing;
 mod told_version;
 mod turns;
+mod unreached;
 mod writing;
 
 pub use bounce::Bounced;

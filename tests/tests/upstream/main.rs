@@ -16,6 +16,7 @@ mod checked;
 mod faults;
 mod fields;
 mod logins;
+mod own;
 mod scheduling;
 mod server;
 

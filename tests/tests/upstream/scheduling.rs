@@ -9,18 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-const ANNA: &str = "anna@example.org";
-const BO: &str = "bo@example.org";
+pub(super) const ANNA: &str = "anna@example.org";
+pub(super) const BO: &str = "bo@example.org";
 const PRINCIPAL: &str = "/principals/anna@example.org/";
-const CALENDAR: &str = "/calendars/anna@example.org/calendar/";
-const BOS: &str = "/calendars/bo@example.org/calendar/";
-const INBOX: &str = "/.convoke/calendars/anna@example.org/inbox/";
-const OUTBOX: &str = "/.convoke/calendars/anna@example.org/outbox/";
+pub(super) const CALENDAR: &str = "/calendars/anna@example.org/calendar/";
+pub(super) const BOS: &str = "/calendars/bo@example.org/calendar/";
+pub(super) const INBOX: &str = "/.convoke/calendars/anna@example.org/inbox/";
+pub(super) const OUTBOX: &str = "/.convoke/calendars/anna@example.org/outbox/";
 
 /// Anna and Bo have their calendars on `server`, and their programs go to `front`.
-struct House {
-    server: Host,
-    front: Host,
+pub(super) struct House {
+    pub(super) server: Host,
+    pub(super) front: Host,
 }
 
 impl House {
@@ -40,7 +40,7 @@ impl House {
         Self::of("settle = \"60 min\"", |front| front.table("[mail]", &mail))
     }
 
-    fn of(scheduling: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
+    pub(super) fn of(scheduling: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
         let hash = bcrypt::hash("right", 4).expect("a cost that bcrypt has");
         let store = "plugin = \"store-sqlite\"\nschedule = \"off\"\nconfig.path = \"calendars.db\"";
         let listener = "role = \"caldav\"\naddress = \"127.0.0.1:0\"\nusers = \"users.htpasswd\"\n\
@@ -77,7 +77,13 @@ impl House {
     }
 
     /// What a program of a user is answered, through the front.
-    fn ask(&self, user: &str, line: &str, fields: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) fn ask(
+        &self,
+        user: &str,
+        line: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         asked(&self.front, user, line, fields, body)
     }
 
@@ -112,7 +118,13 @@ impl House {
         (path, text)
     }
 
-    fn put(&self, user: &str, path: &str, fields: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) fn put(
+        &self,
+        user: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("Content-Type", "text/calendar"));
         self.ask(user, &format!("PUT {path}"), &fields, body)
@@ -128,7 +140,7 @@ fn asked(host: &Host, user: &str, line: &str, fields: &[(&str, &str)], body: &st
 }
 
 /// The resources of a multistatus, each with the properties that it has.
-fn responses(answer: &Answer) -> Vec<(String, Vec<Element>)> {
+pub(super) fn responses(answer: &Answer) -> Vec<(String, Vec<Element>)> {
     assert_eq!(answer.status, 207, "{answer:?}");
     let root: Element = parse(answer.body.as_bytes(), &LIMITS).expect("it is XML");
     let responses = root.children.iter().filter(|it| it.is(DAV, "response"));
@@ -146,21 +158,25 @@ fn responses(answer: &Answer) -> Vec<(String, Vec<Element>)> {
     responses.collect()
 }
 
-fn asks_for(names: &str) -> String {
+pub(super) fn asks_for(names: &str) -> String {
     format!(
         "<d:propfind xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><d:prop>{names}</d:prop></d:propfind>"
     )
 }
 
 /// A property of the first resource, which is said once.
-fn property<'a>(found: &'a [(String, Vec<Element>)], namespace: &str, name: &str) -> &'a Element {
+pub(super) fn property<'a>(
+    found: &'a [(String, Vec<Element>)],
+    namespace: &str,
+    name: &str,
+) -> &'a Element {
     let mut all = found[0].1.iter().filter(|it| it.is(namespace, name));
     let first = all.next().unwrap_or_else(|| panic!("no {name}: {found:?}"));
     assert!(all.next().is_none(), "{found:?}");
     first
 }
 
-fn meeting(uid: &str, bo: &str) -> String {
+pub(super) fn meeting(uid: &str, bo: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20261201T000000Z\r\n\
          DTSTART:20270104T100000Z\r\nDTEND:20270104T110000Z\r\nORGANIZER:mailto:{ANNA}\r\n\
@@ -308,7 +324,7 @@ fn inbox_and_outbox_are_there_for_whom_the_server_lets_in() {
             );
         }
     }
-    assert_eq!(house.ask(ANNA, "GET /.convoke/", &[], "").status, 404);
+    assert_eq!(house.ask(ANNA, "GET /.convoke/x", &[], "").status, 404);
     assert_eq!(
         house.ask(ANNA, &format!("GET {OUTBOX}"), &[], "").status,
         405
@@ -357,7 +373,7 @@ fn busy_time_is_asked_for_in_the_outbox() {
 }
 
 /// The name of the precondition that was not met.
-fn precondition(answer: &Answer) -> String {
+pub(super) fn precondition(answer: &Answer) -> String {
     assert_eq!(answer.status, 403, "{answer:?}");
     let root: Element = parse(answer.body.as_bytes(), &LIMITS).expect("it is XML");
     assert!(root.is(DAV, "error"));
@@ -379,6 +395,11 @@ fn an_invitation_is_told_within_the_answer_and_answered() {
         "",
     );
     assert_eq!(read.header("schedule-tag").as_ref(), Some(&tag));
+    let alone = house.ask(ANNA, &format!("HEAD {path}"), &[], "");
+    assert_eq!(
+        (alone.status, alone.header("schedule-tag").as_ref()),
+        (200, Some(&tag))
+    );
     // No entity tag is given of what is not what was sent.
     assert_ne!(read.header("etag"), answer.header("etag"));
 

@@ -89,11 +89,10 @@ pub(super) fn check_if(
     let text = field.to_str().map_err(|_| StatusCode::BAD_REQUEST)?;
     let wanted = IfHeader::read(text).map_err(|why| Refused::bad_request(&why))?;
     let tag_of = |resource: Option<&str>| {
-        let named = match resource.map(Resource::of_href) {
-            None => return objects.first()?.1.map(str::to_owned),
-            Some(named) => named.filter(|it| session.owns(it))?,
+        let Some(named) = resource else {
+            return objects.first()?.1.map(str::to_owned);
         };
-        let Resource::Object(_, name) = named else {
+        let (Resource::Object(_, name) | Resource::Message(_, name)) = session.named(named)? else {
             return None;
         };
         let (_, tag) = objects.iter().find(|(it, _)| *it == name)?;

@@ -156,7 +156,7 @@ async fn multiget(
     let all = list(session).await?;
     let mut answers = Answers::new(session);
     for href in hrefs {
-        let resource = Resource::of_href(&href).filter(|it| session.owns(it));
+        let resource = session.named(&href);
         let found = match &resource {
             Some(Resource::Message(_, name)) => all.iter().find(|it| it.0.name == *name),
             _ => None,
@@ -164,7 +164,7 @@ async fn multiget(
         let answer = match found {
             Some(message) => message.answer(session, asked),
             None => Answer {
-                href: resource.map_or(href, |it| it.to_string()),
+                href: resource.map_or(href, |it| session.path(&it)),
                 about: About::Status(404),
             },
         };

@@ -95,9 +95,14 @@ pub async fn handle(
         return upstream::handle(instance, upstream, arrival, request).await;
     }
     let answered = answer(instance, arrival, request).await;
-    let mut response = answered.unwrap_or_else(Refused::response);
+    let mut response = guarded(answered.unwrap_or_else(Refused::response));
+    response.headers_mut().entry("dav").or_insert(CLASSES);
+    response
+}
+
+/// An answer of ours as browsers are to take it.
+fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.entry("dav").or_insert(CLASSES);
     // What others have written into a calendar is no page of ours.
     headers
         .entry(header::X_CONTENT_TYPE_OPTIONS)
@@ -124,7 +129,8 @@ async fn answer(
         };
         return busy_url::answer(instance, arrival, &request, &whose, asks).await;
     }
-    if request.uri().path() == page::STYLE && request.method() == Method::GET {
+    let style = request.uri().path().strip_prefix('/');
+    if style == Some(page::STYLE) && request.method() == Method::GET {
         return Ok(page::style());
     }
     let resource = Resource::parse(request.uri().path());

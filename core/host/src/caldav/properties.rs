@@ -2,7 +2,7 @@
 
 use super::{
     schedule,
-    session::{Missing, Session},
+    session::{Missing, Place, Session},
 };
 use convoke_caldav::{
     multistatus::{About, Answer},
@@ -190,7 +190,8 @@ pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Prope
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     match asked {
         Properties::Names => {
-            let all = usual.iter().chain(others).cloned();
+            let all = usual.iter().chain(others);
+            let all = all.filter(|it| is_ours_to_say(session, it)).cloned();
             found.extend(all.map(Element::new));
             let set = subject.dead.iter().map(|it| it.name.clone());
             let set = set.filter(|name| !usual.contains(name));
@@ -213,7 +214,7 @@ pub(super) fn answer(session: &Session<'_>, subject: &Subject<'_>, asked: &Prope
         }
     }
     Answer {
-        href: subject.resource.to_string(),
+        href: session.path(&subject.resource),
         about: About::Properties { found, missing },
     }
 }
@@ -235,18 +236,24 @@ pub(super) fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -
         return Some(set.clone());
     }
     let (usual, others) = names(&subject.resource);
-    let has = |it: &&Name| *it == name;
+    let has = |it: &&Name| *it == name && is_ours_to_say(session, it);
     let name = usual.iter().chain(others).find(has)?;
     let property = Element::new(name.clone());
-    let href = |of: fn(String) -> Resource| Element::href(of(session.owner()).to_string());
-    let principal = || href(Resource::Principal);
+    let href = |of: fn(String) -> Resource| Element::href(session.path(&of(session.owner())));
+    let principal = || match &session.place {
+        Place::Beside {
+            principal: Some(principal),
+            ..
+        } => Element::href(principal),
+        _ => href(Resource::Principal),
+    };
     Some(match &*name.local {
         "resourcetype" => resource_type(property, &subject.resource),
         "displayname" => property.with_text(display_name(session, &subject.resource)),
         "current-user-principal" | "owner" | "principal-URL" => property.with(principal()),
         "principal-collection-set" => property.with(Element::href("/principals/")),
         "current-user-privilege-set" => privileges(property, &subject.resource),
-        "supported-report-set" => reports(property, &subject.resource),
+        "supported-report-set" => reports(session, property, &subject.resource),
         "calendar-home-set" => property.with(href(Resource::Home)),
         "schedule-inbox-URL" => property.with(href(Resource::Inbox)),
         "schedule-outbox-URL" => property.with(href(Resource::Outbox)),
@@ -280,6 +287,18 @@ pub(super) fn value(session: &Session<'_>, subject: &Subject<'_>, name: &Name) -
         }
         _ => return object_value(property, subject.object.as_ref()?),
     })
+}
+
+/// Whether a property is said by us: beside a server that has principals and calendars, it says what is about those.
+fn is_ours_to_say(session: &Session<'_>, name: &Name) -> bool {
+    match &session.place {
+        Place::Root => true,
+        Place::Beside { principal, .. } => {
+            let is_principal = [&OWNER, &CURRENT_PRINCIPAL].contains(&name);
+            let is_theirs = [&PRINCIPALS, &DEFAULT_CALENDAR].contains(&name);
+            !is_theirs && (!is_principal || principal.is_some())
+        }
+    }
 }
 
 fn object_value(property: Element, object: &Object<'_>) -> Option<Element> {
@@ -365,9 +384,12 @@ fn privileges(property: Element, resource: &Resource) -> Element {
     })
 }
 
-fn reports(property: Element, resource: &Resource) -> Element {
+fn reports(session: &Session<'_>, property: Element, resource: &Resource) -> Element {
     let of_inboxes = ["calendar-query", "calendar-multiget"].map(Element::caldav);
-    let mut all = vec![Element::dav("principal-property-search")];
+    let mut all = match session.place {
+        Place::Root => vec![Element::dav("principal-property-search")],
+        Place::Beside { .. } => Vec::new(),
+    };
     match resource {
         Resource::Calendar(_) => {
             all.extend(of_inboxes);

@@ -8,7 +8,7 @@ use super::{
     properties::{DATA, want_octets},
     renames::Renamed,
     reply::{Answers, Refused, document},
-    session::Session,
+    session::{Place, Session},
     tokens::{Rest, SyncToken},
     view,
 };
@@ -38,6 +38,9 @@ pub(super) async fn report(
     let document = document.ok_or(StatusCode::BAD_REQUEST)?;
     let report = request::report(&document.content)?;
     match report {
+        Report::Principals(_) if session.place != Place::Root => {
+            Err(Precondition::SupportedReport.into())
+        }
         Report::Principals(search) => principals::search(session, resource, &search).await,
         Report::PrincipalProperties if *resource == Resource::Principals => {
             principals::searched(session).await
@@ -105,7 +108,7 @@ async fn multiget(
     let mut told = HashSet::new();
     // Whoever asks for one several times is told of it once.
     for href in hrefs.into_iter().filter(|it| told.insert(it.clone())) {
-        let resource = Resource::of_href(&href).filter(|it| session.owns(it));
+        let resource = session.named(&href);
         let found = match &resource {
             Some(Resource::Object(_, name)) => by_name(session, name, asked).await?,
             _ => None,

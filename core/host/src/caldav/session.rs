@@ -1,8 +1,8 @@
 //! Whose calendar it is: the user who logged in, the store, the time zone, where it changes.
 
 use super::reply::Refused;
-use crate::{instance::Instance, scheduling::OurHome};
-use convoke_caldav::path::Resource;
+use crate::{instance::Instance, scheduling::OurHome, upstream};
+use convoke_caldav::path::{Resource, path_of};
 use convoke_net::http_server::Arrival;
 use convoke_plugin_host::StoreHandle;
 use convoke_scheduling::{Environment, Home, Person, Stores};
@@ -20,6 +20,21 @@ pub(super) struct Session<'a> {
     pub(super) arrival: &'a Arrival,
     pub(super) home: OurHome,
     pub(super) missing: Missing,
+    pub(super) place: Place,
+}
+
+/// Where the user's resources are that this listener has by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// All that there is.
+    Root,
+    /// Beside those of the server behind us, below `/.convoke/`.
+    Beside {
+        /// The user's principal there, as far as the server said it.
+        principal: Option<String>,
+        /// As whom the user logs in there.
+        login: Option<String>,
+    },
 }
 
 /// What is said of properties that a resource has not.
@@ -50,6 +65,7 @@ impl<'a> Session<'a> {
             arrival,
             home,
             missing,
+            place: Place::Root,
         })
     }
 
@@ -72,6 +88,23 @@ impl<'a> Session<'a> {
             return true;
         };
         CalendarAddress::new(owner).is_ok_and(|owner| self.user().answers_to(&owner))
+    }
+
+    /// The path of a resource.
+    pub(super) fn path(&self, resource: &Resource) -> String {
+        match self.place {
+            Place::Root => resource.to_string(),
+            Place::Beside { .. } => upstream::own_path(resource),
+        }
+    }
+
+    /// What an `href` names, if it is the user's own, or everybody's.
+    pub(super) fn named(&self, href: &str) -> Option<Resource> {
+        let named = match self.place {
+            Place::Root => Resource::of_href(href),
+            Place::Beside { .. } => upstream::own(path_of(href)?),
+        };
+        named.filter(|it| self.owns(it))
     }
 
     /// The zone of the user's dates and floating times.

@@ -47,6 +47,12 @@ impl OurHome {
         Self { store, user }
     }
 
+    /// Whose it is.
+    #[cfg(feature = "caldav")]
+    pub(crate) fn into_user(self) -> CalendarUser {
+        self.user
+    }
+
     /// The store.
     pub const fn place(&self) -> &Arc<StoreHandle> {
         &self.store

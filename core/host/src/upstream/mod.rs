@@ -33,12 +33,13 @@ pub(crate) use greeting::{Greeting, greeting};
 pub(crate) use headers::{Front, has_known_coding, to_client, to_server};
 pub(crate) use login::{Claim, Scheme};
 pub(crate) use looks::Look;
-pub(crate) use own::{inbox, is_own, outbox, own, own_path};
+pub(crate) use own::{PAGE, inbox, is_own, outbox, own, own_path};
 pub(crate) use urls::{destination, is_within, location, path_of, segments};
 pub(crate) use written::{all_stores, around, is_ours, misspelt, stores_on, urls};
 
 use crate::config::UpstreamServer;
 use convoke_net::http_client::Client;
+use convoke_types::CalendarUser;
 use exchange::Exchanges;
 use login::Logins;
 use looks::Looks;
@@ -65,5 +66,13 @@ impl Upstream {
             principals: Principals::new(),
             looks: Looks::new(),
         }
+    }
+
+    /// The paths of the folders that a user's calendars are in.
+    pub(crate) fn calendars_of(&self, user: &CalendarUser) -> Vec<String> {
+        let said = user.attributes.get(CalendarUser::CALDAV_HOMES);
+        let urls = said.unwrap_or_default().split(' ');
+        let paths = urls.filter_map(|url| urls::path_on(&self.server, url));
+        paths.collect()
     }
 }

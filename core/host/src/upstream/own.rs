@@ -1,4 +1,5 @@
-//! Resources of ours on a server that is somebody else's: the schedule inbox and outbox of each user (RFC 6638 §2).
+//! Resources of ours on a server that is somebody else's: the schedule inbox and outbox of each user (RFC 6638 §2), and the page for
+//! people.
 //!
 //! They lie below `/.convoke/`, where no CalDAV server keeps anything; what is asked for there is never passed on.
 
@@ -7,6 +8,8 @@ use convoke_types::CalendarUser;
 
 /// Where they begin.
 const PREFIX: &str = "/.convoke";
+/// Where the page for people is.
+pub(crate) const PAGE: &str = "/.convoke/";
 
 /// Whether a path is one of ours, whether there is something or not.
 pub(crate) fn is_own(path: &str) -> bool {
@@ -14,14 +17,17 @@ pub(crate) fn is_own(path: &str) -> bool {
     rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
 }
 
-/// The inbox or outbox that a path names.
+/// What a path of ours names: an inbox, what is in it, an outbox, or the page.
 pub(crate) fn own(path: &str) -> Option<Resource> {
     let resource = Resource::parse(path.strip_prefix(PREFIX)?)?;
-    let is_ours = matches!(resource, Resource::Inbox(_) | Resource::Outbox(_));
+    let is_ours = matches!(
+        resource,
+        Resource::Root | Resource::Inbox(_) | Resource::Message(..) | Resource::Outbox(_)
+    );
     is_ours.then_some(resource)
 }
 
-/// The path of an inbox or outbox.
+/// The path of one of them.
 pub(crate) fn own_path(resource: &Resource) -> String {
     format!("{PREFIX}{resource}")
 }
@@ -45,6 +51,8 @@ mod tests {
         let outbox = Resource::Outbox("anna@example.org".to_owned());
         let path = own_path(&outbox);
         assert_eq!(own(&path), Some(outbox));
+        assert_eq!(own("/.convoke/"), Some(Resource::Root));
+        assert_eq!(own("/.convoke"), None);
         for (path, ours) in [
             (&*path, true),
             ("/.convoke", true),

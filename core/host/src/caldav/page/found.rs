@@ -1,6 +1,6 @@
 //! What the page shows.
 
-use crate::caldav::{outbox, reports::limits, session::Session, view};
+use crate::caldav::{outbox, reports::limits, session::Session};
 use convoke_calendar::{
     freebusy, itip,
     itip::Summary,
@@ -9,15 +9,13 @@ use convoke_calendar::{
     zone::Zones,
 };
 use convoke_scheduling::{Home, Person, WaitingMessage, Why};
-use convoke_types::{BusySpan, CalendarAddress, Error, ErrorKind, TimeRange, Uid};
+use convoke_types::{BusySpan, CalendarAddress, Error, ErrorKind, TimeRange};
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 /// Days of busy time.
 pub(super) const DAYS: i64 = 14;
 /// Lines of a list. There is seldom more than a handful.
 const MOST: usize = 50;
-/// Meetings to come that are looked through for guests who were not reached.
-const MOST_MEETINGS: usize = 200;
 
 /// What is shown to a user.
 pub(super) struct Found {
@@ -62,7 +60,7 @@ impl Found {
             today,
             busy: busy(session, &zone, today).await,
             waiting: waiting(session, &zone).await?,
-            undelivered: undelivered(session, &zone, now).await?,
+            undelivered: undelivered(session, &zone).await?,
             zone,
         })
     }
@@ -126,12 +124,8 @@ fn written(when: &When, calendar: &Calendar, zone: &TimeZone) -> Option<String> 
     Some(local.strftime("%a %-d %b %Y, %H:%M").to_string())
 }
 
-/// What is tried still, and what the user's meetings to come say of whom was not reached.
-async fn undelivered(
-    session: &Session<'_>,
-    zone: &TimeZone,
-    now: Timestamp,
-) -> Result<Vec<Undelivered>, Error> {
+/// What is tried still, and whom the user's meetings to come did not reach.
+async fn undelivered(session: &Session<'_>, zone: &TimeZone) -> Result<Vec<Undelivered>, Error> {
     let mut found = Vec::new();
     let entries = session.instance.scheduler.shared().outbox.entries();
     let own = entries
@@ -149,22 +143,13 @@ async fn undelivered(
             is_tried: true,
         });
     }
-    for uid in meetings(session, now).await? {
-        let Some(stored) = session.home.get(&uid).await? else {
-            continue;
-        };
-        let Ok(calendar) = Calendar::parse_stored(&stored.data, &limits()) else {
-            continue;
-        };
-        let person = Person::of(session.user());
-        if itip::is_over([&calendar], &person.owner(), now) {
-            continue;
-        }
-        for (to, status) in failures(&calendar) {
+    let scheduler = &session.instance.scheduler;
+    for meeting in scheduler.unreached(&session.home, MOST).await? {
+        for (to, status) in failures(&meeting) {
             if found.len() >= MOST {
                 return Ok(found);
             }
-            let (title, when) = described(session, Some(&calendar), zone);
+            let (title, when) = described(session, Some(&meeting), zone);
             found.push(Undelivered {
                 title,
                 when,
@@ -175,19 +160,6 @@ async fn undelivered(
         }
     }
     Ok(found)
-}
-
-/// Meetings with others that are to come.
-async fn meetings(session: &Session<'_>, now: Timestamp) -> Result<Vec<Uid>, Error> {
-    let range = TimeRange::new(now, Timestamp::MAX).unwrap_or(TimeRange::ALL);
-    let view = view::current(session).await?;
-    let meetings = view.objects.iter().filter(|(_, seen)| {
-        seen.schedule_tag.is_some() && seen.extent.overlaps(range) != Some(false)
-    });
-    Ok(meetings
-        .take(MOST_MEETINGS)
-        .map(|(uid, _)| uid.clone())
-        .collect())
 }
 
 /// Whom a meeting was not delivered to, and why (RFC 6638 §3.2.9).

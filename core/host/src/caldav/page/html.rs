@@ -5,7 +5,10 @@ use super::{
     found::{Found, Undelivered, Waiting},
     picture,
 };
-use crate::caldav::{session::Session, site::Site};
+use crate::caldav::{
+    session::{Place, Session},
+    site::Site,
+};
 use convoke_caldav::path::Resource;
 use convoke_scheduling::Why;
 use maud::{DOCTYPE, Markup, html};
@@ -35,7 +38,7 @@ pub(super) fn page(
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Calendar of " (name) }
-                link rel="stylesheet" href=(STYLE);
+                link rel="stylesheet" href=(session.path(&Resource::Root) + STYLE);
             }
             body {
                 header { h1 { "Calendar of " (name) } }
@@ -43,7 +46,7 @@ pub(super) fn page(
                     @if let Some(notice) = notice {
                         p class="notice" role="status" { (notice) }
                     }
-                    (waiting(&found.waiting, token))
+                    (waiting(session, &found.waiting, token))
                     (undelivered(&found.undelivered))
                     (busy(found))
                     (addresses(session, site))
@@ -54,7 +57,8 @@ pub(super) fn page(
     document.into_string()
 }
 
-fn waiting(waiting: &[Waiting], token: &str) -> Markup {
+fn waiting(session: &Session<'_>, waiting: &[Waiting], token: &str) -> Markup {
+    let root = session.path(&Resource::Root);
     html! {
         section aria-labelledby="waiting" {
             h2 id="waiting" { "What waits for you" }
@@ -62,14 +66,14 @@ fn waiting(waiting: &[Waiting], token: &str) -> Markup {
                 p { "Nothing waits for you to decide." }
             } @else {
                 ul class="cards" {
-                    @for it in waiting { (card(it, token)) }
+                    @for it in waiting { (card(it, &root, token)) }
                 }
             }
         }
     }
 }
 
-fn card(it: &Waiting, token: &str) -> Markup {
+fn card(it: &Waiting, root: &str, token: &str) -> Markup {
     let (accept, decline) = buttons(it);
     html! {
         li {
@@ -78,7 +82,7 @@ fn card(it: &Waiting, token: &str) -> Markup {
                 (why(it)) " From " strong { (it.from) } "."
                 @if let Some(when) = &it.when { " " (when) "." }
             }
-            form method="post" action="/" {
+            form method="post" action=(root) {
                 input type="hidden" name="token" value=(token);
                 input type="hidden" name="id" value=(it.id);
                 button type="submit" name="decision" value="accept" aria-label=(format!("{accept}: {}", it.title)) { (accept) }
@@ -176,17 +180,19 @@ fn busy(found: &Found) -> Markup {
 
 fn addresses(session: &Session<'_>, site: &Site<'_>) -> Markup {
     let user = session.user();
-    let calendar = Resource::Calendar(session.owner()).to_string();
+    let (server, calendars, login) = programs(session);
     let free_busy = format!("/freebusy/{}.ifb", path_of(&session.owner()));
     html! {
         section aria-labelledby="addresses" {
             h2 id="addresses" { "For your calendar program" }
             p {
                 "Thunderbird, Evolution, DAVx5 and others find your calendar from this address, with the user name "
-                strong { (session.owner()) } " and your password:"
+                strong { (login) } " and your password:"
             }
-            (copied("program", "Address of this server", &site.url("/")))
-            (copied("calendar", "Your calendar (CalDAV)", &site.url(&calendar)))
+            (copied("program", "Address of this server", &site.url(&server)))
+            @for (at, calendar) in calendars.iter().enumerate() {
+                (copied(&format!("calendar-{at}"), "Your calendar (CalDAV)", &site.url(calendar)))
+            }
             (copied("free-busy", "When you are busy, for those who may see it", &site.url(&free_busy)))
             h3 { "Your addresses" }
             ul {
@@ -195,6 +201,18 @@ fn addresses(session: &Session<'_>, site: &Site<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Where programs begin, where the user's calendars are, and as whom the user logs in.
+fn programs(session: &Session<'_>) -> (String, Vec<String>, String) {
+    let behind = session.instance.upstream.as_ref();
+    if let (Place::Beside { login, .. }, Some(upstream)) = (&session.place, behind) {
+        let login = login.clone().unwrap_or_else(|| session.owner());
+        let root = format!("{}/", upstream.server.path);
+        return (root, upstream.calendars_of(session.user()), login);
+    }
+    let calendar = Resource::Calendar(session.owner()).to_string();
+    ("/".to_owned(), vec![calendar], session.owner())
 }
 
 fn path_of(owner: &str) -> String {

@@ -1,4 +1,5 @@
-//! The page for people: what a browser shows at the root of the listener to who logs in.
+//! The page for people: what a browser shows at the root of the listener to who logs in; or at `/.convoke/`, where a CalDAV server
+//! has the root.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -22,14 +23,15 @@ use super::{
 };
 use crate::answer::empty;
 use bytes::Bytes;
+use convoke_caldav::path::Resource;
 use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{NotDecided, Unbounded};
 use convoke_types::{ErrorKind, MessageId};
 use found::Found;
 use http::{HeaderValue, Request, StatusCode, header};
 
-/// Where the style of the page is. It says nothing of anybody.
-pub(super) const STYLE: &str = "/page.css";
+/// Where the style of the page is, beside it. It says nothing of anybody.
+pub(super) const STYLE: &str = "page.css";
 const CSS: &str = include_str!("page.css");
 const CSS_KIND: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -121,7 +123,8 @@ pub(super) async fn decide(
     };
     // So that to load the page again decides nothing again.
     let mut response = empty(StatusCode::SEE_OTHER, &[]);
-    let place = HeaderValue::from_str(&format!("/?done={}", done.as_str()));
+    let root = session.path(&Resource::Root);
+    let place = HeaderValue::from_str(&format!("{root}?done={}", done.as_str()));
     let place = place.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     response.headers_mut().insert(header::LOCATION, place);
     Ok(response)

@@ -86,6 +86,9 @@ impl<'a> Forwarding<'a> {
         if upstream::is_own(&path) {
             return own::answer(self, request).await;
         }
+        if let Some(whose) = own::busy_of(self, &request) {
+            return own::busy(self, request, &whose).await;
+        }
         let is_well_known = path.trim_end_matches('/') == WELL_KNOWN;
         if !self.upstream.server.path.is_empty() {
             if is_well_known {
@@ -111,6 +114,7 @@ impl<'a> Forwarding<'a> {
         let wanted = read_ahead(Wanted::read(&method, &subject, &mut body)).await?;
         let has_own_tags = self.has_own_tags(&subject, &subject.path).await;
         let may_have_tag = has_own_tags && method == Method::GET;
+        let is_head = has_own_tags && method == Method::HEAD;
         if wanted.is_some() || may_have_tag {
             let plain = HeaderValue::from_static("identity");
             head.headers.insert(header::ACCEPT_ENCODING, plain);
@@ -136,6 +140,7 @@ impl<'a> Forwarding<'a> {
         let mut response = match wanted {
             Some(wanted) => self.amended(&subject, &wanted, answer).await?,
             None if may_have_tag => self.tagged(answer).await?,
+            None if is_head => self.tagged_alone(&subject, answer).await,
             None => self.passed_on(answer),
         };
         match edit {

@@ -12,11 +12,12 @@ use super::{
 use crate::{
     caldav::{
         conditions::{Since, conditions, is_only_ours_since},
+        inbox,
         objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_of},
         reply::{Refused, no_room},
         reports::limits,
         schedule,
-        session::{Missing, Session},
+        session::{Missing, Place, Session},
     },
     scheduling::OurHome,
     upstream::{Answer, Outgoing},
@@ -45,7 +46,10 @@ pub(super) struct Edit<'a> {
 
 enum Kind {
     /// It is written: as it came, or with other people's answers as they gave them.
-    Write { instead: Option<Bytes> },
+    Write {
+        instead: Option<Bytes>,
+        calendar: Calendar,
+    },
     /// It is removed.
     Remove(Calendar),
 }
@@ -53,7 +57,7 @@ enum Kind {
 impl Edit<'_> {
     /// The body of the request, if it is another one than came.
     pub(super) fn body(&self) -> Option<Outgoing> {
-        let Kind::Write { instead } = &self.kind else {
+        let Kind::Write { instead, .. } = &self.kind else {
             return None;
         };
         let body = Full::new(instead.clone()?).map_err(|it| match it {});
@@ -90,6 +94,8 @@ impl<'a> Forwarding<'a> {
             arrival: self.arrival,
             home,
             missing: Missing::Named,
+            // Of the server's objects, and of none of ours.
+            place: Place::Root,
         };
         if is_write {
             self.write(subject, session, headers, body).await
@@ -143,14 +149,14 @@ impl<'a> Forwarding<'a> {
         self.check_tag(headers, there.as_ref()).await?;
         let since = since(&session, headers, there.as_ref()).await?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
-        let mut instead = None;
+        let (mut instead, mut calendar) = (None, None);
         if data_there != Some(&data) {
             let size = data_there.map_or(0, <[u8]>::len) + data.len();
             let merged = || written.merged(&session, since, data_there);
             let merged = processor.run(size, merged).await;
             let judged = merged.as_ref().unwrap_or(&written);
             schedule::judge(&session, &judged.uid, &judged.calendar).await?;
-            instead = merged.map(|it| it.data);
+            (instead, calendar) = merged.map(|it| (it.data, it.calendar)).unzip();
         }
         if headers.remove(IF_SCHEDULE_TAG).is_some() {
             only_if_same(headers, there.map(|it| it.etag));
@@ -158,7 +164,10 @@ impl<'a> Forwarding<'a> {
         Ok(Some(Edit {
             session,
             uid: written.uid,
-            kind: Kind::Write { instead },
+            kind: Kind::Write {
+                instead,
+                calendar: calendar.unwrap_or(written.calendar),
+            },
             _holding: Some(holding),
         }))
     }
@@ -252,7 +261,8 @@ impl<'a> Forwarding<'a> {
                     );
                 }
             }
-            Kind::Write { instead } => {
+            Kind::Write { instead, calendar } => {
+                inbox::decide(session, uid, &calendar).await;
                 schedule::tell(session, uid).await;
                 self.tag(session, uid, instead.is_some(), response).await;
             }
@@ -283,12 +293,27 @@ impl<'a> Forwarding<'a> {
         set_tag(headers, processor.run(size, tag).await.as_deref());
     }
 
+    /// What a HEAD says of an object, with its schedule tag: its octets are read for that.
+    pub(super) async fn tagged_alone(
+        &self,
+        subject: &Subject,
+        answer: http::Response<Answer>,
+    ) -> Response {
+        let is_object = answer.status() == StatusCode::OK && says_object(answer.headers());
+        let mut response = self.passed_on(answer);
+        if is_object && let Ok(Some((data, _))) = self.read_object(subject).await {
+            let processor = self.instance.scheduler.environment().processor();
+            let tag = processor.run(data.len(), || schedule_tag_of(&data)).await;
+            set_tag(response.headers_mut(), tag.as_deref());
+        }
+        response
+    }
+
     /// An object, with its schedule tag.
     pub(super) async fn tagged(&self, answer: http::Response<Answer>) -> Result<Response, Refused> {
-        let kind = answer.headers().get(header::CONTENT_TYPE);
-        let is_object = kind.is_some_and(|it| it.as_bytes().starts_with(b"text/calendar"));
         let is_coded = answer.headers().contains_key(header::CONTENT_ENCODING);
-        if answer.status() != StatusCode::OK || !is_object || is_coded {
+        let is_object = answer.status() == StatusCode::OK && says_object(answer.headers());
+        if !is_object || is_coded {
             return Ok(self.passed_on(answer));
         }
         let most = self.instance.config.limits.messages.content_length;
@@ -311,6 +336,11 @@ impl<'a> Forwarding<'a> {
         let home = self.at(path, self.right_login(subject)).await;
         home.is_some_and(|it| looks::is_told(self.instance, &it))
     }
+}
+
+fn says_object(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|it| it.as_bytes().starts_with(b"text/calendar"))
 }
 
 /// Whether an object has anybody else in it.

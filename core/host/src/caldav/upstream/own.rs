@@ -1,85 +1,102 @@
-//! Each user's inbox and outbox, which the server behind us has not: who may ask for them is who the server lets in.
+//! What the server behind us has not: each user's inbox and outbox, the page for people, and busy time by URL. Who may ask for
+//! them is who the server lets in.
 
-use super::{
-    forward::Forwarding,
-    looks,
-    who::{CURRENT_PRINCIPAL, Caller},
-};
+use super::{forward::Forwarding, looks, who::Caller};
 use crate::{
     answer::empty,
     caldav::{
-        MINIMAL, SCHEDULING, outbox, preferred,
-        properties::{self, Subject},
-        reply::{Answers, Refused, document},
-        session::{Missing, Session},
+        MINIMAL, SCHEDULING, busy_url, fields, find, guarded, inbox, outbox, page, preferred,
+        reply::Refused,
+        reports,
+        session::{Missing, Place, Session},
         site::Site,
     },
     upstream,
 };
-use convoke_caldav::{
-    multistatus::{About, Answer},
-    path::Resource,
-    precondition::Precondition,
-    request::{self, Properties},
-    xml::{CALDAV, DAV, Element, Name},
-};
+use convoke_caldav::path::{Resource, free_busy};
 use convoke_net::http_server::{Body, Response};
 use convoke_plugin_host::origin::Origin;
-use convoke_scheduling::Home;
 use convoke_types::{CalendarAddress, Proof};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 
-const OWNER: Name = Name::new(DAV, "owner");
-/// What the server has, if somebody has.
-const THEIRS: [Name; 2] = [
-    Name::new(DAV, "principal-collection-set"),
-    Name::new(CALDAV, "schedule-default-calendar-URL"),
-];
-const METHODS: &str = "OPTIONS, PROPFIND, POST";
+const METHODS: &str = "OPTIONS, GET, HEAD, DELETE, PROPFIND, REPORT, POST";
 
-/// Answers a request for something of ours.
+/// Whose busy time a URL is about: that of one of our own people, which no CalDAV server has at this path.
+pub(super) fn busy_of(forwarding: &Forwarding<'_>, request: &Request<Body>) -> Option<String> {
+    let whose = free_busy(request.uri().path())?;
+    let address = CalendarAddress::new(&whose).ok()?;
+    let domain = address.domain().ok()?;
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    (is_read && forwarding.instance.config.is_ours(domain)).then_some(whose)
+}
+
+/// Tells when somebody is busy, to who logs in at the server or to anybody, as policies have it.
+pub(super) async fn busy(
+    forwarding: &Forwarding<'_>,
+    request: Request<Body>,
+    whose: &str,
+) -> Result<Response, Refused> {
+    refuse_foreign(forwarding, &request)?;
+    let subject = forwarding.subject(&request)?;
+    forwarding.admit(&subject)?;
+    let target = target_of(&request);
+    let caller = || forwarding.caller(&subject, request.method(), &target);
+    let asks = match subject.credentials {
+        Some(_) => Some(caller().await?.home.into_user().address),
+        None => None,
+    };
+    let is_anonymous = asks.is_none();
+    let (instance, arrival) = (forwarding.instance, forwarding.arrival);
+    let answered = busy_url::answer(instance, arrival, &request, whose, asks).await;
+    let response = answered.unwrap_or_else(Refused::response);
+    if is_anonymous && response.status() == StatusCode::UNAUTHORIZED {
+        // It is the server that asks for a log-in here.
+        caller().await?;
+    }
+    Ok(guarded(response))
+}
+
+/// Answers a request for something below our path.
 pub(super) async fn answer(
     forwarding: &Forwarding<'_>,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    let site = Site::of(forwarding.instance, request.uri(), request.headers());
-    if site.is_foreign(request.headers()) {
-        return Err(StatusCode::FORBIDDEN.into());
-    }
+    refuse_foreign(forwarding, &request)?;
     let method = request.method().clone();
     let target = request.uri().path().to_owned();
+    if target == upstream::PAGE.trim_end_matches('/') {
+        let page = [("location", upstream::PAGE)];
+        return Ok(empty(StatusCode::MOVED_PERMANENTLY, &page));
+    }
+    if target.strip_prefix(upstream::PAGE) == Some(page::STYLE) && method == Method::GET {
+        return Ok(guarded(page::style()));
+    }
     let subject = forwarding.subject(&request)?;
     forwarding.admit(&subject)?;
-    let Caller { principal, home } = forwarding.caller(&subject, &method, &target).await?;
-    let resource = upstream::own(&target).filter(|it| {
-        let owner = it.owner().map(CalendarAddress::new);
-        owner.is_some_and(|it| it.is_ok_and(|it| home.user().answers_to(&it)))
-    });
-    let resource = resource.filter(|_| looks::is_told(forwarding.instance, &home));
-    let resource = resource.ok_or(StatusCode::NOT_FOUND)?;
-    let address = home.user().address.clone();
+    let whole = target_of(&request);
+    let Caller { principal, home } = forwarding.caller(&subject, &method, &whole).await?;
     let missing = preferred(request.headers());
     let session = Session {
         instance: forwarding.instance,
         arrival: forwarding.arrival,
         home,
         missing,
+        place: Place::Beside {
+            principal,
+            login: subject.claim.as_ref().map(|it| it.login.clone()),
+        },
     };
+    let is_told = looks::is_told(forwarding.instance, &session.home);
+    let resource = upstream::own(&target).filter(|it| session.owns(it));
+    let resource = resource.filter(|it| is_told || *it == Resource::Root);
+    let resource = resource.ok_or(StatusCode::NOT_FOUND)?;
+    let address = session.user().address.clone();
     let origin = Origin::of(&address, &[Proof::Submission(address.clone())]);
-    let answered = origin.ask(async {
-        match (method.as_str(), &resource) {
-            ("OPTIONS", _) => Ok(empty(StatusCode::OK, &[("allow", METHODS)])),
-            ("PROPFIND", _) => propfind(&session, &resource, principal.as_deref(), request).await,
-            ("POST", Resource::Outbox(_)) => outbox::post(&session, request).await,
-            ("REPORT", _) => Err(Precondition::SupportedReport.into()),
-            ("DELETE" | "PROPPATCH" | "MOVE" | "COPY" | "PUT", _) => {
-                Err(StatusCode::FORBIDDEN.into())
-            }
-            _ => Ok(empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", METHODS)])),
-        }
-    });
-    let mut response = answered.await.unwrap_or_else(Refused::response);
-    response.headers_mut().insert("dav", SCHEDULING);
+    let answered = origin.ask(of_user(&session, &resource, request)).await;
+    let mut response = guarded(answered.unwrap_or_else(Refused::response));
+    if is_told {
+        response.headers_mut().insert("dav", SCHEDULING);
+    }
     let is_short = missing == Missing::LeftOut && response.status() == StatusCode::MULTI_STATUS;
     if is_short {
         let minimal = HeaderValue::from_static(MINIMAL);
@@ -88,61 +105,42 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// The properties of one of ours: there is nothing in it.
-async fn propfind(
+/// Answers somebody whom the server let in.
+async fn of_user(
     session: &Session<'_>,
     resource: &Resource,
-    principal: Option<&str>,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    let document = document(session, request).await?;
-    let asked = request::propfind(document.as_ref().map(|it| &it.content))?;
-    let subject = Subject {
-        resource: resource.clone(),
-        sync_token: None,
-        dead: &[],
-        object: None,
-    };
-    let answer = properties::answer(session, &subject, &asked);
-    let mut answers = Answers::new(session);
-    answers
-        .push(as_theirs(answer, resource, principal, &asked))
-        .await?;
-    answers.finish(None).await
+    let method = request.method().as_str().to_owned();
+    if method == "OPTIONS" {
+        return Ok(empty(StatusCode::OK, &[("allow", METHODS)]));
+    }
+    fields::check_body(&request)?;
+    match (&*method, resource) {
+        ("GET" | "HEAD", Resource::Root) => page::show(session, &request).await,
+        ("POST", Resource::Root) => page::decide(session, request).await,
+        ("GET" | "HEAD", Resource::Message(_, name)) => inbox::get(session, name, &request).await,
+        ("DELETE", Resource::Message(_, name)) => inbox::delete(session, name, &request).await,
+        ("POST", Resource::Outbox(_)) => outbox::post(session, request).await,
+        // The root is no collection of the server's.
+        ("PROPFIND" | "REPORT", Resource::Root) => Err(StatusCode::NOT_FOUND.into()),
+        ("PROPFIND", _) => find::propfind(session, resource, request).await,
+        ("REPORT", _) => reports::report(session, resource, request).await,
+        ("DELETE" | "PROPPATCH" | "MOVE" | "COPY" | "PUT", _) => Err(StatusCode::FORBIDDEN.into()),
+        _ => Ok(empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", METHODS)])),
+    }
 }
 
-/// The same on a server that has principals and calendars of its own.
-fn as_theirs(
-    answer: Answer,
-    resource: &Resource,
-    principal: Option<&str>,
-    asked: &Properties,
-) -> Answer {
-    let About::Properties { found, mut missing } = answer.about else {
-        return answer;
-    };
-    let (mut kept, is_named) = (Vec::new(), matches!(asked, Properties::Some(_)));
-    for mut property in found {
-        let is_principal = property.name == OWNER || property.name == CURRENT_PRINCIPAL;
-        let is_unknown = THEIRS.contains(&property.name) || (is_principal && principal.is_none());
-        if is_unknown {
-            if is_named {
-                missing.push((property.name, 404));
-            }
-            continue;
-        }
-        if let (true, Some(principal), false) =
-            (is_principal, principal, property.children.is_empty())
-        {
-            property.children = vec![Element::href(principal)];
-        }
-        kept.push(property);
+/// What a Digest log-in is for.
+fn target_of(request: &Request<Body>) -> String {
+    let target = request.uri().path_and_query();
+    target.map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+fn refuse_foreign(forwarding: &Forwarding<'_>, request: &Request<Body>) -> Result<(), Refused> {
+    let site = Site::of(forwarding.instance, request.uri(), request.headers());
+    if site.is_foreign(request.headers()) {
+        return Err(StatusCode::FORBIDDEN.into());
     }
-    Answer {
-        href: upstream::own_path(resource),
-        about: About::Properties {
-            found: kept,
-            missing,
-        },
-    }
+    Ok(())
 }
