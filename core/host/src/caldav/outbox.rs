@@ -47,7 +47,7 @@ pub(super) async fn post(
     let scheduler = &session.instance.scheduler;
     let processor = scheduler.environment().processor();
     let now = Timestamp::now();
-    let question = processor.run(data.len(), || Question::read(data, now));
+    let question = processor.run(data.len(), || Question::read(session, data, now));
     let question = question.await?;
     if !session.user().answers_to(&question.originator) {
         return Err(Precondition::OrganizerAllowed.into());
@@ -153,7 +153,7 @@ pub(super) async fn own_answer(
 
 impl Question {
     /// RFC 6638 §5: one VFREEBUSY, of METHOD:REQUEST.
-    fn read(data: &[u8], now: Timestamp) -> Result<Self, Precondition> {
+    fn read(session: &Session<'_>, data: &[u8], now: Timestamp) -> Result<Self, Precondition> {
         let calendar = Calendar::parse(data, &limits());
         let mut calendar = calendar.map_err(|_| Precondition::ValidCalendarData)?;
         let parts: Vec<&Component> = calendar.main_components().collect();
@@ -163,10 +163,8 @@ impl Question {
         if !part.is("VFREEBUSY") {
             return Err(Precondition::ValidSchedulingMessage);
         }
-        let originator = part.value("ORGANIZER").map(CalendarAddress::new);
-        let Some(Ok(originator)) = originator else {
-            return Err(Precondition::OrganizerAllowed);
-        };
+        let originator = part.value("ORGANIZER").and_then(|it| session.address(it));
+        let originator = originator.ok_or(Precondition::OrganizerAllowed)?;
         let asked = attendees(part);
         if asked.is_empty() {
             return Err(Precondition::ValidSchedulingMessage);

@@ -11,6 +11,8 @@ use http::StatusCode;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
+/// How an address begins.
+const SCHEME: &str = "mailto:";
 /// Objects that are listed at once.
 const PAGE: u32 = 500;
 
@@ -88,6 +90,21 @@ impl<'a> Session<'a> {
             return true;
         };
         CalendarAddress::new(owner).is_ok_and(|owner| self.user().answers_to(&owner))
+    }
+
+    /// The address that somebody is named by. Evolution makes one of the log-in, where nobody told it the user's.
+    pub(super) fn address(&self, text: &str) -> Option<CalendarAddress> {
+        let name = text.trim();
+        let name = name
+            .get(..SCHEME.len())
+            .filter(|it| it.eq_ignore_ascii_case(SCHEME))
+            .map_or(name, |it| &name[it.len()..]);
+        match &self.place {
+            Place::Beside {
+                login: Some(login), ..
+            } if name == login => Some(self.user().address.clone()),
+            _ => CalendarAddress::new(text).ok(),
+        }
     }
 
     /// The path of a resource.
