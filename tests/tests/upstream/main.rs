@@ -9,10 +9,13 @@
 //! | `faults` | requests that are meant to be read in two ways; a server that is down, or breaks off |
 //! | `logins` | guesses at passwords |
 //! | `checked` | what `convoke check` says of it |
+//! | `digest` | who logs in by Digest |
+//! | `own` | messages in the inbox, the page for people, busy time by URL |
 //! | `scheduling` | what RFC 6638 adds to a server that schedules nothing |
 
 mod bytes;
 mod checked;
+mod digest;
 mod faults;
 mod fields;
 mod logins;

@@ -41,6 +41,21 @@ impl House {
     }
 
     pub(super) fn of(scheduling: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::all(scheduling, more, |server| {
+            format!("https://localhost:{}", server.address("caldav").port())
+        })
+    }
+
+    /// With the server reached at another place, which leads to it.
+    pub(super) fn behind(place: impl FnOnce(&Host) -> String) -> Self {
+        Self::all("settle = \"60 min\"", |front| front, place)
+    }
+
+    fn all(
+        scheduling: &str,
+        more: impl FnOnce(Setup) -> Setup,
+        place: impl FnOnce(&Host) -> String,
+    ) -> Self {
         let hash = bcrypt::hash("right", 4).expect("a cost that bcrypt has");
         let store = "plugin = \"store-sqlite\"\nschedule = \"off\"\nconfig.path = \"calendars.db\"";
         let listener = "role = \"caldav\"\naddress = \"127.0.0.1:0\"\nusers = \"users.htpasswd\"\n\
@@ -53,7 +68,7 @@ impl House {
             .table("[[store]]", store)
             .table("[[listener]]", listener)
             .start();
-        let url = format!("https://localhost:{}", server.address("caldav").port());
+        let url = place(&server);
         let user = |address: &str| {
             format!(
                 "config.users.\"{address}\" = {{ home = \"{url}/calendars/{address}/\", aliases = [\"me-{address}\"], \
@@ -88,7 +103,7 @@ impl House {
     }
 
     /// A user's object on the server, once it is as a test expects it.
-    fn becomes(&self, user: &str, uid: &str, is_right: impl Fn(&str) -> bool) -> String {
+    pub(super) fn becomes(&self, user: &str, uid: &str, is_right: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let text = self.server.stored(user, uid).unwrap_or_default();
@@ -102,7 +117,7 @@ impl House {
     }
 
     /// Bo's object, once he is invited: where his program finds it.
-    fn invited(&self, uid: &str) -> (String, String) {
+    pub(super) fn invited(&self, uid: &str) -> (String, String) {
         self.becomes(BO, uid, |it| !it.is_empty());
         let found = self.ask(BO, &format!("PROPFIND {BOS}"), &[("Depth", "1")], "");
         let found = responses(&found).into_iter().map(|(href, _)| href);

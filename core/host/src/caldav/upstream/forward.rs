@@ -34,6 +34,8 @@ pub(super) struct Forwarding<'a> {
 pub(super) struct Subject {
     /// The path that it names.
     pub(super) path: String,
+    /// The same with its query.
+    pub(super) target: String,
     /// The paths that it may change: its own, and where it moves or copies to.
     pub(super) changes: Vec<String>,
     pub(super) claim: Option<Claim>,
@@ -48,6 +50,12 @@ impl Subject {
     /// Whether it is proved by something that is good for this request alone.
     pub(super) fn is_digest(&self) -> bool {
         (self.claim.as_ref()).is_some_and(|it| it.scheme == Scheme::Digest)
+    }
+
+    /// Whether what proves it is good for one body alone (RFC 7616 §3.4.3).
+    pub(super) fn is_bound_to_body(&self) -> bool {
+        let text = self.credentials.as_ref().and_then(|it| it.to_str().ok());
+        self.is_digest() && text.is_none_or(|it| it.to_ascii_lowercase().contains("auth-int"))
     }
 }
 
@@ -192,6 +200,7 @@ impl<'a> Forwarding<'a> {
         }
         Ok(Subject {
             path: request.uri().path().to_owned(),
+            target: (request.uri().path_and_query()).map_or_else(String::new, ToString::to_string),
             is_accepted: false,
             principal: OnceCell::new(),
             claim: self.upstream.logins.claim(request.headers()),

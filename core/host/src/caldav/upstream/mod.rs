@@ -5,6 +5,7 @@
 //! | `forward` | a request passed on, and its answer |
 //! | `amend` | answers with what RFC 6638 adds: that there is scheduling, and where |
 //! | `objects` | what a client writes is judged before the server sees it, and told at once |
+//! | `digest` | an edit that is forbidden, of who logs in by Digest |
 //! | `own` | what the server has not: each user's inbox and outbox, the page for people, busy time by URL |
 //! | `caller` | guesses at log-ins are slowed, and of who was let in the calendar is known |
 //! | `who` | who asks, by the server's word |
@@ -14,11 +15,12 @@
 //! Always true: how a body is delimited is said anew on each side; a body is held as a whole only if something of ours is asked
 //! for in it, and it is short; credentials are passed on and never logged. The server itself is `crate::upstream`.
 //!
-//! Not done yet: of who logs in by Digest, edits that RFC 6638 §3.2 forbids and schedule tags.
+//! Not done yet: schedule tags for who logs in by Digest.
 
 mod amend;
 mod ask;
 mod caller;
+mod digest;
 mod forward;
 mod looks;
 mod objects;

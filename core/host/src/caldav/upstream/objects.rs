@@ -1,8 +1,9 @@
 //! Objects that others are concerned with (RFC 6638 §3.2): what a client writes or removes is judged before the server sees it,
 //! and told at once.
 //!
-//! Digest credentials are good for one request, so that nothing can be asked with them before it: what comes with them passes
-//! unjudged, has no schedule tags, and is told all the same.
+//! Digest credentials are good for one request, so that nothing can be asked with them before it. What comes with them is judged
+//! by what the store reads; but that it is forbidden is said only after the server has taken the credentials (`digest`). It has no
+//! schedule tags.
 
 use super::{
     ask::Held,
@@ -82,7 +83,10 @@ impl<'a> Forwarding<'a> {
         if !is_write && !is_removal {
             return Ok(None);
         }
-        let login = self.right_login(subject);
+        let login = match &subject.claim {
+            Some(claim) if subject.is_digest() => Some(&*claim.login),
+            _ => self.right_login(subject),
+        };
         let Some(home) = self.at(&subject.path, login).await else {
             return Ok(None);
         };
@@ -146,7 +150,11 @@ impl<'a> Forwarding<'a> {
             return Ok(None);
         }
         let there = session.home.get(&written.uid).await?;
-        self.check_tag(headers, there.as_ref()).await?;
+        // Whoever logs in by Digest has schedule tags of the server's, if any.
+        let has_our_tag = !subject.is_digest() && headers.contains_key(IF_SCHEDULE_TAG);
+        if has_our_tag {
+            self.check_tag(headers, there.as_ref()).await?;
+        }
         let since = since(&session, headers, there.as_ref()).await?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let (mut instead, mut calendar) = (None, None);
@@ -154,11 +162,17 @@ impl<'a> Forwarding<'a> {
             let size = data_there.map_or(0, <[u8]>::len) + data.len();
             let merged = || written.merged(&session, since, data_there);
             let merged = processor.run(size, merged).await;
+            let merged = merged.filter(|_| !subject.is_bound_to_body());
             let judged = merged.as_ref().unwrap_or(&written);
-            schedule::judge(&session, &judged.uid, &judged.calendar).await?;
+            let judgement = schedule::judge(&session, &judged.uid, &judged.calendar).await;
+            if let (Err(_), true) = (&judgement, subject.is_digest()) {
+                self.check_digest(subject, headers, &data).await?;
+            }
+            judgement?;
             (instead, calendar) = merged.map(|it| (it.data, it.calendar)).unzip();
         }
-        if headers.remove(IF_SCHEDULE_TAG).is_some() {
+        if has_our_tag {
+            headers.remove(IF_SCHEDULE_TAG);
             only_if_same(headers, there.map(|it| it.etag));
         }
         Ok(Some(Edit {
@@ -178,7 +192,7 @@ impl<'a> Forwarding<'a> {
         session: Session<'a>,
         headers: &mut HeaderMap,
     ) -> Result<Option<Edit<'a>>, Refused> {
-        if !self.is_own(subject, &session.home).await {
+        if subject.is_digest() || !self.is_own(subject, &session.home).await {
             return Ok(None);
         }
         // Which object it is says the server, to who may read it.
@@ -227,16 +241,22 @@ impl<'a> Forwarding<'a> {
         check_schedule_tag(headers, tag.as_deref())
     }
 
-    /// Whether who asks is the owner of a calendar, by the server's word: nobody else shall learn by a refusal what is in it.
+    /// Whether who asks is the owner of a calendar, by the server's word: nobody else shall learn by a refusal what is in it. By
+    /// Digest it is a claim until the server has taken the request.
     async fn is_own(&self, subject: &Subject, home: &OurHome) -> bool {
-        if subject.is_digest() || (subject.claim.is_some() && !self.is_proved(subject).await) {
+        let is_same =
+            |own: &OurHome| own.store() == home.store() && own.user().id == home.user().id;
+        if let (Some(claim), true) = (&subject.claim, subject.is_digest()) {
+            return self.named_by(claim).await.is_some_and(|it| is_same(&it));
+        }
+        if subject.claim.is_some() && !self.is_proved(subject).await {
             return false;
         }
         let Some(principal) = self.own_principal(subject).await else {
             return false;
         };
         let own = self.user_of(&principal, subject).await;
-        own.is_some_and(|own| own.store() == home.store() && own.user().id == home.user().id)
+        own.is_some_and(|it| is_same(&it))
     }
 
     /// After the server has done as it was asked: whom it concerns is told, and the answer says what is there now.

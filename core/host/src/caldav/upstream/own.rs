@@ -39,8 +39,7 @@ pub(super) async fn busy(
     refuse_foreign(forwarding, &request)?;
     let subject = forwarding.subject(&request)?;
     forwarding.admit(&subject)?;
-    let target = target_of(&request);
-    let caller = || forwarding.caller(&subject, request.method(), &target);
+    let caller = || forwarding.caller(&subject, request.method(), &subject.target);
     let asks = match subject.credentials {
         Some(_) => Some(caller().await?.home.into_user().address),
         None => None,
@@ -73,8 +72,8 @@ pub(super) async fn answer(
     }
     let subject = forwarding.subject(&request)?;
     forwarding.admit(&subject)?;
-    let whole = target_of(&request);
-    let Caller { principal, home } = forwarding.caller(&subject, &method, &whole).await?;
+    let caller = forwarding.caller(&subject, &method, &subject.target);
+    let Caller { principal, home } = caller.await?;
     let missing = preferred(request.headers());
     let session = Session {
         instance: forwarding.instance,
@@ -129,12 +128,6 @@ async fn of_user(
         ("DELETE" | "PROPPATCH" | "MOVE" | "COPY" | "PUT", _) => Err(StatusCode::FORBIDDEN.into()),
         _ => Ok(empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", METHODS)])),
     }
-}
-
-/// What a Digest log-in is for.
-fn target_of(request: &Request<Body>) -> String {
-    let target = request.uri().path_and_query();
-    target.map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
 fn refuse_foreign(forwarding: &Forwarding<'_>, request: &Request<Body>) -> Result<(), Refused> {

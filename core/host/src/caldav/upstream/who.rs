@@ -209,16 +209,29 @@ impl Forwarding<'_> {
             return Err(NotProved::Refused(StatusCode::FORBIDDEN.into()));
         }
         let principal = self.upstream.principals.of_login(&claim.login);
-        let home = if let Some(principal) = &principal {
-            self.user_of(principal, subject).await
-        } else {
-            let domains = &self.instance.config.server.domains;
-            let people = &self.upstream.people;
-            people
-                .of(&self.instance.plugins, domains, &claim.login)
-                .await
+        let home = match &principal {
+            Some(principal) => self.user_of(principal, subject).await,
+            None => self.named_by(claim).await,
         };
         Ok(home.map(|home| Caller { principal, home }))
+    }
+
+    /// Whom a claim names: by the principal that the server gave that log-in lately, or by its name.
+    pub(super) async fn named_by(&self, claim: &Claim) -> Option<OurHome> {
+        let principals = &self.upstream.principals;
+        if let Some(principal) = principals.of_login(&claim.login) {
+            let homes = principals.homes(&principal);
+            let paths = homes.iter().flat_map(|it| it.iter()).map(String::as_str);
+            for path in paths.chain([&*principal]) {
+                if let Some(home) = self.at(path, Some(&claim.login)).await {
+                    return Some(home);
+                }
+            }
+        }
+        let domains = &self.instance.config.server.domains;
+        let people = &self.upstream.people;
+        let plugins = &self.instance.plugins;
+        people.of(plugins, domains, &claim.login).await
     }
 
     async fn word(&self, credentials: Option<&HeaderValue>) -> Result<Word, NoAnswer> {
