@@ -108,3 +108,49 @@ fn read_url(
             ))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What hosts make of an outcome that were built before there were free-busy URLs.
+    fn read_by_an_old_host(sent: &SentDiscovered) -> Option<Discovered> {
+        match sent.outcome {
+            outcome::NO_SERVICE => Some(Discovered::NoService),
+            outcome::NOT_MINE => Some(Discovered::NotMine),
+            outcome::MAIL => Some(Discovered::Mail),
+            _ => None,
+        }
+    }
+
+    fn sent(outcome: u32, receivers: Vec<Receiver>) -> SentDiscovered {
+        SentDiscovered {
+            outcome,
+            receivers: write_all(receivers),
+            attributes: RVec::new(),
+        }
+    }
+
+    #[test]
+    fn a_free_busy_url_is_mail_to_who_does_not_know_of_such() {
+        let url = ReceiverUrl::new("https://dav.example.net/anna.ifb?x=1").unwrap();
+        let known = Discovered::FreeBusyUrl(Receiver::new(url));
+        let written = known.clone().write();
+        assert_eq!(read_by_an_old_host(&written), Some(Discovered::Mail));
+        assert_eq!(Discovered::read(written).ok(), Some(known));
+        // A plugin that does not know of them names none.
+        let mail = Discovered::read(sent(outcome::MAIL, Vec::new()));
+        assert_eq!(mail.ok(), Some(Discovered::Mail));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_no_outcome() {
+        for (code, receivers) in [
+            (0, Vec::new()),
+            (5, Vec::new()),
+            (outcome::RECEIVERS, Vec::new()),
+        ] {
+            assert!(Discovered::read(sent(code, receivers)).is_err(), "{code}");
+        }
+    }
+}

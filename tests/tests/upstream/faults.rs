@@ -1,6 +1,9 @@
 //! Requests that are meant to be read in two ways; a server that is down, or breaks off.
 
-use super::{ask, client, head, in_front_of, in_front_of_url, server::Server};
+use super::{
+    ask, client, head, in_front_of, in_front_of_url,
+    server::{Received, Server},
+};
 use std::net::TcpListener;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -133,4 +136,22 @@ fn a_request_that_breaks_off_never_arrives_whole() {
     client.send(request.as_bytes());
     assert_eq!(server.first().field("content-length"), ["10"]);
     drop(client);
+}
+
+/// RFC 9112 §6.1: such a request is read by its coding, and the connection ends with it.
+#[test]
+fn who_gives_a_length_beside_a_coding_is_listened_to_no_longer() {
+    let server = Server::answering(OK);
+    let host = in_front_of(&server);
+    let (length, coding) = (("Content-Length", "5"), ("Transfer-Encoding", "chunked"));
+    for fields in [[length, coding], [coding, length]] {
+        let before = server.received().len();
+        let mut client = client(&host);
+        let next = head("GET /next", &[]);
+        client.send((head("PUT /a", &fields) + "0\r\n\r\n" + &next).as_bytes());
+        client.wait_until_closed();
+        let received = server.received();
+        let lines: Vec<&str> = received[before..].iter().map(Received::line).collect();
+        assert_eq!(lines, ["PUT /a HTTP/1.1"], "{fields:?}");
+    }
 }

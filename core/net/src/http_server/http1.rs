@@ -1,4 +1,7 @@
 //! An HTTP/1.1 connection: hyper parses it, and we decide how long it goes on.
+//!
+//! Of a request with both Content-Length and Transfer-Encoding, hyper drops the former, which is not seen here any more; it reads the body
+//! by the latter and ends the connection after the answer, so that nothing can hide behind it (RFC 9112 §6.1).
 
 use super::{
     Arrival, Body, Response,
