@@ -101,6 +101,50 @@ type = none
         return ""
 
 
+class RadicaleOfAHouse(Radicale):
+    """With a log-in that may read and write everybody's calendars; its people need no word anywhere else."""
+
+    users = ("u1", "u2", "anna", "bo", "convoke")
+
+    def rights(self):
+        return f"type = from_file\nfile = {self.folder}/rights"
+
+    def start(self, authority):
+        (self.folder / "convoke.password").write_text("convoke-secret\n")
+        (self.folder / "convoke.password").chmod(0o600)
+        (self.folder / "rights").write_text("""
+[convoke]
+user: convoke
+collection: .*
+permissions: RrWw
+[root]
+user: .+
+collection:
+permissions: R
+[principal]
+user: .+
+collection: {user}
+permissions: RW
+[calendars]
+user: .+
+collection: {user}/[^/]+
+permissions: rw
+""")
+        super().start(authority)
+
+    def config(self, domain):
+        return (f'home = "http://127.0.0.1:{self.port}/{{user}}/"\n'
+                f'login = {{ username = "convoke", password_file = "{self.folder}/convoke.password" }}\n')
+
+    def make(self, user, name):
+        """A calendar of somebody who has none yet."""
+        body = f"""<C:mkcalendar xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><set><prop><displayname>{name}</displayname>
+            <C:supported-calendar-component-set><C:comp name="VEVENT"/><C:comp name="VTODO"/></C:supported-calendar-component-set>
+            </prop></set></C:mkcalendar>"""
+        subprocess.run(["curl", "-sSf", "-X", "MKCALENDAR", "-u", f"{user}:{self.password(user)}", "-H", "Content-Type: application/xml", "-d", body,
+                        f"http://127.0.0.1:{self.port}/{user}/calendar/"], check=True, capture_output=True)
+
+
 class SecureRadicale(Radicale):
     """Over TLS, with a certificate that nobody but the test's authority vouches for."""
 

@@ -34,7 +34,7 @@ class Evolution:
         source.get_extension(EDataServer.SOURCE_EXTENSION_SECURITY).set_method("tls")
         collection = source.get_extension(EDataServer.SOURCE_EXTENSION_COLLECTION)
         collection.set_backend_name("webdav")
-        collection.set_identity(user)
+        collection.set_identity(name)
         collection.set_calendar_url(url)
         collection.set_contacts_enabled(False)
         collection.set_mail_enabled(False)

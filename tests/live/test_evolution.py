@@ -6,7 +6,7 @@ import time
 import unittest
 
 from evolution import Evolution
-from households import ANNA, BO, PASSWORD, TwoHouseholds, domain_of
+from households import ANNA, BO, InFrontOfRadicale, TwoHouseholds, domain_of
 from world import unfolded
 
 
@@ -32,7 +32,7 @@ class InEvolution(TwoHouseholds):
     def program(cls, person, url):
         it = Evolution(cls.base / person)
         cls.addClassCleanup(it.stop)
-        found = it.do("account", person, url, person, PASSWORD, str(cls.base / f"cal.{domain_of(person)}.pem"))
+        found = it.do("account", person, url, *cls.login(person), str(cls.base / f"cal.{domain_of(person)}.pem"))
         assert found == dict(name=person, auto_schedule=True, schedules=True, tasks=True), found
         return it
 
@@ -79,6 +79,10 @@ class InEvolution(TwoHouseholds):
         expected = {BO: "2.0", nobody: "5.3", unknown: "3.7"}
         told = lambda it: all(f"SCHEDULE-STATUS={code}" in guest(it, who) for who, code in expected.items())
         self.shows(self.anna, "walk", told, "Anna does not see who was reached")
+
+
+class InEvolutionOnRadicale(InFrontOfRadicale, InEvolution):
+    pass
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import unittest
 
-from households import ANNA, BO, PASSWORD, TwoHouseholds
+from households import ANNA, BO, InFrontOfRadicale, TwoHouseholds
 from thunderbird import Thunderbird
 from world import unfolded
 
@@ -13,8 +13,9 @@ class InThunderbird(TwoHouseholds):
         it = Thunderbird(cls.base / person, cls.authority)
         cls.addClassCleanup(it.stop)
         # The dialog asks for the password after that.
-        assert it.do("find", person, None, url) == "AuthFailedError"
-        assert it.do("find", person, PASSWORD, url) == [person]
+        user, password = cls.login(person)
+        assert it.do("find", user, None, url) == "AuthFailedError"
+        assert it.do("find", user, password, url) == [person]
         found = it.do("subscribe")
         assert found == dict(disabled=None, readOnly=False, schedules=True, tasks=True, organizer=f"mailto:{person}"), found
         return it
@@ -108,6 +109,10 @@ class InThunderbird(TwoHouseholds):
         self.assertIsNone(self.anna.do("complete", "bread"))
         self.assertIn("STATUS:COMPLETED", exported())
         self.assertEqual(self.anna.shown("bread")["status"], "COMPLETED")
+
+
+class InThunderbirdOnRadicale(InFrontOfRadicale, InThunderbird):
+    pass
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import urllib.request
 import bcrypt
 import caldav
 
-from caldav_servers import Radicale, Sabre, Xandikos
+from caldav_servers import RadicaleOfAHouse, Sabre, Xandikos
 from synced import Synced
 from world import *
 
@@ -86,42 +86,6 @@ SUMMARY:Nobody else's
 END:VEVENT
 END:VCALENDAR
 """.replace("\n", "\r\n")
-
-
-class RadicaleOfAHouse(Radicale):
-    """With a log-in that may read and write everybody's calendars; its people need no word anywhere else."""
-
-    users = ("u1", "u2", "convoke")
-
-    def rights(self):
-        return f"type = from_file\nfile = {self.folder}/rights"
-
-    def start(self, authority):
-        (self.folder / "convoke.password").write_text("convoke-secret\n")
-        (self.folder / "convoke.password").chmod(0o600)
-        (self.folder / "rights").write_text("""
-[convoke]
-user: convoke
-collection: .*
-permissions: RrWw
-[root]
-user: .+
-collection:
-permissions: R
-[principal]
-user: .+
-collection: {user}
-permissions: RW
-[calendars]
-user: .+
-collection: {user}/[^/]+
-permissions: rw
-""")
-        super().start(authority)
-
-    def config(self, domain):
-        return (f'home = "http://127.0.0.1:{self.port}/{{user}}/"\n'
-                f'login = {{ username = "convoke", password_file = "{self.folder}/convoke.password" }}\n')
 
 
 class Dav:
