@@ -6,12 +6,13 @@ import http.client
 import pathlib
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 import bcrypt
 import caldav
 
-from caldav_servers import RadicaleOfAHouse, Sabre, Xandikos
+from caldav_servers import Radicale, RadicaleOfAHouse, Sabre, Xandikos
 from synced import Synced
 from world import *
 
@@ -224,18 +225,54 @@ class Upstream(unittest.TestCase):
         for name in ("a", "c"):
             self.assertEqual(ask(direct, "GET", f"{calendar}{name}-moved.ics")[0], 200 if status == 201 else 404)
 
+    def by_digest(self, server, host, user):
+        """What a program is answered that logs in by Digest."""
+        url = f"https://localhost:{port_of(host, 'caldav')}"
+        context = ssl.create_default_context(cafile=self.authority.certificate)
+
+        def ask(method, path, body=None, **headers):
+            passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+            passwords.add_password(None, url, user, server.password(user))
+            opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), urllib.request.HTTPDigestAuthHandler(passwords))
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            request = urllib.request.Request(url + path, body and body.encode(), headers, method=method)
+            try:
+                with opener.open(request) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        return ask
+
     def test_digest_passes(self):
         server = self.server(Sabre)
+        ask = self.by_digest(server, self.in_front_of(server, "sabre.example"), "bo")
+        status, body = ask("PROPFIND", "/calendars/bo/", WHO, Depth="0", Content_Type="application/xml")
+        self.assertEqual(status, 207)
+        self.assertIn("/principals/bo/", body)
+
+    def test_edits_by_digest_are_judged(self):
+        server = self.server(Sabre)
         host = self.in_front_of(server, "sabre.example")
-        url = f"https://localhost:{port_of(host, 'caldav')}/calendars/bo/"
-        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        passwords.add_password(None, url, "bo", server.password("bo"))
-        context = ssl.create_default_context(cafile=self.authority.certificate)
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), urllib.request.HTTPDigestAuthHandler(passwords))
-        request = urllib.request.Request(url, WHO.encode(), {"Depth": "0", "Content-Type": "application/xml"}, method="PROPFIND")
-        with opener.open(request) as answer:
-            self.assertEqual(answer.status, 207)
-            self.assertIn(b"/principals/bo/", answer.read())
+        bo, cleo = (self.by_digest(server, host, user) for user in ("bo", "cleo"))
+        for user, ask in (("bo", bo), ("cleo", cleo)):
+            self.assertEqual(ask("MKCALENDAR", f"/calendars/{user}/work/")[0], 201)
+        write = lambda ask, path, text: ask("PUT", path, text, Content_Type="text/calendar")
+        status, body = write(cleo, "/calendars/cleo/work/dinner.ics", meeting("cleo@sabre.example", "bo@sabre.example"))
+        self.assertEqual(status, 201, body)
+        listed = lambda: bo("PROPFIND", "/calendars/bo/work/", WHO, Depth="1", Content_Type="application/xml")[1]
+        hrefs = lambda: [one.text for one in xml.fromstring(listed()).iter("{DAV:}href") if one.text.endswith(".ics")]
+        [path] = self.wait(hrefs, "Bo is not invited")
+        invitation = bo("GET", path)[1]
+        status, body = write(bo, path, invitation.replace("20270104T18", "20270104T20"))
+        self.assertEqual(status, 403, body)
+        self.assertIn("allowed-attendee-scheduling-object-change", body)
+        self.assertEqual(bo("GET", path)[1], invitation)
+        status, body = write(bo, path, invitation.replace("NEEDS-ACTION", "ACCEPTED"))
+        self.assertEqual(status, 204, body)
+        hers = lambda: unfolded(cleo("GET", "/calendars/cleo/work/dinner.ics")[1]).splitlines()
+        answered = lambda: any("PARTSTAT=ACCEPTED" in line for line in hers() if "mailto:bo@" in line)
+        self.wait(answered, "Cleo does not see that Bo comes")
 
     def test_two_households_plan_a_dinner(self):
         """One on Radicale behind the listener, one on SQLite that the listener serves. Nobody is configured but by name and password."""
