@@ -128,6 +128,15 @@ fn a_meeting_has_no_more_guests_than_one_message_has_recipients() {
         (refused.status, &*precondition(&refused)),
         (403, "max-attendees-per-instance")
     );
+    // What was written before there was a bound may be changed, as long as it does not grow.
+    let before = of(5).replace("UID:1", "UID:before");
+    host.put(ANNA, &before);
+    let later = before
+        .replace("T100000Z", "T120000Z")
+        .replace("T110000Z", "T130000Z");
+    assert_eq!(put("before", &later).of(&host).status, 204);
+    let more = of(6).replace("UID:1", "UID:before");
+    assert_eq!(put("before", &more).of(&host).status, 403);
     // Who is one of many guests may answer all the same.
     let invited = of(3).replace(
         &format!("ORGANIZER:mailto:{ANNA}"),

@@ -88,7 +88,7 @@ pub(super) async fn put(
         let merged = || written.merged(session, since, data_there);
         let merged = processor.run(size + data.len(), merged).await;
         let written = merged.as_ref().unwrap_or(&written);
-        schedule::judge(session, &written.uid, &written.calendar).await?;
+        schedule::judge(session, &written.uid, &written.calendar, data_there).await?;
         match write(session, name, written, there.as_ref()).await {
             Ok(()) => {
                 drop(naming.take());

@@ -3,7 +3,7 @@
 //! What is told takes no longer than a moment of the program's time: what is not delivered by then goes on by itself, and its
 //! statuses come into the object later.
 
-use super::{reply::Refused, session::Session};
+use super::{reply::Refused, reports::limits, session::Session};
 use crate::scheduling::{Telling, telling};
 use convoke_caldav::precondition::Precondition;
 use convoke_calendar::{
@@ -35,17 +35,23 @@ pub(super) async fn before(session: &Session<'_>, uid: &Uid) -> Result<(), Refus
     Ok(())
 }
 
-/// RFC 6638 §3.2.4: refuses what is not the user's to write; and meetings of more people than one message may go to.
+/// RFC 6638 §3.2.4: refuses what is not the user's to write, instead of what is `there`; and to invite more people than one message may
+/// go to.
 pub(super) async fn judge(
     session: &Session<'_>,
     uid: &Uid,
     written: &Calendar,
+    there: Option<&[u8]>,
 ) -> Result<(), Refused> {
     if !is_on(session) {
         return Ok(());
     }
     let most = session.instance.config.limits.recipients;
-    if organizes(session, written) && guests(written) > most {
+    // Who has invited as many already may yet call it off.
+    let there = || there.and_then(|it| Calendar::parse_stored(it, &limits()).ok());
+    let guests_there = || there().map_or(0, |it| guests(&it));
+    let invited = guests(written);
+    if organizes(session, written) && invited > most && invited > guests_there() {
         tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "more than {most} guests (limits.recipients)");
         return Err(Precondition::MaxAttendees.into());
     }

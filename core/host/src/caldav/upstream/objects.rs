@@ -164,7 +164,8 @@ impl<'a> Forwarding<'a> {
             let merged = processor.run(size, merged).await;
             let merged = merged.filter(|_| !subject.is_bound_to_body());
             let judged = merged.as_ref().unwrap_or(&written);
-            let judgement = schedule::judge(&session, &judged.uid, &judged.calendar).await;
+            let judgement =
+                schedule::judge(&session, &judged.uid, &judged.calendar, data_there).await;
             if let (Err(_), true) = (&judgement, subject.is_digest()) {
                 self.check_digest(subject, headers, &data).await?;
             }
