@@ -39,6 +39,13 @@ enum How {
     Written,
 }
 
+impl Exposed {
+    /// What the host relies on.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, place, mode) = (self.file.display(), &self.place, self.mode & 0o7777);

@@ -65,6 +65,41 @@ pub fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     constraints.value.ca && may_sign
 }
 
+/// What the certificate of a host is shown for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// To clients that connect to it.
+    Server,
+    /// To servers that ask who connects.
+    Client,
+}
+
+/// Whether it may be shown for that (extKeyUsage, RFC 5280 §4.2.1.12); one that says nothing is for everything.
+pub fn is_for(certificate: &CertificateDer<'_>, usage: Usage) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    match parsed.extended_key_usage() {
+        Ok(None) => true,
+        Ok(Some(extension)) => {
+            let usages = extension.value;
+            usages.any
+                || match usage {
+                    Usage::Server => usages.server_auth,
+                    Usage::Client => usages.client_auth,
+                }
+        }
+        Err(_) => false,
+    }
+}
+
+/// Who issued it, as people write it; `None` if it did itself.
+pub fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let is_own = parsed.issuer().as_raw() == parsed.subject().as_raw();
+    (!is_own).then(|| parsed.issuer().to_string().chars().take(200).collect())
+}
+
 /// Whom it is for, as people write it: `CN=Example, O=Example Ltd`.
 pub fn subject(certificate: &CertificateDer<'_>) -> String {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {

@@ -13,7 +13,9 @@
 pub mod certificate;
 mod verifier;
 
-pub use verifier::{Believed, Identity, TlsError, client_config, system_anchors, verifier};
+pub use verifier::{
+    Believed, Identity, TlsError, client_config, leads_to_an_anchor, system_anchors, verifier,
+};
 
 // What it takes and gives.
 pub use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};

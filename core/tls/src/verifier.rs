@@ -115,6 +115,33 @@ pub fn verifier(
     Ok(Arc::new(Verifier::new(anchors, believed, provider)?))
 }
 
+/// Whether others that believe no more than these anchors and certificates could follow the chain of a server to one of them;
+/// its dates, its names and its use are not looked at.
+///
+/// # Errors
+/// As for [`verifier`].
+pub fn leads_to_an_anchor(
+    chain: &[CertificateDer<'_>],
+    anchors: RootCertStore,
+    believed: Vec<Believed>,
+) -> Result<bool, TlsError> {
+    let Some((first, intermediates)) = chain.split_first() else {
+        return Ok(false);
+    };
+    let Ok(nobody) = ServerName::try_from("nobody.invalid") else {
+        return Ok(false);
+    };
+    let verified = verifier(anchors, believed)?.verify_server_cert(
+        first,
+        intermediates,
+        &nobody,
+        &[],
+        UnixTime::now(),
+    );
+    let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    Ok(verified.err() != Some(unknown))
+}
+
 #[derive(Debug)]
 struct Verifier {
     /// By the system's anchors, and by the listed authorities that are not bound to domains; `None` if there are none.

@@ -10,7 +10,7 @@ use convoke_file_access::{PrivateFileError, read_private};
 use convoke_ischedule::dkim;
 use convoke_net::{
     http_client::{Client, Settings},
-    pem::{TlsError, certificates, private_key},
+    pem::{TlsError, identity},
     trusted_certificates::TrustedCertificates,
 };
 use convoke_plugin_host::{NetworkService, Setup, own_program};
@@ -85,7 +85,7 @@ pub(crate) fn setup_to_look(config: &Config) -> io::Result<(Setup, Option<TempDi
 pub(super) fn settings(config: &Config, dns: &Resolver) -> Result<Settings, ServeError> {
     let client = &config.client;
     let identity = match &client.identity {
-        Some((certificate, key)) => Some((certificates(certificate)?, private_key(key)?)),
+        Some((certificate, key)) => Some(identity(certificate, key)?),
         None => None,
     };
     Ok(Settings {

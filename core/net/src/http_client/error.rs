@@ -40,7 +40,7 @@ pub enum ClientError {
         address: IpAddr,
     },
     /// Nobody listens there.
-    #[error("{server} ({address}) does not take connections: {error}")]
+    #[error("{} does not take connections: {error}", at(server, address))]
     Connect {
         /// Host and port.
         server: String,
@@ -105,6 +105,15 @@ pub enum ClientError {
         /// The `Location` it gave.
         to: String,
     },
+}
+
+/// A server by its name and where that led; by its address alone if that is its name.
+fn at(server: &str, address: &SocketAddr) -> String {
+    if server == address.to_string() {
+        server.to_owned()
+    } else {
+        format!("{server} ({address})")
+    }
 }
 
 impl From<TlsError> for ClientError {

@@ -40,14 +40,11 @@ impl ServerTls {
 /// TLS 1.2 or later with HTTP/2 and HTTP/1.1; client certificates are asked for if `client_ca` is set, and must then be
 /// right if they are there.
 pub fn server_tls(tls: &TlsFiles) -> Result<ServerTls, TlsError> {
-    let unusable = |reason: String| TlsError::Unusable {
-        file: tls.certificate.clone(),
-        reason,
-    };
+    let unusable = |error| TlsError::unusable(&tls.certificate, &tls.key, &error);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(error.to_string()))?;
+        .map_err(unusable)?;
     let clients = clients(&tls.client_ca, provider)?;
     let builder = match clients.clone() {
         None => builder.with_no_client_auth(),
@@ -55,7 +52,7 @@ pub fn server_tls(tls: &TlsFiles) -> Result<ServerTls, TlsError> {
     };
     let mut config = builder
         .with_single_cert(certificates(&tls.certificate)?, private_key(&tls.key)?)
-        .map_err(|error| unusable(error.to_string()))?;
+        .map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(ServerTls {
         config: Arc::new(config),
@@ -71,9 +68,8 @@ fn clients(
     let Some(first) = listed.first() else {
         return Ok(None);
     };
-    let wrong = |reason: String| TlsError::File {
+    let wrong = |reason: String| TlsError::Untrusted {
         file: first.file.clone(),
-        what: "authority",
         reason,
     };
     let trusted = TrustedCertificates::read_all(listed)?;
