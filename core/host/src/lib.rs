@@ -34,6 +34,8 @@
 //! | [`state_folder`] | what lies in `server.state` |
 //! | [`keys`] | look-up of DKIM public keys |
 //! | [`probe`] | probes a remote receiver |
+//! | `bind_error` | why an address cannot be listened at |
+//! | `disk` | whether there is room left |
 //! | `file_modes` | permissions of the files that the configuration names |
 //! | `escape` | escapes control characters in log and terminal output |
 //!
@@ -48,6 +50,7 @@ mod access;
 mod admin;
 pub mod admission;
 mod answer;
+mod bind_error;
 #[cfg(feature = "caldav")]
 pub mod caldav;
 #[cfg(feature = "caldav")]
@@ -56,6 +59,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod config;
 mod decisions;
+mod disk;
 mod escape;
 mod file_modes;
 #[cfg(feature = "caldav")]

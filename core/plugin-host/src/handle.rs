@@ -3,6 +3,7 @@
 use super::{
     Description, Interface, Isolation, PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
+    failing::Failing,
     isolated::Isolated,
     origin::Origin,
     services::Instance,
@@ -31,6 +32,8 @@ pub struct Opened {
     one_version: Option<Stamp>,
     isolation: &'static str,
     breaker: Breaker,
+    /// How its calls end, if it keeps data.
+    failing: Option<Failing>,
     /// Its process, if it has one.
     process: Option<Arc<Isolated>>,
     /// The host as it sees it, if it has no process.
@@ -59,6 +62,7 @@ impl Opened {
             one_version: is_one.then(|| content.stamp()),
             isolation: entry.isolation.as_str(),
             breaker: Breaker::default(),
+            failing: matches!(entry.kind, Kind::Store | Kind::State).then(Failing::default),
             process: None,
             services: None,
         }
@@ -128,9 +132,12 @@ impl Opened {
             Some(process) => process.degraded(),
             None => self.services.as_ref().and_then(|it| it.degraded()),
         };
-        degraded.map_or(PluginState::Ready, |reason| PluginState::Degraded {
-            reason,
-        })
+        let failing = || self.failing.as_ref().and_then(Failing::reason);
+        degraded
+            .or_else(failing)
+            .map_or(PluginState::Ready, |reason| PluginState::Degraded {
+                reason,
+            })
     }
 }
 
@@ -165,6 +172,9 @@ impl Caller for Opened {
         if let Some(error) = fault {
             let request = Some(Origin::request_id()).filter(|id| *id != 0);
             warn!(event = "plugin-failed", plugin = %name, kind = ?error.kind(), request, "{error}");
+        }
+        if let Some(failing) = &self.failing {
+            failing.note(fault);
         }
         match attempt.settle(fault.map(Error::message)) {
             Turn::None => {}

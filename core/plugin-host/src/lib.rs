@@ -11,6 +11,7 @@
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
 //! | `services` | the host, as a plugin sees it |
 //! | `health`, [`metrics`] | what plugins say of themselves, and what they count |
+//! | `failing` | whether what keeps data answers at all |
 //! | `state_folder`, `secret` | where they remember, and what no log may show |
 //! | [`origin`] | on whose behalf plugins are asked |
 //! | [`discovery`], [`policy`], [`stores`] | the three chains |
@@ -37,6 +38,7 @@ pub mod conformance;
 pub mod discovery;
 pub mod entry;
 pub mod error;
+mod failing;
 pub mod find;
 pub mod handle;
 mod health;

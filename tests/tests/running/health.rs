@@ -65,3 +65,22 @@ fn what_a_plugin_says_of_itself_is_shown_and_what_it_counts() {
     assert!(metrics.contains(&format!("{state}0\n")), "{metrics}");
     assert!(metrics.contains(counted), "it counts on\n{metrics}");
 }
+
+/// A store that nobody reaches says nothing of itself: what its calls come to does.
+#[test]
+fn a_store_that_does_not_answer_is_shown() {
+    let store =
+        "plugin = \"store-caldav\"\nname = \"away\"\nconfig.home = \"http://127.0.0.1:1/{user}/\"";
+    let host = Setup::new().table("[[store]]", store).start();
+    for _ in 0..3 {
+        let post = Post::free_busy("anna@example.com", &[BO]);
+        assert_eq!(host.post(&post).codes(), ["5.1"], "try later");
+    }
+    let health = host.get("admin", "/health").body;
+    assert!(health.starts_with("degraded\n"), "{health}");
+    let line = health.lines().find(|it| it.starts_with("away: "));
+    assert!(
+        line.is_some_and(|it| it.contains("127.0.0.1:1")),
+        "{health}"
+    );
+}

@@ -1,7 +1,7 @@
 //! What an administrator of a running host should look at.
 
 use super::api::{Health, Trouble};
-use crate::instance::Instance;
+use crate::{disk, instance::Instance};
 use convoke_plugin_host::PluginState;
 use convoke_types::Error;
 
@@ -25,6 +25,9 @@ pub(super) async fn health(instance: &Instance, _: Health) -> Result<Vec<Trouble
     for (store, sentence) in look_soon.scheduled_by_others() {
         add(format!("store {store}"), sentence);
     }
+    if let Some(text) = disk::nearly_full(&instance.config.server.state) {
+        add("disk".to_owned(), text);
+    }
     let entries = instance.scheduler.shared().outbox.entries();
     let stuck: Vec<_> = entries.iter().filter(|it| it.attempts >= STUCK).collect();
     if let Some(oldest) = stuck.iter().min_by_key(|it| it.created) {
@@ -37,7 +40,13 @@ pub(super) async fn health(instance: &Instance, _: Health) -> Result<Vec<Trouble
         );
         add("queue".to_owned(), text);
     }
-    let held = instance.scheduler.held(None).await?;
+    let held = match instance.scheduler.held(None).await {
+        Ok(held) => held,
+        Err(error) => {
+            add("state".to_owned(), error.to_string());
+            Vec::new()
+        }
+    };
     if let Some(one) = held.iter().min_by_key(|it| it.since) {
         let text = format!(
             "changes of {} wait to be told, the first since {}, of {}; see `convoke queue list`, then `convoke queue release` \

@@ -1,6 +1,6 @@
 //! Health and metrics, for the administrator's own tools.
 
-use crate::{admin::queue, answer::empty, instance::Instance};
+use crate::{admin::queue, answer::empty, disk, instance::Instance};
 use convoke_net::http_server::{Body, Response};
 use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -53,21 +53,29 @@ async fn ready(instance: &Instance) -> Result<(), String> {
     }
 }
 
-/// `ok`; or `degraded`, and a line for each plugin that says so of itself, and for each store that cannot be watched, or
-/// behind which somebody else schedules.
+/// `ok`; or `degraded`, and a line for each plugin that is not well or is not asked, for each store that cannot be watched, or
+/// behind which somebody else schedules, and for a disk that is nearly full.
 fn health(instance: &Instance) -> String {
     let plugins = instance.plugins.list();
     let degraded = plugins.iter().filter_map(|plugin| match &plugin.state {
-        PluginState::Degraded { reason } => Some(format!("{}: {reason}\n", plugin.name)),
-        _ => None,
+        PluginState::Degraded { reason } | PluginState::Skipped { reason, .. } => {
+            Some(format!("{}: {reason}\n", plugin.name))
+        }
+        PluginState::Ready => None,
     });
+    let full = disk::nearly_full(&instance.config.server.state);
+    let full = full.map(|text| format!("disk: {text}\n"));
     let troubles = instance.shared.look_soon.troubles().into_iter();
     let unwatched = troubles.map(|(store, why)| {
         format!("{store}: changes in it are told later, as it cannot be asked for them: {why}\n")
     });
     let others = instance.shared.look_soon.scheduled_by_others().into_iter();
     let others = others.map(|(store, sentence)| format!("{store}: {sentence}\n"));
-    let lines: String = degraded.chain(unwatched).chain(others).collect();
+    let lines: String = degraded
+        .chain(unwatched)
+        .chain(others)
+        .chain(full)
+        .collect();
     if lines.is_empty() {
         "ok\n".to_owned()
     } else {
