@@ -96,6 +96,7 @@ fn expected(what: &str) -> String {
     match what {
         "a sequence" => "a list",
         "a map" => "a table",
+        "path string" => "a path in quotes",
         "a boolean" => "true or false",
         "a string" | "string" => "a text",
         "usize" | "u8" | "u16" | "u32" | "u64" => "a whole number from 0 on",

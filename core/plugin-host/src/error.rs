@@ -78,7 +78,12 @@ impl fmt::Display for PluginError {
             plugin,
             problem,
         } = self;
+        let problem = problem.to_string();
         match position {
+            // A path that the problem itself names is not said twice.
+            Some(position) if plugin.contains('/') && names(&problem, plugin) => {
+                write!(f, "{position}: {kind}: {problem}")
+            }
             Some(position) => write!(f, "{position}: {kind} `{plugin}`: {problem}"),
             None if *kind == Kind::State => write!(
                 f,
@@ -87,6 +92,12 @@ impl fmt::Display for PluginError {
             None => write!(f, "{kind} `{plugin}`: {problem}"),
         }
     }
+}
+
+/// Whether a sentence names the file at `path`.
+fn names(sentence: &str, path: &str) -> bool {
+    let file = Path::new(path).file_name().and_then(|it| it.to_str());
+    file.is_some_and(|file| sentence.contains(file))
 }
 
 impl std::error::Error for PluginError {

@@ -21,7 +21,8 @@ const CRATE_PREFIX: &str = "convoke_";
 /// in `directories`, in order.
 pub fn file(plugin: &str, directories: &[PathBuf], folder: &Path) -> Result<PathBuf, Problem> {
     if is_path(plugin) {
-        let file = folder.join(plugin);
+        // Without `.` between, which a relative path mostly begins with.
+        let file: PathBuf = folder.join(plugin).components().collect();
         return if exists(&file) {
             Ok(file)
         } else {

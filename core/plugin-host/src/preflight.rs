@@ -20,6 +20,8 @@ pub struct Preflight {
     pub file: PathBuf,
     /// Its own version.
     pub version: String,
+    /// The files and folders that its configuration has to name: where it keeps what it keeps.
+    pub paths: Vec<PathBuf>,
 }
 
 /// Looks at the plugin of each entry, in their order. A program is run to say what it is, and may write nothing. An error:
@@ -43,9 +45,10 @@ fn of_entry(
     let fit = candidate.map_err(|problem| PluginError::new(entry, problem))?;
     let file = fit.runnable.content().path().to_owned();
     let schema = schema::read(&fit.description.schema);
-    if let Some(Some(keys)) = schema.get(entry.kind.as_str())
-        && let Err(mistake) = schema::check(keys, &entry.config)
-    {
+    let keys = schema.get(entry.kind.as_str()).and_then(Option::as_deref);
+    let keys = keys.unwrap_or_default();
+    let is_described = matches!(schema.get(entry.kind.as_str()), Some(Some(_)));
+    if is_described && let Err(mistake) = schema::check(keys, &entry.config) {
         let problem = Problem::NotOpened {
             file,
             message: mistake.sentence,
@@ -60,5 +63,8 @@ fn of_entry(
         kind: entry.kind,
         file,
         version: fit.description.version,
+        paths: schema::needed_paths(keys, &entry.config)
+            .map(|path| setup.folder.join(path))
+            .collect(),
     })
 }

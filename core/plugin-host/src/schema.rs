@@ -69,6 +69,17 @@ pub(super) fn check(keys: &[Key], config: &toml::Table) -> Result<(), Mistake> {
     }
 }
 
+/// The paths that a configuration gives where one must be given.
+pub(super) fn needed_paths<'a>(
+    keys: &'a [Key],
+    config: &'a toml::Table,
+) -> impl Iterator<Item = &'a str> {
+    let needed = keys
+        .iter()
+        .filter(|key| key.required && last(&key.kind) == "PathBuf");
+    needed.filter_map(|key| config.get(&key.name)?.as_str())
+}
+
 /// What may have been meant.
 fn instead(wrong: &str, keys: &[Key]) -> String {
     let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();

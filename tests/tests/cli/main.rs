@@ -7,6 +7,7 @@ mod elsewhere;
 mod guests;
 mod import;
 mod local;
+mod mistakes;
 mod modes;
 mod plugins;
 mod reply;

@@ -195,6 +195,16 @@ fn root_makes_files_as_the_owner_of_the_state_folder() {
     }
     let said = desk.run(&["user", "add", "anna@example.org"]);
     assert_eq!(said.status, 0, "{said:?}");
-    let made = fs::metadata(desk.path("calendars.db")).unwrap();
-    assert_eq!((made.uid(), made.gid()), (NOBODY, NOBODY));
+    let key = desk.run(&["keys", "generate", "--kind", "ed25519", "--out", "dkim.pem"]);
+    assert_eq!(key.status, 0, "{key:?}");
+    drop(desk.serve());
+    for made in ["calendars.db", "dkim.pem", "state/state.db", "state/token"] {
+        let about = fs::metadata(desk.path(made)).unwrap();
+        assert_eq!((about.uid(), about.gid()), (NOBODY, NOBODY), "{made}");
+    }
+    // What root made there otherwise is seen.
+    fs::write(desk.path("state/foreign"), "").unwrap();
+    let said = desk.run(&["check"]);
+    assert!(said.out.contains("foreign belongs to root"), "{said:?}");
+    assert_eq!(said.status, 1, "{said:?}");
 }

@@ -2,11 +2,20 @@
 
 #[cfg(feature = "caldav")]
 mod caldav;
+mod certificate;
+mod clock;
+mod data;
+mod finding;
+mod found;
 mod grants;
+mod listeners;
 #[cfg(feature = "mail")]
 mod mail;
 mod mail_listener;
+mod owners;
 mod plugins;
+mod policy;
+mod trust;
 #[cfg(feature = "caldav")]
 mod upstream;
 
@@ -17,31 +26,15 @@ use super::{
 };
 use crate::{
     admin::{api::Health, client::Client},
-    config::{Config, Listener, Role},
-    file_modes, instance,
-    keys::Keys,
-    login, state_folder,
+    config::Config,
+    file_modes,
 };
 use clap::Args;
-use convoke_ischedule::dkim::{Lookup, Signer};
-use convoke_net::{
-    http_server::{self, Descriptors, TlsFiles},
-    pem,
-    registrable::is_public_suffix,
-    trusted_certificates::{self, TrustedCertificates},
-};
-use convoke_tls::certificate::{names, validity};
-use convoke_types::Domain;
-use jiff::Timestamp;
+use convoke_net::http_server::Descriptors;
+use finding::{Findings, Verdict};
 use plugins::Open;
 use rustix::fs::Access;
-use serde::Serialize;
-use std::{
-    fmt::Display,
-    io,
-    net::{SocketAddr, TcpListener},
-    path::Path,
-};
+use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,9 +47,6 @@ their configuration are checked. --open opens them, too, as `serve` would. Root 
 `server.state`. A host that runs with this configuration is asked whether its plugins are well, what is stuck in its queue, \
 and which changes wait to be released.";
 
-/// A certificate that ends within this many seconds is worth a warning.
-const SOON: i64 = 14 * 24 * 3600;
-
 /// Validate the configuration and everything it refers to
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -66,42 +56,6 @@ pub(super) struct Check {
     open: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// One line; `check --json` is a list of them.
-#[derive(Serialize)]
-struct Finding {
-    verdict: Verdict,
-    what: String,
-    detail: String,
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn add(&mut self, verdict: Verdict, what: &str, detail: impl Into<String>) {
-        self.0.push(Finding {
-            verdict,
-            what: what.to_owned(),
-            detail: detail.into(),
-        });
-    }
-
-    fn outcome<E: Display>(&mut self, what: &str, outcome: Result<String, E>) {
-        match outcome {
-            Ok(detail) => self.add(Verdict::Ok, what, detail),
-            Err(error) => self.add(Verdict::Fail, what, error.to_string()),
-        }
-    }
-}
-
 impl Check {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let mut findings = Findings::default();
@@ -109,22 +63,18 @@ impl Check {
         match Config::read(&file) {
             Ok(config) => {
                 become_owner(&config.server.state)?;
-                findings.add(Verdict::Ok, "configuration", file.display().to_string());
+                findings.ok("configuration", file.display().to_string());
                 let open = if self.open { Open::All } else { Open::Deciding };
                 look(&config, open, &mut findings).await;
             }
-            Err(error) => findings.add(Verdict::Fail, "configuration", error.to_string()),
+            Err(error) => findings.fail("configuration", error.to_string()),
         }
-        let failed = findings
-            .0
-            .iter()
-            .any(|finding| finding.verdict == Verdict::Fail);
         if global.json {
             output::print_json(&findings.0)?;
         } else {
-            output::print_text(&text(&findings.0))?;
+            output::print_text(&findings.text())?;
         }
-        if failed {
+        if findings.have_failed() {
             Err(Failure::already_reported())
         } else {
             Ok(())
@@ -132,44 +82,24 @@ impl Check {
     }
 }
 
-fn text(findings: &[Finding]) -> String {
-    let row = |finding: &Finding| {
-        let word = match finding.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Warn => "warn",
-            Verdict::Fail => "fail",
-        };
-        vec![
-            word.to_owned(),
-            finding.what.clone(),
-            finding.detail.clone(),
-        ]
-    };
-    output::table(&findings.iter().map(row).collect::<Vec<_>>())
-}
-
 async fn look(config: &Config, open: Open, findings: &mut Findings) {
     state(&config.server.state, findings);
+    owners::look(config, findings);
     modes(config, findings);
-    if config.listeners.is_empty() && config.mail_listeners.is_empty() {
-        let text = "there is no [[listener]]; add one with role, address and, for `receiver`, tls";
-        findings.add(Verdict::Fail, "listeners", text);
-    }
-    for listener in &config.listeners {
-        look_at_listener(config, listener, findings);
-    }
+    clock::look(config, findings);
+    listeners::look(config, findings);
     #[cfg(feature = "caldav")]
     for listener in &config.listeners {
         if let Some(server) = &listener.upstream {
             upstream::look(config, listener, server, findings).await;
         }
     }
+    found::look(config, findings).await;
     #[cfg(feature = "caldav")]
     caldav::look(config, findings).await;
     mail_listener::look(config, findings);
     descriptors(config, findings);
-    client(config, findings);
-    trust(config, findings).await;
+    trust::look(config, findings).await;
     #[cfg(feature = "mail")]
     mail::look(config, findings).await;
     plugins::look(config, open, findings).await;
@@ -262,250 +192,5 @@ fn modes(config: &Config, findings: &mut Findings) {
             &format!("file modes: {what}"),
             exposed.to_string(),
         );
-    }
-}
-
-fn look_at_listener(config: &Config, listener: &Listener, findings: &mut Findings) {
-    let what = format!("listener {}", listener.role.as_str());
-    address(config, listener.address, &what, findings);
-    match &listener.tls {
-        Some(tls) => {
-            if !certificate(config, tls, &what, findings) {
-                // What uses it would only say the same again.
-                return users(config, listener, &what, findings);
-            }
-            findings.outcome(
-                &format!("{what}: tls"),
-                http_server::server_tls(tls).map(|_| {
-                    if tls.client_ca.is_empty() {
-                        "certificate and key fit"
-                    } else {
-                        "peers may prove who they are by certificate"
-                    }
-                    .to_owned()
-                }),
-            );
-            client_authorities(tls, &what, findings);
-        }
-        None if listener.role == Role::Receiver => findings.add(
-            Verdict::Warn,
-            &what,
-            "no tls: iSchedule goes over https, so something in front must speak it",
-        ),
-        None if !listener.address.ip().is_loopback() => findings.add(
-            Verdict::Warn,
-            &what,
-            "no tls on an address that others reach: passwords would go in the clear",
-        ),
-        None => {}
-    }
-    users(config, listener, &what, findings);
-}
-
-fn users(config: &Config, listener: &Listener, what: &str, findings: &mut Findings) {
-    let Some(users) = &listener.users else {
-        return;
-    };
-    let counted = login::count_logins(users, &config.server.domains[0]);
-    let counted = counted.map(|logins| format!("{}: {logins} logins", users.display()));
-    findings.outcome(&format!("{what}: users"), counted);
-}
-
-/// Whether the address can be bound. A convoke that runs with this configuration holds it, which is as it should be.
-fn address(config: &Config, address: SocketAddr, what: &str, findings: &mut Findings) {
-    let ours = state_folder::listener_notes(&config.server.state)
-        .iter()
-        .any(|note| note.address == address);
-    match TcpListener::bind(address) {
-        Ok(_) => findings.add(Verdict::Ok, what, format!("{address} is free")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && ours => {
-            findings.add(
-                Verdict::Ok,
-                what,
-                format!("{address} is held by the convoke that runs"),
-            );
-        }
-        Err(error) => findings.add(
-            Verdict::Fail,
-            what,
-            format!(
-                "cannot listen on {address}: {error}; choose another address, or stop who has it"
-            ),
-        ),
-    }
-}
-
-/// Whether the certificate can be read at all.
-fn certificate(config: &Config, tls: &TlsFiles, what: &str, findings: &mut Findings) -> bool {
-    let what = format!("{what}: certificate");
-    let file = tls.certificate.display();
-    let read = pem::certificates(&tls.certificate).map_err(|error| error.to_string());
-    let read = read.and_then(|chain| {
-        let first = chain.into_iter().next();
-        let dated = first.and_then(|first| Some((validity(&first)?, first)));
-        dated.ok_or_else(|| format!("{file} cannot be read"))
-    });
-    let ((from, until), first) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            findings.add(Verdict::Fail, &what, error);
-            return false;
-        }
-    };
-    let names = names(&first);
-    let shown = names.join(", ");
-    let now = Timestamp::now().as_second();
-    let day = |second: i64| {
-        Timestamp::from_second(second)
-            .map_or_else(|_| "?".to_owned(), |it| it.strftime("%Y-%m-%d").to_string())
-    };
-    let (verdict, detail) = if now < from {
-        (
-            Verdict::Fail,
-            format!("{file} is not valid before {}", day(from)),
-        )
-    } else if until < now {
-        (
-            Verdict::Fail,
-            format!("{file} has expired on {}; renew it", day(until)),
-        )
-    } else if until < now + SOON {
-        (
-            Verdict::Warn,
-            format!("{file} expires on {}; renew it", day(until)),
-        )
-    } else if !names
-        .iter()
-        .any(|name| is_ours(name, &config.server.domains))
-    {
-        let ours = config
-            .server
-            .domains
-            .iter()
-            .map(Domain::as_str)
-            .collect::<Vec<_>>();
-        (
-            Verdict::Warn,
-            format!(
-                "{file} is for {shown}, none of which lies in {}",
-                ours.join(", ")
-            ),
-        )
-    } else {
-        (
-            Verdict::Ok,
-            format!("{file} is for {shown}, until {}", day(until)),
-        )
-    };
-    findings.add(verdict, &what, detail);
-    true
-}
-
-/// Whom the certificates in `client_ca` vouch for.
-fn client_authorities(tls: &TlsFiles, what: &str, findings: &mut Findings) {
-    let what = format!("{what}: client_ca");
-    // A file that cannot be read was told of with the rest of `tls`.
-    let trusted = TrustedCertificates::read_all(&tls.client_ca).unwrap_or_default();
-    for remark in trusted_certificates::remarks(&trusted, Timestamp::now().as_second()) {
-        let verdict = if remark.odd {
-            Verdict::Warn
-        } else {
-            Verdict::Ok
-        };
-        findings.add(verdict, &what, remark.text);
-    }
-}
-
-fn is_ours(name: &str, domains: &[Domain]) -> bool {
-    let name = name.strip_prefix("*.").unwrap_or(name);
-    Domain::new(name).is_ok_and(|name| domains.iter().any(|domain| name.is_within(domain)))
-}
-
-fn client(config: &Config, findings: &mut Findings) {
-    for ca in &config.client.ca {
-        let read = TrustedCertificates::read(ca).map(|it| {
-            let (file, count) = (it.file.display(), it.certificates.len());
-            let bound: Vec<_> = it.domains.iter().map(Domain::as_str).collect();
-            if bound.is_empty() {
-                format!("{file}: {count} trusted")
-            } else {
-                format!("{file}: {count} trusted for {}", bound.join(", "))
-            }
-        });
-        findings.outcome("client: ca", read);
-    }
-    if let Some((certificate, key)) = &config.client.identity {
-        let read = pem::certificates(certificate).and_then(|_| pem::private_key(key));
-        findings.outcome(
-            "client: certificate",
-            read.map(|_| certificate.display().to_string()),
-        );
-    }
-}
-
-async fn trust(config: &Config, findings: &mut Findings) {
-    match &config.signing {
-        Some(signing) => {
-            if is_public_suffix(&signing.domain) {
-                let text = format!(
-                    "{} is a public suffix: peers believe nobody who signs for it",
-                    signing.domain
-                );
-                findings.add(Verdict::Warn, "signing", text);
-            }
-            let signer = instance::signer(signing);
-            if let Ok(signer) = &signer {
-                published(config, signer, findings).await;
-            }
-            let read =
-                signer.map(|_| format!("as {}, selector {}", signing.domain, signing.selector));
-            findings.outcome("signing", read);
-        }
-        None if config.client.identity.is_some() => {
-            let text = "no [signing]: peers know us by the certificate of [client] only";
-            findings.add(Verdict::Ok, "signing", text);
-        }
-        None => {
-            let text = "messages go out unsigned: peers that require a signature refuse them; see [signing]";
-            findings.add(Verdict::Warn, "signing", text);
-        }
-    }
-    if config.verification.required {
-        findings.add(Verdict::Ok, "verification", "peers must prove who they are");
-    } else {
-        let text = "verification.required = false: anybody may speak for any domain but yours";
-        findings.add(Verdict::Warn, "verification", text);
-    }
-}
-
-/// Whether peers that look for our key find the one that we sign with.
-async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
-    let (dns, client) = match instance::outside(config) {
-        Ok(outside) => outside,
-        Err(error) => return findings.add(Verdict::Fail, "signing", error.to_string()),
-    };
-    let keys = Keys::new(None, dns, client);
-    let (domain, selector) = (signer.domain(), signer.selector());
-    for &lookup in signer.lookups() {
-        if lookup == Lookup::PrivateExchange {
-            continue;
-        }
-        let what = format!("signing: {}", lookup.as_str());
-        let (verdict, detail) = match keys.look_up(lookup, domain, selector).await {
-            Ok(records) if records.iter().any(|it| it.key == signer.key().public()) => (
-                Verdict::Ok,
-                "peers find the key that we sign with".to_owned(),
-            ),
-            Ok(records) if records.is_empty() => {
-                let text = "peers find no key, and refuse what we sign; publish what `convoke keys show-dns` prints";
-                (Verdict::Fail, text.to_owned())
-            }
-            Ok(_) => {
-                let text = "peers find another key than the one that we sign with; publish what `convoke keys show-dns` prints, or take the right key";
-                (Verdict::Fail, text.to_owned())
-            }
-            Err(error) => (Verdict::Warn, error.to_string()),
-        };
-        findings.add(verdict, &what, detail);
     }
 }

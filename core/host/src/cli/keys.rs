@@ -5,8 +5,9 @@ mod certificate;
 use super::{
     Global,
     output::{self, Failure},
+    owner::give_to_owner,
 };
-use crate::config::{Config, Role};
+use crate::config::{Config, Role, is_selector};
 use clap::{Args, Subcommand, ValueEnum};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey, txt_strings, zone_text};
 use convoke_net::pem;
@@ -40,7 +41,8 @@ Examples:
   convoke keys generate --config convoke.toml             where `signing.key` says
   convoke keys generate --kind ed25519 --out dkim.pem
 
-The file is PKCS#8 in PEM, readable by its owner alone; one that is there is never written over.
+The file is PKCS#8 in PEM, readable by its owner alone; one that is there is never written over. Made by root, it belongs to the \
+owner of `server.state`, whom the host runs as.
 RSA is taken by every verifier; Ed25519 is shorter and faster, and not known to older ones.";
 
 /// Generate the private key that messages are signed with
@@ -93,15 +95,9 @@ pub(super) struct ShowDns {
     port: Option<u16>,
 }
 
-/// One or more labels (RFC 6376 §3.1).
+/// One or more labels.
 fn selector(text: &str) -> Result<String, String> {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
-    };
-    if text.split('.').all(label) {
+    if is_selector(text) {
         Ok(text.to_owned())
     } else {
         Err("a selector is letters, digits and `-`: is1".to_owned())
@@ -113,7 +109,7 @@ impl Keys {
         match self {
             Self::Generate(generate) => generate.run(global),
             Self::ShowDns(show) => show.run(global),
-            Self::Certificate(certificate) => certificate.run(global.json),
+            Self::Certificate(certificate) => certificate.run(global),
         }
     }
 }
@@ -127,9 +123,11 @@ struct Generated<'a> {
 
 impl Generate {
     fn run(self, global: &Global) -> Result<(), Failure> {
+        let config = global.config();
+        let state = config.as_ref().ok().map(|it| it.server.state.clone());
         let file = match self.out {
             Some(file) => file,
-            None => signing_key(&global.config()?)?,
+            None => signing_key(&config?)?,
         };
         let kind = match self.kind {
             Kind::Rsa => KeyKind::Rsa2048,
@@ -147,6 +145,9 @@ impl Generate {
             }
             _ => wrong(&error),
         })?;
+        if let Some(state) = state {
+            give_to_owner(&file, &state).map_err(|error| wrong(&error))?;
+        }
         let record = key.record().to_string();
         if global.json {
             let file = &file;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::{
     fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -35,6 +36,14 @@ impl Failure {
         Self {
             message: Some(escape_controls(&message.into()).into_owned()),
             exit: 1,
+        }
+    }
+
+    /// A host could not be started with the configuration at `config`: exit status 1.
+    pub(super) fn of_serving(error: ServeError, config: &Path) -> Self {
+        match error {
+            ServeError::Plugins(errors) => errors.into(),
+            error => Self::new(error.located(config)),
         }
     }
 

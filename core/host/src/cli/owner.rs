@@ -7,7 +7,10 @@ use std::{
     env,
     ffi::CString,
     fs, io,
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    },
     path::Path,
     process::Command,
 };
@@ -28,6 +31,18 @@ pub(super) fn become_owner(state: &Path) -> Result<(), Failure> {
         "as root this goes on as the owner of {}, user {owner}, which cannot be done: {error}; do it as that user",
         state.display(),
     )))
+}
+
+/// As root, gives a private file to the owner of the state folder, who is to read it. Where that folder is not there, nobody
+/// knows who that will be.
+pub(super) fn give_to_owner(file: &Path, state: &Path) -> io::Result<()> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    match fs::metadata(state) {
+        Ok(folder) => chown(file, Some(folder.uid()), Some(folder.gid())),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Where the system does not know the user, it has the folder's group and no other.

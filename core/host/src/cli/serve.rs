@@ -1,6 +1,7 @@
 //! `convoke serve`.
 
-use super::{Global, output::Failure};
+use super::{Global, output::Failure, owner::become_owner};
+use crate::config::Config;
 use clap::Args;
 use std::io;
 
@@ -10,6 +11,7 @@ Examples:
   convoke reload                  read the configuration again; kill -HUP $(pidof convoke) does too
   kill -TERM $(pidof convoke)     finish what is in flight, then end
 
+Root serves as the owner of `server.state`, if that is somebody else.
 CONVOKE_LOG says what is logged to stderr (info; debug; info,convoke::wire=debug shows what goes over the wire), \
 CONVOKE_LOG_FORMAT=json how.";
 
@@ -25,9 +27,13 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let file = global.config_file()?;
+        // What root makes in the state folder, the host's own user could not use any more.
+        if let Ok(config) = Config::read(&file) {
+            become_owner(&config.server.state)?;
+        }
         tokio::select! {
             ended = crate::serve::run(&file) => {
-                ended.map_err(Failure::from)
+                ended.map_err(|error| Failure::of_serving(error, &file))
             }
             () = stdin_closed(), if self.while_stdin_open => Ok(()),
         }

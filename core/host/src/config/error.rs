@@ -21,12 +21,31 @@ impl ConfigError {
             io::ErrorKind::NotFound => {
                 "there is no such file; name the configuration with --config FILE".to_owned()
             }
+            io::ErrorKind::IsADirectory => {
+                "is a folder; name the configuration file in it".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                "may not be read by this user; do this as the host's user or as root".to_owned()
+            }
             _ => format!("cannot be read: {error}"),
         };
+        Self::in_file(path, message)
+    }
+
+    /// Something about the whole file.
+    pub(super) fn in_file(path: &Path, message: String) -> Self {
         Self {
             path: path.to_owned(),
             position: None,
             message,
+        }
+    }
+
+    /// Something at a line and a column, both from 1.
+    pub(super) fn at(path: &Path, position: (usize, usize), message: String) -> Self {
+        Self {
+            position: Some(position),
+            ..Self::in_file(path, message)
         }
     }
 
@@ -104,10 +123,44 @@ impl<'a> Locator<'a> {
         ConfigError {
             path: self.path.to_owned(),
             position: error.span().map(|span| self.position(span.start)),
-            message: in_words(error.message()),
+            message: self
+                .brackets(error)
+                .unwrap_or_else(|| in_words(error.message())),
+        }
+    }
+
+    /// What to write for a table that stands in one bracket instead of two, or the other way round.
+    fn brackets(&self, error: &toml::de::Error) -> Option<String> {
+        let start = error.span()?.start;
+        let line = self.text[..start].rfind('\n').map_or(0, |it| it + 1);
+        let name = self.text.get(line..)?.lines().next()?.trim();
+        let (is_list, name) = match name.strip_prefix("[[") {
+            Some(rest) => (true, rest.strip_suffix("]]")?),
+            None => (false, name.strip_prefix('[')?.strip_suffix(']')?),
+        };
+        match error.message() {
+            "duplicate key" if !is_list && LISTS.contains(&name) => Some(format!(
+                "`[{name}]` stands beside others of its name, so that it is written in two brackets: [[{name}]]"
+            )),
+            "duplicate key" => Some(format!(
+                "`{name}` is written twice; put what belongs there under one heading"
+            )),
+            message if message.contains("expected a sequence") => Some(if is_list {
+                format!(
+                    "`[[{name}]]` stands there once, so that it is written in one bracket: [{name}]"
+                )
+            } else {
+                format!(
+                    "`[{name}]` can stand there several times, so that it is written in two brackets: [[{name}]]"
+                )
+            }),
+            _ => None,
         }
     }
 }
+
+/// What is written in two brackets.
+const LISTS: [&str; 5] = ["listener", "discovery", "policy", "store", "state"];
 
 /// What serde says, in words, with what to write instead.
 fn in_words(message: &str) -> String {
@@ -139,7 +192,24 @@ fn in_words(message: &str) -> String {
         Complaint::Other(what) if what == "wanted string or table" => {
             "expected a word in quotes".to_owned()
         }
-        Complaint::Other(what) => what,
+        Complaint::Other(what) => toml_words(what),
+    }
+}
+
+/// What the reader of TOML says, in words.
+fn toml_words(what: String) -> String {
+    let says = |part: &str| what.contains(part);
+    if says("string values must be quoted") {
+        "a text stands between straight quotes, \"like this\"; only numbers, true, false and times stand without".to_owned()
+    } else if says("key with no value") {
+        "expected `key = value`, or a heading such as [server]".to_owned()
+    } else if says("expected key") {
+        "expected a key, as in `domains = [\"example.org\"]`, or a heading such as [server]"
+            .to_owned()
+    } else if what == "duplicate key" {
+        "this key is written twice under one heading; take one out".to_owned()
+    } else {
+        what
     }
 }
 

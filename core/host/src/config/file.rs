@@ -1,6 +1,9 @@
 //! The file as it is written: every key, with its default.
 
-use super::units::{AtMost, DateTime, Size, Span};
+use super::{
+    address::{Address, NameServer},
+    units::{AtMost, DateTime, Size, Span},
+};
 use convoke_plugin_host as plugin;
 use convoke_types::Domain;
 use ipnet::IpNet;
@@ -8,12 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, time::Duration};
 use toml::Spanned;
 
 #[derive(Deserialize)]
@@ -64,7 +62,7 @@ pub(super) struct Server {
     pub(super) plugins: Vec<PathBuf>,
     #[serde(default)]
     pub(super) trusted_keys: Vec<Spanned<String>>,
-    pub(super) administrator: Option<String>,
+    pub(super) administrator: Option<Spanned<String>>,
     pub(super) horizon: Option<Spanned<Span>>,
     pub(super) decisions: Option<Spanned<Span>>,
 }
@@ -104,52 +102,6 @@ impl WrittenRole {
             Self::Admin => Some(Role::Admin),
             Self::Lmtp => None,
         }
-    }
-}
-
-/// Where to listen: an IP address and a port, or `unix:` and a path.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Address {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-impl Address {
-    /// Whether what listens here leaves nothing of the other to listen at. What the system chooses takes nothing.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Tcp(one), Self::Tcp(other)) => {
-                let (one_ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
-                // `[::]` takes IPv4, too.
-                let covers = |all: IpAddr, ip: IpAddr| {
-                    all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4())
-                };
-                one.port() == other.port()
-                    && one.port() != 0
-                    && (one_ip == other_ip || covers(one_ip, other_ip) || covers(other_ip, one_ip))
-            }
-            (Self::Unix(one), Self::Unix(other)) => one == other,
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Address {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if let Some(path) = text.strip_prefix("unix:") {
-            return Ok(Self::Unix(PathBuf::from(path)));
-        }
-        text.parse().map(Self::Tcp).map_err(D::Error::custom)
     }
 }
 
@@ -276,10 +228,9 @@ impl<'de> Visitor<'de> for MemberVisitor {
 #[serde(deny_unknown_fields)]
 pub(super) struct Signing {
     pub(super) domain: Domain,
-    pub(super) selector: String,
+    pub(super) selector: Spanned<String>,
     pub(super) key: PathBuf,
-    #[serde(default = "default_lookup")]
-    pub(super) lookup: Vec<Lookup>,
+    pub(super) lookup: Option<Spanned<Vec<Lookup>>>,
 }
 
 /// A way to find the key of a signature (spec §7, `q=`).
@@ -294,10 +245,6 @@ pub enum Lookup {
     /// A file that the two administrators exchanged.
     #[serde(rename = "private-exchange")]
     PrivateExchange,
-}
-
-fn default_lookup() -> Vec<Lookup> {
-    vec![Lookup::DnsTxt]
 }
 
 #[derive(Deserialize)]
@@ -359,7 +306,7 @@ impl Default for Client {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Dns {
-    pub(super) nameservers: Vec<SocketAddr>,
+    pub(super) nameservers: Vec<NameServer>,
 }
 
 #[derive(Deserialize)]

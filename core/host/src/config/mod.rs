@@ -7,9 +7,12 @@
 //! | --- | --- |
 //! | `file` | the file as it is written, key by key |
 //! | `mail` | `[mail]`, which is checked in a file of its own |
+//! | `address` | where to listen, and name servers |
+//! | `text` | the bytes of the file as text |
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
 //! | `error` | what is wrong, and where |
 //! | `plugin_key` | where a key stands that a plugin does not take |
+//! | `written` | where the name of a file stands |
 //! | `upstream` | the CalDAV server that a listener stands in front of |
 //! | `state` | where the host keeps its state if nothing is said |
 //!
@@ -17,14 +20,17 @@
 //! listeners differ. Whether files exist
 //! and plugins open is not looked at here, but for the keys that `trusted_keys` names, which are part of it.
 
+mod address;
 mod error;
 mod file;
 #[cfg(feature = "mail")]
 mod mail;
 mod plugin_key;
 mod state;
+mod text;
 mod units;
 mod upstream;
+mod written;
 
 pub use error::ConfigError;
 use error::line_and_column;
@@ -35,6 +41,7 @@ pub use upstream::UpstreamServer;
 #[cfg(feature = "caldav")]
 pub(crate) use upstream::is_loopback;
 
+use address::Address;
 use convoke_calendar::message::Attachments;
 use convoke_ischedule::dkim::{Lifetime, Timestamped};
 use convoke_net::{
@@ -46,7 +53,7 @@ use convoke_scheduling::Timing;
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
 use error::Locator;
-use file::{Address, Attachment, File, WrittenRole};
+use file::{Attachment, File, WrittenRole};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use std::{
@@ -238,9 +245,8 @@ const PER_PEER: NonZeroU32 = NonZeroU32::new(60_000).expect("a literal above zer
 impl Config {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
-        Self::parse(&text, path)
+        let bytes = std::fs::read(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Self::parse(text::decode(&bytes, path)?, path)
     }
 
     /// Reads the text of a configuration file that lies at `path`.
@@ -253,6 +259,12 @@ impl Config {
     /// The folder of the file, which relative paths count from.
     pub fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Where the configuration file at `config` names `file`: `/etc/convoke/convoke.toml:12:30`. `None` if it does not, or
+    /// cannot be read now.
+    pub fn place_of(config: &Path, file: &Path) -> Option<String> {
+        written::place(config, file)
     }
 
     /// Says where in the file a key stands that a plugin does not take.
@@ -333,26 +345,70 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
             state,
             plugins: server.plugins.into_iter().map(path).collect(),
             trusted_keys: trusted_keys(server.trusted_keys, at)?,
-            administrator: server.administrator,
+            administrator: server
+                .administrator
+                .map(|it| administrator(it, at))
+                .transpose()?,
             decisions: decisions(server.decisions.as_ref(), at)?,
         },
         listeners,
         mail_listeners,
-        signing: file.signing.map(|signing| Signing {
-            domain: signing.domain,
-            selector: signing.selector,
-            key: path(signing.key),
-            lookup: signing.lookup,
-        }),
+        signing: file.signing.map(|it| signing(it, at)).transpose()?,
         verification: verification(file.verification, at),
         client,
-        nameservers: file.dns.nameservers,
+        nameservers: file.dns.nameservers.into_iter().map(|it| it.0).collect(),
         limits: limits(&file.limits, horizon, at)?,
         scheduling: timing(&file.scheduling, at)?,
         #[cfg(feature = "mail")]
         mail,
         plugins,
     })
+}
+
+/// A URI; who writes a mail address alone is told how it becomes one.
+fn administrator(written: Spanned<String>, at: &Locator) -> Result<String, ConfigError> {
+    let text = written.get_ref();
+    if url::Url::parse(text).is_ok() {
+        return Ok(written.into_inner());
+    }
+    let instead = if text.contains('@') && !text.contains(char::is_whitespace) {
+        format!("mailto:{text}")
+    } else {
+        "mailto:ischedule-admin@example.org".to_owned()
+    };
+    let text = format!("`{text}` is no URI; write \"{instead}\"");
+    Err(at.wrong(written.span(), &text))
+}
+
+fn signing(written: file::Signing, at: &Locator) -> Result<Signing, ConfigError> {
+    let selector = written.selector.get_ref();
+    if !is_selector(selector) {
+        let text = format!(
+            "`{selector}` is no selector: letters, digits, `-` and `_`, with dots between, such as \"is1\""
+        );
+        return Err(at.wrong(written.selector.span(), &text));
+    }
+    if let Some(lookup) = written.lookup.as_ref().filter(|it| it.get_ref().is_empty()) {
+        let text = "`lookup` is empty, so that no peer finds our key; write [\"dns/txt\"], or leave it out";
+        return Err(at.wrong(lookup.span(), text));
+    }
+    Ok(Signing {
+        domain: written.domain,
+        selector: written.selector.into_inner(),
+        key: at.folder().join(written.key),
+        lookup: written
+            .lookup
+            .map_or_else(|| vec![Lookup::DnsTxt], Spanned::into_inner),
+    })
+}
+
+/// Whether this is one or more labels (RFC 6376 §3.1).
+pub(crate) fn is_selector(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let mut bytes = label.bytes();
+        !label.is_empty() && bytes.all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+    };
+    text.split('.').all(is_label)
 }
 
 fn decisions(written: Option<&Spanned<Span>>, at: &Locator) -> Result<Duration, ConfigError> {
@@ -455,11 +511,8 @@ fn listeners(
             });
         }
         taken.push(address.clone());
-        if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
-            return wrong("`users` goes with `role = \"submission\"` and `role = \"caldav\"` only");
-        }
-        if upstream.is_some() && role != WrittenRole::Caldav {
-            return wrong("`upstream` goes with `role = \"caldav\"` only");
+        if let Some(problem) = elsewhere(role, users.as_deref(), upstream.as_deref()) {
+            return wrong(problem);
         }
         let upstream = match upstream.as_deref().map(UpstreamServer::parse) {
             None => None,
@@ -484,6 +537,11 @@ fn listeners(
                 );
             }
         }
+        let users = users.map(|users| at.folder().join(users));
+        if let Some(problem) = contradiction(&listeners, role, users.as_deref(), upstream.as_ref())
+        {
+            return wrong(&problem);
+        }
         match (role.over_http(), address) {
             (Some(role), Address::Tcp(address)) => listeners.push(Listener {
                 role,
@@ -493,7 +551,7 @@ fn listeners(
                     key: at.folder().join(tls.key),
                     client_ca: trusted(tls.client_ca, at),
                 }),
-                users: users.map(|users| at.folder().join(users)),
+                users,
                 upstream,
             }),
             (Some(_), Address::Unix(_)) => {
@@ -527,6 +585,48 @@ fn listeners(
         }
     }
     Ok((listeners, mail_listeners))
+}
+
+/// A key that belongs to listeners of another role.
+fn elsewhere(
+    role: WrittenRole,
+    users: Option<&Path>,
+    upstream: Option<&str>,
+) -> Option<&'static str> {
+    if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
+        return Some("`users` goes with `role = \"submission\"` and `role = \"caldav\"` only");
+    }
+    if upstream.is_some() && role != WrittenRole::Caldav {
+        return Some("`upstream` goes with `role = \"caldav\"` only");
+    }
+    None
+}
+
+/// What a listener says otherwise than one of the same role before it: who logs in is the same at all listeners of a role.
+fn contradiction(
+    before: &[Listener],
+    role: WrittenRole,
+    users: Option<&Path>,
+    upstream: Option<&UpstreamServer>,
+) -> Option<String> {
+    let role = role.over_http()?;
+    let first = before.iter().find(|it| it.role == role)?;
+    let (name, address) = (role.as_str(), first.address);
+    if first.users.as_deref() != users {
+        let theirs = match &first.users {
+            Some(users) => format!("has `users = \"{}\"`", users.display()),
+            None => "has no `users`".to_owned(),
+        };
+        return Some(format!(
+            "the listener `{name}` at {address} {theirs}, and all of a role have the same; write the same here"
+        ));
+    }
+    if first.upstream.as_ref() != upstream {
+        return Some(format!(
+            "the listener `{name}` at {address} has another `upstream`, and a host stands in front of one; write the same here"
+        ));
+    }
+    None
 }
 
 fn verification(written: file::Verification, at: &Locator) -> Verification {

@@ -168,7 +168,7 @@ fn a_mistake_is_one_line_that_says_where_and_what() {
         ),
         (
             &format!("{server}[listener]\nrole = \"admin\"\n"),
-            "3:1: expected a list, not a table",
+            "3:1: `[listener]` can stand there several times",
         ),
         (
             &format!("{server}[[listener]]\nrole = \"admin\"\naddress = \"[::]:1\"\ntls = \"x\"\n"),

@@ -1,10 +1,18 @@
 //! Why a host cannot be started.
 
-use crate::{config::ConfigError, login::UsersError};
+use crate::{
+    bind_error::BindProblem,
+    config::{Config, ConfigError},
+    login::UsersError,
+};
 use convoke_file_access::PrivateFileError;
 use convoke_net::{http_client::ClientError, pem::TlsError};
 use convoke_plugin_host::PluginErrors;
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// The host cannot be started with this configuration.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +75,7 @@ pub enum ServeError {
         sentence: String,
     },
     /// A listener's address.
-    #[error("cannot listen on {address} ({role}): {error}")]
+    #[error("cannot listen on {address} ({role}): {}", BindProblem { address: *address, error })]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -90,4 +98,25 @@ pub enum ServeError {
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
     Signals(io::Error),
+}
+
+impl ServeError {
+    /// What is wrong, and where in the configuration at `config` the file is named that is at fault.
+    pub(crate) fn located(&self, config: &Path) -> String {
+        let place = self.file().and_then(|file| Config::place_of(config, file));
+        match place {
+            Some(place) => format!("{place}: {self}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// The file at fault, if the configuration names it.
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Tls(error) => Some(error.file()),
+            Self::Users(error) => Some(error.file()),
+            Self::Signing { file, .. } | Self::MailPassword { file, .. } => Some(file),
+            _ => None,
+        }
+    }
 }

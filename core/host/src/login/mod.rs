@@ -2,8 +2,10 @@
 
 mod attempts;
 mod passwords;
+mod passwords_file;
 
 pub(crate) use attempts::Attempts;
+pub(crate) use passwords_file::{addresses, remarks};
 
 use crate::admission::RetryAfter;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,7 +14,14 @@ use http::{HeaderMap, header};
 use moka::future::Cache;
 use passwords::{Classes, Hash};
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fmt, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Somebody who logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,23 +45,32 @@ impl fmt::Display for Submitter {
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
     /// It cannot be read.
-    #[error("{file}: cannot be read: {error}")]
+    #[error("{}: cannot be read: {error}", file.display())]
     Unreadable {
         /// The file.
-        file: String,
+        file: PathBuf,
         /// What the system said.
         error: io::Error,
     },
     /// A line is not `login:hash`.
-    #[error("{file}:{line}: {problem}")]
+    #[error("{}:{line}: {problem}", file.display())]
     Line {
         /// The file.
-        file: String,
+        file: PathBuf,
         /// The line, from 1.
         line: usize,
         /// What is wrong, and what would be right.
         problem: String,
     },
+}
+
+impl UsersError {
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        match self {
+            Self::Unreadable { file, .. } | Self::Line { file, .. } => file,
+        }
+    }
 }
 
 /// Why somebody is not let in.
@@ -242,50 +260,10 @@ fn digest(secret: &str, hash: &str, password: &str) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// How many people an htpasswd file lets log in.
-pub(crate) fn count_logins(path: &Path, domain: &Domain) -> Result<usize, UsersError> {
-    read_file(path, domain).map(|logins| logins.len())
-}
-
+/// Reads an htpasswd file.
 fn read_file(path: &Path, domain: &Domain) -> Result<HashMap<CalendarAddress, Hash>, UsersError> {
-    let file = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| UsersError::Unreadable {
-        file: file.clone(),
-        error,
-    })?;
-    read(&text, &file, domain)
-}
-
-fn read(
-    text: &str,
-    file: &str,
-    domain: &Domain,
-) -> Result<HashMap<CalendarAddress, Hash>, UsersError> {
-    let mut hashes = HashMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let wrong = |problem: String| UsersError::Line {
-            file: file.to_owned(),
-            line: number + 1,
-            problem,
-        };
-        let (login, hash) = line.split_once(':').ok_or_else(|| {
-            wrong("this is not `login:hash`; `htpasswd -B` writes such lines".to_owned())
-        })?;
-        let login = if login.contains('@') {
-            login.to_owned()
-        } else {
-            format!("{login}@{domain}")
-        };
-        let address = CalendarAddress::new(&login).map_err(|error| wrong(error.to_string()))?;
-        let hash = Hash::read(hash)
-            .map_err(|what| wrong(format!("{what}; make the line anew with `htpasswd -B`")))?;
-        hashes.insert(address, hash);
-    }
-    Ok(hashes)
+    let logins = passwords_file::read(path, domain)?;
+    Ok(logins.into_iter().map(|it| (it.address, it.hash)).collect())
 }
 
 #[cfg(test)]
@@ -293,7 +271,10 @@ mod tests {
     use super::*;
 
     fn users(text: &str) -> Arc<Users> {
-        let hashes = read(text, "users", &"example.org".parse().unwrap()).unwrap();
+        let logins =
+            passwords_file::parse(text, Path::new("users"), &"example.org".parse().unwrap());
+        let logins = logins.unwrap().into_iter();
+        let hashes = logins.map(|it| (it.address, it.hash)).collect();
         Arc::new(Users::with("secret".to_owned(), hashes, Arc::default()))
     }
 
@@ -365,16 +346,5 @@ mod tests {
             http::HeaderValue::from_static("Bearer secret"),
         )]);
         assert!(users.identify(&token, HERE).await.is_ok());
-    }
-
-    #[test]
-    fn a_line_that_cannot_be_used_is_named() {
-        for (text, expected) in [
-            ("anna", "users:1: this is not"),
-            ("\nanna:{SHA}abc", "users:2: the password is neither"),
-        ] {
-            let error = read(text, "users", &"example.org".parse().unwrap()).unwrap_err();
-            assert!(error.to_string().contains(expected), "{error}");
-        }
     }
 }

@@ -33,11 +33,20 @@ impl Hash {
             }
             format!("{}${}", hash.algorithm, hash.params)
         } else {
-            return Err("the password is neither bcrypt nor argon2");
+            return Err(instead(text));
         };
         Ok(Self {
             text: text.to_owned(),
             class: Class(class),
+        })
+    }
+
+    /// Why it can be guessed faster than it should.
+    pub(super) fn weakness(&self) -> Option<String> {
+        let parts = self.text.parse::<bcrypt::HashParts>().ok()?;
+        let cost = parts.get_cost();
+        (cost < LEAST_COST).then(|| {
+            format!("bcrypt at cost {cost}, where {LEAST_COST} is the least that guessing takes long enough by")
         })
     }
 
@@ -55,6 +64,35 @@ impl Hash {
                 .verify_password(password.as_bytes(), &hash)
                 .is_ok()
         })
+    }
+}
+
+/// The bcrypt cost below which a stolen file is guessed too fast.
+const LEAST_COST: u32 = 10;
+
+/// What stands where a hash should.
+fn instead(text: &str) -> &'static str {
+    let is_des = text.len() == 13
+        && text
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"./".contains(&it))
+        && text
+            .bytes()
+            .any(|it| it.is_ascii_digit() || b"./".contains(&it));
+    if text.starts_with("{SHA}") {
+        "this is SHA-1, without a salt, which is guessed at once; bcrypt or argon2 is wanted"
+    } else if text.starts_with("$apr1$") || text.starts_with("$1$") {
+        "this is MD5, which is guessed fast; bcrypt or argon2 is wanted"
+    } else if text.starts_with('$') {
+        "this is crypt of another kind than bcrypt or argon2, which are wanted"
+    } else if text.starts_with('{') {
+        "this is a hash as LDAP has it; bcrypt or argon2 is wanted"
+    } else if is_des {
+        "this is DES crypt, which is guessed at once; bcrypt or argon2 is wanted"
+    } else if text.is_empty() {
+        "there is no password"
+    } else {
+        "this is a password in the clear, or a hash that is not known; bcrypt or argon2 is wanted"
     }
 }
 

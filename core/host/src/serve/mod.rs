@@ -98,7 +98,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
             _ = interrupt.recv() => break,
             reloaded = host.reload(path) => reloaded,
         };
-        tell(&reloaded, request);
+        tell(&reloaded, path, request);
     }
     tracing::info!(
         event = "stopping",
@@ -112,8 +112,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 }
 
 /// Says what came of a reload: in the log, and to whoever requested it.
-fn tell(reloaded: &Result<(), ServeError>, request: Option<control::ReloadRequest>) {
-    match reloaded {
+fn tell(reloaded: &Result<(), ServeError>, config: &Path, request: Option<control::ReloadRequest>) {
+    let reloaded = reloaded.as_ref().map_err(|error| error.located(config));
+    match &reloaded {
         Ok(()) => tracing::info!(event = "config-reloaded", "configuration reloaded"),
         Err(error) => {
             tracing::error!(
@@ -123,12 +124,8 @@ fn tell(reloaded: &Result<(), ServeError>, request: Option<control::ReloadReques
         }
     }
     if let Some(request) = request {
-        let answer = match reloaded {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        };
         // Fails if nobody waits any more.
-        let _ = request.send(answer);
+        let _ = request.send(reloaded.map(|&()| ()));
     }
 }
 

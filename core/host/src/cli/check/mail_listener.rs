@@ -1,6 +1,6 @@
 //! Whether mail servers can hand mail over.
 
-use super::{Findings, Verdict, address};
+use super::{Findings, Verdict, listeners::address};
 use crate::config::{Config, MailListener};
 use std::{os::unix::fs::FileTypeExt, path::Path};
 

@@ -3,11 +3,11 @@
 //! What decides (discovery, policy) is opened, as it keeps nothing. What keeps data (stores, state) creates its files where it
 //! is opened, so without `--open` its library is checked, and its configuration against the keys in its manifest.
 
-use super::{Findings, Verdict, grants};
+use super::{Findings, Verdict, data, grants, policy};
 use crate::{config::Config, instance};
 use convoke_plugin_host::{
-    PluginEntry, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Schedule, Setup,
-    preflight,
+    PluginEntry, PluginError, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Problem,
+    Schedule, Setup, preflight,
 };
 use convoke_sdk::remote::Kind;
 
@@ -27,8 +27,11 @@ pub(super) async fn look(config: &Config, open: Open, findings: &mut Findings) {
     // A state that no host has begun yet is not begun here either: kept until all is told.
     match instance::setup_to_look(config) {
         Ok((setup, _scratch)) => {
-            if let Err(errors) = found(setup, open, findings).await {
-                for error in &errors.0 {
+            if let Err(errors) = found(config, setup, open, findings).await {
+                // What the host cannot offer because of [client] is said there.
+                let is_told = findings.have_failed_at("client: ca");
+                let told = |error: &&PluginError| matches!(*error.problem, Problem::Host(_));
+                for error in errors.0.iter().filter(|it| !(is_told && told(it))) {
                     findings.add(Verdict::Fail, "plugin", error.to_string());
                 }
             }
@@ -39,25 +42,42 @@ pub(super) async fn look(config: &Config, open: Open, findings: &mut Findings) {
         let text = "no [[policy]]: everything is denied";
         findings.add(Verdict::Warn, "policy", text);
     }
-    served(config, findings);
+    let stores = config.plugins.iter().filter(|it| it.kind == Kind::Store);
+    data::served(config, stores, findings);
 }
 
-async fn found(setup: Setup, open: Open, findings: &mut Findings) -> Result<(), PluginErrors> {
+async fn found(
+    config: &Config,
+    setup: Setup,
+    open: Open,
+    findings: &mut Findings,
+) -> Result<(), PluginErrors> {
     let mut errors = Vec::new();
     let mut to_open = Vec::new();
+    let mut keeping = Vec::new();
     for (entry, plugin) in setup.entries.iter().zip(preflight(&setup).await?) {
-        match plugin {
-            Ok(plugin) if open == Open::All || is_deciding(entry.kind) => {
-                // Beside fewer others, it might be called something else.
-                to_open.push(PluginEntry {
-                    name: Some(plugin.name),
-                    ..entry.clone()
-                });
+        let plugin = match plugin {
+            Ok(plugin) => plugin,
+            Err(error) => {
+                errors.push(error);
+                continue;
             }
-            Ok(plugin) => unopened(&plugin, findings),
-            Err(error) => errors.push(error),
+        };
+        if open == Open::All || is_deciding(entry.kind) {
+            // Beside fewer others, it might be called something else.
+            to_open.push(PluginEntry {
+                name: Some(plugin.name.clone()),
+                ..entry.clone()
+            });
+        } else {
+            unopened(&plugin, findings);
+            data::look(config, entry, &plugin, findings);
+        }
+        if !is_deciding(entry.kind) {
+            keeping.push((entry, plugin));
         }
     }
+    data::same(&keeping, findings);
     // What plugins keep in folders of their own is nothing that a check may touch, so they are given empty ones.
     let Ok(scratch) = tempfile::tempdir() else {
         findings.add(
@@ -75,7 +95,12 @@ async fn found(setup: Setup, open: Open, findings: &mut Findings) -> Result<(), 
     match Plugins::open(&setup).await {
         Ok(plugins) => {
             plugins.list().iter().for_each(|it| opened(it, findings));
+            answering(config, &plugins, findings).await;
             other_schedulers(&plugins, findings).await;
+            let has_policy = config.plugins.iter().any(|it| it.kind == Kind::Policy);
+            if has_policy && errors.is_empty() {
+                policy::look(config, &plugins, findings).await;
+            }
         }
         Err(more) => errors.extend(more.0),
     }
@@ -83,6 +108,26 @@ async fn found(setup: Setup, open: Open, findings: &mut Findings) -> Result<(), 
         Ok(())
     } else {
         Err(PluginErrors(errors))
+    }
+}
+
+/// Whether what lies behind a store answers, and lets us in: it is asked for somebody of each domain that it serves.
+async fn answering(config: &Config, plugins: &Plugins, findings: &mut Findings) {
+    for domain in &config.server.domains {
+        let Some(person) = policy::people(config, domain).into_iter().next() else {
+            continue;
+        };
+        let Some(store) = plugins.stores.for_address(&person) else {
+            continue;
+        };
+        let what = format!("store {}", store.name());
+        match store.find(&person).await {
+            Ok(_) => {
+                let text = format!("it answers whether {} has a calendar there", person.human());
+                findings.add(Verdict::Ok, &what, text);
+            }
+            Err(error) => findings.add(Verdict::Fail, &what, error.to_string()),
+        }
     }
 }
 
@@ -123,21 +168,4 @@ fn unopened(plugin: &Preflight, findings: &mut Findings) {
     let (version, file) = (&plugin.version, plugin.file.display());
     let detail = format!("{version}, {file} (not opened: that may write; see --open)");
     findings.add(Verdict::Ok, &what, detail);
-}
-
-fn served(config: &Config, findings: &mut Findings) {
-    let stores = || config.plugins.iter().filter(|it| it.kind == Kind::Store);
-    for domain in &config.server.domains {
-        let serves = |store: &PluginEntry| {
-            let mut domains = store.domains.iter();
-            store.domains.is_empty() || domains.any(|served| domain.is_within(served))
-        };
-        if !stores().any(serves) {
-            findings.add(
-                Verdict::Warn,
-                "store",
-                format!("no [[store]] serves {domain}: nobody there can be invited"),
-            );
-        }
-    }
 }

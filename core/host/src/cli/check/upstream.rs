@@ -60,14 +60,6 @@ fn stores<'c>(
             );
             findings.add(Verdict::Fail, &format!("store {name}"), text);
         }
-        for url in upstream::urls(store) {
-            if let Some(place) = upstream::misspelt(url) {
-                let text = format!(
-                    "{url}: `{place}` stands for nothing, so that nobody is found; write {{user}}, {{domain}} or {{address}}"
-                );
-                findings.add(Verdict::Fail, &format!("store {name}"), text);
-            }
-        }
     }
     if stores.is_empty() {
         let named: Vec<&str> = upstream::all_stores(config)

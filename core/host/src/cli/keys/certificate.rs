@@ -1,7 +1,11 @@
 //! `convoke keys certificate`: a certificate for a try-out, which nobody trusts who was not given it.
 
 use super::{
-    super::output::{self, Failure},
+    super::{
+        Global,
+        output::{self, Failure},
+        owner::give_to_owner,
+    },
     write_new,
 };
 use clap::Args;
@@ -53,7 +57,7 @@ struct Made<'a> {
 }
 
 impl Certificate {
-    pub(in crate::cli) fn run(&self, json: bool) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, global: &Global) -> Result<(), Failure> {
         let (certificate, key) = self
             .make()
             .map_err(|error| Failure::new(format!("no certificate was made: {error}")))?;
@@ -74,7 +78,12 @@ impl Certificate {
         }
         // Everybody may read it; at worst only its owner can.
         let _ = fs::set_permissions(&self.certificate, fs::Permissions::from_mode(0o644));
-        if json {
+        // Without a configuration, nobody knows whom the host runs as.
+        if let Ok(config) = global.config() {
+            give_to_owner(&self.key, &config.server.state)
+                .map_err(|error| wrong(&self.key, &error))?;
+        }
+        if global.json {
             return output::print_json(&Made {
                 certificate: &self.certificate,
                 key: &self.key,

@@ -1,0 +1,162 @@
+//! Whether peers can know that we are who we say, and we them.
+
+use super::finding::Findings;
+use crate::{
+    config::{Config, Signing},
+    instance,
+    keys::Keys,
+};
+use convoke_ischedule::dkim::{Lookup, Signer};
+use convoke_net::{pem, registrable::is_public_suffix, trusted_certificates::TrustedCertificates};
+use convoke_tls::certificate::{Usage, is_for};
+use convoke_types::Domain;
+use std::{fs, path::Path};
+
+/// Looks at `[client]`, `[signing]` and `[verification]`.
+pub(super) async fn look(config: &Config, findings: &mut Findings) {
+    client(config, findings);
+    match &config.signing {
+        Some(signing) => signs(config, signing, findings).await,
+        None if config.client.identity.is_some() => {
+            let text = "no [signing]: peers know us by the certificate of [client] only";
+            findings.ok("signing", text);
+        }
+        None => {
+            let text = "messages go out unsigned: peers that require a signature refuse them; see [signing]";
+            findings.warn("signing", text);
+        }
+    }
+    verification(config, findings);
+}
+
+fn client(config: &Config, findings: &mut Findings) {
+    for ca in &config.client.ca {
+        let what = "client: ca";
+        match TrustedCertificates::read(ca) {
+            Ok(it) => {
+                let (file, count) = (it.file.display(), it.certificates.len());
+                let bound: Vec<_> = it.domains.iter().map(Domain::as_str).collect();
+                findings.ok(
+                    what,
+                    if bound.is_empty() {
+                        format!("{file}: {count} trusted")
+                    } else {
+                        format!("{file}: {count} trusted for {}", bound.join(", "))
+                    },
+                );
+            }
+            Err(error) => findings.fail_at(config, &ca.file, what, &error),
+        }
+    }
+    let Some((certificate, key)) = &config.client.identity else {
+        return;
+    };
+    let what = "client: certificate";
+    match pem::identity(certificate, key) {
+        Ok((chain, _)) if chain.iter().take(1).any(|it| !is_for(it, Usage::Client)) => {
+            let text = format!(
+                "{}: it is for servers alone (extendedKeyUsage), as what Let's Encrypt and others issue is, so that peers who ask for \
+                 a certificate refuse it; let them know you by a signature ([signing]), or show one that is for clients, too",
+                certificate.display()
+            );
+            findings.warn(what, text);
+        }
+        Ok(_) => findings.ok(what, certificate.display().to_string()),
+        Err(error) => findings.fail_at(config, error.file(), what, &error),
+    }
+}
+
+async fn signs(config: &Config, signing: &Signing, findings: &mut Findings) {
+    if is_public_suffix(&signing.domain) {
+        let text = format!(
+            "{} is a public suffix: peers believe nobody who signs for it",
+            signing.domain
+        );
+        findings.warn("signing", text);
+    }
+    for domain in &config.server.domains {
+        if !domain.is_within(&signing.domain) {
+            let text = format!(
+                "messages of our people at {domain} are signed by {}, which speaks for itself and what is below it, so that peers \
+                 refuse them; write `domain = \"{domain}\"`, or another host for that domain",
+                signing.domain
+            );
+            findings.fail("signing", text);
+        }
+    }
+    match instance::signer(signing) {
+        Ok(signer) => {
+            published(config, &signer, findings).await;
+            let text = format!("as {}, selector {}", signing.domain, signing.selector);
+            findings.ok("signing", text);
+        }
+        Err(error) => findings.fail("signing", error.located(&config.file)),
+    }
+}
+
+/// Whether peers that look for our key find the one that we sign with.
+async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
+    // Why it cannot be made is told elsewhere.
+    let Ok((dns, client)) = instance::outside(config) else {
+        return;
+    };
+    let keys = Keys::new(None, dns, client);
+    let (domain, selector) = (signer.domain(), signer.selector());
+    for &lookup in signer.lookups() {
+        if lookup == Lookup::PrivateExchange {
+            continue;
+        }
+        let what = format!("signing: {}", lookup.as_str());
+        match keys.look_up(lookup, domain, selector).await {
+            Ok(records) if records.iter().any(|it| it.key == signer.key().public()) => {
+                findings.ok(&what, "peers find the key that we sign with");
+            }
+            Ok(records) if records.is_empty() => {
+                let text = "peers find no key, and refuse what we sign; publish what `convoke keys show-dns` prints";
+                findings.fail(&what, text);
+            }
+            Ok(_) => {
+                let text = "peers find another key than the one that we sign with; publish what `convoke keys show-dns` prints, or take the right key";
+                findings.fail(&what, text);
+            }
+            Err(error) => findings.warn(&what, error.to_string()),
+        }
+    }
+}
+
+fn verification(config: &Config, findings: &mut Findings) {
+    if config.verification.required {
+        findings.ok("verification", "peers must prove who they are");
+    } else {
+        let text = "verification.required = false: anybody may speak for any domain but yours";
+        findings.warn("verification", text);
+    }
+    if let Some(folder) = &config.verification.private_exchange {
+        let what = "verification: private_exchange";
+        match exchanged(folder) {
+            Ok(0) => {
+                let text = format!(
+                    "{} holds no key; put the record of a peer into {}/DOMAIN/SELECTOR",
+                    folder.display(),
+                    folder.display()
+                );
+                findings.warn(what, text);
+            }
+            Ok(keys) => findings.ok(what, format!("{}: {keys} keys", folder.display())),
+            Err(error) => {
+                let text = format!(
+                    "{}: the folder of exchanged keys cannot be read: {error}; make it, or take `private_exchange` out",
+                    folder.display()
+                );
+                findings.fail_at(config, folder, what, &text);
+            }
+        }
+    }
+}
+
+/// How many keys lie in `folder/DOMAIN/SELECTOR`.
+fn exchanged(folder: &Path) -> std::io::Result<usize> {
+    let domains = fs::read_dir(folder)?.flatten();
+    let selectors = domains.flat_map(|domain| fs::read_dir(domain.path()).into_iter().flatten());
+    Ok(selectors.flatten().filter(|it| it.path().is_file()).count())
+}
