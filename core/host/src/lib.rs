@@ -68,6 +68,7 @@ mod form_secret;
 mod incoming_mail;
 pub mod instance;
 pub mod keys;
+mod lease;
 pub mod login;
 pub mod look_soon;
 #[cfg(feature = "mail")]
@@ -85,6 +86,7 @@ pub mod scheduling;
 pub mod sender;
 pub mod serve;
 pub mod shared;
+mod sharing;
 mod state;
 pub mod state_folder;
 pub mod submission;

@@ -3,7 +3,7 @@
 #[cfg(feature = "mail")]
 use crate::mail::Notices;
 use crate::{
-    decisions::Decisions, login::Attempts, look_soon::LookSoon, metrics::Metrics,
+    decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon, metrics::Metrics,
     rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
@@ -27,6 +27,8 @@ pub struct SharedState {
     pub(crate) attempts: Arc<Attempts>,
     /// What waits to be delivered, and what is being changed.
     pub scheduling: Shared,
+    /// Whether this host may send what waits.
+    pub(crate) lease: Lease,
     /// Whose calendars are to be looked at soon.
     pub look_soon: LookSoon,
     /// What was decided, for who asks later.

@@ -17,6 +17,7 @@ use std::{
 const TOKEN: &str = "token";
 const LISTENERS: &str = "listeners.json";
 const LOCK: &str = "lock";
+const HOST_ID: &str = "host-id";
 
 /// Where a running host listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,19 @@ pub(crate) fn make_token(state: &Path) -> io::Result<String> {
     );
     write_file(&state.join(TOKEN), format!("{token}\n").as_bytes())?;
     Ok(token)
+}
+
+/// The name of the host whose state folder this is among those that share a state, made if it is not there yet.
+pub(crate) fn host_id(state: &Path) -> io::Result<String> {
+    let file = state.join(HOST_ID);
+    match fs::read_to_string(&file) {
+        Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    write_file(&file, format!("{id}\n").as_bytes())?;
+    Ok(id)
 }
 
 /// The token of the host whose state folder this is.

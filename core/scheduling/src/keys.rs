@@ -5,6 +5,7 @@
 //! user/USER              how far the calendar of a user has been looked at
 //! held/USER/UID          a change that waits for somebody to release it
 //! outbox/ID              a message that waits to be delivered to one recipient
+//! host/ID                the lease of a host, while it lives
 //! message/DIGEST         the octets of messages that wait
 //! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
 //! guest/USER/UID/ADDRESS the mails to a guest of a meeting
@@ -26,6 +27,9 @@ const LONGEST: usize = 256;
 
 /// Everything that waits to be delivered.
 pub(crate) const OUTBOX: &str = "outbox/";
+
+/// The leases of hosts.
+pub(crate) const HOSTS: &str = "host/";
 
 pub(crate) fn ledger(user: &CalendarUser, uid: &Uid) -> Vec<u8> {
     key(&["ledger", owner(user).as_str(), uid.as_str()])
@@ -54,6 +58,10 @@ pub(crate) fn held_of(user: Option<&CalendarUser>) -> KeyRange {
 
 pub(crate) fn outbox(id: &str) -> Vec<u8> {
     key(&["outbox", id])
+}
+
+pub(crate) fn host(id: &str) -> Vec<u8> {
+    key(&["host", id])
 }
 
 pub(crate) fn message(digest: &str) -> Vec<u8> {

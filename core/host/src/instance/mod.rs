@@ -141,6 +141,7 @@ impl Instance {
             .want(config.mail.as_ref().map(|mail| mail.notify));
         let transport = OurTransport {
             sender,
+            shared: shared.clone(),
             #[cfg(feature = "mail")]
             mailer: mailer(&config, &client, &plugins)?,
         };

@@ -10,6 +10,7 @@ use crate::{
     answer::{AnswerRoom, delivered, document, refused, retry_later},
     instance::Instance,
     replay::{Key, Lasting, Repeatable},
+    sharing::Sharing,
     wire,
 };
 use bytes::Bytes;
@@ -143,7 +144,7 @@ async fn process(
     let lasting = Lasting {
         state: &instance.plugins.state,
         writes: &instance.shared.writes,
-        alone: instance.config.state_file().is_some(),
+        sharing: Sharing::of(&instance.config),
     };
     let replays = &instance.shared.replays;
     Ok(replays.answer(repeatable, now, lasting, work).await)

@@ -16,6 +16,10 @@
 //! delivery was answered with. A message that arrives again while it is still being worked on waits for that answer. Only
 //! a final answer is remembered, not one that tells a recipient to try later (5.1): trying again should help.
 //!
+//! Where hosts may [share](Sharing) the state, one of them works on a message, and the others wait for its answer: a claim in the
+//! state says which. That is so from the first message on, whether or not another host is known: none is delivered twice
+//! because a host has just joined.
+//!
 //! What a delivery was answered with lies in the state as well, as long as in memory and no longer, so that it is known after
 //! a restart, and to other hosts with the same state. No answer waits for that: it is written behind ([`WriteBehind`]). A host
 //! that is killed forgets the answers of its last moments, which is harmless: such a message is processed once more, and
@@ -28,7 +32,7 @@ mod memory;
 
 pub(crate) use key::Key;
 
-use crate::{answer::document, write_behind::WriteBehind};
+use crate::{answer::document, sharing::Sharing, write_behind::WriteBehind};
 use bytes::Bytes;
 use convoke_calendar::message::Kind;
 use convoke_ischedule::ScheduleResponse;
@@ -36,6 +40,7 @@ use convoke_plugin_host::StateHandle;
 use convoke_scheduling::Peer;
 use convoke_types::{Error, RequestStatus};
 use jiff::Timestamp;
+use kept::Turn;
 use memory::{Memory, Settled};
 use std::{
     future::Future,
@@ -70,8 +75,8 @@ pub(crate) struct Repeatable<'a> {
 pub(crate) struct Lasting<'a> {
     pub(crate) state: &'a StateHandle,
     pub(crate) writes: &'a WriteBehind,
-    /// Nobody else writes to that state.
-    pub(crate) alone: bool,
+    /// Who else writes to that state.
+    pub(crate) sharing: Sharing,
 }
 
 impl Default for Replays {
@@ -111,16 +116,24 @@ impl Replays {
         if !is_look_up {
             kept::forget(lasting.writes, &gone);
         }
-        // Whoever is alone with the state has all of it in memory.
-        let is_all_here = lasting.alone && self.loaded.load(Ordering::Relaxed);
-        let may_be_kept = !is_look_up && !is_all_here;
         let mut source = None;
         let work = async {
-            if may_be_kept && let Some(answer) = kept::recall(lasting.state, message.key).await {
+            let claim = match self.claim(&message, lasting).await {
+                Turn::Ours(claim) => claim,
+                Turn::Done(answer) => {
+                    source = Some(Source::State);
+                    return answer;
+                }
+            };
+            let response = work.await;
+            // A host that was paused for long gives the answer of the one that took its place.
+            if let Some(claim) = claim
+                && claim.has_ended()
+                && let Some(answer) = kept::recall(lasting.state, message.key).await
+            {
                 source = Some(Source::State);
                 return answer;
             }
-            let response = work.await;
             let is_final = is_final(&response);
             source = Some(Source::Work { is_final });
             document(&response)
@@ -135,14 +148,33 @@ impl Replays {
             }
         };
         let settled = memory.settle(message.key, &cell, answer.len(), is_final);
-        match source {
-            Some(Source::State) => told_again(&message),
-            _ if settled == Settled::Kept && !is_look_up => {
+        if let Some(Source::State) = source {
+            told_again(&message);
+        } else if !is_look_up {
+            if settled == Settled::Kept {
                 kept::keep(lasting.writes, &message, now, &answer);
             }
-            _ => {}
+            if lasting.sharing == Sharing::Shared {
+                kept::let_go(lasting.writes, message.key);
+            }
         }
         answer
+    }
+
+    /// Who works on a message: this host, unless it was answered before, or another host does, whose answer is waited for.
+    async fn claim(&self, message: &Repeatable<'_>, lasting: Lasting<'_>) -> Turn {
+        if message.kind == Kind::FreeBusy {
+            return Turn::Ours(None);
+        }
+        match lasting.sharing {
+            // All of it is in memory.
+            Sharing::Alone if self.loaded.load(Ordering::Relaxed) => Turn::Ours(None),
+            Sharing::Alone => match kept::recall(lasting.state, message.key).await {
+                Some(answer) => Turn::Done(answer),
+                None => Turn::Ours(None),
+            },
+            Sharing::Shared => kept::claim(lasting.state, message.key).await,
+        }
     }
 
     /// Takes what lies in the state into memory, so that the two hold the same. Until that is done, and for what other hosts

@@ -1,21 +1,22 @@
-//! The ways to others: to receivers by the sender, and by mail.
+//! The ways to others: to receivers by the sender, and by mail. What waits in the outbox leaves only as long as this host holds it.
 
 #[cfg(feature = "mail")]
 use crate::mail::Mailer;
-use crate::sender::Sender;
+use crate::{sender::Sender, shared::SharedState};
 use convoke_scheduling::{Letter, Outcome, Transport};
 #[cfg(feature = "mail")]
 use convoke_scheduling::{MailRecipient, Mailing};
-use convoke_types::CalendarAddress;
+use convoke_types::{CalendarAddress, RequestStatus};
 #[cfg(feature = "mail")]
 use jiff::Timestamp;
-#[cfg(feature = "mail")]
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// The ways to others that a configuration has.
 pub struct OurTransport {
     /// To receivers.
     pub sender: Sender,
+    /// Has the lease of this host.
+    pub shared: Arc<SharedState>,
     /// To who has none; `None`: they are not reached.
     #[cfg(feature = "mail")]
     pub mailer: Option<Arc<Mailer>>,
@@ -23,7 +24,8 @@ pub struct OurTransport {
 
 impl Transport for OurTransport {
     async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
-        self.sender.send(letter, recipients).await
+        let sending = self.sender.send(letter, recipients);
+        self.while_held(letter, recipients.len(), sending).await
     }
 
     #[cfg(feature = "mail")]
@@ -42,8 +44,38 @@ impl Transport for OurTransport {
         handed_in: Timestamp,
     ) -> Vec<Outcome> {
         match &self.mailer {
-            Some(mailer) => mailer.send(letter, recipients, handed_in).await,
+            Some(mailer) => {
+                let sending = mailer.send(letter, recipients, handed_in);
+                self.while_held(letter, recipients.len(), sending).await
+            }
             None => Vec::new(),
         }
+    }
+}
+
+impl OurTransport {
+    /// Sends a letter as long as this host has its lease: whoever has been paused, and wakes up, does not send what another host
+    /// may have taken over.
+    async fn while_held(
+        &self,
+        letter: &Letter<'_>,
+        recipients: usize,
+        sending: impl Future<Output = Vec<Outcome>>,
+    ) -> Vec<Outcome> {
+        if letter.id.is_none() {
+            // A question: it does not wait in the outbox, and nobody takes it over.
+            return sending.await;
+        }
+        let sent = self.shared.lease.while_held(sending).await;
+        sent.unwrap_or_else(|| {
+            let later = Outcome::from(RequestStatus::SERVICE_UNAVAILABLE);
+            let why =
+                "This host could not say in time that it lives, so that another one may send it";
+            let later = Outcome {
+                description: Some(why.to_owned()),
+                ..later
+            };
+            vec![later; recipients]
+        })
     }
 }

@@ -4,11 +4,15 @@
 //! `convoke-scheduling` look at that calendar. Who is new is looked at within seconds, so that what they do from then on is
 //! told. A store that cannot be asked is asked again, ever less often; nothing is lost by that, as each look
 //! compares.
+//!
+//! Where several hosts share the state, one of them watches a store: what changes there is found by that one, whoever wrote it.
 
+use super::turn::Turn;
 use crate::{
     instance::Instance,
     look_soon::Asked,
     scheduling::{OurHome, Telling, telling},
+    sharing::Sharing,
 };
 use convoke_plugin_host::{Schedule, StoreHandle, origin::Origin};
 use convoke_scheduling::Looked;
@@ -36,6 +40,8 @@ const PAGE: u32 = 500;
 const PARALLEL: usize = 8;
 /// How long after a failure it is tried again: from, to.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How often it is looked whether it is this host's turn.
+const REST: Duration = Duration::from_secs(1);
 /// How long looks that have begun are waited for at the end.
 const LAST_LOOKS: Duration = Duration::from_secs(5);
 
@@ -60,11 +66,13 @@ impl CalendarsTask {
                 due: HashMap::new(),
                 list_at: Instant::now(),
                 troubled: None,
+                turn: Turn::to_watch(store.name(), &instance.shared.scheduling.outbox.holder()),
             };
             let mut stopped = stopped.clone();
             tasks.spawn(async move {
                 // What has begun is finished: dropping it in between loses nothing, but is looked at once more.
-                watcher.run(&mut stopped).await;
+                let (turn, instance) = watcher.run(&mut stopped).await;
+                turn.leave(&instance.plugins.state).await;
             });
         }
         Self { stop, tasks }
@@ -97,6 +105,7 @@ struct Watcher {
     list_at: Instant,
     /// How long to wait after the next failure; nothing while all is well.
     troubled: Option<Duration>,
+    turn: Turn,
 }
 
 /// A calendar user that is watched.
@@ -119,9 +128,18 @@ impl Person {
 }
 
 impl Watcher {
-    async fn run(mut self, stopped: &mut watch::Receiver<bool>) {
+    /// Returns whose turn it is no longer.
+    async fn run(mut self, stopped: &mut watch::Receiver<bool>) -> (Turn, Arc<Instance>) {
+        self.watch(stopped).await;
+        (self.turn, self.instance)
+    }
+
+    async fn watch(&mut self, stopped: &mut watch::Receiver<bool>) {
         loop {
             let step = async {
+                if !self.is_ours().await {
+                    return self.rest().await;
+                }
                 if Instant::now() >= self.list_at {
                     self.list().await?;
                     self.list_at = Instant::now() + LIST_EVERY;
@@ -151,6 +169,25 @@ impl Watcher {
                 }
             }
         }
+    }
+
+    /// Whether it is this host that watches.
+    async fn is_ours(&mut self) -> bool {
+        let sharing = Sharing::of(&self.instance.config);
+        let state = &self.instance.plugins.state;
+        self.turn.is_ours(sharing, state).await
+    }
+
+    /// Another host watches: what this one is asked to look at, that one sees. Once it is this one's turn, everybody is looked at.
+    async fn rest(&mut self) -> Result<(), Error> {
+        self.people.clear();
+        self.due.clear();
+        self.list_at = Instant::now();
+        tokio::select! {
+            () = sleep(REST) => {}
+            _ = self.asked.next() => {}
+        }
+        Ok(())
     }
 
     /// Lists the calendar users: who is new is due at once.

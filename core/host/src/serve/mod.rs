@@ -14,6 +14,8 @@
 //! | `decisions` | writes the decision log |
 //! | `notices` | tells people by mail what their calendar program may not show |
 //! | `outbox` | what waits to be delivered is tried when its time has come |
+//! | `hosts` | this host among those that share its state |
+//! | `turn` | what one of several hosts does at a time |
 //! | `observe` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
@@ -25,6 +27,7 @@ mod calendars;
 mod control;
 mod current;
 mod decisions;
+mod hosts;
 mod listeners;
 #[cfg(feature = "mail")]
 mod lmtp;
@@ -33,6 +36,7 @@ mod lock;
 mod notices;
 mod observe;
 mod outbox;
+mod turn;
 mod watch;
 mod write_behind;
 
@@ -45,6 +49,7 @@ use crate::{
     instance::{Instance, ServeError},
     receiver,
     shared::SharedState,
+    sharing::Sharing,
     state_folder::{self, ListenerNote, Lock},
     submission,
 };
@@ -136,6 +141,8 @@ pub struct Host {
     listeners: Listeners,
     #[cfg(feature = "mail")]
     mail_listeners: lmtp::MailListeners,
+    /// Always there, but while one instance hands over to the next.
+    hosts: Option<BackgroundTask>,
     outbox: BackgroundTask,
     decisions: BackgroundTask,
     #[cfg(feature = "mail")]
@@ -176,9 +183,11 @@ impl Host {
         let watched_client = Watched::client(&config.client);
         let lock = lock::take(&config.server.state).await?;
         let instance = Instance::new(config, Arc::default()).await?;
+        let name = hosts::join(&instance);
         let current = Arc::new(Current::new(instance));
         let (control, requests) = Control::new(current.clone());
         let mut host = Self {
+            hosts: Some(hosts::start(&current, name)),
             outbox: BackgroundTask::start(|stopped| outbox::run(current.clone(), stopped)),
             decisions: BackgroundTask::start(|stopped| decisions::run(current.clone(), stopped)),
             #[cfg(feature = "mail")]
@@ -232,14 +241,33 @@ impl Host {
             }
             Err(error) => return Err(error),
         };
+        let joins = self.leave_hosts_of(&old, &instance).await;
         drop(old);
         self.watched_client = watched_client;
         self.watch_calendars_of(&instance).await;
+        let outbox = instance.shared.scheduling.outbox.clone();
         let old = self.current.swap(instance);
+        if let Some(name) = joins {
+            // What waits lies elsewhere now.
+            outbox.doubt();
+            self.hosts = Some(hosts::start(&self.current, name));
+        }
         let left = lock.map(|lock| std::mem::replace(&mut self.lock, lock));
         // Nobody waits for it. A folder that is left is free once its plugins are closed.
         drop(closed((old, left)));
         Ok(())
+    }
+
+    /// If another instance shares its state with others than the old one: leaves those, and has what is handed in belong to a host
+    /// among the new ones. Its name there.
+    async fn leave_hosts_of(&mut self, old: &Instance, new: &Instance) -> Option<String> {
+        if Sharing::of(&old.config) == Sharing::of(&new.config) {
+            return None;
+        }
+        if let Some(hosts) = self.hosts.take() {
+            hosts.finish().await;
+        }
+        Some(hosts::join(new))
     }
 
     /// Watches the calendars of another instance.
@@ -275,6 +303,10 @@ impl Host {
         self.notices.finish().await;
         self.decisions.finish().await;
         self.writes.finish().await;
+        // When nothing is sent any more: others may take over what waits.
+        if let Some(hosts) = self.hosts {
+            hosts.finish().await;
+        }
         state_folder::forget_listeners(&self.current.load().config.server.state);
         if tokio::time::timeout(CLOSING, closed(self.current))
             .await

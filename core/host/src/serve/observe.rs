@@ -43,11 +43,13 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
     }
 }
 
-/// Whether a balancer should let requests come here: the state can be reached. A host that ends does not listen any more.
+/// Whether a balancer should let requests come here: what is not forgotten can be reached, and others know that this host lives.
+/// A host that ends does not listen any more.
 async fn ready(instance: &Instance) -> Result<(), String> {
     let asked = timeout(PATIENCE, instance.plugins.state.get(b"ready")).await;
     match asked {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(_)) if instance.shared.lease.is_held() => Ok(()),
+        Ok(Ok(_)) => Err("the lease of this host in the state is not renewed".to_owned()),
         Ok(Err(error)) => Err(format!("the state cannot be reached: {error}")),
         Err(_) => Err(format!("the state did not answer within {PATIENCE:?}")),
     }

@@ -1,4 +1,4 @@
-//! Empties the outbox: what waits is tried when its time has come.
+//! Empties the outbox: what waits is tried when its time has come, as long as this host holds its lease.
 
 use super::{
     background::{Stopped, until},
@@ -18,15 +18,27 @@ use tokio::{
 const AT_ONCE: usize = 64;
 /// How long what is on its way is waited for at the end. What is not finished then stays in the outbox.
 const LAST_MESSAGES: Duration = Duration::from_secs(5);
+/// How often it is looked whether the lease is held again.
+const LOST: Duration = Duration::from_millis(500);
 /// How long after the state could not be read it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Begins with what the state holds; each message goes by the instance that answers then. At the end nothing is begun any
 /// more, and what is on its way is waited for.
 pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
-    let outbox = current.load().shared.scheduling.outbox.clone();
+    let shared = current.load().shared.clone();
+    let (outbox, lease) = (shared.scheduling.outbox.clone(), &shared.lease);
     let mut under_way = JoinSet::new();
     loop {
+        if !lease.is_held() {
+            // Others may believe that this host is gone, and send what is held here.
+            tokio::select! {
+                () = lease.renewal() => {}
+                () = sleep(LOST) => {}
+                () = stopped.wait() => break,
+            }
+            continue;
+        }
         if !outbox.is_certain() {
             tokio::select! {
                 () = load(&current, &outbox) => {}

@@ -114,6 +114,9 @@ pub struct Entry {
     pub instances: String,
     /// The digest under which its octets lie.
     pub message: String,
+    /// The host that tries it; empty of one that is alone with its state, and where a command handed it in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub holder: String,
     /// When it was handed in.
     pub created: Timestamp,
     /// When it is given up.
@@ -140,6 +143,9 @@ pub struct Entry {
     /// A try of it, or of what it replaces, was begun, and nobody knows how far it came.
     #[serde(skip)]
     pub(crate) may_have_left: bool,
+    /// The version that it was committed in, as far as hosts share the state.
+    #[serde(skip)]
+    pub(crate) version: u64,
 }
 
 impl Entry {
@@ -250,6 +256,7 @@ impl Waiting {
             method: message.method().as_str().to_owned(),
             instances: instances.clone(),
             message: digest.clone(),
+            holder: String::new(),
             created: now,
             until,
             attempts: 0,
@@ -259,6 +266,7 @@ impl Waiting {
             via: None,
             ended: None,
             may_have_left: false,
+            version: 0,
         };
         Self {
             entries: recipients.iter().map(&mut entry).collect(),

@@ -5,7 +5,7 @@
 //! from it; whoever hands something in has it read first, so that it replaces what it should.
 
 use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
-use crate::{environment::State, keys, state};
+use crate::{environment::State, keys};
 use convoke_types::{Error, KeyRange};
 use std::collections::{BTreeMap, HashSet};
 
@@ -28,10 +28,28 @@ pub(crate) struct Commit {
     outbox: Outbox,
     /// What it removes.
     ends: Vec<EntryId>,
+    /// What it changes.
+    changes: Vec<EntryId>,
     is_made: bool,
 }
 
 impl Commit {
+    /// It changes these entries, too, which wait on.
+    pub(crate) fn changing(mut self, entries: Vec<EntryId>) -> Self {
+        self.changes = entries;
+        self
+    }
+
+    /// It was made: what it changed has this version.
+    pub(crate) fn made(self, version: u64) {
+        let mut inner = self.outbox.lock();
+        for id in &self.changes {
+            inner.queue.is_in_version(id, version);
+        }
+        drop(inner);
+        self.settled();
+    }
+
     /// It was answered as made, or as not made for certain.
     pub(crate) fn settled(mut self) {
         self.is_made = true;
@@ -58,8 +76,14 @@ impl Outbox {
         Commit {
             outbox: self.clone(),
             ends,
+            changes: Vec::new(),
             is_made: false,
         }
+    }
+
+    /// What waits is to be read anew: others may have taken some of it over.
+    pub fn doubt(&self) {
+        drop(self.commit(Vec::new()));
     }
 
     /// Whether what waits is known. It is not before it was [loaded](Self::load), nor after a commit of which nobody knows
@@ -99,9 +123,18 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Brings what waits in step with what was found: how much it is.
-    fn end(self, found: BTreeMap<EntryId, Entry>) -> usize {
+    /// Brings what waits in step with what was found: how much it is. What others hold is left to
+    /// them.
+    fn end(self, mut found: BTreeMap<EntryId, Entry>) -> usize {
         let mut inner = self.outbox.lock();
+        if inner.holder.is_empty() {
+            // Whoever is alone holds all of it, also what came from a state that several hosts shared.
+            for entry in found.values_mut() {
+                entry.holder.clear();
+            }
+        } else {
+            found.retain(|_, entry| entry.holder == inner.holder);
+        }
         for id in self.before.iter().filter(|id| !found.contains_key(id)) {
             inner.supersede(id);
         }
@@ -111,6 +144,7 @@ impl<'a> Reading<'a> {
             // What is handed in from now on comes after it, whatever the clock says.
             inner.last = inner.last.max(id.place());
             if !inner.certainty.has_gone(&id) {
+                inner.queue.is_in_version(&id, entry.version);
                 inner.queue.add(entry);
             }
         }
@@ -149,7 +183,7 @@ async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> 
         };
         range = range.after(&last.key);
         for entry in &page {
-            let entry: Entry = state::read(entry)?;
+            let entry = Entry::read(entry)?;
             entries.insert(entry.id.clone(), entry);
         }
     }

@@ -5,6 +5,7 @@
 //! | `entry` | one message that waits for one recipient: [`Entry`] |
 //! | `queue` | in which order what waits is tried; pure |
 //! | `retry` | when something is tried again |
+//! | `holders` | whose what waits is, where several hosts share a state: [`Membership`] |
 //! | `in_doubt` | what waits in memory is what was committed |
 //!
 //! How something gets in, is tried and leaves is in [`send`](crate::send).
@@ -14,6 +15,7 @@
 //! under the same name, and the receiver's rules of order make that harmless.
 
 mod entry;
+mod holders;
 mod in_doubt;
 mod queue;
 mod retry;
@@ -22,6 +24,7 @@ mod tests;
 
 pub use entry::{Entry, EntryId};
 pub(crate) use entry::{Place, Tried, Waiting, no_entry};
+pub use holders::{LEASE, Membership, Standing};
 pub(crate) use in_doubt::Commit;
 pub(crate) use queue::{After, Fate};
 
@@ -55,6 +58,8 @@ pub(crate) struct Inner {
     /// The last place in the order that was given away.
     pub(crate) last: Place,
     certainty: Certainty,
+    /// The host that holds what is handed in here; empty of one that is alone with its state.
+    holder: String,
     /// Counts changes, for who waits for one.
     changes: u64,
     wakers: Vec<Waker>,

@@ -128,6 +128,13 @@ impl Queue {
         self.insert(entry, true);
     }
 
+    /// An entry was committed in this version.
+    pub(crate) fn is_in_version(&mut self, id: &EntryId, version: u64) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.entry.version = version;
+        }
+    }
+
     /// Nobody waits for an entry any more: it goes by itself.
     pub(crate) fn release(&mut self, id: &EntryId) {
         let Some(slot) = self.slots.get_mut(id) else {

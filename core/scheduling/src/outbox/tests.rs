@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 const DOWN: RequestStatus = RequestStatus::SERVICE_UNAVAILABLE;
 
-fn at(minutes: i64) -> Timestamp {
+pub(super) fn at(minutes: i64) -> Timestamp {
     let begin: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
     begin + SignedDuration::from_mins(minutes)
 }
@@ -27,7 +27,13 @@ fn tried_at(now: Timestamp) -> After {
 }
 
 /// The entries of a message of Anna's about a UID, handed in after so many minutes.
-fn message(method: &str, uid: &str, more: &str, to: &[&str], minutes: i64) -> Vec<Entry> {
+pub(super) fn message(
+    method: &str,
+    uid: &str,
+    more: &str,
+    to: &[&str],
+    minutes: i64,
+) -> Vec<Entry> {
     message_after(&mut Place::default(), (method, uid, more), to, minutes)
 }
 

@@ -32,6 +32,12 @@ pub(crate) type Outcomes = BTreeMap<EntryId, Outcome>;
 impl<E: Environment> Scheduler<E> {
     /// Tries what the outbox said goes next.
     pub async fn attempt(&self, attempt: Attempt) {
+        let attempt = match attempt.that_are_held_here(self.environment.state()).await {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                return tracing::warn!(event = "queue-unreadable", "not tried: {error}");
+            }
+        };
         let Some(first) = attempt.entries.first() else {
             return;
         };
@@ -204,11 +210,11 @@ impl<E: Environment> Scheduler<E> {
             fates.push((entry, fate));
         }
         let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
-        let ended = fates
-            .iter()
-            .filter(|(_, fate)| matches!(fate, Fate::Ended(_)));
-        let ended = ended.map(|(entry, _)| entry.id.clone()).collect();
-        let commit = self.shared.outbox.commit(ended);
+        let (ended, waits): (Vec<_>, Vec<_>) =
+            (fates.iter()).partition(|(_, fate)| matches!(fate, Fate::Ended(_)));
+        let names = |of: Vec<&(&Entry, Fate)>| of.iter().map(|(it, _)| it.id.clone()).collect();
+        let commit = self.shared.outbox.commit(names(ended));
+        let commit = commit.changing(names(waits));
         let notices = notices.iter().map(|(entry, reason)| Notice {
             user: &entry.originator,
             other: &entry.recipient,
@@ -225,6 +231,8 @@ impl<E: Environment> Scheduler<E> {
         let mut kept = Vec::new();
         for (entry, fate) in &fates {
             let key = keys::outbox(entry.id.as_str());
+            batch = entry.if_unchanged(batch);
+            unwritten = entry.if_unchanged(unwritten);
             match fate {
                 Fate::Ended(status) => {
                     let entry = self.to_be_noted(entry, status);
@@ -329,6 +337,7 @@ impl<E: Environment> Scheduler<E> {
                 recipient = %entry.recipient, uid = %entry.uid, "given up: {error}"
             );
             self.shared.outbox.finish(&entry.id, &status, after);
+            batch = entry.if_unchanged(batch);
             batch = batch.delete(keys::outbox(entry.id.as_str()));
         }
         if let Err(error) = self.commit_only((batch, commit)).await {
@@ -351,10 +360,13 @@ impl<E: Environment> Scheduler<E> {
         let home = match self.environment.stores().find(&entry.originator).await {
             Ok(Some(home)) => home,
             // What waits is what counts; the object follows when the person is there again.
-            Ok(None) => return self.commit_only((noting.batch, noting.commit)).await,
+            Ok(None) => {
+                let noted = self.commit_only((noting.batch, noting.commit)).await;
+                return noted.map(drop);
+            }
             Err(error) => {
-                self.commit_only((noting.unwritten, noting.commit)).await?;
-                self.keep_to_note(noting.kept);
+                let version = self.commit_only((noting.unwritten, noting.commit)).await?;
+                self.keep_to_note(noting.kept, version);
                 return Err(error);
             }
         };
@@ -394,11 +406,15 @@ impl<E: Environment> Scheduler<E> {
                 None => batch.clone(),
             };
             match self.environment.state().commit(batch).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    for entry in entries {
+                        entry.is_unchanged(self.environment.state()).await?;
+                    }
+                }
                 done => {
-                    done?;
-                    commit.settled();
-                    self.keep_to_note(kept);
+                    let version = done?.version;
+                    commit.made(version);
+                    self.keep_to_note(kept, version);
                     return written.map(drop);
                 }
             }
@@ -407,10 +423,11 @@ impl<E: Environment> Scheduler<E> {
         Err(Error::unavailable(text))
     }
 
-    async fn commit_only(&self, (batch, commit): (Batch, Commit)) -> Result<(), Error> {
-        self.environment.state().commit(batch).await?;
-        commit.settled();
-        Ok(())
+    /// The version of what it put.
+    async fn commit_only(&self, (batch, commit): (Batch, Commit)) -> Result<u64, Error> {
+        let committed = self.environment.state().commit(batch).await?;
+        commit.made(committed.version);
+        Ok(committed.version)
     }
 }
 

@@ -119,10 +119,12 @@ impl<E: Environment> Scheduler<E> {
             recipients: outgoing.recipients.clone(),
         };
         let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
+        let holder = outbox.holder();
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain_mut(|entry| {
             entry.next = entry.next.max(goes_at);
             let mut replaced = outbox.replaced_by(entry);
+            entry.holder.clone_from(&holder);
             entry.may_have_left = replaced.iter().any(|it| !it.never_left());
             // A CANCEL that waits does so because something has left.
             let is_unheard = |it: &Entry| it.never_left() && it.method != Method::Cancel.as_str();
@@ -155,9 +157,14 @@ impl<E: Environment> Scheduler<E> {
         }
         let commit = self.shared.outbox.commit(Vec::new());
         match self.environment.state().commit(batch).await {
-            Ok(_) => enqueued.kept = self.shared.outbox.accept(enqueued),
+            Ok(committed) => {
+                enqueued.kept = self.shared.outbox.accept(enqueued, committed.version);
+            }
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                commit.settled();
+                // It may be what it replaces that another host has taken, which is read anew then.
+                if enqueued.replaced.iter().all(|it| it.holder.is_empty()) {
+                    commit.settled();
+                }
                 return Err(error);
             }
             Err(error) => return Err(error),
@@ -168,6 +175,7 @@ impl<E: Environment> Scheduler<E> {
 
     fn with_entries(&self, mut batch: Batch, enqueued: &Enqueued) -> Batch {
         for gone in &enqueued.replaced {
+            batch = gone.if_unchanged(batch);
             batch = batch.delete(keys::outbox(gone.id.as_str()));
         }
         for message in self.shared.outbox.orphaned(&enqueued.replaced) {
@@ -306,20 +314,24 @@ impl Outbox {
     }
 
     /// What was committed waits from now on, and what it replaces no longer.
-    fn accept(&self, enqueued: &Enqueued) -> Option<Kept> {
+    fn accept(&self, enqueued: &Enqueued, version: u64) -> Option<Kept> {
         let mut inner = self.lock();
         for gone in &enqueued.replaced {
             inner.supersede(&gone.id);
         }
         let entries = enqueued.waiting.iter().flat_map(|it| &it.entries);
+        let entries = entries.map(|entry| Entry {
+            version,
+            ..entry.clone()
+        });
         let kept = match enqueued.goes {
             Goes::ByItself => {
-                entries.for_each(|entry| inner.queue.add(entry.clone()));
+                entries.for_each(|entry| inner.queue.add(entry));
                 None
             }
             Goes::WaitedFor => {
-                let ids = entries.clone().map(|entry| entry.id.clone()).collect();
-                entries.for_each(|entry| inner.queue.add_waited_for(entry.clone()));
+                let ids = entries.clone().map(|entry| entry.id).collect();
+                entries.for_each(|entry| inner.queue.add_waited_for(entry));
                 let outbox = self.clone();
                 Some(Kept { outbox, ids })
             }

@@ -36,10 +36,10 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// What was committed as waiting to be noted does so.
-    pub(super) fn keep_to_note(&self, entries: Vec<Entry>) {
+    pub(super) fn keep_to_note(&self, entries: Vec<Entry>, version: u64) {
         let mut inner = self.shared.outbox.lock();
         for entry in entries {
-            inner.queue.add(entry);
+            inner.queue.add(Entry { version, ..entry });
         }
         inner.changed();
     }
@@ -81,13 +81,11 @@ impl<E: Environment> Scheduler<E> {
             return Ok(());
         };
         let key = keys::outbox(entry.id.as_str());
+        let unchanged = entry.if_unchanged(Batch::new());
         let (batch, ends) = match fate {
-            Fate::Waits(changed) => {
-                let batch = Batch::new().put(key, state::write(&changed));
-                (batch, Vec::new())
-            }
+            Fate::Waits(changed) => (unchanged.put(key, state::write(&changed)), Vec::new()),
             Fate::Ended(_) => {
-                let batch = Batch::new().delete(key);
+                let batch = unchanged.delete(key);
                 let batch = if is_last {
                     batch.delete(keys::message(&entry.message))
                 } else {
@@ -96,9 +94,9 @@ impl<E: Environment> Scheduler<E> {
                 (batch, vec![entry.id.clone()])
             }
         };
-        let commit = outbox.commit(ends);
-        self.environment.state().commit(batch).await?;
-        commit.settled();
+        let commit = outbox.commit(ends).changing(vec![entry.id.clone()]);
+        let committed = self.environment.state().commit(batch).await?;
+        commit.made(committed.version);
         Ok(())
     }
 

@@ -42,7 +42,8 @@ impl<E: Environment> Scheduler<E> {
     pub async fn drop_entry(&self, id: &EntryId) -> Result<Entry, Error> {
         let outbox = &self.shared.outbox;
         let entry = outbox.get(id)?;
-        let mut batch = Batch::new().delete(keys::outbox(id.as_str()));
+        let mut batch = entry.if_unchanged(Batch::new());
+        batch = batch.delete(keys::outbox(id.as_str()));
         if outbox
             .lock()
             .queue

@@ -1,0 +1,138 @@
+//! This host among those that share its state: it renews its lease, and takes over what hosts left behind that have none any more.
+//!
+//! A host that is alone with its state needs none of that, and writes none of it.
+
+use super::{
+    background::{BackgroundTask, Stopped},
+    current::Current,
+};
+use crate::{instance::Instance, lease::Held, sharing::Sharing, state_folder};
+use convoke_scheduling::{Environment, Membership, Standing};
+use convoke_types::Error;
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often the lease is renewed, and others are looked at.
+const EVERY: Duration = Duration::from_secs(10);
+/// How long after a renewal that failed it is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How often all that waits is looked through for what nobody holds: commands hand in messages where no host runs.
+const LOOK_THROUGH: Duration = Duration::from_secs(60);
+/// How long a host that ends tries to say so.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// The name of the host whose state folder this is; another one each time where it cannot be kept.
+fn name(state: &Path) -> String {
+    state_folder::host_id(state).unwrap_or_else(|error| {
+        tracing::warn!(
+            event = "host-id-failed",
+            "the name of this host cannot be kept in `server.state`; what waits at the end is sent half a minute later: {error}"
+        );
+        uuid::Uuid::new_v4().simple().to_string()
+    })
+}
+
+/// Has what is handed in belong to this host, where others share the state: its name then.
+pub(super) fn join(instance: &Instance) -> String {
+    let shared = &instance.shared;
+    match Sharing::of(&instance.config) {
+        Sharing::Alone => {
+            shared.lease.is(Held::Alone);
+            shared.scheduling.outbox.belong_to("");
+            String::new()
+        }
+        Sharing::Shared => {
+            let name = name(&instance.config.server.state);
+            shared.lease.is(Held::Not);
+            shared.scheduling.outbox.belong_to(&name);
+            name
+        }
+    }
+}
+
+/// Holds the lease of the host of this name until the task ends; nothing for one without a name, which is alone.
+pub(super) fn start(current: &Arc<Current>, name: String) -> BackgroundTask {
+    BackgroundTask::start(|stopped| run(current.clone(), name, stopped))
+}
+
+async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
+    if name.is_empty() {
+        return;
+    }
+    let run = uuid::Uuid::new_v4().simple().to_string();
+    let mut member = Member {
+        membership: Membership::new(name, run),
+        living: BTreeSet::new(),
+        looked_through: None,
+    };
+    let mut was_well = true;
+    loop {
+        let step = tokio::select! {
+            step = member.step(&current) => step,
+            () = stopped.wait() => break,
+        };
+        let wait = match step {
+            Ok(()) => EVERY,
+            Err(error) => {
+                if was_well {
+                    tracing::error!(
+                        event = "lease-not-renewed",
+                        "this host cannot say in the state that it lives; what waits is not sent until it can: {error}"
+                    );
+                }
+                AGAIN
+            }
+        };
+        was_well = wait == EVERY;
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = stopped.wait() => break,
+        }
+    }
+    let instance = current.load();
+    let state = instance.scheduler.environment().state();
+    // Without it, others wait until it has expired.
+    let _ = timeout(LEAVING, member.membership.leave(state)).await;
+}
+
+/// This host among the others.
+struct Member {
+    membership: Membership,
+    /// The others that lived at the last look.
+    living: BTreeSet<String>,
+    /// When all that waits was looked through for what nobody holds.
+    looked_through: Option<Instant>,
+}
+
+impl Member {
+    async fn step(&mut self, current: &Current) -> Result<(), Error> {
+        let instance = current.load();
+        let state = instance.scheduler.environment().state();
+        let outbox = &instance.shared.scheduling.outbox;
+        let begun = Instant::now();
+        let standing = self.membership.renew(state).await?;
+        if standing == Standing::Anew {
+            // Before anything is sent again: others may hold what was held here.
+            outbox.doubt();
+            self.looked_through = None;
+        }
+        instance.shared.lease.is(Held::Since(begun));
+        let living = self.membership.others(state).await?;
+        let is_gone = self.living.difference(&living).next().is_some();
+        let is_due = (self.looked_through).is_none_or(|at| at.elapsed() >= LOOK_THROUGH);
+        if is_gone || is_due {
+            let taken = outbox.take_over(state, &living).await?;
+            self.looked_through = Some(Instant::now());
+            if taken > 0 {
+                tracing::info!(
+                    event = "outbox-taken-over",
+                    messages = taken,
+                    "messages are sent by this host that another one left"
+                );
+            }
+        }
+        // Last: what could not be taken over is tried again.
+        self.living = living;
+        Ok(())
+    }
+}
