@@ -6,6 +6,7 @@
 //! held/USER/UID          a change that waits for somebody to release it
 //! outbox/ID              a message that waits to be delivered to one recipient
 //! host/ID                the lease of a host, while it lives
+//! call/HOST/ID           somebody asks a host to try an entry of the outbox now
 //! message/DIGEST         the octets of messages that wait
 //! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
 //! guest/USER/UID/ADDRESS the mails to a guest of a meeting
@@ -62,6 +63,15 @@ pub(crate) fn outbox(id: &str) -> Vec<u8> {
 
 pub(crate) fn host(id: &str) -> Vec<u8> {
     key(&["host", id])
+}
+
+pub(crate) fn call(host: &str, id: &str) -> Vec<u8> {
+    key(&["call", host, id])
+}
+
+/// All that a host is asked to try now.
+pub(crate) fn calls_of(host: &str) -> KeyRange {
+    below(&["call", host])
 }
 
 pub(crate) fn message(digest: &str) -> Vec<u8> {

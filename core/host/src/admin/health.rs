@@ -28,7 +28,7 @@ pub(super) async fn health(instance: &Instance, _: Health) -> Result<Vec<Trouble
     if let Some(text) = disk::nearly_full(&instance.config.server.state) {
         add("disk".to_owned(), text);
     }
-    let entries = instance.scheduler.shared().outbox.entries();
+    let entries = instance.scheduler.waiting().await?;
     let stuck: Vec<_> = entries.iter().filter(|it| it.attempts >= STUCK).collect();
     if let Some(oldest) = stuck.iter().min_by_key(|it| it.created) {
         let last = oldest.last.as_deref().unwrap_or_default();

@@ -66,7 +66,7 @@ pub(crate) async fn call(
         SendObject::NAME => answer(body, async |asked| messages::send(instance, asked).await).await,
         QueueList::NAME => answer(body, async |asked| queue::list(instance, asked).await).await,
         QueueShow::NAME => answer(body, async |asked| queue::show(instance, asked).await).await,
-        QueueRetry::NAME => answer(body, async |asked| queue::retry(instance, &asked)).await,
+        QueueRetry::NAME => answer(body, async |asked| queue::retry(instance, asked).await).await,
         QueueDrop::NAME => answer(body, async |asked| queue::drop(instance, asked).await).await,
         QueueRelease::NAME => {
             answer(body, async |asked| queue::release(instance, asked).await).await

@@ -12,9 +12,15 @@ use crate::{
     instance::Instance,
     metrics::Waiting,
     scheduling::{Telling, telling},
+    sharing::Sharing,
 };
 use convoke_scheduling::{Decided, Entry, EntryId, Environment, HeldChange, Home as _};
 use convoke_types::{CalendarAddress, Error};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long decisions are gathered before they are written, and some time to write them.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(600);
 
 pub(super) async fn list(instance: &Instance, asked: QueueList) -> Result<Vec<QueueRow>, Error> {
     let scheduler = &instance.scheduler;
@@ -24,7 +30,7 @@ pub(super) async fn list(instance: &Instance, asked: QueueList) -> Result<Vec<Qu
     };
     let is_meant =
         |originator: &CalendarAddress| user.as_ref().is_none_or(|user| user.answers_to(originator));
-    let entries = scheduler.shared().outbox.entries().into_iter();
+    let entries = scheduler.waiting().await?.into_iter();
     let entries = entries.filter(|entry| is_meant(&entry.originator));
     let mut rows: Vec<QueueRow> = entries.map(row).collect();
     for held in scheduler.held(user.as_ref()).await? {
@@ -44,7 +50,7 @@ pub(super) async fn show(instance: &Instance, asked: QueueShow) -> Result<Queued
             messages: data.into_iter().map(Text).collect(),
         });
     }
-    let entry = scheduler.shared().outbox.get(&asked.id.parse()?)?;
+    let entry = scheduler.entry(&asked.id.parse()?).await?;
     let data = scheduler.message_of(&entry).await?;
     Ok(Queued {
         since: entry.created.to_string(),
@@ -54,12 +60,12 @@ pub(super) async fn show(instance: &Instance, asked: QueueShow) -> Result<Queued
     })
 }
 
-pub(super) fn retry(instance: &Instance, asked: &QueueRetry) -> Result<usize, Error> {
+pub(super) async fn retry(instance: &Instance, asked: QueueRetry) -> Result<usize, Error> {
     let ids = match &asked.ids {
         Some(ids) => Some(names(ids)?),
         None => None,
     };
-    instance.scheduler.retry(ids.as_deref())
+    instance.scheduler.retry(ids.as_deref()).await
 }
 
 pub(super) async fn drop(instance: &Instance, asked: QueueDrop) -> Result<(), Error> {
@@ -124,6 +130,7 @@ pub(super) async fn explain(instance: &Instance, asked: Explain) -> Result<Vec<D
     // What was decided a moment ago counts.
     let keep = instance.config.server.decisions;
     instance.shared.decisions.write(state, keep).await?;
+    others_have_written(instance).await;
     decisions::about(state, &asked.what, asked.user.as_ref()).await
 }
 
@@ -132,10 +139,18 @@ pub(super) async fn forget(instance: &Instance, asked: Forget) -> Result<(), Err
     // What was decided a moment ago is forgotten, too.
     let keep = instance.config.server.decisions;
     instance.shared.decisions.write(state, keep).await?;
+    others_have_written(instance).await;
     decisions::forget(state, &asked.user).await
 }
 
-/// What waits, as metrics count it: waiting, retrying, held; and the oldest, in seconds.
+/// What other hosts of the same state decided until now, they write within a moment.
+async fn others_have_written(instance: &Instance) {
+    if Sharing::of(&instance.config) == Sharing::Shared {
+        sleep(WRITTEN_WITHIN).await;
+    }
+}
+
+/// What waits in this host, as metrics count it: waiting, retrying, held; and the oldest, in seconds.
 pub(crate) async fn counts(instance: &Instance) -> Waiting {
     let entries = instance.scheduler.shared().outbox.entries();
     let waiting = entries.iter().filter(|it| it.attempts == 0).count();

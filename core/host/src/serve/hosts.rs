@@ -9,6 +9,7 @@ use super::{
 use crate::{instance::Instance, lease::Held, sharing::Sharing, state_folder};
 use convoke_scheduling::{Environment, Membership, Standing};
 use convoke_types::Error;
+use jiff::Timestamp;
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -18,6 +19,8 @@ const EVERY: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(2);
 /// How often all that waits is looked through for what nobody holds: commands hand in messages where no host runs.
 const LOOK_THROUGH: Duration = Duration::from_secs(60);
+/// How long after the state could not be asked for calls it is asked again, and how long others gather theirs.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a host that ends tries to say so.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -86,6 +89,7 @@ async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
         was_well = wait == EVERY;
         tokio::select! {
             () = sleep(wait) => {}
+            () = answer_calls(&current) => {}
             () = stopped.wait() => break,
         }
     }
@@ -93,6 +97,29 @@ async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
     let state = instance.scheduler.environment().state();
     // Without it, others wait until it has expired.
     let _ = timeout(LEAVING, member.membership.leave(state)).await;
+}
+
+/// Tries at once what other hosts are asked for that this one holds. Returns only where nobody can call.
+async fn answer_calls(current: &Current) {
+    loop {
+        let instance = current.load();
+        let state = instance.scheduler.environment().state();
+        let outbox = &instance.shared.scheduling.outbox;
+        let Some(range) = outbox.calls() else {
+            return std::future::pending().await;
+        };
+        // What came before is waited for by nobody.
+        let answered = outbox.answer_calls(state, Timestamp::now()).await;
+        let waited = match answered {
+            Ok(_) => instance.plugins.state.await_changes(&range).await,
+            Err(error) => Err(error),
+        };
+        drop(instance);
+        if waited.is_err() {
+            // Named in the log by the handle of the plugin.
+            sleep(PAUSE).await;
+        }
+    }
 }
 
 /// This host among the others.

@@ -172,8 +172,8 @@ impl Certainty {
     }
 }
 
-/// Everything that was committed.
-async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> {
+/// Everything that was committed, whoever holds it.
+pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> {
     let mut entries = BTreeMap::new();
     let mut range = KeyRange::prefix(keys::OUTBOX);
     loop {

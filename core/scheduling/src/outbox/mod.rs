@@ -5,6 +5,7 @@
 //! | `entry` | one message that waits for one recipient: [`Entry`] |
 //! | `queue` | in which order what waits is tried; pure |
 //! | `retry` | when something is tried again |
+//! | `calls` | what hosts ask of each other about what waits |
 //! | `holders` | whose what waits is, where several hosts share a state: [`Membership`] |
 //! | `in_doubt` | what waits in memory is what was committed |
 //!
@@ -14,6 +15,7 @@
 //! memory, made anew when a host starts. A message that was sent and not noted, as the host ended in between, is sent again
 //! under the same name, and the receiver's rules of order make that harmless.
 
+mod calls;
 mod entry;
 mod holders;
 mod in_doubt;
@@ -22,10 +24,11 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use calls::call;
 pub use entry::{Entry, EntryId};
 pub(crate) use entry::{Place, Tried, Waiting, no_entry};
 pub use holders::{LEASE, Membership, Standing};
-pub(crate) use in_doubt::Commit;
+pub(crate) use in_doubt::{Commit, entries};
 pub(crate) use queue::{After, Fate};
 
 use convoke_types::CalendarAddress;

@@ -16,6 +16,7 @@ use convoke_calendar::{
 };
 use convoke_scheduling::{Response as Said, Scheduler, Submission, TransportFacts, Unbounded};
 use convoke_types::Uid;
+use futures::executor::block_on;
 use std::sync::Arc;
 
 fn uid(meeting: usize) -> String {
@@ -77,7 +78,8 @@ pub(crate) fn perform(world: &Arc<World>, deed: &Deed) {
         Deed::ForgetChanges { who } => world.people[*who].forget_changes(),
         Deed::Retry { host } => {
             if let Some(scheduler) = world.running(*host) {
-                scheduler.retry(None).expect("everything is there");
+                let retried = block_on(scheduler.retry(None));
+                retried.expect("everything is there");
             }
         }
     }

@@ -127,7 +127,7 @@ fn written(when: &When, calendar: &Calendar, zone: &TimeZone) -> Option<String> 
 /// What is tried still, and whom the user's meetings to come did not reach.
 async fn undelivered(session: &Session<'_>, zone: &TimeZone) -> Result<Vec<Undelivered>, Error> {
     let mut found = Vec::new();
-    let entries = session.instance.scheduler.shared().outbox.entries();
+    let entries = session.instance.scheduler.waiting().await?;
     let own = entries
         .into_iter()
         .filter(|it| session.user().answers_to(&it.originator));
