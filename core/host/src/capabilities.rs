@@ -1,11 +1,14 @@
 //! The capabilities document that the receiver publishes (spec §4).
 //!
 //! The document follows from the configuration. Its serial number must grow when anything in it changes, also across
-//! restarts: the last number and a digest of what it stood for are kept in `<state>/capabilities.json`.
+//! restarts: the last number and what it stood for are kept in `<state>/capabilities.json`. Hosts that share a state agree on the
+//! number there, as peers take them for one server; the file says then what was agreed last, for a start at which the state cannot
+//! be asked.
 
 use crate::{
     answer::{empty, refused},
     config::Config,
+    sharing::Sharing,
     state_folder::write_file,
 };
 use bytes::Bytes;
@@ -15,12 +18,19 @@ use convoke_ischedule::{
     headers::{ISCHEDULE_CAPABILITIES, ISCHEDULE_VERSION, NO_CACHE},
 };
 use convoke_net::http_server::{Body, Response};
+use convoke_plugin_host::StateHandle;
+use convoke_types::{Batch, ErrorKind, StateEntry};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
 
 /// How long a peer may keep the document; every answer carries the serial number, so a change is noticed before.
 const CACHE_CONTROL: &str = "max-age=3600";
+
+/// Where a host remembers the number, in the state folder.
+const FILE: &str = "capabilities.json";
+/// Where hosts agree on it that share a state.
+const AGREED: &[u8] = b"capabilities";
 
 const SCHEDULED: &[&str] = &[
     "REQUEST",
@@ -48,10 +58,14 @@ struct Remembered {
 }
 
 impl CapabilitiesDocument {
-    /// What `config` makes of us; the serial number goes on from the one in `<state>`.
-    pub fn new(config: &Config) -> io::Result<Self> {
+    /// What `config` makes of us; the serial number goes on from the last one.
+    pub(crate) async fn new(config: &Config, state: &StateHandle) -> io::Result<Self> {
         let mut capabilities = capabilities_of(config);
-        capabilities.serial = next_serial(&config.server.state, &capabilities.to_xml())?;
+        let (folder, document) = (&config.server.state, capabilities.to_xml());
+        capabilities.serial = match Sharing::of(config) {
+            Sharing::Alone => next_serial(folder, &document)?,
+            Sharing::Shared => agreed_serial(folder, &document, state).await?,
+        };
         let serial = HeaderValue::from(capabilities.serial);
         let etag = format!("\"{}\"", capabilities.serial);
         Ok(Self {
@@ -160,26 +174,79 @@ fn capabilities_of(config: &Config) -> Capabilities {
 
 /// The number that the document (written with serial 0) gets: the last one if nothing changed, else a greater one.
 fn next_serial(state: &Path, document: &str) -> io::Result<u64> {
-    let file = state.join("capabilities.json");
-    let last: Option<Remembered> = match fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
+    let last = remembered(state)?;
+    let serial = after(last.as_ref(), document);
+    if last.is_none_or(|last| last.serial != serial) {
+        remember(state, serial, document)?;
+    }
+    Ok(serial)
+}
+
+/// The number that hosts agree on which share a state: the last one if nothing changed, else a greater one.
+async fn agreed_serial(folder: &Path, document: &str, state: &StateHandle) -> io::Result<u64> {
+    loop {
+        let Ok(there) = state.get(AGREED).await else {
+            // Named in the log by its handle.
+            return next_serial(folder, document);
+        };
+        let agreed: Option<Remembered> =
+            (there.as_ref()).and_then(|it| serde_json::from_slice(&it.value).ok());
+        // Whoever comes first goes on from its own.
+        let own = remembered(folder)?;
+        let serial = after(agreed.as_ref().or(own.as_ref()), document);
+        let is_agreed = agreed.is_some_and(|it| it.serial == serial);
+        if is_agreed || agree(there.as_ref(), serial, document, state).await? {
+            remember(folder, serial, document)?;
+            return Ok(serial);
+        }
+    }
+}
+
+/// Whether this is what hosts agree on from now on; not if another host was faster.
+async fn agree(
+    there: Option<&StateEntry>,
+    serial: u64,
+    document: &str,
+    state: &StateHandle,
+) -> io::Result<bool> {
+    let batch = match there {
+        Some(there) => Batch::new().if_version(AGREED, there.version),
+        None => Batch::new().if_absent(AGREED),
     };
-    let serial = match &last {
-        Some(last) if last.document == document => return Ok(last.serial),
+    let batch = batch.put(AGREED, written(serial, document)?);
+    match state.commit(&batch).await {
+        Err(error) => Ok(error.kind() != ErrorKind::Conflict),
+        Ok(_) => Ok(true),
+    }
+}
+
+/// The number after the last one.
+fn after(last: Option<&Remembered>, document: &str) -> u64 {
+    match last {
+        Some(last) if last.document == document => last.serial,
         Some(last) => last.serial + 1,
         // A state folder that was lost must not make the number fall back to one that peers have seen.
         None => u64::try_from(jiff::Timestamp::now().as_second())
             .unwrap_or(1)
             .max(1),
-    };
-    let remembered = Remembered {
-        serial,
-        document: document.to_owned(),
-    };
-    write_file(&file, &serde_json::to_vec(&remembered)?)?;
-    Ok(serial)
+    }
+}
+
+fn remembered(folder: &Path) -> io::Result<Option<Remembered>> {
+    match fs::read(folder.join(FILE)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn remember(folder: &Path, serial: u64, document: &str) -> io::Result<()> {
+    write_file(&folder.join(FILE), &written(serial, document)?)
+}
+
+fn written(serial: u64, document: &str) -> io::Result<Vec<u8>> {
+    let document = document.to_owned();
+    Ok(serde_json::to_vec(&Remembered { serial, document })?)
 }
 
 #[cfg(test)]

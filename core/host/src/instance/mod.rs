@@ -147,7 +147,9 @@ impl Instance {
         };
         Ok(Self {
             scheduler: scheduling::scheduler(&config, &plugins, transport, &shared),
-            capabilities: CapabilitiesDocument::new(&config).map_err(state)?,
+            capabilities: CapabilitiesDocument::new(&config, &plugins.state)
+                .await
+                .map_err(state)?,
             keys: Keys::new(
                 config.verification.private_exchange.clone(),
                 dns.clone(),
