@@ -91,6 +91,28 @@ class Cluster:
         return f"postgres://{name}@127.0.0.1:{port or self.port}/{name}{more}"
 
 
+class Standby(Cluster):
+    """Follows a primary; it is named in the primary's `synchronous_standby_names` if it is synchronous."""
+
+    def __init__(self, folder, primary, synchronous):
+        self.folder = give(folder)
+        self.data, self.port = folder / "data", free_port()
+        self.call("pg_basebackup", "--pgdata", self.data, "--checkpoint", "fast", "--write-recovery-conf", "--no-sync", "--dbname",
+                  f"host={primary.folder} port={primary.port} user=postgres application_name=standby")
+        self.set(port=self.port, unix_socket_directories=folder)
+        self.start()
+        if synchronous:
+            # Later than the copy: it would wait for itself once it is promoted.
+            primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+            primary.sql("SELECT pg_reload_conf()")
+        state = "sync" if synchronous else "async"
+        while primary.sql("SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'") != state:
+            time.sleep(0.05)
+
+    def promote(self):
+        self.call("pg_ctl", "promote", "--wait", "--pgdata", self.data)
+
+
 class PgBouncer:
     """Pools transactions, as most of them do that run."""
 

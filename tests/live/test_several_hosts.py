@@ -1,107 +1,108 @@
-"""Two hosts of one domain on one PostgreSQL: each sees what the other wrote, and what a host leaves that is killed, the other sends."""
+"""Hosts of one domain on one PostgreSQL: each sees and does what all do, and what one leaves that is killed or paused, the others send,
+once."""
 
-import json
 import signal
+import threading
 import unittest
 
-from postgres import *
-from world import *
-
-ANNA, BO = "mailto:anna@harbour.example", "mailto:bo@bay.example"
-EVENT = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//test//EN
-METHOD:REQUEST
-BEGIN:VEVENT
-UID:dinner
-DTSTAMP:20260101T000000Z
-DTSTART:20300104T180000Z
-DTEND:20300104T200000Z
-SUMMARY:Dinner
-ORGANIZER:mailto:anna@harbour.example
-ATTENDEE:mailto:bo@bay.example
-END:VEVENT
-END:VCALENDAR
-"""
+from several_hosts import *
 
 
-class SeveralHosts(unittest.TestCase):
-    def setUp(self):
-        self.folder = folder()
-        self.addCleanup(self.folder.cleanup)
-        base = path(self.folder)
-        self.cluster = Cluster(base / "postgres")
-        self.addCleanup(self.cluster.stop, "immediate")
-        self.cluster.database("convoke")
-        authority = Authority(base)
-        bay_port = free_port()
-        secret = base / "db.password"
-        secret.write_text("open-sesame\n")
-        secret.chmod(0o600)
-        database = f'config.url = "{self.cluster.url("convoke")}"\nconfig.password_file = "{secret}"'
-        admin = '[[listener]]\nrole = "admin"\naddress = "127.0.0.1:0"\n'
-        bay = [("bay.example", f"https://localhost:{bay_port}/.well-known/ischedule")]
-        self.hosts = [Host(base / name, "harbour.example", authority, store="store-postgres", store_config=database, discovery=bay,
-                           extra=f'[[state]]\nplugin = "state-postgres"\n{database}\n{admin}') for name in ("one", "two")]
-        self.bay = Host(base / "bay", "bay.example", authority, port=bay_port)
-        self.bay.run("user", "add", BO)
-        for host in self.hosts:
-            self.assertIn("state-postgres", host.run("check", "--open").stdout)
-        self.assertEqual(self.cluster.sql("SELECT to_regnamespace('convoke') IS NULL", "convoke"), "t", "check writes nothing")
-        for host in self.hosts:
-            host.start()
-            self.addCleanup(host.stop)
-        self.hosts[0].run("user", "add", ANNA)
-
-    def queue(self, host):
-        return host.json("queue", "list")
-
-    def test_what_a_killed_host_leaves_is_sent_by_the_other(self):
+class Together(SeveralHosts):
+    def test_any_host_shows_and_does_what_concerns_all(self):
         one, two = self.hosts
-        self.assertEqual([user["address"] for user in two.json("user", "list")], [ANNA], "what one wrote, the other sees")
-        file = path(self.folder) / "dinner.ics"
-        file.write_text(EVENT)
-        one.run("send", file, "--as", ANNA, ok=False)  # nobody answers there yet
-        until(lambda: len(self.queue(one)) == 1)
+        for host in (two, one):
+            self.assertEqual([user["address"] for user in host.json("user", "list")], [ANNA], "what one wrote, the other sees")
+        for uid in ("dinner", "lunch", "tea"):
+            self.send(one, uid)  # nobody answers there yet
+        self.assertEqual(sorted(row["uid"] for row in self.queue(two)), ["dinner", "lunch", "tea"])
+        self.assertEqual(self.queue(one), self.queue(two))
+        ids = {row["uid"]: row["id"] for row in self.queue(two)}
+        self.assertIn("SUMMARY:Planning", two.run("queue", "show", ids["lunch"]).stdout)
+        two.run("queue", "drop", ids["lunch"])
+        self.assertEqual(two.run("queue", "drop", ids["lunch"], ok=False).returncode, 1, "it is gone")
+        bay = self.bay()
+        # A newer version, and the end, handed in by another host: they go after what waits.
+        self.send(two, "tea", sequence=1)
+        self.send(two, "tea", sequence=2, method="CANCEL")
+        two.run("queue", "retry", "--all")
+        until(lambda: self.queue(one) == [])
+        self.assertEqual(bay.times("lunch"), 0)
+        self.assertEqual(bay.times("dinner"), 1)
+        of_tea = [it[1:] for it in bay.seen if it[0] == "tea"]
+        self.assertEqual(of_tea, sorted(of_tea, key=lambda it: it[1]), "in the order in which they were handed in")
+        self.assertEqual(of_tea[-1], ("CANCEL", 2))
+        for host in (one, two):
+            events = {it["event"] for it in host.json("explain", "dinner")}
+            self.assertLessEqual({"sent-later", "sent"}, events)
+            dropped = host.json("explain", "lunch")
+            self.assertEqual(dropped[-1]["event"], "queue-entry-dropped")
+
+    def test_a_message_that_comes_to_two_hosts_at_once_is_delivered_once(self):
+        one, two = self.hosts
+        for number in range(8):
+            headers, body = self.signed(f"twice-{number}")
+            answers = [None, None]
+
+            def post(at):
+                answers[at] = self.hosts[at].request("POST", "/.well-known/ischedule", headers, body)
+
+            threads = [threading.Thread(target=post, args=(at,)) for at in (0, 1)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(answers[0].text, answers[1].text)
+            self.assertEqual(statuses(answers[0]), [(ANNA, "2.0")])
+        logs = "".join((host.folder / "log").read_text() for host in self.hosts)
+        for number in range(8):
+            delivered = [line for line in logs.splitlines() if f"twice-{number}" in line and is_event(line, "delivered")]
+            self.assertEqual(len(delivered), 1, delivered)
+
+    def test_peers_see_one_server(self):
+        one, two = self.hosts
+        self.assertEqual(self.serial(one), self.serial(two))
+        # What one takes changes: its number grows, and the other agrees once it has the same configuration.
+        for host in (one, two):
+            before = self.serial(host)
+            host.config.write_text(host.config.read_text().replace("recipients = 20", "recipients = 30"))
+            host.run("reload")
+            self.assertGreater(self.serial(host), before)
+        self.assertEqual(self.serial(one), self.serial(two))
+
+    def serial(self, host):
+        answer = host.request("GET", "/.well-known/ischedule?action=capabilities")
+        return int(answer.headers["iSchedule-Capabilities"])
+
+
+class Left(SeveralHosts):
+    HOSTS = 3
+
+    def test_what_a_killed_or_paused_host_leaves_is_sent_by_another_and_once(self):
+        one, two, three = self.hosts
+        self.send(one, "killed")
+        self.send(two, "paused")
+        self.assertEqual(len(self.queue(three)), 2)
+        begun = time.monotonic()
         one.stop(signal.SIGKILL)
-        self.bay.start()
-        self.addCleanup(self.bay.stop)
-        until(lambda: [event["uid"] for event in self.bay.json("calendar", "list", "--user", BO)] == ["dinner"])
+        two.process.send_signal(signal.SIGSTOP)
+        bay = self.bay()
+        until(lambda: bay.times("killed") and bay.times("paused"))
+        self.assertLess(time.monotonic() - begun, 60)
+        until(lambda: self.queue(three) == [])
+        two.process.send_signal(signal.SIGCONT)
+        # It does what it had to do, and then something new.
+        two.run("queue", "retry", "--all")
+        until(lambda: self.send(two, "afterwards").returncode == 0)
+        until(lambda: bay.times("afterwards") == 1)
         until(lambda: self.queue(two) == [])
-        count = "SELECT count(*) FROM convoke.entries WHERE key >= 'outbox/' AND key < 'outbox0'"
-        self.assertEqual(self.cluster.sql(count, "convoke"), "0")
-
-    def test_health_says_whether_a_host_is_ready(self):
-        one = self.hosts[0]
-        notes = json.loads((one.folder / "state" / "listeners.json").read_text())
-        admin = next(note["address"] for note in notes if note["role"] == "admin")
-
-        def status(what):
-            connection = http.client.HTTPConnection(admin, timeout=30)
-            connection.request("GET", f"/health/{what}")
-            response = connection.getresponse()
-            response.read()
-            return response.status
-
-        until(lambda: status("ready") == 200)
-        self.cluster.stop("immediate")
-        until(lambda: status("ready") == 503)
-        self.assertEqual(status("live"), 200)
-        self.cluster.start()
-        until(lambda: status("ready") == 200)
+        self.assertEqual([bay.times(uid) for uid in ("killed", "paused")], [1, 1], bay.seen)
+        count = "SELECT count(*) FROM convoke.entries WHERE key >= 'outbox/' AND key < 'outbox0' OR key >= 'waits/' AND key < 'waits0'"
+        self.assertEqual(self.cluster.sql(count, "convoke"), "0", "nothing is left of it")
 
 
-def until(condition):
-    deadline = time.monotonic() + 180
-    while True:
-        try:
-            if condition():
-                return
-        except (AssertionError, OSError):
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not come")
-        time.sleep(0.1)
+def is_event(line, name):
+    return f'event="{name}"' in line or f'"event":"{name}"' in line or f"event={name} " in line
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 //! user/USER              how far the calendar of a user has been looked at
 //! held/USER/UID          a change that waits for somebody to release it
 //! outbox/ID              a message that waits to be delivered to one recipient
+//! waits/USER/UID/ID      that ID in the outbox is about this object of a user, where several hosts share a state
 //! host/ID                the lease of a host, while it lives
 //! call/HOST/ID           somebody asks a host to try an entry of the outbox now
 //! message/DIGEST         the octets of messages that wait
@@ -59,6 +60,16 @@ pub(crate) fn held_of(user: Option<&CalendarUser>) -> KeyRange {
 
 pub(crate) fn outbox(id: &str) -> Vec<u8> {
     key(&["outbox", id])
+}
+
+/// That an entry is about an object of its originator's.
+pub(crate) fn waits(originator: &CalendarAddress, uid: &Uid, id: &str) -> Vec<u8> {
+    key(&["waits", &folded(originator), uid.as_str(), id])
+}
+
+/// All that waits about an object of its originator's.
+pub(crate) fn waits_about(originator: &CalendarAddress, uid: &Uid) -> KeyRange {
+    below(&["waits", &folded(originator), uid.as_str()])
 }
 
 pub(crate) fn host(id: &str) -> Vec<u8> {

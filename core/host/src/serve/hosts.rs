@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 const EVERY: Duration = Duration::from_secs(10);
 /// How long after a renewal that failed it is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// How often all that waits is looked through for what nobody holds: commands hand in messages where no host runs.
+/// How often all that waits is looked through for what no living host holds: it may have been handed on to one that was just gone.
 const LOOK_THROUGH: Duration = Duration::from_secs(60);
 /// How long after the state could not be asked for calls it is asked again, and how long others gather theirs.
 const PAUSE: Duration = Duration::from_secs(1);

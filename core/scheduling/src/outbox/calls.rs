@@ -1,8 +1,9 @@
-//! What hosts of one state ask of each other about what waits: that the one that holds an entry tries it now.
+//! What hosts of one state ask of each other about what waits: that the one that holds an entry tries it now, also one that it
+//! does not know yet, as another host [handed it on](super::chains).
 //!
 //! A call is a key in the state, which expires: it is for the moment. Who is called finds it within about a second.
 
-use super::{Entry, Outbox, PAGE};
+use super::{Entry, EntryId, Outbox, PAGE};
 use crate::{environment::State, keys};
 use convoke_types::{Batch, Error, KeyRange};
 use jiff::Timestamp;
@@ -32,13 +33,14 @@ impl Outbox {
         let mut heard = Batch::new();
         let mut called = Vec::new();
         for call in calls {
-            // What is after the last slash is the name of an entry: it has none.
-            let name = call.key.rsplit(|byte| *byte == b'/').next();
-            called.extend(name.and_then(|name| std::str::from_utf8(name).ok()?.parse().ok()));
+            called.extend(EntryId::last_of(&call.key));
             heard = heard.delete(call.key);
         }
         if heard.writes.is_empty() {
             return Ok(0);
+        }
+        for id in &called {
+            self.take_in(state, id).await?;
         }
         let hurried = {
             let mut inner = self.lock();
@@ -48,5 +50,23 @@ impl Outbox {
         };
         state.commit(heard).await?;
         Ok(hurried)
+    }
+
+    /// An entry of ours that is not known yet waits from now on.
+    async fn take_in(&self, state: &impl State, id: &EntryId) -> Result<(), Error> {
+        if self.lock().queue.get(id).is_some() {
+            return Ok(());
+        }
+        let Some(found) = state.get(&keys::outbox(id.as_str())).await? else {
+            return Ok(());
+        };
+        let entry = Entry::read(&found)?;
+        let mut inner = self.lock();
+        // Before all is read that waits, this is read with it.
+        if entry.holder == inner.holder && inner.certainty.is_certain {
+            inner.last = inner.last.max(id.place());
+            inner.queue.add(entry);
+        }
+        Ok(())
     }
 }

@@ -56,6 +56,12 @@ impl EntryId {
         Self(format!("{place}-{}", &digest[..6]))
     }
 
+    /// The last part of a key; it has no slash.
+    pub(crate) fn last_of(key: &[u8]) -> Option<Self> {
+        let name = key.rsplit(|byte| *byte == b'/').next()?;
+        std::str::from_utf8(name).ok()?.parse().ok()
+    }
+
     /// Its place in the order of all; the first for a name of another kind.
     pub(crate) fn place(&self) -> Place {
         let digits = |range| {
@@ -114,7 +120,7 @@ pub struct Entry {
     pub instances: String,
     /// The digest under which its octets lie.
     pub message: String,
-    /// The host that tries it; empty of one that is alone with its state, and where a command handed it in.
+    /// The host that tries it; empty of one that is alone with its state.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub holder: String,
     /// When it was handed in.

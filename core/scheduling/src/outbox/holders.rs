@@ -160,14 +160,14 @@ impl Outbox {
 
     async fn take_one(&self, state: &impl State, mut entry: Entry) -> Result<(), Error> {
         let key = keys::outbox(entry.id.as_str());
-        let mut batch = Batch::new().if_version(key.clone(), entry.version);
-        // What a command has handed in is held by nobody.
+        let mut batch = Batch::new().if_version(key, entry.version);
+        // What comes from a state that one host had alone is held by nobody.
         if !entry.holder.is_empty() {
             batch = batch.if_absent(keys::host(&entry.holder));
         }
         entry.holder = self.holder();
         let commit = self.commit(Vec::new());
-        match state.commit(batch.put(key, state::write(&entry))).await {
+        match state.commit(entry.put(batch)).await {
             Ok(committed) => {
                 // The host that is gone may have sent it.
                 entry.may_have_left = true;

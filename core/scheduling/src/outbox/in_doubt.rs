@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 #[derive(Default)]
 pub(super) struct Certainty {
     /// Nothing is in doubt.
-    is_certain: bool,
+    pub(super) is_certain: bool,
     /// Counts doubts, for who reads meanwhile.
     doubts: u64,
     /// Entries that are done, and whose removal is being committed.

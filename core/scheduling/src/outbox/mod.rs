@@ -5,6 +5,7 @@
 //! | `entry` | one message that waits for one recipient: [`Entry`] |
 //! | `queue` | in which order what waits is tried; pure |
 //! | `retry` | when something is tried again |
+//! | `chains` | the order of what waits in several hosts about one object |
 //! | `calls` | what hosts ask of each other about what waits |
 //! | `holders` | whose what waits is, where several hosts share a state: [`Membership`] |
 //! | `in_doubt` | what waits in memory is what was committed |
@@ -16,6 +17,7 @@
 //! under the same name, and the receiver's rules of order make that harmless.
 
 mod calls;
+mod chains;
 mod entry;
 mod holders;
 mod in_doubt;
@@ -62,7 +64,7 @@ pub(crate) struct Inner {
     pub(crate) last: Place,
     certainty: Certainty,
     /// The host that holds what is handed in here; empty of one that is alone with its state.
-    holder: String,
+    pub(crate) holder: String,
     /// Counts changes, for who waits for one.
     changes: u64,
     wakers: Vec<Waker>,

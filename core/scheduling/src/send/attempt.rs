@@ -230,15 +230,15 @@ impl<E: Environment> Scheduler<E> {
         let mut unwritten = batch.clone();
         let mut kept = Vec::new();
         for (entry, fate) in &fates {
-            let key = keys::outbox(entry.id.as_str());
             batch = entry.if_unchanged(batch);
             unwritten = entry.if_unchanged(unwritten);
+            let key = keys::outbox(entry.id.as_str());
             match fate {
                 Fate::Ended(status) => {
-                    let entry = self.to_be_noted(entry, status);
-                    unwritten = unwritten.put(key.clone(), state::write(&entry));
-                    batch = batch.delete(key);
-                    kept.push(entry);
+                    let noted = self.to_be_noted(entry, status);
+                    unwritten = unwritten.put(key, state::write(&noted));
+                    batch = entry.delete(batch);
+                    kept.push(noted);
                 }
                 Fate::Waits(changed) => {
                     unwritten = unwritten.put(key.clone(), state::write(changed));
@@ -337,8 +337,7 @@ impl<E: Environment> Scheduler<E> {
                 recipient = %entry.recipient, uid = %entry.uid, "given up: {error}"
             );
             self.shared.outbox.finish(&entry.id, &status, after);
-            batch = entry.if_unchanged(batch);
-            batch = batch.delete(keys::outbox(entry.id.as_str()));
+            batch = entry.delete(entry.if_unchanged(batch));
         }
         if let Err(error) = self.commit_only((batch, commit)).await {
             tracing::warn!(event = "queue-unwritable", "{error}");

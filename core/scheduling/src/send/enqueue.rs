@@ -4,10 +4,9 @@ use crate::{
     environment::{Acquaintance, Clock, Environment, State, Stores},
     keys,
     ledger::Ledger,
-    outbox::{Entry, EntryId, Outbox, Place, Waiting},
+    outbox::{Entry, EntryId, Outbox, Place, Waiting, call},
     person::Person,
     scheduler::Scheduler,
-    state,
 };
 use convoke_calendar::{
     itip::{self, Outgoing},
@@ -29,6 +28,8 @@ pub(crate) struct Enqueued {
     kept: Option<Kept>,
     pub(crate) waiting: Vec<Waiting>,
     replaced: Vec<Entry>,
+    /// What waits in other hosts, and is to go before some of it.
+    ahead: Vec<Entry>,
     /// Who hears nothing, as nothing ever left for them that would have to be called off.
     pub(crate) spared: Vec<CalendarAddress>,
 }
@@ -118,13 +119,18 @@ impl<E: Environment> Scheduler<E> {
             originator: outgoing.originator.clone(),
             recipients: outgoing.recipients.clone(),
         };
+        let state = self.environment.state();
+        let (originator, uid) = (&outgoing.originator, outgoing.message.uid());
+        let elsewhere = outbox.elsewhere(state, originator, uid).await?;
         let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
         let holder = outbox.holder();
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain_mut(|entry| {
             entry.next = entry.next.max(goes_at);
             let mut replaced = outbox.replaced_by(entry);
-            entry.holder.clone_from(&holder);
+            let chain = entry.chain();
+            let ahead = elsewhere.iter().rfind(|it| it.chain() == chain);
+            (entry.holder).clone_from(ahead.map_or(&holder, |ahead| &ahead.holder));
             entry.may_have_left = replaced.iter().any(|it| !it.never_left());
             // A CANCEL that waits does so because something has left.
             let is_unheard = |it: &Entry| it.never_left() && it.method != Method::Cancel.as_str();
@@ -133,11 +139,13 @@ impl<E: Environment> Scheduler<E> {
                 && (!replaced.is_empty() || reached == Some(false))
                 && replaced.iter().all(is_unheard)
                 && !outbox.has_others(entry, &replaced)
+                && ahead.is_none()
                 && reached != Some(true);
             if is_needless {
                 enqueued.spared.push(entry.recipient.clone());
             }
             enqueued.replaced.append(&mut replaced);
+            enqueued.ahead.extend(ahead.cloned());
             !is_needless
         });
         if !waiting.entries.is_empty() {
@@ -175,8 +183,10 @@ impl<E: Environment> Scheduler<E> {
 
     fn with_entries(&self, mut batch: Batch, enqueued: &Enqueued) -> Batch {
         for gone in &enqueued.replaced {
-            batch = gone.if_unchanged(batch);
-            batch = batch.delete(keys::outbox(gone.id.as_str()));
+            batch = gone.delete(gone.if_unchanged(batch));
+        }
+        for ahead in &enqueued.ahead {
+            batch = batch.if_version(keys::outbox(ahead.id.as_str()), ahead.version);
         }
         for message in self.shared.outbox.orphaned(&enqueued.replaced) {
             let again = enqueued.waiting.iter().any(|it| it.digest == message);
@@ -192,7 +202,10 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.put(keys::message(digest), data.clone());
             for entry in entries {
-                batch = batch.put(keys::outbox(entry.id.as_str()), state::write(entry));
+                batch = entry.put(batch);
+                if self.shared.outbox.is_of_another(entry) {
+                    batch = call(batch, entry);
+                }
             }
         }
         batch
@@ -293,6 +306,11 @@ impl Outbox {
         inner.last
     }
 
+    /// Whether another host holds it, as what goes before it waits there.
+    fn is_of_another(&self, entry: &Entry) -> bool {
+        !entry.holder.is_empty() && entry.holder != self.lock().holder
+    }
+
     fn replaced_by(&self, entry: &Entry) -> Vec<Entry> {
         self.lock().queue.replaced_by(entry)
     }
@@ -320,6 +338,8 @@ impl Outbox {
             inner.supersede(&gone.id);
         }
         let entries = enqueued.waiting.iter().flat_map(|it| &it.entries);
+        let holder = inner.holder.clone();
+        let entries = entries.filter(|entry| entry.holder == holder);
         let entries = entries.map(|entry| Entry {
             version,
             ..entry.clone()

@@ -80,12 +80,14 @@ impl<E: Environment> Scheduler<E> {
         let Some(fate) = outbox.finish(&entry.id, tried, after) else {
             return Ok(());
         };
-        let key = keys::outbox(entry.id.as_str());
         let unchanged = entry.if_unchanged(Batch::new());
         let (batch, ends) = match fate {
-            Fate::Waits(changed) => (unchanged.put(key, state::write(&changed)), Vec::new()),
+            Fate::Waits(changed) => {
+                let key = keys::outbox(entry.id.as_str());
+                (unchanged.put(key, state::write(&changed)), Vec::new())
+            }
             Fate::Ended(_) => {
-                let batch = unchanged.delete(key);
+                let batch = entry.delete(unchanged);
                 let batch = if is_last {
                     batch.delete(keys::message(&entry.message))
                 } else {

@@ -90,8 +90,7 @@ impl<E: Environment> Scheduler<E> {
     pub async fn drop_entry(&self, id: &EntryId) -> Result<Entry, Error> {
         let outbox = &self.shared.outbox;
         let entry = self.entry(id).await?;
-        let mut batch = entry.if_unchanged(Batch::new());
-        batch = batch.delete(keys::outbox(id.as_str()));
+        let mut batch = entry.delete(entry.if_unchanged(Batch::new()));
         if self.is_last(&entry).await? {
             batch = batch.delete(keys::message(&entry.message));
         }

@@ -85,7 +85,7 @@ fn what_a_host_leaves_is_taken_over_once_it_has_no_lease() {
 }
 
 #[test]
-fn what_was_handed_in_without_a_host_is_taken_by_one() {
+fn what_no_living_host_holds_is_taken_by_one() {
     block_on(async {
         let state = Remembered::default();
         hand_in(&state, "", "1").await;
