@@ -59,6 +59,8 @@ class Cluster:
         self.call("pg_ctl", "start", "--wait", "--pgdata", self.data, "--log", self.folder / "log")
 
     def stop(self, mode="fast"):
+        if not (self.data / "postmaster.pid").exists():
+            return  # it was killed
         self.call("pg_ctl", "stop", "--wait", "--mode", mode, "--pgdata", self.data)
 
     def kill(self):
