@@ -7,7 +7,8 @@
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
 use super::participants::{
-    Owner, PartStat, address_of, attendee, attendees_mut, is_attendee, person,
+    Owner, PartStat, address_of, addresses, attendee, attendees_mut, delegated_to, is_attendee,
+    person,
 };
 use super::personal::strip_personal;
 use super::request::is_cancelled;
@@ -168,23 +169,6 @@ impl Chain {
         }
         known
     }
-}
-
-/// Whom a line delegates to; nobody unless its PARTSTAT says so.
-pub(super) fn delegated_to(line: &Property) -> impl Iterator<Item = CalendarAddress> {
-    let delegates = PartStat::of(line) == PartStat::Delegated;
-    addresses(line, "DELEGATED-TO").filter(move |_| delegates)
-}
-
-/// The addresses that a parameter lists.
-fn addresses(line: &Property, name: &'static str) -> impl Iterator<Item = CalendarAddress> {
-    let named = line
-        .params
-        .iter()
-        .filter(move |param| param.name.eq_ignore_ascii_case(name));
-    named
-        .flat_map(|param| &param.values)
-        .filter_map(|address| CalendarAddress::new(address).ok())
 }
 
 /// Whether a line hands on to `delegate`.

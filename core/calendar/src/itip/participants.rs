@@ -279,3 +279,23 @@ pub(super) fn attendees_by_address(component: &Component) -> HashMap<String, &Pr
     }
     known
 }
+
+/// Whom a line delegates to; nobody unless its PARTSTAT says so.
+pub(super) fn delegated_to(line: &Property) -> impl Iterator<Item = CalendarAddress> {
+    let delegates = PartStat::of(line) == PartStat::Delegated;
+    addresses(line, "DELEGATED-TO").filter(move |_| delegates)
+}
+
+/// The addresses that a parameter lists.
+pub(super) fn addresses(
+    line: &Property,
+    name: &'static str,
+) -> impl Iterator<Item = CalendarAddress> {
+    let named = line
+        .params
+        .iter()
+        .filter(move |param| param.name.eq_ignore_ascii_case(name));
+    named
+        .flat_map(|param| &param.values)
+        .filter_map(|address| CalendarAddress::new(address).ok())
+}

@@ -1,7 +1,9 @@
 //! The properties of an object that belong to the calendar user whose copy it is. [`redact`](super::redact) decides which of
 //! them never leave the host.
 
-use super::participants::{Owner, PartStat, address_of, attendees_by_address, person};
+use super::participants::{
+    Owner, PartStat, address_of, attendee, attendees_by_address, delegated_to, person,
+};
 use super::redact::{MANAGED_ID, is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
 use super::revision::{Revision, has_unknown_revision, sequence};
@@ -323,8 +325,16 @@ fn asks_anew(
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more. Another answer than the owner's is
         // one that the organizer had before.
         || (is_counted_up(before, incoming) && asks(line))
-        // RFC 5546 §4.2.7: the delegate declined, the delegator is asked again.
-        || (PartStat::of(old) == PartStat::Delegated && PartStat::of(line) != PartStat::Delegated)
+        || (PartStat::of(line) != PartStat::Delegated && was_delegated_in_vain(old, incoming))
+}
+
+/// RFC 5546 §4.2.7: the delegate declined, the delegator is asked again. An organizer who says nothing of a delegate that
+/// declined does not know of the delegation yet.
+fn was_delegated_in_vain(line: &Property, incoming: &Component) -> bool {
+    delegated_to(line).any(|delegate| {
+        let told = attendee(incoming, &delegate);
+        told.is_some_and(|it| PartStat::of(it) == PartStat::Declined)
+    })
 }
 
 /// Whether a version has a greater SEQUENCE. What the owner's program says of a version that is not known counts for nothing.

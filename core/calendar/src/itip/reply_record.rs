@@ -1,7 +1,8 @@
 //! Recording a reply in the organizer's copy: the attendee's line, the progress of a to-do, comments.
 
-use super::delegation::delegated_to;
-use super::participants::{PartStat, address_of, attendee, attendees_mut, is_attendee};
+use super::participants::{
+    PartStat, address_of, attendee, attendees_mut, delegated_to, is_attendee,
+};
 use super::personal::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, UNTOLD};
 use super::revision::{Revision, basic};
 use crate::tree::{Component, Param, Property};

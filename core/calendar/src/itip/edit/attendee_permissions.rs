@@ -1,8 +1,7 @@
 //! The changes that an attendee may make to the list of attendees: its own answer, and its delegates.
 
 use super::permissions::organizers_only;
-use crate::itip::delegation::delegated_to;
-use crate::itip::participants::{Owner, PartStat, address_of, person};
+use crate::itip::participants::{Owner, PartStat, address_of, delegated_to, person};
 use crate::message::MessageError;
 use crate::message::mailbox_of;
 use crate::tree::{Component, Property};

@@ -193,3 +193,29 @@ fn a_delegate_of_our_own_gets_what_the_organizer_told_and_nothing_of_the_delegat
         assert!(forward_to_delegate(&after, &owner(&own), &address(delegate)).is_none());
     }
 }
+
+/// An update that crosses a delegation does not know of it; one that says that the delegate has declined asks anew. Found by the
+/// simulator.
+#[test]
+fn an_update_that_crosses_a_delegation_leaves_it() {
+    let delegated =
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:b@example.com";
+    let declined =
+        "ATTENDEE;PARTSTAT=DECLINED;DELEGATED-FROM=\"mailto:b@example.com\":mailto:c@example.com";
+    for (delegate, stays) in [
+        ("ATTENDEE:mailto:d@example.com", true),
+        ("ATTENDEE:mailto:c@example.com", true),
+        (declined, false),
+    ] {
+        let open = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:b@example.com";
+        let update = meeting("VEVENT", &format!("{open}\n{delegate}"));
+        let update = update.replace("20261201T100000Z", "20261204T100000Z");
+        let known = meeting("VEVENT", delegated);
+        let received = apply("REQUEST", &update).at(BOB).to(&known).received();
+        let Change::Store(after) = received.change else {
+            panic!("it is an update");
+        };
+        let text = String::from_utf8(after.write()).unwrap();
+        assert_eq!(text.contains("PARTSTAT=DELEGATED"), stays, "{text}");
+    }
+}
