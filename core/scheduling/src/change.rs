@@ -18,7 +18,7 @@ use crate::{
 };
 use convoke_calendar::{
     gather,
-    itip::{self, Change, Edited, Outgoing},
+    itip::{self, Change, Edited, Outgoing, ReplyError},
     message::{MessageError, Method},
     tree::{self, Calendar},
 };
@@ -42,6 +42,9 @@ pub enum Unsent {
     /// What is delegated in it cannot be; nothing is stored.
     #[error("{0}: {text}", text = .1.text())]
     Refused(Uid, RequestStatus),
+    /// A proposal cannot be taken up; nothing is stored.
+    #[error(transparent)]
+    Proposal(#[from] ReplyError),
     /// Others wrote it again and again meanwhile; it may be sent again.
     #[error("others wrote {0} again and again while it was to be stored; send it again")]
     Contended(Uid),
@@ -79,13 +82,25 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Told, Unsent> {
         let uid = object.main_components().find_map(tree::Component::uid);
         let uid = uid.ok_or(Unsent::NoUid)?;
-        let changed = self.becomes(home, &uid, object).await?;
+        let make = |copy: Option<&Calendar>| Ok(of_whole(copy, object).into_owned());
+        self.send_edit(home, &uid, make, answers).await
+    }
+
+    /// As [`send_object`](Self::send_object), with an object that is made of the stored one, whatever others write meanwhile.
+    pub(crate) async fn send_edit(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+        make: impl Fn(Option<&Calendar>) -> Result<Calendar, Unsent>,
+        answers: &impl Answers,
+    ) -> Result<Told, Unsent> {
+        let (object, changed) = self.becomes(home, uid, make).await?;
         let tried = self
             .first_try(&changed.enqueued, TransportFacts::default(), answers)
             .await;
         let mut told = Told {
-            answers: unnamed(object, &changed.outgoing),
-            left_to_client: itip::is_left_to_client(object, &Person::of(home.user()).owner()),
+            answers: unnamed(&object, &changed.outgoing),
+            left_to_client: itip::is_left_to_client(&object, &Person::of(home.user()).owner()),
         };
         for outgoing in &changed.outgoing {
             let outcomes = send::outcomes(outgoing, &changed.enqueued, &tried);
@@ -95,13 +110,13 @@ impl<E: Environment> Scheduler<E> {
         Ok(told)
     }
 
-    /// Makes the object the stored one, whatever others write meanwhile.
+    /// Makes an object of the stored one the stored one, whatever others write meanwhile.
     async fn becomes(
         &self,
         home: &HomeOf<E>,
         uid: &Uid,
-        object: &Calendar,
-    ) -> Result<Changed, Unsent> {
+        make: impl Fn(Option<&Calendar>) -> Result<Calendar, Unsent>,
+    ) -> Result<(Calendar, Changed), Unsent> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         for _ in 0..ATTEMPTS {
             let stored = home.get(uid).await?;
@@ -110,7 +125,7 @@ impl<E: Environment> Scheduler<E> {
                 .as_ref()
                 .map(|it| read(it, &self.limits))
                 .transpose()?;
-            let after = of_whole(copy.as_ref(), object);
+            let after = make(copy.as_ref())?;
             let known = match &ledger.value {
                 // It was stored since the calendar was looked at first, and nobody was told yet.
                 None if self.is_looked_at(home).await? => None,
@@ -149,7 +164,7 @@ impl<E: Environment> Scheduler<E> {
                 goes: Goes::WaitedFor,
             };
             if let Some(changed) = self.tell(home, tells, Batch::new()).await? {
-                return Ok(changed);
+                return Ok((after, changed));
             }
         }
         Err(Unsent::Contended(uid.clone()))

@@ -13,7 +13,6 @@ use crate::{
     room,
     scheduler::Scheduler,
     send::{self, Enqueued, Goes},
-    stored::read,
 };
 use convoke_calendar::{
     itip::{self, Outgoing, ReplyError, Summary},
@@ -124,10 +123,7 @@ impl<E: Environment> Scheduler<E> {
         let accepted = match why(home, &message) {
             Why::Counter => self.take_up(home, &message, answers).await,
             Why::Held => self.let_in(home, &message).await,
-            Why::Booking => {
-                self.book_it(&message, room::Decision::Approve, comment)
-                    .await
-            }
+            Why::Booking => self.approve_it(home, &message, comment).await,
         };
         self.take_out(home, id, message, accepted, "inbox-accepted")
             .await
@@ -251,11 +247,18 @@ impl<E: Environment> Scheduler<E> {
             return Ok(Vec::new());
         }
         let missing = || Error::new(ErrorKind::NotFound, "the meeting that it is about is gone");
-        let stored = home.get(&message.uid).await?.ok_or_else(missing)?;
-        let copy = read(&stored, &self.limits)?;
         let person = Person::of(home.user());
-        let object = itip::accept_counter(&copy, &counter, &person.owner())?;
-        Ok(self.send_object(home, &object, answers).await?.answers)
+        let take_up = |copy: Option<&Calendar>| {
+            let copy = copy.ok_or_else(missing)?;
+            Ok(itip::accept_counter(copy, &counter, &person.owner())?)
+        };
+        let told = self.send_edit(home, &message.uid, take_up, answers).await;
+        match told {
+            Ok(told) => Ok(told.answers),
+            Err(Unsent::Proposal(error)) => Err(error.into()),
+            Err(Unsent::Store(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn turn_down(
@@ -315,6 +318,26 @@ impl<E: Environment> Scheduler<E> {
         }
         self.introduce(home.user(), &kept.originator).await?;
         Ok(Vec::new())
+    }
+
+    /// Books a room; one whose own inbox it is may have to let it in first.
+    async fn approve_it(
+        &self,
+        home: &HomeOf<E>,
+        message: &InboxMessage,
+        comment: Option<&str>,
+    ) -> Result<Vec<Answered>, NotDecided> {
+        let booked = self
+            .book_it(message, room::Decision::Approve, comment)
+            .await;
+        let is_too_late = booked.as_ref().is_err_and(NotDecided::is_too_late);
+        if is_too_late
+            && home.user().answers_to(&message.recipient)
+            && home.get(&message.uid).await?.is_none()
+        {
+            return self.let_in(home, message).await;
+        }
+        booked
     }
 
     async fn book_it(
@@ -377,7 +400,12 @@ async fn waiting(home: &impl Home, id: &MessageId) -> Result<InboxMessage, Error
 fn why(home: &impl Home, message: &InboxMessage) -> Why {
     match Method::parse(&message.method) {
         Some(Method::Counter | Method::DeclineCounter) => Why::Counter,
-        _ if room::RoomSettings::of(home.user()).is_ok_and(|room| room.is_some()) => Why::Booking,
+        // Who approves may have no inbox here. A room that nobody approves bookings of keeps those of strangers only.
+        _ if room::RoomSettings::of(home.user())
+            .is_ok_and(|room| room.is_some_and(|it| it.approve.is_some())) =>
+        {
+            Why::Booking
+        }
         _ if !home.user().answers_to(&message.recipient) => Why::Booking,
         _ => Why::Held,
     }
@@ -492,6 +520,62 @@ mod tests {
         assert!(bo.inbox().is_empty());
         let stored = bo.object("meeting").unwrap();
         assert!(stored.contains("STATUS:CANCELLED"), "{stored}");
+    }
+
+    /// The organizer's program writes the meeting while a proposal is taken up, at whichever moment. Found by the simulator.
+    #[test]
+    fn a_proposal_that_is_taken_up_undoes_no_edit() {
+        const DEE: &str = "dee@example.org";
+        for moment in 0..8 {
+            let host = Host::new();
+            let own = meeting("").replace(ANNA, DEE).replace(BO, "bo@example.com");
+            let object = format!("BEGIN:VCALENDAR\nVERSION:2.0\n{own}END:VCALENDAR\n");
+            host.person("dee").has(&object);
+            host.looks("dee");
+            let counter = own.replace("DTSTART:20270104T100000Z", "DTSTART:20270104T150000Z");
+            host.receives(&message("COUNTER", &counter), "bo@example.com", &[DEE]);
+            let (dee, id) = (host.person("dee"), only(&host, "dee").entry.id);
+            dee.pauses();
+            let mut accepting = Box::pin(host.scheduler.accept(&dee, &id, None, &Unbounded));
+            let mut accepted = None;
+            for _ in 0..moment {
+                accepted = accepted.or_else(|| accepting.as_mut().now_or_never());
+            }
+            dee.edits("meeting", |it| {
+                it.replace("SUMMARY:Review", "SUMMARY:Party")
+            });
+            accepted.unwrap_or_else(|| block_on(accepting)).unwrap();
+            let stored = dee.object("meeting").unwrap();
+            assert!(stored.contains("SUMMARY:Party"), "{moment}: {stored}");
+            assert!(stored.contains("DTSTART:20270104T15"), "{moment}: {stored}");
+        }
+    }
+
+    /// A room keeps the message of a stranger as anybody does, and answers it when it is let in. Found by the simulator.
+    #[test]
+    fn a_room_answers_a_stranger_who_is_let_in() {
+        for approve in [None, Some("dee@example.org")] {
+            let rules = [("booking", "from=*")];
+            let approve = approve.map(|it| ("approve", it));
+            let rules: Vec<_> = rules.into_iter().chain(approve).collect();
+            let host = Host::new().with_room("room", &rules);
+            host.holds_strangers();
+            let invitation = meeting("ATTENDEE:mailto:room@example.org\n");
+            let invitation = message("REQUEST", &invitation);
+            host.receives(&invitation, ANNA, &["room@example.org"]);
+            let (room, id) = (host.person("room"), only(&host, "room").entry.id);
+            block_on(host.scheduler.accept(&room, &id, None, &Unbounded)).unwrap();
+            assert!(room.inbox().is_empty());
+            let answer = if approve.is_some() {
+                "TENTATIVE"
+            } else {
+                "ACCEPTED"
+            };
+            let [reply] = &host.owes()[..] else {
+                panic!("the room answers: {:?}", host.owes());
+            };
+            assert!(reply.contains(&format!("PARTSTAT={answer}")), "{reply}");
+        }
     }
 
     /// Messages overtake each other: what comes after it was called off does not wait as if it were new. Found by the simulator.

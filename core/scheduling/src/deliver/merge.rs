@@ -126,8 +126,7 @@ impl<E: Environment> Scheduler<E> {
             let first = self.first_known(home, message, &at, is_found).await?;
             known = first.or(known);
         }
-        // What the owner has answered and is not told yet is told by a look at the calendar.
-        let for_others = for_others.filter(|_| message.method().is_from_organizer());
+        // What the owner has done and others are not told yet is told by a look at the calendar.
         let outgoing = for_others.map_or(received.outgoing, |it| it.outgoing);
         self.note_received(home, envelope, known, ledger, outgoing)
             .await?;
