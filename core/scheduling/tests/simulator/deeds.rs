@@ -10,8 +10,9 @@ use crate::{
     world::{Network, World},
 };
 use convoke_calendar::{
-    itip::{PartStat, addressees},
+    itip::{PartStat, Proposal, Reply, addressees},
     message::Message,
+    time::When,
     tree::{Calendar, Component, Property},
 };
 use convoke_scheduling::{Response as Said, Scheduler, Submission, TransportFacts, Unbounded};
@@ -276,6 +277,11 @@ fn responds(world: &Arc<World>, uid: &str, who: usize, response: Response, by: B
         return refreshes(world, person, &before);
     }
     let program = person.traits.program;
+    match response {
+        Response::Counter(minutes) => return proposes(world, person, &before, minutes),
+        Response::Delegate(to) => return delegates(world, person, &before, to, by),
+        _ => {}
+    }
     let after = programs::respond(&before, response, person.address(), program, now);
     let Some(after) = after else {
         return;
@@ -306,13 +312,71 @@ fn replies(world: &Arc<World>, person: &Arc<Person>, uid: &str, answer: Answer) 
         witness.is_sent_by_hand(uid, person.address(), &organizer);
     }
     let answer = PartStat::parse(programs::word(answer));
-    let (person_, uid) = (person.clone(), Uid::new(uid).expect("it is short"));
+    let uid = Uid::new(uid).expect("it is short");
+    says(world, person, uid, Said::Reply(answer.into()));
+}
+
+/// Somebody sends somebody else.
+fn delegates(world: &Arc<World>, person: &Arc<Person>, before: &Calendar, to: usize, by: By) {
+    let (who, to) = (person.address(), &world.people[to]);
+    let Some(uid) = before.uid() else { return };
+    let organizer = before
+        .main_components()
+        .find_map(|it| it.value("ORGANIZER"));
+    if to.address() == who || organizer.map(bare).as_deref() == Some(to.address()) {
+        return; // nobody does
+    }
+    {
+        let mut witness = world.witness.lock().unwrap();
+        witness.delegates(uid.as_str(), who, to.address());
+    }
+    if by == By::Program {
+        let now = world.time_at(person.traits.host);
+        let program = person.traits.program;
+        let after = programs::delegate(before, who, to.address(), program, now);
+        if let Some(after) = after {
+            writes(world, person, uid.as_str(), &after);
+        }
+        return;
+    }
+    let said = Said::Reply(Reply::delegate_to(to.user.address.clone()));
+    says(world, person, uid, said);
+}
+
+/// Somebody proposes another time.
+fn proposes(world: &Arc<World>, person: &Arc<Person>, before: &Calendar, minutes: i64) {
+    let organizer = before
+        .main_components()
+        .find_map(|it| it.value("ORGANIZER"));
+    let (Some(uid), Some((at, start)), Some(organizer)) = (
+        before.uid(),
+        programs::later(before, minutes),
+        organizer.map(bare),
+    ) else {
+        return;
+    };
+    {
+        let mut witness = world.witness.lock().unwrap();
+        witness.proposes(uid.as_str(), at);
+        witness.is_sent_by_hand(uid.as_str(), person.address(), &organizer);
+    }
+    let proposal = Proposal {
+        start: When::of(&start).expect("it is a time"),
+        end: None,
+        instance: None,
+        comment: None,
+    };
+    says(world, person, uid, Said::Counter(proposal));
+}
+
+/// Somebody responds by command.
+fn says(world: &Arc<World>, person: &Arc<Person>, uid: Uid, said: Said) {
+    let person_ = person.clone();
     with_host(world, person, |scheduler| async move {
         let calendar = scheduler.environment().calendar(&person_);
-        let said = Said::Reply(answer.into());
-        let replies = scheduler.compose_response(&calendar, &uid, &said).await;
-        for reply in replies.unwrap_or_default() {
-            scheduler.send_message(&reply).await;
+        let messages = scheduler.compose_response(&calendar, &uid, &said).await;
+        for message in messages.unwrap_or_default() {
+            scheduler.send_message(&message).await;
         }
     });
 }

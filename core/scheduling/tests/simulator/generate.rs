@@ -21,6 +21,7 @@ pub(crate) fn story(seed: u64, steps: usize) -> Story {
             rng.usize(..hosts.len())
         },
         program: [Program::Khal, Program::Thunderbird, Program::Forgetful][rng.usize(..3)],
+        room: false,
     });
     let people: Vec<PersonTraits> = people.collect();
     let mut author = Author {
@@ -48,6 +49,63 @@ pub(crate) fn with_losses(mut story: Story) -> Story {
             at: story.steps[before].at,
             does: Deed::LoseState {
                 host: rng.usize(..story.hosts.len()),
+            },
+        };
+        story.steps.insert(before, step);
+    }
+    story
+}
+
+/// The same story, in which people send others, propose other times, and book rooms.
+pub(crate) fn with_roles(mut story: Story) -> Story {
+    let rng = &mut Rng::with_seed(story.seed.wrapping_add(3 << 32));
+    let is_invite = |step: &Step| match &step.does {
+        Deed::Invite { who, guests, .. } => Some((*who, guests.clone())),
+        _ => None,
+    };
+    let mut invited: Vec<(usize, Vec<usize>)> = story.steps.iter().filter_map(is_invite).collect();
+    let mut rooms = Vec::new();
+    for _ in 0..rng.usize(..=2) {
+        let room = rng.usize(..story.people.len());
+        if !invited.iter().any(|(who, _)| *who == room) {
+            story.people[room].room = true;
+            rooms.push(room);
+        }
+    }
+    for (_, guests) in &mut invited {
+        guests.retain(|it| !rooms.contains(it));
+    }
+    for step in &mut story.steps {
+        if let (Deed::Invite { guests, .. }, Some(room)) = (&mut step.does, rng.choice(&rooms))
+            && rng.bool()
+            && !guests.contains(room)
+        {
+            guests.push(*room);
+        }
+    }
+    // Rooms have no program.
+    story.steps.retain(|step| match &step.does {
+        Deed::Respond { who, .. } | Deed::Delete { who, .. } => !rooms.contains(who),
+        _ => true,
+    });
+    for _ in 0..rng.usize(2..=8) {
+        let meeting = rng.usize(..invited.len());
+        let Some(who) = rng.choice(&invited[meeting].1) else {
+            continue;
+        };
+        let response = match rng.u8(..5) {
+            0..=2 => Response::Counter([-30, 30, 60, 24 * 60][rng.usize(..4)]),
+            _ => Response::Delegate(rng.usize(..story.people.len())),
+        };
+        let by = if rng.bool() { By::Command } else { By::Program };
+        let before = rng.usize(..story.steps.len());
+        let step = Step {
+            at: story.steps[before].at,
+            does: Deed::Respond {
+                meeting,
+                who: *who,
+                response,
+                by,
             },
         };
         story.steps.insert(before, step);

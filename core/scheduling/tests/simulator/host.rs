@@ -3,14 +3,16 @@
 use crate::{
     store::{Calendar, Person},
     story::Part,
+    view::{guests, parse},
     world::World,
 };
+use convoke_calendar::tree::Calendar as Object;
 use convoke_scheduling::{
     Acquaintance, Attempt, Clock, Envelope, Environment, Event, Grant, Journal, Limits, NotDecided,
     Occasion, Outbox, Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded,
-    Verdict,
+    Unsent, Verdict,
 };
-use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, RequestStatus};
+use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, ErrorKind, RequestStatus};
 use futures::future;
 use jiff::Timestamp;
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -207,8 +209,8 @@ pub(crate) fn start(world: &Arc<World>, host: usize) {
     for person in world.people.iter().filter(|it| it.traits.host == host) {
         let calendar = env.calendar(person);
         world.spawn(host, watch(scheduler.clone(), calendar.clone()));
-        if this.holds_strangers {
-            world.spawn(host, let_in(scheduler.clone(), calendar));
+        if this.holds_strangers || world.has_proposals {
+            world.spawn(host, decide(scheduler.clone(), calendar));
         }
     }
     world.spawn(host, release(env, scheduler));
@@ -283,18 +285,40 @@ async fn release(env: Env, scheduler: Arc<Scheduler<Env>>) {
     }
 }
 
-/// The person lets in whom it does not know, after a while.
-async fn let_in(scheduler: Arc<Scheduler<Env>>, calendar: Calendar) {
+/// The person lets in whom it does not know, and takes proposals up or not, after a while.
+async fn decide(scheduler: Arc<Scheduler<Env>>, calendar: Calendar) {
     let Env { world, .. } = &calendar.env;
     loop {
         world.sleep(400_000 + world.executor.below(400_000)).await;
         for undecided in scheduler.inbox(&calendar).await.unwrap_or_default() {
-            let id = &undecided.entry.id;
+            let (id, message) = (&undecided.entry.id, &undecided.entry.message);
+            if message.method == "COUNTER" {
+                if world.chance(50) {
+                    let _ = scheduler.decline(&calendar, id, None, &Unbounded).await;
+                    continue;
+                }
+                let uid = message.uid.as_str();
+                let object = calendar.person.object(uid).map(|data| parse(&data));
+                let mut witness = world.witness.lock().unwrap();
+                for guest in object
+                    .iter()
+                    .flat_map(Object::main_components)
+                    .flat_map(guests)
+                {
+                    witness.calls_off(uid, &guest);
+                }
+            }
             let accepted = scheduler.accept(&calendar, id, None, &Unbounded).await;
             // What is refused for good is thrown away; what has failed waits still.
-            if let Err(NotDecided::NotDelivered(status)) = accepted
-                && !status.same_code(&RequestStatus::SERVICE_UNAVAILABLE)
-            {
+            let is_refused = match accepted {
+                Err(NotDecided::NotDelivered(status)) => {
+                    !status.same_code(&RequestStatus::SERVICE_UNAVAILABLE)
+                }
+                Err(NotDecided::Store(error)) => error.kind() == ErrorKind::NotFound,
+                Ok(_) | Err(NotDecided::Unsent(Unsent::Store(_) | Unsent::Contended(_))) => false,
+                Err(_) => true,
+            };
+            if is_refused {
                 let _ = scheduler.decline(&calendar, id, None, &Unbounded).await;
             }
         }

@@ -283,10 +283,47 @@ pub(crate) fn respond(
         Response::Exclude(number) => exclude(calendar, number)?,
         Response::Save => {}
         Response::Own(word) => own(calendar, word)?,
-        Response::Refresh => return None,
+        Response::Refresh | Response::Delegate(_) | Response::Counter(_) => return None,
     }
     save(program, calendar, false, now);
     Some(after)
+}
+
+/// The object after an attendee has sent somebody else; nothing, if that does not apply.
+pub(crate) fn delegate(
+    before: &Calendar,
+    who: &str,
+    delegate: &str,
+    program: Program,
+    now: Timestamp,
+) -> Option<Calendar> {
+    let mut after = before.clone();
+    let mut is_on_it = false;
+    let [own_line, other] = [who, delegate].map(mailto);
+    for event in events(&mut after) {
+        let mut lines = event.properties.iter_mut();
+        let line = lines.find(|line| line.is("ATTENDEE") && line.value == own_line);
+        let Some(line) = line else { continue };
+        line.set_param("PARTSTAT", "DELEGATED");
+        line.set_param("DELEGATED-TO", &other);
+        line.remove_param("RSVP");
+        is_on_it = true;
+        if !guests(event).contains(delegate) {
+            let line = attendee(program, delegate);
+            event.push(line.with("DELEGATED-FROM", &own_line));
+        }
+    }
+    is_on_it.then_some(())?;
+    save(program, &mut after, false, now);
+    Some(after)
+}
+
+/// When a meeting begins, so many minutes later.
+pub(crate) fn later(object: &Calendar, minutes: i64) -> Option<(Timestamp, Property)> {
+    let mut events = object.main_components().filter(|it| it.is("VEVENT"));
+    let master = events.find(|it| it.get("RECURRENCE-ID").is_none())?;
+    let start = start(master)? + SignedDuration::from_mins(minutes);
+    Some((start, time("DTSTART", start, is_zoned(master))))
 }
 
 fn say(event: &mut Component, own_line: &str, answer: Answer) -> Option<()> {
@@ -338,4 +375,12 @@ fn save(program: Program, calendar: &mut Calendar, moved: bool, now: Timestamp) 
 }
 
 /// The parameters that the forgetful program knows.
-const KNOWN: [&str; 5] = ["PARTSTAT", "RSVP", "ROLE", "TZID", "CN"];
+const KNOWN: [&str; 7] = [
+    "PARTSTAT",
+    "RSVP",
+    "ROLE",
+    "TZID",
+    "CN",
+    "DELEGATED-TO",
+    "DELEGATED-FROM",
+];

@@ -5,11 +5,11 @@ use crate::{
     story::{Part, PersonTraits},
     world::Failure,
 };
-use convoke_scheduling::{Home, InboxItem, Room};
+use convoke_scheduling::{Home, InboxItem, Room, RoomSettings};
 use convoke_types::{
     Busy, CalendarAddress, CalendarUser, Changes, Cursor, Error, Etag, InboxEntry, InboxMessage,
-    Listing, MessageId, NewObject, ObjectSummary, Page, Precondition, RequestStatus, StoredObject,
-    TimeRange, Uid, UserId,
+    Listing, MessageId, NewObject, ObjectIndex, ObjectSummary, Page, Precondition, RequestStatus,
+    StoredObject, TimeRange, Uid, UserId, UserKind,
 };
 use std::{
     collections::BTreeMap,
@@ -28,6 +28,8 @@ pub(crate) struct Person {
 #[derive(Default)]
 struct Content {
     objects: BTreeMap<String, (u64, Vec<u8>)>,
+    /// Of what the host has written.
+    indexes: BTreeMap<String, ObjectIndex>,
     version: u64,
     /// When each object changed last, gone ones too.
     changed: BTreeMap<String, u64>,
@@ -43,8 +45,14 @@ impl Person {
     pub(crate) fn new(address: &str, traits: PersonTraits) -> Self {
         let id = UserId::new(address).expect("an address is short");
         let address = CalendarAddress::new(address).expect("it is an address");
+        let mut user = CalendarUser::new(id, address);
+        if traits.room {
+            user.kind = UserKind::Room;
+            user.attributes.set(RoomSettings::BOOKING, "from=*");
+            user.attributes.set(RoomSettings::CONFLICTS, "50%");
+        }
         Self {
-            user: CalendarUser::new(id, address),
+            user,
             traits,
             content: Mutex::default(),
         }
@@ -105,6 +113,7 @@ impl Person {
 impl Content {
     fn write(&mut self, uid: &str, data: Option<Vec<u8>>) -> u64 {
         self.version += 1;
+        self.indexes.remove(uid);
         self.changed.insert(uid.to_owned(), self.version);
         match data {
             Some(data) => _ = self.objects.insert(uid.to_owned(), (self.version, data)),
@@ -208,7 +217,10 @@ impl Home for Calendar {
         let put = |content: &mut Content| {
             content.check(uid, when)?;
             self.log("writes", uid, &object.data);
-            Ok(etag(content.write(uid.as_str(), Some(object.data.clone()))))
+            let version = content.write(uid.as_str(), Some(object.data.clone()));
+            let index = object.index.clone();
+            content.indexes.insert(uid.to_string(), index);
+            Ok(etag(version))
         };
         self.with(true, put).await
     }
@@ -249,8 +261,18 @@ impl Home for Calendar {
         self.with(false, changes).await
     }
 
-    async fn busy(&self, _: TimeRange) -> Result<Busy, Error> {
-        Ok(Busy::default())
+    async fn busy(&self, range: TimeRange) -> Result<Busy, Error> {
+        let busy = |content: &mut Content| {
+            let mut busy = Busy::default();
+            for (uid, index) in &content.indexes {
+                let (version, data) = &content.objects[uid];
+                let uid = Uid::new(uid).expect("it was one");
+                let object = StoredObject::new(uid, etag(*version), data.clone());
+                busy.add(&object, index, range);
+            }
+            Ok(busy)
+        };
+        self.with(false, busy).await
     }
 
     async fn deliver(&self, _: &InboxItem<'_>) -> Result<Option<RequestStatus>, Error> {

@@ -41,6 +41,9 @@ pub(crate) struct MailTraits {
 pub(crate) struct PersonTraits {
     pub(crate) host: usize,
     pub(crate) program: Program,
+    /// It is a room, which answers by itself.
+    #[serde(default)]
+    pub(crate) room: bool,
 }
 
 /// A calendar program, by its habits.
@@ -116,6 +119,10 @@ pub(crate) enum Response {
     Save,
     Own(u32),
     Refresh,
+    /// Somebody else comes instead.
+    Delegate(usize),
+    /// Another time is proposed, so many minutes later.
+    Counter(i64),
 }
 
 /// What is broken for a while.

@@ -7,6 +7,7 @@ use convoke_calendar::{
 };
 use convoke_scheduling::{Letter, Via};
 use convoke_types::CalendarAddress;
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
 #[derive(Default)]
@@ -25,6 +26,12 @@ pub(crate) struct Witness {
     called_off: HashSet<(String, String)>,
     /// What attendees have ever answered.
     answered: HashSet<(String, String, String)>,
+    /// Who was sent to a meeting by somebody else.
+    delegates: HashSet<(String, String)>,
+    /// Other times that were proposed.
+    proposed: HashSet<(String, Timestamp)>,
+    /// Who answers by itself.
+    rooms: HashSet<String>,
     /// Whom an invitation has left for.
     told: HashSet<(String, String)>,
     /// How often attendees have asked for the latest version, and were not told yet.
@@ -71,6 +78,36 @@ struct Arrival {
 }
 
 impl Witness {
+    pub(crate) fn that_knows_rooms(rooms: impl Iterator<Item = String>) -> Self {
+        Self {
+            rooms: rooms.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// An attendee sends somebody else.
+    pub(crate) fn delegates(&mut self, uid: &str, who: &str, delegate: &str) {
+        self.answers(uid, who, "DELEGATED");
+        // Who sends somebody who declines is asked anew.
+        self.answers(uid, who, "NEEDS-ACTION");
+        let pair = (uid.to_owned(), delegate.to_owned());
+        self.invited.insert(pair.clone());
+        if self.called_off.contains(&(uid.to_owned(), who.to_owned())) {
+            self.called_off.insert(pair.clone());
+        }
+        self.delegates.insert(pair);
+    }
+
+    /// An attendee proposes another time, which may be taken up.
+    pub(crate) fn proposes(&mut self, uid: &str, start: Timestamp) {
+        self.proposed.insert((uid.to_owned(), start));
+    }
+
+    /// Whether somebody was sent to a meeting by somebody else.
+    pub(crate) fn is_delegate(&self, uid: &str, who: &str) -> bool {
+        self.delegates.contains(&(uid.to_owned(), who.to_owned()))
+    }
+
     /// Something goes wrong with a host: what it was about may be done again.
     pub(crate) fn trouble_at(&mut self, host: usize) {
         self.now += 1;
@@ -101,6 +138,9 @@ impl Witness {
     /// An organizer has taken something of a meeting from a guest.
     pub(crate) fn calls_off(&mut self, uid: &str, guest: &str) {
         self.called_off.insert((uid.to_owned(), guest.to_owned()));
+        // Whom a guest sends may be on nobody's list yet.
+        let sent = self.delegates.iter().filter(|(of, _)| of == uid);
+        self.called_off.extend(sent.cloned());
     }
 
     /// An attendee has answered.
@@ -299,6 +339,12 @@ impl Witness {
         if self.asks(message) {
             *self.asked.entry(back.clone()).or_default() += 1;
         }
+        // A room answers each time that it is asked, for its answer may not have come.
+        if self.rooms.contains(&to) && message.method().is_from_organizer() {
+            let organizer = message.organizer().map(|it| it.human().to_owned());
+            let back = (uid.clone(), to.clone(), organizer.unwrap_or_default());
+            *self.asked.entry(back).or_default() += 1;
+        }
         if is_doubled {
             return;
         }
@@ -330,8 +376,10 @@ impl Witness {
             version,
         };
         self.last.insert(key, arrival);
-        // An update asks anew: the same may be answered.
+        // An update asks anew: the same may be answered. So does who sends somebody.
         if message.method().is_from_organizer() {
+            let organizer = message.organizer().map(|it| it.human().to_owned());
+            let back = (uid, to, organizer.unwrap_or(from));
             self.last.remove(&back);
         }
     }
@@ -341,7 +389,7 @@ impl Witness {
         let told = self.sequences.get(message.uid().as_str());
         let is_late = |it: &Component| told.is_some_and(|told| sequence(it) < *told);
         match message.method() {
-            Method::Refresh => true,
+            Method::Refresh | Method::Counter => true,
             Method::Reply => events(message).any(is_late),
             _ => false,
         }
@@ -387,7 +435,34 @@ impl Witness {
                     } == *instance
                 })
         };
-        written(part.as_ref(), instance.clone()) || as_series()
+        written(part.as_ref(), instance.clone())
+            || as_series()
+            || self.is_as_agreed(uid, part.as_ref(), instance)
+    }
+
+    /// Whether a component is as its organizer has written one, at a time that somebody has proposed, and with whom somebody has
+    /// sent.
+    fn is_as_agreed(&self, uid: &str, part: Option<&String>, instance: &Instance) -> bool {
+        let bare = |it: &Instance| {
+            let mut guests = it.guests.clone();
+            guests.retain(|guest| !self.is_delegate(uid, guest));
+            (guests, it.title.clone())
+        };
+        let is_proposed = self.is_proposed(uid, instance.start);
+        let is_as_series = instance.start.map(|it| it.to_string()).as_ref() == part;
+        let mut written = self.written.iter().filter(|(of, _)| of == uid);
+        written.any(|(_, (_, it))| {
+            let is_then =
+                (it.start == instance.start || is_as_series) && it.place == instance.place;
+            bare(it) == bare(instance) && (is_then || is_proposed)
+        })
+    }
+
+    /// Whether somebody has proposed that a meeting be then, or that a series of that begins then on a day before.
+    fn is_proposed(&self, uid: &str, start: Option<Timestamp>) -> bool {
+        let days = |at: Timestamp| start.map_or(-1, |start| start.duration_since(at).as_secs());
+        let mut proposed = self.proposed.iter().filter(|(of, _)| of == uid);
+        proposed.any(|(_, at)| (0..5 * 86_400).step_by(86_400).any(|it| it == days(*at)))
     }
 
     /// What never was, if the message says something of that kind.
@@ -410,6 +485,7 @@ impl Witness {
                 let is_true = self.called_off.contains(&pair(to));
                 (!is_true).then(|| "an end that never was".to_owned())
             }
+            Method::Reply if self.rooms.contains(from) => None,
             Method::Reply => {
                 let answers = events.filter_map(|it| answer_of(it, from));
                 let mut answers = answers.map(|it| (uid.to_owned(), from.to_owned(), it));
@@ -475,13 +551,14 @@ fn said(message: &Message) -> String {
     for event in events(message) {
         let mut lines: Vec<String> = Vec::new();
         for line in &event.properties {
+            // A later version may be answered the same.
+            let is_answer = message.method() == Method::Reply;
             let is_of_version = ["DTSTAMP", "SEQUENCE", "LAST-MODIFIED", "CREATED"];
-            if is_of_version.iter().any(|name| line.is(name)) {
+            let is_of_version = is_of_version.iter().any(|name| line.is(name));
+            if is_of_version && !(is_answer && line.is("SEQUENCE")) {
                 continue;
             }
-            let partstat = line
-                .param("PARTSTAT")
-                .filter(|_| message.method() == Method::Reply);
+            let partstat = line.param("PARTSTAT").filter(|_| is_answer);
             lines.push(format!(
                 "{} {} {}",
                 line.name,

@@ -5,7 +5,7 @@ use crate::{
     host::{self, Env},
     state::MemoryState,
     store::Person,
-    story::{Part, PersonTraits, Story},
+    story::{Deed, Part, PersonTraits, Response, Step, Story},
     witness::Witness,
 };
 use convoke_scheduling::{Scheduler, Timing};
@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) executor: Executor,
     pub(crate) hosts: Vec<Host>,
     pub(crate) people: Vec<Arc<Person>>,
+    /// People decide about proposals.
+    pub(crate) has_proposals: bool,
     pub(crate) witness: Mutex<Witness>,
     pub(crate) network: Mutex<Network>,
     /// How mails get lost.
@@ -141,11 +143,23 @@ impl World {
         });
         let people = story.people.iter().enumerate();
         let people = people.map(|(number, traits)| Arc::new(person(number, *traits)));
+        let people: Vec<Arc<Person>> = people.collect();
+        let rooms = people.iter().filter(|it| it.traits.room);
+        let rooms = rooms.map(|it| it.address().to_owned());
+        let witness = Witness::that_knows_rooms(rooms);
+        let is_proposal = |step: &Step| {
+            let response = match &step.does {
+                Deed::Respond { response, .. } => Some(response),
+                _ => None,
+            };
+            matches!(response, Some(Response::Counter(_)))
+        };
         Arc::new(Self {
             executor: Executor::new(story.seed),
             hosts: hosts.collect(),
-            people: people.collect(),
-            witness: Mutex::default(),
+            people,
+            has_proposals: story.steps.iter().any(is_proposal),
+            witness: Mutex::new(witness),
             network: Mutex::default(),
             post: Mutex::default(),
             mails: AtomicUsize::default(),
