@@ -27,7 +27,8 @@ impl CalendarPart {
     /// The message, if it keeps the rules of RFC 5546.
     ///
     /// `organizer` is whom the message is for, where a token says so: a REPLY, COUNTER or REFRESH that names no ORGANIZER
-    /// (Exchange), or the address of a copy in another calendar (Google), then has this one.
+    /// (Exchange), or the address of a copy in another calendar (Google), then has this one. Alarms are left out where RFC 5546
+    /// §3.2 has none: programs write what they have stored, and nobody acts on an alarm of somebody else.
     pub fn message(&self, organizer: Option<&CalendarAddress>) -> Result<Message, MessageError> {
         let mut calendar = self.calendar.clone();
         let is_to_organizer = matches!(self.method().as_str(), "REPLY" | "COUNTER" | "REFRESH");
@@ -39,6 +40,12 @@ impl CalendarPart {
                 if !named.is_some_and(|named| organizer.is_written_as(named)) {
                     component.set(Property::new("ORGANIZER", organizer.as_str()));
                 }
+            }
+        }
+        let method = self.method();
+        if ["REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"].contains(&method.as_str()) {
+            for component in &mut calendar.root_mut().components {
+                component.components.retain(|it| !it.is("VALARM"));
             }
         }
         Message::read(calendar)
