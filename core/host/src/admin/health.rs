@@ -28,7 +28,12 @@ pub(super) async fn health(instance: &Instance, _: Health) -> Result<Vec<Trouble
     if let Some(text) = disk::nearly_full(&instance.config.server.state) {
         add("disk".to_owned(), text);
     }
-    let entries = instance.scheduler.waiting().await?;
+    let entries = instance.scheduler.waiting().await;
+    let held = instance.scheduler.held(None).await;
+    if let Some(error) = entries.as_ref().err().or(held.as_ref().err()) {
+        add("state".to_owned(), error.to_string());
+    }
+    let (entries, held) = (entries.unwrap_or_default(), held.unwrap_or_default());
     let stuck: Vec<_> = entries.iter().filter(|it| it.attempts >= STUCK).collect();
     if let Some(oldest) = stuck.iter().min_by_key(|it| it.created) {
         let last = oldest.last.as_deref().unwrap_or_default();
@@ -40,13 +45,6 @@ pub(super) async fn health(instance: &Instance, _: Health) -> Result<Vec<Trouble
         );
         add("queue".to_owned(), text);
     }
-    let held = match instance.scheduler.held(None).await {
-        Ok(held) => held,
-        Err(error) => {
-            add("state".to_owned(), error.to_string());
-            Vec::new()
-        }
-    };
     if let Some(one) = held.iter().min_by_key(|it| it.since) {
         let text = format!(
             "changes of {} wait to be told, the first since {}, of {}; see `convoke queue list`, then `convoke queue release` \
