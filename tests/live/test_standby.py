@@ -7,7 +7,7 @@ import unittest
 from several_hosts import *
 
 # Acknowledged so shortly before the primary went, something may be lost with an asynchronous standby.
-NEWEST = 2
+NEWEST = 5
 
 
 class Promotion:
@@ -25,8 +25,9 @@ class Promotion:
             chances, number = random.Random(), 0
             try:
                 while not over.is_set():
+                    begun = time.monotonic()
                     self.comes_in(uid := f"{name}-{number}", 0, chances)
-                    acknowledged[uid] = time.monotonic()
+                    acknowledged[uid] = begun, time.monotonic()
                     number += 1
             except Exception as error:  # the test tells it
                 failures.append(repr(error))
@@ -35,23 +36,25 @@ class Promotion:
         for thread in clients:
             thread.start()
         until(lambda: len(acknowledged) >= 20)
-        gone = time.monotonic()
         self.cluster.kill()
+        gone = time.monotonic()
         self.standby.promote()
         promoted = time.monotonic()
         before = len(acknowledged)
         until(lambda: len(acknowledged) >= before + 10)
-        first = min(at for at in acknowledged.values() if at > promoted)
+        first = min(at for _, at in acknowledged.values() if at > promoted)
         over.set()
         for thread in clients:
             thread.join()
         self.assertEqual(failures, [])
         self.assertLess(first - promoted, 15)
         there = {event["uid"] for event in self.hosts[1].json("calendar", "list", "--user", ANNA)}
-        lost = [at for uid, at in acknowledged.items() if uid not in there]
+        lost = [when for uid, when in acknowledged.items() if uid not in there]
         if self.SYNCHRONOUS:
             self.assertEqual(lost, [])
-        self.assertTrue(all(gone - NEWEST < at < promoted for at in lost), "only the newest may be lost")
+        for begun, at in lost:
+            # It may be acknowledged later, as it is remembered that it was done.
+            self.assertTrue(begun < gone and at > gone - NEWEST, f"not the newest: {begun - gone} to {at - gone}")
         for uid in there:
             self.assertIn("END:VCALENDAR", self.hosts[0].run("calendar", "export", "--user", ANNA, "--uid", uid).stdout)
 
