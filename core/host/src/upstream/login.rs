@@ -53,9 +53,13 @@ impl Logins {
         }
     }
 
-    /// What a request claims; `None` if it claims nothing that can be read.
+    /// What a request claims; `None` if it claims nothing that can be read, or that the server might read otherwise.
     pub(crate) fn claim(&self, headers: &HeaderMap) -> Option<Claim> {
-        let field = headers.get(header::AUTHORIZATION)?;
+        let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+        let field = fields.next()?;
+        if fields.next().is_some() {
+            return None;
+        }
         let (scheme, credentials) = field.to_str().ok()?.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("basic") {
             let decoded = STANDARD.decode(credentials.trim()).ok()?;
@@ -118,7 +122,14 @@ impl Claim {
 }
 
 /// The `username` of Digest credentials (RFC 7616 §3.4); `None` for what is coded or hashed.
+///
+/// The server proves the name that it reads, and some read the last of two names, or the backslashes of a quoted string as they
+/// are. So there is a name only where all read the same.
 fn digest_name(credentials: &str) -> Option<String> {
+    let names = credentials.to_ascii_lowercase().matches("username").count();
+    if names != 1 || credentials.contains('\\') {
+        return None;
+    }
     let mut rest = credentials;
     loop {
         let (name, after) = rest.split_once('=')?;
@@ -165,12 +176,31 @@ mod tests {
     #[test]
     fn names_are_read_from_credentials() {
         let logins = Logins::new();
-        let digest = r#"Digest realm="a, username=\"x\"", qop=auth, username="u\"1", nc=00000001"#;
+        let digest = r#"Digest realm="a, b=c", qop=auth, Username="u1", nc=00000001"#;
         for (value, expected) in [
             (basic("u1:secret"), Some("u1")),
             (basic("u1@example.org:a:b"), Some("u1@example.org")),
             (basic("u1"), Some("u1")),
-            (digest.to_owned(), Some("u\"1")),
+            (digest.to_owned(), Some("u1")),
+            // Servers differ in what they read here.
+            (r#"Digest username="anna", username="u1""#.to_owned(), None),
+            (
+                r#"Digest username="anna", x="", USERNAME=u1"#.to_owned(),
+                None,
+            ),
+            (
+                r#"Digest username="anna", username*=UTF-8''u1"#.to_owned(),
+                None,
+            ),
+            (
+                r#"Digest realm="username=", username="u1""#.to_owned(),
+                None,
+            ),
+            (
+                r#"Digest x="\", username="anna", y="", username="u1""#.to_owned(),
+                None,
+            ),
+            (r#"Digest username="an\na""#.to_owned(), None),
             ("Digest realm=\"a\"".to_owned(), None),
             ("Digest username=\"open".to_owned(), None),
             ("Basic %%%".to_owned(), None),
@@ -180,6 +210,17 @@ mod tests {
             let login = claim(&logins, &value).map(|it| it.login);
             assert_eq!(login.as_deref(), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn nobody_has_two_names() {
+        let logins = Logins::new();
+        let mut headers = HeaderMap::new();
+        for name in ["anna:right", "bo:right"] {
+            let value = basic(name).parse().unwrap();
+            headers.append(header::AUTHORIZATION, value);
+        }
+        assert!(logins.claim(&headers).is_none());
     }
 
     #[test]
