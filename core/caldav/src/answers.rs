@@ -22,7 +22,9 @@ pub fn with_answers_of(
         keep_ours(component, stored);
     }
     with_others(&written, Some(stored), own, &|line, known| {
-        let Some(known) = known else { return };
+        let Some(known) = known.filter(|_| is_ours_to_schedule(line)) else {
+            return;
+        };
         for name in ANSWERS {
             match known.param(name) {
                 Some(value) => line.set_param(name, value),
@@ -37,8 +39,10 @@ pub fn with_answers_of(
 /// What is on no guest's line: whether the organizer got the answer, and what guests said to theirs.
 fn keep_ours(component: &mut Component, stored: &Calendar) {
     let instance = component.value("RECURRENCE-ID");
+    // A time zone goes to everybody, and is the same as no event.
     let mut same = stored.main_components();
-    let Some(known) = same.find(|it| it.value("RECURRENCE-ID") == instance) else {
+    let is_same = |it: &&Component| it.is(&component.name) && it.value("RECURRENCE-ID") == instance;
+    let Some(known) = same.find(is_same) else {
         return;
     };
     let status = known.get("ORGANIZER");
@@ -51,9 +55,9 @@ fn keep_ours(component: &mut Component, stored: &Calendar) {
     let said = said.filter(|it| it.param(COMMENT_FROM).is_some());
     let said: Vec<Property> = said
         .filter(|it| {
-            !component
-                .all("COMMENT")
-                .any(|there| there.value == it.value)
+            !component.all("COMMENT").any(|there| {
+                there.value == it.value && there.param(COMMENT_FROM) == it.param(COMMENT_FROM)
+            })
         })
         .cloned()
         .collect();
@@ -69,8 +73,7 @@ pub fn without_claims(
     own: &dyn Fn(&Property) -> bool,
 ) -> Calendar {
     with_others(written, stored, own, &|line, known| {
-        let agent = line.param("SCHEDULE-AGENT");
-        if agent.is_some_and(|it| !it.eq_ignore_ascii_case("SERVER")) {
+        if !is_ours_to_schedule(line) {
             return;
         }
         let known = known.and_then(|it| it.param("PARTSTAT"));
@@ -83,6 +86,12 @@ pub fn without_claims(
             line.set_param("PARTSTAT", known);
         }
     })
+}
+
+/// Whether the server tells an attendee and takes the answer (RFC 6638 §7.1), and not the program.
+fn is_ours_to_schedule(line: &Property) -> bool {
+    let agent = line.param("SCHEDULE-AGENT");
+    agent.is_none_or(|it| it.eq_ignore_ascii_case("SERVER"))
 }
 
 const NEEDS_ACTION: &str = "NEEDS-ACTION";
@@ -144,22 +153,35 @@ mod tests {
     }
 
     #[test]
+    fn whom_the_program_tells_is_as_it_says() {
+        let bare = ";SCHEDULE-AGENT=CLIENT;RSVP=TRUE";
+        let stored = object("Tea", "", bare);
+        let written = object("Tea", "", ";SCHEDULE-AGENT=CLIENT;PARTSTAT=ACCEPTED");
+        let merged = with_answers_of(&written, &stored, &is_bo);
+        assert_eq!(merged.write(), written.write());
+    }
+
+    #[test]
     fn what_we_noted_survives_who_wrote_from_before() {
+        // Which is said of events, and of nothing else: zones go to everybody.
         let text = |lines: &str| {
-            let text =
-                format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n{lines}END:VEVENT\nEND:VCALENDAR\n");
+            let text = format!(
+                "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Nowhere\nBEGIN:STANDARD\nDTSTART:19700101T000000\n\
+                 TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n\
+                 BEGIN:VEVENT\nUID:1\n{lines}END:VEVENT\nEND:VCALENDAR\n"
+            );
             Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
         };
         let stored = text(
             "ORGANIZER;SCHEDULE-STATUS=2.0:mailto:anna@example.org\nCOMMENT:mine\n\
-             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Never\n",
+             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Late\n",
         );
         let written = text(
             "ORGANIZER:mailto:anna@example.org\nSUMMARY:Coffee\nCOMMENT;X-CONVOKE-FROM=cy:Late\n",
         );
         let expected = text(
             "ORGANIZER;SCHEDULE-STATUS=2.0:mailto:anna@example.org\nSUMMARY:Coffee\n\
-             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Never\n",
+             COMMENT;X-CONVOKE-FROM=cy:Late\nCOMMENT;X-CONVOKE-FROM=bo:Late\n",
         );
         let merged = with_answers_of(&written, &stored, &is_bo);
         assert_eq!(merged.write(), expected.write());

@@ -94,9 +94,10 @@ pub(crate) fn rename(component: &mut Component, names: &HashMap<String, String>)
     }
 }
 
-/// A VTIMEZONE under a name.
+/// A VTIMEZONE under a name, without comments: it has none (RFC 5545 §3.6.5), and others are not to read what somebody left there.
 pub(crate) fn named(zone: &Component, name: &str) -> Component {
     let mut zone = zone.clone();
+    zone.remove("COMMENT");
     if zone.get("TZID").is_none_or(|id| id.to_text() != name) {
         zone.set(Property::text("TZID", name));
     }
