@@ -116,11 +116,11 @@ impl People {
             match plugins.stores.find(&address).await {
                 Ok(Some((store, user))) => {
                     if let Some(found) = self.listed(store, user) {
-                        let found = Some(Arc::new(found));
-                        self.named.insert(login.to_owned(), found.clone()).await;
-                        // From now on the store may list it.
-                        self.listed.invalidate(&()).await;
-                        return found;
+                        let found = Arc::new(found);
+                        let known = Some(found.clone());
+                        self.named.insert(login.to_owned(), known.clone()).await;
+                        self.may_be_listed(&found).await;
+                        return known;
                     }
                 }
                 Ok(None) => {}
@@ -134,6 +134,17 @@ impl People {
             self.named.insert(login.to_owned(), None).await;
         }
         None
+    }
+
+    /// Somebody was found, whom the store may list from now on. Who is listed already changes nothing: names that nobody has
+    /// proved come here, too.
+    async fn may_be_listed(&self, found: &Listed) {
+        let is_same =
+            |it: &Listed| it.store.name() == found.store.name() && it.user.id == found.user.id;
+        let listed = self.listed.get(&()).await;
+        if !listed.is_some_and(|listed| listed.iter().any(is_same)) {
+            self.listed.invalidate(&()).await;
+        }
     }
 
     /// A user, if the calendars are on the server.

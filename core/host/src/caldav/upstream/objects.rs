@@ -145,7 +145,7 @@ impl<'a> Forwarding<'a> {
         // Guests may be on it in a version that the server has no more.
         let concerns_others = is_shared(&data)
             || headers.contains_key(IF_SCHEDULE_TAG)
-            || names_ours(&session, headers, &written.uid).await?;
+            || names_ours(&session, headers, &written.uid).await;
         if !concerns_others || !self.is_own(subject, &session.home).await {
             return Ok(None);
         }
@@ -285,17 +285,20 @@ impl<'a> Forwarding<'a> {
             Kind::Write { instead, calendar } => {
                 inbox::decide(session, uid, &calendar).await;
                 schedule::tell(session, uid).await;
-                self.tag(session, uid, instead.is_some(), response).await;
+                let is_ours = !subject.is_digest();
+                self.tag(session, uid, (instead.is_some(), is_ours), response)
+                    .await;
             }
         }
     }
 
-    /// RFC 9110 §9.3.4: an entity tag is given only of what is there just as it was sent.
+    /// RFC 9110 §9.3.4: an entity tag is given only of what is there just as it was sent. A schedule tag is given to whom it can be
+    /// judged by later.
     async fn tag(
         &self,
         session: &Session<'_>,
         uid: &Uid,
-        is_changed: bool,
+        (is_changed, has_our_tags): (bool, bool),
         response: &mut Response,
     ) {
         let object = session.home.get(uid).await.ok().flatten();
@@ -307,6 +310,9 @@ impl<'a> Forwarding<'a> {
         });
         if is_changed || !is_same {
             headers.remove(header::ETAG);
+        }
+        if !has_our_tags {
+            return;
         }
         let processor = session.instance.scheduler.environment().processor();
         let size = object.as_ref().map_or(0, |it| it.data.len());
@@ -403,17 +409,13 @@ async fn since(
     })
 }
 
-/// Whether `If-Match` names a version of an object that we wrote over.
-async fn names_ours(
-    session: &Session<'_>,
-    headers: &HeaderMap,
-    uid: &Uid,
-) -> Result<bool, Refused> {
+/// Whether `If-Match` names a version of an object that we wrote over. If the state cannot be asked, the server compares by itself.
+async fn names_ours(session: &Session<'_>, headers: &HeaderMap, uid: &Uid) -> bool {
     let state = session.instance.scheduler.environment().state();
     let overwritten = &session.instance.shared.overwritten;
     let named = named(&conditions(headers));
     let knows = overwritten.knows(state, session.user(), uid, named);
-    Ok(knows.await?)
+    knows.await.unwrap_or(false)
 }
 
 /// What `If-Match` names, as the store calls it.
