@@ -15,7 +15,7 @@ use convoke_tls::certificate::names;
 use convoke_types::Domain;
 use serde::Serialize;
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -139,14 +139,14 @@ impl Generate {
         };
         let key = PrivateKey::generate(kind).map_err(|error| wrong(&error))?;
         let pem = key.to_pem().map_err(|error| wrong(&error))?;
-        write_new(&file, &pem).map_err(|error| match error.kind() {
+        let opened = write_new(&file, &pem).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
                 wrong(&"the file is there already; name another with --out, and a new selector")
             }
             _ => wrong(&error),
         })?;
         if let Some(state) = state {
-            give_to_owner(&file, &state).map_err(|error| wrong(&error))?;
+            give_to_owner(&opened, &state).map_err(|error| wrong(&error))?;
         }
         let record = key.record().to_string();
         if global.json {
@@ -172,7 +172,7 @@ fn signing_key(config: &Config) -> Result<PathBuf, Failure> {
 }
 
 /// Writes a file that was not there, for its owner alone, and does not return before it is on disk.
-fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
+fn write_new(file: &Path, text: &str) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     let mut opened = options
         .write(true)
@@ -180,7 +180,8 @@ fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
         .mode(0o600)
         .open(file)?;
     opened.write_all(text.as_bytes())?;
-    opened.sync_all()
+    opened.sync_all()?;
+    Ok(opened)
 }
 
 /// `keys show-dns --json`.

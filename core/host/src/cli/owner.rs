@@ -8,7 +8,7 @@ use std::{
     ffi::CString,
     fs, io,
     os::unix::{
-        fs::{MetadataExt, chown},
+        fs::{MetadataExt, fchown},
         process::CommandExt,
     },
     path::Path,
@@ -34,13 +34,13 @@ pub(super) fn become_owner(state: &Path) -> Result<(), Failure> {
 }
 
 /// As root, gives a private file to the owner of the state folder, who is to read it. Where that folder is not there, nobody
-/// knows who that will be.
-pub(super) fn give_to_owner(file: &Path, state: &Path) -> io::Result<()> {
+/// knows who that will be. By its handle: who can write the folder of the file may have put another one in its place.
+pub(super) fn give_to_owner(file: &fs::File, state: &Path) -> io::Result<()> {
     if !Uid::effective().is_root() {
         return Ok(());
     }
     match fs::metadata(state) {
-        Ok(folder) => chown(file, Some(folder.uid()), Some(folder.gid())),
+        Ok(folder) => fchown(file, Some(folder.uid()), Some(folder.gid())),
         Err(_) => Ok(()),
     }
 }

@@ -16,7 +16,7 @@
 //! delivery was answered with. A message that arrives again while it is still being worked on waits for that answer. Only
 //! a final answer is remembered, not one that tells a recipient to try later (5.1): trying again should help.
 //!
-//! Where hosts may [share](Sharing) the state, one of them works on a message, and the others wait for its answer: a claim in the
+//! Where hosts may share the state, one of them works on a message, and the others wait for its answer: a claim in the
 //! state says which. That is so from the first message on, whether or not another host is known: none is delivered twice
 //! because a host has just joined.
 //!

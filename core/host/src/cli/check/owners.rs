@@ -27,7 +27,11 @@ pub(super) fn look(config: &Config, findings: &mut Findings) {
         );
         return findings.warn("state folder: owner", text);
     }
-    let strange = below(state).into_iter().find_map(|path| {
+    // What a file system keeps in its root is none of ours.
+    let of_the_disk = state.join("lost+found");
+    let mut files = below(state);
+    files.retain(|it| *it != of_the_disk);
+    let strange = files.into_iter().find_map(|path| {
         let found = fs::symlink_metadata(&path).ok()?.uid();
         (found != owner).then_some((path, found))
     });

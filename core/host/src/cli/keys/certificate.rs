@@ -67,20 +67,22 @@ impl Certificate {
                 file.display()
             ))
         };
-        for (file, text) in [(&self.key, key), (&self.certificate, certificate)] {
-            write_new(file, &text).map_err(|error| match error.kind() {
+        let write = |file: &Path, text: &str| {
+            write_new(file, text).map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => wrong(
                     file,
                     &"the file is there already; name another with --certificate or --key",
                 ),
                 _ => wrong(file, &error),
-            })?;
-        }
+            })
+        };
+        let opened = write(&self.key, &key)?;
+        let public = write(&self.certificate, &certificate)?;
         // Everybody may read it; at worst only its owner can.
-        let _ = fs::set_permissions(&self.certificate, fs::Permissions::from_mode(0o644));
+        let _ = public.set_permissions(fs::Permissions::from_mode(0o644));
         // Without a configuration, nobody knows whom the host runs as.
         if let Ok(config) = global.config() {
-            give_to_owner(&self.key, &config.server.state)
+            give_to_owner(&opened, &config.server.state)
                 .map_err(|error| wrong(&self.key, &error))?;
         }
         if global.json {
