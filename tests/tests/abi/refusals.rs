@@ -100,7 +100,7 @@ async fn a_file_that_is_not_there() {
     );
     let sentence = refused(store("./nowhere/acme.so", "")).await;
     assert!(
-        sentence.contains("at /etc/convoke/./nowhere/acme.so;"),
+        sentence.contains("at /etc/convoke/nowhere/acme.so;"),
         "{sentence}"
     );
 }
