@@ -178,11 +178,7 @@ fn an_lmtp_listener_is_on_this_machine_and_needs_mail() {
         ),
         ("address = \"127.0.0.1:24\"", "", "needs [mail]"),
         ("address = \"unix:lmtp\"", mail, "absolute"),
-        (
-            "address = \"127.0.0.1\"",
-            mail,
-            "expected an address with a port",
-        ),
+        ("address = \"127.0.0.1\"", mail, "`127.0.0.1` has no port"),
         (
             "address = \"127.0.0.1:24\"\nusers = \"users\"",
             mail,
