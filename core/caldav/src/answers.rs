@@ -4,6 +4,7 @@ use convoke_calendar::{
     itip::COMMENT_FROM,
     tree::{Calendar, Component, Property},
 };
+use std::collections::{HashMap, HashSet};
 
 /// What an answer changes.
 const ANSWERS: [&str; 3] = ["PARTSTAT", "RSVP", STATUS];
@@ -18,8 +19,15 @@ pub fn with_answers_of(
     own: &dyn Fn(&Property) -> bool,
 ) -> Calendar {
     let mut written = written.clone();
+    let mut known = HashMap::new();
+    for component in stored.main_components() {
+        known.entry(instance(component)).or_insert(component);
+    }
     for component in &mut written.root_mut().components {
-        keep_ours(component, stored);
+        // A time zone goes to everybody, and is the same as no event.
+        if let Some(known) = known.get(&instance(component)) {
+            keep_ours(component, known);
+        }
     }
     with_others(&written, Some(stored), own, &|line, known| {
         let Some(known) = known.filter(|_| is_ours_to_schedule(line)) else {
@@ -37,30 +45,21 @@ pub fn with_answers_of(
 }
 
 /// What is on no guest's line: whether the organizer got the answer, and what guests said to theirs.
-fn keep_ours(component: &mut Component, stored: &Calendar) {
-    let instance = component.value("RECURRENCE-ID");
-    // A time zone goes to everybody, and is the same as no event.
-    let mut same = stored.main_components();
-    let is_same = |it: &&Component| it.is(&component.name) && it.value("RECURRENCE-ID") == instance;
-    let Some(known) = same.find(is_same) else {
-        return;
-    };
+fn keep_ours(component: &mut Component, known: &Component) {
     let status = known.get("ORGANIZER");
     let status = status.and_then(|it| it.param(STATUS));
     let mut lines = component.properties.iter_mut();
     if let (Some(status), Some(line)) = (status, lines.find(|it| it.is("ORGANIZER"))) {
         line.set_param(STATUS, status);
     }
+    let there = component.all("COMMENT");
+    let there: HashSet<_> = there
+        .map(|it| (&it.value, it.param(COMMENT_FROM)))
+        .collect();
     let said = known.all("COMMENT");
     let said = said.filter(|it| it.param(COMMENT_FROM).is_some());
-    let said: Vec<Property> = said
-        .filter(|it| {
-            !component.all("COMMENT").any(|there| {
-                there.value == it.value && there.param(COMMENT_FROM) == it.param(COMMENT_FROM)
-            })
-        })
-        .cloned()
-        .collect();
+    let said = said.filter(|it| !there.contains(&(&it.value, it.param(COMMENT_FROM))));
+    let said: Vec<Property> = said.cloned().collect();
     component.properties.extend(said);
 }
 
@@ -104,26 +103,40 @@ fn with_others(
     own: &dyn Fn(&Property) -> bool,
     change: &dyn Fn(&mut Property, Option<&Property>),
 ) -> Calendar {
-    let known: Vec<&Component> = stored
-        .into_iter()
-        .flat_map(Calendar::main_components)
-        .collect();
+    let mut known = HashMap::new();
+    for component in stored.into_iter().flat_map(Calendar::main_components) {
+        let (_, instance) = instance(component);
+        known
+            .entry(instance)
+            .or_insert_with(|| attendees(component));
+    }
     let mut changed = written.clone();
     for component in &mut changed.root_mut().components {
-        let instance = component.value("RECURRENCE-ID");
-        let same = known
-            .iter()
-            .find(|it| it.value("RECURRENCE-ID") == instance);
-        let series = || known.iter().find(|it| it.get("RECURRENCE-ID").is_none());
-        let known = same.or_else(series).copied();
+        let same = known.get(&instance(component).1);
+        let known = same.or_else(|| known.get(&None));
         let lines = component.properties.iter_mut();
         for line in lines.filter(|it| it.is("ATTENDEE") && !own(it)) {
-            let mut stored = known.into_iter().flat_map(|it| it.all("ATTENDEE"));
-            let stored = stored.find(|it| it.value.eq_ignore_ascii_case(&line.value));
-            change(line, stored);
+            let stored = known.and_then(|it| it.get(&line.value.to_ascii_lowercase()));
+            change(line, stored.copied());
         }
     }
     changed
+}
+
+/// What a component is of, and which instance of it.
+fn instance(component: &Component) -> (String, Option<String>) {
+    let instance = component.value("RECURRENCE-ID").map(str::to_owned);
+    (component.name.to_ascii_uppercase(), instance)
+}
+
+/// The lines of attendees, by their addresses in lower case.
+fn attendees(component: &Component) -> HashMap<String, &Property> {
+    let mut lines = HashMap::new();
+    for line in component.all("ATTENDEE") {
+        let address = line.value.to_ascii_lowercase();
+        lines.entry(address).or_insert(line);
+    }
+    lines
 }
 
 #[cfg(test)]

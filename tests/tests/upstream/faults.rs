@@ -155,3 +155,17 @@ fn who_gives_a_length_beside_a_coding_is_listened_to_no_longer() {
         assert_eq!(lines, ["PUT /a HTTP/1.1"], "{fields:?}");
     }
 }
+
+/// RFC 9110 §7.6.1: what the server is to see would be dropped on the way, and the request would be another one.
+#[test]
+fn what_connection_may_not_name_is_refused() {
+    let server = Server::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let host = in_front_of(&server);
+    for name in ["Authorization", "close, If-Match", "depth"] {
+        let answer = ask(&host, &head("OPTIONS /", &[("Connection", name)]));
+        assert_eq!(answer.status, 400, "{name}");
+    }
+    assert_eq!(server.received().len(), 0);
+    let answer = ask(&host, &head("OPTIONS /", &[("Connection", "close, X-Hop")]));
+    assert_eq!(answer.status, 204);
+}

@@ -5,15 +5,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 #[test]
 fn guesses_are_slowed_and_told_and_no_password_is_in_the_log() {
-    const IN: &[u8] = b"HTTP/1.1 207 Multi-Status\r\nContent-Length: 0\r\n\r\n";
     const OUT: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 0\r\n\r\n";
     let right = format!("Basic {}", STANDARD.encode("u1:right-password"));
     let known = right.clone();
     let server = Server::new(move |received, connection| {
         let is_right = received.field("authorization") == [&*known];
-        connection
-            .write_all(if is_right { IN } else { OUT })
-            .unwrap();
+        let answer = if is_right { &*known_as("/u1/") } else { OUT };
+        connection.write_all(answer).unwrap();
     });
     let host = in_front_of(&server);
     let log_in = |credentials: &str| {
@@ -44,4 +42,97 @@ fn guesses_are_slowed_and_told_and_no_password_is_in_the_log() {
     for secret in ["right-password", "guess-", &right] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
+}
+
+/// What a server says of who is logged in.
+fn known_as(principal: &str) -> Vec<u8> {
+    let told = format!(
+        "<multistatus xmlns=\"DAV:\"><response><href>/</href><propstat><prop><current-user-principal><href>{principal}</href>\
+         </current-user-principal></prop><status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
+    );
+    let length = told.len();
+    format!(
+        "HTTP/1.1 207 Multi-Status\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n{told}"
+    )
+    .into_bytes()
+}
+
+/// Servers read passwords that we cannot, and who guesses in that way would not be counted.
+#[test]
+fn a_password_that_cannot_be_read_reaches_nobody() {
+    let server = Server::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let host = in_front_of(&server);
+    let right = STANDARD.encode("u1:guess");
+    for credentials in [
+        format!("Basic{right}"),
+        format!("Basic {right}."),
+        format!("Basic {}", right.trim_end_matches('=')),
+        "Basic".to_owned(),
+    ] {
+        let answer = ask(
+            &host,
+            &head("OPTIONS /", &[("Authorization", &credentials)]),
+        );
+        assert_eq!(answer.status, 400, "{credentials}");
+    }
+    let both = [
+        ("Authorization", "Basic dTE6YQ=="),
+        ("Authorization", "Basic dTI6YQ=="),
+    ];
+    assert_eq!(ask(&host, &head("OPTIONS /", &both)).status, 400);
+    assert_eq!(server.received().len(), 0);
+}
+
+/// The server is asked who somebody is with credentials that it did not have to look at before: they are counted all the same.
+#[test]
+fn guesses_are_counted_where_the_server_wants_no_password() {
+    const OUT: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 0\r\n\r\n";
+    const ANYBODY: &[u8] =
+        b"HTTP/1.1 200 OK\r\nDAV: 1, calendar-access\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::new(|received, connection| {
+        let is_options = received.line().starts_with("OPTIONS");
+        let answer = if is_options { ANYBODY } else { OUT };
+        connection.write_all(answer).unwrap();
+    });
+    let host = in_front_of(&server);
+    let statuses: Vec<u16> = (0..8)
+        .map(|n| {
+            let guess = format!("Basic {}", STANDARD.encode(format!("u1:guess-{n}")));
+            let answer = ask(&host, &head("OPTIONS /", &[("Authorization", &guess)]));
+            let classes = answer.header("dav").unwrap_or_default();
+            assert!(!classes.contains("auto-schedule"), "{classes}");
+            answer.status
+        })
+        .collect();
+    assert_eq!(statuses[..5], [200; 5]);
+    host.wait_for("event=\"login-failed\"");
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+/// What everybody may read proves nothing about a password.
+#[test]
+fn a_public_calendar_makes_no_password_right() {
+    let server = Server::new(|received, connection| {
+        let body = String::from_utf8_lossy(&received.body).into_owned();
+        let principal = if body.contains("current-user-principal") {
+            ""
+        } else {
+            "/public/"
+        };
+        connection.write_all(&known_as(principal)).unwrap();
+    });
+    let host = in_front_of(&server);
+    let fields = [("Authorization", "Basic dTE6d3Jvbmc=")];
+    for _ in 0..2 {
+        assert_eq!(ask(&host, &head("PROPFIND /public/", &fields)).status, 207);
+    }
+    let asked = server.received();
+    let asked = asked
+        .iter()
+        .filter(|it| it.line().starts_with("PROPFIND / "));
+    assert_eq!(
+        asked.count(),
+        2,
+        "it is asked each time, as it was not right"
+    );
 }

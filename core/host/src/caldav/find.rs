@@ -4,7 +4,7 @@ use super::{
     dead::{self, Changed},
     inbox,
     names::Names,
-    objects::schedule_tag_of,
+    objects::schedule_tag_in,
     properties::{
         Object, Subject, answer, is_protected, want_cursor, want_length, want_octets,
         want_schedule_tag,
@@ -25,7 +25,7 @@ use convoke_caldav::{
     xml::{Element, Name},
 };
 use convoke_net::http_server::{Body, Response};
-use convoke_scheduling::{Environment, Home, Processor};
+use convoke_scheduling::Home;
 use convoke_types::{StoredObject, Uid};
 use http::{HeaderValue, Request, StatusCode};
 
@@ -199,8 +199,7 @@ pub(super) async fn read(
         None
     };
     let schedule_tag = if want_schedule_tag(asked) {
-        let processor = session.instance.scheduler.environment().processor();
-        processor.run(data.len(), || schedule_tag_of(data)).await
+        schedule_tag_in(session.instance, data).await
     } else {
         None
     };

@@ -9,7 +9,7 @@ use super::{
     reports, schedule,
     session::Session,
 };
-use crate::answer::empty;
+use crate::{answer::empty, instance::Instance};
 use bytes::Bytes;
 use convoke_caldav::{
     answers::{with_answers_of, without_claims},
@@ -39,8 +39,7 @@ pub(super) async fn get(
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
     let data = &object.data;
-    let processor = session.instance.scheduler.environment().processor();
-    let schedule_tag = processor.run(data.len(), || schedule_tag_of(data)).await;
+    let schedule_tag = schedule_tag_in(session.instance, data).await;
     check_schedule_tag(request.headers(), schedule_tag.as_deref())?;
     let response = match conditions(request.headers()).check(Some(&tag)) {
         Ok(()) => {
@@ -77,8 +76,7 @@ pub(super) async fn put(
         check_if(session, &parts.headers, &[(name, tag.as_deref())])?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let size = data_there.map_or(0, <[u8]>::len);
-        let schedule_tag = processor.run(size, || data_there.and_then(schedule_tag_of));
-        let schedule_tag = schedule_tag.await;
+        let schedule_tag = schedule_tag_in(session.instance, data_there.unwrap_or_default()).await;
         check_schedule_tag(&parts.headers, schedule_tag.as_deref())?;
         check_uid(session, name, &written.uid, named.as_ref(), there.as_ref()).await?;
         if data_there == Some(data) {
@@ -88,7 +86,7 @@ pub(super) async fn put(
         let merged = || written.merged(session, since, data_there);
         let merged = processor.run(size + data.len(), merged).await;
         let written = merged.as_ref().unwrap_or(&written);
-        schedule::judge(session, &written.uid, &written.calendar, data_there).await?;
+        schedule::judge(session, written, data_there).await?;
         match write(session, name, written, there.as_ref()).await {
             Ok(()) => {
                 drop(naming.take());
@@ -126,7 +124,7 @@ async fn is_now(
         return Ok(response);
     };
     let tag = (object.data == *sent).then(|| entity_tag(&object.etag));
-    let schedule_tag = schedule_tag_of(&object.data);
+    let schedule_tag = schedule_tag_in(session.instance, &object.data).await;
     Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()))
 }
 
@@ -312,7 +310,12 @@ pub(super) fn check_schedule_tag(headers: &HeaderMap, there: Option<&str>) -> Re
 }
 
 /// The schedule tag of what is stored.
-pub(super) fn schedule_tag_of(data: &[u8]) -> Option<String> {
+pub(super) async fn schedule_tag_in(instance: &Instance, data: &[u8]) -> Option<String> {
+    let processor = instance.scheduler.environment().processor();
+    processor.run(data.len(), || schedule_tag_of(data)).await
+}
+
+fn schedule_tag_of(data: &[u8]) -> Option<String> {
     // Most are nobody else's, which is seen without reading them whole.
     if !data
         .windows(9)

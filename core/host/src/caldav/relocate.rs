@@ -5,7 +5,7 @@
 use super::{
     conditions::{check_if, conditions},
     names::Names,
-    objects::{check_schedule_tag, found, remove, schedule_tag_of, tagged},
+    objects::{check_schedule_tag, found, remove, schedule_tag_in, tagged},
     reply::Refused,
     session::Session,
     site::Site,
@@ -32,7 +32,7 @@ pub(super) async fn relocate(
     let _naming = Names::lock(session).await;
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
-    let schedule_tag = schedule_tag_of(&object.data);
+    let schedule_tag = schedule_tag_in(session.instance, &object.data).await;
     if conditions(headers).check(Some(&tag)).is_err() {
         return Err(StatusCode::PRECONDITION_FAILED.into());
     }

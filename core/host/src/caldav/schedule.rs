@@ -3,7 +3,7 @@
 //! What is told takes no longer than a moment of the program's time: what is not delivered by then goes on by itself, and its
 //! statuses come into the object later.
 
-use super::{reply::Refused, reports::limits, session::Session};
+use super::{objects::Written, reply::Refused, reports::limits, session::Session};
 use crate::scheduling::{Telling, telling};
 use convoke_caldav::precondition::Precondition;
 use convoke_calendar::{
@@ -39,13 +39,14 @@ pub(super) async fn before(session: &Session<'_>, uid: &Uid) -> Result<(), Refus
 /// go to.
 pub(super) async fn judge(
     session: &Session<'_>,
-    uid: &Uid,
-    written: &Calendar,
+    written: &Written,
     there: Option<&[u8]>,
 ) -> Result<(), Refused> {
     if !is_on(session) {
         return Ok(());
     }
+    let (uid, size) = (&written.uid, written.data.len());
+    let written = &written.calendar;
     let most = session.instance.config.limits.recipients;
     // Who has invited as many already may yet call it off.
     let there = || there.and_then(|it| Calendar::parse_stored(it, &limits()).ok());
@@ -56,7 +57,9 @@ pub(super) async fn judge(
         return Err(Precondition::MaxAttendees.into());
     }
     let scheduler = &session.instance.scheduler;
-    let judged = scheduler.judge_edit(&session.home, uid, written).await?;
+    let judged = scheduler
+        .judge_edit(&session.home, uid, written, size)
+        .await?;
     judged.map_err(|forbidden| {
         tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "{forbidden}");
         match forbidden {

@@ -22,6 +22,25 @@ const HOP_BY_HOP: [&str; 11] = [
     "upgrade",
 ];
 
+/// Fields that decide what a request does and who asks for it, besides those that begin with `if-`.
+const END_TO_END: [&str; 15] = [
+    "accept-encoding",
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "depth",
+    "destination",
+    "host",
+    "if",
+    "overwrite",
+    "prefer",
+    "range",
+    "schedule-reply",
+];
+
 /// What is believed of who asks, and how, by this or that server. (`Proxy` becomes the environment's `HTTP_PROXY` for CGI.)
 const BELIEVED: [&str; 12] = [
     "auth-user",
@@ -120,6 +139,13 @@ pub(crate) fn has_known_coding(headers: &HeaderMap) -> bool {
         (Some(only), None) => only.eq_ignore_ascii_case(b"chunked"),
         (Some(_), Some(_)) => false,
     }
+}
+
+/// Whether `Connection` names a field that is meant for the server (RFC 9110 §7.6.1 forbids it): it would not get there, and what we
+/// do by it, or what the server would have done, is then done for somebody who asks otherwise.
+pub(crate) fn hides_fields(headers: &HeaderMap) -> bool {
+    let named = named_by_connection(headers);
+    (named.iter()).any(|it| END_TO_END.contains(&&**it) || it.starts_with("if-"))
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
@@ -235,6 +261,23 @@ mod tests {
                 "www-authenticate: Digest realm=\"a\"",
             ]
         );
+    }
+
+    #[test]
+    fn nothing_that_the_server_must_see_is_hidden_from_it() {
+        for (value, hides) in [
+            ("close, X-Hop", false),
+            ("TE, keep-alive", false),
+            ("close, Authorization", true),
+            ("cookie", true),
+            ("If", true),
+            ("if-match", true),
+            ("If-Schedule-Tag-Match", true),
+            ("content-type", true),
+        ] {
+            let headers = headers(&[("connection", value)]);
+            assert_eq!(hides_fields(&headers), hides, "{value}");
+        }
     }
 
     #[test]

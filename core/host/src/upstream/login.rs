@@ -53,7 +53,7 @@ impl Logins {
         }
     }
 
-    /// What a request claims; `None` if it claims nothing that can be read, or that the server might read otherwise.
+    /// What a request claims; `None` if it claims nothing that can be read, or that the server might read otherwise ([`is_unreadable`]).
     pub(crate) fn claim(&self, headers: &HeaderMap) -> Option<Claim> {
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let field = fields.next()?;
@@ -62,10 +62,8 @@ impl Logins {
         }
         let (scheme, credentials) = field.to_str().ok()?.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("basic") {
-            let decoded = STANDARD.decode(credentials.trim()).ok()?;
-            let login = decoded.split(|it| *it == b':').next()?;
             return Some(Claim {
-                login: String::from_utf8(login.to_vec()).ok()?,
+                login: basic_name(credentials)?,
                 scheme: Scheme::Basic(self.digest(field)),
             });
         }
@@ -106,6 +104,30 @@ impl Logins {
         digest.update(field.as_bytes());
         digest.finalize().into()
     }
+}
+
+/// Whether a request comes with a password that cannot be read, or with several credentials. Servers read more than we do (a
+/// letter too many among the base64, none after `Basic`), and who guesses passwords in that way would not be counted.
+pub(crate) fn is_unreadable(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(field) = fields.next() else {
+        return false;
+    };
+    let bytes = field.as_bytes();
+    let is_basic = (bytes.get(..5)).is_some_and(|it| it.eq_ignore_ascii_case(b"basic"));
+    let name = || {
+        let (scheme, credentials) = field.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then_some(())?;
+        basic_name(credentials)
+    };
+    fields.next().is_some() || is_basic && name().is_none()
+}
+
+/// The name in credentials of RFC 7617 §2.
+fn basic_name(credentials: &str) -> Option<String> {
+    let decoded = STANDARD.decode(credentials.trim()).ok()?;
+    let login = decoded.split(|it| *it == b':').next()?;
+    String::from_utf8(login.to_vec()).ok()
 }
 
 impl Claim {
@@ -220,7 +242,30 @@ mod tests {
             let value = basic(name).parse().unwrap();
             headers.append(header::AUTHORIZATION, value);
         }
-        assert!(logins.claim(&headers).is_none());
+        assert!(logins.claim(&headers).is_none() && is_unreadable(&headers));
+    }
+
+    #[test]
+    fn a_password_is_read_or_refused() {
+        let right = basic("u1:guest");
+        for (value, unreadable) in [
+            (right.clone(), false),
+            (right.replace("Basic", "bAsIc"), false),
+            (right.replace("Basic ", "Basic  "), false),
+            ("Bearer abc".to_owned(), false),
+            ("Negotiate TlRMTVNT".to_owned(), false),
+            (r"Digest username*=UTF-8''u1".to_owned(), false),
+            (right.replace("Basic ", "Basic"), true),
+            (right.replace("Basic ", "Basic\t"), true),
+            (format!("{right}."), true),
+            (right.trim_end_matches('=').to_owned(), right.ends_with('=')),
+            (format!("Basic {}", STANDARD.encode(b"\xfc:guest")), true),
+            ("Basic".to_owned(), true),
+        ] {
+            let field = value.parse().unwrap();
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, field)]);
+            assert_eq!(is_unreadable(&headers), unreadable, "{value}");
+        }
     }
 
     #[test]

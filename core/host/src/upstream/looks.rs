@@ -12,6 +12,8 @@ use std::{
 
 /// For how long it is known that there was a first look.
 const KNOWN: Duration = Duration::from_secs(3600);
+/// For how long a first look that failed is not tried again: whoever asks for one need not have logged in.
+const FAILED: Duration = Duration::from_secs(5);
 const MOST: u64 = 10_000;
 
 /// A user of a store.
@@ -20,6 +22,8 @@ type Whose = (String, UserId);
 /// Looks at calendars.
 pub(crate) struct Looks {
     known: Cache<Whose, ()>,
+    /// First looks that are being made, or were lately.
+    first: moka::future::Cache<Whose, ()>,
     /// Whose are being looked at; whether once more, as something changed meanwhile.
     running: Arc<Mutex<HashMap<Whose, bool>>>,
 }
@@ -31,6 +35,10 @@ impl Looks {
                 .max_capacity(MOST)
                 .time_to_live(KNOWN)
                 .build(),
+            first: moka::future::Cache::builder()
+                .max_capacity(MOST)
+                .time_to_live(FAILED)
+                .build(),
             running: Arc::default(),
         }
     }
@@ -38,6 +46,12 @@ impl Looks {
     /// Whether a calendar is known to have been looked at.
     pub(crate) fn is_known(&self, home: &OurHome) -> bool {
         self.known.contains_key(&whose(home))
+    }
+
+    /// Waits for a first look at a calendar: this one, or the one that somebody else makes or has made just now.
+    pub(crate) async fn first(&self, home: &OurHome, look: impl Future<Output = ()>) {
+        let look = Box::pin(look);
+        self.first.get_with(whose(home), look).await;
     }
 
     pub(crate) fn set_known(&self, home: &OurHome) {

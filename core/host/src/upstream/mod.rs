@@ -30,8 +30,8 @@ mod written;
 
 pub(crate) use exchange::{Answer, NoAnswer, Outgoing, Read};
 pub(crate) use greeting::{Greeting, greeting};
-pub(crate) use headers::{Front, has_known_coding, to_client, to_server};
-pub(crate) use login::{Claim, Scheme};
+pub(crate) use headers::{Front, has_known_coding, hides_fields, to_client, to_server};
+pub(crate) use login::{Claim, Scheme, is_unreadable};
 pub(crate) use looks::Look;
 pub(crate) use own::{PAGE, inbox, is_own, outbox, own, own_path};
 pub(crate) use urls::{destination, is_within, location, path_of, segments};

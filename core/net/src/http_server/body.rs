@@ -141,8 +141,9 @@ impl Body {
         self.announced
     }
 
-    /// The body as it comes, to be passed on; each 64 KiB of it must come within `time`.
-    pub fn streamed(self, time: Duration) -> StreamedBody {
+    /// The body as it comes, to be passed on; each 64 KiB of it must come within `time`. `holding` takes memory for what is read
+    /// ahead, as it arrives.
+    pub fn streamed(self, time: Duration, holding: Holding) -> StreamedBody {
         let length = if self.ended { Some(0) } else { self.announced };
         let due = Instant::now() + time;
         let state = (self, PIECE, due);
@@ -160,6 +161,7 @@ impl Body {
             read: VecDeque::new(),
             rest: Some(chunks.boxed()),
             length,
+            holding,
         }
     }
 
@@ -300,6 +302,8 @@ pub struct StreamedBody {
     rest: Option<Chunks>,
     /// What is left of it, if that is known.
     length: Option<u64>,
+    /// Memory for what was read ahead; its peer may be slow, and others need it more then.
+    holding: Holding,
 }
 
 impl StreamedBody {
@@ -321,14 +325,33 @@ impl StreamedBody {
             return Ok(None);
         }
         if self.read.len() > 1 {
+            self.take_memory(2 * length).await?;
             let whole: Vec<u8> = self.read.drain(..).flatten().collect();
             self.read.push_back(whole.into());
+            self.take_memory(length).await?;
         }
         Ok(Some(self.read.front().cloned().unwrap_or_default()))
     }
 
+    async fn take_memory(&mut self, bytes: usize) -> Result<(), BodyError> {
+        let taken = self.holding.resize(bytes).await;
+        taken.map_err(|Short| BodyError::NoMemory)
+    }
+
     /// Reads until more than `most` bytes are there, or the end; how many there are.
     async fn read_ahead(&mut self, most: usize) -> Result<usize, BodyError> {
+        self.holding.await_peer();
+        let eviction = self.holding.eviction();
+        let read = tokio::select! {
+            read = self.fill(most) => read,
+            () = eviction.evicted() => Err(BodyError::NoMemory),
+        };
+        // It may have been evicted just when the last byte came.
+        let settled = (self.holding.settle()).map_err(|Short| BodyError::NoMemory);
+        settled.and(read)
+    }
+
+    async fn fill(&mut self, most: usize) -> Result<usize, BodyError> {
         let mut length: usize = self.read.iter().map(Bytes::len).sum();
         while let Some(rest) = &mut self.rest
             && length <= most
@@ -336,6 +359,9 @@ impl StreamedBody {
             match rest.next().await {
                 Some(chunk) => {
                     let chunk = chunk?;
+                    let grown = self.holding.grow(chunk.len()).await;
+                    grown.map_err(|Short| BodyError::NoMemory)?;
+                    self.holding.progress(chunk.len());
                     length += chunk.len();
                     self.read.push_back(chunk);
                 }

@@ -59,16 +59,18 @@ impl<E: Environment> Scheduler<E> {
         }
     }
 
-    /// Whether the owner of a calendar may make this of an object. What the store holds already may be stored again.
+    /// Whether the owner of a calendar may make this of an object, which takes `length` bytes. What the store holds already may be
+    /// stored again.
     pub async fn judge_edit(
         &self,
         home: &HomeOf<E>,
         uid: &Uid,
         written: &Calendar,
+        length: usize,
     ) -> Result<Result<(), Forbidden>, Error> {
         let ledger = self.ledger(home.user(), uid).await?.value;
         let stored = home.get(uid).await?;
-        let size = stored.as_ref().map_or(0, |it| it.data.len());
+        let size = length + stored.as_ref().map_or(0, |it| it.data.len());
         let judge = || {
             let judged = self.judged(home.user(), ledger.as_ref(), written);
             let there = stored.as_ref().and_then(|it| read(it, &self.limits).ok());

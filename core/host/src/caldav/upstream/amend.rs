@@ -12,7 +12,7 @@ use super::{
 use crate::{
     caldav::{
         SCHEDULING_CLASS,
-        objects::schedule_tag_of,
+        objects::schedule_tag_in,
         properties::{DATA, user_type},
         reply::Refused,
     },
@@ -25,7 +25,7 @@ use convoke_caldav::{
     xml::{self, CALDAV, DAV, Element, Name},
 };
 use convoke_net::http_server::{BodyError, Holding, Response, StreamedBody, counted};
-use convoke_scheduling::{Environment, Home, Processor};
+use convoke_scheduling::Home;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 /// Of a request that asks for properties, in bytes.
@@ -252,8 +252,7 @@ impl Forwarding<'_> {
             }
             _ => return None,
         };
-        let processor = self.instance.scheduler.environment().processor();
-        let tag = processor.run(data.len(), || schedule_tag_of(data)).await?;
+        let tag = schedule_tag_in(self.instance, data).await?;
         Some(Element::new(SCHEDULE_TAG).with_text(tag))
     }
 

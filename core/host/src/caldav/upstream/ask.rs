@@ -34,6 +34,15 @@ pub(super) enum Looked {
 }
 
 impl Forwarding<'_> {
+    /// The server's answer to a request for who asks us.
+    pub(super) async fn ask(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<http::Response<Answer>, NoAnswer> {
+        let client = self.front.client;
+        self.upstream.exchanges.ask(client, request).await
+    }
+
     /// Asks for properties of one resource; `body` is a PROPFIND.
     pub(super) async fn look_up(
         &self,
@@ -46,7 +55,7 @@ impl Forwarding<'_> {
         let Some(request) = request else {
             return Ok(Looked::Other(StatusCode::BAD_REQUEST));
         };
-        let answer = self.upstream.exchanges.ask(request).await?;
+        let answer = self.ask(request).await?;
         match answer.status() {
             StatusCode::UNAUTHORIZED => Ok(Looked::Challenge(answer)),
             StatusCode::MULTI_STATUS => {
@@ -105,7 +114,7 @@ impl Forwarding<'_> {
     ) -> Result<http::Response<Answer>, NoAnswer> {
         let request = self.own_request(method.clone(), path, credentials, "");
         match request {
-            Some(request) => self.upstream.exchanges.ask(request).await,
+            Some(request) => self.ask(request).await,
             None => Err(NoAnswer::Client(StatusCode::BAD_REQUEST)),
         }
     }

@@ -44,7 +44,7 @@ impl Forwarding<'_> {
     /// What the answer says of who asked.
     pub(super) fn note(&self, subject: &Subject, status: StatusCode) {
         match &subject.claim {
-            Some(claim) if status == StatusCode::UNAUTHORIZED => self.note_wrong(claim),
+            Some(claim) if status == StatusCode::UNAUTHORIZED => self.note_wrong(subject, claim),
             Some(claim) if subject.is_accepted => self.note_right(claim),
             _ => {}
         }
@@ -74,8 +74,8 @@ impl Forwarding<'_> {
     }
 
     /// The server refused them. A Digest is refused each time that it wants a new nonce.
-    pub(super) fn note_wrong(&self, claim: &Claim) {
-        if claim.scheme != Scheme::Digest {
+    pub(super) fn note_wrong(&self, subject: &Subject, claim: &Claim) {
+        if claim.scheme != Scheme::Digest && subject.refused.set(()).is_ok() {
             self.upstream.logins.note_wrong(claim);
             self.attempts()
                 .note_refused(self.front.client, &claim.login);

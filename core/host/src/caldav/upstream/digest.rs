@@ -30,7 +30,7 @@ impl Forwarding<'_> {
         *request.method_mut() = Method::PUT;
         *request.uri_mut() = (subject.target.parse()).map_err(|_| StatusCode::BAD_REQUEST)?;
         *request.headers_mut() = headers;
-        let answer = self.upstream.exchanges.ask(request).await;
+        let answer = self.ask(request).await;
         let answer = answer.map_err(|none| none.response())?;
         if answer.status() == StatusCode::PRECONDITION_FAILED {
             return Ok(());

@@ -15,7 +15,7 @@ use crate::{
 use convoke_net::http_server::{Arrival, Body, BodyError, Payload, Response};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, response};
 use http_body_util::BodyExt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 
 /// Of a body whose length nobody said, so much is read before it is passed on: most servers want to know the length.
@@ -44,12 +44,19 @@ pub(super) struct Subject {
     pub(super) is_accepted: bool,
     /// Whose principal it is that asks, once the server was asked.
     pub(super) principal: OnceCell<Option<String>>,
+    /// The server has refused the credentials, which counts once.
+    pub(super) refused: OnceLock<()>,
 }
 
 impl Subject {
     /// Whether it is proved by something that is good for this request alone.
     pub(super) fn is_digest(&self) -> bool {
         (self.claim.as_ref()).is_some_and(|it| it.scheme == Scheme::Digest)
+    }
+
+    /// Whether it is to be proved by a password.
+    fn is_basic(&self) -> bool {
+        (self.claim.as_ref()).is_some_and(|it| it.scheme != Scheme::Digest)
     }
 
     /// Whether what proves it is good for one body alone (RFC 7616 §3.4.3).
@@ -91,6 +98,9 @@ impl<'a> Forwarding<'a> {
         if !upstream::has_known_coding(request.headers()) {
             return Err(StatusCode::NOT_IMPLEMENTED.into());
         }
+        if upstream::hides_fields(request.headers()) || upstream::is_unreadable(request.headers()) {
+            return Err(StatusCode::BAD_REQUEST.into());
+        }
         if upstream::is_own(&path) {
             return own::answer(self, request).await;
         }
@@ -116,7 +126,8 @@ impl<'a> Forwarding<'a> {
         head.uri = path.ok_or(StatusCode::BAD_REQUEST)?.into();
         head.version = http::Version::HTTP_11;
         let time = self.instance.config.limits.connection.body_time;
-        let mut body = body.streamed(time);
+        let holding = self.instance.admission.bodies.hold(self.front.client);
+        let mut body = body.streamed(time, holding);
         let edit = self.edit(&subject, &method, &mut head.headers, &mut body);
         let edit = edit.await?;
         let wanted = read_ahead(Wanted::read(&method, &subject, &mut body)).await?;
@@ -132,15 +143,17 @@ impl<'a> Forwarding<'a> {
             Some(instead) => instead,
             None => body.map_err(Into::into).boxed_unsync(),
         };
-        let answer = self.upstream.exchanges.ask(Request::from_parts(head, body));
+        let answer = self.ask(Request::from_parts(head, body));
         let mut answer = answer.await.map_err(|none| none.response())?;
         if has_own_tags {
             answer.headers_mut().remove(SCHEDULE_TAG);
         }
         let status = answer.status();
         // Others are answered to anybody, by this or that server.
-        subject.is_accepted = status == StatusCode::MULTI_STATUS
+        let is_taken = status == StatusCode::MULTI_STATUS
             || (status.is_success() && !subject.changes.is_empty());
+        // And a calendar of everybody's may be read under any password.
+        subject.is_accepted = is_taken && (!subject.is_basic() || self.is_proved(&subject).await);
         self.note(&subject, status);
         if is_well_known && is_nothing(status) {
             return Ok(self.to_root());
@@ -203,6 +216,7 @@ impl<'a> Forwarding<'a> {
             target: (request.uri().path_and_query()).map_or_else(String::new, ToString::to_string),
             is_accepted: false,
             principal: OnceCell::new(),
+            refused: OnceLock::new(),
             claim: self.upstream.logins.claim(request.headers()),
             credentials: request.headers().get(header::AUTHORIZATION).cloned(),
             changes,

@@ -26,10 +26,13 @@ pub(super) async fn prepare(instance: &Arc<Instance>, upstream: &Arc<Upstream>, 
     // In a task of its own: it goes on for those who come next.
     let (instance, upstream) = (instance.clone(), upstream.clone());
     let looking = tokio::spawn(async move {
-        match on_behalf(&home, instance.scheduler.reconcile(&home)).await {
-            Ok(_) => upstream.looks.set_known(&home),
-            Err(error) => tell(&home, &error),
-        }
+        let look = async {
+            match on_behalf(&home, instance.scheduler.reconcile(&home)).await {
+                Ok(_) => upstream.looks.set_known(&home),
+                Err(error) => tell(&home, &error),
+            }
+        };
+        upstream.looks.first(&home, look).await;
     });
     // What could not be looked at in time is changed all the same.
     let _ = tokio::time::timeout(FIRST_LOOK, looking).await;

@@ -14,7 +14,7 @@ use crate::{
     caldav::{
         conditions::{Since, conditions, is_only_ours_since},
         inbox,
-        objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_of},
+        objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_in},
         reply::{Refused, no_room},
         reports::limits,
         schedule,
@@ -26,7 +26,7 @@ use crate::{
 use bytes::Bytes;
 use convoke_caldav::conditional::{Conditions, Unmet};
 use convoke_calendar::tree::{Calendar, Component};
-use convoke_net::http_server::{Holding, Response, StreamedBody, counted};
+use convoke_net::http_server::{Holding, Payload, Response, StreamedBody, counted};
 use convoke_scheduling::{Environment, Home, Processor};
 use convoke_types::{Etag, StoredObject, Uid};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -115,22 +115,17 @@ impl<'a> Forwarding<'a> {
         headers: &mut HeaderMap,
         body: &mut StreamedBody,
     ) -> Result<Option<Edit<'a>>, Refused> {
-        let most = self.instance.config.limits.messages.content_length;
-        let mut holding = (self.instance.admission.bodies).hold(self.front.client);
-        let size = hyper::body::Body::size_hint(body).exact();
-        let size = size.and_then(|it| usize::try_from(it).ok()).unwrap_or(most);
-        if size > most {
-            // The server may take it; it is told of by a look at the calendar.
+        // Of nobody else anything is read ahead.
+        if !self.is_own(subject, &session.home).await {
             return Ok(None);
         }
-        holding.resize(2 * size).await.map_err(|_| no_room())?;
+        let most = self.instance.config.limits.messages.content_length;
         let Some(data) = read_ahead(body.peek(most)).await? else {
+            // It is longer. The server may take it; it is told of by a look at the calendar.
             return Ok(None);
         };
-        holding
-            .resize(2 * data.len())
-            .await
-            .map_err(|_| no_room())?;
+        let mut holding = (self.instance.admission.bodies).hold(self.front.client);
+        holding.resize(data.len()).await.map_err(|_| no_room())?;
         let is_conditional =
             headers.contains_key(IF_SCHEDULE_TAG) || headers.contains_key(header::IF_MATCH);
         if !is_shared(&data) && !is_conditional {
@@ -146,7 +141,7 @@ impl<'a> Forwarding<'a> {
         let concerns_others = is_shared(&data)
             || headers.contains_key(IF_SCHEDULE_TAG)
             || names_ours(&session, headers, &written.uid).await;
-        if !concerns_others || !self.is_own(subject, &session.home).await {
+        if !concerns_others {
             return Ok(None);
         }
         let there = session.home.get(&written.uid).await?;
@@ -164,8 +159,7 @@ impl<'a> Forwarding<'a> {
             let merged = processor.run(size, merged).await;
             let merged = merged.filter(|_| !subject.is_bound_to_body());
             let judged = merged.as_ref().unwrap_or(&written);
-            let judgement =
-                schedule::judge(&session, &judged.uid, &judged.calendar, data_there).await;
+            let judgement = schedule::judge(&session, judged, data_there).await;
             if let (Err(_), true) = (&judgement, subject.is_digest()) {
                 self.check_digest(subject, headers, &data).await?;
             }
@@ -209,7 +203,7 @@ impl<'a> Forwarding<'a> {
         let Some(uid) = calendar.main_components().find_map(Component::uid) else {
             return Ok(None);
         };
-        let tag = schedule_tag_of(&data);
+        let tag = schedule_tag_in(self.instance, &data).await;
         check_schedule_tag(headers, tag.as_deref())?;
         let etag = etag.and_then(|it| Etag::new(unweakened(&it)).ok());
         if let Some(etag) = &etag {
@@ -235,10 +229,8 @@ impl<'a> Forwarding<'a> {
         if !headers.contains_key(IF_SCHEDULE_TAG) {
             return Ok(());
         }
-        let processor = self.instance.scheduler.environment().processor();
-        let size = there.map_or(0, |it| it.data.len());
-        let tag = || there.and_then(|it| schedule_tag_of(&it.data));
-        let tag = processor.run(size, tag).await;
+        let data = there.map_or(&[][..], |it| &it.data);
+        let tag = schedule_tag_in(self.instance, data).await;
         check_schedule_tag(headers, tag.as_deref())
     }
 
@@ -314,10 +306,9 @@ impl<'a> Forwarding<'a> {
         if !has_our_tags {
             return;
         }
-        let processor = session.instance.scheduler.environment().processor();
-        let size = object.as_ref().map_or(0, |it| it.data.len());
-        let tag = || object.and_then(|it| schedule_tag_of(&it.data));
-        set_tag(headers, processor.run(size, tag).await.as_deref());
+        let data = object.map_or_else(Vec::new, |it| it.data);
+        let tag = schedule_tag_in(session.instance, &data).await;
+        set_tag(headers, tag.as_deref());
     }
 
     /// What a HEAD says of an object, with its schedule tag: its octets are read for that.
@@ -327,10 +318,12 @@ impl<'a> Forwarding<'a> {
         answer: http::Response<Answer>,
     ) -> Response {
         let is_object = answer.status() == StatusCode::OK && says_object(answer.headers());
-        let mut response = self.passed_on(answer);
+        let (head, body) = answer.into_parts();
+        // There is none; and its place is given back before another one is taken.
+        drop(body);
+        let mut response = self.turned_back(head, Payload::default());
         if is_object && let Ok(Some((data, _))) = self.read_object(subject).await {
-            let processor = self.instance.scheduler.environment().processor();
-            let tag = processor.run(data.len(), || schedule_tag_of(&data)).await;
+            let tag = schedule_tag_in(self.instance, &data).await;
             set_tag(response.headers_mut(), tag.as_deref());
         }
         response
@@ -348,8 +341,7 @@ impl<'a> Forwarding<'a> {
             Held::Whole(data, holding, response) => (data, holding, response),
             Held::Longer(response) => return Ok(response),
         };
-        let processor = self.instance.scheduler.environment().processor();
-        let tag = processor.run(data.len(), || schedule_tag_of(&data)).await;
+        let tag = schedule_tag_in(self.instance, &data).await;
         set_tag(response.headers_mut(), tag.as_deref());
         Ok(counted(response, data, holding))
     }

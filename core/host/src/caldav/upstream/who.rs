@@ -75,14 +75,20 @@ impl Forwarding<'_> {
             return false;
         }
         let word = self.word(subject.credentials.as_ref()).await;
-        let is_right = matches!(word, Ok(Word::Principal(_)));
-        if let Ok(Word::Principal(principal)) = word {
-            self.upstream.logins.note_right(claim);
-            self.upstream
-                .principals
-                .note_login(&claim.login, &principal);
+        match word {
+            Ok(Word::Principal(principal)) => {
+                self.note_right(claim);
+                self.upstream
+                    .principals
+                    .note_login(&claim.login, &principal);
+                true
+            }
+            Ok(Word::Challenge(_)) => {
+                self.note_wrong(subject, claim);
+                false
+            }
+            Ok(Word::Nobody) | Err(_) => false,
         }
-        is_right
     }
 
     /// Whom a principal of the server is.
@@ -170,7 +176,7 @@ impl Forwarding<'_> {
             }
             Word::Challenge(answer) => {
                 if let Some(claim) = &subject.claim {
-                    self.note_wrong(claim);
+                    self.note_wrong(subject, claim);
                 }
                 Err(NotProved::Refused(self.passed_on(answer).into()))
             }
