@@ -121,7 +121,7 @@ impl Recording<'_, '_> {
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             return Ok(());
         };
-        let crossed = has_crossed(answer, &target, replier).then(|| replier.clone());
+        let mut crossed = has_crossed(answer, &target, replier);
         // The delegate gets the role that the delegator has until now.
         let delegates = delegate(&mut target, answer, line);
         record(&mut target, answer, line);
@@ -129,16 +129,20 @@ impl Recording<'_, '_> {
         if let Some(delegator) = &delegator {
             reopen(&mut target, delegator);
         }
-        for who in delegates.into_iter().chain(delegator).chain(crossed) {
-            if !self.answered.tell.iter().any(|told| told.same_user(&who)) {
-                self.answered.tell.push(who);
-            }
-        }
+        let mut tell = delegates;
+        tell.extend(delegator);
         progress(&mut target, answer, replier);
         comment(&mut target, answer, replier);
         let object = &mut self.answered.object;
         let named = &self.named;
-        let Some(key) = key else {
+        if let Some(key) = key {
+            if Range::of(answer) == Range::ThisAndFuture {
+                apply_to_instances(object, answer, line, |later, _, _| {
+                    *later > key && !named.contains(later)
+                });
+            }
+            object.instances.insert(key, target);
+        } else {
             let said_at = answer.value("DTSTAMP").and_then(utc);
             // Those that the attendee does not know of by themselves.
             let is_follower = |key: &InstanceKey, it: &Component| {
@@ -151,6 +155,7 @@ impl Recording<'_, '_> {
             };
             for (key, instance) in &mut object.instances {
                 if is_follower(key, instance) && !is_cancelled(instance) {
+                    crossed |= has_crossed(answer, instance, replier);
                     follow(instance, answer, line, replier);
                 }
             }
@@ -165,14 +170,13 @@ impl Recording<'_, '_> {
                     id.zip(told.as_mut()).is_some_and(|(id, told)| told.has(id))
                 });
             }
-            return Ok(());
-        };
-        if Range::of(answer) == Range::ThisAndFuture {
-            apply_to_instances(object, answer, line, |later, _, _| {
-                *later > key && !named.contains(later)
-            });
         }
-        object.instances.insert(key, target);
+        tell.extend(crossed.then(|| replier.clone()));
+        for who in tell {
+            if !self.answered.tell.iter().any(|told| told.same_user(&who)) {
+                self.answered.tell.push(who);
+            }
+        }
         Ok(())
     }
 }

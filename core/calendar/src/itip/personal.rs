@@ -314,14 +314,17 @@ fn asks_anew(
     if is_open(old) && (is_open(line) || !is_taken_back(old)) {
         return true; // nothing was answered here; the organizer may know of an answer by other means
     }
+    // Who has sent somebody is asked nothing by another time. Who has taken that back meanwhile has answered since.
+    let has_sent = PartStat::of(line) == PartStat::Delegated;
+    let is_moved = || !has_sent && is_moved(before, incoming, zones);
     match Revision::of(incoming).cmp(&Revision::of(before)) {
         Ordering::Less => return false,
-        Ordering::Equal => return is_moved(before, incoming, zones),
+        Ordering::Equal => return is_moved(),
         Ordering::Greater => {}
     }
     // RFC 5546 §3.2.2.1: rescheduled, or called off and taking place again.
-    is_moved(before, incoming, zones)
-        || (is_cancelled(before) && !is_cancelled(incoming))
+    is_moved()
+        || (!has_sent && is_cancelled(before) && !is_cancelled(incoming))
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more. Another answer than the owner's is
         // one that the organizer had before.
         || (is_counted_up(before, incoming) && asks(line))

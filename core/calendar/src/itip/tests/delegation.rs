@@ -219,3 +219,30 @@ fn an_update_that_crosses_a_delegation_leaves_it() {
         assert_eq!(text.contains("PARTSTAT=DELEGATED"), stays, "{text}");
     }
 }
+
+/// Bob has sent Carl, and answers himself after all; meanwhile Alice moves the meeting, which asks nobody who has sent somebody. Found
+/// by the simulator.
+#[test]
+fn another_time_does_not_delegate_again_what_was_taken_back() {
+    let delegated =
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:b@example.com";
+    let moved = meeting("VEVENT", delegated)
+        .replace("T100000Z\n         SUMMARY", "T120000Z\nSUMMARY")
+        .replace("SEQUENCE:1", "SEQUENCE:2");
+    for (known, kept) in [
+        (
+            "ATTENDEE;PARTSTAT=TENTATIVE:mailto:b@example.com",
+            "PARTSTAT=TENTATIVE",
+        ),
+        (delegated, "PARTSTAT=DELEGATED"),
+        ("ATTENDEE:mailto:b@example.com", "PARTSTAT=DELEGATED"),
+    ] {
+        let known = meeting("VEVENT", known);
+        let received = apply("REQUEST", &moved).at(BOB).to(&known).received();
+        let Change::Store(after) = received.change else {
+            panic!("it is an update");
+        };
+        let text = String::from_utf8(after.write()).unwrap();
+        assert!(text.contains("T120000Z") && text.contains(kept), "{text}");
+    }
+}

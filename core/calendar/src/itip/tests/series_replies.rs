@@ -1,7 +1,8 @@
 //! Replies to a recurring event: to the series, to single instances, and to an instance and all later ones.
 
-use super::apply;
-use crate::itip::tests::BOB;
+use super::{BOB, address, apply};
+use crate::itip::Change;
+use crate::tree::Calendar;
 use convoke_types::RequestStatus;
 
 const SERIES: &str = "BEGIN:VEVENT
@@ -203,4 +204,31 @@ fn an_answer_that_a_new_instance_has_crossed_is_said() {
     for arriving in silent {
         assert!(arriving.received().outgoing.is_empty());
     }
+}
+
+/// An instance was written out with a greater SEQUENCE than its series, which asks anew whoever has answered that meanwhile. So who
+/// answers the series, and is taken to have answered the instance, is told how it counts. Found by the simulator.
+#[test]
+fn who_is_taken_to_have_answered_a_later_instance_is_told_so() {
+    let untold = ";X-CONVOKE-ASKED-SEQUENCE=0;X-CONVOKE-UNTOLD=20261206T100000Z";
+    for (sequence, told) in [("", 0), ("SEQUENCE:3\n", 1)] {
+        let instance = moved("20270111", untold).replace("DTSTART", &format!("{sequence}DTSTART"));
+        let received = apply("REPLY", &answer("SEQUENCE:0", LATER, "TENTATIVE"))
+            .to(&format!("{SERIES}\n{instance}"))
+            .received();
+        let Change::Store(stored) = received.change else {
+            panic!("the answer counts");
+        };
+        assert_eq!(tentative(&stored), 2);
+        assert_eq!(received.outgoing.len(), told, "{sequence}");
+        for outgoing in &received.outgoing {
+            assert_eq!(outgoing.recipients, [address(BOB)]);
+            assert_eq!(tentative(outgoing.message.calendar()), 2);
+        }
+    }
+}
+
+fn tentative(calendar: &Calendar) -> usize {
+    let text = String::from_utf8(calendar.write()).unwrap();
+    text.matches("PARTSTAT=TENTATIVE").count()
 }
