@@ -235,15 +235,16 @@ impl<E: Environment> Scheduler<E> {
                 (remembered, observed) = (coming, as_updated);
             }
         }
-        let mut observed = match observed {
+        let observed = match observed {
             Ok(observed) => observed,
             Err(error) => return Ok(Verdict::Wrong(error)),
         };
         // A host that ended after it had written an update to the store, and before it noted that, sees what its owner did
-        // not do. The update comes again.
+        // not do. The update comes again, or a later one; until then the owner has answered as before for all that is known.
         let takes_back = |it: &itip::Outgoing| takes_answers_back(&it.message);
-        if observed.foreign.is_some() && observed.outgoing.iter().all(takes_back) {
-            observed.outgoing.clear();
+        let has_outgoing = !observed.outgoing.is_empty();
+        if has_outgoing && observed.foreign.is_some() && observed.outgoing.iter().all(takes_back) {
+            return Ok(Verdict::Adopt(remembered, observed.foreign));
         }
         let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
         if (observed.outgoing.is_empty() && observed.rewritten.is_none()) || is_over() {

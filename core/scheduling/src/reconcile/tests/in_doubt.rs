@@ -169,3 +169,39 @@ fn an_update_that_was_not_noted_is_no_answer() {
         assert_eq!(host.sent().len(), told, "{:?}", host.bodies());
     }
 }
+
+/// A host ends after it has written an update that asks anew, and before it has noted that. The answer that was given counts still
+/// for whoever has it: the next update may say so. Found by the simulator.
+#[test]
+fn an_answer_that_was_asked_anew_unnoticed_comes_back_with_the_next_update() {
+    let host = host();
+    invited(&host, "");
+    host.person("bo").edits("meeting", |it| {
+        it.replace("ATTENDEE:", "ATTENDEE;PARTSTAT=TENTATIVE:")
+    });
+    host.tells("bo");
+    let says = |host: &Host, partstat: &str, stamp: &str| {
+        let update = meeting("SEQUENCE:1\nLOCATION:Yard\n")
+            .replace("ATTENDEE:", &format!("ATTENDEE;PARTSTAT={partstat}:"))
+            .replace("T070000Z", stamp);
+        let update = message("REQUEST", &update);
+        codes(&host.receives(&update, "anna@example.com", &["bo@example.org"]))
+    };
+    let remembered = &host.world().remembered;
+    remembered.ends_after(0);
+    assert_eq!(says(&host, "NEEDS-ACTION", "T073000Z"), ["5.1"]);
+    let stored = host.person("bo").object("meeting").unwrap();
+    assert!(
+        stored.contains("Yard") && stored.contains("NEEDS-ACTION"),
+        "{stored}"
+    );
+    remembered.ends_after(usize::MAX);
+    let host = host.restarted();
+    host.tells("bo");
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+    assert_eq!(says(&host, "TENTATIVE", "T080000Z"), ["2.0"]);
+    let stored = host.person("bo").object("meeting").unwrap();
+    assert!(stored.contains("PARTSTAT=TENTATIVE"), "{stored}");
+    host.tells("bo");
+    assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
+}
