@@ -261,11 +261,8 @@ impl<P: Processor, H: Home, J: Journal> Update<'_, P, H, J> {
                 self.would_stay_declined(remembered, &apply)
             };
         let comes_back = is_invitation && !stays_declined;
-        let answer = if stays_declined || (!is_told && !comes_back) {
-            answer
-        } else {
-            answer_anew
-        };
+        let is_unknown = is_told && !is_invitation;
+        let answer = if is_unknown { answer_anew } else { answer };
         let write = if comes_back {
             self.put(known.clone())?
         } else {

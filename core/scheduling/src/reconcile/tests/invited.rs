@@ -278,3 +278,35 @@ fn an_update_that_crosses_it_does_not_bring_an_answer_back() {
     assert!(updated("Hall", "ACCEPTED"));
     assert_eq!(host.sent().len(), 2, "{:?}", host.bodies());
 }
+
+/// A series that was deleted comes back with an instance that asks anew. What was answered of another one crosses that, and is
+/// declined by now. Found by the simulator.
+#[test]
+fn what_comes_back_is_declined_as_it_was() {
+    let host = host();
+    let series = meeting("RRULE:FREQ=DAILY;COUNT=3\n");
+    let receives = |text: &str| {
+        let text = message("REQUEST", text);
+        host.receives(&text, "anna@example.com", &["bo@example.org"]);
+    };
+    receives(&series);
+    let bo = host.person("bo");
+    bo.deletes("meeting");
+    host.tells("bo");
+    let instance = |day: u32, partstat: &str| {
+        let id = format!("RECURRENCE-ID:2027010{day}T100000Z\n");
+        let instance = meeting(&id).replace("DTSTART:20270104", &format!("DTSTART:2027010{day}"));
+        instance.replace("ATTENDEE", &format!("ATTENDEE;PARTSTAT={partstat}"))
+    };
+    let moved = instance(5, "NEEDS-ACTION").replace("5T100000Z\nDURATION", "5T120000Z\nDURATION");
+    let known = series.replace("ATTENDEE", "ATTENDEE;PARTSTAT=DECLINED");
+    let update = format!("{known}{moved}{}", instance(6, "ACCEPTED"));
+    receives(&update.replace("T070000Z", "T080000Z"));
+    let stored = bo.object("meeting").expect("it is asked about");
+    assert!(stored.contains("PARTSTAT=NEEDS-ACTION"), "{stored}");
+    host.tells("bo");
+    let bodies = host.bodies();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    let answer = ["RECURRENCE-ID:20270106T100000Z", "PARTSTAT=DECLINED"];
+    assert!(answer.iter().all(|it| bodies[1].contains(it)), "{bodies:?}");
+}
