@@ -4,8 +4,9 @@ use super::delegation::delegates as named_delegates;
 use super::instance::recurs;
 use super::object::Object;
 use super::participants::{Owner, address_of, attendee, is_attendee};
-use super::personal::Role;
+use super::personal::{Role, note_unsure};
 use super::receive::{Change, change};
+use super::revision::has_unknown_revision;
 use super::zone_alignment::{SideBySide, anchored};
 use super::{
     add::{self, Added},
@@ -121,10 +122,14 @@ fn record_partstat(component: &mut Component, said: &Property, owner: &Owner) {
         address.is_some_and(|address| is_attendee(line, address))
     };
     let is_listed = owner.attendees(component).any(is_it);
+    let is_unknown = has_unknown_revision(component);
     let mut is_said = false;
     for line in &mut component.properties {
         if line.is("ATTENDEE") && owner.is(line) && (!is_listed || is_it(line)) {
             write_answer(line, said);
+            if is_unknown {
+                note_unsure(line);
+            }
             is_said = true;
         }
     }

@@ -68,6 +68,10 @@ pub(super) const ASKED_SEQUENCE: &str = "X-CONVOKE-ASKED-SEQUENCE";
 /// the answer is what it was.
 pub(super) const TAKEN_BACK: &str = "X-CONVOKE-TAKEN-BACK";
 
+/// That an attendee has answered a version of which nobody knows which it is (see [`UNKNOWN_REVISION`]): its organizer may take
+/// that for an answer to another one.
+pub(super) const UNSURE: &str = "X-CONVOKE-UNSURE";
+
 /// In an instance that the organizer's copy has written out: that the attendee has not been told of it by itself, so that to
 /// them it is as its series, and so are their answers. With a time (a DTSTAMP), those until then.
 pub(super) const UNTOLD: &str = "X-CONVOKE-UNTOLD";
@@ -104,6 +108,18 @@ pub(super) fn note_taken_back(line: &mut Property, before: Option<&Property>) {
     }
 }
 
+/// Notes on a line of an attendee's own that is answered to which version nobody knows.
+pub(super) fn note_unsure(line: &mut Property) {
+    if !is_open(line) {
+        line.set_param(UNSURE, "TRUE");
+    }
+}
+
+/// Whether a line of an attendee's own is answered to which version nobody knows.
+pub(super) fn is_unsure(line: &Property) -> bool {
+    line.param(UNSURE).is_some()
+}
+
 /// Takes out of a component what is of one copy only: parameters about transport, what we noted on it, and what a calendar
 /// server calls an attachment that it keeps.
 pub(super) fn strip_local(component: &mut Component) {
@@ -112,7 +128,7 @@ pub(super) fn strip_local(component: &mut Component) {
         .retain(|line| !line.is("COMMENT") || line.param(COMMENT_FROM).is_none());
     for line in &mut component.properties {
         if line.is("ATTENDEE") || line.is("ORGANIZER") {
-            let notes = [&UNINVITED, &ASKED_SEQUENCE, &TAKEN_BACK, &UNTOLD];
+            let notes = [&UNINVITED, &ASKED_SEQUENCE, &TAKEN_BACK, &UNSURE, &UNTOLD];
             for name in SCHEDULING.iter().chain(&RECORDS).chain(notes) {
                 line.remove_param(name);
             }

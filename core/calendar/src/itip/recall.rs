@@ -9,7 +9,7 @@
 //! | the organizer's revision | SEQUENCE and DTSTAMP of each component |
 //! | that an attendee's copy was found, and nobody has seen of which revision it is | a parameter of DTSTAMP |
 //! | who organizes it | ORGANIZER |
-//! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it; that an attendee has taken its own back | parameters of its ATTENDEE line |
+//! | which answer of an attendee is the latest; what it says of progress; that nobody has invited it; that an attendee has taken its own back, or answered nobody knows which version | parameters of its ATTENDEE line |
 //! | whose COMMENT it is | a parameter of that line |
 //! | which instances an attendee has left out itself | a parameter of EXDATE |
 //!

@@ -104,14 +104,12 @@ pub(super) fn sequence(component: &Component) -> Option<u64> {
 
 /// Puts a SEQUENCE into a form that messages may have, for one that a program has written into its own object.
 pub(super) fn mend_sequence(component: &mut Component) {
-    if component.get("SEQUENCE").is_none() {
-        return;
-    }
-    match sequence(component) {
-        Some(number) => component.set(Property::new("SEQUENCE", number.to_string())),
-        None => {
-            component.remove("SEQUENCE");
-        }
+    let number = sequence(component);
+    match (component.get_mut("SEQUENCE"), number) {
+        // What is noted on it stays there.
+        (Some(line), Some(number)) => line.value = number.to_string(),
+        (Some(_), None) => _ = component.remove("SEQUENCE"),
+        (None, _) => {}
     }
 }
 

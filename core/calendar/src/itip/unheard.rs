@@ -1,20 +1,24 @@
-//! Answers that an organizer does not know of, as its message and they have crossed.
+//! Answers that an organizer does not know of, as its message and they have crossed, or that it may know of wrongly.
 //!
 //! An attendee answers a series. At the same time its organizer writes one of the instances out, and tells it with the answer that
 //! it knows. When that arrives, the answer to the series holds for the instance as well; but whoever gets the answer cannot
 //! know whether its attendee had seen the instance by then, as clocks differ and messages are late. So who keeps an
 //! answer against what it is told says so.
+//!
+//! Where nothing is remembered of a copy, nobody knows which version its owner answers: the organizer may take that for an answer
+//! to a later version that is under way. So who is asked anew by that one says that it has not answered it.
 
 use super::address::is_served;
 use super::compose_reply::{answer_to, send};
 use super::object::Object;
 use super::outgoing::Outgoing;
 use super::participants::{Owner, PartStat, person};
+use super::personal::is_unsure;
 use super::request::is_cancelled;
 use crate::message::Message;
-use crate::tree::Component;
+use crate::tree::{Component, Property};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The answers to instances that a REQUEST tells for the first time, and that the owner has answered with their series
 /// otherwise than its organizer knows.
@@ -26,7 +30,14 @@ pub(super) fn unheard_answers(
     now: Timestamp,
 ) -> Vec<Outgoing> {
     let mut answers = Vec::new();
+    let mut own_lines = stored.components().flat_map(|it| it.all("ATTENDEE"));
+    let is_unsure = own_lines.any(is_unsure);
     for told in message.components().filter(|it| !is_cancelled(it)) {
+        if is_unsure
+            && let (Some(before), Some(kept)) = (stored.version_of(told), merged.version_of(told))
+        {
+            answers.extend(unsure_answers(&before, &kept, owner, now));
+        }
         let Some(key) = merged.part(told) else {
             continue;
         };
@@ -62,6 +73,24 @@ fn kept_answers(
         is_answer && known.get(&person(line)).is_some_and(|it| *it != answer)
     });
     unheard
+        .map(|line| answer_to(kept, line.clone(), now))
+        .collect()
+}
+
+/// What the owner says of a component that asks it anew, and that it may seem to have answered.
+fn unsure_answers(
+    before: &Component,
+    kept: &Component,
+    owner: &Owner,
+    now: Timestamp,
+) -> Vec<Component> {
+    let unsure = owner.all_lines(before).into_iter();
+    let unsure: HashSet<String> = unsure.filter(|it| is_unsure(it)).map(person).collect();
+    let is_asked = |line: &&Property| {
+        PartStat::of(line) == PartStat::NeedsAction && unsure.contains(&person(line))
+    };
+    let lines = owner.all_lines(kept).into_iter().filter(is_asked);
+    lines
         .map(|line| answer_to(kept, line.clone(), now))
         .collect()
 }

@@ -11,9 +11,10 @@ use crate::itip::exceptions::{exceptions, own_exceptions};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
 use crate::itip::participants::{Owner, PartStat, person};
-use crate::itip::personal::{is_taken_back, note_taken_back};
+use crate::itip::personal::{is_taken_back, note_taken_back, note_unsure};
 use crate::itip::recall::mark_left_out;
 use crate::itip::request::is_cancelled;
+use crate::itip::revision::has_unknown_revision;
 use crate::itip::series::Search;
 use crate::message::{Kind, MessageError, Method, Problem};
 use crate::tree::{Component, Property};
@@ -55,6 +56,9 @@ pub(super) fn edited(edit: Edit) -> Result<Told, MessageError> {
     };
     if let Some(new) = &mut new {
         note_answers_taken_back(old.as_ref(), new, owner);
+        if !outgoing.is_empty() {
+            note_unsure_answers(new, owner);
+        }
         spend_force(new);
         if written == Written::ByCommand {
             drop_owed(new, "ORGANIZER");
@@ -79,6 +83,16 @@ fn note_answers_taken_back(old: Option<&Object>, new: &mut Object, owner: &Owner
                 note_taken_back(line, known.get(&person(line)).copied());
             }
         }
+    }
+}
+
+/// What is answered of a copy of which no version is known.
+fn note_unsure_answers(new: &mut Object, owner: &Owner) {
+    let unknown = new.components_mut().filter(|it| has_unknown_revision(it));
+    for component in unknown {
+        let lines = component.properties.iter_mut();
+        let own = lines.filter(|line| line.is("ATTENDEE") && owner.is(line));
+        own.for_each(note_unsure);
     }
 }
 

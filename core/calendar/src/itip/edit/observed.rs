@@ -123,7 +123,8 @@ pub fn observe(
     })
 }
 
-/// It is nobody else's business for now. Who was on it once has a version, which is not to be told again for another.
+/// It is nobody else's business for now. Who was on it once has a version, which is not to be told again for another: the
+/// file says so as well, for what is remembered may be lost.
 fn unconcerned(
     remembered: Option<&Calendar>,
     stored: Option<&Calendar>,
@@ -133,12 +134,30 @@ fn unconcerned(
         Some(remembered) => recall(stored, remembered),
         None => unremembered(stored, owner),
     });
+    let counted = stored.zip(known.as_ref());
+    let rewritten = counted.and_then(|(stored, known)| counted_as(stored, known, owner));
     Observed {
         remembered: known,
-        rewritten: None,
+        rewritten,
         outgoing: Vec::new(),
         foreign: None,
     }
+}
+
+/// The owner's own object with no less SEQUENCE than was told; `None` if that is so already.
+fn counted_as(stored: &Calendar, known: &Calendar, owner: &Owner) -> Option<Calendar> {
+    let mut counted = stored.clone();
+    let parts = counted.root_mut().components.iter_mut();
+    let mut is_less = false;
+    for (component, known) in parts.zip(&known.root().components) {
+        let told = Revision::of(known);
+        let is_own = known.get("ORGANIZER").is_none() || owner.organizes(known);
+        if is_own && told.sequence > Revision::stated(component).sequence {
+            component.set(Property::new("SEQUENCE", told.sequence.to_string()));
+            is_less = true;
+        }
+    }
+    is_less.then(|| forget(counted))
 }
 
 /// What an edit leads to, before it is put together again.

@@ -8,8 +8,9 @@ use crate::itip::delegation::{MAX_DELEGATES, line_of};
 use crate::itip::exceptions::{exceptions, left_out, own_exceptions};
 use crate::itip::object::{Object, retain_dates, same_component};
 use crate::itip::participants::{Owner, PartStat, address_of, attendee, delegated_to, person};
-use crate::itip::personal::{PROGRESS, Role, is_only_own};
+use crate::itip::personal::{PROGRESS, Role, is_only_own, note_unsure};
 use crate::itip::request::is_cancelled;
+use crate::itip::revision::has_unknown_revision;
 use crate::itip::series::Search;
 use crate::tree::{Component, Property};
 use std::collections::HashSet;
@@ -231,9 +232,13 @@ pub(super) fn decline(component: &mut Component, owner: &Owner) {
     }
     let lines = owner.lines(component).into_iter();
     let declines: HashSet<String> = lines.map(person).collect();
+    let is_unknown = has_unknown_revision(component);
     for line in &mut component.properties {
         if line.is("ATTENDEE") && owner.is(line) && declines.contains(&person(line)) {
             line.set_param("PARTSTAT", PartStat::Declined.as_str());
+            if is_unknown {
+                note_unsure(line);
+            }
         }
     }
 }

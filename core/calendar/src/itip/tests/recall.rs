@@ -1,7 +1,7 @@
 //! Objects that calendar programs have saved, read with the protocol state that is remembered of them.
 
 use super::{ALICE, BOB, address, apply, assert_same, calendar, now, owner};
-use crate::itip::{Change, PartStat, compose_reply, edit, forget, recall, unremembered};
+use crate::itip::{Change, PartStat, compose_reply, edit, forget, observe, recall, unremembered};
 use crate::message::Method;
 use crate::tree::Calendar;
 
@@ -423,16 +423,22 @@ fn an_answer_counts_where_nothing_is_remembered_of_what_was_asked() {
     let reply =
         "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261203T100000Z\nSEQUENCE:1\nORGANIZER:mailto:a@example.com
         ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT";
-    let received = apply("REPLY", reply).over(found.clone()).received();
-    let Change::Store(stored) = received.change else {
-        panic!("the answer is dropped");
-    };
-    assert!(received.outgoing.is_empty(), "nobody has to be told");
-    let text = String::from_utf8(forget(stored).write()).unwrap();
-    assert!(
-        text.contains("PARTSTAT=DECLINED") && text.contains("SEQUENCE:4"),
-        "{text}"
-    );
+    // Nor does anybody know it after a save that concerns nobody.
+    let saved = calendar(&own.replacen("SUMMARY", "CATEGORIES:Mine\nSUMMARY", 1));
+    let seen = observe(Some(&found), Some(&saved), &owner(&addresses), now()).unwrap();
+    assert!(seen.outgoing.is_empty());
+    for known in [found.clone(), seen.remembered.unwrap()] {
+        let received = apply("REPLY", reply).over(known).received();
+        let Change::Store(stored) = received.change else {
+            panic!("the answer is dropped");
+        };
+        assert!(received.outgoing.is_empty(), "nobody has to be told");
+        let text = String::from_utf8(forget(stored).write()).unwrap();
+        assert!(
+            text.contains("PARTSTAT=DECLINED") && text.contains("SEQUENCE:4"),
+            "{text}"
+        );
+    }
     // None of that goes to anybody.
     let after = calendar(&own.replace("Plan", "Plans"));
     let edited = edit(Some(&found), Some(&after), &owner(&addresses), now()).unwrap();

@@ -171,3 +171,36 @@ fn acquaintances_are_found_in_the_calendar() {
     assert!(is_known("dee@example.org", BO), "{known:?}");
     assert_eq!(known.len(), 2, "{known:?}");
 }
+
+/// Nobody knows which version is answered: what asks anew then may have been answered already for all that its organizer knows.
+/// Found by the simulator.
+#[test]
+fn an_answer_to_nobody_knows_what_is_taken_back_by_what_asks_anew() {
+    for is_answered in [false, true] {
+        let host = host();
+        accepted(&host);
+        let host = host.beside();
+        assert!(host.looks("bo").first);
+        if is_answered {
+            host.person("bo")
+                .edits("meeting", |it| it.replace("ACCEPTED", "DECLINED"));
+            host.tells("bo");
+        }
+        let before = host.sent().len();
+        let moved = meeting("SEQUENCE:1\n").replace("T100000Z", "T120000Z");
+        receives(&host, "REQUEST", &moved);
+        host.pays();
+        let said = &host.bodies()[before..];
+        assert_eq!(said.len(), usize::from(is_answered), "{said:?}");
+        for said in said {
+            assert!(
+                said.contains("PARTSTAT=NEEDS-ACTION") && said.contains("SEQUENCE:1"),
+                "{said}"
+            );
+        }
+        host.tells("bo");
+        receives(&host, "REQUEST", &moved.replace("T070000Z", "T080000Z"));
+        host.tells("bo");
+        assert_eq!(host.sent().len(), before + usize::from(is_answered));
+    }
+}

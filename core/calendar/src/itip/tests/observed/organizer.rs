@@ -127,6 +127,33 @@ fn saving_tells_nobody() {
     story(ALICE, TOLD, &saved(TOLD)).remembering(TOLD);
 }
 
+/// Nobody is invited any more. Should what is remembered be lost, who is invited again is told a later version all the same than
+/// the one by which it was called off. Found by the simulator.
+#[test]
+fn a_meeting_with_nobody_keeps_the_sequence_that_was_told() {
+    let alone = |object: &str| {
+        let lines = object.lines().filter(|line| !line.contains("ATTENDEE"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let forgotten = |object: &str| object.replace("SEQUENCE:3", "X-NONE:1");
+    let told = alone(TOLD);
+    for lost in ["SEQUENCE:1", "X-NONE:1"] {
+        let saved = told.replace("SEQUENCE:3", lost).replace("Plan", "Plan B");
+        let kept = format!("{saved}\n").replace(lost, "SEQUENCE:3");
+        let kept = if lost == "X-NONE:1" {
+            kept.replace("SEQUENCE:3", "SEQUENCE:3\nX-NONE:1")
+        } else {
+            kept
+        };
+        story(ALICE, &told, &saved).tells(&[]).becomes(&kept);
+    }
+    story(ALICE, &told, &told.replace("SEQUENCE:3", "SEQUENCE:4"))
+        .tells(&[])
+        .stays();
+    // What others organize is theirs to count.
+    story(CARL, &told, &forgotten(&told)).tells(&[]).stays();
+}
+
 #[test]
 fn a_sequence_counts_from_what_was_told() {
     let forgotten = |object: &str| object.replace("    SEQUENCE:3\n", "");
