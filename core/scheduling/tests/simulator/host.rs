@@ -307,6 +307,12 @@ async fn decide(scheduler: Arc<Scheduler<Env>>, calendar: Calendar) {
                 {
                     witness.calls_off(uid, &guest);
                 }
+            } else if calendar.person.traits.room {
+                // Where the host ended before it had noted that, the same is let in once more, and a room answers whenever it is
+                // asked.
+                let (room, asks) = (calendar.person.address(), message.originator.human());
+                let mut witness = world.witness.lock().unwrap();
+                witness.is_sent_by_hand(message.uid.as_str(), room, asks);
             }
             let accepted = scheduler.accept(&calendar, id, None, &Unbounded).await;
             // What is refused for good is thrown away; what has failed waits still.

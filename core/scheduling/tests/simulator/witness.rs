@@ -16,6 +16,8 @@ pub(crate) struct Witness {
     now: u64,
     /// When something last went wrong with a host.
     trouble: HashMap<usize, u64>,
+    /// Which hosts have ever lost their state.
+    forgetful: HashSet<usize>,
     /// When something last got lost between two hosts, or was doubled.
     losses: HashMap<(usize, usize), u64>,
     /// What organizers have ever written.
@@ -118,6 +120,11 @@ impl Witness {
     pub(crate) fn loss_between(&mut self, from: usize, to: usize) {
         self.now += 1;
         self.losses.insert((from, to), self.now);
+    }
+
+    /// A host loses its state.
+    pub(crate) fn loses_state(&mut self, host: usize) {
+        self.forgetful.insert(host);
     }
 
     pub(crate) fn complain(&mut self, complaint: String) {
@@ -325,6 +332,12 @@ impl Witness {
         if is_troubled && message.method() == Method::Cancel {
             // Who may have been told is told the end.
             self.told.insert((uid.clone(), to.clone()));
+        }
+        if message.method() == Method::Reply
+            && hosts[0].is_some_and(|host| self.forgetful.contains(&host))
+        {
+            // Who does not know which version was answered says of the next one that it is not.
+            self.answers(&uid, &from, "NEEDS-ACTION");
         }
         if let Some(lie) = self.lie(message, &uid, [&from, &to]) {
             self.complain(format!("{from} tells {to} of {lie}:\n{text}"));

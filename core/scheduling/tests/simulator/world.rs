@@ -323,6 +323,7 @@ impl World {
             let mut witness = self.witness.lock().unwrap();
             let others = (0..self.hosts.len()).filter(|it| *it != host);
             others.for_each(|other| witness.loss_between(other, host));
+            witness.loses_state(host);
         }
         let this = &self.hosts[host];
         let scheduler = this.running.lock().unwrap().take();
