@@ -234,18 +234,24 @@ impl<E: Environment> Scheduler<E> {
         uid: &Uid,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
-        let Some(known) = self.as_stored(home, uid).await? else {
-            return Ok(());
-        };
-        let version = self.ledger(home.user(), uid).await?.version;
-        let tells = Tells {
-            uid,
-            ledger: &known,
-            version,
-            outgoing,
-            goes: Goes::ByItself,
-        };
-        self.tell(home, tells, Batch::new()).await.map(drop)
+        for _ in 0..ATTEMPTS {
+            let version = self.ledger(home.user(), uid).await?.version;
+            let Some(known) = self.as_stored(home, uid).await? else {
+                return Ok(());
+            };
+            let tells = Tells {
+                uid,
+                ledger: &known,
+                version,
+                outgoing: outgoing.clone(),
+                goes: Goes::ByItself,
+            };
+            if self.tell(home, tells, Batch::new()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let text = format!("others wrote {uid} again and again while it was to be told");
+        Err(Error::unavailable(text))
     }
 
     /// What our people among the delegates that a REPLY names are told at once, see `send::delegate`.

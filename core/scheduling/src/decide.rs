@@ -12,7 +12,7 @@ use crate::{
     person::Person,
     room,
     scheduler::Scheduler,
-    send::{self, Enqueued, Goes},
+    send::{self, Goes},
 };
 use convoke_calendar::{
     itip::{self, Outgoing, ReplyError, Summary},
@@ -22,7 +22,7 @@ use convoke_calendar::{
     zone::Zones,
 };
 use convoke_types::{
-    Batch, CalendarAddress, Error, ErrorKind, InboxEntry, InboxMessage, MessageId, Page, Uid,
+    CalendarAddress, Error, ErrorKind, InboxEntry, InboxMessage, MessageId, Page, Uid,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::BTreeSet;
@@ -282,9 +282,7 @@ impl<E: Environment> Scheduler<E> {
         outgoing: &Outgoing,
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, Error> {
-        let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-        self.enqueue(outgoing, None, &mut enqueued).await?;
-        self.commit(Batch::new(), &mut enqueued).await?;
+        let enqueued = self.enqueue_alone(outgoing, Goes::WaitedFor).await?;
         let transport = TransportFacts::default();
         let tried = self.first_try(&enqueued, transport, answers).await;
         let outcomes = send::outcomes(outgoing, &enqueued, &tried);

@@ -6,6 +6,7 @@
 //! held/USER/UID          a change that waits for somebody to release it
 //! outbox/ID              a message that waits to be delivered to one recipient
 //! waits/USER/UID/ID      that ID in the outbox is about this object of a user, where several hosts share a state
+//! turn/USER/UID          what was handed in last about an object of a user, for a while, where several hosts share a state
 //! host/ID                the lease of a host, while it lives
 //! call/HOST/ID           somebody asks a host to try an entry of the outbox now
 //! message/DIGEST         the octets of messages that wait
@@ -70,6 +71,11 @@ pub(crate) fn waits(originator: &CalendarAddress, uid: &Uid, id: &str) -> Vec<u8
 /// All that waits about an object of its originator's.
 pub(crate) fn waits_about(originator: &CalendarAddress, uid: &Uid) -> KeyRange {
     below(&["waits", &folded(originator), uid.as_str()])
+}
+
+/// What was handed in last about an object of its originator's.
+pub(crate) fn turn(originator: &CalendarAddress, uid: &Uid) -> Vec<u8> {
+    key(&["turn", &folded(originator), uid.as_str()])
 }
 
 pub(crate) fn host(id: &str) -> Vec<u8> {

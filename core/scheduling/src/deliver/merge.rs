@@ -21,7 +21,11 @@ use convoke_calendar::{
     message::{Message, Method},
     tree::Calendar,
 };
-use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uninvited};
+use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, RequestStatus, Uninvited};
+use jiff::Timestamp;
+
+/// How often it is tried to commit what is owed, where others hand in something about the same object meanwhile.
+const TRIES: usize = 8;
 
 impl<E: Environment> Scheduler<E> {
     /// Applies a message that has arrived: the recipient's object first, then what is known of it together with what the
@@ -192,26 +196,45 @@ impl<E: Environment> Scheduler<E> {
         before: Versioned<Ledger>,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
-        let mut enqueued = Enqueued::default();
         let may_answer = envelope.answering == Answering::Allowed;
-        for owed in outgoing.into_iter().filter(|_| may_answer) {
-            if let Some((owed, goes_at)) = self.admit_owed(owed, envelope.now) {
-                let ledger = known.as_ref().or(before.value.as_ref());
-                self.enqueue_from(goes_at, &owed, ledger, &mut enqueued)
-                    .await?;
-            }
-        }
-        let Some(known) = &known else {
-            return self.commit(Batch::new(), &mut enqueued).await;
-        };
+        let owed = outgoing.into_iter().filter(|_| may_answer);
+        let owed: Vec<_> = owed
+            .filter_map(|owed| self.admit_owed(owed, envelope.now))
+            .collect();
         let key = keys::ledger(home.user(), envelope.message.uid());
-        let batch = state::unchanged(Batch::new(), &key, before.version);
-        let batch = known.put(batch, key.clone());
-        self.commit(batch, &mut enqueued).await?;
-        if let Some(etag) = &known.etag {
-            self.shared.locks.agreed(key, etag.clone());
+        let mut batch = Batch::new();
+        if let Some(known) = &known {
+            batch = state::unchanged(batch, &key, before.version);
+            batch = known.put(batch, key.clone());
+        }
+        let ledger = known.as_ref().or(before.value.as_ref());
+        self.commit_owed(batch, &owed, ledger).await?;
+        if let Some(etag) = known.and_then(|known| known.etag) {
+            self.shared.locks.agreed(key, etag);
         }
         Ok(())
+    }
+
+    /// Commits a batch with what is owed; once more where another host was handed something about the same object meanwhile.
+    async fn commit_owed(
+        &self,
+        batch: Batch,
+        owed: &[(Outgoing, Timestamp)],
+        ledger: Option<&Ledger>,
+    ) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            let mut enqueued = Enqueued::default();
+            for (owed, goes_at) in owed {
+                self.enqueue_from(*goes_at, owed, ledger, &mut enqueued)
+                    .await?;
+            }
+            tries += 1;
+            match self.commit(batch.clone(), &mut enqueued).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && tries < TRIES => {}
+                done => return done,
+            }
+        }
     }
 
     /// Puts a message into the inbox of a recipient who has to accept its sender first. The sender is told that it has

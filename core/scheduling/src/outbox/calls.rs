@@ -60,13 +60,7 @@ impl Outbox {
         let Some(found) = state.get(&keys::outbox(id.as_str())).await? else {
             return Ok(());
         };
-        let entry = Entry::read(&found)?;
-        let mut inner = self.lock();
-        // Before all is read that waits, this is read with it.
-        if entry.holder == inner.holder && inner.certainty.is_certain {
-            inner.last = inner.last.max(id.place());
-            inner.queue.add(entry);
-        }
+        self.adopt(Entry::read(&found)?);
         Ok(())
     }
 }

@@ -58,8 +58,12 @@ impl EntryId {
 
     /// The last part of a key; it has no slash.
     pub(crate) fn last_of(key: &[u8]) -> Option<Self> {
-        let name = key.rsplit(|byte| *byte == b'/').next()?;
-        std::str::from_utf8(name).ok()?.parse().ok()
+        Self::read(key.rsplit(|byte| *byte == b'/').next()?)
+    }
+
+    /// As it was [written](Self::as_str).
+    pub(crate) fn read(octets: &[u8]) -> Option<Self> {
+        std::str::from_utf8(octets).ok()?.parse().ok()
     }
 
     /// Its place in the order of all; the first for a name of another kind.

@@ -105,7 +105,7 @@ impl Outbox {
 }
 
 /// What was committed is being read.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     outbox: &'a Outbox,
     /// What was in memory before.
     before: Vec<EntryId>,
@@ -113,7 +113,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn begin(outbox: &'a Outbox) -> Self {
+    pub(super) fn begin(outbox: &'a Outbox) -> Self {
         let inner = &mut *outbox.lock();
         inner.certainty.gone = Some(inner.certainty.ending.clone());
         Self {
@@ -125,7 +125,7 @@ impl<'a> Reading<'a> {
 
     /// Brings what waits in step with what was found: how much it is. What others hold is left to
     /// them.
-    fn end(self, mut found: BTreeMap<EntryId, Entry>) -> usize {
+    pub(super) fn end(self, mut found: BTreeMap<EntryId, Entry>) -> usize {
         let mut inner = self.outbox.lock();
         if inner.holder.is_empty() {
             // Whoever is alone holds all of it, also what came from a state that several hosts shared.
@@ -197,6 +197,16 @@ impl Inner {
             self.certainty.ending.insert(id.clone());
         }
         Some(fate)
+    }
+
+    /// An entry of this host that another one has committed waits from now on, unless this host is done with it. Where what waits is
+    /// being read meanwhile, that may have begun before this was committed: it is read once more.
+    pub(super) fn take_in(&mut self, entry: Entry) {
+        if !self.certainty.is_certain {
+            self.certainty.doubts += 1;
+        } else if !self.certainty.ending.contains(&entry.id) {
+            self.queue.add(entry);
+        }
     }
 
     /// An entry is not there any more; one that is on its way is not tried again.

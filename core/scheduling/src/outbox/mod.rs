@@ -27,6 +27,7 @@ mod retry;
 mod tests;
 
 pub(crate) use calls::call;
+pub(crate) use chains::{Ahead, Turn};
 pub use entry::{Entry, EntryId};
 pub(crate) use entry::{Place, Tried, Waiting, no_entry};
 pub use holders::{LEASE, Membership, Standing};

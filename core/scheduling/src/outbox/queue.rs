@@ -195,6 +195,14 @@ impl Queue {
             .any(|id| !but.iter().any(|gone| gone.id == *id))
     }
 
+    /// The last of the chain that `entry` is yet to be added to.
+    pub(crate) fn goes_before(&self, entry: &Entry, but: &[Entry]) -> Option<Entry> {
+        let chain = self.chains.get(&entry.chain())?;
+        let mut last_first = chain.iter().rev();
+        let last = last_first.find(|id| !but.iter().any(|gone| gone.id == **id))?;
+        self.get(last).cloned()
+    }
+
     /// Takes an entry out, unless it is on its way.
     pub(crate) fn remove(&mut self, id: &EntryId) -> Option<Entry> {
         if self.slots.get(id)?.place == Place::OnItsWay {

@@ -4,7 +4,7 @@
 //! as well, and at once: an organizer elsewhere may not do it. What they are told is what the organizer has told the
 //! delegator, whatever the delegator has submitted.
 
-use super::{Enqueued, Goes, Submission};
+use super::{Goes, Submission};
 use crate::{
     environment::{Environment, Home, Stores, Unbounded},
     outcome::Outcome,
@@ -13,7 +13,7 @@ use crate::{
     stored,
 };
 use convoke_calendar::itip::{self, Outgoing};
-use convoke_types::{Batch, CalendarAddress, Error, RequestStatus, Uid};
+use convoke_types::{CalendarAddress, Error, RequestStatus, Uid};
 
 impl<E: Environment> Scheduler<E> {
     /// Tells the delegates that a REPLY names and that are our own people, and notes on the organizer's outcome who is told
@@ -89,15 +89,13 @@ impl<E: Environment> Scheduler<E> {
         let (delegator, uid) = (submission.originator, submission.message.uid());
         match self.forward_to_delegate(uid, delegator, delegate).await {
             Ok(Some(outgoing)) => {
-                let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-                let waits = async {
-                    self.enqueue(&outgoing, None, &mut enqueued).await?;
-                    self.commit(Batch::new(), &mut enqueued).await
+                let enqueued = match self.enqueue_alone(&outgoing, Goes::WaitedFor).await {
+                    Ok(enqueued) => enqueued,
+                    Err(error) => {
+                        tracing::warn!(event = "delegation-failed", %delegator, %delegate, %uid, "nothing is handed on: {error}");
+                        return RequestStatus::SERVICE_UNAVAILABLE;
+                    }
                 };
-                if let Err(error) = waits.await {
-                    tracing::warn!(event = "delegation-failed", %delegator, %delegate, %uid, "nothing is handed on: {error}");
-                    return RequestStatus::SERVICE_UNAVAILABLE;
-                }
                 let tried = self
                     .first_try(&enqueued, submission.transport, &Unbounded)
                     .await;

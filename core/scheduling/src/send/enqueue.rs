@@ -4,16 +4,17 @@ use crate::{
     environment::{Acquaintance, Clock, Environment, State, Stores},
     keys,
     ledger::Ledger,
-    outbox::{Entry, EntryId, Outbox, Place, Waiting, call},
+    outbox::{Ahead, Entry, EntryId, Outbox, Place, Turn, Waiting, call},
     person::Person,
     scheduler::Scheduler,
+    stored::ATTEMPTS,
 };
 use convoke_calendar::{
     itip::{self, Outgoing},
     message::{Message, Method},
     zone::unknown_names,
 };
-use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind};
+use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind, Uid};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use std::collections::BTreeSet;
 
@@ -28,8 +29,10 @@ pub(crate) struct Enqueued {
     kept: Option<Kept>,
     pub(crate) waiting: Vec<Waiting>,
     replaced: Vec<Entry>,
-    /// What waits in other hosts, and is to go before some of it.
+    /// What goes before some of it, here or in other hosts, and is to wait there still.
     ahead: Vec<Entry>,
+    /// That nobody else hands in anything about the same objects meanwhile.
+    turns: Vec<Turn>,
     /// Who hears nothing, as nothing ever left for them that would have to be called off.
     pub(crate) spared: Vec<CalendarAddress>,
 }
@@ -72,6 +75,12 @@ impl Enqueued {
         !(self.waiting.is_empty() && self.replaced.is_empty())
     }
 
+    /// What is handed in last.
+    fn last(&self) -> Option<&Entry> {
+        let entries = self.waiting.iter().flat_map(|it| &it.entries);
+        entries.max_by(|one, other| one.id.cmp(&other.id))
+    }
+
     /// The entry of a recipient of a message of this method; the last, if there are several.
     pub(crate) fn entry_for(&self, method: Method, recipient: &CalendarAddress) -> Option<&Entry> {
         let entries = self.waiting.iter().flat_map(|it| &it.entries);
@@ -102,11 +111,7 @@ impl<E: Environment> Scheduler<E> {
         ledger: Option<&Ledger>,
         enqueued: &mut Enqueued,
     ) -> Result<(), Error> {
-        // What it replaces is known then.
         let outbox = &self.shared.outbox;
-        if !outbox.is_certain() {
-            outbox.load(self.environment.state()).await?;
-        }
         let now = self.environment.clock().now();
         let own = self
             .zone_of_unknown(&outgoing.message, &outgoing.originator)
@@ -119,9 +124,7 @@ impl<E: Environment> Scheduler<E> {
             originator: outgoing.originator.clone(),
             recipients: outgoing.recipients.clone(),
         };
-        let state = self.environment.state();
-        let (originator, uid) = (&outgoing.originator, outgoing.message.uid());
-        let elsewhere = outbox.elsewhere(state, originator, uid).await?;
+        let Ahead { elsewhere, turn } = self.ahead_of(&outgoing).await?;
         let mut waiting = Waiting::new(&outgoing, data, now, until, || outbox.place(now));
         let holder = outbox.holder();
         let calls_off = outgoing.message.method() == Method::Cancel;
@@ -144,14 +147,49 @@ impl<E: Environment> Scheduler<E> {
             if is_needless {
                 enqueued.spared.push(entry.recipient.clone());
             }
+            let ahead = ahead.cloned();
+            let ahead = ahead.or_else(|| outbox.goes_before(entry, &replaced));
+            enqueued.ahead.extend(ahead);
             enqueued.replaced.append(&mut replaced);
-            enqueued.ahead.extend(ahead.cloned());
             !is_needless
         });
         if !waiting.entries.is_empty() {
             enqueued.waiting.push(waiting);
+            enqueued.turns.extend(turn);
         }
         Ok(())
+    }
+
+    /// What waits in other hosts about the same object; what waits here is known then.
+    async fn ahead_of(&self, outgoing: &Outgoing) -> Result<Ahead, Error> {
+        let (outbox, state) = (&self.shared.outbox, self.environment.state());
+        let (originator, uid) = (&outgoing.originator, outgoing.message.uid());
+        loop {
+            if !outbox.is_certain() {
+                outbox.load(state).await?;
+            }
+            let ahead = outbox.ahead(state, originator, uid).await?;
+            if outbox.is_certain() {
+                return Ok(ahead);
+            }
+        }
+    }
+
+    /// Has a message wait that moves no ledger; once more if somebody else handed in something about the same object meanwhile.
+    pub(crate) async fn enqueue_alone(
+        &self,
+        outgoing: &Outgoing,
+        goes: Goes,
+    ) -> Result<Enqueued, Error> {
+        for _ in 0..ATTEMPTS {
+            let mut enqueued = Enqueued::that_goes(goes);
+            self.enqueue(outgoing, None, &mut enqueued).await?;
+            match self.commit(Batch::new(), &mut enqueued).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.map(|()| enqueued),
+            }
+        }
+        Err(contended(outgoing.message.uid()))
     }
 
     /// Commits a batch together with what is to wait.
@@ -169,8 +207,8 @@ impl<E: Environment> Scheduler<E> {
                 enqueued.kept = self.shared.outbox.accept(enqueued, committed.version);
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                // It may be what it replaces that another host has taken, which is read anew then.
-                if enqueued.replaced.iter().all(|it| it.holder.is_empty()) {
+                // What another host has taken meanwhile is read anew.
+                if !self.is_taken(enqueued).await? {
                     commit.settled();
                 }
                 return Err(error);
@@ -181,12 +219,34 @@ impl<E: Environment> Scheduler<E> {
         Ok(())
     }
 
+    /// Whether something that waits here, as far as this host knows, was taken or dropped by another one.
+    async fn is_taken(&self, enqueued: &Enqueued) -> Result<bool, Error> {
+        let outbox = &self.shared.outbox;
+        if outbox.holder().is_empty() {
+            return Ok(false);
+        }
+        for entry in enqueued.replaced.iter().chain(&enqueued.ahead) {
+            let key = keys::outbox(entry.id.as_str());
+            let there = self.environment.state().get(&key).await?;
+            let is_as_read = there.is_some_and(|there| there.version == entry.version);
+            if !is_as_read && outbox.holds(entry) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn with_entries(&self, mut batch: Batch, enqueued: &Enqueued) -> Batch {
         for gone in &enqueued.replaced {
             batch = gone.delete(gone.if_unchanged(batch));
         }
         for ahead in &enqueued.ahead {
             batch = batch.if_version(keys::outbox(ahead.id.as_str()), ahead.version);
+        }
+        if let Some(last) = enqueued.last() {
+            for turn in &enqueued.turns {
+                batch = turn.put(batch, &last.id);
+            }
         }
         for message in self.shared.outbox.orphaned(&enqueued.replaced) {
             let again = enqueued.waiting.iter().any(|it| it.digest == message);
@@ -283,6 +343,12 @@ impl<E: Environment> Scheduler<E> {
     }
 }
 
+/// Somebody else was faster again and again.
+pub(super) fn contended(uid: &Uid) -> Error {
+    let text = format!("others wrote {uid} again and again while it was to be sent");
+    Error::unavailable(text)
+}
+
 /// Notes whom a user knows from now on: whoever it writes to.
 pub(crate) fn acquaint(mut batch: Batch, user: &CalendarUser, enqueued: &Enqueued) -> Batch {
     for entry in enqueued.waiting.iter().flat_map(|it| &it.entries) {
@@ -313,6 +379,21 @@ impl Outbox {
 
     fn replaced_by(&self, entry: &Entry) -> Vec<Entry> {
         self.lock().queue.replaced_by(entry)
+    }
+
+    /// What waits here and goes right before an entry that is yet to be added; nothing for a host that is alone, which nobody takes
+    /// anything from.
+    fn goes_before(&self, entry: &Entry, but: &[Entry]) -> Option<Entry> {
+        let inner = self.lock();
+        let is_alone = inner.holder.is_empty();
+        (!is_alone).then(|| inner.queue.goes_before(entry, but))?
+    }
+
+    /// Whether an entry waits here in this version, as far as this host knows.
+    fn holds(&self, entry: &Entry) -> bool {
+        let inner = self.lock();
+        let here = inner.queue.get(&entry.id);
+        here.is_some_and(|here| here.version == entry.version)
     }
 
     fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {

@@ -152,10 +152,7 @@ impl<E: Environment> Scheduler<E> {
             self.keep_and_enqueue(home, outgoing, data, hands_on)
                 .await?
         } else {
-            let mut enqueued = Enqueued::that_goes(Goes::WaitedFor);
-            self.enqueue(outgoing, None, &mut enqueued).await?;
-            self.commit(Batch::new(), &mut enqueued).await?;
-            enqueued
+            self.enqueue_alone(outgoing, Goes::WaitedFor).await?
         };
         let tried = self.first_try(&enqueued, transport, answers).await;
         Ok(outcomes(outgoing, &enqueued, &tried))
@@ -186,8 +183,7 @@ impl<E: Environment> Scheduler<E> {
                 done => return done.map(|()| enqueued),
             }
         }
-        let text = format!("others wrote {uid} again and again while it was to be sent");
-        Err(Error::unavailable(text))
+        Err(enqueue::contended(uid))
     }
 
     /// Keeps the originator's own copy in step with a message that is about to leave: what the ledger says then.

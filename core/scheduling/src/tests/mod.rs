@@ -2,6 +2,7 @@
 
 mod deliver;
 mod freebusy;
+mod hosts;
 mod intake;
 mod mail;
 mod object;

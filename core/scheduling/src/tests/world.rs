@@ -56,6 +56,19 @@ pub(crate) fn calendar(text: &str) -> Calendar {
     Calendar::parse(text.as_bytes(), &tree::Limits::default()).unwrap()
 }
 
+/// Others may act.
+pub(crate) async fn pause() {
+    let mut is_over = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// An object as a store has it.
 struct Stored {
     version: u64,
@@ -157,15 +170,10 @@ impl Person {
     }
 
     async fn pause(&self) {
-        let mut pauses = self.content.lock().unwrap().pauses;
-        std::future::poll_fn(|context| {
-            if std::mem::take(&mut pauses) {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
+        let pauses = self.content.lock().unwrap().pauses;
+        if pauses {
+            pause().await;
+        }
     }
 
     pub(crate) fn keeps_no_messages(&self) {
@@ -391,34 +399,54 @@ type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
 /// What is not forgotten, in memory.
 ///
 /// The second: whether the answer of the next commit that concerns the outbox gets lost. The third: whether somebody else is
-/// faster than the next commit that concerns a ledger. The fourth: how many commits are made still.
+/// faster than the next commit that concerns a ledger. The fourth: how many commits are made still. The fifth: whether others may act
+/// before and after each operation.
 #[derive(Clone)]
 pub(crate) struct Remembered(
     Arc<Mutex<Entries>>,
     Arc<AtomicBool>,
     Arc<AtomicBool>,
     Arc<AtomicUsize>,
+    Arc<AtomicBool>,
 );
 
 impl Default for Remembered {
     fn default() -> Self {
         let all = Arc::new(AtomicUsize::new(usize::MAX));
-        Self(Arc::default(), Arc::default(), Arc::default(), all)
+        let no = || Arc::new(AtomicBool::new(false));
+        Self(Arc::default(), no(), no(), all, no())
     }
 }
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
-        Ok(self.0.lock().unwrap().1.get(key).cloned())
+        self.pause().await;
+        let found = self.0.lock().unwrap().1.get(key).cloned();
+        self.pause().await;
+        Ok(found)
     }
 
     async fn scan(&self, range: &KeyRange, limit: u32) -> Result<Vec<StateEntry>, Error> {
-        let entries = &self.0.lock().unwrap().1;
-        let found = entries.values().filter(|entry| range.contains(&entry.key));
-        Ok(found.take(limit as usize).cloned().collect())
+        self.pause().await;
+        let found = {
+            let entries = &self.0.lock().unwrap().1;
+            let found = entries.values().filter(|entry| range.contains(&entry.key));
+            found.take(limit as usize).cloned().collect()
+        };
+        self.pause().await;
+        Ok(found)
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        self.pause().await;
+        let committed = self.commit_now(batch);
+        self.pause().await;
+        committed
+    }
+}
+
+impl Remembered {
+    fn commit_now(&self, batch: Batch) -> Result<Committed, Error> {
         let left = self.3.load(Ordering::Relaxed);
         let left = left.checked_sub(1);
         let left = left.ok_or_else(|| Error::unavailable("the host has ended"))?;
@@ -454,6 +482,17 @@ impl State for Remembered {
 }
 
 impl Remembered {
+    /// Others may act before and after each operation from now on.
+    pub(crate) fn pauses(&self) {
+        self.4.store(true, Ordering::Relaxed);
+    }
+
+    async fn pause(&self) {
+        if self.4.load(Ordering::Relaxed) {
+            pause().await;
+        }
+    }
+
     /// The next commit that concerns the outbox is made, and who made it is not told so.
     pub(crate) fn loses_an_answer(&self) {
         self.1.store(true, Ordering::Relaxed);
@@ -488,6 +527,65 @@ pub(crate) struct Elsewhere {
     mailed: Mutex<Vec<String>>,
     /// What the mail server says, if there is one.
     mail_server: Mutex<Option<Outcome>>,
+    /// The way to a receiver that several hosts send to.
+    line: Option<Line>,
+}
+
+/// The way of one of several hosts to a receiver.
+#[derive(Clone, Default)]
+pub(crate) struct Line {
+    /// What came, in its order.
+    pub(crate) came: Arc<Mutex<Vec<Came>>>,
+    /// How the receiver is.
+    pub(crate) receiver: Arc<Mutex<Receiver>>,
+    /// Whether the host has its lease.
+    pub(crate) is_held: Arc<AtomicBool>,
+}
+
+/// What came to a receiver.
+pub(crate) struct Came {
+    pub(crate) to: String,
+    pub(crate) uid: String,
+    pub(crate) revision: u64,
+    /// Another one for each message that was handed in.
+    pub(crate) name: String,
+}
+
+/// How a receiver is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    #[default]
+    Well,
+    /// It takes everything, and nobody hears of it.
+    Mute,
+    Down,
+}
+
+impl Line {
+    async fn send(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Outcome> {
+        pause().await;
+        let later = Outcome::from(RequestStatus::SERVICE_UNAVAILABLE);
+        if !self.is_held.load(Ordering::Relaxed) {
+            return vec![later; recipients.len()];
+        }
+        let receiver = *self.receiver.lock().unwrap();
+        if receiver == Receiver::Down {
+            return vec![later.not_handed_over().at_receiver(None); recipients.len()];
+        }
+        let came = recipients.iter().map(|to| Came {
+            to: to.human().to_string(),
+            uid: letter.message.uid().to_string(),
+            revision: letter.message.sequence(),
+            name: letter.id.unwrap().to_owned(),
+        });
+        self.came.lock().unwrap().extend(came);
+        pause().await;
+        let outcome = match receiver {
+            Receiver::Well => RequestStatus::SUCCESS.into(),
+            _ => later.at_receiver(None),
+        };
+        vec![outcome; recipients.len()]
+    }
 }
 
 impl Transport for Elsewhere {
@@ -496,6 +594,9 @@ impl Transport for Elsewhere {
         assert_eq!(letter.data, written, "a letter is what it says");
         if recipients.is_empty() {
             return Vec::new();
+        }
+        if let Some(line) = &self.line {
+            return line.send(letter, recipients).await;
         }
         let mut sent = self.sent.lock().unwrap();
         let text = String::from_utf8(written).unwrap();
@@ -681,6 +782,15 @@ impl Host {
     pub(crate) fn beside(&self) -> Self {
         let mut other = Self::new();
         other.people_mut().clone_from(&self.world().people.0);
+        other
+    }
+
+    /// A host like this one, with the same stores and on the same state, of this name, which sends by this line.
+    pub(crate) fn on_one_state(&self, name: &str, line: Line) -> Self {
+        let mut other = self.beside();
+        other.scheduler.environment.remembered = self.world().remembered.clone();
+        other.scheduler.environment.elsewhere.line = Some(line);
+        other.shared.outbox.belong_to(name);
         other
     }
 
