@@ -112,7 +112,7 @@ pub use index::index_stored;
 pub use intake::Intake;
 pub use limits::{Limits, Room};
 pub use mail::{Correspondence, Guest};
-pub use outbox::{Attempt, Entry, EntryId, LEASE, Membership, Outbox, Standing};
+pub use outbox::{Attempt, Entry, EntryId, LEASE, Membership, Outbox, Standing, TakeOver};
 pub use outcome::{HandedOver, Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
 pub use reconcile::{Forbidden, HeldChange, HeldId, Looked, Telling, adopt};

@@ -7,7 +7,7 @@ use super::{
     current::Current,
 };
 use crate::{instance::Instance, lease::Held, sharing::Sharing, state_folder};
-use convoke_scheduling::{Environment, Membership, Standing};
+use convoke_scheduling::{Environment, Membership, Standing, TakeOver};
 use convoke_types::Error;
 use jiff::Timestamp;
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
@@ -19,6 +19,10 @@ const EVERY: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(2);
 /// How often all that waits is looked through for what no living host holds: it may have been handed on to one that was just gone.
 const LOOK_THROUGH: Duration = Duration::from_secs(60);
+/// How long others' entries are taken over before the lease is renewed again.
+const AT_A_TIME: Duration = Duration::from_secs(5);
+/// How long calls are answered before the others' entries are taken over further.
+const IN_BETWEEN: Duration = Duration::from_millis(100);
 /// How long after the state could not be asked for calls it is asked again, and how long others gather theirs.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a host that ends tries to say so.
@@ -67,6 +71,7 @@ async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
         membership: Membership::new(name, run),
         living: BTreeSet::new(),
         looked_through: None,
+        look: None,
     };
     let mut was_well = true;
     loop {
@@ -75,7 +80,10 @@ async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
             () = stopped.wait() => break,
         };
         let wait = match step {
-            Ok(()) => EVERY,
+            Ok(wait) => {
+                was_well = true;
+                wait
+            }
             Err(error) => {
                 if was_well {
                     tracing::error!(
@@ -83,10 +91,10 @@ async fn run(current: Arc<Current>, name: String, mut stopped: Stopped) {
                         "this host cannot say in the state that it lives; what waits is not sent until it can: {error}"
                     );
                 }
+                was_well = false;
                 AGAIN
             }
         };
-        was_well = wait == EVERY;
         tokio::select! {
             () = sleep(wait) => {}
             () = answer_calls(&current) => {}
@@ -129,10 +137,13 @@ struct Member {
     living: BTreeSet<String>,
     /// When all that waits was looked through for what nobody holds.
     looked_through: Option<Instant>,
+    /// The look that is under way.
+    look: Option<TakeOver>,
 }
 
 impl Member {
-    async fn step(&mut self, current: &Current) -> Result<(), Error> {
+    /// Renews the lease, and takes over some of what others left, if any did: how long to wait before the next step.
+    async fn step(&mut self, current: &Current) -> Result<Duration, Error> {
         let instance = current.load();
         let state = instance.scheduler.environment().state();
         let outbox = &instance.shared.scheduling.outbox;
@@ -147,19 +158,33 @@ impl Member {
         let living = self.membership.others(state).await?;
         let is_gone = self.living.difference(&living).next().is_some();
         let is_due = (self.looked_through).is_none_or(|at| at.elapsed() >= LOOK_THROUGH);
-        if is_gone || is_due {
-            let taken = outbox.take_over(state, &living).await?;
-            self.looked_through = Some(Instant::now());
-            if taken > 0 {
-                tracing::info!(
-                    event = "outbox-taken-over",
-                    messages = taken,
-                    "messages are sent by this host that another one left"
-                );
+        if is_gone || is_due && self.look.is_none() {
+            self.look = Some(TakeOver::default());
+        }
+        self.living = living;
+        while let Some(look) = &mut self.look
+            && begun.elapsed() < AT_A_TIME
+        {
+            look.step(outbox, state, &self.living).await?;
+            if look.is_over() {
+                tell(look.taken());
+                self.look = None;
+                self.looked_through = Some(Instant::now());
             }
         }
-        // Last: what could not be taken over is tried again.
-        self.living = living;
-        Ok(())
+        Ok(match self.look {
+            Some(_) => IN_BETWEEN,
+            None => EVERY,
+        })
+    }
+}
+
+fn tell(taken: usize) {
+    if taken > 0 {
+        tracing::info!(
+            event = "outbox-taken-over",
+            messages = taken,
+            "messages are sent by this host that another one left"
+        );
     }
 }

@@ -66,6 +66,20 @@ impl Entry {
         batch.delete(self.about())
     }
 
+    /// Has it be of another host from now on, or of one that is alone, if it is as it was read.
+    pub(super) fn goes_to(&self, holder: &str, batch: Batch) -> Batch {
+        let mut batch = batch.if_version(keys::outbox(self.id.as_str()), self.version);
+        if !self.holder.is_empty() && holder.is_empty() {
+            batch = batch.delete(self.about());
+        }
+        let holder = holder.to_owned();
+        Self {
+            holder,
+            ..self.clone()
+        }
+        .put(batch)
+    }
+
     fn about(&self) -> Vec<u8> {
         keys::waits(&self.originator, &self.uid, self.id.as_str())
     }
@@ -87,27 +101,18 @@ impl Outbox {
         // Before it is looked what waits.
         let turn = self.turn(state, originator, uid).await?;
         let mut elsewhere = Vec::new();
-        let mut about = keys::waits_about(originator, uid);
-        loop {
-            let page = state.scan(&about, PAGE).await?;
-            let Some(last) = page.last() else {
-                break;
+        for id in self.about(state, originator, uid).await? {
+            if self.lock().queue.get(&id).is_some() {
+                continue;
+            }
+            let Some(entry) = Entry::committed(state, &id).await? else {
+                continue;
             };
-            about = about.after(&last.key);
-            for id in page.iter().filter_map(|it| EntryId::last_of(&it.key)) {
-                if self.lock().queue.get(&id).is_some() {
-                    continue;
-                }
-                let Some(found) = state.get(&keys::outbox(id.as_str())).await? else {
-                    continue;
-                };
-                let entry = Entry::read(&found)?;
-                self.comes_before(&entry.id);
-                if entry.holder == holder {
-                    self.adopt(entry);
-                } else {
-                    elsewhere.push(entry);
-                }
+            self.comes_before(&entry.id);
+            if entry.holder == holder {
+                self.adopt(entry);
+            } else {
+                elsewhere.push(entry);
             }
         }
         Ok(Ahead {
@@ -116,7 +121,26 @@ impl Outbox {
         })
     }
 
-    async fn turn(
+    /// What waits about an object, whoever holds it: the first comes first.
+    pub(super) async fn about(
+        &self,
+        state: &impl State,
+        originator: &CalendarAddress,
+        uid: &Uid,
+    ) -> Result<Vec<EntryId>, Error> {
+        let mut ids = Vec::new();
+        let mut range = keys::waits_about(originator, uid);
+        loop {
+            let page = state.scan(&range, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(ids);
+            };
+            range = range.after(&last.key);
+            ids.extend(page.iter().filter_map(|it| EntryId::last_of(&it.key)));
+        }
+    }
+
+    pub(super) async fn turn(
         &self,
         state: &impl State,
         originator: &CalendarAddress,

@@ -1,14 +1,14 @@
 //! Whose what waits is, where several hosts share a state.
 //!
 //! Each entry is held by the host that handed it in, which alone tries it. A host that lives renews its [lease](Membership)
-//! `host/ID`, which expires by the clock of the state. Where a host has no lease any more, another one takes its entries over:
-//! each under the condition that there is still none. A host that was only paused, and wakes up, looks at each entry again before
+//! `host/ID`, which expires by the clock of the state. Where a host has no lease any more, another one [takes its entries
+//! over](super::take_over). A host that was only paused, and wakes up, looks at each entry again before
 //! it sends it, and leaves those alone that somebody else holds now; what it had sent, it notes only of entries that nobody has
 //! touched since.
 //!
 //! A host that is alone with its state has no name here, holds all that waits, and pays nothing for any of this.
 
-use super::{Attempt, Entry, Outbox, PAGE};
+use super::{Attempt, Entry, EntryId, Outbox, PAGE};
 use crate::{environment::State, keys, state};
 use convoke_types::{Batch, Error, ErrorKind, KeyRange, StateEntry};
 use std::{collections::BTreeSet, time::Duration};
@@ -127,66 +127,6 @@ impl Outbox {
     pub fn holder(&self) -> String {
         self.lock().holder.clone()
     }
-
-    /// Takes over what is held by none of the `living`, nor by this host: how much it was.
-    pub async fn take_over(
-        &self,
-        state: &impl State,
-        living: &BTreeSet<String>,
-    ) -> Result<usize, Error> {
-        let holder = self.holder();
-        let mut taken = 0;
-        let mut range = KeyRange::prefix(keys::OUTBOX);
-        loop {
-            let page = state.scan(&range, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(taken);
-            };
-            range = range.after(&last.key);
-            for found in &page {
-                let entry = Entry::read(found)?;
-                if entry.holder == holder || living.contains(&entry.holder) {
-                    continue;
-                }
-                match self.take_one(state, entry).await {
-                    Ok(()) => taken += 1,
-                    // It is done meanwhile, or taken by somebody else, or its host is back.
-                    Err(error) if error.kind() == ErrorKind::Conflict => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-
-    async fn take_one(&self, state: &impl State, mut entry: Entry) -> Result<(), Error> {
-        let key = keys::outbox(entry.id.as_str());
-        let mut batch = Batch::new().if_version(key, entry.version);
-        // What comes from a state that one host had alone is held by nobody.
-        if !entry.holder.is_empty() {
-            batch = batch.if_absent(keys::host(&entry.holder));
-        }
-        entry.holder = self.holder();
-        let commit = self.commit(Vec::new());
-        match state.commit(entry.put(batch)).await {
-            Ok(committed) => {
-                // The host that is gone may have sent it.
-                entry.may_have_left = true;
-                entry.version = committed.version;
-                let mut inner = self.lock();
-                inner.queue.add(entry);
-                inner.changed();
-                drop(inner);
-                commit.settled();
-                Ok(())
-            }
-            Err(error) => {
-                if error.kind() == ErrorKind::Conflict {
-                    commit.settled();
-                }
-                Err(error)
-            }
-        }
-    }
 }
 
 impl Attempt {
@@ -198,9 +138,7 @@ impl Attempt {
         }
         let mut left = Vec::new();
         for entry in &mut self.entries {
-            let there = state.get(&keys::outbox(entry.id.as_str())).await?;
-            let there = there.as_ref().map(Entry::read).transpose()?;
-            match there {
+            match Entry::committed(state, &entry.id).await? {
                 Some(there) if there.holder == holder => entry.version = there.version,
                 _ => left.push(entry.id.clone()),
             }
@@ -219,6 +157,12 @@ impl Attempt {
 }
 
 impl Entry {
+    /// As it was committed, if it waits still.
+    pub(crate) async fn committed(state: &impl State, id: &EntryId) -> Result<Option<Self>, Error> {
+        let found = state.get(&keys::outbox(id.as_str())).await?;
+        found.as_ref().map(Self::read).transpose()
+    }
+
     /// As it was committed.
     pub(crate) fn read(found: &StateEntry) -> Result<Self, Error> {
         let entry: Self = state::read(found)?;

@@ -98,9 +98,13 @@ impl Outbox {
         if self.is_certain() {
             return Ok(self.lock().queue.len());
         }
-        let reading = Reading::begin(self);
-        let found = entries(state).await?;
-        Ok(reading.end(found))
+        loop {
+            let reading = Reading::begin(self);
+            let found = entries(state).await?;
+            if !self.make_its_own(state, &found).await? {
+                return Ok(reading.end(found));
+            }
+        }
     }
 }
 
@@ -127,14 +131,7 @@ impl<'a> Reading<'a> {
     /// them.
     pub(super) fn end(self, mut found: BTreeMap<EntryId, Entry>) -> usize {
         let mut inner = self.outbox.lock();
-        if inner.holder.is_empty() {
-            // Whoever is alone holds all of it, also what came from a state that several hosts shared.
-            for entry in found.values_mut() {
-                entry.holder.clear();
-            }
-        } else {
-            found.retain(|_, entry| entry.holder == inner.holder);
-        }
+        found.retain(|_, entry| entry.holder == inner.holder);
         for id in self.before.iter().filter(|id| !found.contains_key(id)) {
             inner.supersede(id);
         }

@@ -8,6 +8,8 @@
 //! | `chains` | the order of what waits in several hosts about one object |
 //! | `calls` | what hosts ask of each other about what waits |
 //! | `holders` | whose what waits is, where several hosts share a state: [`Membership`] |
+//! | `take_over` | what a host leaves that is gone: [`TakeOver`] |
+//! | `sharing` | what one host has alone becomes what several share, and back |
 //! | `in_doubt` | what waits in memory is what was committed |
 //!
 //! How something gets in, is tried and leaves is in [`send`](crate::send).
@@ -23,6 +25,8 @@ mod holders;
 mod in_doubt;
 mod queue;
 mod retry;
+mod sharing;
+mod take_over;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +37,7 @@ pub(crate) use entry::{Place, Tried, Waiting, no_entry};
 pub use holders::{LEASE, Membership, Standing};
 pub(crate) use in_doubt::{Commit, entries};
 pub(crate) use queue::{After, Fate};
+pub use take_over::TakeOver;
 
 use convoke_types::CalendarAddress;
 use futures::lock::Mutex as OneAtATime;

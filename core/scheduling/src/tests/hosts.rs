@@ -6,11 +6,12 @@
 
 use super::world::{Host, Line, Receiver, addresses, calendar, message, pause};
 use crate::{
-    Attempt, Clock, Environment, Membership, Standing, Submission, TransportFacts, Unbounded,
+    Attempt, Clock, Environment, Membership, Standing, State, Submission, TakeOver, TransportFacts,
+    Unbounded,
 };
 use convoke_calendar::message::Message;
-use convoke_types::RequestStatus;
-use futures::{FutureExt, future::LocalBoxFuture};
+use convoke_types::{Batch, RequestStatus};
+use futures::{FutureExt, executor::block_on, future::LocalBoxFuture};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -45,8 +46,16 @@ type Begun = Rc<RefCell<Vec<LocalBoxFuture<'static, ()>>>>;
 struct Client {
     uid: String,
     sequence: u64,
-    /// The host that is to answer, which run of it, and its answer.
-    asked: Option<(usize, u64, Rc<Cell<Option<bool>>>)>,
+    asked: Option<Asked>,
+}
+
+/// A host that is to take a message.
+struct Asked {
+    host: usize,
+    /// Which run of it.
+    run: u64,
+    /// Its answer.
+    taken: Rc<Cell<Option<bool>>>,
 }
 
 struct Story {
@@ -124,7 +133,8 @@ async fn belong(host: Rc<Host>, line: Line, name: &'static str, run: u64) {
             }
             line.is_held.store(true, Ordering::Relaxed);
             if let Ok(living) = membership.others(state).await {
-                let _ = outbox.take_over(state, &living).await;
+                let mut look = TakeOver::default();
+                while !look.is_over() && look.step(outbox, state, &living).await.is_ok() {}
             }
         }
         for _ in 0..20 {
@@ -184,6 +194,18 @@ impl Story {
         });
     }
 
+    /// The lease of a host that does nothing is over.
+    fn lease_ends(&self, number: usize) {
+        if let Some(running) = &self.hosts[number] {
+            if !running.is_paused {
+                return;
+            }
+            running.line.is_held.store(false, Ordering::Relaxed);
+        }
+        let gone = Batch::new().delete(format!("host/{}", NAMES[number]));
+        block_on(self.first.world().remembered.commit(gone)).unwrap();
+    }
+
     fn time_passes(&mut self, time: Duration) {
         self.passed += time;
         for running in self.hosts.iter().flatten() {
@@ -201,7 +223,8 @@ impl Story {
                     running.is_paused = true;
                 }
             }
-            3..=6 => self.start(number),
+            3 | 4 => self.lease_ends(number),
+            5 | 6 => self.start(number),
             7 => {
                 let minutes = self.chances.u64(1..4);
                 self.time_passes(Duration::from_secs(minutes * 60));
@@ -240,9 +263,9 @@ impl Story {
     fn a_client_goes_on(&mut self, at: usize) {
         let number = self.chances.usize(..NAMES.len());
         let client = &mut self.clients[at];
-        if let Some((number, run, taken)) = &client.asked {
-            let is_there = self.hosts[*number].is_some() && self.runs[*number] == *run;
-            match taken.get() {
+        if let Some(asked) = &client.asked {
+            let is_there = self.hosts[asked.host].is_some() && self.runs[asked.host] == asked.run;
+            match asked.taken.get() {
                 Some(taken) => client.sequence += u64::from(taken),
                 None if is_there => return,
                 None => {}
@@ -259,7 +282,11 @@ impl Story {
         let (host, uid) = (running.host.clone(), client.uid.clone());
         let handing_in = hand_in(host, uid, client.sequence, taken.clone());
         running.tasks.push(handing_in.boxed_local());
-        client.asked = Some((number, self.runs[number], taken));
+        client.asked = Some(Asked {
+            host: number,
+            run: self.runs[number],
+            taken,
+        });
     }
 
     fn goes_on(&mut self) {
@@ -276,7 +303,7 @@ impl Story {
             && self.first.world().remembered.keys("outbox/").is_empty()
     }
 
-    fn is_told(mut self) {
+    fn tell(mut self) {
         for _ in 0..STEPS {
             if self.chances.u8(..) == 0 {
                 self.something_happens();
@@ -336,7 +363,7 @@ fn what_several_hosts_are_handed_arrives_in_its_order() {
         None => 0..setting("HOSTS_SEEDS").unwrap_or(60),
     };
     let failed: Vec<u64> = seeds
-        .filter(|seed| std::panic::catch_unwind(|| Story::new(*seed).is_told()).is_err())
+        .filter(|seed| std::panic::catch_unwind(|| Story::new(*seed).tell()).is_err())
         .collect();
     assert!(failed.is_empty(), "these seeds fail: {failed:?}");
 }
