@@ -7,8 +7,8 @@
 //! same instances, or, seldom, that of another one. It is there until a program removes it, and for 30 days at most.
 
 use crate::{state::OurState, write_behind::WriteBehind};
-use convoke_scheduling::{Arrived, State};
-use convoke_types::{Batch, CalendarUser, Error, KeyRange, StateEntry};
+use convoke_scheduling::{Arrived, Processor, State};
+use convoke_types::{Batch, CalendarUser, Error, ErrorKind, KeyRange, StateEntry};
 use sha2::{Digest, Sha256};
 use std::{
     fmt::Write,
@@ -22,6 +22,8 @@ const PLACES: u8 = 128;
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The longest message that is there, in bytes.
 const LONGEST: usize = 64 << 10;
+/// What an inbox takes at most while it is read, in bytes.
+pub(crate) const MOST: usize = PLACES as usize * LONGEST;
 /// Of a digest, as many letters make a name.
 const NAME: usize = 32;
 
@@ -39,6 +41,7 @@ pub(crate) struct Shown {
     /// As it came.
     pub(crate) data: Vec<u8>,
     key: Vec<u8>,
+    version: u64,
 }
 
 impl Shown {
@@ -49,6 +52,7 @@ impl Shown {
             name: name + ".ics",
             data: entry.value,
             key: entry.key,
+            version: entry.version,
         }
     }
 
@@ -72,22 +76,37 @@ impl ProgramInboxes {
     }
 }
 
-/// The messages of a user, in no order.
-pub(crate) async fn list(state: &OurState, user: &CalendarUser) -> Result<Vec<Shown>, Error> {
+/// The messages of a user, in the order of their names.
+pub(crate) async fn list(
+    state: &OurState,
+    processor: &impl Processor,
+    user: &CalendarUser,
+) -> Result<Vec<Shown>, Error> {
     let range = KeyRange::prefix(prefix(user));
     let entries = state.scan(&range, u32::from(PLACES)).await?;
-    Ok(entries.into_iter().map(Shown::of).collect())
+    let size = entries.iter().map(|it| it.value.len()).sum();
+    let name = || {
+        let mut all: Vec<Shown> = entries.into_iter().map(Shown::of).collect();
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        all.dedup_by(|one, other| one.name == other.name);
+        all
+    };
+    Ok(processor.run(size, name).await)
 }
 
-/// Removes a message.
+/// Removes a message, and none that has come to its place since.
 pub(crate) async fn remove(
     state: &OurState,
     writes: &WriteBehind,
     shown: Shown,
 ) -> Result<(), Error> {
     // If it waits to be written once more.
-    writes.delete(shown.key.clone());
-    state.commit(Batch::new().delete(shown.key)).await.map(drop)
+    writes.withdraw(&shown.key, &shown.data);
+    let removal = Batch::new().if_version(shown.key.as_slice(), shown.version);
+    match state.commit(removal.delete(shown.key)).await {
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+        done => done.map(drop),
+    }
 }
 
 /// What is newer of the same sender about the same instances takes the place of what is older.

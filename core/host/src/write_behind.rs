@@ -71,6 +71,15 @@ impl WriteBehind {
         self.add(key, Write::Delete);
     }
 
+    /// Has a key not be given this value any more, if that waits yet.
+    pub(crate) fn withdraw(&self, key: &[u8], value: &[u8]) {
+        let mut waiting = self.lock();
+        let there = waiting.writes.get(key);
+        if there.is_some_and(|(_, it)| matches!(it, Write::Put { value: it, .. } if it == value)) {
+            waiting.remove(key);
+        }
+    }
+
     fn add(&self, key: Vec<u8>, write: Write) {
         self.lock().add(key, write);
         self.more.notify_one();
@@ -261,5 +270,16 @@ mod tests {
         }
         assert_eq!(waiting.take(TOGETHER).len(), MANY);
         assert_eq!(waiting.take(TOGETHER).len(), 1);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_what_was_put() {
+        let writes = WriteBehind::default();
+        writes.put(b"a".to_vec(), b"newer".to_vec(), LONGEST);
+        writes.withdraw(b"a", b"older");
+        assert_eq!(writes.lock().writes.len(), 1);
+        writes.withdraw(b"a", b"newer");
+        let waiting = writes.lock();
+        assert_eq!((waiting.writes.len(), waiting.bytes), (0, 0));
     }
 }

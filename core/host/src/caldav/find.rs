@@ -78,7 +78,8 @@ pub(super) async fn propfind(
                 }
             }
             Resource::Inbox(_) => {
-                for message in inbox::list(session).await? {
+                let inbox = inbox::list(session).await?;
+                for message in &inbox.messages {
                     answers.push(message.answer(session, &asked)).await?;
                 }
             }

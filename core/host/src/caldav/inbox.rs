@@ -7,7 +7,7 @@ use super::{
     conditions::{check_if, conditions},
     objects::{CALENDAR, tagged},
     properties::{Object, Subject, answer, want_octets},
-    reply::{Answers, Refused, whole},
+    reply::{Answers, Refused, no_room, whole},
     reports::limits,
     schedule,
     session::Session,
@@ -25,9 +25,9 @@ use convoke_caldav::{
     request::{Properties, Report},
 };
 use convoke_calendar::tree::Calendar;
-use convoke_net::http_server::{Body, Response};
+use convoke_net::http_server::{Body, Holding, Response};
 use convoke_scheduling::{Environment, Processor};
-use convoke_types::{Error, Uid};
+use convoke_types::Uid;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -35,26 +35,41 @@ use std::fmt::Write;
 /// A message in the inbox.
 pub(super) struct Message(Shown);
 
-/// Every message, in the order of their names.
-pub(super) async fn list(session: &Session<'_>) -> Result<Vec<Message>, Error> {
-    let state = session.instance.scheduler.environment().state();
-    let mut all = program_inbox::list(state, session.user()).await?;
-    all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    all.dedup_by(|one, other| one.name == other.name);
-    Ok(all.into_iter().map(Message).collect())
+/// An inbox, in memory that is counted for who asks.
+pub(super) struct Inbox {
+    /// In the order of their names.
+    pub(super) messages: Vec<Message>,
+    _holding: Holding,
+}
+
+/// Every message.
+pub(super) async fn list(session: &Session<'_>) -> Result<Inbox, Refused> {
+    let instance = session.instance;
+    let mut holding = (instance.admission.answers).hold(session.arrival.address.ip());
+    let most = program_inbox::MOST.min(instance.config.limits.answer_memory / 2);
+    holding.grow(most).await.map_err(|_| no_room())?;
+    let environment = instance.scheduler.environment();
+    let (state, processor) = (environment.state(), environment.processor());
+    let all = program_inbox::list(state, processor, session.user()).await?;
+    let taken = all.iter().map(|it| it.data.len()).sum();
+    holding.resize(taken).await.map_err(|_| no_room())?;
+    Ok(Inbox {
+        messages: all.into_iter().map(Message).collect(),
+        _holding: holding,
+    })
 }
 
 /// The message of a name.
 pub(super) async fn by_name(session: &Session<'_>, name: &str) -> Result<Message, Refused> {
-    let all = list(session).await?;
+    let all = list(session).await?.messages;
     let found = all.into_iter().find(|it| it.0.name == name);
     found.ok_or_else(|| StatusCode::NOT_FOUND.into())
 }
 
 /// Another one after each change of the inbox.
-pub(super) async fn tag(session: &Session<'_>) -> Result<String, Error> {
+pub(super) async fn tag(session: &Session<'_>) -> Result<String, Refused> {
     let mut digest = Sha256::new();
-    for message in list(session).await? {
+    for message in list(session).await?.messages {
         digest.update(message.0.name);
     }
     let mut tag = "urn:x-convoke:inbox:".to_owned();
@@ -135,7 +150,8 @@ async fn query(
     let zone = session.zone();
     let processor = session.instance.scheduler.environment().processor();
     let mut answers = Answers::new(session);
-    for message in list(session).await? {
+    let inbox = list(session).await?;
+    for message in &inbox.messages {
         let data = &message.0.data;
         let matches = || {
             let read = Calendar::parse(data, &limits());
@@ -153,12 +169,15 @@ async fn multiget(
     asked: &Properties,
     hrefs: Vec<String>,
 ) -> Result<Response, Refused> {
-    let all = list(session).await?;
+    let inbox = list(session).await?;
     let mut answers = Answers::new(session);
     for href in hrefs {
         let resource = session.named(&href);
         let found = match &resource {
-            Some(Resource::Message(_, name)) => all.iter().find(|it| it.0.name == *name),
+            Some(Resource::Message(_, name)) => {
+                let mut all = inbox.messages.iter();
+                all.find(|it| it.0.name == *name)
+            }
             _ => None,
         };
         let answer = match found {
