@@ -1,13 +1,16 @@
-//! Whether a meeting is over, so that nobody needs to hear of it any more.
+//! Whether a meeting is over, so that nobody needs to hear of it any more, and when it will be.
 
 use super::participants::Owner;
-use crate::message::Kind;
-use crate::recurrence::Series;
+use crate::message::{Kind, Message, Method};
+use crate::recurrence::{Instance, Series};
 use crate::tree::Calendar;
 use crate::work::Work;
 use crate::zone::Zones;
 use convoke_types::TimeRange;
-use jiff::Timestamp;
+use jiff::{
+    Timestamp,
+    tz::{TimeZone, offset},
+};
 
 /// How many steps may be taken for one object; what takes more is taken to go on.
 const STEPS: usize = 100_000;
@@ -38,31 +41,78 @@ pub fn is_over<'a>(
     versions.all(|object| has_ended(object, owner, now).unwrap_or(false))
 }
 
+/// When all is over that a message of an organizer is about, and `now` if it is already. `None` if it goes on for ever, or if
+/// that cannot be told, as for [`is_over`].
+///
+/// A REPLY names when its meeting begins, and a CANCEL of a whole series when that begins: neither says how long it goes on. Whole
+/// days and floating times end where a day ends last, as a recipient may be anywhere.
+///
+/// ```
+/// use convoke_calendar::{itip::ends, message::Message, tree::{Calendar, Limits}};
+///
+/// let octets = b"BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T100000Z\n\
+///     DTSTART:20270104T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=2\nORGANIZER:mailto:a@example.com\n\
+///     ATTENDEE:mailto:b@example.com\nEND:VEVENT\nEND:VCALENDAR\n";
+/// let message = Message::read(Calendar::parse(octets, &Limits::default())?)?;
+/// let now = "2027-01-05T10:00:00Z".parse()?;
+/// assert_eq!(ends(&message, now), Some("2027-01-11T11:00:00Z".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn ends(message: &Message, now: Timestamp) -> Option<Timestamp> {
+    let is_of_instances = || {
+        let mut components = message.components();
+        components.all(|it| it.stated("RECURRENCE-ID").is_some())
+    };
+    let says_all = match message.method() {
+        Method::Request | Method::Add | Method::Publish => true,
+        Method::Cancel => is_of_instances(),
+        _ => false,
+    };
+    if !says_all {
+        return None;
+    }
+    let last_zone = TimeZone::fixed(offset(-12));
+    let mut end = now;
+    going_on(message.calendar(), last_zone, now, &mut |instance| {
+        end = end.max(instance.end);
+    })?;
+    Some(end)
+}
+
 /// `None` if that cannot be told.
 fn has_ended(object: &Calendar, owner: &Owner, now: Timestamp) -> Option<bool> {
+    let mut goes_on = false;
+    going_on(object, owner.timezone.clone(), now, &mut |_| goes_on = true)?;
+    Some(!goes_on)
+}
+
+/// Hands the instances that have not ended to `take`. `None` if they have no end, or cannot be told.
+fn going_on(
+    object: &Calendar,
+    zone: TimeZone,
+    now: Timestamp,
+    take: &mut dyn FnMut(Instance),
+) -> Option<()> {
     let is_event = |name: &str| Kind::parse(name) == Some(Kind::Event);
     if !object.main_components().all(|it| is_event(&it.name)) {
         return None;
     }
-    let zones = Zones::of(object, owner.timezone.clone());
+    let zones = Zones::of(object, zone);
     let to_come = TimeRange::new(now, Timestamp::MAX).ok()?;
     let mut work = Work::of(STEPS);
-    let mut goes_on = false;
     for series in Series::all(object.main_components(), &zones).ok()? {
-        if goes_on || series.is_endless() {
-            return Some(false);
+        if series.is_endless() || series.is_rest_of_unknown() {
+            return None;
         }
-        let walked = series.walk(to_come, &mut work, &mut |_| goes_on = true);
-        walked.ok()?;
+        series.walk(to_come, &mut work, take).ok()?;
     }
-    Some(!goes_on)
+    Some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tree::Limits;
-    use jiff::tz::TimeZone;
 
     fn object(components: &[&str]) -> Calendar {
         let component = |lines: &&str| {
@@ -175,5 +225,65 @@ mod tests {
             .replace("VEVENT", "VTODO");
         let todo = Calendar::parse(todo.as_bytes(), &Limits::default()).unwrap();
         assert!(!is_over([&todo], &owner, now));
+    }
+
+    #[test]
+    fn a_message_says_when_all_of_it_ends() {
+        let now = "2027-01-20T10:00:00Z".parse().unwrap();
+        for (method, lines, expected) in [
+            (
+                "REQUEST",
+                "DTSTART:20270121T100000Z|DURATION:PT1H",
+                Some("2027-01-21T11:00:00Z"),
+            ),
+            (
+                "REQUEST",
+                "DTSTART:20270104T100000Z|DTEND:20270104T110000Z|RRULE:FREQ=WEEKLY;UNTIL=20270201T100000Z",
+                Some("2027-02-01T11:00:00Z"),
+            ),
+            (
+                "REQUEST",
+                "DTSTART:20270104T100000Z|DURATION:PT1H",
+                Some("2027-01-20T10:00:00Z"),
+            ),
+            (
+                "REQUEST",
+                "DTSTART:20270104T100000Z|RRULE:FREQ=WEEKLY",
+                None,
+            ),
+            (
+                "REQUEST",
+                "DTSTART:20270104T100000Z|RRULE:FREQ=SECONDLY;COUNT=999999999",
+                None,
+            ),
+            // The last who sees the day end is west of everybody.
+            (
+                "REQUEST",
+                "DTSTART;VALUE=DATE:20270120",
+                Some("2027-01-21T12:00:00Z"),
+            ),
+            (
+                "REQUEST",
+                "RECURRENCE-ID;RANGE=THISANDFUTURE:20270125T100000Z|DTSTART:20270125T110000Z|DURATION:PT1H",
+                None,
+            ),
+            (
+                "CANCEL",
+                "RECURRENCE-ID:20270125T100000Z|DTSTART:20270125T100000Z|DURATION:PT1H",
+                Some("2027-01-25T11:00:00Z"),
+            ),
+            // These name the start of what may be a series.
+            ("CANCEL", "DTSTART:20270104T100000Z|DURATION:PT1H", None),
+            ("REPLY", "DTSTART:20270104T100000Z", None),
+        ] {
+            let common = "DTSTAMP:20270101T100000Z|ORGANIZER:mailto:a@example.com|ATTENDEE:mailto:b@example.com|SEQUENCE:1";
+            let text = String::from_utf8(object(&[&format!("{common}|{lines}")]).write()).unwrap();
+            let head = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:{method}");
+            let text = text.replace("BEGIN:VCALENDAR", &head);
+            let calendar = Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+            let message = Message::read(calendar).unwrap();
+            let expected: Option<Timestamp> = expected.map(|it| it.parse().unwrap());
+            assert_eq!(ends(&message, now), expected, "{method} {lines}");
+        }
     }
 }

@@ -11,7 +11,7 @@
 //! | [`update_own_copy`](fn@update_own_copy) | updates the sender's own copy after it has sent a message |
 //! | [`compose_reply`](fn@compose_reply), [`Reply`] | makes an attendee's reply: how, to what, who comes instead |
 //! | [`compose_counter`], [`accept_counter`], [`compose_decline_counter`] | another time: proposed, taken up, declined |
-//! | [`is_over`], [`summary`](fn@summary) | whether nobody needs to hear of it; what a list says of it |
+//! | [`is_over`], [`ends`], [`summary`](fn@summary) | whether nobody needs to hear of it, and from when on; what a list says of it |
 //! | [`edit`](fn@edit), [`observe`](fn@observe) | make the messages that an edit of the owner causes, commanded or made already |
 //! | [`note_delivery`](fn@note_delivery) | notes in the owner's copy what became of them |
 //! | [`occurrences`](fn@occurrences), [`note_answers`], [`compose_answers`], [`decide_tentative`], [`knows_answers`] | what a room is asked for, one by one, and answers that differ from part to part |
@@ -80,7 +80,7 @@ pub use counter::{Proposal, accept_counter, compose_counter, compose_decline_cou
 pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
 pub use details::hide_details;
 pub use edit::{Edited, Observed, edit, note_delivery, observe};
-pub use ended::is_over;
+pub use ended::{ends, is_over};
 pub(crate) use object::weight;
 pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};

@@ -129,6 +129,11 @@ impl<'a> Series<'a> {
         rules.into_iter().any(|ruled| !ruled.rule.is_finite())
     }
 
+    /// Whether it is what holds from one instance on of a series whose rule is not here.
+    pub(crate) fn is_rest_of_unknown(&self) -> bool {
+        self.main.is_none() && !self.futures.is_empty()
+    }
+
     /// Whether an instance has a component of its own.
     pub(crate) fn is_apart(&self, id: Timestamp) -> bool {
         self.overrides.contains_key(&id)

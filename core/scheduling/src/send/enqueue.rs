@@ -316,7 +316,7 @@ impl<E: Environment> Scheduler<E> {
     pub(super) fn given_up_at(&self, message: &Message, now: Timestamp) -> Timestamp {
         let expire = SignedDuration::try_from(self.timing.expire).unwrap_or(SignedDuration::MAX);
         let expires = now.saturating_add(expire).unwrap_or(Timestamp::MAX);
-        let ends = message.latest().unwrap_or(Timestamp::MAX);
+        let ends = itip::ends(message, now).unwrap_or(Timestamp::MAX);
         expires.min(ends).max(now)
     }
 

@@ -473,3 +473,30 @@ fn what_is_noted_late_is_not_taken_for_what_came_of_a_later_message() {
     assert_eq!(status(&host), "1.2");
     assert!(host.waits().is_empty());
 }
+
+/// A weekly meeting that began last month goes on, whatever its first instance says.
+#[test]
+fn a_series_that_has_begun_is_retried_and_mailed_as_any_other() {
+    for rule in ["FREQ=WEEKLY", "FREQ=WEEKLY;COUNT=20"] {
+        let host = Host::new();
+        host.elsewhere_says(down());
+        host.mail_server_says(RequestStatus::SENT);
+        let weekly = request(0)
+            .replace("20270104T100000Z", "20261103T100000Z")
+            .replace("SUMMARY", &format!("RRULE:{rule}\nSUMMARY"));
+        assert_eq!(codes(&host.submits(&weekly, DEE, &[X])), ["1.0"], "{rule}");
+        pass(&host, 1);
+        assert!(host.sent().len() > 5, "{rule}: {:?}", host.sent());
+        pass(&host, 3);
+        assert_eq!(host.mailed().len(), 1, "{rule}");
+        assert_eq!(status(&host), "1.1", "{rule}");
+        // What calls it off and what answers it names the first instance alone.
+        let off = message(
+            "CANCEL",
+            "BEGIN:VEVENT\nUID:meeting\nDTSTAMP:20261201T070000Z\nDTSTART:20261103T100000Z\nDURATION:PT1H\n\
+             ORGANIZER:mailto:dee@example.org\nATTENDEE:mailto:x@example.net\nSEQUENCE:1\nSTATUS:CANCELLED\nEND:VEVENT\n",
+        );
+        host.elsewhere_says(down());
+        assert_eq!(codes(&host.submits(&off, DEE, &[X])), ["1.0"], "{rule}");
+    }
+}
