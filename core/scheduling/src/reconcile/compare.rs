@@ -27,6 +27,8 @@ pub(super) enum Compared {
     Agrees,
     /// There is; the object is in this version.
     Differs(String),
+    /// It cannot be told now, as the store does not hand it out, or as it cannot be read.
+    Unreadable(Error),
 }
 
 /// What is to be done about an object.
@@ -52,9 +54,18 @@ impl<E: Environment> Scheduler<E> {
     pub(super) async fn compare(&self, home: &HomeOf<E>, uid: &Uid) -> Result<Compared, Error> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         for _ in 0..ATTEMPTS {
-            let both = self.both(home, uid).await?;
+            let stored = match home.get(uid).await {
+                Ok(stored) => stored,
+                Err(error) => return Ok(Compared::Unreadable(error)),
+            };
+            let ledger = self.ledger(home.user(), uid).await?;
+            let both = Both { stored, ledger };
             let version = version_of(both.stored.as_ref());
-            match self.verdict(home, uid, &both).await? {
+            let verdict = match self.verdict(home, uid, &both).await {
+                Ok(verdict) => verdict,
+                Err(error) => return Ok(Compared::Unreadable(error)),
+            };
+            match verdict {
                 Verdict::Same => {}
                 Verdict::Adopt(known, foreign) => {
                     let key = keys::ledger(home.user(), uid);
@@ -74,7 +85,7 @@ impl<E: Environment> Scheduler<E> {
             }
             return Ok(Compared::Agrees);
         }
-        Err(contended(uid))
+        Ok(Compared::Unreadable(contended(uid)))
     }
 
     /// Tells what differs, once more looked at: `None` if it does not differ any more.
@@ -339,6 +350,14 @@ fn log_foreign(user: &CalendarUser, uid: &Uid, foreign: &MessageError) {
     tracing::info!(
         event = "foreign-change", user = %user.address, %uid,
         "what an attendee's program changed is the organizer's, and is told to nobody: {foreign}"
+    );
+}
+
+/// The others are compared all the same.
+pub(super) fn log_unreadable(user: &CalendarUser, uid: &Uid, error: &Error) {
+    tracing::warn!(
+        event = "change-not-told", user = %user.address, %uid,
+        "what changed is told to nobody until the object can be read: {error}"
     );
 }
 

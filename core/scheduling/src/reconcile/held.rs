@@ -86,13 +86,21 @@ impl<E: Environment> Scheduler<E> {
             looked.held += too_many.len();
             fresh.retain(|uid| !too_many.contains(uid));
         }
+        let mut told = Ok(());
         for uid in fresh {
-            let changed = self.tell_difference(home, &uid, Goes::ByItself).await?;
+            // One that cannot be told keeps back none of the others.
+            let changed = match self.tell_difference(home, &uid, Goes::ByItself).await {
+                Ok(changed) => changed,
+                Err(error) => {
+                    told = told.and(Err(error));
+                    continue;
+                }
+            };
             self.count_removal(home, changed.as_ref());
             looked.told += usize::from(changed.is_some());
             pending.remove(&uid);
         }
-        Ok(())
+        told
     }
 
     /// Which of these changes are too many: all of them, or the removals with those that others were told of lately.

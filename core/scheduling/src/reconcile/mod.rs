@@ -37,11 +37,16 @@ use crate::{
     scheduler::Scheduler,
     state,
 };
-use compare::Compared;
+use compare::{Compared, log_unreadable};
 use convoke_types::{Batch, CalendarAddress, Cursor, Error, ErrorKind, ObjectSummary, Uid};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use record::Record;
 use std::{collections::BTreeSet, time::Duration};
+
+/// The version of an object that cannot be read.
+const UNREADABLE: &str = "unreadable";
+/// How long after an object could not be read it is looked at again.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a look at a calendar led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,10 @@ impl Looked {
             next: None,
             first: false,
         }
+    }
+
+    fn again_at(&mut self, at: Timestamp) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
 }
 
@@ -169,8 +178,8 @@ impl<E: Environment> Scheduler<E> {
         Ok((changes.cursor, pending))
     }
 
-    /// Compares each object; what is left in `pending` still differs. Answers with those that have been quiet for long
-    /// enough.
+    /// Compares each object; what is left in `pending` still differs, or cannot be read. Answers with those that have been quiet
+    /// for long enough. One that cannot be read keeps back none of the others.
     async fn compare_all(
         &self,
         home: &HomeOf<E>,
@@ -195,8 +204,17 @@ impl<E: Environment> Scheduler<E> {
                     if settles <= now {
                         quiet.push(uid);
                     } else {
-                        looked.next = Some(looked.next.map_or(settles, |next| next.min(settles)));
+                        looked.again_at(settles);
                     }
+                }
+                Compared::Unreadable(error) => {
+                    // It has to be quiet anew when it can be read; it is said once.
+                    let object = (home.user(), &uid);
+                    let settling = &self.shared.settling;
+                    if settling.settles(object, UNREADABLE, now, Duration::ZERO) == now {
+                        log_unreadable(home.user(), &uid, &error);
+                    }
+                    looked.again_at(now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX));
                 }
             }
         }

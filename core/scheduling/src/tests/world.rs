@@ -95,6 +95,8 @@ struct Content {
     /// When each object changed last, gone ones too.
     changed: BTreeMap<String, u64>,
     broken: bool,
+    /// The object that is there and cannot be had.
+    hidden: Option<String>,
     /// Whether others may act before each look and each write.
     pauses: bool,
     keeps_nothing: bool,
@@ -184,6 +186,11 @@ impl Person {
         self.content.lock().unwrap().broken = true;
     }
 
+    /// This object, or none, is there and cannot be had.
+    pub(crate) fn hides(&self, uid: Option<&str>) {
+        self.content.lock().unwrap().hidden = uid.map(str::to_owned);
+    }
+
     pub(crate) fn is_mended(&self) {
         self.content.lock().unwrap().broken = false;
     }
@@ -245,6 +252,9 @@ impl Home for Person {
         self.pause().await;
         let content = self.content.lock().unwrap();
         content.works()?;
+        if content.hidden.as_deref() == Some(uid.as_str()) {
+            return Err(Error::unavailable("the file is empty"));
+        }
         let stored = content.objects.get(uid.as_str());
         Ok(stored.map(|it| StoredObject::new(uid.clone(), etag(it.version), it.data.clone())))
     }

@@ -251,3 +251,23 @@ fn a_question_does_not_swallow_what_waits() {
     let told = ["REQUEST", "CANCEL"].map(|it| format!("{it} dee@example.org {BO}"));
     assert_eq!(host.sent(), told);
 }
+
+/// What can be read is told, whatever stands beside it, and what cannot is told when it can.
+#[test]
+fn an_object_that_cannot_be_read_keeps_back_no_other() {
+    let host = host();
+    host.looks("dee");
+    host.person("dee").has(&own(""));
+    let other = own("").replace("UID:meeting", "UID:another");
+    host.person("dee").has(&other);
+    host.person("dee").hides(Some("another"));
+    let looked = host.tells("dee");
+    assert_eq!(looked.pending, 1);
+    assert!(looked.next.is_some());
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    host.person("dee").hides(None);
+    host.pass(Duration::from_secs(60));
+    let looked = host.tells("dee");
+    assert_eq!((looked.pending, looked.told), (0, 1));
+    assert_eq!(host.sent().len(), 2);
+}
