@@ -7,7 +7,7 @@
 use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
 use crate::{environment::State, keys};
 use convoke_types::{Error, KeyRange};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How far what waits in memory is what was committed.
 #[derive(Default)]
@@ -18,6 +18,9 @@ pub(super) struct Certainty {
     doubts: u64,
     /// Entries that are done, and whose removal is being committed.
     ending: HashSet<EntryId>,
+    /// Entries that are done, and that a commit was to say so of of which nobody knows whether it was made: as they wait to be
+    /// noted.
+    unnoted: HashMap<EntryId, Entry>,
     /// Entries that went since what was committed is being read.
     gone: Option<HashSet<EntryId>>,
 }
@@ -28,6 +31,8 @@ pub(crate) struct Commit {
     outbox: Outbox,
     /// What it removes.
     ends: Vec<EntryId>,
+    /// That, as it waits to be noted if the commit is not made.
+    noted: Vec<Entry>,
     /// What it changes.
     changes: Vec<EntryId>,
     is_made: bool,
@@ -37,6 +42,12 @@ impl Commit {
     /// It changes these entries, too, which wait on.
     pub(crate) fn changing(mut self, entries: Vec<EntryId>) -> Self {
         self.changes = entries;
+        self
+    }
+
+    /// What it removes waits like this if it is not made.
+    pub(crate) fn noting(mut self, entries: Vec<Entry>) -> Self {
+        self.noted = entries;
         self
     }
 
@@ -63,6 +74,8 @@ impl Drop for Commit {
             inner.certainty.ending.remove(id);
         }
         if !self.is_made {
+            let noted = self.noted.drain(..).map(|it| (it.id.clone(), it));
+            inner.certainty.unnoted.extend(noted);
             inner.certainty.is_certain = false;
             inner.certainty.doubts += 1;
             inner.changed();
@@ -76,6 +89,7 @@ impl Outbox {
         Commit {
             outbox: self.clone(),
             ends,
+            noted: Vec::new(),
             changes: Vec::new(),
             is_made: false,
         }
@@ -135,12 +149,18 @@ impl<'a> Reading<'a> {
         for id in self.before.iter().filter(|id| !found.contains_key(id)) {
             inner.supersede(id);
         }
+        // Of what is not there the commit was made.
+        let unnoted = &mut inner.certainty.unnoted;
+        unnoted.retain(|id, _| found.contains_key(id));
         for (id, mut entry) in found {
             // A host that has ended may have sent it.
             entry.may_have_left = true;
             // What is handed in from now on comes after it, whatever the clock says.
             inner.last = inner.last.max(id.place());
             if !inner.certainty.has_gone(&id) {
+                if let Some(noted) = inner.certainty.unnoted.remove(&id) {
+                    entry = noted.instead_of(entry);
+                }
                 inner.queue.is_in_version(&id, entry.version);
                 inner.queue.add(entry);
             }
@@ -166,6 +186,18 @@ impl Certainty {
 
     fn has_gone(&self, id: &EntryId) -> bool {
         self.gone.as_ref().is_some_and(|gone| gone.contains(id))
+    }
+}
+
+impl Entry {
+    /// As it waits to be noted, in place of what was found of it.
+    fn instead_of(self, found: Self) -> Self {
+        Self {
+            holder: found.holder,
+            version: found.version,
+            may_have_left: found.may_have_left,
+            ..self
+        }
     }
 }
 

@@ -257,6 +257,7 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.delete(keys::message(&entry.message));
         }
+        let commit = commit.noting(kept.clone());
         let noting = Noting {
             batch,
             unwritten,

@@ -81,22 +81,28 @@ impl<E: Environment> Scheduler<E> {
             return Ok(());
         };
         let unchanged = entry.if_unchanged(Batch::new());
-        let (batch, ends) = match fate {
+        let (batch, ends, noted) = match fate {
             Fate::Waits(changed) => {
                 let key = keys::outbox(entry.id.as_str());
-                (unchanged.put(key, state::write(&changed)), Vec::new())
+                (
+                    unchanged.put(key, state::write(&changed)),
+                    Vec::new(),
+                    Vec::new(),
+                )
             }
-            Fate::Ended(_) => {
+            Fate::Ended(status) => {
                 let batch = entry.delete(unchanged);
                 let batch = if is_last {
                     batch.delete(keys::message(&entry.message))
                 } else {
                     batch
                 };
-                (batch, vec![entry.id.clone()])
+                let noted = self.to_be_noted(entry, &status);
+                (batch, vec![entry.id.clone()], vec![noted])
             }
         };
-        let commit = outbox.commit(ends).changing(vec![entry.id.clone()]);
+        let commit = outbox.commit(ends).noting(noted);
+        let commit = commit.changing(vec![entry.id.clone()]);
         let committed = self.environment.state().commit(batch).await?;
         commit.made(committed.version);
         Ok(())

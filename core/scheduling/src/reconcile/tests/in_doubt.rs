@@ -205,3 +205,33 @@ fn an_answer_that_was_asked_anew_unnoticed_comes_back_with_the_next_update() {
     host.tells("bo");
     assert_eq!(host.sent().len(), 1, "{:?}", host.bodies());
 }
+
+/// The state can be read and not written for a while: what was sent is not sent again, and is noted when that can be done.
+#[test]
+fn what_was_sent_is_not_sent_again_while_it_cannot_be_noted() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    let state = &host.world().remembered;
+    state.ends_after(0);
+    for _ in 0..20 {
+        host.pays();
+        host.loads();
+        host.pass(Duration::from_secs(60));
+    }
+    assert_eq!(host.sent(), ["REQUEST dee@example.org bo@example.com"]);
+    state.ends_after(usize::MAX);
+    for _ in 0..20 {
+        host.loads();
+        host.pays();
+        host.pass(Duration::from_secs(600));
+    }
+    assert_eq!(host.sent().len(), 1);
+    assert!(host.waits().is_empty());
+    assert_eq!(state.keys("outbox/"), [""; 0]);
+    assert_eq!(state.keys("message/"), [""; 0]);
+    let object = host.person("dee").object("meeting").unwrap();
+    assert!(object.contains("SCHEDULE-STATUS=1.2"), "{object}");
+}
