@@ -2,12 +2,20 @@
 //! waits in all of them.
 
 use crate::{
-    environment::{Clock, Environment, State},
+    environment::{Clock, Environment, Home, HomeOf, State, Stores},
     keys,
+    ledger::{Arrival, Ledger, Noted},
     outbox::{Entry, EntryId, Outbox, call, entries, no_entry},
     scheduler::Scheduler,
+    state,
+    stored::ATTEMPTS,
 };
-use convoke_types::{Batch, Error};
+use convoke_calendar::{
+    itip,
+    message::Message,
+    tree::{Calendar, Limits},
+};
+use convoke_types::{Batch, Error, ErrorKind, RequestStatus};
 
 impl Outbox {
     fn get(&self, id: &EntryId) -> Result<Entry, Error> {
@@ -86,18 +94,22 @@ impl<E: Environment> Scheduler<E> {
         Ok(meant.len())
     }
 
-    /// Takes something out that waits: nobody will be told. If another host holds it, that one finds it gone before it tries it.
+    /// Takes something out that waits: nobody will be told, and the ledger and its originator's object say so, as far as they can
+    /// be written. If another host holds it, that one finds it gone before it tries it.
     pub async fn drop_entry(&self, id: &EntryId) -> Result<Entry, Error> {
-        let outbox = &self.shared.outbox;
         let entry = self.entry(id).await?;
-        let mut batch = entry.delete(entry.if_unchanged(Batch::new()));
-        if self.is_last(&entry).await? {
-            batch = batch.delete(keys::message(&entry.message));
+        let home = match entry.ended {
+            None => self.environment.stores().find(&entry.originator).await?,
+            Some(_) => None,
+        };
+        let message = self.message_of(&entry).await?;
+        let message = message.and_then(|it| Calendar::parse_stored(&it, &Limits::default()).ok());
+        match (home, message.and_then(|it| Message::read(it).ok())) {
+            (Some(home), Some(message)) => {
+                self.take_from_queue_noted(&entry, &message, &home).await?
+            }
+            _ => self.take_from_queue(&entry, Batch::new()).await?,
         }
-        let commit = outbox.commit(Vec::new());
-        self.environment.state().commit(batch).await?;
-        outbox.lock().supersede(id);
-        commit.settled();
         let decided = self.decision("queue-entry-dropped", &entry.uid);
         let decided = decided.of(&entry.originator);
         self.note_decision(&decided.to(&entry.method, &entry.recipient));
@@ -106,6 +118,72 @@ impl<E: Environment> Scheduler<E> {
             recipient = %entry.recipient, uid = %entry.uid, method = entry.method, "dropped by the administrator"
         );
         Ok(entry)
+    }
+
+    async fn take_from_queue(&self, entry: &Entry, batch: Batch) -> Result<(), Error> {
+        let outbox = &self.shared.outbox;
+        let mut batch = entry.delete(entry.if_unchanged(batch));
+        if self.is_last(entry).await? {
+            batch = batch.delete(keys::message(&entry.message));
+        }
+        let commit = outbox.commit(Vec::new());
+        self.environment.state().commit(batch).await?;
+        outbox.lock().supersede(&entry.id);
+        commit.settled();
+        Ok(())
+    }
+
+    /// The same, and notes that it was not delivered, unless a later message about the same was tried: whom nothing has reached need
+    /// not hear of its end.
+    async fn take_from_queue_noted(
+        &self,
+        entry: &Entry,
+        message: &Message,
+        home: &HomeOf<E>,
+    ) -> Result<(), Error> {
+        let (user, uid) = (home.user(), message.uid());
+        let _one_at_a_time = self.shared.locks.of(user, uid).await;
+        let status = RequestStatus::SERVICE_UNAVAILABLE;
+        let noted = [Noted {
+            recipient: entry.recipient.clone(),
+            status: status.clone(),
+            arrival: if entry.never_left() {
+                Arrival::Never
+            } else {
+                Arrival::Perhaps
+            },
+        }];
+        let told = [(entry.recipient.clone(), status)];
+        let key = keys::ledger(user, uid);
+        for _ in 0..ATTEMPTS {
+            let ledger = self.ledger(user, uid).await?;
+            let is_last = |it: &Ledger| !it.was_told_later(&entry.recipient, message);
+            let Some(mut known) = ledger.value.filter(is_last) else {
+                return self.take_from_queue(entry, Batch::new()).await;
+            };
+            known.note(message, &noted, self.environment.clock().now());
+            let note = |copy: &_| itip::note_delivery(copy, message.method(), &told);
+            match self.write_object(home, uid, note).await {
+                Ok(Some((before, after))) => known.agrees_if(&before, &after),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(
+                    event = "delivery-not-noted", %uid,
+                    "that a message was dropped could not be noted in the calendar: {error}"
+                ),
+            }
+            let batch = state::unchanged(Batch::new(), &key, ledger.version);
+            match self
+                .take_from_queue(entry, known.put(batch, key.clone()))
+                .await
+            {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    entry.is_unchanged(self.environment.state()).await?;
+                }
+                done => return done,
+            }
+        }
+        let text = format!("the ledger of {uid} was written by others again and again");
+        Err(Error::unavailable(text))
     }
 
     /// Whether nobody else needs the message of an entry.

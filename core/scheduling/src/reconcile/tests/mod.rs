@@ -271,3 +271,22 @@ fn an_object_that_cannot_be_read_keeps_back_no_other() {
     assert_eq!((looked.pending, looked.told), (0, 1));
     assert_eq!(host.sent().len(), 2);
 }
+
+/// What an administrator drops before it was tried was told to nobody, so that nobody hears of its end.
+#[test]
+fn what_was_dropped_untried_is_called_off_for_nobody() {
+    let host = host();
+    host.person("dee").has(&own(""));
+    host.looks("dee");
+    host.pass(Duration::from_secs(10));
+    host.looks("dee");
+    let waits = host.shared.outbox.entries();
+    block_on(host.scheduler.drop_entry(&waits[0].id)).unwrap();
+    assert!(host.waits().is_empty());
+    let object = host.person("dee").object("meeting").unwrap();
+    assert!(object.contains("SCHEDULE-STATUS=5.1"), "{object}");
+    host.person("dee").deletes("meeting");
+    host.tells("dee");
+    assert_eq!(host.sent(), [""; 0]);
+    assert_eq!(host.world().remembered.keys("message/"), [""; 0]);
+}
