@@ -16,6 +16,8 @@ pub(crate) struct Replica {
     pub(crate) queries: u32,
     /// Resources that hold objects of several UIDs.
     pub(crate) several: BTreeSet<Href>,
+    /// What the server listed and did not hand out, to be asked for again at each look, by the calendar that it is in.
+    pub(crate) left: BTreeMap<Href, BTreeSet<Href>>,
 }
 
 impl Replica {

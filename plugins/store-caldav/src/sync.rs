@@ -31,6 +31,7 @@ impl Remote {
                 continue;
             };
             let (now, seen) = (calendar.now.clone(), calendar.seen.clone());
+            self.fetch_left(replica, &href).await?;
             if now.says_something() && seen.as_ref() == Some(&now) {
                 continue;
             }
@@ -73,6 +74,7 @@ impl Remote {
         let calendars = replica.calendars.hrefs().into_iter();
         for gone in calendars.filter(|href| !there.contains(href)) {
             replica.calendars.0.remove(&gone);
+            replica.left.remove(&gone);
             replica.forget_in(&gone, |_| true);
         }
         Ok(())
@@ -144,6 +146,9 @@ impl Remote {
             for resource in answer.resources {
                 if is_gone(resource.status) {
                     replica.mirror.forget(&resource.href);
+                    if let Some(left) = replica.left.get_mut(calendar) {
+                        left.remove(&resource.href);
+                    }
                 } else if resource.href.is_in(calendar) {
                     changed.push(resource);
                 }
@@ -165,6 +170,9 @@ impl Remote {
         there.retain(|it| !is_gone(it.status) && it.href.is_in(calendar));
         let hrefs: BTreeSet<&Href> = there.iter().map(|it| &it.href).collect();
         replica.forget_in(calendar, |href| !hrefs.contains(href));
+        if let Some(left) = replica.left.get_mut(calendar) {
+            left.retain(|href| hrefs.contains(href));
+        }
         there.retain(|it| it.status < 300 && !it.properties.is_collection());
         self.fetch_changed(replica, calendar, there).await
     }
@@ -184,10 +192,27 @@ impl Remote {
                 changed.insert(resource.href, etag);
             }
         }
+        self.fetch_all(replica, calendar, &changed).await
+    }
+
+    /// Fetches what the server did not hand out when it listed it.
+    async fn fetch_left(&self, replica: &mut Replica, calendar: &Href) -> Result<()> {
+        let left = replica.left.get(calendar).into_iter().flatten();
+        let left: HashMap<_, _> = left.map(|href| (href.clone(), None)).collect();
+        self.fetch_all(replica, calendar, &left).await
+    }
+
+    /// Fetches objects, which the server named in these versions.
+    async fn fetch_all(
+        &self,
+        replica: &mut Replica,
+        calendar: &Href,
+        changed: &HashMap<Href, Option<Etag>>,
+    ) -> Result<()> {
         let mut hrefs: Vec<&Href> = changed.keys().collect();
         hrefs.sort_unstable();
         for batch in hrefs.chunks(BATCH) {
-            let mut gone = HashSet::new();
+            let mut answered = HashSet::new();
             let body = dav::multiget(batch.iter().copied());
             let request = Request::xml("REPORT", calendar, "0", body);
             for resource in self.multistatus(&request).await?.resources {
@@ -196,29 +221,33 @@ impl Remote {
                 match (etag, properties.data) {
                     (Some(etag), Some(data)) => {
                         self.learn(replica, &resource.href, etag, &data)?;
+                        answered.insert(resource.href);
                     }
                     // Somebody was faster than this request.
                     _ if is_gone(resource.status) => {
                         replica.mirror.forget(&resource.href);
-                        gone.insert(resource.href);
+                        answered.insert(resource.href);
                     }
                     _ => {}
                 }
             }
-            for href in batch.iter().filter(|it| !gone.contains(**it)) {
-                let etag = changed.get(*href).cloned().flatten();
-                let known = replica.mirror.known(href).map(|it| &it.state);
-                if let Some(etag) = etag
-                    && known != Some(&etag)
-                {
+            for href in batch.iter().copied() {
+                let left = replica.left.entry(calendar.clone()).or_default();
+                if answered.contains(href) {
+                    left.remove(href);
+                    continue;
+                }
+                left.insert(href.clone());
+                if let Some(etag) = changed.get(href).cloned().flatten() {
                     self.skip(replica, href, etag);
                 }
             }
+            replica.left.retain(|_, left| !left.is_empty());
         }
         Ok(())
     }
 
-    /// The server lists the object and does not hand it out, or it changed just now: then the next look finds it.
+    /// The server lists the object and does not hand it out: the next look asks for it again.
     fn skip(&self, replica: &mut Replica, href: &Href, etag: Etag) {
         if replica.mirror.known(href).is_none() {
             let problem = "the server lists it, but does not hand it out".to_owned();

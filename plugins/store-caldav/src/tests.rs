@@ -712,3 +712,28 @@ async fn a_resource_of_several_objects_is_not_written() {
     let objects = world.server.objects();
     assert_eq!(objects["/anna/work/both.ics"], both.as_bytes());
 }
+
+/// Between a PUT whose answer has no tag and the GET that asks for it somebody else writes: that is no write of ours.
+#[tokio::test]
+async fn what_somebody_else_wrote_meanwhile_is_not_taken_for_ours() {
+    for theirs in [None, Some(object("a", 12).data)] {
+        let world = World::new().await;
+        let is_ours = theirs.is_none();
+        world.server.misbehave(move |seen: &Seen| {
+            let (path, theirs) = (seen.path.clone(), theirs.clone());
+            match seen.method.as_str() {
+                "PUT" => Some(Fault::After(reply(201, "text/plain", ""))),
+                "GET" => Some(Fault::Before(Box::new(move |server: &Fake| {
+                    if let Some(theirs) = theirs {
+                        server.write(&path, &theirs);
+                    }
+                }))),
+                _ => None,
+            }
+        });
+        let written = world.put("a", Precondition::Absent).await.unwrap();
+        world.server.behave();
+        let there = world.get("a").await.unwrap().unwrap();
+        assert_eq!(written == there.etag, is_ours);
+    }
+}

@@ -130,7 +130,9 @@ impl Account {
         let Some(etag) = answer.etag() else {
             let now = self.remote.fetch(replica, &href).await?;
             return match now {
-                Some(now) => Ok(now.etag),
+                Some(now) if now.data == object.data => Ok(now.etag),
+                // Somebody has written it since, or the server keeps it otherwise: whoever looks next compares it.
+                Some(_) => Ok(Etag::new(NOT_AS_SENT)?),
                 None => Err(self.remote.keeps_changing(&object.index.uid)),
             };
         };
@@ -199,6 +201,9 @@ impl Account {
         )))
     }
 }
+
+/// The version of what was written, where the server has something else already: it matches no tag of any server.
+const NOT_AS_SENT: &str = "not-as-it-was-sent";
 
 fn check(uid: &Uid, there: Option<&There>, when: &Precondition) -> Result<()> {
     let problem = match (when, there) {

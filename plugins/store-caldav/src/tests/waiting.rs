@@ -408,3 +408,31 @@ async fn who_cannot_be_reached_is_left_out_of_the_list() {
         .unwrap_err();
     assert!(error.message().contains("403"), "{error}");
 }
+
+/// An object changes, and the server names its new version and does not hand it out at first: it is asked for again.
+#[tokio::test]
+async fn what_is_not_handed_out_at_once_is_asked_for_again() {
+    for status in [
+        Some("403 Forbidden"),
+        Some("500 Internal Server Error"),
+        None,
+    ] {
+        let world = World::new().await;
+        let path = "/anna/work/a.ics";
+        world.server.write(path, &object("a", 10).data);
+        let mut follower = Follower::of(&world.store, &["anna@example.org"]).await;
+        world.server.write(path, &object("a", 11).data);
+        let says = status.map_or_else(String::new, |it| without(path, it));
+        world.server.misbehave(move |seen: &Seen| {
+            (seen.method == "REPORT").then(|| Fault::Answer(multistatus(&says)))
+        });
+        assert_eq!(follower.takes().await, (vec![], vec![]), "{status:?}");
+        world.server.behave();
+        let changed = (vec!["a".to_owned()], vec![]);
+        assert_eq!(follower.takes().await, changed, "{status:?}");
+        world.server.seen();
+        assert_eq!(follower.takes().await, (vec![], vec![]));
+        let seen = world.server.seen();
+        assert!(seen.iter().all(|it| it.method != "REPORT"), "it is there");
+    }
+}
