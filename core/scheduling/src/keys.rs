@@ -15,6 +15,9 @@
 //! token/TOKEN            which guest of which meeting an address of the mail gateway was made for
 //! mailed/MESSAGE-ID      to which guest of which meeting a mail went
 //! received/DIGEST        a mail that was taken, by Message-ID, recipient and what it says
+//! inbox/USER/ID          a message that waits for a user to decide on, where the store has no place for it
+//! inbox-size/USER/ID     how long that is, in bytes
+//! inbox-turn/USER        written by who keeps such a message: of two at once, one
 //! ```
 //!
 //! A user is named by its address, as a store may name its users anew. Whatever is not a letter, a digit or one of `-._@:+`
@@ -116,6 +119,34 @@ pub(crate) fn received(message_id: &str, recipient: &CalendarAddress, data: &[u8
     let recipient = folded(recipient);
     let digest = digest(&[message_id.as_bytes(), recipient.as_bytes(), data]);
     key(&["received", &digest])
+}
+
+pub(crate) fn inbox(user: &CalendarUser, id: &str) -> Vec<u8> {
+    key(&["inbox", owner(user).as_str(), id])
+}
+
+/// All messages that wait for a user here.
+pub(crate) fn inbox_of(user: &CalendarUser) -> KeyRange {
+    below(&["inbox", &owner(user)])
+}
+
+pub(crate) fn inbox_size(user: &CalendarUser, id: &str) -> Vec<u8> {
+    key(&["inbox-size", owner(user).as_str(), id])
+}
+
+pub(crate) fn inbox_sizes_of(user: &CalendarUser) -> KeyRange {
+    below(&["inbox-size", &owner(user)])
+}
+
+pub(crate) fn inbox_turn(user: &CalendarUser) -> Vec<u8> {
+    key(&["inbox-turn", &owner(user)])
+}
+
+/// What stands behind the last `/` of a key.
+pub(crate) fn last_part(key: &[u8]) -> &str {
+    let part = key.rsplit(|it| *it == b'/').next();
+    let part = part.and_then(|it| std::str::from_utf8(it).ok());
+    part.unwrap_or_default()
 }
 
 /// Every user whose calendar was looked at.

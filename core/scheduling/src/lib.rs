@@ -41,6 +41,7 @@
 //! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
+//! | `kept` | the same, of stores that have no place for it: [`Kept`] |
 //! | `unreached` | whom meetings did not reach, for a person who looks |
 //! | `turns` | what is done one after the other for one user |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
@@ -70,6 +71,7 @@ mod environment;
 mod inbox;
 mod index;
 mod intake;
+mod kept;
 mod keys;
 mod ledger;
 mod limits;
@@ -110,6 +112,7 @@ pub use environment::{
 };
 pub use index::index_stored;
 pub use intake::Intake;
+pub use kept::Kept;
 pub use limits::{Limits, Room};
 pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, LEASE, Membership, Outbox, Standing, TakeOver};

@@ -219,3 +219,64 @@ fn busy_time_is_told_by_url() {
     let direct = ask(&house.server, &head(&line("x@example.com"), &[]));
     assert_eq!(anonymous("x@example.com").status, direct.status);
 }
+
+/// No CalDAV server has a place for what waits, and it waits all the same.
+#[test]
+fn what_waits_beside_a_server_is_decided() {
+    let rules =
+        "[{ hold = \"schedule\", known = false, from = \"*@example.com\" }, { allow = \"any\" }]";
+    let house = house(rules);
+    let decide = |decision: &str| {
+        let shown = page(&house);
+        let hidden = |name: &str| {
+            let value = shown.split(&format!("name=\"{name}\" value=\"")).nth(1);
+            let value = value.unwrap_or_else(|| panic!("no {name}: {shown}"));
+            value.split('"').next().unwrap_or_default()
+        };
+        let (token, id) = (hidden("token"), hidden("id"));
+        let form = format!("token={token}&id={id}&decision={decision}");
+        let fields = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", "https://localhost"),
+        ];
+        let answer = house.ask(ANNA, &format!("POST {PAGE}"), &fields, &form);
+        assert_eq!(answer.status, 303, "{answer:?}");
+    };
+    assert!(page(&house).contains("Nothing waits for you"));
+    let invitation = |uid: &str, from: &str| {
+        let sent = house.front.post(&Post::invitation(uid, from, &[ANNA]));
+        assert_eq!(sent.codes(), ["2.0"]);
+    };
+    // What is declined is gone; who is accepted is known from then on.
+    invitation("1", EVE);
+    decide("decline");
+    assert!(page(&house).contains("Nothing waits for you"));
+    assert_eq!(house.server.stored(ANNA, "1"), None);
+    invitation("2", EVE);
+    assert_eq!(house.server.stored(ANNA, "2"), None);
+    decide("accept");
+    house.becomes(ANNA, "2", |it| !it.is_empty());
+    invitation("3", EVE);
+    house.becomes(ANNA, "3", |it| !it.is_empty());
+
+    // A guest's proposal, until the organizer's program takes it up.
+    let data = meeting("4", "").replace(BO, EVE);
+    let path = format!("{CALENDAR}4.ics");
+    assert_eq!(house.put(ANNA, &path, &[], &data).status, 201);
+    let counter = Post::reply("4", EVE, ANNA, "ACCEPTED")
+        .edited("METHOD:REPLY", "METHOD:COUNTER")
+        .edited("ATTENDEE;PARTSTAT=ACCEPTED:", "ATTENDEE:")
+        .edited("DTSTART:20270105T100000Z", "DTSTART:20270104T120000Z")
+        .edited("DTEND:20270105T110000Z", "DTEND:20270104T130000Z")
+        .with(
+            "Content-Type",
+            "text/calendar; component=VEVENT; method=COUNTER",
+        );
+    assert_eq!(house.front.post(&counter).codes(), ["2.0"]);
+    assert!(page(&house).contains(EVE));
+    let moved = data
+        .replace("T100000Z", "T120000Z")
+        .replace("T110000Z", "T130000Z");
+    assert_eq!(house.put(ANNA, &path, &[], &moved).status, 204);
+    assert!(page(&house).contains("Nothing waits for you"));
+}

@@ -145,7 +145,7 @@ pub(super) async fn forget(instance: &Instance, asked: Forget) -> Result<(), Err
 
 /// What other hosts of the same state decided until now, they write within a moment.
 async fn others_have_written(instance: &Instance) {
-    if Sharing::of(&instance.config) == Sharing::Shared {
+    if instance.sharing == Sharing::Shared {
         sleep(WRITTEN_WITHIN).await;
     }
 }

@@ -101,7 +101,7 @@ impl OfStores for Put {
         let etag = store.put(&self.user.id, &object, &self.when).await?;
         if self.tells == Tells::Nobody {
             // It is known from now on.
-            let home = OurHome::new(store.clone(), self.user);
+            let home = OurHome::new(plugins, store.clone(), self.user);
             adopt(&OurState::of(plugins), &home, &uid).await?;
         }
         Ok(etag)

@@ -32,6 +32,7 @@ use crate::{
     scheduling::{self, OurTransport, World},
     sender::Sender,
     shared::SharedState,
+    sharing::Sharing,
     state_folder,
 };
 use convoke_dns::Resolver;
@@ -81,6 +82,8 @@ pub struct Instance {
     /// What was worked out of calendars.
     #[cfg(feature = "caldav")]
     pub(crate) calendar_views: CalendarViews,
+    /// Who uses the state.
+    pub(crate) sharing: Sharing,
     /// Admission control.
     pub admission: Admission,
     /// What outlives the configuration.
@@ -174,6 +177,7 @@ impl Instance {
                     None => TakesMail::No,
                 },
             ),
+            sharing: Sharing::of(&config),
             shared,
             signer,
             client,

@@ -10,7 +10,6 @@ use crate::{
     answer::{AnswerRoom, delivered, document, refused, retry_later},
     instance::Instance,
     replay::{Key, Lasting, Repeatable},
-    sharing::Sharing,
     wire,
 };
 use bytes::Bytes;
@@ -144,7 +143,7 @@ async fn process(
     let lasting = Lasting {
         state: &instance.plugins.state,
         writes: &instance.shared.writes,
-        sharing: Sharing::of(&instance.config),
+        sharing: instance.sharing,
     };
     let replays = &instance.shared.replays;
     Ok(replays.answer(repeatable, now, lasting, work).await)

@@ -1,12 +1,14 @@
-//! Calendar users and their objects, by the store plugins.
+//! Calendar users and their objects, by the store plugins. Messages that wait for a person are kept in the state where a store
+//! has no place for them.
 
-use crate::config::Config;
+use crate::{config::Config, state::OurState};
 use convoke_plugin_host::{Plugins, StoreHandle};
-use convoke_scheduling::{Home, InboxItem, Room, Stores};
+use convoke_scheduling::{Home, InboxItem, Kept, Room, Stores};
 use convoke_sdk::{Delivery, InboxMessage};
 use convoke_types::{
-    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Domain, Error, Etag, InboxEntry, Listing,
-    MessageId, NewObject, Page, Precondition, RequestStatus, StoredObject, TimeRange, Uid,
+    Busy, CalendarAddress, CalendarUser, Changes, Cursor, Domain, Error, ErrorKind, Etag,
+    InboxEntry, Listing, MessageId, NewObject, Page, Precondition, RequestStatus, StoredObject,
+    TimeRange, Uid,
 };
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ impl Stores for OurStores {
 
     async fn find(&self, address: &CalendarAddress) -> Result<Option<OurHome>, Error> {
         let found = self.plugins.stores.find(address).await?;
-        Ok(found.map(|(store, user)| OurHome::new(store.clone(), user)))
+        Ok(found.map(|(store, user)| OurHome::new(&self.plugins, store.clone(), user)))
     }
 }
 
@@ -39,12 +41,29 @@ impl Stores for OurStores {
 pub struct OurHome {
     store: Arc<StoreHandle>,
     user: CalendarUser,
+    state: OurState,
 }
 
 impl OurHome {
-    /// What `store` has of `user`.
-    pub const fn new(store: Arc<StoreHandle>, user: CalendarUser) -> Self {
-        Self { store, user }
+    /// What `store`, one of the plugins, has of `user`.
+    pub fn new(plugins: &Plugins, store: Arc<StoreHandle>, user: CalendarUser) -> Self {
+        let state = OurState::of(plugins);
+        Self { store, user, state }
+    }
+
+    /// What waits for the user, if the store has no place for it.
+    fn beside_the_store(&self) -> Kept<'_, OurState> {
+        Kept::of(&self.state, &self.user)
+    }
+
+    async fn add_to_inbox(&self, message: &InboxMessage) -> Result<(), Error> {
+        let added = self.store.inbox_add(&self.user.id, message).await;
+        let added = if is_unsupported(&added) {
+            self.beside_the_store().add(message).await
+        } else {
+            added
+        };
+        added.map(drop)
     }
 
     /// Whose it is.
@@ -102,25 +121,34 @@ impl Home for OurHome {
     }
 
     async fn inbox(&self, page: &Page) -> Result<Listing<InboxEntry>, Error> {
-        self.store.inbox_list(&self.user.id, page).await
+        let listed = self.store.inbox_list(&self.user.id, page).await;
+        if is_unsupported(&listed) {
+            return self.beside_the_store().list(page).await;
+        }
+        listed
     }
 
     async fn take(&self, id: &MessageId) -> Result<InboxMessage, Error> {
-        self.store.inbox_take(&self.user.id, id).await
+        let taken = self.store.inbox_take(&self.user.id, id).await;
+        if is_unsupported(&taken) {
+            return self.beside_the_store().take(id).await;
+        }
+        taken
     }
 
     async fn put_back(&self, message: &InboxMessage) -> Result<(), Error> {
-        self.store.inbox_add(&self.user.id, message).await.map(drop)
+        self.add_to_inbox(message).await
     }
 
     async fn keep(&self, item: &InboxItem<'_>, instances: &str, room: Room) -> Result<(), Error> {
         let room = convoke_sdk::Room::new(room.total, room.of_sender);
         let message = kept(item).about(instances).within(room);
-        self.store
-            .inbox_add(&self.user.id, &message)
-            .await
-            .map(|_| ())
+        self.add_to_inbox(&message).await
     }
+}
+
+fn is_unsupported<T>(done: &Result<T, Error>) -> bool {
+    matches!(done, Err(error) if error.kind() == ErrorKind::Unsupported)
 }
 
 fn kept(item: &InboxItem<'_>) -> InboxMessage {

@@ -12,7 +12,6 @@ use crate::{
     instance::Instance,
     look_soon::Asked,
     scheduling::{OurHome, Telling, telling},
-    sharing::Sharing,
 };
 use convoke_plugin_host::{Schedule, StoreHandle, origin::Origin};
 use convoke_scheduling::Looked;
@@ -173,7 +172,7 @@ impl Watcher {
 
     /// Whether it is this host that watches.
     async fn is_ours(&mut self) -> bool {
-        let sharing = Sharing::of(&self.instance.config);
+        let sharing = self.instance.sharing;
         let state = &self.instance.plugins.state;
         self.turn.is_ours(sharing, state).await
     }
@@ -349,7 +348,7 @@ impl Watcher {
     fn home(&self, user: CalendarUser) -> Home {
         Home {
             instance: self.instance.clone(),
-            home: OurHome::new(self.store.clone(), user),
+            home: OurHome::new(&self.instance.plugins, self.store.clone(), user),
         }
     }
 

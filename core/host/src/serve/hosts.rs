@@ -42,7 +42,7 @@ fn name(state: &Path) -> String {
 /// Has what is handed in belong to this host, where others share the state: its name then.
 pub(super) fn join(instance: &Instance) -> String {
     let shared = &instance.shared;
-    match Sharing::of(&instance.config) {
+    match instance.sharing {
         Sharing::Alone => {
             shared.lease.is(Held::Alone);
             shared.scheduling.outbox.belong_to("");

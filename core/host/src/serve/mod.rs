@@ -49,7 +49,6 @@ use crate::{
     instance::{Instance, ServeError},
     receiver,
     shared::SharedState,
-    sharing::Sharing,
     state_folder::{self, ListenerNote, Lock},
     submission,
 };
@@ -261,7 +260,7 @@ impl Host {
     /// If another instance shares its state with others than the old one: leaves those, and has what is handed in belong to a host
     /// among the new ones. Its name there.
     async fn leave_hosts_of(&mut self, old: &Instance, new: &Instance) -> Option<String> {
-        if Sharing::of(&old.config) == Sharing::of(&new.config) {
+        if old.sharing == new.sharing {
             return None;
         }
         if let Some(hosts) = self.hosts.take() {

@@ -1,7 +1,7 @@
 //! Writes to the state what nobody waits for, and reads what was answered before the host was started.
 
 use super::{background::Stopped, current::Current};
-use crate::{replay::Lasting, sharing::Sharing};
+use crate::replay::Lasting;
 use convoke_types::Error;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -53,7 +53,7 @@ async fn load(current: &Current) {
         let lasting = Lasting {
             state: &instance.plugins.state,
             writes: &instance.shared.writes,
-            sharing: Sharing::of(&instance.config),
+            sharing: instance.sharing,
         };
         let loaded = instance.shared.replays.load(lasting, Timestamp::now());
         // What goes wrong is in the log: by the handle of the plugin. Meanwhile each message is looked up.

@@ -36,8 +36,8 @@ struct Listed {
 }
 
 impl Listed {
-    fn home(&self) -> OurHome {
-        OurHome::new(self.store.clone(), self.user.clone())
+    fn home(&self, plugins: &Plugins) -> OurHome {
+        OurHome::new(plugins, self.store.clone(), self.user.clone())
     }
 }
 
@@ -71,10 +71,10 @@ impl People {
         let path = urls::segments(path)?;
         let listed = self.listed.get_with((), self.list(plugins)).await;
         if let Some(listed) = listed.iter().find(|it| is_in(&path, &it.homes)) {
-            return Some(listed.home());
+            return Some(listed.home(plugins));
         }
         let named = self.named(plugins, domains, login?).await?;
-        is_in(&path, &named.homes).then(|| named.home())
+        is_in(&path, &named.homes).then(|| named.home(plugins))
     }
 
     /// Looks a log-in up again: somebody who was no calendar user may be one by now.
@@ -99,7 +99,7 @@ impl People {
         login: &str,
     ) -> Option<OurHome> {
         let named = self.named(plugins, domains, login).await?;
-        Some(named.home())
+        Some(named.home(plugins))
     }
 
     async fn named(

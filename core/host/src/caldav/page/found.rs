@@ -9,7 +9,7 @@ use convoke_calendar::{
     zone::Zones,
 };
 use convoke_scheduling::{Home, Person, WaitingMessage, Why};
-use convoke_types::{BusySpan, CalendarAddress, Error, ErrorKind, TimeRange};
+use convoke_types::{BusySpan, CalendarAddress, Error, TimeRange};
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 /// Days of busy time.
@@ -76,10 +76,7 @@ async fn busy(session: &Session<'_>, zone: &TimeZone, today: Date) -> Option<Vec
 
 async fn waiting(session: &Session<'_>, zone: &TimeZone) -> Result<Vec<Waiting>, Error> {
     let scheduler = &session.instance.scheduler;
-    let waiting = match scheduler.inbox(&session.home).await {
-        Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Vec::new()),
-        waiting => waiting?,
-    };
+    let waiting = scheduler.inbox(&session.home).await?;
     let shown = |it: &WaitingMessage| {
         let message = &it.entry.message;
         let calendar = Calendar::parse(&message.data, &limits()).ok();
