@@ -47,6 +47,26 @@ fn each_recipient_has_a_status_of_its_own_and_a_session_goes_on() {
     assert_eq!(lmtp.reply(), "");
 }
 
+/// A mail is looked at once, and who stands among its recipients twice gets it once.
+#[test]
+fn a_recipient_who_is_named_twice_gets_one_mail_and_two_statuses() {
+    let host = setup().start();
+    let mail = verified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA));
+    let replies = Lmtp::to(&host).mail(BO, &[ANNA, ANNA, "Anna@example.org"], &mail);
+    assert!(
+        replies.iter().all(|it| it.starts_with("250 2.0.0 taken")),
+        "{replies:?}"
+    );
+    // One for each spelling.
+    host.wait_for("recipient=mailto:Anna@example.org");
+    assert_eq!(
+        host.log().matches("mail-taken").count(),
+        2,
+        "{}",
+        host.log()
+    );
+}
+
 #[test]
 fn what_smuggles_ends_the_connection() {
     let host = setup().start();

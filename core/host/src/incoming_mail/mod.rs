@@ -33,6 +33,7 @@ use crate::{
 use convoke_imip::{Arrival, AuthservId, Content, Gateway, Incoming, ReturnPath};
 use convoke_scheduling::{Environment, Processor};
 use convoke_types::CalendarAddress;
+use std::collections::HashMap;
 
 /// So many mail servers a mail may have passed (RFC 5321 §6.3); more is a loop.
 const HOPS: usize = 100;
@@ -81,11 +82,19 @@ pub(crate) async fn receive(
         Ok(permit) => permit,
         Err(wait) => return later(&wait.reason),
     };
-    let incoming = read(instance, settings, mail).await;
-    let mut outcomes = Vec::new();
-    for recipient in recipients {
-        let outcome = of_one(instance, settings, mail, &incoming, recipient).await;
-        outcome.note(instance, &incoming, recipient);
+    let seen = read(instance, settings, mail).await;
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (place, recipient) in recipients.iter().enumerate() {
+        // Who stands there twice gets it once.
+        let outcome = if let Some(first) = places.get(recipient.as_str()) {
+            outcomes[*first].clone()
+        } else {
+            let outcome = of_one(instance, settings, mail, &seen, recipient).await;
+            outcome.note(instance, &seen.incoming, recipient);
+            outcome
+        };
+        places.entry(recipient.as_str()).or_insert(place);
         outcomes.push(outcome);
     }
     outcomes
@@ -108,16 +117,16 @@ pub(crate) async fn receive_piped(
         octets,
         return_path: ReturnPath::Unknown,
     };
-    let incoming = read(instance, settings, &mail).await;
+    let seen = read(instance, settings, &mail).await;
     let recipient = match to {
         Some(to) => Some(to.clone()),
-        None => first_of_ours(instance, settings, &incoming).await,
+        None => first_of_ours(instance, settings, &seen.incoming).await,
     };
     let Some(recipient) = recipient else {
         return Outcome::Unknown("nobody whom it names is ours; say who with --to".to_owned());
     };
-    let outcome = of_one(instance, settings, &mail, &incoming, &recipient).await;
-    outcome.note(instance, &incoming, &recipient);
+    let outcome = of_one(instance, settings, &mail, &seen, &recipient).await;
+    outcome.note(instance, &seen.incoming, &recipient);
     outcome
 }
 
@@ -136,15 +145,25 @@ async fn first_of_ours(
     None
 }
 
+/// What a mail says, whoever gets it: it is read once.
+struct Seen {
+    incoming: Incoming,
+    /// It has passed too many mail servers.
+    loops: bool,
+}
+
 /// Reads a mail when it is its turn.
-async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> Incoming {
+async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> Seen {
     let limits = instance.config.limits.messages.of_messages();
     let arrival = Arrival {
         return_path: mail.return_path.clone(),
         trusted: &settings.trusted,
         limits: &limits,
     };
-    let work = || convoke_imip::read(mail.octets, &arrival);
+    let work = || Seen {
+        incoming: convoke_imip::read(mail.octets, &arrival),
+        loops: hops(mail.octets) > HOPS,
+    };
     let processor = instance.scheduler.environment().processor();
     processor.run(mail.octets.len(), work).await
 }
@@ -153,14 +172,15 @@ async fn of_one(
     instance: &Instance,
     settings: &IncomingMail,
     mail: &Mail<'_>,
-    incoming: &Incoming,
+    seen: &Seen,
     recipient: &CalendarAddress,
 ) -> Outcome {
+    let Seen { incoming, loops } = seen;
     let addressee = match find(instance, settings, recipient).await {
         Ok(addressee) => addressee,
         Err(not_ours) => return not_ours.outcome(),
     };
-    if hops(mail.octets) > HOPS {
+    if *loops {
         let why = format!("it has passed more than {HOPS} mail servers, which is a loop");
         return Outcome::Refused(why);
     }
