@@ -279,7 +279,10 @@ fn responds(world: &Arc<World>, uid: &str, who: usize, response: Response, by: B
     let program = person.traits.program;
     match response {
         Response::Counter(minutes) => return proposes(world, person, &before, minutes),
-        Response::Delegate(to) => return delegates(world, person, &before, to, by),
+        Response::Delegate(to) => return delegates(world, person, &before, (to, None), by),
+        Response::DelegateInstance(number, to) => {
+            return delegates(world, person, &before, (to, Some(number)), by);
+        }
         _ => {}
     }
     let after = programs::respond(&before, response, person.address(), program, now);
@@ -316,8 +319,14 @@ fn replies(world: &Arc<World>, person: &Arc<Person>, uid: &str, answer: Answer) 
     says(world, person, uid, Said::Reply(answer.into()));
 }
 
-/// Somebody sends somebody else.
-fn delegates(world: &Arc<World>, person: &Arc<Person>, before: &Calendar, to: usize, by: By) {
+/// Somebody sends somebody else, to one instance or to all.
+fn delegates(
+    world: &Arc<World>,
+    person: &Arc<Person>,
+    before: &Calendar,
+    (to, instance): (usize, Option<u32>),
+    by: By,
+) {
     let (who, to) = (person.address(), &world.people[to]);
     let Some(uid) = before.uid() else { return };
     let organizer = before
@@ -326,6 +335,12 @@ fn delegates(world: &Arc<World>, person: &Arc<Person>, before: &Calendar, to: us
     if to.address() == who || organizer.map(bare).as_deref() == Some(to.address()) {
         return; // nobody does
     }
+    let id = instance.map(|number| programs::original(&mut before.clone(), number));
+    let id = match id {
+        Some(None) => return, // there is no such instance
+        Some(Some(id)) => Some(id),
+        None => None,
+    };
     {
         let mut witness = world.witness.lock().unwrap();
         witness.delegates(uid.as_str(), who, to.address());
@@ -333,14 +348,22 @@ fn delegates(world: &Arc<World>, person: &Arc<Person>, before: &Calendar, to: us
     if by == By::Program {
         let now = world.time_at(person.traits.host);
         let program = person.traits.program;
-        let after = programs::delegate(before, who, to.address(), program, now);
+        let after = match instance {
+            None => programs::delegate(before, who, to.address(), program, now),
+            Some(number) => {
+                programs::delegate_instance(before, number, [who, to.address()], program, now)
+            }
+        };
         if let Some(after) = after {
             writes(world, person, uid.as_str(), &after);
         }
         return;
     }
-    let said = Said::Reply(Reply::delegate_to(to.user.address.clone()));
-    says(world, person, uid, said);
+    let mut reply = Reply::delegate_to(to.user.address.clone());
+    if let Some(id) = id {
+        reply = reply.to_instance(When::of(&id).expect("it is a time"));
+    }
+    says(world, person, uid, Said::Reply(reply));
 }
 
 /// Somebody proposes another time.

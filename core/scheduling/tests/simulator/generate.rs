@@ -22,6 +22,7 @@ pub(crate) fn story(seed: u64, steps: usize) -> Story {
         },
         program: [Program::Khal, Program::Thunderbird, Program::Forgetful][rng.usize(..3)],
         room: false,
+        approver: None,
     });
     let people: Vec<PersonTraits> = people.collect();
     let mut author = Author {

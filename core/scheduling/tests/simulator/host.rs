@@ -10,7 +10,7 @@ use convoke_calendar::tree::Calendar as Object;
 use convoke_scheduling::{
     Acquaintance, Attempt, Clock, Envelope, Environment, Event, Grant, Journal, Limits, NotDecided,
     Occasion, Outbox, Overloaded, Peer, Policies, Processor, Scheduler, Shared, Stores, Unbounded,
-    Unsent, Verdict,
+    Unsent, Verdict, Why,
 };
 use convoke_types::{CalendarAddress, CalendarUser, Domain, Error, ErrorKind, RequestStatus};
 use futures::future;
@@ -209,7 +209,7 @@ pub(crate) fn start(world: &Arc<World>, host: usize) {
     for person in world.people.iter().filter(|it| it.traits.host == host) {
         let calendar = env.calendar(person);
         world.spawn(host, watch(scheduler.clone(), calendar.clone()));
-        if this.holds_strangers || world.has_proposals {
+        if this.holds_strangers || world.has_decisions {
             world.spawn(host, decide(scheduler.clone(), calendar));
         }
     }
@@ -285,13 +285,17 @@ async fn release(env: Env, scheduler: Arc<Scheduler<Env>>) {
     }
 }
 
-/// The person lets in whom it does not know, and takes proposals up or not, after a while.
+/// The person lets in whom it does not know, takes proposals up or not, and approves bookings or not, after a while.
 async fn decide(scheduler: Arc<Scheduler<Env>>, calendar: Calendar) {
     let Env { world, .. } = &calendar.env;
     loop {
         world.sleep(400_000 + world.executor.below(400_000)).await;
         for undecided in scheduler.inbox(&calendar).await.unwrap_or_default() {
             let (id, message) = (&undecided.entry.id, &undecided.entry.message);
+            if undecided.why == Why::Booking && world.chance(30) {
+                let _ = scheduler.decline(&calendar, id, None, &Unbounded).await;
+                continue;
+            }
             if message.method == "COUNTER" {
                 if world.chance(50) {
                     let _ = scheduler.decline(&calendar, id, None, &Unbounded).await;

@@ -106,7 +106,7 @@ fn events(calendar: &mut Calendar) -> impl Iterator<Item = &mut Component> {
 }
 
 /// The start of an instance of a series as it was before anything moved it.
-fn original(calendar: &mut Calendar, number: u32) -> Option<Property> {
+pub(crate) fn original(calendar: &mut Calendar, number: u32) -> Option<Property> {
     let master = master(calendar)?;
     let rule = master.value("RRULE")?;
     let count: u32 = rule.rsplit('=').next()?.parse().ok()?;
@@ -283,7 +283,10 @@ pub(crate) fn respond(
         Response::Exclude(number) => exclude(calendar, number)?,
         Response::Save => {}
         Response::Own(word) => own(calendar, word)?,
-        Response::Refresh | Response::Delegate(_) | Response::Counter(_) => return None,
+        Response::Refresh
+        | Response::Delegate(_)
+        | Response::DelegateInstance(..)
+        | Response::Counter(_) => return None,
     }
     save(program, calendar, false, now);
     Some(after)
@@ -299,23 +302,40 @@ pub(crate) fn delegate(
 ) -> Option<Calendar> {
     let mut after = before.clone();
     let mut is_on_it = false;
-    let [own_line, other] = [who, delegate].map(mailto);
     for event in events(&mut after) {
-        let mut lines = event.properties.iter_mut();
-        let line = lines.find(|line| line.is("ATTENDEE") && line.value == own_line);
-        let Some(line) = line else { continue };
-        line.set_param("PARTSTAT", "DELEGATED");
-        line.set_param("DELEGATED-TO", &other);
-        line.remove_param("RSVP");
-        is_on_it = true;
-        if !guests(event).contains(delegate) {
-            let line = attendee(program, delegate);
-            event.push(line.with("DELEGATED-FROM", &own_line));
-        }
+        is_on_it |= send(event, [who, delegate], program).is_some();
     }
     is_on_it.then_some(())?;
     save(program, &mut after, false, now);
     Some(after)
+}
+
+/// The same for one instance of a series.
+pub(crate) fn delegate_instance(
+    before: &Calendar,
+    number: u32,
+    from_to: [&str; 2],
+    program: Program,
+    now: Timestamp,
+) -> Option<Calendar> {
+    let mut after = before.clone();
+    instance(&mut after, number, |event| send(event, from_to, program))?;
+    save(program, &mut after, false, now);
+    Some(after)
+}
+
+fn send(event: &mut Component, [who, delegate]: [&str; 2], program: Program) -> Option<()> {
+    let [own_line, other] = [who, delegate].map(mailto);
+    let mut lines = event.properties.iter_mut();
+    let line = lines.find(|line| line.is("ATTENDEE") && line.value == own_line)?;
+    line.set_param("PARTSTAT", "DELEGATED");
+    line.set_param("DELEGATED-TO", &other);
+    line.remove_param("RSVP");
+    if !guests(event).contains(delegate) {
+        let line = attendee(program, delegate);
+        event.push(line.with("DELEGATED-FROM", &own_line));
+    }
+    Some(())
 }
 
 /// When a meeting begins, so many minutes later.

@@ -42,7 +42,7 @@ struct Content {
 }
 
 impl Person {
-    pub(crate) fn new(address: &str, traits: PersonTraits) -> Self {
+    pub(crate) fn new(address: &str, traits: PersonTraits, approver: Option<&str>) -> Self {
         let id = UserId::new(address).expect("an address is short");
         let address = CalendarAddress::new(address).expect("it is an address");
         let mut user = CalendarUser::new(id, address);
@@ -50,6 +50,9 @@ impl Person {
             user.kind = UserKind::Room;
             user.attributes.set(RoomSettings::BOOKING, "from=*");
             user.attributes.set(RoomSettings::CONFLICTS, "50%");
+            if let Some(approver) = approver {
+                user.attributes.set(RoomSettings::APPROVE, approver);
+            }
         }
         Self {
             user,

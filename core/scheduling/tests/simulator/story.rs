@@ -44,6 +44,9 @@ pub(crate) struct PersonTraits {
     /// It is a room, which answers by itself.
     #[serde(default)]
     pub(crate) room: bool,
+    /// Who has to approve that the room is booked.
+    #[serde(default)]
+    pub(crate) approver: Option<usize>,
 }
 
 /// A calendar program, by its habits.
@@ -121,6 +124,8 @@ pub(crate) enum Response {
     Refresh,
     /// Somebody else comes instead.
     Delegate(usize),
+    /// Somebody else comes to one instance instead.
+    DelegateInstance(u32, usize),
     /// Another time is proposed, so many minutes later.
     Counter(i64),
 }

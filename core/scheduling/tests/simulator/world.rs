@@ -31,8 +31,8 @@ pub(crate) struct World {
     pub(crate) executor: Executor,
     pub(crate) hosts: Vec<Host>,
     pub(crate) people: Vec<Arc<Person>>,
-    /// People decide about proposals.
-    pub(crate) has_proposals: bool,
+    /// People decide about proposals, and bookings.
+    pub(crate) has_decisions: bool,
     pub(crate) witness: Mutex<Witness>,
     pub(crate) network: Mutex<Network>,
     /// How mails get lost.
@@ -142,7 +142,7 @@ impl World {
             trouble: Mutex::default(),
         });
         let people = story.people.iter().enumerate();
-        let people = people.map(|(number, traits)| Arc::new(person(number, *traits)));
+        let people = people.map(|(number, _)| Arc::new(person(number, &story.people)));
         let people: Vec<Arc<Person>> = people.collect();
         let rooms = people.iter().filter(|it| it.traits.room);
         let rooms = rooms.map(|it| it.address().to_owned());
@@ -154,11 +154,13 @@ impl World {
             };
             matches!(response, Some(Response::Counter(_)))
         };
+        let has_approver = |it: &PersonTraits| it.approver.is_some();
         Arc::new(Self {
             executor: Executor::new(story.seed),
             hosts: hosts.collect(),
             people,
-            has_proposals: story.steps.iter().any(is_proposal),
+            has_decisions: story.steps.iter().any(is_proposal)
+                || story.people.iter().any(has_approver),
             witness: Mutex::new(witness),
             network: Mutex::default(),
             post: Mutex::default(),
@@ -351,6 +353,9 @@ pub(crate) fn domain(host: usize) -> String {
     format!("host{host}.example")
 }
 
-fn person(number: usize, traits: PersonTraits) -> Person {
-    Person::new(&format!("p{number}@{}", domain(traits.host)), traits)
+fn person(number: usize, people: &[PersonTraits]) -> Person {
+    let address = |number: usize| format!("p{number}@{}", domain(people[number].host));
+    let traits = people[number];
+    let approver = traits.approver.map(address);
+    Person::new(&address(number), traits, approver.as_deref())
 }
