@@ -40,8 +40,11 @@ impl Tls {
     pub(crate) fn new(target: &Target, host: &Host) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match target.verify {
-            Verify::Nothing => Arc::new(Anybody(Arc::clone(&provider))),
-            Verify::Authority => Arc::new(AnyName(believed(target.root.as_deref(), host)?)),
+            Verify::Nothing => Arc::new(Lenient::towards_anybody(&provider)),
+            Verify::Authority => {
+                let believed = believed(target.root.as_deref(), host)?;
+                Arc::new(Lenient::towards_names(&provider, believed))
+            }
             Verify::Full => believed(target.root.as_deref(), host)?,
         };
         let config = ClientConfig::builder_with_provider(provider)
@@ -90,52 +93,35 @@ fn listed(file: &Path) -> Result<Vec<Believed>> {
     Ok(listed)
 }
 
-/// Believes everybody: what is sent is hidden from those who only listen.
+/// Believes more than it can verify. Whoever is believed has to have the key of the certificate all the same.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct Lenient {
+    provider: Arc<CryptoProvider>,
+    /// Whom this one believes is believed by whatever name; without it, everybody is.
+    believed: Option<Arc<dyn ServerCertVerifier>>,
+}
 
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+impl Lenient {
+    /// What is sent is hidden from those who only listen.
+    fn towards_anybody(provider: &Arc<CryptoProvider>) -> Self {
+        Self {
+            provider: provider.clone(),
+            believed: None,
+        }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    fn towards_names(
+        provider: &Arc<CryptoProvider>,
+        believed: Arc<dyn ServerCertVerifier>,
+    ) -> Self {
+        Self {
+            provider: provider.clone(),
+            believed: Some(believed),
+        }
     }
 }
 
-/// Believes whom the other believes, by whatever name.
-#[derive(Debug)]
-struct AnyName(Arc<dyn ServerCertVerifier>);
-
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -144,7 +130,10 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match (self.0).verify_server_cert(certificate, chain, name, ocsp, now) {
+        let Some(believed) = &self.believed else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match believed.verify_server_cert(certificate, chain, name, ocsp, now) {
             // The name is looked at last, when all else holds.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -159,7 +148,8 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -168,11 +158,13 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }
 
@@ -304,8 +296,8 @@ mod tests {
         let by_root = believed(Some(&file), &host).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifiers: [Arc<dyn ServerCertVerifier>; 3] = [
-            Arc::new(Anybody(provider)),
-            Arc::new(AnyName(Arc::clone(&by_root))),
+            Arc::new(Lenient::towards_anybody(&provider)),
+            Arc::new(Lenient::towards_names(&provider, Arc::clone(&by_root))),
             by_root,
         ];
         for (shown, name, believed) in [

@@ -26,7 +26,7 @@ pub(super) async fn find(dns: &Resolver, domain: &Domain, notes: &mut Notes) -> 
             continue;
         }
         for server in &servers {
-            note(Verdict::Info, format!("{service} SRV {}", shown(server)));
+            note(Verdict::Info, format!("{service} {}", shown(server)));
         }
         let path = match dns.texts(&service).await {
             Ok(found) => {
@@ -70,12 +70,14 @@ pub(super) async fn find(dns: &Resolver, domain: &Domain, notes: &mut Notes) -> 
     Vec::new()
 }
 
-fn shown(server: &Server) -> String {
+/// A server, as a zone file has it.
+pub(crate) fn shown(server: &Server) -> String {
     let Server {
         priority,
         weight,
         port,
         target,
     } = server;
-    format!("{priority} {weight} {port} {target}.")
+    let target = if target.is_empty() { "." } else { target };
+    format!("SRV {priority} {weight} {port} {target}")
 }

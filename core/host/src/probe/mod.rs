@@ -14,6 +14,7 @@ mod discovery;
 mod post;
 mod tls;
 
+pub(crate) use discovery::shown;
 pub use post::Question;
 
 use convoke_dns::Resolver;

@@ -2,11 +2,12 @@
 
 use super::{
     Findings, Verdict,
-    found::{certified, covers, shown, wanted},
+    found::{certified, covers, wanted},
 };
 use crate::{
     config::{Config, Listener, Role},
     instance,
+    probe::shown,
 };
 use convoke_dns::Resolver;
 use convoke_types::Domain;

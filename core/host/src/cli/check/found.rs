@@ -4,8 +4,9 @@ use super::finding::Findings;
 use crate::{
     config::{Config, Listener, Role},
     instance,
+    probe::shown,
 };
-use convoke_dns::{Resolver, Server, in_order, path};
+use convoke_dns::{Resolver, in_order, path};
 use convoke_net::pem;
 use convoke_sdk::remote::Kind;
 use convoke_tls::certificate::names;
@@ -115,17 +116,6 @@ async fn look_up(
         Some(path) => Ok(format!("{shown}, path={path}")),
         None => Ok(shown),
     }
-}
-
-/// A server, as a zone file has it.
-pub(super) fn shown(server: &Server) -> String {
-    let Server {
-        priority,
-        weight,
-        port,
-        target,
-    } = server;
-    format!("SRV {priority} {weight} {port} {target}")
 }
 
 /// The record that is missing.
