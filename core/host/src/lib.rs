@@ -26,6 +26,7 @@
 //! | `wire` | maps scheduling outcomes to iSchedule responses and back |
 //! | `answer` | HTTP responses, and the memory that they take |
 //! | [`capabilities`] | the capabilities document |
+//! | `certificates` | the certificates that the configuration names, and when they end |
 //! | [`admission`] | admission control: concurrency, memory, requests per peer |
 //! | [`replay`] | idempotency cache for signed requests |
 //! | [`rate_limit`] | rate limiting per peer |
@@ -56,6 +57,7 @@ pub mod caldav;
 #[cfg(feature = "caldav")]
 mod calendar_view;
 pub mod capabilities;
+mod certificates;
 pub mod cli;
 pub mod config;
 mod decisions;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct SharedState {
     /// What was counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// What plugins counted.
     pub plugin_metrics: Arc<PluginMetrics>,
     /// Answers to messages that may come again.

@@ -3,6 +3,7 @@
 use super::{
     Description, Interface, Isolation, PluginEntry, PluginInfo, PluginState,
     breaker::{Breaker, Turn},
+    calls::EntryCalls,
     failing::Failing,
     isolated::Isolated,
     origin::Origin,
@@ -12,7 +13,14 @@ use convoke_sdk::{
     Call, Error, ErrorKind, Purpose, Result,
     remote::{Caller, Client, Kind, PluginFile, Stamp},
 };
-use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 use tracing::{error, info, warn};
 
 /// An opened plugin: each call has a deadline and passes the breaker.
@@ -38,6 +46,7 @@ pub struct Opened {
     process: Option<Arc<Isolated>>,
     /// The host as it sees it, if it has no process.
     services: Option<Arc<Instance>>,
+    calls: EntryCalls,
 }
 
 impl Opened {
@@ -47,6 +56,7 @@ impl Opened {
         content: &PluginFile,
         description: &Description,
         deadline: Duration,
+        calls: EntryCalls,
     ) -> Self {
         let is_here = entry.isolation == Isolation::InProcess;
         let is_one = is_here && description.one_version.contains(&entry.kind);
@@ -65,6 +75,7 @@ impl Opened {
             failing: matches!(entry.kind, Kind::Store | Kind::State).then(Failing::default),
             process: None,
             services: None,
+            calls,
         }
     }
 
@@ -166,9 +177,11 @@ impl Caller for Opened {
                 skipped.reason
             ))
         })?;
+        let begun = Instant::now();
         let answer = within(self.deadline, call).await;
         let fault = answer.as_ref().err();
         let fault = fault.filter(|error| is_fault(error.kind()));
+        self.calls.ended(begun.elapsed(), fault);
         if let Some(error) = fault {
             let request = Some(Origin::request_id()).filter(|id| *id != 0);
             warn!(event = "plugin-failed", plugin = %name, kind = ?error.kind(), request, "{error}");
@@ -178,14 +191,17 @@ impl Caller for Opened {
         }
         match attempt.settle(fault.map(Error::message)) {
             Turn::None => {}
-            Turn::Tripped(pause) => error!(
-                event = "plugin-skipped",
-                plugin = %name,
-                origin = Origin::current().as_ref().map(Origin::as_str),
-                subject,
-                "it keeps failing for this origin and is skipped for {} s; see what it says above",
-                pause.as_secs()
-            ),
+            Turn::Tripped(pause) => {
+                self.calls.skipped();
+                error!(
+                    event = "plugin-skipped",
+                    plugin = %name,
+                    origin = Origin::current().as_ref().map(Origin::as_str),
+                    subject,
+                    "it keeps failing for this origin and is skipped for {} s; see what it says above",
+                    pause.as_secs()
+                );
+            }
             Turn::Recovered => {
                 info!(event = "plugin-recovered", plugin = %name, "it answers again");
             }

@@ -11,6 +11,7 @@
 //! | [`breaker`] | a plugin that keeps failing is skipped for a while, by those for whom it fails |
 //! | `services` | the host, as a plugin sees it |
 //! | `health`, [`metrics`] | what plugins say of themselves, and what they count |
+//! | `calls` | how their calls fare, as the host counts them |
 //! | `failing` | whether what keeps data answers at all |
 //! | `state_folder`, `secret` | where they remember, and what no log may show |
 //! | [`origin`] | on whose behalf plugins are asked |
@@ -33,6 +34,7 @@
 
 mod ask;
 pub mod breaker;
+mod calls;
 mod closing;
 pub mod conformance;
 pub mod discovery;
@@ -58,6 +60,7 @@ mod state_folder;
 pub mod stores;
 
 pub use ask::ask;
+pub use calls::Calls;
 use closing::Closing;
 pub use closing::close_all;
 pub use discovery::DiscoveryChain;
@@ -308,7 +311,15 @@ async fn open_there(
     } = candidate;
     let file = runnable.content().path().to_owned();
     let deadline = deadline_of(entry.kind);
-    let opened = Opened::new(name, entry, runnable.content(), &description, deadline);
+    let calls = setup.metrics.calls().of(name, entry.kind);
+    let opened = Opened::new(
+        name,
+        entry,
+        runnable.content(),
+        &description,
+        deadline,
+        calls,
+    );
     let config_toml = written(entry)?;
     let services = services::for_instance(name, setup).map_err(|error| Problem::host(&error))?;
     let refused = |refused| Problem::not_opened(&file, refused);

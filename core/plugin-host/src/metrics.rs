@@ -3,6 +3,7 @@
 //! Series belong to an entry's name, and go on over a reload of the configuration as long as one of its plugins is open.
 //! Their number, and what is written on them, are bounded: plugins may be made to count by strangers.
 
+use super::calls::Calls;
 use convoke_sdk::{Metric, MetricKind};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,14 +28,23 @@ const BOUNDS: usize = 20;
 const TOLD: usize = 16;
 
 /// Names that are not a plugin's to give: of the host's own, and what Prometheus puts behind the name of a histogram.
-const RESERVED: [&str; 2] = ["ready", "degraded"];
+const RESERVED: [&str; 5] = [
+    "ready",
+    "degraded",
+    "call_seconds",
+    "failures_total",
+    "skipped_total",
+];
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+/// What the name of each counter ends with, and no other.
+const COUNTER: &str = "_total";
 
 /// What all plugins count and measure.
 #[derive(Default)]
 pub struct PluginMetrics {
     entries: Mutex<BTreeMap<String, Weak<EntryMetrics>>>,
     families: Arc<Families>,
+    calls: Calls,
 }
 
 /// What the numbers of each name mean, whoever has it: one name is one family.
@@ -70,6 +80,11 @@ pub struct FamilySeries {
 }
 
 impl PluginMetrics {
+    /// How calls of plugins fare.
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     /// What the entry of that name counts.
     pub(super) fn entry(&self, name: &str) -> Arc<EntryMetrics> {
         let mut entries = lock(&self.entries);
@@ -203,7 +218,7 @@ impl EntryMetrics {
     }
 
     fn find_or_add(&self, kind: MetricKind, metric: &Metric) -> Result<usize, Refused> {
-        let id = SeriesId::checked(metric)?;
+        let id = SeriesId::checked(kind, metric)?;
         let bounds = checked_bounds(kind, metric)?;
         let mut registry = lock(&self.registry);
         if let Some(place) = registry.places.get(&id) {
@@ -256,11 +271,16 @@ impl Families {
 }
 
 impl SeriesId {
-    fn checked(metric: &Metric) -> Result<Self, Refused> {
-        let name = &metric.name;
-        let ends = |suffix: &&str| name.ends_with(*suffix);
-        if !is_name(name) || RESERVED.contains(&name.as_str()) || SUFFIXES.iter().any(ends) {
-            return Err(Refused::Name(name.clone()));
+    fn checked(kind: MetricKind, metric: &Metric) -> Result<Self, Refused> {
+        let given = &metric.name;
+        let name = shown_name(kind, given);
+        let ends = |suffix: &&str| given.ends_with(*suffix);
+        let is_reserved = |name: &String| RESERVED.contains(&name.as_str());
+        if !is_name(given)
+            || [given, &name].into_iter().any(is_reserved)
+            || SUFFIXES.iter().any(ends)
+        {
+            return Err(Refused::Name(given.clone()));
         }
         let mut labels = Vec::new();
         for (label, value) in metric.labels.iter() {
@@ -276,11 +296,16 @@ impl SeriesId {
             labels.push((label.to_owned(), value.to_owned()));
         }
         labels.sort_unstable();
-        Ok(Self {
-            name: name.clone(),
-            labels,
-        })
+        Ok(Self { name, labels })
     }
+}
+
+/// As it is shown: Prometheus has the names of counters end alike.
+fn shown_name(kind: MetricKind, name: &str) -> String {
+    if kind == MetricKind::Counter && !name.ends_with(COUNTER) {
+        return format!("{name}{COUNTER}");
+    }
+    name.to_owned()
 }
 
 fn is_name(text: &str) -> bool {
@@ -423,7 +448,10 @@ mod tests {
             (Counter, plain("a-b"), false),
             (Counter, plain("a\n"), false),
             (Counter, plain("ready"), false),
+            (Counter, plain("failures"), false),
             (Gauge, plain("x_count"), false),
+            (Counter, plain("x"), true),
+            (Gauge, plain("x_total"), false),
             (Counter, plain(&"a".repeat(NAME)), true),
             (Counter, plain(&"a".repeat(NAME + 1)), false),
             (Counter, plain("b").with("plugin", "x"), false),
@@ -448,6 +476,15 @@ mod tests {
         let other = all.entry("two");
         assert_eq!(other.series(Gauge, &plain("a_total")), 0);
         assert_eq!(other.series(Counter, &plain("a_total")), 1);
+    }
+
+    #[test]
+    fn a_counter_is_shown_as_one_whatever_it_is_called() {
+        let all = PluginMetrics::default();
+        let entry = all.entry("one");
+        let series = entry.series(Counter, &plain("a"));
+        assert_eq!(entry.series(Counter, &plain("a_total")), series);
+        assert_eq!(all.families()[0].name, "a_total");
     }
 
     #[test]

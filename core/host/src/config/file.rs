@@ -119,6 +119,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Receiver, Self::Submission, Self::Caldav, Self::Admin];
+
     /// As it stands in the file.
     pub const fn as_str(self) -> &'static str {
         match self {

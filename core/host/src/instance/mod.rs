@@ -131,6 +131,7 @@ impl Instance {
             plugins.clone(),
             signer.clone(),
             shared.writes.clone(),
+            shared.metrics.clone(),
         );
         #[cfg(feature = "caldav")]
         {

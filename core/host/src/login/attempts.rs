@@ -6,6 +6,7 @@
 use crate::admission::RetryAfter;
 use convoke_net::network::network;
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -37,6 +38,7 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct Attempts {
     seen: Mutex<HashMap<Source, Seen>>,
     verifying: Semaphore,
+    failures: Counter,
 }
 
 impl Default for Attempts {
@@ -46,6 +48,7 @@ impl Default for Attempts {
         Self {
             seen: Mutex::default(),
             verifying: Semaphore::new((processors / 2).max(1)),
+            failures: Counter::default(),
         }
     }
 }
@@ -109,10 +112,20 @@ impl Attempts {
         self.check(&self.source(address, login))
     }
 
+    /// Attempts that failed, from wherever.
+    pub(crate) const fn failures(&self) -> &Counter {
+        &self.failures
+    }
+
     /// Counts a failure that cost nothing, such as a wrong token.
     pub(super) fn failed(&self, address: IpAddr) {
         let address = network(address);
-        self.seen().fail(&Source::Address(address), address);
+        self.note_failure(&Source::Address(address), address);
+    }
+
+    fn note_failure(&self, source: &Source, address: IpAddr) {
+        self.failures.inc();
+        self.seen().fail(source, address);
     }
 
     /// A login that somebody else looked at was refused.
@@ -120,7 +133,7 @@ impl Attempts {
     pub(crate) fn note_refused(&self, address: IpAddr, login: &str) {
         let address = network(address);
         let source = self.source(address, login);
-        self.seen().fail(&source, address);
+        self.note_failure(&source, address);
     }
 
     /// A login that somebody else looked at was right: from now on it is counted apart from others of its address.
@@ -170,7 +183,7 @@ impl Attempt<'_> {
     }
 
     pub(super) fn failed(self) {
-        self.attempts.seen().fail(&self.source, self.address);
+        self.attempts.note_failure(&self.source, self.address);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     admission::{self, RetryAfter},
     answer::{AnswerRoom, delivered, document, refused, retry_later},
     instance::Instance,
+    metrics::Stage,
     replay::{Key, Lasting, Repeatable},
     wire,
 };
@@ -27,7 +28,9 @@ pub(super) async fn receive(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Response {
-    let mut posted = match posted::read(instance, arrival, request).await {
+    let metrics = &instance.shared.metrics;
+    let reading = posted::read(instance, arrival, request);
+    let mut posted = match metrics.timed(Stage::Body, reading).await {
         Ok(posted) => posted,
         Err(response) => return response,
     };
@@ -69,7 +72,8 @@ async fn process(
     room: &AnswerRoom,
 ) -> Result<Bytes, Rejection> {
     let now = Timestamp::now();
-    let peer = identify(
+    let metrics = &instance.shared.metrics;
+    let identified = identify(
         &instance.config,
         &instance.keys,
         arrival,
@@ -77,8 +81,8 @@ async fn process(
         &posted.body,
         &posted.headers.originator,
         now,
-    )
-    .await?;
+    );
+    let peer = metrics.timed(Stage::Identify, identified).await?;
     // Only now: nobody else waits while a stranger's name servers take their time.
     let permit = instance.admission.permit_for(posted.body.len()).await?;
     let limits = &instance.config.limits;
@@ -105,7 +109,8 @@ async fn process(
     let scheduler = &instance.scheduler;
     let read = scheduler.read(&intake, |message| posted.check_content_type(message));
     let origin = Origin::of(originator, peer.proofs());
-    let message = origin.clone().ask(read).await.map_err(wire::refusal)?;
+    let read = metrics.timed(Stage::Read, origin.clone().ask(read));
+    let message = read.await.map_err(wire::refusal)?;
     let _permit = if message.repeats_within_a_day() {
         instance.admission.long_permit(permit).await?
     } else {
@@ -125,7 +130,8 @@ async fn process(
     };
     let work = async {
         let delivery = scheduler.deliver(&envelope, &recipients, room);
-        wire::responses(&posted.headers.recipients, origin.ask(delivery).await)
+        let delivered = metrics.timed(Stage::Deliver, origin.ask(delivery));
+        wire::responses(&posted.headers.recipients, delivered.await)
     };
     let Some(signed) = peer.signed() else {
         return Ok(document(&work.await));

@@ -1,7 +1,10 @@
 //! The ways to others: to receivers by the sender, and by mail. What waits in the outbox leaves only as long as this host holds it.
 
 #[cfg(feature = "mail")]
-use crate::mail::Mailer;
+use crate::{
+    mail::Mailer,
+    metrics::{Stage, Way},
+};
 use crate::{sender::Sender, shared::SharedState};
 use convoke_scheduling::{Letter, Outcome, Transport};
 #[cfg(feature = "mail")]
@@ -45,8 +48,14 @@ impl Transport for OurTransport {
     ) -> Vec<Outcome> {
         match &self.mailer {
             Some(mailer) => {
+                let metrics = &self.shared.metrics;
                 let sending = mailer.send(letter, recipients, handed_in);
-                self.while_held(letter, recipients.len(), sending).await
+                let sending = metrics.timed(Stage::Mail, sending);
+                let sent = self.while_held(letter, recipients.len(), sending).await;
+                for outcome in &sent {
+                    metrics.tried(Way::Mail, &outcome.status);
+                }
+                sent
             }
             None => Vec::new(),
         }

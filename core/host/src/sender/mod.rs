@@ -16,7 +16,10 @@ mod kept_document;
 mod post;
 mod route;
 
-use crate::write_behind::WriteBehind;
+use crate::{
+    metrics::{Metrics, Stage, Way},
+    write_behind::WriteBehind,
+};
 use busy_url::BusyUrls;
 use capabilities_cache::CapabilitiesCache;
 use convoke_ischedule::dkim;
@@ -39,6 +42,7 @@ pub struct Sender {
     signer: Option<Arc<dkim::Signer>>,
     capabilities: Arc<CapabilitiesCache>,
     busy_urls: BusyUrls,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether these are the same receivers, in whatever order: equal ones come in an order of chance (RFC 2782).
@@ -53,6 +57,7 @@ impl Sender {
         plugins: Arc<Plugins>,
         signer: Option<Arc<dkim::Signer>>,
         writes: Arc<WriteBehind>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let capabilities = CapabilitiesCache::new(plugins.state.clone(), writes);
         Self {
@@ -61,13 +66,15 @@ impl Sender {
             signer,
             capabilities: Arc::new(capabilities),
             busy_urls: BusyUrls::new(),
+            metrics,
         }
     }
 
     async fn routes(&self, letter: &Letter<'_>, recipients: &[CalendarAddress]) -> Vec<Route> {
         let mut lookups: Vec<BoxFuture<'_, Route>> = Vec::new();
         for recipient in recipients {
-            lookups.push(route::permitted(&self.plugins, letter, recipient).boxed());
+            let route = route::permitted(&self.plugins, letter, recipient);
+            lookups.push(self.metrics.timed(Stage::Route, route).boxed());
         }
         stream::iter(lookups).buffered(PARALLEL).collect().await
     }
@@ -111,6 +118,7 @@ impl Transport for Sender {
         for (position, route) in routes.into_iter().enumerate() {
             match route {
                 Route::Nowhere { status, reason } => {
+                    self.metrics.tried(Way::None, &status);
                     let outcome = Outcome {
                         description: Some(reason),
                         ..status.into()
@@ -146,6 +154,7 @@ impl Transport for Sender {
         let asked: Vec<BoxFuture<'_, (usize, Outcome)>> = asked.collect();
         let mut asked = stream::iter(asked).buffer_unordered(PARALLEL);
         while let Some((position, outcome)) = asked.next().await {
+            self.metrics.tried(Way::FreeBusyUrl, &outcome.status);
             outcomes[position] = Some(outcome);
         }
         let mut deliveries: Vec<BoxFuture<'_, (&[usize], Vec<Outcome>)>> = Vec::new();
@@ -156,6 +165,9 @@ impl Transport for Sender {
                 .collect();
             let delivery = async move {
                 let delivered = self.deliver(receivers, letter, &group).await;
+                for outcome in &delivered {
+                    self.metrics.tried(Way::to(receivers), &outcome.status);
+                }
                 (members.as_slice(), delivered)
             };
             deliveries.push(delivery.boxed());

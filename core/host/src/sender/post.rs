@@ -4,7 +4,7 @@ use super::{
     Sender, body,
     capabilities_cache::{self, Document},
 };
-use crate::wire;
+use crate::{metrics::Stage, wire};
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, ErrorElement, MessageProfile, Recipient,
@@ -78,7 +78,8 @@ impl Sender {
         letter: &Letter<'_>,
         group: &[&CalendarAddress],
     ) -> Result<Vec<Outcome>, Failure> {
-        let document = self.capabilities.of(&self.client, receiver).await?;
+        let document = self.capabilities.of(&self.client, receiver);
+        let document = self.metrics.timed(Stage::Capabilities, document).await?;
         if let Err(status) = fits(&document.capabilities, letter) {
             return Ok(vec![status.into(); group.len()]);
         }
@@ -142,7 +143,8 @@ impl Sender {
             policy: capabilities_cache::connect_policy(receiver),
             longest: None,
         };
-        let response = self.client.send(request).await?;
+        let response = self.client.send(request);
+        let response = self.metrics.timed(Stage::Post, response).await?;
         tracing::debug!(event = "posted", receiver = %response.url, status = %response.status, recipients = part.len(), "posted");
         (self.capabilities)
             .check(receiver, document, &response.headers)

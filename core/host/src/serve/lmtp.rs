@@ -9,7 +9,6 @@ use crate::{
     config::{Config, MailListener},
     incoming_mail::{self, IncomingMail, Mail, Outcome},
     instance::{Instance, ServeError},
-    shared::SharedState,
     state_folder::ListenerNote,
 };
 use convoke_imip::ReturnPath;
@@ -26,7 +25,7 @@ use std::{
     },
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -222,7 +221,7 @@ async fn accept(socket: Socket, current: Arc<Current>, stop: watch::Sender<bool>
                 let (current, stop) = (current.clone(), stop.subscribe());
                 tokio::spawn(async move {
                     let _permit = permit;
-                    let _connected = Connected::new(current.load().shared.clone());
+                    let _connected = current.load().shared.metrics.mail_connected();
                     // An error: the mail server went away, and tries again what was not answered.
                     let _ = converse(stream, &current, stop).await;
                 });
@@ -249,24 +248,6 @@ async fn accept(socket: Socket, current: Arc<Current>, stop: watch::Sender<bool>
             role = "lmtp",
             "some messages did not end in time and are cut off"
         );
-    }
-}
-
-/// Counts a connection while it is there.
-struct Connected(Arc<SharedState>);
-
-impl Connected {
-    fn new(shared: Arc<SharedState>) -> Self {
-        let connections = shared.metrics.mail_connections();
-        connections.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let connections = self.0.metrics.mail_connections();
-        connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -48,7 +48,6 @@ use crate::{
     config::{Config, Role},
     instance::{Instance, ServeError},
     receiver,
-    shared::SharedState,
     state_folder::{self, ListenerNote, Lock},
     submission,
 };
@@ -65,7 +64,7 @@ use std::{
     future::Future,
     path::Path,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -403,28 +402,6 @@ impl Handler for ByRole {
     }
 
     fn connected(&self) -> Box<dyn Send + Sync + Unpin> {
-        let shared = self.current.load().shared.clone();
-        Box::new(Connected::new(shared, self.role))
-    }
-}
-
-/// Counts a connection while it is there.
-struct Connected {
-    shared: Arc<SharedState>,
-    role: Role,
-}
-
-impl Connected {
-    fn new(shared: Arc<SharedState>, role: Role) -> Self {
-        let connections = shared.metrics.connections(role);
-        connections.fetch_add(1, Ordering::Relaxed);
-        Self { shared, role }
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let connections = self.shared.metrics.connections(self.role);
-        connections.fetch_sub(1, Ordering::Relaxed);
+        Box::new(self.current.load().shared.metrics.connected(self.role))
     }
 }

@@ -1,6 +1,6 @@
 //! Health and metrics, for the administrator's own tools.
 
-use crate::{admin::queue, answer::empty, disk, instance::Instance};
+use crate::{admin::queue, answer::empty, certificates, disk, instance::Instance, metrics::Found};
 use convoke_net::http_server::{Body, Response};
 use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -33,10 +33,13 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
         },
         "/metrics" => {
             let shared = &instance.shared;
-            let counted = shared.plugin_metrics.families();
-            let waiting = queue::counts(instance).await;
-            let plugins = instance.plugins.list();
-            let page = shared.metrics.text(&plugins, &counted, &waiting);
+            let page = shared.metrics.text(&Found {
+                plugins: &instance.plugins.list(),
+                counted: &shared.plugin_metrics,
+                waiting: &queue::counts(instance).await,
+                attempts: &shared.attempts,
+                certificates: &certificates::of(&instance.config),
+            });
             text(page, PROMETHEUS)
         }
         _ => empty(StatusCode::NOT_FOUND, &[]),
