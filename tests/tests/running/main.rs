@@ -6,6 +6,7 @@ mod explain;
 mod faults;
 mod health;
 mod isolated;
+mod monitoring;
 mod program;
 mod reload;
 mod rooms;
