@@ -6,6 +6,9 @@ use convoke_tls::certificate::validity;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
+/// A certificate that ends within this many seconds should have been renewed.
+pub(crate) const SOON: i64 = 14 * 24 * 3600;
+
 /// A certificate that others are shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate {

@@ -37,6 +37,8 @@
 //! | [`probe`] | probes a remote receiver |
 //! | `bind_error` | why an address cannot be listened at |
 //! | `disk` | whether there is room left |
+//! | `health` | what an administrator should look at |
+//! | `trouble` | one such thing |
 //! | `file_modes` | permissions of the files that the configuration names |
 //! | `escape` | escapes control characters in log and terminal output |
 //!
@@ -66,6 +68,7 @@ mod escape;
 mod file_modes;
 #[cfg(feature = "caldav")]
 mod form_secret;
+mod health;
 #[cfg(feature = "mail")]
 mod incoming_mail;
 pub mod instance;
@@ -92,6 +95,7 @@ mod sharing;
 mod state;
 pub mod state_folder;
 pub mod submission;
+mod trouble;
 #[cfg(feature = "caldav")]
 mod upstream;
 mod wire;

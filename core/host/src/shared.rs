@@ -4,7 +4,8 @@
 use crate::mail::Notices;
 use crate::{
     decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon, metrics::Metrics,
-    rate_limit::RateLimiters, replay::Replays, worker_pool::WorkerPool, write_behind::WriteBehind,
+    rate_limit::RateLimiters, replay::Replays, trouble::Looks, worker_pool::WorkerPool,
+    write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
 use crate::{form_secret::FormSecret, overwritten::Overwritten, program_inbox::ProgramInboxes};
@@ -31,6 +32,8 @@ pub struct SharedState {
     pub(crate) lease: Lease,
     /// Whose calendars are to be looked at soon.
     pub look_soon: LookSoon,
+    /// What was found by trying whether all is well.
+    pub(crate) looks: Looks,
     /// What was decided, for who asks later.
     pub decisions: Decisions,
     /// What calendar programs are shown.

@@ -1,6 +1,7 @@
 //! What plugins say of themselves, as an administrator sees it.
 
-use convoke_tests::{Host, Post, Setup, program};
+use convoke_ischedule::dkim::{KeyKind, PrivateKey};
+use convoke_tests::{Host, NameServer, Post, Setup, program};
 use serde_json::Value;
 use std::process::Command;
 
@@ -81,6 +82,60 @@ fn a_store_that_does_not_answer_is_shown() {
     let line = health.lines().find(|it| it.starts_with("away: "));
     assert!(
         line.is_some_and(|it| it.contains("127.0.0.1:1")),
+        "{health}"
+    );
+}
+
+/// A store that nobody asks for anything, and which is not watched.
+#[test]
+fn a_store_is_tried_though_nobody_asks_for_it() {
+    let store = "plugin = \"store-caldav\"\nname = \"away\"\nschedule = \"off\"\nconfig.home = \"http://127.0.0.1:1/{user}/\"\n\
+                 config.users = \"away.users\"";
+    let host = Setup::new()
+        .private_file("away.users", "bo@example.org:bo:secret\n")
+        .table("[[store]]", store)
+        .start();
+    host.wait_for("event=\"trouble\" what=\"store away\"");
+    let health = host.get("admin", "/health").body;
+    let line = health.lines().find(|it| it.starts_with("away: "));
+    assert!(
+        line.is_some_and(|it| it.contains("127.0.0.1:1")),
+        "{health}"
+    );
+}
+
+#[test]
+fn a_key_that_peers_do_not_find_is_shown_until_they_do() {
+    let key = PrivateKey::generate(KeyKind::Ed25519).unwrap();
+    let names = NameServer::new().ttl(0);
+    let dns = format!("nameservers = [\"{}\"]", names.address());
+    let signing = "domain = \"example.org\"\nselector = \"is1\"\nkey = \"dkim.pem\"\nlookup = [\"dns/txt\"]";
+    let host = Setup::new()
+        .private_file("dkim.pem", &key.to_pem().unwrap())
+        .table("[signing]", signing)
+        .table("[dns]", &dns)
+        .start();
+    host.wait_for("event=\"trouble\" what=\"signing\"");
+    let health = host.get("admin", "/health").body;
+    let expected = "degraded\nsigning: dns/txt: peers find no key";
+    assert!(health.starts_with(expected), "{health}");
+    names.txt("is1._domainkey.example.org", &key.record().to_string());
+    // A reload has it tried again.
+    host.signal("HUP");
+    host.wait_for("event=\"trouble-over\" what=\"signing\"");
+    assert_eq!(host.get("admin", "/health").body, "ok\n");
+}
+
+#[test]
+fn a_certificate_that_has_run_out_is_shown() {
+    let host = Setup::new().start();
+    assert_eq!(host.get("admin", "/health").body, "ok\n");
+    let old = host.authority().issue_expired(&["localhost"]);
+    old.write(host.folder(), "host");
+    let health = host.get("admin", "/health").body;
+    let line = health.lines().nth(1).unwrap_or_default();
+    assert!(
+        line.starts_with("certificate of receiver: ") && line.contains("has expired at 2020-01-01"),
         "{health}"
     );
 }

@@ -3,6 +3,7 @@
 //! | module | method |
 //! | --- | --- |
 //! | `exchange` | `private-exchange`: a folder that the administrators filled |
+//! | `own` | none: what peers find who look for our own key |
 //! | `wellknown` | `http/well-known`: a document on the signer's web server |
 //! | here | `dns/txt`: `<selector>._domainkey.<domain>`; which method, and for how long its answer holds |
 //!
@@ -18,7 +19,10 @@
 //! no key that somebody signs with.
 
 mod exchange;
+mod own;
 mod wellknown;
+
+pub(crate) use own::{Published, published};
 
 use convoke_dns::{LookupError, Resolver, Text};
 use convoke_ischedule::dkim::{KeyRecord, Lookup, Pending};

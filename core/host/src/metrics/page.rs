@@ -38,6 +38,8 @@ pub(crate) struct Found<'a> {
     pub(crate) attempts: &'a Attempts,
     /// The certificates of the configuration.
     pub(crate) certificates: &'a [Certificate],
+    /// How many things an administrator should look at.
+    pub(crate) troubles: usize,
 }
 
 /// Labels that are known only when somebody looks.
@@ -62,6 +64,8 @@ impl Found<'_> {
         let mut registry = Registry::with_prefix(PREFIX);
         let failures = self.attempts.failures().clone();
         registry.register("logins_failed", "Attempts to log in that failed", failures);
+        let help = "How many things an administrator should look at: those that /health names";
+        registry.register("troubles", help, ConstGauge::new(self.troubles));
         self.put_waiting(&mut registry);
         self.put_certificates(&mut registry);
         self.put_plugins(&mut registry);
@@ -229,6 +233,7 @@ mod tests {
             counted: &PluginMetrics::default(),
             waiting: &([("waiting", 2), ("retrying", 1), ("held", 0)], Some(5)),
             attempts,
+            troubles: 1,
             certificates: &[Certificate {
                 of: "receiver".to_owned(),
                 file: "a\"b.pem".into(),
@@ -262,6 +267,7 @@ mod tests {
             "convoke_connections{listener=\"submission\"} 2",
             "convoke_connections{listener=\"receiver\"} 0",
             "convoke_logins_failed_total 1",
+            "convoke_troubles 1",
             "convoke_outbox_entries{state=\"waiting\"} 2",
             "convoke_outbox_oldest_seconds 5",
             // Labels cannot break out of their quotes.

@@ -16,6 +16,7 @@
 //! | `outbox` | what waits to be delivered is tried when its time has come |
 //! | `hosts` | this host among those that share its state |
 //! | `turn` | what one of several hosts does at a time |
+//! | `looks` | whether stores answer and peers find our key, tried from time to time |
 //! | `observe` | health and metrics over HTTP |
 //!
 //! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
@@ -32,6 +33,7 @@ mod listeners;
 #[cfg(feature = "mail")]
 mod lmtp;
 mod lock;
+mod looks;
 #[cfg(feature = "mail")]
 mod notices;
 mod observe;
@@ -143,6 +145,7 @@ pub struct Host {
     hosts: Option<BackgroundTask>,
     outbox: BackgroundTask,
     decisions: BackgroundTask,
+    looks: BackgroundTask,
     #[cfg(feature = "mail")]
     notices: BackgroundTask,
     writes: BackgroundTask,
@@ -188,6 +191,7 @@ impl Host {
             hosts: Some(hosts::start(&current, name)),
             outbox: BackgroundTask::start(|stopped| outbox::run(current.clone(), stopped)),
             decisions: BackgroundTask::start(|stopped| decisions::run(current.clone(), stopped)),
+            looks: BackgroundTask::start(|stopped| looks::run(current.clone(), stopped)),
             #[cfg(feature = "mail")]
             notices: BackgroundTask::start(|stopped| notices::run(current.clone(), stopped)),
             writes: BackgroundTask::start(|stopped| write_behind::run(current.clone(), stopped)),
@@ -244,7 +248,9 @@ impl Host {
         self.watched_client = watched_client;
         self.watch_calendars_of(&instance).await;
         let outbox = instance.shared.scheduling.outbox.clone();
+        let shared = instance.shared.clone();
         let old = self.current.swap(instance);
+        shared.looks.again();
         if let Some(name) = joins {
             // What waits lies elsewhere now.
             outbox.doubt();
@@ -296,6 +302,7 @@ impl Host {
         if let Some(calendars) = self.calendars {
             calendars.finish().await;
         }
+        self.looks.finish().await;
         self.outbox.finish().await;
         #[cfg(feature = "mail")]
         self.notices.finish().await;

@@ -1,8 +1,10 @@
 //! Health and metrics, for the administrator's own tools.
 
-use crate::{admin::queue, answer::empty, certificates, disk, instance::Instance, metrics::Found};
+use crate::{
+    admin::queue, answer::empty, certificates, health, instance::Instance, metrics::Found,
+    trouble::Trouble,
+};
 use convoke_net::http_server::{Body, Response};
-use convoke_plugin_host::PluginState;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -20,7 +22,7 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
         return empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET, HEAD")]);
     }
     match request.uri().path() {
-        "/health" => text(health(instance), PLAIN),
+        "/health" => text(health(instance).await, PLAIN),
         // It answers: there is no need to start it anew.
         "/health/live" => text("ok\n".to_owned(), PLAIN),
         "/health/ready" => match ready(instance).await {
@@ -39,6 +41,7 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
                 waiting: &queue::counts(instance).await,
                 attempts: &shared.attempts,
                 certificates: &certificates::of(&instance.config),
+                troubles: health::troubles(instance).await.len(),
             });
             text(page, PROMETHEUS)
         }
@@ -58,29 +61,11 @@ async fn ready(instance: &Instance) -> Result<(), String> {
     }
 }
 
-/// `ok`; or `degraded`, and a line for each plugin that is not well or is not asked, for each store that cannot be watched, or
-/// behind which somebody else schedules, and for a disk that is nearly full.
-fn health(instance: &Instance) -> String {
-    let plugins = instance.plugins.list();
-    let degraded = plugins.iter().filter_map(|plugin| match &plugin.state {
-        PluginState::Degraded { reason } | PluginState::Skipped { reason, .. } => {
-            Some(format!("{}: {reason}\n", plugin.name))
-        }
-        PluginState::Ready => None,
-    });
-    let full = disk::nearly_full(&instance.config.server.state);
-    let full = full.map(|text| format!("disk: {text}\n"));
-    let troubles = instance.shared.look_soon.troubles().into_iter();
-    let unwatched = troubles.map(|(store, why)| {
-        format!("{store}: changes in it are told later, as it cannot be asked for them: {why}\n")
-    });
-    let others = instance.shared.look_soon.scheduled_by_others().into_iter();
-    let others = others.map(|(store, sentence)| format!("{store}: {sentence}\n"));
-    let lines: String = degraded
-        .chain(unwatched)
-        .chain(others)
-        .chain(full)
-        .collect();
+/// `ok`; or `degraded`, and a line for each thing that an administrator should look at.
+async fn health(instance: &Instance) -> String {
+    let troubles = health::troubles(instance).await;
+    let line = |it: &Trouble| format!("{}: {}\n", it.name, it.detail);
+    let lines: String = troubles.iter().map(line).collect();
     if lines.is_empty() {
         "ok\n".to_owned()
     } else {

@@ -1,7 +1,7 @@
 //! Whether others can believe the certificate that we show.
 
 use super::finding::{Findings, Verdict};
-use crate::config::Config;
+use crate::{certificates::SOON, config::Config};
 use convoke_net::{pem, trusted_certificates::TrustedCertificates};
 use convoke_tls::{
     Believed,
@@ -12,9 +12,6 @@ use convoke_types::Domain;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use std::path::Path;
-
-/// A certificate that ends within this many seconds is worth a warning.
-const SOON: i64 = 14 * 24 * 3600;
 
 /// Looks at the certificate of a listener; whether it can be read at all.
 pub(super) fn look(config: &Config, file: &Path, what: &str, findings: &mut Findings) -> bool {

@@ -1,12 +1,12 @@
 //! Whether peers can know that we are who we say, and we them.
 
-use super::finding::Findings;
+use super::finding::{Findings, Verdict};
 use crate::{
     config::{Config, Signing},
     instance,
-    keys::Keys,
+    keys::{Keys, Published, published},
 };
-use convoke_ischedule::dkim::{Lookup, Signer};
+use convoke_ischedule::dkim::Signer;
 use convoke_net::{pem, registrable::is_public_suffix, trusted_certificates::TrustedCertificates};
 use convoke_tls::certificate::{Usage, is_for};
 use convoke_types::Domain;
@@ -86,7 +86,7 @@ async fn signs(config: &Config, signing: &Signing, findings: &mut Findings) {
     }
     match instance::signer(signing) {
         Ok(signer) => {
-            published(config, &signer, findings).await;
+            look_published(config, &signer, findings).await;
             let text = format!("as {}, selector {}", signing.domain, signing.selector);
             findings.ok("signing", text);
         }
@@ -95,32 +95,20 @@ async fn signs(config: &Config, signing: &Signing, findings: &mut Findings) {
 }
 
 /// Whether peers that look for our key find the one that we sign with.
-async fn published(config: &Config, signer: &Signer, findings: &mut Findings) {
+async fn look_published(config: &Config, signer: &Signer, findings: &mut Findings) {
     // Why it cannot be made is told elsewhere.
     let Ok((dns, client)) = instance::outside(config) else {
         return;
     };
     let keys = Keys::new(None, dns, client);
-    let (domain, selector) = (signer.domain(), signer.selector());
-    for &lookup in signer.lookups() {
-        if lookup == Lookup::PrivateExchange {
-            continue;
-        }
+    for (lookup, found) in published(&keys, signer).await {
+        let verdict = match found {
+            Published::Ours => Verdict::Ok,
+            Published::Nothing | Published::Another => Verdict::Fail,
+            Published::Unknown(_) => Verdict::Warn,
+        };
         let what = format!("signing: {}", lookup.as_str());
-        match keys.look_up(lookup, domain, selector).await {
-            Ok(records) if records.iter().any(|it| it.key == signer.key().public()) => {
-                findings.ok(&what, "peers find the key that we sign with");
-            }
-            Ok(records) if records.is_empty() => {
-                let text = "peers find no key, and refuse what we sign; publish what `convoke keys show-dns` prints";
-                findings.fail(&what, text);
-            }
-            Ok(_) => {
-                let text = "peers find another key than the one that we sign with; publish what `convoke keys show-dns` prints, or take the right key";
-                findings.fail(&what, text);
-            }
-            Err(error) => findings.warn(&what, error.to_string()),
-        }
+        findings.add(verdict, &what, found.to_string());
     }
 }
 

@@ -1,0 +1,124 @@
+//! What an administrator should look at: `/health`, `convoke check`, metrics and the console say the same.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `look` | what is found by trying: whether stores answer, and whether peers find our key |
+//!
+//! The rest is found when somebody asks: what plugins say, what waits, how full the disk is, when certificates end.
+
+mod look;
+
+pub(crate) use look::look;
+
+use crate::{
+    certificates::{self, SOON},
+    disk,
+    instance::Instance,
+    trouble::Trouble,
+};
+use convoke_plugin_host::PluginState;
+use jiff::Timestamp;
+
+/// Messages that failed so often are stuck: by then, an hour and a half has passed.
+const STUCK: u32 = 5;
+
+/// All that is known now.
+pub(crate) async fn troubles(instance: &Instance) -> Vec<Trouble> {
+    let mut troubles = of_plugins(instance);
+    // A store that says so itself knows better than who tried.
+    let mut tried = instance.shared.looks.troubles();
+    tried.retain(|it| !troubles.iter().any(|known| known.what() == it.what()));
+    troubles.extend(tried);
+    troubles.extend(of_watching(instance));
+    if let Some(text) = disk::nearly_full(&instance.config.server.state) {
+        troubles.push(Trouble::new("disk", text));
+    }
+    troubles.extend(of_certificates(instance));
+    troubles.extend(of_what_waits(instance).await);
+    troubles
+}
+
+fn of_plugins(instance: &Instance) -> Vec<Trouble> {
+    let plugins = instance.plugins.list().into_iter();
+    let troubles = plugins.filter_map(|plugin| match plugin.state {
+        PluginState::Degraded { reason } | PluginState::Skipped { reason, .. } => Some(
+            Trouble::of_plugin(&plugin.kind.to_string(), &plugin.name, reason),
+        ),
+        PluginState::Ready => None,
+    });
+    troubles.collect()
+}
+
+/// Stores that cannot be watched, and those behind which somebody else schedules.
+fn of_watching(instance: &Instance) -> Vec<Trouble> {
+    let look_soon = &instance.shared.look_soon;
+    let mut troubles = Vec::new();
+    for (store, why) in look_soon.troubles() {
+        let text = format!("what people change in it is told once it answers again: {why}");
+        troubles.push(Trouble::of_store(&store, text));
+    }
+    for (store, sentence) in look_soon.scheduled_by_others() {
+        troubles.push(Trouble::of_store(&store, sentence));
+    }
+    troubles
+}
+
+fn of_certificates(instance: &Instance) -> Vec<Trouble> {
+    let now = Timestamp::now().as_second();
+    let all = certificates::of(&instance.config).into_iter();
+    let troubles = all.filter_map(|it| {
+        let file = it.file.display();
+        let text = match it.until {
+            None => format!(
+                "{file}: the certificate cannot be read; what is in use stays until the host ends"
+            ),
+            Some(until) if until.as_second() < now => {
+                format!("{file} has expired at {until}; renew it")
+            }
+            Some(until) if until.as_second() < now + SOON => {
+                format!("{file} expires at {until}; renew it")
+            }
+            Some(_) => return None,
+        };
+        Some(Trouble::new(&format!("certificate of {}", it.of), text))
+    });
+    troubles.collect()
+}
+
+/// What is stuck, what is held, and whether that can be asked at all.
+async fn of_what_waits(instance: &Instance) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let entries = instance.scheduler.waiting().await;
+    let held = instance.scheduler.held(None).await;
+    if let Some(error) = entries.as_ref().err().or(held.as_ref().err()) {
+        troubles.push(Trouble::new("state", error.to_string()));
+    }
+    let (entries, held) = (entries.unwrap_or_default(), held.unwrap_or_default());
+    let stuck: Vec<_> = entries.iter().filter(|it| it.attempts >= STUCK).collect();
+    if let Some(oldest) = stuck.iter().min_by_key(|it| it.created) {
+        let last = oldest.last.as_deref().unwrap_or_default();
+        let text = format!(
+            "{} cannot be delivered; the oldest since {}, to {}: {last}; see `convoke queue list`",
+            counted(stuck.len(), "message"),
+            oldest.created,
+            oldest.recipient.human()
+        );
+        troubles.push(Trouble::new("queue", text));
+    }
+    if let Some(one) = held.iter().min_by_key(|it| it.since) {
+        let text = format!(
+            "changes of {} wait to be told, the first since {}, of {}; see `convoke queue list`, then `convoke queue release` \
+             or `drop`",
+            counted(held.len(), "meeting"),
+            one.since,
+            one.user.human()
+        );
+        troubles.push(Trouble::new("held changes", text));
+    }
+    troubles
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
