@@ -476,7 +476,14 @@ fn the_receiver_limits_the_lifetime_of_signatures() {
         (&*ED25519, now(), Ok(now() + Signer::LIFETIME)),
         (&long, now(), Ok(now() + hour)),
         (&long, now() + hour, Ok(now() + hour)),
-        (&long, now() + hour + second, Err(Failure::TooOld(now()))),
+        (
+            &long,
+            now() + hour + second,
+            Err(Failure::TooOld {
+                made: now(),
+                now: now() + hour + second,
+            }),
+        ),
     ] {
         let headers = signed(signer, 1);
         let request = Unverified {

@@ -283,6 +283,16 @@ fn a_signature_is_believed_as_far_as_it_holds() {
             "{what}"
         );
     }
+    // Both times, so that whoever reads it knows whose clock is wrong.
+    let made = ago(-3600);
+    let answer = host.post(&signed_at(&signer, post(), made));
+    for part in [
+        format!("was made at {}, which", made.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        format!("it is {}", Timestamp::now().strftime("%Y-%m-%dT%H:")),
+        "is your clock right?".to_owned(),
+    ] {
+        assert!(answer.body.contains(&part), "{part}: {}", answer.body);
+    }
     // Spec §9: nobody signs for a public suffix, whoever holds its key.
     for (suffix, originator, refused) in [
         ("com", ANNA, Some("verification-failed")),

@@ -90,9 +90,8 @@ fn a_store_that_does_not_answer_is_shown() {
 #[test]
 fn a_store_is_tried_though_nobody_asks_for_it() {
     let store = "plugin = \"store-caldav\"\nname = \"away\"\nschedule = \"off\"\nconfig.home = \"http://127.0.0.1:1/{user}/\"\n\
-                 config.users = \"away.users\"";
+                 config.users.\"bo@example.org\" = {}";
     let host = Setup::new()
-        .private_file("away.users", "bo@example.org:bo:secret\n")
         .table("[[store]]", store)
         .start();
     host.wait_for("event=\"trouble\" what=\"store away\"");

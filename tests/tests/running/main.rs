@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod explain;
 mod faults;
+mod hanging;
 mod health;
 mod isolated;
 mod monitoring;

@@ -93,7 +93,8 @@ impl CapabilitiesCache {
         {
             return Ok(document.clone());
         }
-        let response = client.send(question(receiver, known.as_deref())).await?;
+        let question = question(receiver, known.as_deref());
+        let response = client.send(question).await.map_err(Failure::Unasked)?;
         let document = match (response.status, known) {
             (StatusCode::NOT_MODIFIED, Some(known)) => refreshed(&known, &response),
             (StatusCode::OK, _) => {

@@ -2,6 +2,7 @@
 //!
 //! It finds the receiver of every recipient (`route`), lets those behind one receiver share a POST,
 //! reads what each receiver takes (`capabilities_cache`, and over a restart `kept_document`), posts (`post`) and merges the answers in the order of the request.
+//! Of several receivers, one that hung a short while ago is tried last (`hanging`).
 //! Groups are served side by side, few at a time, so that one slow receiver delays nobody else's answer.
 //!
 //! Where a server tells busy time by URL instead (`busy_url`), questions about it are answered from what is read there.
@@ -12,6 +13,7 @@
 mod body;
 mod busy_url;
 mod capabilities_cache;
+mod hanging;
 mod kept_document;
 mod post;
 mod route;
@@ -28,6 +30,7 @@ use convoke_plugin_host::Plugins;
 use convoke_scheduling::{HandedOver, Letter, Outcome, Retry, Transport, Via};
 use convoke_types::{CalendarAddress, RequestStatus};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use hanging::Hanging;
 use route::Route;
 use std::sync::Arc;
 
@@ -42,6 +45,7 @@ pub struct Sender {
     signer: Option<Arc<dkim::Signer>>,
     capabilities: Arc<CapabilitiesCache>,
     busy_urls: BusyUrls,
+    hanging: Hanging,
     metrics: Arc<Metrics>,
 }
 
@@ -66,6 +70,7 @@ impl Sender {
             signer,
             capabilities: Arc::new(capabilities),
             busy_urls: BusyUrls::new(),
+            hanging: Hanging::default(),
             metrics,
         }
     }
@@ -88,10 +93,16 @@ impl Sender {
     ) -> Vec<Outcome> {
         let mut status = RequestStatus::SERVICE_UNAVAILABLE;
         let mut handed_over = HandedOver::No;
-        for receiver in receivers {
+        for receiver in self.hanging.last(receivers) {
             match self.deliver_to(receiver, letter, group).await {
-                Ok(outcomes) => return outcomes,
+                Ok(outcomes) => {
+                    self.hanging.answers(receiver);
+                    return outcomes;
+                }
                 Err(failure) => {
+                    if failure.is_hang() {
+                        self.hanging.hung(receiver);
+                    }
                     tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {failure}");
                     status = failure.status();
                     if !failure.may_go_elsewhere() {

@@ -17,7 +17,7 @@ use convoke_scheduling::{Letter, Outcome};
 use convoke_sdk::Receiver;
 use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub(super) enum Failure {
     /// The connection, or the exchange on it.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// It cannot be asked what it takes.
+    #[error("it cannot be asked for its capabilities: {0}")]
+    Unasked(ClientError),
     /// It has no capabilities document.
     #[error("it answers {status} when asked for its capabilities")]
     NoCapabilities {
@@ -43,14 +46,24 @@ impl Failure {
     pub(super) const fn may_go_elsewhere(&self) -> bool {
         match self {
             Self::Client(error) => error.is_before_request(),
-            Self::NoCapabilities { .. } | Self::BadDocument(_) => true,
+            // Nothing of the message has been sent.
+            Self::Unasked(_) | Self::NoCapabilities { .. } | Self::BadDocument(_) => true,
         }
+    }
+
+    /// Whether it said nothing for as long as it was waited for.
+    pub(super) const fn is_hang(&self) -> bool {
+        matches!(
+            self,
+            Self::Client(ClientError::ConnectTimeout { .. } | ClientError::Timeout { .. })
+                | Self::Unasked(ClientError::ConnectTimeout { .. } | ClientError::Timeout { .. })
+        )
     }
 
     /// What the submitter is told.
     pub(super) fn status(&self) -> RequestStatus {
         match self {
-            Self::Client(_) => RequestStatus::SERVICE_UNAVAILABLE,
+            Self::Client(_) | Self::Unasked(_) => RequestStatus::SERVICE_UNAVAILABLE,
             Self::NoCapabilities { status } if is_temporary(*status) => {
                 RequestStatus::SERVICE_UNAVAILABLE
             }
@@ -256,6 +269,21 @@ fn answer_for<'a>(
         .or_else(|| read.responses.iter().find(same))
 }
 
+/// How far clocks may differ before that is worth a word.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+
+/// Where a receiver believes no signature of ours, and its clock is another than ours, a sentence that says so.
+fn clocks(response: &Response, element: Option<ErrorElement>, now: Timestamp) -> Option<String> {
+    if element != Some(ErrorElement::VerificationFailed) {
+        return None;
+    }
+    let theirs = response.headers.get(header::DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(theirs).ok()?.timestamp();
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    (theirs.duration_since(now).abs() > CLOCKS)
+        .then(|| format!("; it is {theirs} there and {now} here: is your clock right?"))
+}
+
 /// The whole request was refused: all its recipients share the reason.
 fn refused(response: &Response) -> Outcome {
     let refusal = ErrorDocument::read(&response.body, &Limits::default()).ok();
@@ -268,8 +296,9 @@ fn refused(response: &Response) -> Outcome {
         receiver = %response.url,
         status = %response.status,
         error = element.map_or("-", ErrorElement::name),
-        "the receiver refused the message: {}",
-        said.as_deref().unwrap_or("it gave no reason")
+        "the receiver refused the message: {}{}",
+        said.as_deref().unwrap_or("it gave no reason"),
+        clocks(response, element, Timestamp::now()).unwrap_or_default()
     );
     let outcome = Outcome {
         condition: element.map(ErrorElement::name),

@@ -84,17 +84,32 @@ pub enum Failure {
     #[error("the body is not the one that was signed (bh=)")]
     BodyChanged,
     /// `t=` lies ahead.
-    #[error("the signature was made at {0}, which is in the future")]
-    FromTheFuture(Timestamp),
+    #[error("the signature was made at {made}, which is in the future: it is {now} here; is your clock right?")]
+    FromTheFuture {
+        /// When it says that it was made.
+        made: Timestamp,
+        /// Our clock.
+        now: Timestamp,
+    },
     /// `x=` has passed.
-    #[error("the signature expired at {0}")]
-    Expired(Timestamp),
+    #[error("the signature expired at {expired}: it is {now} here; is your clock right?")]
+    Expired {
+        /// When it expired.
+        expired: Timestamp,
+        /// Our clock.
+        now: Timestamp,
+    },
     /// `t=` is missing.
     #[error("the signature does not say when it was made (t=)")]
     NoTimestamp,
     /// `t=` is long ago.
-    #[error("the signature was made at {0}, which is longer ago than is accepted here")]
-    TooOld(Timestamp),
+    #[error("the signature was made at {made}, which is longer ago than is accepted here, where it is {now}; is your clock right?")]
+    TooOld {
+        /// When it says that it was made.
+        made: Timestamp,
+        /// Our clock.
+        now: Timestamp,
+    },
     /// No key record was found.
     #[error("no key record was found for the signature")]
     NoKey,
@@ -177,12 +192,23 @@ fn check_times(signature: &Signature, now: Timestamp) -> Result<(), Failure> {
     if let Some(signed_at) = signature.signed_at
         && signed_at.duration_since(now) > CLOCK_SKEW
     {
-        return Err(Failure::FromTheFuture(signed_at));
+        return Err(Failure::FromTheFuture {
+            made: signed_at,
+            now: seconds(now),
+        });
     }
     match signature.expires {
-        Some(expires) if now > expires => Err(Failure::Expired(expires)),
+        Some(expires) if now > expires => Err(Failure::Expired {
+            expired: expires,
+            now: seconds(now),
+        }),
         _ => Ok(()),
     }
+}
+
+/// As signatures write times, without parts of a second.
+fn seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// What a signature is made over (RFC 6376 §3.7): the fields of `h=`, each ended by CRLF, then the
@@ -213,7 +239,10 @@ impl Pending {
         let longest = signed_at.saturating_add(lifetime.max_age);
         let longest = longest.unwrap_or(Timestamp::MAX);
         if now > longest {
-            return Err(Failure::TooOld(signed_at));
+            return Err(Failure::TooOld {
+                made: signed_at,
+                now: seconds(now),
+            });
         }
         Ok(Self {
             expires_at: Some(
