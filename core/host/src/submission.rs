@@ -9,7 +9,7 @@ use crate::{
     answer::{AnswerRoom, delivered, document, empty, refuse_method, refused, retry_later},
     instance::Instance,
     login::{Denied, Submitter},
-    receiver::posted,
+    receiver::{posted, refusal},
     wire,
 };
 use convoke_calendar::message::Provenance;
@@ -67,11 +67,15 @@ async fn submit(
     let posted = posted::read(instance, arrival, request).await?;
     let originator = &posted.headers.originator;
     let origin = Origin::of(originator, &[Proof::Submission(originator.clone())]);
+    let refuse = |refusal: &Refusal| {
+        refusal::tell(arrival, &posted, refusal);
+        refused(refusal)
+    };
     origin
         .ask(async {
             if !may_act_as(instance, submitter, originator).await {
                 let text = format!("{submitter} may not act as {originator}");
-                return Err(refused(&Refusal::new(ErrorElement::OriginatorDenied, text)));
+                return Err(refuse(&Refusal::new(ErrorElement::OriginatorDenied, text)));
             }
             let recipients = posted.recipients();
             let intake = Intake {
@@ -85,7 +89,7 @@ async fn submit(
             let read = scheduler.read(&intake, |message| posted.check_content_type(message));
             let message = read
                 .await
-                .map_err(|refusal| refused(&wire::refusal(refusal)))?;
+                .map_err(|refusal| refuse(&wire::refusal(refusal)))?;
             let submission = Submission {
                 message: &message,
                 data: &posted.body,

@@ -14,6 +14,8 @@ use std::{
 };
 
 tokio::task_local! {
+    /// The number of the request that came in.
+    static REQUEST: u64;
     /// Who it is, and the number of the request.
     static CURRENT: (Origin, u64);
 }
@@ -59,6 +61,16 @@ impl Origin {
         CURRENT.try_with(|(_, id)| *id).unwrap_or_default()
     }
 
+    /// A number for a request that has come in.
+    pub fn new_request() -> u64 {
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Works on a request that has come in: all calls that it leads to carry its number.
+    pub fn of_request<T>(id: u64, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        REQUEST.scope(id, work)
+    }
+
     /// What its calls are made for.
     pub(crate) const fn purpose(&self) -> Purpose {
         self.purpose
@@ -71,7 +83,9 @@ impl Origin {
 
     /// Makes the calls of `work` on behalf of this origin.
     pub fn ask<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        CURRENT.scope((self, NEXT.fetch_add(1, Ordering::Relaxed)), work)
+        let id = REQUEST.try_with(|id| *id);
+        let id = id.unwrap_or_else(|_| Self::new_request());
+        CURRENT.scope((self, id), work)
     }
 }
 
@@ -94,6 +108,19 @@ mod tests {
         ] {
             assert_eq!(origin(address, submitted).as_str(), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn all_that_is_done_for_a_request_has_its_number() {
+        let origin = || Origin::of(&"mailto:a@example.com".parse().unwrap(), &[]);
+        let id = Origin::new_request();
+        let seen = Origin::of_request(id, async {
+            let first = origin().ask(async { Origin::request_id() }).await;
+            (first, origin().ask(async { Origin::request_id() }).await)
+        });
+        assert_eq!(seen.await, (id, id));
+        let other = origin().ask(async { Origin::request_id() }).await;
+        assert!(other != id && other != 0);
     }
 
     #[tokio::test]

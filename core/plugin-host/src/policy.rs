@@ -5,7 +5,7 @@ use convoke_sdk::{
     AccessRequest, Action, Anonymous, Decision, Error, Grant, RateLimit, remote::RemotePolicy,
 };
 use std::{sync::Arc, time::Duration};
-use tracing::info;
+use tracing::{field::display, info};
 
 /// The deadline of a decision, if its entry says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
@@ -57,7 +57,9 @@ impl PolicyChain {
     /// Asks every policy. Any denial wins, and so does nobody's allowing; one that fails or runs out of time allows
     /// nothing and denies nothing: it may be asked later.
     pub async fn decide(&self, request: &AccessRequest) -> Verdict {
-        let objection = match combined(request.action, self.ask(request).await) {
+        let said = self.ask(request).await;
+        let policy = objector(&said).map(str::to_owned);
+        let objection = match combined(request.action, said) {
             Ok(Combined::Allow(allowance)) => return Verdict::Allow(allowance),
             Ok(Combined::Hold(by)) => return Verdict::Hold(by),
             Err(objection) => objection,
@@ -72,6 +74,10 @@ impl PolicyChain {
             recipient = %request.recipient,
             method = %request.method,
             component = %request.component,
+            uid = request.uid.as_ref().map(display),
+            peer = request.peer.map(display),
+            message_id = request.message_id,
+            policy,
             "{word}: {reason}"
         );
         match objection {
@@ -156,6 +162,15 @@ fn combined(
         quotas,
         by,
     }))
+}
+
+/// The policy that denies it or cannot be asked; none, if nobody allows it.
+fn objector<'a>(decisions: &[(&'a str, Result<Decision, Error>)]) -> Option<&'a str> {
+    let denies = |it: &&(&str, Result<Decision, Error>)| matches!(it.1, Ok(Decision::Deny(_)));
+    let fails = |it: &&(&str, Result<Decision, Error>)| it.1.is_err();
+    let denying = decisions.iter().find(denies);
+    let objector = denying.or_else(|| decisions.iter().find(fails));
+    objector.map(|(name, _)| *name)
 }
 
 /// A denial; else a policy that could not be asked.

@@ -1,6 +1,61 @@
 use super::{ANNA, BO, identity::signed};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey, Signer};
 use convoke_tests::{NameServer, Post, Setup};
+use serde_json::Value;
+
+/// A refusal says of whom and of what, and by whose word; what is said of one request names it.
+#[test]
+fn a_refusal_says_who_what_and_by_whose_word() {
+    let host = Setup::new()
+        .users(&[BO])
+        .rules("[{ deny = \"any\", from = \"*@example.net\" }, { allow = \"any\" }]")
+        .through(&["env", "CONVOKE_LOG_FORMAT=json"])
+        .start();
+    let post = |uid: &str, from: &str| {
+        let post = Post::invitation(uid, from, &[BO]);
+        post.also("iSchedule-Message-ID", &format!("{uid}@x.example"))
+    };
+    host.post(&post("one", "pat@example.net"));
+    host.post(&post("two", ANNA).with("Originator", "mailto:eve@example.com"));
+    let event = |name: &str| -> Value {
+        let needle = format!("\"event\":\"{name}\"");
+        host.wait_for(&needle);
+        let log = host.log();
+        let line = log.lines().find(|line| line.contains(&needle)).unwrap();
+        serde_json::from_str(line).unwrap()
+    };
+    let denied = event("not-allowed-by-policy");
+    let fields = &denied["fields"];
+    for (field, expected) in [
+        ("originator", "mailto:pat@example.net"),
+        ("recipient", "mailto:bo@example.org"),
+        ("uid", "one"),
+        ("message_id", "one@x.example"),
+        ("policy", "policy-rules"),
+        ("peer", "127.0.0.1"),
+    ] {
+        assert_eq!(fields[field], expected, "{denied}");
+    }
+    assert!(
+        fields["message"].as_str().unwrap().contains("rule 1"),
+        "{denied}"
+    );
+    let delivered = event("delivered");
+    assert_eq!(delivered["span"]["request"], denied["span"]["request"]);
+    assert!(denied["span"]["request"].is_u64(), "{denied}");
+    let refused = event("refused");
+    let fields = &refused["fields"];
+    for (field, expected) in [
+        ("originator", "mailto:eve@example.com"),
+        ("recipients", "mailto:bo@example.org"),
+        ("uid", "two"),
+        ("message_id", "two@x.example"),
+        ("error", "originator-denied"),
+    ] {
+        assert_eq!(fields[field], expected, "{refused}");
+    }
+    assert_ne!(refused["span"]["request"], denied["span"]["request"]);
+}
 
 /// Whatever peers, name servers and plugins say, an event is one line of the log, in both forms.
 #[test]

@@ -91,9 +91,7 @@ fn a_store_that_does_not_answer_is_shown() {
 fn a_store_is_tried_though_nobody_asks_for_it() {
     let store = "plugin = \"store-caldav\"\nname = \"away\"\nschedule = \"off\"\nconfig.home = \"http://127.0.0.1:1/{user}/\"\n\
                  config.users.\"bo@example.org\" = {}";
-    let host = Setup::new()
-        .table("[[store]]", store)
-        .start();
+    let host = Setup::new().table("[[store]]", store).start();
     host.wait_for("event=\"trouble\" what=\"store away\"");
     let health = host.get("admin", "/health").body;
     let line = health.lines().find(|it| it.starts_with("away: "));
@@ -108,7 +106,8 @@ fn a_key_that_peers_do_not_find_is_shown_until_they_do() {
     let key = PrivateKey::generate(KeyKind::Ed25519).unwrap();
     let names = NameServer::new().ttl(0);
     let dns = format!("nameservers = [\"{}\"]", names.address());
-    let signing = "domain = \"example.org\"\nselector = \"is1\"\nkey = \"dkim.pem\"\nlookup = [\"dns/txt\"]";
+    let signing =
+        "domain = \"example.org\"\nselector = \"is1\"\nkey = \"dkim.pem\"\nlookup = [\"dns/txt\"]";
     let host = Setup::new()
         .private_file("dkim.pem", &key.to_pem().unwrap())
         .table("[signing]", signing)

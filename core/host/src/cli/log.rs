@@ -26,7 +26,7 @@ pub(super) fn start(default: &str) {
         .with_ansi(false);
     // Fails only if a log was started before, by a test.
     let _ = if json {
-        registry.with(lines.json()).try_init()
+        registry.with(lines.json().with_span_list(false)).try_init()
     } else {
         registry.with(lines).try_init()
     };

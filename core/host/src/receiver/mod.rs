@@ -5,6 +5,7 @@
 //! | [`identify`] | who the peer proved to be |
 //! | `posted` | header and body of a POST |
 //! | `post` | a scheduling message: the checks of spec §6, in their order, then delivery |
+//! | `refusal` | what the log says of it |
 //! | `rejection` | why a message is not delivered to anybody |
 //!
 //! Always true: every answer carries `iSchedule-Version` and `iSchedule-Capabilities` (`CapabilitiesDocument::fields`, which
@@ -14,6 +15,7 @@
 pub mod identify;
 mod post;
 pub(crate) mod posted;
+pub(crate) mod refusal;
 mod rejection;
 
 use crate::{

@@ -3,6 +3,7 @@
 use super::{
     identify::identify,
     posted::{self, Posted},
+    refusal,
     rejection::Rejection,
 };
 use crate::{
@@ -35,16 +36,15 @@ pub(super) async fn receive(
         Err(response) => return response,
     };
     let room = AnswerRoom::new(&instance.admission, arrival.address.ip());
-    let originator = posted.headers.originator.clone();
     match process(instance, arrival, &mut posted, &room).await {
         Ok(document) => delivered(arrival, room, document).await,
         Err(Rejection::Refused(refusal)) => {
-            tracing::info!(event = "refused", peer = %arrival.address, %originator, "refused: {refusal}");
+            refusal::tell(arrival, &posted, &refusal);
             note(instance, arrival, &posted, &refusal);
             refused(&refusal)
         }
         Err(Rejection::RetryAfter(wait)) => {
-            tracing::info!(event = "retry-later", peer = %arrival.address, %originator, "later: {}", wait.reason);
+            refusal::tell_later(arrival, &posted, &wait.reason);
             retry_later(&wait)
         }
     }

@@ -1,6 +1,7 @@
 //! Header and body of a POST, as another server or one of our own people sends it: what can be said before the body is
 //! understood.
 
+use super::refusal;
 use crate::{
     admission::{self, RetryAfter},
     answer::{empty, refused, retry_later},
@@ -75,13 +76,17 @@ pub(crate) async fn read(
     let limits = &instance.config.limits;
     let (parts, body) = request.into_parts();
     // Before the body is asked for: a sender that waits for `100 Continue` is spared sending it.
+    let refuse = |refusal: &Refusal| {
+        refusal::tell_unread(arrival, refusal);
+        refused(refusal)
+    };
     if is_too_long(instance, &body) {
-        return Err(too_long(instance));
+        return Err(refuse(&too_long(instance)));
     }
-    let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refused(&refusal))?;
+    let headers = RequestHeaders::read(&parts.headers).map_err(|refusal| refuse(&refusal))?;
     if headers.recipients.len() > limits.recipients {
         let text = format!("there are more than {} recipients", limits.recipients);
-        return Err(refused(&Refusal::new(ErrorElement::MaxRecipients, text)));
+        return Err(refuse(&Refusal::new(ErrorElement::MaxRecipients, text)));
     }
     let (body, holding) = read_whole(instance, arrival, &parts.headers, body).await?;
     Ok(Posted {
@@ -100,8 +105,12 @@ pub(crate) async fn read_whole(
     body: Body,
 ) -> Result<(Bytes, Holding), Response> {
     let limits = &instance.config.limits;
+    let refuse = |refusal: &Refusal| {
+        refusal::tell_unread(arrival, refusal);
+        refused(refusal)
+    };
     if is_too_long(instance, &body) {
-        return Err(too_long(instance));
+        return Err(refuse(&too_long(instance)));
     }
     let most = limits.messages.content_length;
     let mut holding = instance.admission.bodies.hold(arrival.address.ip());
@@ -110,7 +119,7 @@ pub(crate) async fn read_whole(
     (holding.grow(admission::BESIDE + header).await).map_err(|short| retry_later(&short.into()))?;
     match read_body(body, most, limits.connection.body_time, &mut holding).await {
         Ok(body) => Ok((body, holding)),
-        Err(BodyError::TooLong) => Err(too_long(instance)),
+        Err(BodyError::TooLong) => Err(refuse(&too_long(instance))),
         Err(BodyError::TooSlow) => Err(empty(StatusCode::REQUEST_TIMEOUT, &[])),
         Err(BodyError::Broken) => Err(empty(StatusCode::BAD_REQUEST, &[])),
         Err(BodyError::NoMemory) => {
@@ -130,8 +139,8 @@ fn is_too_long(instance: &Instance, body: &Body) -> bool {
     body.announced().is_some_and(|length| length > most)
 }
 
-fn too_long(instance: &Instance) -> Response {
+fn too_long(instance: &Instance) -> Refusal {
     let most = instance.config.limits.messages.content_length;
     let text = format!("the message is longer than {most} bytes");
-    refused(&Refusal::new(ErrorElement::MaxContentLength, text))
+    Refusal::new(ErrorElement::MaxContentLength, text)
 }

@@ -57,7 +57,7 @@ use background::BackgroundTask;
 use calendars::CalendarsTask;
 use control::Control;
 use convoke_net::http_server::{Arrival, Body, Handler, Response};
-use convoke_plugin_host::{close_all, isolated};
+use convoke_plugin_host::{close_all, isolated, origin::Origin};
 use current::Current;
 use http::{HeaderMap, Request};
 use listeners::Listeners;
@@ -73,6 +73,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
+use tracing::Instrument;
 use watch::Watched;
 
 /// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
@@ -378,7 +379,10 @@ impl Handler for ByRole {
         arrival: &'a Arrival,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
-        Box::pin(async move {
+        // At each level of the log: what is told of a request names it.
+        let id = Origin::new_request();
+        let span = tracing::error_span!("request", request = id);
+        let work = async move {
             let begun = Instant::now();
             let instance = self.current.load();
             let response = match self.role {
@@ -398,7 +402,8 @@ impl Handler for ByRole {
                 metrics.refused(*element);
             }
             response
-        })
+        };
+        Box::pin(Origin::of_request(id, work).instrument(span))
     }
 
     fn fields(&self) -> HeaderMap {

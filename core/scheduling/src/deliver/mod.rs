@@ -110,6 +110,8 @@ impl<E: Environment> Scheduler<E> {
             method = %message.method(),
             component = %message.kind(),
             uid = %message.uid(),
+            peer = envelope.transport.address.map(tracing::field::display),
+            message_id = envelope.transport.message_id,
             "{}", outcome.status
         );
         outcome
@@ -180,7 +182,7 @@ impl<E: Environment> Scheduler<E> {
             Verdict::Allow(grant) => Some(grant),
             Verdict::Hold => None,
             Verdict::RateLimited(after) => {
-                tracing::info!(event = "too-often", %originator, %recipient, "too often, by {}s", after.as_secs());
+                tracing::info!(event = "too-often", %originator, %recipient, uid = %envelope.message.uid(), "too often, by {}s", after.as_secs());
                 return Err(later("Too often", after));
             }
             Verdict::Deny => return Err(RequestStatus::NO_AUTHORITY),
@@ -210,7 +212,7 @@ impl<E: Environment> Scheduler<E> {
             .policies()
             .charge(&grant, originator, home.user());
         charged.map_err(|after| {
-            tracing::info!(event = "quota-used-up", %originator, %recipient, "the quota is used up, for {}s", after.as_secs());
+            tracing::info!(event = "quota-used-up", %originator, %recipient, uid = %envelope.message.uid(), "the quota is used up, for {}s", after.as_secs());
             later("The quota of this sender for this recipient is used up", after)
         })?;
         Ok((home, Some(grant)))
