@@ -43,6 +43,8 @@ pub struct Setup {
     folders: Vec<String>,
     /// Lines of the submission listener's htpasswd file.
     logins: String,
+    /// Further keys of the admin listener.
+    admin: String,
     /// What starts the program: a command that takes it with its arguments.
     wrapper: Vec<String>,
 }
@@ -82,6 +84,7 @@ impl Setup {
             server: String::new(),
             folders: Vec::new(),
             logins: String::new(),
+            admin: String::new(),
             wrapper: Vec::new(),
         }
     }
@@ -90,6 +93,13 @@ impl Setup {
     #[must_use]
     pub fn logins(mut self, htpasswd: &str) -> Self {
         htpasswd.clone_into(&mut self.logins);
+        self
+    }
+
+    /// Further keys of the admin listener: `users = "admins.htpasswd"`.
+    #[must_use]
+    pub fn admin(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.admin);
         self
     }
 
@@ -177,11 +187,12 @@ impl Setup {
             "[server]\ndomains = {:?}\nstate = \"state\"\nplugins = [\"{}\"]\nadministrator = \"mailto:admin@example.org\"\n{}\n\
              [[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"host.pem\", key = \"host.key\"{} }}\n\
              [[listener]]\nrole = \"submission\"\naddress = \"127.0.0.1:0\"\nusers = \"users.htpasswd\"\n\
-             [[listener]]\nrole = \"admin\"\naddress = \"127.0.0.1:0\"\n",
+             [[listener]]\nrole = \"admin\"\naddress = \"127.0.0.1:0\"\n{}\n",
             self.domains,
             plugin_directory().display(),
             self.server,
-            self.receiver
+            self.receiver,
+            self.admin
         );
         for (header, text) in &self.tables {
             config.extend([header, "\n", text, "\n"]);

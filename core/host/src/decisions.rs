@@ -240,6 +240,43 @@ pub(crate) async fn about(
     Ok(found)
 }
 
+/// What was decided last about a UID, the message of an identifier or an address, or about anything; the newest first.
+pub(crate) async fn last(
+    state: &impl State,
+    about: Option<&str>,
+    most: usize,
+) -> Result<Vec<Decided>, Error> {
+    let about = about.map(str::trim).filter(|about| !about.is_empty());
+    let address = about.and_then(|about| CalendarAddress::new(about).ok());
+    let is_meant = |it: &Decided| {
+        about.is_none_or(|about| {
+            [about, bare(about)].contains(&subject_of(it))
+                || it.message_id.as_deref().map(bare) == Some(bare(about))
+                || address.as_ref().is_some_and(|address| names(it, address))
+        })
+    };
+    let mut found = VecDeque::new();
+    for_each_page(state, |page| {
+        for entry in &page {
+            found.extend(read(entry)?.into_iter().filter(&is_meant));
+            found.drain(..found.len().saturating_sub(most));
+        }
+        Ok(())
+    })
+    .await?;
+    let mut found = Vec::from(found);
+    found.sort_by_key(|it| std::cmp::Reverse(it.at));
+    Ok(found)
+}
+
+/// Whether a decision is about somebody, of ours or elsewhere.
+fn names(decision: &Decided, address: &CalendarAddress) -> bool {
+    let human = address.human();
+    let peer = decision.peer.as_deref();
+    concerns(decision, address)
+        || peer.is_some_and(|peer| peer == human || peer.starts_with(&format!("{human}, ")))
+}
+
 /// Forgets all that was decided about a calendar user.
 pub(crate) async fn forget(state: &impl State, user: &CalendarAddress) -> Result<(), Error> {
     let mut range = KeyRange::prefix(PREFIX);

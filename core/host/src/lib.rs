@@ -12,6 +12,8 @@
 //! | [`submission`] | the same POST from our own users and services, who log in |
 //! | `caldav` | the stores, or a CalDAV server, to calendar programs (cargo feature `caldav`) |
 //! | `upstream` | that CalDAV server: how it is reached, and who uses it |
+//! | `console` | the pages of the admin listener, and the admin API there (cargo feature `console`) |
+//! | `site` | which URLs lead to a listener |
 //! | `form_secret` | what forms of ours carry and other pages do not know |
 //! | `program_inbox` | messages as they came, for calendar programs that show them |
 //! | `calendar_view` | what was worked out of calendars for calendar programs |
@@ -62,11 +64,13 @@ pub mod capabilities;
 mod certificates;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "console")]
+mod console;
 mod decisions;
 mod disk;
 mod escape;
 mod file_modes;
-#[cfg(feature = "caldav")]
+#[cfg(any(feature = "caldav", feature = "console"))]
 mod form_secret;
 mod health;
 #[cfg(feature = "mail")]
@@ -92,6 +96,8 @@ pub mod sender;
 pub mod serve;
 pub mod shared;
 mod sharing;
+#[cfg(any(feature = "caldav", feature = "console"))]
+mod site;
 mod state;
 pub mod state_folder;
 pub mod submission;

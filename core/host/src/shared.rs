@@ -1,5 +1,7 @@
 //! State that lives as long as the process and outlives a reload.
 
+#[cfg(any(feature = "caldav", feature = "console"))]
+use crate::form_secret::FormSecret;
 #[cfg(feature = "mail")]
 use crate::mail::Notices;
 use crate::{
@@ -8,14 +10,27 @@ use crate::{
     write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
-use crate::{form_secret::FormSecret, overwritten::Overwritten, program_inbox::ProgramInboxes};
+use crate::{overwritten::Overwritten, program_inbox::ProgramInboxes};
 use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
+use jiff::Timestamp;
 use std::sync::Arc;
+
+/// When a host began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started(pub(crate) Timestamp);
+
+impl Default for Started {
+    fn default() -> Self {
+        Self(Timestamp::now())
+    }
+}
 
 /// What a host remembers as long as it runs, whatever it is configured to do.
 #[derive(Default)]
 pub struct SharedState {
+    /// When it began.
+    pub(crate) started: Started,
     /// What was counted.
     pub metrics: Arc<Metrics>,
     /// What plugins counted.
@@ -43,7 +58,7 @@ pub struct SharedState {
     #[cfg(feature = "caldav")]
     pub(crate) overwritten: Overwritten,
     /// What only forms of ours carry.
-    #[cfg(feature = "caldav")]
+    #[cfg(any(feature = "caldav", feature = "console"))]
     pub(crate) form_secret: FormSecret,
     /// What people are told by mail.
     #[cfg(feature = "mail")]
@@ -70,7 +85,7 @@ impl Journal for SharedState {
         }
         #[cfg(feature = "mail")]
         if let Event::Notice(notice) = event {
-            self.notices.is_kept(notice, jiff::Timestamp::now());
+            self.notices.is_kept(notice, Timestamp::now());
         }
     }
 
@@ -80,6 +95,6 @@ impl Journal for SharedState {
         notice: &convoke_scheduling::Notice<'_>,
         batch: convoke_types::Batch,
     ) -> convoke_types::Batch {
-        self.notices.add(notice, batch, jiff::Timestamp::now())
+        self.notices.add(notice, batch, Timestamp::now())
     }
 }

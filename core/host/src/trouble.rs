@@ -59,18 +59,19 @@ impl Looks {
 
     /// What was found now. The log says what is new, and what is over.
     pub(crate) fn found(&self, found: Vec<Trouble>) {
-        let before = std::mem::replace(&mut *self.lock(), found.clone());
+        let mut last = self.lock();
         let is_in = |all: &[Trouble], one: &Trouble| all.iter().any(|it| it.what() == one.what());
-        for new in found.iter().filter(|it| !is_in(&before, it)) {
+        for new in found.iter().filter(|it| !is_in(&last, it)) {
             tracing::warn!(event = "trouble", what = new.what(), "{}", new.detail);
         }
-        for over in before.iter().filter(|it| !is_in(&found, it)) {
+        for over in last.iter().filter(|it| !is_in(&found, it)) {
             tracing::info!(
                 event = "trouble-over",
                 what = over.what(),
                 "it is well again"
             );
         }
+        *last = found;
     }
 
     /// Has it tried again soon: the configuration is another one.

@@ -20,9 +20,10 @@ tokio::task_local! {
     static CURRENT: (Origin, u64);
 }
 
-/// The number of the next request; those of another run are others.
+/// The number of the next request; those of another run are others. All of them are exact for programs that know no whole
+/// numbers above 2^53.
 static NEXT: LazyLock<AtomicU64> =
-    LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
+    LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish() >> 12));
 
 /// Who caused a call: the registrable domain of a peer, or one of our own people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use convoke_sdk::{
     AccessRequest, Action, Anonymous, Decision, Error, Grant, RateLimit, remote::RemotePolicy,
 };
 use std::{sync::Arc, time::Duration};
-use tracing::{field::display, info};
+use tracing::info;
 
 /// The deadline of a decision, if its entry says nothing.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);

@@ -1,6 +1,7 @@
 //! A host that runs: what it is told anew, what its plugins' processes do to it, and what it answers by itself.
 
 mod commands;
+mod console;
 mod crash;
 mod explain;
 mod faults;

@@ -3,7 +3,7 @@
 //! A method is a POST of JSON to `/v1/NAME`; the answer is 200 with JSON, or another status with an
 //! [`Error`](convoke_types::Error). Addresses, UIDs and entity tags are texts; objects are [`Text`].
 
-use super::moment::Moment;
+use super::{moment::Moment, status::HostStatus};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
@@ -51,6 +51,17 @@ methods! {
 
     /// What an administrator should look at.
     Health "health" {} -> Vec<Trouble>;
+
+    /// How the host is: version, listeners, plugins, what waits, certificates, key, troubles.
+    Status "status" {} -> HostStatus;
+
+    /// What was decided last, the newest first: about a UID, a message identifier or a calendar address, or about anything.
+    Decisions "decisions" {
+        #[serde(default)]
+        about: Option<String>,
+        /// At most so many; 1,000 are the most.
+        most: u32,
+    } -> Vec<Decided>;
 
     /// The names of the stores, in the order of the configuration.
     StoreNames "stores" {} -> Vec<String>;

@@ -9,8 +9,11 @@
 //! | `inbox` | those about what waits for a person to decide on |
 //! | `queue` | those about what waits to be delivered |
 //! | `moment` | times, as methods take them |
+//! | `status` | how the host is, and what was decided last |
 //! | `health` | what an administrator should look at |
 //! | `client` | asks a running host, by the control socket in its state folder |
+//!
+//! It is asked by the control socket, and on the admin listener by who logs in (`crate::console`).
 //!
 //! Commands go through the running host where there is one: a store has one master, and files that a command makes belong
 //! to the host's user. Who can open the control socket may do everything.
@@ -23,16 +26,17 @@ mod messages;
 pub(crate) mod moment;
 mod overview;
 pub(crate) mod queue;
+pub(crate) mod status;
 pub(crate) mod stores;
 
 #[cfg(feature = "mail")]
 use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
-    AddUser, Delete, Explain, Find, FindIn, Forget, Get, Health, InboxDecide, InboxList, InboxShow,
-    LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop, QueueList, QueueRelease,
-    QueueRetry, QueueShow, RemoveUser, Reply, SendObject, StoreFor, StoreNames, Submit, UpdateUser,
-    Users,
+    AddUser, Decisions, Delete, Explain, Find, FindIn, Forget, Get, Health, InboxDecide, InboxList,
+    InboxShow, LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop, QueueList,
+    QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, Status, StoreFor,
+    StoreNames, Submit, UpdateUser, Users,
 };
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
@@ -48,6 +52,10 @@ pub(crate) async fn call(
     Some(match method {
         Plugins::NAME => answer(body, async |_: Plugins| Ok(plugins(instance))).await,
         Health::NAME => answer(body, async |asked| health::health(instance, asked).await).await,
+        Status::NAME => answer(body, async |asked| status::status(instance, asked).await).await,
+        Decisions::NAME => {
+            answer(body, async |asked| status::decisions(instance, asked).await).await
+        }
         StoreNames::NAME => by_stores::<StoreNames>(instance, body).await,
         StoreFor::NAME => by_stores::<StoreFor>(instance, body).await,
         Find::NAME => by_stores::<Find>(instance, body).await,
@@ -87,6 +95,16 @@ pub(crate) async fn call(
         LookNow::NAME => answer(body, async |asked| queue::look(instance, asked).await).await,
         _ => return None,
     })
+}
+
+/// The same by types: for the console, which shows what the API says and nothing else.
+#[cfg(feature = "console")]
+pub(crate) async fn ask<M: Method>(instance: &Instance, asked: &M) -> Result<M::Answer, Error> {
+    let broken = |error: serde_json::Error| Error::internal(format!("{}: {error}", M::NAME));
+    let body = serde_json::to_vec(asked).map_err(broken)?;
+    let answer = call(instance, M::NAME, &body).await;
+    let answer = answer.unwrap_or_else(|| Err(Error::unsupported(M::NAME)))?;
+    serde_json::from_slice(&answer).map_err(broken)
 }
 
 async fn by_stores<M: OfStores>(instance: &Instance, body: &[u8]) -> Result<Vec<u8>, Error> {

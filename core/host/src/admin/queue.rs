@@ -144,7 +144,7 @@ pub(super) async fn forget(instance: &Instance, asked: Forget) -> Result<(), Err
 }
 
 /// What other hosts of the same state decided until now, they write within a moment.
-async fn others_have_written(instance: &Instance) {
+pub(super) async fn others_have_written(instance: &Instance) {
     if instance.sharing == Sharing::Shared {
         sleep(WRITTEN_WITHIN).await;
     }

@@ -21,7 +21,6 @@
 //! | `inbox` | messages as they came (RFC 6638 §2.2) |
 //! | `busy_url` | busy time by URL, for who may know |
 //! | `page` | the page for people, at the root |
-//! | `site` | which URLs lead here, and which pages are from elsewhere |
 //! | `reply` | responses, and why a request is refused |
 //! | `upstream` | instead of all that: in front of a CalDAV server |
 //!
@@ -47,15 +46,16 @@ mod reply;
 mod reports;
 mod schedule;
 mod session;
-mod site;
 mod tokens;
 mod upstream;
 mod view;
 
 use crate::{
     answer::{empty, retry_later},
+    config::Role,
     instance::Instance,
     login::{Denied, Submitter},
+    site::Site,
 };
 use convoke_caldav::{
     path::{self, Resource},
@@ -67,7 +67,6 @@ use convoke_types::{CalendarAddress, Proof};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use reply::Refused;
 use session::{Missing, Session};
-use site::Site;
 use std::sync::Arc;
 
 /// What `DAV:` says.
@@ -118,7 +117,9 @@ async fn answer(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    if Site::of(instance, request.uri(), request.headers()).is_foreign(request.headers()) {
+    if Site::of(instance, Role::Caldav, request.uri(), request.headers())
+        .is_foreign(request.headers())
+    {
         return Err(StatusCode::FORBIDDEN.into());
     }
     if let Some(whose) = path::free_busy(request.uri().path()) {

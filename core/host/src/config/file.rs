@@ -114,7 +114,7 @@ pub enum Role {
     Submission,
     /// The stores, to calendar programs.
     Caldav,
-    /// Health and metrics.
+    /// Health, metrics and the console.
     Admin,
 }
 

@@ -593,8 +593,15 @@ fn elsewhere(
     users: Option<&Path>,
     upstream: Option<&str>,
 ) -> Option<&'static str> {
-    if users.is_some() && !matches!(role, WrittenRole::Submission | WrittenRole::Caldav) {
-        return Some("`users` goes with `role = \"submission\"` and `role = \"caldav\"` only");
+    let roles = [
+        WrittenRole::Submission,
+        WrittenRole::Caldav,
+        WrittenRole::Admin,
+    ];
+    if users.is_some() && !roles.contains(&role) {
+        return Some(
+            "`users` goes with `role = \"submission\"` and `role = \"caldav\"` only, besides `role = \"admin\"`",
+        );
     }
     if upstream.is_some() && role != WrittenRole::Caldav {
         return Some("`upstream` goes with `role = \"caldav\"` only");

@@ -28,7 +28,7 @@ use crate::{
     capabilities::CapabilitiesDocument,
     config::{Config, Role},
     keys::Keys,
-    login::Users,
+    login::{Users, UsersError},
     scheduling::{self, OurTransport, World},
     sender::Sender,
     shared::SharedState,
@@ -70,6 +70,9 @@ pub struct Instance {
     pub signer: Option<Arc<dkim::Signer>>,
     /// Who may hand in messages.
     pub users: Arc<Users>,
+    /// Who may see the console.
+    #[cfg(feature = "console")]
+    pub(crate) admin_users: Users,
     /// Who may log in with a calendar program.
     #[cfg(feature = "caldav")]
     pub(crate) caldav_users: Users,
@@ -107,18 +110,12 @@ impl Instance {
             .map(signer)
             .transpose()?
             .map(Arc::new);
-        let users = config
-            .listener(Role::Submission)
-            .and_then(|listener| listener.users.as_deref());
-        let own_domain = &config.server.domains[0];
+        let logins = |role| logins(&config, role, &token, &shared);
         #[cfg(feature = "caldav")]
-        let caldav_users = Users::new(
-            token.clone(),
-            (config.listener(Role::Caldav)).and_then(|listener| listener.users.as_deref()),
-            own_domain,
-            shared.attempts.clone(),
-        )?;
-        let users = Users::new(token, users, own_domain, shared.attempts.clone())?;
+        let caldav_users = logins(Role::Caldav)?;
+        #[cfg(feature = "console")]
+        let admin_users = logins(Role::Admin)?;
+        let users = logins(Role::Submission)?;
         let setup = Setup {
             metrics: shared.plugin_metrics.clone(),
             ..setup(&config)
@@ -161,6 +158,8 @@ impl Instance {
             ),
             dns,
             users: Arc::new(users),
+            #[cfg(feature = "console")]
+            admin_users,
             #[cfg(feature = "caldav")]
             upstream: (config.listener(Role::Caldav))
                 .and_then(|listener| listener.upstream.clone())
@@ -200,6 +199,19 @@ impl Instance {
             .client
             .use_settings(outside::settings(&self.config, &self.dns)?)?)
     }
+}
+
+/// Who may log in at the listeners of a role.
+fn logins(
+    config: &Config,
+    role: Role,
+    token: &str,
+    shared: &SharedState,
+) -> Result<Users, UsersError> {
+    let listener = config.listener(role);
+    let file = listener.and_then(|listener| listener.users.as_deref());
+    let own_domain = &config.server.domains[0];
+    Users::new(token.to_owned(), file, own_domain, shared.attempts.clone())
 }
 
 #[cfg(feature = "mail")]

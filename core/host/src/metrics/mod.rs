@@ -28,10 +28,11 @@ use http::StatusCode;
 use labels::CameIn;
 use labels::{Answered, By, Delivered, Error, Outgoing, Sent};
 use prometheus_client::{
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Metric, Registry},
 };
-use std::{fmt, time::Duration};
+use std::{fmt, hash::Hash, time::Duration};
 
 /// Histograms of how long something takes, by what is told apart.
 type Times<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -106,10 +107,9 @@ fn put<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &
     metric
 }
 
-fn put_times<L: Metric + Clone>(registry: &mut Registry, name: &str, help: &str) -> Times<L>
+fn put_times<L>(registry: &mut Registry, name: &str, help: &str) -> Times<L>
 where
-    Times<L>: Metric,
-    L: std::hash::Hash + Eq,
+    L: EncodeLabelSet + Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static,
 {
     let times = Times::<L>::new_with_constructor(|| Histogram::new(BUCKETS));
     registry.register(name, help, times.clone());

@@ -7,6 +7,7 @@ use convoke_plugin_host::{
     metrics::{Family as PluginFamily, FamilySeries},
 };
 use convoke_sdk::MetricKind;
+use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -28,6 +29,8 @@ pub(crate) type Waiting = ([(&'static str, usize); 3], Option<i64>);
 
 /// What is found when somebody looks.
 pub(crate) struct Found<'a> {
+    /// When the host began.
+    pub(crate) started: Timestamp,
     /// The plugins.
     pub(crate) plugins: &'a [PluginInfo],
     /// What they count, and what is counted of them.
@@ -50,7 +53,8 @@ impl Metrics {
     pub(crate) fn text(&self, found: &Found<'_>) -> String {
         let mut page = String::new();
         let mut system = Registry::default();
-        system.register_collector(Box::new(ThisProcess));
+        let started = found.started;
+        system.register_collector(Box::new(ThisProcess { started }));
         for registry in [&self.registry, &found.registry(), &system] {
             prometheus_text::encode(&mut page, registry)
                 .expect("a String takes whatever is written");
@@ -229,6 +233,7 @@ mod tests {
 
     fn text(metrics: &Metrics, attempts: &Attempts) -> String {
         metrics.text(&Found {
+            started: Timestamp::now(),
             plugins: &[],
             counted: &PluginMetrics::default(),
             waiting: &([("waiting", 2), ("retrying", 1), ("held", 0)], Some(5)),
@@ -237,7 +242,7 @@ mod tests {
             certificates: &[Certificate {
                 of: "receiver".to_owned(),
                 file: "a\"b.pem".into(),
-                until: Some(jiff::Timestamp::from_second(1_800_000_000).unwrap()),
+                until: Some(Timestamp::from_second(1_800_000_000).unwrap()),
             }],
         })
     }

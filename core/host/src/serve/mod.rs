@@ -394,7 +394,7 @@ impl Handler for ByRole {
                 // The configuration refuses such a listener.
                 #[cfg(not(feature = "caldav"))]
                 Role::Caldav => answer::empty(http::StatusCode::NOT_FOUND, &[]),
-                Role::Admin => Box::pin(observe::handle(&instance, &request)).await,
+                Role::Admin => Box::pin(observe::handle(&instance, arrival, request)).await,
             };
             let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());

@@ -1,10 +1,12 @@
-//! Health and metrics, for the administrator's own tools.
+//! Health and metrics, and the console, for the administrator's own tools.
 
+#[cfg(feature = "console")]
+use crate::console;
 use crate::{
     admin::queue, answer::empty, certificates, health, instance::Instance, metrics::Found,
     trouble::Trouble,
 };
-use convoke_net::http_server::{Body, Response};
+use convoke_net::http_server::{Arrival, Body, Response};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -16,8 +18,18 @@ const PROMETHEUS: HeaderValue =
 /// How long the state may take to answer, for this host to be ready.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Answers `/health`, with `/health/live` and `/health/ready`, and `/metrics`.
-pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Response {
+/// Answers `/health`, with `/health/live` and `/health/ready`, and `/metrics`; and the console, to who logs in.
+pub(super) async fn handle(
+    instance: &Instance,
+    arrival: &Arrival,
+    request: Request<Body>,
+) -> Response {
+    #[cfg(feature = "console")]
+    if console::has(request.uri().path()) {
+        return console::handle(instance, arrival, request).await;
+    }
+    #[cfg(not(feature = "console"))]
+    let _ = arrival;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return empty(StatusCode::METHOD_NOT_ALLOWED, &[("allow", "GET, HEAD")]);
     }
@@ -36,6 +48,7 @@ pub(super) async fn handle(instance: &Instance, request: &Request<Body>) -> Resp
         "/metrics" => {
             let shared = &instance.shared;
             let page = shared.metrics.text(&Found {
+                started: shared.started.0,
                 plugins: &instance.plugins.list(),
                 counted: &shared.plugin_metrics,
                 waiting: &queue::counts(instance).await,

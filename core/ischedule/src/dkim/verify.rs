@@ -84,7 +84,9 @@ pub enum Failure {
     #[error("the body is not the one that was signed (bh=)")]
     BodyChanged,
     /// `t=` lies ahead.
-    #[error("the signature was made at {made}, which is in the future: it is {now} here; is your clock right?")]
+    #[error(
+        "the signature was made at {made}, which is in the future: it is {now} here; is your clock right?"
+    )]
     FromTheFuture {
         /// When it says that it was made.
         made: Timestamp,
@@ -103,7 +105,9 @@ pub enum Failure {
     #[error("the signature does not say when it was made (t=)")]
     NoTimestamp,
     /// `t=` is long ago.
-    #[error("the signature was made at {made}, which is longer ago than is accepted here, where it is {now}; is your clock right?")]
+    #[error(
+        "the signature was made at {made}, which is longer ago than is accepted here, where it is {now}; is your clock right?"
+    )]
     TooOld {
         /// When it says that it was made.
         made: Timestamp,

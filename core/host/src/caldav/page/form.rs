@@ -1,19 +1,9 @@
-//! Which forms are the page's own.
+//! What a form of the page says.
 
-use crate::caldav::site::Site;
-use http::{HeaderMap, header};
 use url::form_urlencoded;
 
 /// The longest value of a form that is looked at, in bytes.
 const MAX_VALUE: usize = 1024;
-
-/// Whether a browser says that the page itself sends the form. What says nothing is no browser that knows forms.
-pub(super) fn is_from_here(site: &Site<'_>, headers: &HeaderMap) -> bool {
-    let fetched = headers.get("sec-fetch-site");
-    let is_same = fetched.is_none_or(|it| it == "same-origin");
-    let says_where = fetched.is_some() || headers.contains_key(header::ORIGIN);
-    is_same && says_where && !site.is_foreign(headers)
-}
 
 /// What is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

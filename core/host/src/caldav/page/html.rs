@@ -5,8 +5,8 @@ use super::{
     found::{Found, Undelivered, Waiting},
     picture,
 };
-use crate::caldav::{
-    session::{Place, Session},
+use crate::{
+    caldav::session::{Place, Session},
     site::Site,
 };
 use convoke_caldav::path::Resource;

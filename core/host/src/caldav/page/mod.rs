@@ -6,7 +6,7 @@
 //! | `found` | what is shown: read from the store, the inbox and the queue |
 //! | `html` | the document |
 //! | `picture` | two weeks of busy time as a picture |
-//! | `form` | which forms are this page's own |
+//! | `form` | what a form of it says |
 //!
 //! The document is made whole by the server, and does without scripts. Browsers send a password that they remember by themselves:
 //! so what changes something comes by a form of this page, with a token that other pages do not know.
@@ -19,9 +19,8 @@ mod picture;
 use super::{
     reply::{Refused, body, received, whole},
     session::Session,
-    site::Site,
 };
-use crate::answer::empty;
+use crate::{answer::empty, config::Role, site::Site};
 use bytes::Bytes;
 use convoke_caldav::path::Resource;
 use convoke_net::http_server::{Body, Response};
@@ -81,7 +80,12 @@ pub(super) async fn show(
     request: &Request<Body>,
 ) -> Result<Response, Refused> {
     let done = Done::of(request.uri().query());
-    let site = Site::of(session.instance, request.uri(), request.headers());
+    let site = Site::of(
+        session.instance,
+        Role::Caldav,
+        request.uri(),
+        request.headers(),
+    );
     document(session, &site, StatusCode::OK, done.map(html::words_of)).await
 }
 
@@ -91,14 +95,14 @@ pub(super) async fn decide(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    let site = Site::of(session.instance, &parts.uri, &parts.headers);
-    if !form::is_from_here(&site, &parts.headers) {
+    let site = Site::of(session.instance, Role::Caldav, &parts.uri, &parts.headers);
+    if !site.sends(&parts.headers) {
         return Err(StatusCode::FORBIDDEN.into());
     }
     let received = received(session, body).await?;
     let form = form::Form::read(&received.content);
     let secret = &session.instance.shared.form_secret;
-    if !secret.made(session.user(), &form.token) {
+    if !secret.made(session.user().address.as_str(), &form.token) {
         let text = "This page was open for too long. Nothing was done; please try again.";
         return document(session, &site, StatusCode::FORBIDDEN, Some(text)).await;
     }
@@ -137,7 +141,11 @@ async fn document(
     notice: Option<&str>,
 ) -> Result<Response, Refused> {
     let found = Found::read(session).await?;
-    let token = session.instance.shared.form_secret.token(session.user());
+    let token = session
+        .instance
+        .shared
+        .form_secret
+        .token(session.user().address.as_str());
     let text = html::page(session, site, &found, &token, notice);
     let response = whole(session, status, HTML, text.into_bytes().into()).await?;
     Ok(guarded(response))

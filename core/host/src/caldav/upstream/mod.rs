@@ -42,6 +42,6 @@ pub(super) async fn handle(
     request: Request<Body>,
 ) -> Response {
     let forwarding = Forwarding::of(instance, upstream, arrival, &request);
-    let answered = forwarding.answer(request).await;
+    let answered = Box::pin(forwarding.answer(request)).await;
     answered.unwrap_or_else(Refused::response)
 }

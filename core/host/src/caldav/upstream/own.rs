@@ -9,8 +9,9 @@ use crate::{
         reply::Refused,
         reports,
         session::{Missing, Place, Session},
-        site::Site,
     },
+    config::Role,
+    site::Site,
     upstream,
 };
 use convoke_caldav::path::{Resource, free_busy};
@@ -131,7 +132,12 @@ async fn of_user(
 }
 
 fn refuse_foreign(forwarding: &Forwarding<'_>, request: &Request<Body>) -> Result<(), Refused> {
-    let site = Site::of(forwarding.instance, request.uri(), request.headers());
+    let site = Site::of(
+        forwarding.instance,
+        Role::Caldav,
+        request.uri(),
+        request.headers(),
+    );
     if site.is_foreign(request.headers()) {
         return Err(StatusCode::FORBIDDEN.into());
     }

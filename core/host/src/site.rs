@@ -1,10 +1,10 @@
-//! Which URLs lead to this listener, as browsers and calendar programs name it.
+//! Which URLs lead to a listener, as browsers and calendar programs name it.
 
 use crate::{config::Role, instance::Instance};
 use http::{HeaderMap, HeaderValue, Uri, header};
 
-/// This listener, as a request names it.
-pub(super) struct Site<'r> {
+/// A listener, as a request names it.
+pub(crate) struct Site<'r> {
     /// What the request says that it was made to.
     host: Option<&'r str>,
     /// Without TLS of our own, somebody in front of us may have it.
@@ -12,8 +12,13 @@ pub(super) struct Site<'r> {
 }
 
 impl<'r> Site<'r> {
-    pub(super) fn of(instance: &Instance, uri: &'r Uri, headers: &'r HeaderMap) -> Self {
-        let listener = instance.config.listener(Role::Caldav);
+    pub(crate) fn of(
+        instance: &Instance,
+        role: Role,
+        uri: &'r Uri,
+        headers: &'r HeaderMap,
+    ) -> Self {
+        let listener = instance.config.listener(role);
         let field = headers.get(header::HOST);
         let authority = uri.authority().map(http::uri::Authority::as_str);
         Self {
@@ -23,13 +28,14 @@ impl<'r> Site<'r> {
     }
 
     /// As whom a request names it, with a path.
-    pub(super) fn url(&self, path: &str) -> String {
+    #[cfg(feature = "caldav")]
+    pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.host.unwrap_or("localhost"))
     }
 
     /// Whether a browser says that a page from elsewhere makes the request: it may send a password that it remembers.
-    pub(super) fn is_foreign(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_foreign(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN).map(HeaderValue::to_str) else {
             return false;
         };
@@ -37,8 +43,17 @@ impl<'r> Site<'r> {
         origin.ok().and_then(|it| self.after_host(it)) != Some("")
     }
 
+    /// Whether a browser says that a page of this listener sends a form. What says nothing is no browser that knows forms.
+    pub(crate) fn sends(&self, headers: &HeaderMap) -> bool {
+        let fetched = headers.get("sec-fetch-site");
+        let is_same = fetched.is_none_or(|it| it == "same-origin");
+        let says_where = fetched.is_some() || headers.contains_key(header::ORIGIN);
+        is_same && says_where && !self.is_foreign(headers)
+    }
+
     /// The path that a URL or an absolute path names here; `None`: it leads elsewhere.
-    pub(super) fn path_of<'u>(&self, url: &'u str) -> Option<&'u str> {
+    #[cfg(feature = "caldav")]
+    pub(crate) fn path_of<'u>(&self, url: &'u str) -> Option<&'u str> {
         if url.starts_with('/') {
             // `//host/path` leads elsewhere.
             return (!url.starts_with("//")).then_some(url);
@@ -132,6 +147,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "caldav")]
     #[test]
     fn urls_lead_here_or_elsewhere() {
         let host = Some("cal.example.org:8444");

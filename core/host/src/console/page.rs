@@ -1,0 +1,197 @@
+//! What all pages have: the frame, the way between them, and what a browser may do with them.
+
+use crate::answer::empty;
+use convoke_net::http_server::Response;
+use convoke_types::Error;
+use http::{HeaderValue, StatusCode, header};
+use maud::{DOCTYPE, Markup, html};
+
+const CSS: &str = include_str!("style.css");
+const CSS_KIND: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// What a page may do: show itself, with its style, and send its own forms.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The pages, by path and name.
+const PAGES: [(&str, &str); 3] = [
+    ("/console/", "Overview"),
+    ("/console/queue", "Queue"),
+    ("/console/decisions", "Decisions"),
+];
+
+/// A page that is ready to be shown.
+pub(super) struct Page {
+    /// Where it is: one of [`PAGES`].
+    pub(super) path: &'static str,
+    /// What came of a form, or what is wrong.
+    pub(super) notice: Option<String>,
+    pub(super) content: Markup,
+}
+
+impl Page {
+    pub(super) fn answer(self) -> Response {
+        self.answer_with(StatusCode::OK)
+    }
+
+    pub(super) fn answer_with(self, status: StatusCode) -> Response {
+        let name = PAGES.iter().find(|(path, _)| *path == self.path);
+        let name = name.map_or("Convoke", |(_, name)| name);
+        let document = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (name) " – Convoke" }
+                    link rel="stylesheet" href="/console/style.css";
+                }
+                body {
+                    a class="skip" href="#content" { "To the content" }
+                    header {
+                        p class="brand" { "Convoke" }
+                        nav aria-label="Pages" {
+                            ul {
+                                @for (path, name) in PAGES {
+                                    li {
+                                        @if path == self.path { a href=(path) aria-current="page" { (name) } }
+                                        @else { a href=(path) { (name) } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    main id="content" {
+                        h1 { (name) }
+                        @if let Some(notice) = &self.notice {
+                            p class="notice" role="status" { (notice) }
+                        }
+                        (self.content)
+                    }
+                }
+            }
+        };
+        let mut response = Response::new(document.into_string().into());
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HTML);
+        response
+    }
+}
+
+/// What was asked for cannot be answered now.
+pub(super) fn failed(error: &Error) -> Response {
+    let page = Page {
+        path: "",
+        notice: Some(error.to_string()),
+        content: html! {},
+    };
+    page.answer_with(crate::admin::status_of(error.kind()))
+}
+
+/// The form was made by another run of the host, or for somebody else.
+pub(super) fn too_old() -> Response {
+    let text = "This page was open for too long. Nothing was done; please load it again.";
+    let page = Page {
+        path: "",
+        notice: Some(text.to_owned()),
+        content: html! {},
+    };
+    page.answer_with(StatusCode::FORBIDDEN)
+}
+
+/// Nobody said who they are.
+pub(super) fn log_in() -> Response {
+    let content = html! {
+        p { "Log in as an administrator: with an address of " code { "users" } " of the admin listener, or as " code { "token" }
+            " with the content of the file " code { "token" } " in the state folder." }
+    };
+    let page = Page {
+        path: "",
+        notice: None,
+        content,
+    };
+    let mut response = page.answer_with(StatusCode::UNAUTHORIZED);
+    let basic = HeaderValue::from_static("Basic realm=\"Convoke console\", charset=\"UTF-8\"");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, basic);
+    response
+}
+
+/// From another machine there is a console only by TLS.
+pub(super) fn in_the_clear() -> Response {
+    let content = html! {
+        p { "From another machine, the console is shown by TLS only, as passwords would be read on the way: give the admin listener "
+            code { "tls" } ", or come through a tunnel (" code { "ssh -L 9090:127.0.0.1:9090 HOST" } ")." }
+    };
+    let page = Page {
+        path: "",
+        notice: None,
+        content,
+    };
+    page.answer_with(StatusCode::FORBIDDEN)
+}
+
+/// The style, for anybody.
+pub(super) fn style() -> Response {
+    let mut response = Response::new(CSS.into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, CSS_KIND);
+    let hour = HeaderValue::from_static("max-age=3600");
+    response.headers_mut().insert(header::CACHE_CONTROL, hour);
+    guarded(response)
+}
+
+/// To another page, so that to load it again does nothing again.
+pub(super) fn see(place: &str) -> Response {
+    let mut response = empty(StatusCode::SEE_OTHER, &[]);
+    if let Ok(place) = HeaderValue::from_str(place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// What a browser may do with it.
+pub(super) fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Without it, browsers do not say where a form comes from.
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A table with its name; a row of none says so.
+pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>], none: &str) -> Markup {
+    html! {
+        @if rows.is_empty() {
+            p { (none) }
+        } @else {
+            div class="wide" role="region" aria-label=(caption) tabindex="0" {
+                table {
+                    caption { (caption) }
+                    thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                    tbody {
+                        @for row in rows {
+                            tr { @for cell in row { td { (cell) } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A text as a cell.
+pub(super) fn text(text: impl AsRef<str>) -> Markup {
+    html! { (text.as_ref()) }
+}

@@ -1,0 +1,94 @@
+"""The console of the admin listener, in Chromium: by keyboard, on a phone's screen, without a script, and as a picture for the documentation."""
+
+import base64
+import os
+import unittest
+import urllib.parse
+
+import bcrypt
+
+from browser import Browser
+from world import *
+
+ADMIN, PASSWORD = "anna@harbour.example", "a secret: with colons"
+LISTENER = """
+[[listener]]
+role = "admin"
+address = "127.0.0.1:0"
+users = "admins.htpasswd"
+"""
+
+
+class Console(unittest.TestCase):
+    def setUp(self):
+        base = pathlib.Path(self.enterContext(folder()))
+        away = [("away.example", "https://127.0.0.1:1/ischedule")]
+        self.host = host = Host(base / "harbour", "harbour.example", Authority(base), discovery=away, extra=LISTENER)
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        (host.folder / "admins.htpasswd").write_text(f"{ADMIN}:{hashed}\n")
+        os.chmod(host.folder / "admins.htpasswd", 0o600)
+        host.run("user", "add", ADMIN, "--name", "Anna Berg")
+        host.start()
+        self.addCleanup(host.stop)
+        notes = json.loads((host.folder / "state" / "listeners.json").read_text())
+        self.place = next(note["address"] for note in notes if note["role"] == "admin")
+        meeting = host.folder / "meeting.ics"
+        meeting.write_text(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:secret-meeting\r\nDTSTAMP:20260101T000000Z\r\n"
+            "DTSTART:20270104T100000Z\r\nDTEND:20270104T110000Z\r\nSUMMARY:Merger\r\nLOCATION:Cellar\r\n"
+            f"ORGANIZER:mailto:{ADMIN}\r\nATTENDEE:mailto:cy@away.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+        host.run("send", str(meeting), "--as", ADMIN, ok=False)
+        self.browser = Browser()
+        self.addCleanup(self.browser.close)
+
+    def show(self, path):
+        login = ":".join(urllib.parse.quote(part, safe="") for part in (ADMIN, PASSWORD))
+        self.browser.open(f"http://{login}@{self.place}{path}")
+        return self.browser.evaluate("document.body.innerText")
+
+    def tab_to(self, words):
+        """Goes on by the Tab key, as far as something that says this."""
+        focused = "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '')"
+        for _ in range(60):
+            self.browser.press("Tab", "Tab", 9)
+            if self.browser.evaluate(focused).startswith(words):
+                return
+        raise AssertionError(f"the Tab key does not lead to {words}")
+
+    def test_pages_are_shown_and_say_nothing_of_meetings(self):
+        for path, part in [("/console/", "All is well"), ("/console/queue", "cy@away.example"), ("/console/decisions", "secret-meeting")]:
+            text = self.show(path)
+            self.assertIn(part, text)
+            self.assertNotIn("Merger", text)
+            self.assertNotIn("Cellar", text)
+            self.assertEqual(self.browser.evaluate("document.scripts.length"), 0)
+            # Its style is taken, and nothing of it offends its own policy.
+            self.assertEqual(self.browser.evaluate("getComputedStyle(document.querySelector('nav ul')).listStyleType"), "none")
+            self.assertEqual(self.browser.complaints(), [])
+        pictures = os.environ.get("CONVOKE_PICTURES")
+        if pictures:
+            self.show("/console/queue")
+            shot = self.browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+            pathlib.Path(pictures, "console.png").write_bytes(base64.b64decode(shot["data"]))
+
+    def test_an_entry_is_dropped_by_keyboard(self):
+        self.show("/console/queue")
+        self.browser.press("Tab", "Tab", 9)
+        self.assertEqual(self.browser.evaluate("document.activeElement.innerText"), "To the content")
+        self.tab_to("Drop")
+        self.browser.press("Enter", "Enter", 13, "\r")
+        self.tab_to("Drop for good")
+        self.browser.press("Enter", "Enter", 13, "\r")
+        self.browser.until("document.body !== null && document.body.innerText.includes('Dropped.')")
+        self.assertEqual(self.host.json("queue", "list"), [])
+
+    def test_a_phone_shows_it_without_scrolling_sideways(self):
+        self.browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+        for path in ["/console/", "/console/queue", "/console/decisions"]:
+            self.show(path)
+            width = self.browser.evaluate("document.documentElement.scrollWidth")
+            self.assertLessEqual(width, 360, path)
+
+
+if __name__ == "__main__":
+    unittest.main()
