@@ -1,6 +1,7 @@
 //! The real program with real plugins, in a folder of its own.
 
 use crate::{Answer, Authority, Credentials, Peer, Post, plugin_directory, program, write_private};
+use command_fds::{CommandFdExt, FdMapping};
 use convoke::{
     config::Config,
     state_folder::{self, ListenerNote},
@@ -12,7 +13,8 @@ use convoke_sdk::{
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
@@ -47,7 +49,14 @@ pub struct Setup {
     admin: String,
     /// What starts the program: a command that takes it with its arguments.
     wrapper: Vec<String>,
+    /// What a service manager would have opened and passes on.
+    sockets: Vec<Arc<TcpListener>>,
 }
+
+/// Becomes the program, which is told that it is the one that the sockets are for.
+const AS_ACTIVATED: [&str; 4] = ["sh", "-c", "export LISTEN_PID=$$; exec \"$@\"", "sh"];
+/// The first descriptor that a service manager passes.
+const FIRST_PASSED: i32 = 3;
 
 impl Setup {
     /// `example.org`, without users.
@@ -86,7 +95,31 @@ impl Setup {
             logins: String::new(),
             admin: String::new(),
             wrapper: Vec::new(),
+            sockets: Vec::new(),
         }
+    }
+
+    /// Passes a socket that listens already, as systemd does (`LISTEN_FDS`); it stays open when the host ends.
+    #[must_use]
+    pub fn passing(mut self, socket: TcpListener) -> Self {
+        self.wrapper = AS_ACTIVATED.map(str::to_owned).to_vec();
+        self.sockets.push(Arc::new(socket));
+        self
+    }
+
+    /// Has a program started with the sockets.
+    fn pass_to(&self, command: &mut Command) {
+        if self.sockets.is_empty() {
+            return;
+        }
+        let passed = (FIRST_PASSED..).zip(&self.sockets);
+        let mappings = passed.map(|(child_fd, socket)| FdMapping {
+            parent_fd: OwnedFd::from(socket.try_clone().expect("there are descriptors")),
+            child_fd,
+        });
+        let mapped = command.fd_mappings(mappings.collect());
+        mapped.expect("each has a place of its own");
+        command.env("LISTEN_FDS", self.sockets.len().to_string());
     }
 
     /// Who may hand in messages with a password: the text of an htpasswd file.
@@ -494,19 +527,8 @@ impl Host {
     ///
     /// If it does not start.
     pub fn start_again(&mut self) {
-        let program = program();
-        let mut command = match self.setup.wrapper.split_first() {
-            None => Command::new(program),
-            Some((wrapper, arguments)) => {
-                let mut command = Command::new(wrapper);
-                command.args(arguments).arg(program);
-                command
-            }
-        };
-        let mut child = command
-            .args(["serve", "--while-stdin-open", "--config"])
-            .arg(self.folder().join("convoke.toml"))
-            .current_dir(self.folder())
+        let mut child = self
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -527,6 +549,37 @@ impl Host {
             reader: Some(reader),
             listeners,
         });
+    }
+
+    /// What it says, started after it has ended, when it does not start.
+    ///
+    /// # Panics
+    ///
+    /// If it does.
+    pub fn refused(&self) -> String {
+        let output = self.command().stdin(Stdio::null()).output();
+        let output = output.expect("the program can be started");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    }
+
+    fn command(&self) -> Command {
+        let program = program();
+        let mut command = match self.setup.wrapper.split_first() {
+            None => Command::new(program),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        self.setup.pass_to(&mut command);
+        command
+            .args(["serve", "--while-stdin-open", "--config"])
+            .arg(self.folder().join("convoke.toml"))
+            .current_dir(self.folder());
+        command
     }
 
     /// Reads again where the host listens.

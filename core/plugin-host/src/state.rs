@@ -31,6 +31,19 @@ impl StateHandle {
         self.0.is_some()
     }
 
+    /// Whether it answers when it is asked for something, be it by an error, rather than say nothing until its deadline. One that
+    /// keeps failing and is skipped answers, too.
+    pub async fn answers(&self) -> bool {
+        let Ok(handle) = self.handle() else {
+            return true;
+        };
+        // A plugin that waits for somebody else gives up at nine tenths (`Call::patience`), the host at the deadline.
+        let patience = handle.deadline() / 20 * 19;
+        tokio::time::timeout(patience, handle.get(b"ready"))
+            .await
+            .is_ok()
+    }
+
     /// See [`State::get`](convoke_sdk::State::get).
     pub async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>> {
         self.handle()?.get(key).await

@@ -504,6 +504,72 @@ fn every_shell_gets_completions() {
 }
 
 #[test]
+fn the_version_is_said_in_short_and_with_what_a_report_needs() {
+    let desk = Desk::new();
+    let short = desk.run(&["-V"]);
+    assert_eq!(short.status, 0);
+    let version = short.out.strip_prefix("convoke ").unwrap().trim_end();
+    assert!(
+        !version.contains('\n') && version.contains('.'),
+        "{short:?}"
+    );
+    let long = desk.run(&["--version"]).out;
+    let lines: Vec<_> = long.lines().collect();
+    assert_eq!(lines[0], format!("convoke {version}"));
+    assert!(lines[1].starts_with("commit: "), "{long}");
+    let file = plugin_file("discovery-static");
+    let plugin = desk
+        .run(&["plugin", "inspect", text(&file), "--json"])
+        .json();
+    let interface = plugin["abi"].as_str().unwrap_or_else(|| panic!("{plugin}"));
+    assert_eq!(lines[2], format!("plugin interface: {interface}"));
+}
+
+/// The commands that a help text lists.
+fn commands(help: &str) -> Vec<String> {
+    let listed = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    // What goes on in a second line is indented further.
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|it| *it != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let desk = Desk::new();
+    let said = desk.run(&["man", "pages", "--json"]).json();
+    let pages: Vec<&str> = said["pages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it.as_str())
+        .collect();
+    let mut waiting = vec![Vec::new()];
+    let mut found = 0;
+    while let Some(path) = waiting.pop() {
+        let name = [&["convoke".to_owned()], &*path].concat().join("-") + ".1";
+        assert!(pages.contains(&&*name), "{name} is not in {pages:?}");
+        let page = fs::read_to_string(desk.folder().join("pages").join(&name)).unwrap();
+        assert!(page.contains(".SH EXAMPLES\n"), "{page}");
+        found += 1;
+        let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        for command in commands(&desk.run(&arguments).out) {
+            waiting.push([&*path, &[command]].concat());
+        }
+    }
+    assert_eq!(found, pages.len());
+    assert!(found > 40, "{pages:?}");
+    // An example is shown as it is typed.
+    let page = fs::read_to_string(desk.folder().join("pages/convoke-user-add.1")).unwrap();
+    let example = "\n.EX\nconvoke user add anna@example.org \\-\\-name \\*(AqAnna Berg\\*(Aq \\-\\-timezone Europe/Berlin\n";
+    assert!(page.contains(example), "{page}");
+}
+
+#[test]
 fn help_teaches() {
     let desk = Desk::new();
     let help = desk.run(&["--help"]).out;

@@ -6,6 +6,7 @@ mod desk;
 mod elsewhere;
 mod guests;
 mod import;
+mod init;
 mod local;
 mod mistakes;
 mod modes;

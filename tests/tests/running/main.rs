@@ -1,5 +1,6 @@
 //! A host that runs: what it is told anew, what its plugins' processes do to it, and what it answers by itself.
 
+mod activation;
 mod commands;
 mod console;
 mod crash;
@@ -12,5 +13,6 @@ mod monitoring;
 mod program;
 mod reload;
 mod rooms;
+mod service_manager;
 mod state;
 mod trouble;

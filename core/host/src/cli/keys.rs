@@ -2,6 +2,8 @@
 
 mod certificate;
 
+pub(super) use certificate::self_signed;
+
 use super::{
     Global,
     output::{self, Failure},
@@ -172,7 +174,7 @@ fn signing_key(config: &Config) -> Result<PathBuf, Failure> {
 }
 
 /// Writes a file that was not there, for its owner alone, and does not return before it is on disk.
-fn write_new(file: &Path, text: &str) -> std::io::Result<File> {
+pub(super) fn write_new(file: &Path, text: &str) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     let mut opened = options
         .write(true)
@@ -184,9 +186,9 @@ fn write_new(file: &Path, text: &str) -> std::io::Result<File> {
     Ok(opened)
 }
 
-/// `keys show-dns --json`.
+/// What is to be published: `keys show-dns --json`.
 #[derive(Serialize)]
-struct DnsRecords {
+pub(super) struct DnsRecords {
     /// `dns/txt`.
     txt: Txt,
     /// `http/well-known`.
@@ -236,9 +238,9 @@ impl Srv {
 }
 
 /// Where peers reach us.
-struct Place {
-    host: Domain,
-    port: u16,
+pub(super) struct Place {
+    pub(super) host: Domain,
+    pub(super) port: u16,
 }
 
 impl ShowDns {
@@ -268,7 +270,7 @@ impl ShowDns {
         if global.json {
             return output::print_json(&records);
         }
-        output::print_text(&text(&records))
+        output::print_text(&records.zone())
     }
 }
 
@@ -305,7 +307,13 @@ fn port(config: Option<&Config>) -> u16 {
     }
 }
 
-fn dns_records(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place) -> DnsRecords {
+/// The records for a key and a receiver.
+pub(super) fn dns_records(
+    key: &PrivateKey,
+    domain: &Domain,
+    selector: &str,
+    place: &Place,
+) -> DnsRecords {
     let record = key.record();
     let document = record.to_string();
     let Place { host, port } = place;
@@ -324,21 +332,23 @@ fn dns_records(key: &PrivateKey, domain: &Domain, selector: &str, place: &Place)
     }
 }
 
-/// As it is pasted into a zone file; everything else is a comment there.
-fn text(records: &DnsRecords) -> String {
-    let DnsRecords {
-        txt,
-        well_known,
-        receiver,
-    } = records;
-    format!(
-        "; How peers find the receiver\n{}\n\n\
-         ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
-         ; The key, for signing.lookup = [\"http/well-known\"]: a running convoke serves the document itself at\n\
-         ; {}\n{}\n\n\
-         ; The key, for signing.lookup = [\"private-exchange\"]: this line, for the administrators of your peers\n; {}\n",
-        receiver.zone, txt.zone, well_known.url, well_known.srv.zone, well_known.document
-    )
+impl DnsRecords {
+    /// As it is pasted into a zone file; everything else is a comment there.
+    pub(super) fn zone(&self) -> String {
+        let Self {
+            txt,
+            well_known,
+            receiver,
+        } = self;
+        format!(
+            "; How peers find the receiver\n{}\n\n\
+             ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
+             ; The key, for signing.lookup = [\"http/well-known\"]: a running convoke serves the document itself at\n\
+             ; {}\n{}\n\n\
+             ; The key, for signing.lookup = [\"private-exchange\"]: this line, for the administrators of your peers\n; {}\n",
+            receiver.zone, txt.zone, well_known.url, well_known.srv.zone, well_known.document
+        )
+    }
 }
 
 #[cfg(test)]
@@ -356,7 +366,7 @@ mod tests {
         let strings = &records.txt.strings;
         assert!(strings.len() > 1 && strings.iter().all(|it| it.len() <= 255));
         assert_eq!(strings.concat(), records.well_known.document);
-        let text = text(&records);
+        let text = records.zone();
         for line in [
             "_ischedules._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",
             "_domainkey_lookup._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n",

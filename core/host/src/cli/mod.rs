@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `serve`, `check`, `user`, `calendar`, `store`, `state`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions` | one command each |
+//! | `demo`, `init`, `serve`, `check`, `user`, `calendar`, `store`, `state`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions`, `man` | one command each |
+//! | `version` | what `--version` says |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
 //! | `output` | tables, JSON, and what a command says when it fails |
@@ -23,10 +24,12 @@ mod demo;
 mod explain;
 mod freebusy;
 mod inbox;
+mod init;
 mod keys;
 mod log;
 #[cfg(feature = "mail")]
 mod mail;
+mod man;
 mod output;
 mod owner;
 mod plugin;
@@ -43,6 +46,7 @@ mod store;
 mod submit;
 mod timeline;
 mod user;
+mod version;
 mod when;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +57,7 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   convoke demo                                   see two domains schedule with each other
+  convoke init --domain example.org              write a configuration, with keys
   convoke check --config convoke.toml            validate the configuration
   convoke serve --config convoke.toml            run the host
   convoke user add anna@example.org --name Anna --timezone Europe/Berlin
@@ -65,7 +70,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage; `mail receive` ends as sysexits.h 
 
 /// Schedules meetings across calendar systems: iSchedule beside the calendar server that you have.
 #[derive(Parser)]
-#[command(name = "convoke", version, after_help = EXAMPLES, max_term_width = 120)]
+#[command(name = "convoke", version, long_version = version::LONG.as_str(), after_help = EXAMPLES, max_term_width = 120)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -76,6 +81,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Init(init::Init),
     Serve(serve::Serve),
     Check(check::Check),
     #[command(subcommand)]
@@ -104,6 +110,7 @@ enum Command {
     Plugin(plugin::Plugin),
     Probe(probe::Probe),
     Completions(completions::Completions),
+    Man(man::Man),
     Reload(reload::Reload),
     #[command(hide = true)]
     PluginProcess(PluginProcess),
@@ -146,7 +153,10 @@ fn wrong_arguments(error: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let Cli { global, command } = cli;
+    let Cli {
+        global,
+        mut command,
+    } = cli;
     log::start(match command {
         // A host tells what it does.
         Command::Serve(_) => "info",
@@ -156,6 +166,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
     });
     if let Command::Completions(completions) = command {
         return completions.run();
+    }
+    if let Command::Serve(serve) = &mut command {
+        serve.prepare(&global)?;
     }
     let mut runtime = match command {
         Command::Serve(_) | Command::Demo(_) | Command::Plugin(_) => {
@@ -170,6 +183,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     runtime.block_on(async {
         let done = match command {
             Command::Demo(demo) => demo.run().await,
+            Command::Init(init) => init.run(&global),
             Command::Serve(serve) => serve.run(&global).await,
             Command::Check(check) => check.run(&global).await,
             Command::User(user) => user.run(&global).await,
@@ -189,6 +203,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Plugin(plugin) => plugin.run(&global).await,
             Command::Probe(probe) => probe.run(&global).await,
             Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(&global),
             Command::Reload(_) => reload::Reload::run(&global).await,
             // Done before there were threads.
             Command::PluginProcess(_) => Ok(()),

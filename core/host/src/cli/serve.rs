@@ -1,7 +1,7 @@
 //! `convoke serve`.
 
 use super::{Global, output::Failure, owner::become_owner};
-use crate::config::Config;
+use crate::{config::Config, serve::Inherited};
 use clap::Args;
 use std::io;
 
@@ -22,17 +22,29 @@ pub(super) struct Serve {
     /// End when stdin is closed: for a parent that may die.
     #[arg(long, hide = true)]
     while_stdin_open: bool,
+    /// Sockets that the service manager has opened.
+    #[arg(skip)]
+    inherited: Inherited,
 }
 
 impl Serve {
-    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+    /// What has to be done before there are threads.
+    pub(super) fn prepare(&mut self, global: &Global) -> Result<(), Failure> {
         let file = global.config_file()?;
         // What root makes in the state folder, the host's own user could not use any more.
         if let Ok(config) = Config::read(&file) {
             become_owner(&config.server.state)?;
         }
+        // By the process that uses them: a program that is begun anew would not have them any more.
+        let inherited = Inherited::take();
+        self.inherited = inherited.map_err(|error| Failure::of_serving(error, &file))?;
+        Ok(())
+    }
+
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let file = global.config_file()?;
         tokio::select! {
-            ended = crate::serve::run(&file) => {
+            ended = crate::serve::run(&file, self.inherited) => {
                 ended.map_err(|error| Failure::of_serving(error, &file))
             }
             () = stdin_closed(), if self.while_stdin_open => Ok(()),

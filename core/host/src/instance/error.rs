@@ -95,6 +95,24 @@ pub enum ServeError {
     /// Nobody could reach the host.
     #[error("{}: there is no [[listener]]; add one with role, address and, for `receiver`, tls", .0.display())]
     NoListener(PathBuf),
+    /// The service manager has opened a socket that nothing would be answered on.
+    #[error(
+        "the service manager has opened {0}, and no [[listener]] has that address, so that who connects would wait in vain; write the \
+         same in `address` and in ListenStream= of the socket unit, then start both anew"
+    )]
+    InheritedUnused(String),
+    /// The service manager passes something that is no listening socket.
+    #[error(
+        "socket {} of those that the service manager has opened cannot be listened at: {error}; each is to be TCP, or a Unix stream \
+         socket with a path, as ListenStream= of a socket unit makes them",
+        index + 1
+    )]
+    InheritedUnusable {
+        /// Its place among them, from 0.
+        index: usize,
+        /// What is wrong.
+        error: io::Error,
+    },
     /// Signals cannot be waited for.
     #[error("signals cannot be waited for: {0}")]
     Signals(io::Error),

@@ -1,6 +1,6 @@
 //! The sockets of a host: kept over a reload where the configuration keeps them, opened and closed where it does not.
 
-use super::watch::Watched;
+use super::{inherited::Inherited, watch::Watched};
 use crate::{
     config::{Config, Listener, Role},
     instance::ServeError,
@@ -57,6 +57,7 @@ impl Listeners {
     pub(super) async fn follow(
         &mut self,
         config: &Config,
+        inherited: &Inherited,
         handler: impl Fn(Role) -> Arc<dyn Handler>,
     ) -> Result<(), ServeError> {
         if config.listeners.is_empty() && config.mail_listeners.is_empty() {
@@ -73,7 +74,7 @@ impl Listeners {
             });
             match place {
                 Some(place) => kept.push((place, wanted)),
-                None => bound.push((bind(listener).await?, wanted)),
+                None => bound.push((bind(listener, inherited).await?, wanted)),
             }
         }
         // From here on nothing fails.
@@ -164,12 +165,19 @@ fn allow_connections(config: &Config) -> usize {
     connections
 }
 
-async fn bind(listener: &Listener) -> Result<http_server::Bound, ServeError> {
-    http_server::bind(listener.role.as_str(), listener.address)
-        .await
-        .map_err(|error| ServeError::Bind {
-            address: listener.address,
-            role: listener.role.as_str(),
-            error,
-        })
+async fn bind(
+    listener: &Listener,
+    inherited: &Inherited,
+) -> Result<http_server::Bound, ServeError> {
+    let role = listener.role.as_str();
+    let bound = match inherited.tcp(listener.address) {
+        Ok(Some(socket)) => http_server::adopt(role, socket),
+        Ok(None) => http_server::bind(role, listener.address).await,
+        Err(error) => Err(error),
+    };
+    bound.map_err(|error| ServeError::Bind {
+        address: listener.address,
+        role,
+        error,
+    })
 }

@@ -4,7 +4,7 @@
 //! them, memory as the bodies of the receiver have it. When the host ends, a message that has begun is taken; who is between
 //! messages is told to come again (421).
 
-use super::current::Current;
+use super::{current::Current, inherited::Inherited};
 use crate::{
     config::{Config, MailListener},
     incoming_mail::{self, IncomingMail, Mail, Outcome},
@@ -65,7 +65,11 @@ struct Open {
 
 impl MailListeners {
     /// Binds what `config` wants and is not there.
-    pub(super) async fn prepare(&self, config: &Config) -> Result<Prepared, ServeError> {
+    pub(super) async fn prepare(
+        &self,
+        config: &Config,
+        inherited: &Inherited,
+    ) -> Result<Prepared, ServeError> {
         let mut prepared = Vec::new();
         let mut kept: Vec<&MailListener> = self.0.iter().map(|open| &open.listener).collect();
         for listener in &config.mail_listeners {
@@ -73,7 +77,7 @@ impl MailListeners {
                 kept.swap_remove(place);
                 continue;
             }
-            let socket = Socket::bind(listener).await;
+            let socket = Socket::bind(listener, inherited).await;
             let socket = socket.map_err(|error| ServeError::BindMail {
                 address: shown(listener),
                 error,
@@ -144,7 +148,7 @@ enum Socket {
     Tcp(TcpListener),
     Unix(
         UnixListener,
-        #[allow(dead_code, reason = "it is held, not read")] SocketFile,
+        #[allow(dead_code, reason = "it is held, not read")] Option<SocketFile>,
     ),
 }
 
@@ -162,15 +166,26 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl Socket {
-    async fn bind(listener: &MailListener) -> io::Result<Self> {
+    async fn bind(listener: &MailListener, inherited: &Inherited) -> io::Result<Self> {
         match listener {
-            MailListener::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            MailListener::Tcp(address) => match inherited.tcp(*address)? {
+                Some(socket) => {
+                    socket.set_nonblocking(true)?;
+                    TcpListener::from_std(socket).map(Self::Tcp)
+                }
+                None => TcpListener::bind(address).await.map(Self::Tcp),
+            },
             MailListener::Unix(path) => {
+                if let Some(socket) = inherited.unix(path)? {
+                    socket.set_nonblocking(true)?;
+                    // Its file is the service manager's.
+                    return Ok(Self::Unix(UnixListener::from_std(socket)?, None));
+                }
                 remove_stale(path)?;
                 let socket = UnixListener::bind(path)?;
                 // The mail server is in the host's group.
                 std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-                Ok(Self::Unix(socket, SocketFile(path.clone())))
+                Ok(Self::Unix(socket, Some(SocketFile(path.clone()))))
             }
         }
     }

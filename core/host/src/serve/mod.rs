@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `listeners` | the sockets |
+//! | `inherited` | those that the service manager has opened |
 //! | `lmtp` | those by which mail servers hand mail over |
 //! | `background` | tasks that run as long as the host does |
 //! | `current` | the instance that answers now |
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
 //! | `watch` | certificates that change on disk |
+//! | `service_manager` | what systemd is told |
 //! | `write_behind` | what is written to the state though nobody waits for it |
 //! | `calendars` | watches the calendars of our people: what they change is told |
 //! | `decisions` | writes the decision log |
@@ -29,6 +31,7 @@ mod control;
 mod current;
 mod decisions;
 mod hosts;
+mod inherited;
 mod listeners;
 #[cfg(feature = "mail")]
 mod lmtp;
@@ -38,6 +41,7 @@ mod looks;
 mod notices;
 mod observe;
 mod outbox;
+mod service_manager;
 mod turn;
 mod watch;
 mod write_behind;
@@ -60,6 +64,7 @@ use convoke_net::http_server::{Arrival, Body, Handler, Response};
 use convoke_plugin_host::{close_all, isolated, origin::Origin};
 use current::Current;
 use http::{HeaderMap, Request};
+pub use inherited::Inherited;
 use listeners::Listeners;
 pub(crate) use listeners::mail_connections;
 use std::{
@@ -76,15 +81,16 @@ use tokio::{
 use tracing::Instrument;
 use watch::Watched;
 
-/// Serves the configuration at `path` until SIGTERM or SIGINT; SIGHUP reads it again.
-pub async fn run(path: &Path) -> Result<(), ServeError> {
+/// Serves the configuration at `path` until SIGTERM or SIGINT, also on the sockets that are `inherited`; SIGHUP reads it again.
+pub async fn run(path: &Path, inherited: Inherited) -> Result<(), ServeError> {
     let begun = Instant::now();
     // First of all, so that no signal finds us unprepared.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
-    let (mut host, mut requests) = Host::start(path).await?;
+    let (mut host, mut requests) = Host::start(path, inherited).await?;
     tracing::info!(event = "ready", took = ?begun.elapsed(), "ready");
+    service_manager::ready();
     let mut look = tokio::time::interval(watch::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -98,14 +104,17 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
             _ = hangup.recv() => None,
             request = requests.recv() => request,
         };
+        service_manager::reloading();
         // A plugin may take long to open; the end need not wait for it.
         let reloaded = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             reloaded = host.reload(path) => reloaded,
         };
+        service_manager::ready();
         tell(&reloaded, path, request);
     }
+    service_manager::stopping();
     tracing::info!(
         event = "stopping",
         "stopping; requests in progress are finished first"
@@ -139,6 +148,7 @@ fn tell(reloaded: &Result<(), ServeError>, config: &Path, request: Option<contro
 pub struct Host {
     current: Arc<Current>,
     control: Control,
+    inherited: Inherited,
     listeners: Listeners,
     #[cfg(feature = "mail")]
     mail_listeners: lmtp::MailListeners,
@@ -150,6 +160,7 @@ pub struct Host {
     #[cfg(feature = "mail")]
     notices: BackgroundTask,
     writes: BackgroundTask,
+    alive: BackgroundTask,
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
     watched_client: Watched,
@@ -180,6 +191,7 @@ impl Host {
     /// second.
     async fn start(
         path: &Path,
+        inherited: Inherited,
     ) -> Result<(Self, mpsc::Receiver<control::ReloadRequest>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
@@ -196,9 +208,13 @@ impl Host {
             #[cfg(feature = "mail")]
             notices: BackgroundTask::start(|stopped| notices::run(current.clone(), stopped)),
             writes: BackgroundTask::start(|stopped| write_behind::run(current.clone(), stopped)),
+            alive: BackgroundTask::start(|stopped| {
+                service_manager::keep_alive(current.clone(), stopped)
+            }),
             calendars: Some(CalendarsTask::start(&current.load())),
             current,
             control,
+            inherited,
             listeners: Listeners::default(),
             #[cfg(feature = "mail")]
             mail_listeners: lmtp::MailListeners::default(),
@@ -309,6 +325,7 @@ impl Host {
         self.notices.finish().await;
         self.decisions.finish().await;
         self.writes.finish().await;
+        self.alive.finish().await;
         // When nothing is sent any more: others may take over what waits.
         if let Some(hosts) = self.hosts {
             hosts.finish().await;
@@ -343,12 +360,13 @@ impl Host {
                 role,
             })
         };
+        let (config, inherited) = (&instance.config, &self.inherited);
+        inherited.are_used_by(config)?;
         #[cfg(feature = "mail")]
-        let prepared = self.mail_listeners.prepare(&instance.config).await?;
-        self.listeners.follow(&instance.config, handler).await?;
+        let prepared = self.mail_listeners.prepare(config, inherited).await?;
+        self.listeners.follow(config, inherited, handler).await?;
         #[cfg(feature = "mail")]
-        self.mail_listeners
-            .follow(&instance.config, prepared, &self.current);
+        self.mail_listeners.follow(config, prepared, &self.current);
         let state = &instance.config.server.state;
         // First: whoever finds the listeners noted may use both.
         if let Err(error) = self.control.follow(state) {

@@ -59,15 +59,24 @@ pub struct Listening {
 
 /// Binds a socket; `role` says in the log what it is for.
 pub async fn bind(role: &'static str, address: SocketAddr) -> io::Result<Bound> {
-    let socket = TcpListener::bind(address).await?;
-    Ok(Bound {
-        role,
-        address: socket.local_addr()?,
-        socket,
-    })
+    Bound::new(role, TcpListener::bind(address).await?)
+}
+
+/// Takes a socket that listens already.
+pub fn adopt(role: &'static str, socket: std::net::TcpListener) -> io::Result<Bound> {
+    socket.set_nonblocking(true)?;
+    Bound::new(role, TcpListener::from_std(socket)?)
 }
 
 impl Bound {
+    fn new(role: &'static str, socket: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            role,
+            address: socket.local_addr()?,
+            socket,
+        })
+    }
+
     /// Serves connections until told to stop, as many as `connections` at once, with TLS if there is a configuration for it.
     pub fn serve(
         self,

@@ -40,7 +40,7 @@ pub use answer::counted;
 pub use body::{Body, BodyError, StreamedBody, read_body};
 pub use descriptors::{Descriptors, raise};
 pub use limits::{ConnectionsPerAddress, Limits};
-pub use listener::{Bound, Handler, Listening, bind};
+pub use listener::{Bound, Handler, Listening, adopt, bind};
 pub use memory::{Holding, Memory, Short};
 pub use payload::{Payload, StreamError};
 pub use tls::{ServerTls, TlsFiles, server_tls};

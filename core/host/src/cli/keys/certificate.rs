@@ -58,8 +58,7 @@ struct Made<'a> {
 
 impl Certificate {
     pub(in crate::cli) fn run(&self, global: &Global) -> Result<(), Failure> {
-        let (certificate, key) = self
-            .make()
+        let (certificate, key) = self_signed(&self.names)
             .map_err(|error| Failure::new(format!("no certificate was made: {error}")))?;
         let wrong = |file: &Path, error: &dyn Display| {
             Failure::new(format!(
@@ -97,25 +96,25 @@ impl Certificate {
             self.key.display()
         ))
     }
+}
 
-    /// Certificate and key, in PEM.
-    fn make(&self) -> Result<(String, String), rcgen::Error> {
-        let names: Vec<_> = self.names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names)?;
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        let name = self.names.first().map_or("", Domain::as_str);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let now = SystemTime::now();
-        // A day back, for peers whose clocks are slow.
-        params.not_before = (now - DAY).into();
-        params.not_after = (now + DAY * DAYS).into();
-        let key = KeyPair::generate()?;
-        let certificate = params.self_signed(&key)?;
-        Ok((certificate.pem(), key.serialize_pem()))
-    }
+/// A self-signed certificate for these names, and its key; in PEM.
+pub(in crate::cli) fn self_signed(names: &[Domain]) -> Result<(String, String), rcgen::Error> {
+    let listed: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(listed)?;
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
+    let name = names.first().map_or("", Domain::as_str);
+    params.distinguished_name.push(DnType::CommonName, name);
+    let now = SystemTime::now();
+    // A day back, for peers whose clocks are slow.
+    params.not_before = (now - DAY).into();
+    params.not_after = (now + DAY * DAYS).into();
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok((certificate.pem(), key.serialize_pem()))
 }

@@ -1,0 +1,189 @@
+//! What is asked, or said by options.
+
+use super::{Init, store::Store};
+use crate::cli::output::Failure;
+use convoke_types::Domain;
+use std::{
+    fmt::Display,
+    io::{self, BufRead, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Everything that a configuration is made of.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) domain: Domain,
+    pub(super) host: Domain,
+    pub(super) port: u16,
+    pub(super) who: Who,
+    pub(super) store: Store,
+    /// Login and password file for a CalDAV server.
+    pub(super) login: (String, PathBuf),
+    pub(super) certificate: Certificate,
+    pub(super) state: PathBuf,
+}
+
+/// The certificate that the host shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Certificate {
+    /// One to try out with is to be made.
+    New,
+    /// The files of a chain and its key.
+    Files(PathBuf, PathBuf),
+}
+
+/// Who may ask when our people are free, and invite them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Whoever is found in the DNS and signs; strangers' invitations wait in the inbox.
+    Everybody,
+    Nobody,
+    /// People of these domains.
+    Domains(Vec<Domain>),
+}
+
+impl FromStr for Who {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "everybody" => Ok(Self::Everybody),
+            "nobody" => Ok(Self::Nobody),
+            _ => {
+                let domains = text.split(',').map(|it| it.trim().parse());
+                let domains: Result<Vec<Domain>, _> = domains.collect();
+                domains.map(Self::Domains).map_err(|error| {
+                    format!(
+                        "write everybody, nobody, or domains (example.com,example.net): {error}"
+                    )
+                })
+            }
+        }
+    }
+}
+
+/// What the options say, and for the rest what is answered; with `--yes` what is usual.
+pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
+    let asked = Questions { yes: init.yes };
+    let domain: Domain = match init.domain {
+        Some(domain) => domain,
+        None => asked.ask("Which domain are your people's addresses in", None)?,
+    };
+    let usual = format!("cal.{domain}");
+    let host = match init.host {
+        Some(host) => host,
+        None => asked.ask("What is this machine called in the DNS", Some(&usual))?,
+    };
+    let who = match init.who {
+        Some(who) => who,
+        None => {
+            let question = "Who may ask when your people are free, and invite them (everybody who signs, nobody, or domains)";
+            asked.ask(question, Some("everybody"))?
+        }
+    };
+    let state = init.state.unwrap_or_else(|| usual_state(file));
+    let usual = format!("sqlite:{}", state.join("calendars.db").display());
+    let store = match init.store {
+        Some(store) => store,
+        None => {
+            let question = "Where are calendars (sqlite:FILE, vdir:FOLDER, caldav:URL)";
+            asked.ask(question, Some(&usual))?
+        }
+    };
+    let password = init.caldav_password_file;
+    if store.is_caldav() && password.is_none() {
+        return Err(Failure::usage(
+            "a CalDAV server wants a login that may read and write everybody's calendars; name it with --caldav-user, and the file \
+             that holds its password with --caldav-password-file",
+        ));
+    }
+    let certificate = match (init.certificate, init.key) {
+        (Some(certificate), Some(key)) => Certificate::Files(certificate, key),
+        _ if who == Who::Nobody && store.is_caldav() => Certificate::New,
+        _ => asked.certificate()?,
+    };
+    Ok(Answers {
+        domain,
+        host,
+        port: init.port,
+        who,
+        store,
+        login: (init.caldav_user, password.unwrap_or_default()),
+        certificate,
+        state,
+    })
+}
+
+fn usual_state(file: &Path) -> PathBuf {
+    let is_installed = file.starts_with("/etc");
+    PathBuf::from(if is_installed {
+        "/var/lib/convoke"
+    } else {
+        "state"
+    })
+}
+
+struct Questions {
+    yes: bool,
+}
+
+impl Questions {
+    /// Asks until the answer can be read. What is `usual` is the answer of who says nothing.
+    fn ask<T: FromStr<Err: Display>>(
+        &self,
+        question: &str,
+        usual: Option<&str>,
+    ) -> Result<T, Failure> {
+        loop {
+            let answer = match usual {
+                Some(usual) if self.yes => usual.to_owned(),
+                _ => self.answer(question, usual)?,
+            };
+            match answer.parse() {
+                Ok(answer) => return Ok(answer),
+                Err(error) if self.yes => return Err(Failure::usage(error.to_string())),
+                Err(error) => say(&format!("{error}\n")),
+            }
+        }
+    }
+
+    /// A file of a certificate, and then that of its key.
+    fn certificate(&self) -> Result<Certificate, Failure> {
+        let question = "Certificate chain of this machine (a file, or new for one to try out with)";
+        let file: String = self.ask(question, Some("new"))?;
+        if file == "new" {
+            return Ok(Certificate::New);
+        }
+        let key: String = self.ask("Its private key (a file)", None)?;
+        Ok(Certificate::Files(file.into(), key.into()))
+    }
+
+    fn answer(&self, question: &str, usual: Option<&str>) -> Result<String, Failure> {
+        let unanswered = || {
+            Failure::usage(format!(
+                "`{question}?` has no answer; say it by an option, see `convoke init --help`"
+            ))
+        };
+        if self.yes {
+            return Err(unanswered());
+        }
+        let usual_shown = usual.map_or_else(String::new, |it| format!(" [{it}]"));
+        say(&format!("{question}?{usual_shown} "));
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(0) | Err(_) => Err(unanswered()),
+            Ok(_) => Ok(match (line.trim(), usual) {
+                ("", Some(usual)) => usual.to_owned(),
+                (answer, _) => answer.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Questions go to stderr: stdout is for what was asked for.
+fn say(text: &str) {
+    let mut err = io::stderr().lock();
+    // Nothing is left to do if stderr is closed.
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
