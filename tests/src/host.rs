@@ -557,8 +557,13 @@ impl Host {
     ///
     /// If it does.
     pub fn refused(&self) -> String {
-        let output = self.command().stdin(Stdio::null()).output();
-        let output = output.expect("the program can be started");
+        let mut command = self.command();
+        let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the program can be started");
+        // Held, or the host would end by itself.
+        let stdin = child.stdin.take();
+        let output = child.wait_with_output().expect("a child can be waited for");
+        drop(stdin);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         said

@@ -125,7 +125,7 @@ fn each_kind_of_answer_gives_a_configuration_that_is_read() {
                 "443",
             ],
             &[
-                "'''a'b\".pem'''",
+                "a'b",
                 "address = \"[::]:443\"",
                 "https://calendar.example.org:8444/",
             ],

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, calendar, event, text};
 use convoke_tests::{plugin_file, program};
 use serde_json::{Value, json};
-use std::process::Command;
+use std::{fs, process::Command};
 
 const MEETING: &str = "DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nSUMMARY:Meeting\n";
 
@@ -553,7 +553,7 @@ fn every_command_has_a_manual_page() {
     while let Some(path) = waiting.pop() {
         let name = [&["convoke".to_owned()], &*path].concat().join("-") + ".1";
         assert!(pages.contains(&&*name), "{name} is not in {pages:?}");
-        let page = fs::read_to_string(desk.folder().join("pages").join(&name)).unwrap();
+        let page = fs::read_to_string(desk.path("pages").join(&name)).unwrap();
         assert!(page.contains(".SH EXAMPLES\n"), "{page}");
         found += 1;
         let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
@@ -564,7 +564,7 @@ fn every_command_has_a_manual_page() {
     assert_eq!(found, pages.len());
     assert!(found > 40, "{pages:?}");
     // An example is shown as it is typed.
-    let page = fs::read_to_string(desk.folder().join("pages/convoke-user-add.1")).unwrap();
+    let page = fs::read_to_string(desk.path("pages/convoke-user-add.1")).unwrap();
     let example = "\n.EX\nconvoke user add anna@example.org \\-\\-name \\*(AqAnna Berg\\*(Aq \\-\\-timezone Europe/Berlin\n";
     assert!(page.contains(example), "{page}");
 }

@@ -69,7 +69,14 @@ fn a_socket_that_no_listener_has_is_refused_and_named() {
 fn a_reload_keeps_the_socket() {
     let (address, setup) = activated();
     let mut host = setup.start();
-    let role = |role: &str| format!("role = \"{role}\"\naddress = \"{address}\"");
+    let role = |role: &str| {
+        let users = if role == "submission" {
+            "users = \"users.htpasswd\""
+        } else {
+            ""
+        };
+        format!("role = \"{role}\"\naddress = \"{address}\"\n{users}")
+    };
     for (other, status) in [("submission", 404), ("admin", 200)] {
         host.configure(|setup| setup.table("[[listener]]", &role(other)));
         let (done, said) = reload(&host);

@@ -30,6 +30,13 @@ impl Manager {
         setup.through(&wrapper).start()
     }
 
+    /// What it is told next besides that the host is alive.
+    fn told_besides(&self) -> String {
+        iter::repeat_with(|| self.told())
+            .find(|it| it != ALIVE)
+            .unwrap()
+    }
+
     /// What it is told next.
     fn told(&self) -> String {
         let mut message = [0; 256];
@@ -74,7 +81,7 @@ fn it_is_told_that_the_host_lives_while_the_state_answers() {
     let state = "plugin = \"state-sqlite\"\nisolation = \"process\"\nallow.write = [\"kept\"]\nconfig.path = \"kept/state.db\"";
     let setup = Setup::new().folder("kept").table("[[state]]", state);
     let host = manager.of(setup, &["WATCHDOG_USEC=100000"]);
-    assert_eq!(manager.told(), "READY=1\n");
+    assert_eq!(manager.told_besides(), "READY=1\n");
     for _ in 0..3 {
         assert_eq!(manager.told(), ALIVE);
     }

@@ -41,7 +41,7 @@ address = \"127.0.0.1:9090\"
 fn server(answers: &Answers) -> String {
     let Answers { domain, state, .. } = answers;
     format!(
-        "# Convoke for {domain}. Every key is explained in examples/convoke.toml; after a change:
+        "# Convoke for {name}. Every key is explained in examples/convoke.toml; after a change:
 #
 #   convoke check && convoke reload
 
@@ -50,6 +50,7 @@ domains = [{domain}]                 # who has an address there has a calendar h
 state = {state}                      # what the host must remember
 administrator = {administrator}      # whom other administrators may turn to
 ",
+        name = domain.as_str(),
         domain = quoted(domain.as_str()),
         state = path(state),
         administrator = quoted(&format!("mailto:postmaster@{domain}")),
