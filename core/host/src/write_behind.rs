@@ -72,6 +72,7 @@ impl WriteBehind {
     }
 
     /// Has a key not be given this value any more, if that waits yet.
+    #[cfg(feature = "caldav")]
     pub(crate) fn withdraw(&self, key: &[u8], value: &[u8]) {
         let mut waiting = self.lock();
         let there = waiting.writes.get(key);
@@ -272,6 +273,7 @@ mod tests {
         assert_eq!(waiting.take(TOGETHER).len(), 1);
     }
 
+    #[cfg(feature = "caldav")]
     #[test]
     fn what_is_withdrawn_is_what_was_put() {
         let writes = WriteBehind::default();

@@ -28,7 +28,7 @@ fn desk() -> Desk {
 /// What `check` says of the configuration, with plugins from where tests have them and a name server of the test.
 fn checked(desk: &Desk, server: &NameServer) -> Vec<Value> {
     let written = fs::read_to_string(desk.path("new/convoke.toml")).unwrap();
-    let plugins = format!("[server]\nplugins = [{:?}]", plugin_directory());
+    let plugins = format!("[server]\nplugins = [\"{}\"]", plugin_directory().display());
     let text = written.replacen("[server]", &plugins, 1);
     // Ports that are fixed may be taken on this machine.
     let text = text.replace(":8443\"", ":0\"").replace(":8444\"", ":0\"");
@@ -75,11 +75,11 @@ fn what_is_written_passes_once_the_records_are_published() {
     assert_eq!(found("signing: dns/txt"), "ok");
     // Private files are nobody else's.
     for name in ["key.pem", "dkim.pem", "users.htpasswd"] {
-        let mode = fs::metadata(desk.path("new").join(name))
+        let rights = fs::metadata(desk.path("new").join(name))
             .unwrap()
             .permissions()
             .mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert_eq!(rights & 0o777, 0o600, "{name}");
     }
 }
 

@@ -187,9 +187,10 @@ fn next(file: &Path, answers: &Answers) -> String {
             users.display()
         ));
     }
-    lines.push(match file.starts_with(INSTALLED) {
-        true => "  systemctl enable --now convoke\n".to_owned(),
-        false => format!("  convoke serve --config {config}\n"),
+    lines.push(if file.starts_with(INSTALLED) {
+        "  systemctl enable --now convoke\n".to_owned()
+    } else {
+        format!("  convoke serve --config {config}\n")
     });
     lines.join("\n")
 }

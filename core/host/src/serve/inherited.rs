@@ -71,6 +71,7 @@ impl Inherited {
     }
 
     /// The one that listens at a path.
+    #[cfg(feature = "mail")]
     pub(super) fn unix(&self, path: &Path) -> io::Result<Option<UnixListener>> {
         let found = self.unix.iter().find(|(at, _)| at == path);
         found.map(|(_, socket)| socket.try_clone()).transpose()

@@ -209,7 +209,6 @@ impl<E: Environment> Scheduler<E> {
             });
             fates.push((entry, fate));
         }
-        let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
         let (ended, waits): (Vec<_>, Vec<_>) =
             (fates.iter()).partition(|(_, fate)| matches!(fate, Fate::Ended(_)));
         let names = |of: Vec<&(&Entry, Fate)>| of.iter().map(|(it, _)| it.id.clone()).collect();
@@ -227,9 +226,38 @@ impl<E: Environment> Scheduler<E> {
         for notice in &notices {
             batch = journal.with_notice(notice, batch);
         }
+        let (batch, unwritten, kept) = self.left_over(attempt, &fates, batch);
+        let commit = commit.noting(kept.clone());
+        let noting = Noting {
+            batch,
+            unwritten,
+            kept,
+            commit,
+        };
+        let noted = self.note_delivery(message, &attempt.entries, &told, noting);
+        let noted = noted.await;
+        for notice in &notices {
+            self.notice_is_kept(notice);
+        }
+        if let Err(error) = noted {
+            tracing::warn!(
+                event = "delivery-not-noted", uid = %message.uid(),
+                "what became of a message could not be noted; that is tried again: {error}"
+            );
+        }
+    }
+
+    /// What the outbox holds after a try; what it holds if that cannot be noted in the object; and what is to be noted there.
+    fn left_over(
+        &self,
+        attempt: &Attempt,
+        fates: &[(&Entry, Fate)],
+        mut batch: Batch,
+    ) -> (Batch, Batch, Vec<Entry>) {
+        let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
         let mut unwritten = batch.clone();
         let mut kept = Vec::new();
-        for (entry, fate) in &fates {
+        for (entry, fate) in fates {
             batch = entry.if_unchanged(batch);
             unwritten = entry.if_unchanged(unwritten);
             let key = keys::outbox(entry.id.as_str());
@@ -257,24 +285,7 @@ impl<E: Environment> Scheduler<E> {
         {
             batch = batch.delete(keys::message(&entry.message));
         }
-        let commit = commit.noting(kept.clone());
-        let noting = Noting {
-            batch,
-            unwritten,
-            kept,
-            commit,
-        };
-        let noted = self.note_delivery(message, &attempt.entries, &told, noting);
-        let noted = noted.await;
-        for notice in &notices {
-            self.notice_is_kept(notice);
-        }
-        if let Err(error) = noted {
-            tracing::warn!(
-                event = "delivery-not-noted", uid = %message.uid(),
-                "what became of a message could not be noted; that is tried again: {error}"
-            );
-        }
+        (batch, unwritten, kept)
     }
 
     /// How far a try came. What others were told is remembered where mails say what changed.

@@ -106,7 +106,7 @@ impl<E: Environment> Scheduler<E> {
         let message = message.and_then(|it| Calendar::parse_stored(&it, &Limits::default()).ok());
         match (home, message.and_then(|it| Message::read(it).ok())) {
             (Some(home), Some(message)) => {
-                self.take_from_queue_noted(&entry, &message, &home).await?
+                self.take_from_queue_noted(&entry, &message, &home).await?;
             }
             _ => self.take_from_queue(&entry, Batch::new()).await?,
         }

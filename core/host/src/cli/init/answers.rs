@@ -75,21 +75,17 @@ pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
         Some(host) => host,
         None => asked.ask("What is this machine called in the DNS", Some(&usual))?,
     };
+    let question = "Who may ask when your people are free, and invite them (everybody who signs, nobody, or domains)";
     let who = match init.who {
         Some(who) => who,
-        None => {
-            let question = "Who may ask when your people are free, and invite them (everybody who signs, nobody, or domains)";
-            asked.ask(question, Some("everybody"))?
-        }
+        None => asked.ask(question, Some("everybody"))?,
     };
     let state = init.state.unwrap_or_else(|| usual_state(file));
     let usual = format!("sqlite:{}", state.join("calendars.db").display());
+    let question = "Where are calendars (sqlite:FILE, vdir:FOLDER, caldav:URL)";
     let store = match init.store {
         Some(store) => store,
-        None => {
-            let question = "Where are calendars (sqlite:FILE, vdir:FOLDER, caldav:URL)";
-            asked.ask(question, Some(&usual))?
-        }
+        None => asked.ask(question, Some(&usual))?,
     };
     let password = init.caldav_password_file;
     if store.is_caldav() && password.is_none() {

@@ -68,18 +68,15 @@ pub(super) fn write(
             add(&users, "who may log in with a password: nobody yet");
         }
     }
-    let key = match answers.who {
-        Who::Nobody => None,
-        _ => {
-            let place = folder.join(SIGNING_KEY);
-            let (key, is_new) =
-                signing_key(&place, &state).map_err(|error| failed(&place, &error))?;
-            if is_new {
-                add(&place, "the key that messages are signed with");
-            }
-            Some(key)
+    let mut key = None;
+    if answers.who != Who::Nobody {
+        let place = folder.join(SIGNING_KEY);
+        let (made, is_new) = signing_key(&place, &state).map_err(|error| failed(&place, &error))?;
+        if is_new {
+            add(&place, "the key that messages are signed with");
         }
-    };
+        key = Some(made);
+    }
     configuration(file, text, force).map_err(|error| failed(file, &error))?;
     add(file, "the configuration");
     Ok(Made { files, key })

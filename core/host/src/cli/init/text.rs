@@ -98,7 +98,7 @@ address = \"127.0.0.1:8008\"
 "
     .to_owned();
     if !answers.store.is_caldav() {
-        text.push_str(&format!("users = {}\n", quoted(USERS)));
+        let _ = writeln!(text, "users = {}", quoted(USERS));
     }
     text
 }
