@@ -13,7 +13,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::unix::net::UnixListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// The sockets, by their addresses.
@@ -72,7 +72,7 @@ impl Inherited {
 
     /// The one that listens at a path.
     #[cfg(feature = "mail")]
-    pub(super) fn unix(&self, path: &Path) -> io::Result<Option<UnixListener>> {
+    pub(super) fn unix(&self, path: &std::path::Path) -> io::Result<Option<UnixListener>> {
         let found = self.unix.iter().find(|(at, _)| at == path);
         found.map(|(_, socket)| socket.try_clone()).transpose()
     }
