@@ -50,7 +50,7 @@ fn a_refusal_says_who_what_and_by_whose_word() {
         ("recipients", "mailto:bo@example.org"),
         ("uid", "two"),
         ("message_id", "two@x.example"),
-        ("error", "originator-denied"),
+        ("error", "originator-invalid"),
     ] {
         assert_eq!(fields[field], expected, "{refused}");
     }

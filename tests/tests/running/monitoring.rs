@@ -8,10 +8,14 @@ const BO: &str = "bo@example.org";
 
 #[test]
 fn what_the_samples_name_is_shown() {
-    let host = Setup::new().users(&[BO]).start();
+    let away = "plugin = \"discovery-static\"\nconfig.domains.\"away.example\" = \"https://127.0.0.1:1/ischedule\"";
+    let host = Setup::new()
+        .users(&[BO])
+        .table("[[discovery]]", away)
+        .start();
     host.post(&Post::invitation("watched", ANNA, &[BO]));
     host.post(&Post::free_busy(ANNA, &[BO]).with("Originator", ""));
-    host.submit(&Post::free_busy(BO, &["cy@example.net"]));
+    host.submit(&Post::free_busy(BO, &["cy@away.example"]));
     let page = host.get("admin", "/metrics").body;
     let series = page.lines().filter(|line| !line.starts_with('#'));
     let shown: BTreeSet<&str> = series.flat_map(metrics).collect();
