@@ -99,9 +99,16 @@ impl<E: Environment> Scheduler<E> {
     pub async fn drop_entry(&self, id: &EntryId) -> Result<Entry, Error> {
         let entry = self.entry(id).await?;
         let home = match entry.ended {
-            None => self.environment.stores().find(&entry.originator).await?,
-            Some(_) => None,
+            None => self.environment.stores().find(&entry.originator).await,
+            Some(_) => Ok(None),
         };
+        let home = home.unwrap_or_else(|error| {
+            tracing::warn!(
+                event = "delivery-not-noted", uid = %entry.uid, recipient = %entry.recipient,
+                "that a message is dropped cannot be noted in its originator's calendar: {error}"
+            );
+            None
+        });
         let message = self.message_of(&entry).await?;
         let message = message.and_then(|it| Calendar::parse_stored(&it, &Limits::default()).ok());
         match (home, message.and_then(|it| Message::read(it).ok())) {
@@ -147,7 +154,8 @@ impl<E: Environment> Scheduler<E> {
         let noted = [Noted {
             recipient: entry.recipient.clone(),
             status: status.clone(),
-            arrival: if entry.never_left() {
+            // Another host may be trying it just now.
+            arrival: if entry.never_left() && self.holds_all() {
                 Arrival::Never
             } else {
                 Arrival::Perhaps
