@@ -1,7 +1,9 @@
 //! Responses.
 //!
-//! `room` holds the memory that an answer takes.
+//! `room` holds the memory that an answer takes; `page` has what all pages for people have.
 
+#[cfg(any(feature = "caldav", feature = "console"))]
+pub(crate) mod page;
 mod room;
 
 pub(crate) use room::AnswerRoom;

@@ -111,7 +111,7 @@ impl From<Error> for Refused {
 }
 
 /// A response with a short body.
-pub(super) fn body(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response {
+fn body(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response {
     let mut response = empty(status, &[]);
     *response.body_mut() = body.into();
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -22,7 +22,7 @@ mod queue;
 
 use crate::{
     admin,
-    answer::{AnswerRoom, empty, json, retry_later},
+    answer::{AnswerRoom, empty, json, page::guarded, retry_later},
     instance::Instance,
     login::Denied,
     receiver::posted,
@@ -57,7 +57,7 @@ pub(crate) async fn handle(
         // It says nothing of anybody.
         "/console/style.css" => page::style(),
         _ => match answer(instance, arrival, request).await {
-            Ok(response) | Err(response) => page::guarded(response),
+            Ok(response) | Err(response) => guarded(response),
         },
     }
 }

@@ -1,18 +1,15 @@
 //! What all pages have: the frame, the way between them, and what a browser may do with them.
 
-use crate::answer::empty;
+use crate::answer::{
+    empty,
+    page::{self, HTML},
+};
 use convoke_net::http_server::Response;
 use convoke_types::Error;
 use http::{HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
 const CSS: &str = include_str!("style.css");
-const CSS_KIND: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// What a page may do: show itself, with its style, and send its own forms.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
 
 /// The pages, by path and name.
 const PAGES: [(&str, &str); 3] = [
@@ -135,13 +132,7 @@ pub(super) fn in_the_clear() -> Response {
 
 /// The style, for anybody.
 pub(super) fn style() -> Response {
-    let mut response = Response::new(CSS.into());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, CSS_KIND);
-    let hour = HeaderValue::from_static("max-age=3600");
-    response.headers_mut().insert(header::CACHE_CONTROL, hour);
-    guarded(response)
+    page::style(CSS)
 }
 
 /// To another page, so that to load it again does nothing again.
@@ -150,23 +141,6 @@ pub(super) fn see(place: &str) -> Response {
     if let Ok(place) = HeaderValue::from_str(place) {
         response.headers_mut().insert(header::LOCATION, place);
     }
-    response
-}
-
-/// What a browser may do with it.
-pub(super) fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // Without it, browsers do not say where a form comes from.
-        (header::REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

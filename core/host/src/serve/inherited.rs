@@ -1,8 +1,8 @@
 //! Sockets that the service manager has opened before it started the host (systemd's socket activation, `LISTEN_FDS`).
 //!
 //! A listener of the configuration uses the one of its address. The service manager keeps them open while the host is started
-//! anew, so that who connects meanwhile waits and is not refused. So does this host, as long as it runs: a reload may take a listener
-//! out, and the next one bring it back. One that no listener has would let people wait for an answer that never comes.
+//! anew, so that who connects meanwhile waits and is not refused. So does this host, as long as it runs. One that no listener has would
+//! let people wait for an answer that never comes: such a start, or reload, is refused.
 
 use crate::{
     config::{Config, MailListener},

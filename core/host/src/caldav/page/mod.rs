@@ -17,11 +17,17 @@ mod html;
 mod picture;
 
 use super::{
-    reply::{Refused, body, received, whole},
+    reply::{Refused, received, whole},
     session::Session,
 };
-use crate::{answer::empty, config::Role, site::Site};
-use bytes::Bytes;
+use crate::{
+    answer::{
+        empty,
+        page::{self, HTML},
+    },
+    config::Role,
+    site::Site,
+};
 use convoke_caldav::path::Resource;
 use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{NotDecided, Unbounded};
@@ -32,19 +38,10 @@ use http::{HeaderValue, Request, StatusCode, header};
 /// Where the style of the page is, beside it. It says nothing of anybody.
 pub(super) const STYLE: &str = "page.css";
 const CSS: &str = include_str!("page.css");
-const CSS_KIND: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// What the page may do: show itself, with its style, and send its own forms.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
 
 /// The style, for anybody.
 pub(super) fn style() -> Response {
-    let mut response = body(StatusCode::OK, CSS_KIND, Bytes::from_static(CSS.as_bytes()));
-    let hour = HeaderValue::from_static("max-age=3600");
-    response.headers_mut().insert(header::CACHE_CONTROL, hour);
-    guarded(response)
+    page::style(CSS)
 }
 
 /// What came of a decision, as the page says it.
@@ -148,21 +145,5 @@ async fn document(
         .token(session.user().address.as_str());
     let text = html::page(session, site, &found, &token, notice);
     let response = whole(session, status, HTML, text.into_bytes().into()).await?;
-    Ok(guarded(response))
-}
-
-fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // Without it, browsers do not say where a form comes from.
-        (header::REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
+    Ok(page::guarded(response))
 }
