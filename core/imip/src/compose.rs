@@ -125,6 +125,7 @@ pub fn compose(outgoing: &Outgoing) -> Result<Mail, ComposeError> {
         message,
         &outgoing.person.address,
         &recipient.address,
+        outgoing.token,
         domain,
     );
     let thread = thread_id_of(message.uid(), domain);

@@ -1,16 +1,22 @@
 //! Message-IDs that follow from what is sent: a mail that is sent again after a crash has the same one.
+//!
+//! A report that a mail was not delivered may name the guest by nothing but the Message-ID of the mail. All that a message holds
+//! is known to everybody who is invited, so that the guest's token, which nobody else knows, is part of what it is made of.
 
+use crate::token::Token;
 use convoke_calendar::message::Message;
 use convoke_types::{CalendarAddress, Domain, Uid};
 use sha2::{Digest, Sha256};
 
 /// The Message-ID of one message to one recipient, without angle brackets: 40 digits and the domain.
 ///
-/// It follows from UID, revision (SEQUENCE, DTSTAMP), METHOD, the instances that it is about, sender and recipient.
+/// It follows from UID, revision (SEQUENCE, DTSTAMP), METHOD, the instances that it is about, sender, recipient and the recipient's
+/// token. Without a token, others who are invited can tell what it is.
 pub fn message_id_of(
     message: &Message,
     sender: &CalendarAddress,
     recipient: &CalendarAddress,
+    token: Option<&Token>,
     domain: &Domain,
 ) -> String {
     let sequence = message.sequence().to_string();
@@ -23,6 +29,7 @@ pub fn message_id_of(
         &message.instance_names(),
         &sender.as_str().to_ascii_lowercase(),
         &recipient.as_str().to_ascii_lowercase(),
+        token.map(Token::as_str).unwrap_or_default(),
     ];
     format!("{}@{domain}", digest("message", &parts))
 }

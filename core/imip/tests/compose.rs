@@ -190,6 +190,23 @@ fn a_mail_that_is_sent_again_is_the_same() {
     assert_ne!(first.message_id, to_carl.mail().message_id);
 }
 
+/// A report may name a guest by the Message-ID of the mail alone: who else is invited knows all that the message holds.
+#[test]
+fn nobody_else_can_tell_the_message_id_of_a_guests_mail() {
+    let id = |token: Option<Token>| {
+        Sending {
+            token,
+            ..Sending::of(invitation("SUMMARY:Tea"))
+        }
+        .mail()
+        .message_id
+    };
+    let of = |random| id(Some(Token::of(random)));
+    assert_eq!(of([1; 16]), of([1; 16]));
+    assert_ne!(of([1; 16]), of([2; 16]));
+    assert_ne!(of([1; 16]), id(None));
+}
+
 #[test]
 fn updates_are_of_one_thread() {
     let mut sending = Sending::of(invitation("SUMMARY:Tea"));

@@ -19,8 +19,8 @@ pub(super) async fn bounce(instance: &Instance, guest: &Guest, bounce: &Bounce) 
 }
 
 /// A report that came to the gateway itself: some mail servers drop what is behind the `+`. The mail that comes back in it
-/// names the guest by its Message-ID, which others who were invited may guess: only what the report says of that very guest
-/// counts.
+/// names the guest by its Message-ID, which nobody else can tell, but whoever was shown that mail: only what the report says of
+/// that very guest counts.
 pub(super) async fn bounce_to_gateway(instance: &Instance, bounce: &Bounce) -> Outcome {
     let Some(report) = failed(bounce) else {
         return Outcome::Dropped(NOTHING_FAILED.to_owned());
