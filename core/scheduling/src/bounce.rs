@@ -44,7 +44,9 @@ fn undeliverable<'a>(guest: &'a Guest, message: &'a Message, reason: &'a str) ->
 impl<E: Environment> Scheduler<E> {
     /// Notes that what was mailed to a guest did not arrive, and will not: `reason` is what the report says of it.
     ///
-    /// Only what stands as handed to a mail server (1.1) changes: a report that comes late, or twice, changes nothing.
+    /// Only what stands as handed to a mail server (1.1) changes: a report that comes late, or twice, changes nothing. An error: the
+    /// report is to come again, as it is not known yet what became of what the guest was told, or as the meeting cannot be read or
+    /// written. Nothing is changed by it then.
     pub async fn note_bounce(&self, guest: &Guest, reason: &str) -> Result<Bounced, Error> {
         let Some(home) = self.environment.stores().find(&guest.user).await? else {
             return Ok(Bounced::Known);
@@ -79,6 +81,11 @@ impl<E: Environment> Scheduler<E> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         let now = self.environment.clock().now();
         for _ in 0..ATTEMPTS {
+            // Before the ledger is read: what is not under way any more stands there.
+            if self.is_being_told(guest).await? {
+                let text = format!("{uid} is on its way to the guest still");
+                return Err(Error::unavailable(text));
+            }
             let ledger = self.ledger(home.user(), uid).await?;
             let Some(mut known) = ledger.value else {
                 return Ok(None);
@@ -86,16 +93,17 @@ impl<E: Environment> Scheduler<E> {
             let Some(method) = known.bounce(&guest.recipient, status, now) else {
                 return Ok(None);
             };
-            let told = [(guest.recipient.clone(), status.clone())];
-            let written = self
-                .write_object(home, uid, |copy| itip::note_delivery(copy, method, &told))
-                .await;
-            if let Ok(Some((before, after))) = &written {
-                known.agrees_if(before, after);
+            let meeting = self.meeting_as_message(home, guest, method).await?;
+            if meeting.is_some() {
+                let told = [(guest.recipient.clone(), status.clone())];
+                let note = |copy: &_| itip::note_delivery(copy, method, &told);
+                // The report comes again where this fails: the ledger must not say before that it is known.
+                if let Some((before, after)) = self.write_object(home, uid, note).await? {
+                    known.agrees_if(&before, &after);
+                }
             }
             let key = keys::ledger(home.user(), uid);
             let batch = state::unchanged(Batch::new(), &key, ledger.version);
-            let meeting = self.meeting_as_message(home, guest, method).await;
             let batch = match &meeting {
                 Some(message) => {
                     let notice = undeliverable(guest, message, status.text());
@@ -105,28 +113,36 @@ impl<E: Environment> Scheduler<E> {
             };
             match self.environment.state().commit(known.put(batch, key)).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                done => {
-                    done?;
-                    return written.map(|_| Some(Noted { method, meeting }));
-                }
+                done => return done.map(|_| Some(Noted { method, meeting })),
             }
         }
         let text = format!("the ledger of {uid} was written by others again and again");
         Err(Error::unavailable(text))
     }
 
-    /// The meeting, as a message about it; `None` if it is gone, or cannot be one.
+    async fn is_being_told(&self, guest: &Guest) -> Result<bool, Error> {
+        let state = self.environment.state();
+        let people = (&guest.user, &guest.recipient);
+        let outbox = &self.shared.outbox;
+        outbox.is_under_way(state, people, &guest.uid).await
+    }
+
+    /// The meeting, as a message about it; `None` if it is gone, or cannot be one. An error: the store cannot be asked.
     async fn meeting_as_message(
         &self,
         home: &HomeOf<E>,
         guest: &Guest,
         method: Method,
-    ) -> Option<Message> {
-        let stored = home.get(&guest.uid).await.ok()??;
-        let mut calendar = crate::stored::read(&stored, &self.limits).ok()?;
+    ) -> Result<Option<Message>, Error> {
+        let Some(stored) = home.get(&guest.uid).await? else {
+            return Ok(None);
+        };
+        let Ok(mut calendar) = crate::stored::read(&stored, &self.limits) else {
+            return Ok(None);
+        };
         calendar
             .root_mut()
             .set(Property::new("METHOD", method.as_str()));
-        Message::read(calendar).ok()
+        Ok(Message::read(calendar).ok())
     }
 }

@@ -73,6 +73,13 @@ impl Guest {
         Err(self.contended())
     }
 
+    /// Remembers that a mail is about to go to this guest: a report on it, which may come before anybody knows that the mail was
+    /// taken, is about this guest.
+    pub async fn announce_mail(&self, state: &impl State, message_id: &str) -> Result<(), Error> {
+        let batch = Batch::new().put_for(keys::mailed(message_id), state::write(self), KEPT);
+        state.commit(batch).await.map(drop)
+    }
+
     /// Remembers that a mail to this guest was taken: later ones refer to it, and a report on it is about this guest.
     pub async fn remember_mail(&self, state: &impl State, message_id: &str) -> Result<(), Error> {
         let key = self.key();
@@ -122,7 +129,7 @@ impl<E: Environment> Scheduler<E> {
         Ok(found.value)
     }
 
-    /// To whom a mail went that was [remembered](Guest::remember_mail) by its Message-ID, without angle brackets; `None` if it
+    /// To whom a mail went that was [announced](Guest::announce_mail) by its Message-ID, without angle brackets; `None` if it
     /// was not sent here, or too long ago.
     pub async fn guest_mailed(&self, message_id: &str) -> Result<Option<Guest>, Error> {
         let found = state::get(self.environment.state(), &keys::mailed(message_id)).await?;

@@ -1,6 +1,7 @@
 //! What comes back that is no scheduling message: reports on mail that was not delivered, and people's own words.
 
 use super::{answers::Meeting, *};
+use convoke_tests::{HELD, MailServer, Post, TakenMail};
 
 /// As Postfix writes it (RFC 3464).
 fn report(token: &str, action: &str) -> String {
@@ -14,6 +15,13 @@ fn report(token: &str, action: &str) -> String {
          Diagnostic-Code: smtp; 550 5.1.1 <{BO}>: Recipient address rejected: User unknown\n\
          --b\nContent-Type: message/rfc822\n\nFrom: <{ANNA}>\nSubject: Review\n\nHello\n--b--\n"
     )
+}
+
+/// That a mail has failed, with that mail.
+fn report_on(mail: &TakenMail) -> String {
+    let id = mail.header("Message-ID").unwrap();
+    let returned = format!("message/rfc822\n\nMessage-ID: {id}\n");
+    report("calendar@example.org", "failed").replace("message/rfc822\n\n", &returned)
 }
 
 /// What the meeting says became of the message to Bo.
@@ -95,6 +103,32 @@ fn a_report_to_the_gateway_is_on_the_meeting_by_the_mail_that_comes_back() {
     assert_eq!(status(&host), "5.1");
     let again = mailed(&host, "", gateway, &returned(&id(BO), "failed"));
     assert!(again.starts_with("250 2.0.0 dropped"), "{again}");
+}
+
+/// A mail server may send its report before it has said that it takes the mail.
+#[test]
+fn a_report_that_overtakes_the_reply_of_the_mail_server_comes_again() {
+    let server = MailServer::new();
+    server.behave(|it| it.dot = HELD.to_owned());
+    let host = setup_with(&format!("smtp://{}", server.address()), "").start();
+    std::thread::scope(|scope| {
+        scope.spawn(|| host.submit(&Post::invitation("m-1", ANNA, &[BO])));
+        let mail = server.wait_for_mails(1).remove(0);
+        for to in [mail.from.as_str(), "calendar@example.org"] {
+            let early = mailed(&host, "", to, &report_on(&mail));
+            assert!(early.starts_with("451 "), "{to}: {early}");
+        }
+        server.behave(|it| "250 2.0.0 Ok".clone_into(&mut it.dot));
+    });
+    assert_eq!(status(&host), "1.1");
+    let again = mailed(
+        &host,
+        "",
+        "calendar@example.org",
+        &report_on(&server.mails()[0]),
+    );
+    assert!(again.starts_with("250 2.0.0 taken"), "{again}");
+    assert_eq!(status(&host), "5.1");
 }
 
 #[test]

@@ -108,6 +108,9 @@ impl Mailer {
             Ok(mail) => mail,
             Err(outcome) => return outcome.not_handed_over(),
         };
+        if let Err(error) = guest.announce_mail(&self.state, &mail.message_id).await {
+            return later(&error).not_handed_over();
+        }
         let sent = self.server.send(&mail).await;
         if sent.is_ok()
             && let Err(error) = guest.remember_mail(&self.state, &mail.message_id).await

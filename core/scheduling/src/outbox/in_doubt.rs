@@ -178,6 +178,11 @@ impl Drop for Reading<'_> {
 }
 
 impl Certainty {
+    /// Entries that are done, and whose removal is being committed.
+    pub(super) fn ending(&self) -> impl Iterator<Item = &EntryId> {
+        self.ending.iter()
+    }
+
     fn goes(&mut self, id: &EntryId) {
         if let Some(gone) = &mut self.gone {
             gone.insert(id.clone());

@@ -11,6 +11,7 @@
 //! | `take_over` | what a host leaves that is gone: [`TakeOver`] |
 //! | `sharing` | what one host has alone becomes what several share, and back |
 //! | `in_doubt` | what waits in memory is what was committed |
+//! | `under_way` | whether what somebody was told is known yet |
 //!
 //! How something gets in, is tried and leaves is in [`send`](crate::send).
 //!
@@ -29,6 +30,7 @@ mod sharing;
 mod take_over;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 pub(crate) use calls::call;
 pub(crate) use chains::{Ahead, Turn};

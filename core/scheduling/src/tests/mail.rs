@@ -6,12 +6,12 @@ use convoke_types::RequestStatus;
 use futures::executor::block_on;
 use std::time::Duration;
 
-const DEE: &str = "dee@example.org";
-const X: &str = "x@example.net";
+pub(super) const DEE: &str = "dee@example.org";
+pub(super) const X: &str = "x@example.net";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Dee's meeting with X, at its revision.
-fn request(revision: u32) -> String {
+pub(super) fn request(revision: u32) -> String {
     let more = format!("ATTENDEE:mailto:{X}\nSEQUENCE:{revision}\n");
     let event = meeting(&more).replace("anna@example.com", DEE);
     message(
@@ -20,7 +20,7 @@ fn request(revision: u32) -> String {
     )
 }
 
-fn no_receiver() -> Outcome {
+pub(super) fn no_receiver() -> Outcome {
     Outcome {
         retry: Retry::ByMail,
         ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
@@ -34,7 +34,7 @@ fn down() -> Outcome {
 }
 
 /// What stands in Dee's object of X.
-fn status(host: &Host) -> String {
+pub(super) fn status(host: &Host) -> String {
     let object = host.person("dee").object("meeting").unwrap();
     let line = object.lines().find(|it| it.contains(X)).unwrap();
     let status = line.split("SCHEDULE-STATUS=").nth(1).unwrap_or_default();
@@ -47,7 +47,7 @@ fn status(host: &Host) -> String {
 }
 
 /// Days pass, in steps that no retry falls through.
-fn pass(host: &Host, days: u32) {
+pub(super) fn pass(host: &Host, days: u32) {
     for _ in 0..days * 12 {
         host.pass(DAY / 12);
         host.pays();

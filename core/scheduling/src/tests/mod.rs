@@ -1,5 +1,6 @@
 //! Scheduling over stores, policies and other servers in memory: no I/O, no clock, no threads.
 
+mod bounces;
 mod deliver;
 mod freebusy;
 mod hosts;
