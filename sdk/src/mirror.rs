@@ -69,6 +69,8 @@ pub struct Mirror<P, S> {
     by_uid: BTreeMap<Uid, BTreeSet<Arc<P>>>,
     /// Where something of an object stands that cannot be read.
     unreadable: BTreeMap<Uid, BTreeSet<Arc<P>>>,
+    /// Where something stands that cannot be read, and nothing says of which object it is.
+    unnamed: BTreeSet<Arc<P>>,
     /// UIDs that were put at a second place, and that nobody asked for since.
     duplicates: BTreeSet<Uid>,
     by_id: HashMap<Owner, Arc<P>>,
@@ -85,6 +87,7 @@ impl<P: Ord, S> Default for Mirror<P, S> {
             places: BTreeMap::new(),
             by_uid: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            unnamed: BTreeSet::new(),
             duplicates: BTreeSet::new(),
             by_id: HashMap::new(),
             next_id: 0,
@@ -186,6 +189,9 @@ impl<P: Ord, S> Mirror<P, S> {
             let places = self.by_uid.entry(index.uid.clone()).or_default();
             places.insert(Arc::clone(&place));
         }
+        if unreadable.iter().any(|it| it.uid.is_none()) {
+            self.unnamed.insert(Arc::clone(&place));
+        }
         for uid in unreadable.iter().filter_map(|it| it.uid.clone()) {
             let places = self.unreadable.entry(uid).or_default();
             places.insert(Arc::clone(&place));
@@ -202,6 +208,7 @@ impl<P: Ord, S> Mirror<P, S> {
     fn take(&mut self, place: &P) -> Option<Known<S>> {
         let known = self.places.remove(place)?;
         self.by_id.remove(&known.id);
+        self.unnamed.remove(place);
         if let Some(Object { index, .. }) = &known.object {
             for span in &index.spans {
                 self.spans.remove(*span, known.id);
@@ -241,6 +248,15 @@ impl<P: Ord, S> Mirror<P, S> {
         let place = self.unreadable.get(uid)?.first()?;
         let mut unreadable = self.places.get(place)?.unreadable.iter();
         Some((place, unreadable.find(|it| it.uid.as_ref() == Some(uid))?))
+    }
+
+    /// The places where something stands that cannot be read, and of which nothing but perhaps their name says whose object it is;
+    /// sorted.
+    pub fn unnamed(&self) -> impl Iterator<Item = (&Arc<P>, &Unreadable)> {
+        self.unnamed.iter().filter_map(|place| {
+            let mut unreadable = self.places.get(place)?.unreadable.iter();
+            Some((place, unreadable.find(|it| it.uid.is_none())?))
+        })
     }
 
     /// The UIDs that stand at several places now, at which they were not the last time this was asked, with those places:

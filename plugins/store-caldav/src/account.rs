@@ -153,7 +153,10 @@ impl Account {
     /// Fails if an object stands where it cannot be read: whoever took it for new would write it twice, and whoever took it
     /// for gone would cancel it.
     fn check_readable(&self, replica: &Replica, uid: &Uid) -> Result<()> {
-        let Some((href, unreadable)) = replica.mirror.find_unreadable(uid) else {
+        let mirror = &replica.mirror;
+        let mut unnamed = mirror.unnamed();
+        let named = || unnamed.find(|(href, _)| href.is_of(uid));
+        let Some((href, unreadable)) = mirror.find_unreadable(uid).or_else(named) else {
             return Ok(());
         };
         Err(self.remote.server.unavailable(format!(

@@ -77,6 +77,13 @@ impl Href {
         name.into_owned()
     }
 
+    /// Whether it holds the object of this UID, by what programs call resources, and we do: nothing tells better where it cannot
+    /// be read.
+    pub(crate) fn is_of(&self, uid: &Uid) -> bool {
+        let name = self.name();
+        name.strip_suffix(".ics") == Some(uid.as_str()) || name == file(uid, 0)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

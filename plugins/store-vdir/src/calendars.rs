@@ -141,7 +141,10 @@ impl Calendars {
     /// Fails if an object, or a part of it, stands where it cannot be read: whoever took it for new would write it twice,
     /// whoever took it for gone would cancel it, and whoever wrote over it would lose the rest of it.
     fn check_readable(&self, folder: &Directory, uid: &Uid) -> Result<()> {
-        let Some((file, unreadable)) = self.index.find_unreadable(uid) else {
+        // A program was just writing it, or the power went.
+        let mut unnamed = self.index.unnamed();
+        let named = || unnamed.find(|(file, _)| names::is_of(&file.name, uid));
+        let Some((file, unreadable)) = self.index.find_unreadable(uid).or_else(named) else {
             return Ok(());
         };
         let path = folder.path().join(&file.calendar).join(&file.name);

@@ -18,6 +18,12 @@ pub(crate) fn file(uid: &Uid, attempt: u32) -> String {
     }
 }
 
+/// Whether a file of this name holds the object of this UID, by what programs call files, and we do: nothing tells better where
+/// it cannot be read.
+pub(crate) fn is_of(name: &str, uid: &Uid) -> bool {
+    name.strip_suffix(".ics") == Some(uid.as_str()) || name == file(uid, 0)
+}
+
 /// Whether a file of this name holds an object: vdir spells it exactly so, and hidden files are unfinished ones.
 #[allow(
     clippy::case_sensitive_file_extension_comparisons,

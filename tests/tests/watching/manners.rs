@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// What of Bo's is held, as methods.
@@ -100,6 +101,31 @@ fn the_status_of_an_answer_stands_on_the_organizer() {
     }
     let bos = host.stored(BO, "review").unwrap();
     assert!(bos.contains("PARTSTAT=ACCEPTED"), "{bos}");
+}
+
+/// A power cut leaves a file empty, and the host has to find that out anew: a meeting is not called off for it, and what is written
+/// then is told at once, as is what is seen while a program was just writing it.
+#[test]
+fn a_file_that_is_found_empty_is_not_called_off_and_told_once_it_is_whole() {
+    let mut host = files().start();
+    looked_at(&host);
+    let path = file(&host, "review");
+    fs::write(&path, meeting("review", 10, CY)).unwrap();
+    host.wait_for("event=\"sent\"");
+    let told = settled(&host, "review");
+    host.kill();
+    fs::write(&path, "").unwrap();
+    host.start_again();
+    host.wait_for("event=\"change-not-told\"");
+    fs::write(&path, told.replace("T100000Z", "T110000Z")).unwrap();
+    // Long before all is looked at anyway.
+    let begun = Instant::now();
+    eventually("move", || {
+        let stored = host.stored(CY, "review").unwrap();
+        assert!(!stored.contains("CANCELLED"), "{stored}");
+        assert!(begun.elapsed() < Duration::from_secs(40), "{stored}");
+        stored.contains("T110000Z")
+    });
 }
 
 /// The file of a UID somewhere in a folder.

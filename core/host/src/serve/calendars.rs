@@ -39,6 +39,9 @@ const PAGE: u32 = 500;
 const PARALLEL: usize = 8;
 /// How long after a failure it is tried again: from, to.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Whoever is looked at within this time is not waited for: programs save several times. Else they are, as what has to be looked at
+/// later may be mended now.
+const SOON: Duration = LIST_EVERY;
 /// How often it is looked whether it is this host's turn.
 const REST: Duration = Duration::from_secs(1);
 /// How long looks that have begun are waited for at the end.
@@ -110,7 +113,7 @@ struct Watcher {
 /// A calendar user that is watched.
 struct Person {
     user: CalendarUser,
-    /// How far its calendar has been looked at; `None` before the first look.
+    /// Where what has not been looked at begins; `None` before the first look, and after one that failed.
     cursor: Option<Cursor>,
     /// How long after the next look that fails it is looked at again.
     again: Duration,
@@ -309,6 +312,8 @@ impl Watcher {
         );
         // A file that a program was just writing can be read in a moment.
         let again = self.people.get_mut(&id).map_or(AGAIN.1, |person| {
+            // What it failed at is news still, and would end each wait at once.
+            person.cursor = None;
             let longer = (person.again * 2).min(AGAIN.1 / 2);
             std::mem::replace(&mut person.again, longer)
         });
@@ -319,10 +324,9 @@ impl Watcher {
     async fn wait(&mut self) -> Result<(), Error> {
         let next = self.due.values().min().copied();
         let until = next.map_or(self.list_at, |next| next.min(self.list_at));
-        let watched = self
-            .people
-            .iter()
-            .filter(|(id, _)| !self.due.contains_key(id));
+        let soon = Instant::now() + SOON;
+        let is_due = |id: &UserId| self.due.get(id).is_some_and(|at| *at <= soon);
+        let watched = self.people.iter().filter(|(id, _)| !is_due(id));
         let watched = watched
             .filter_map(|(id, person)| Some(Watched::new(id.clone(), person.cursor.clone()?)));
         let watch = Watch::over(watched.collect());
