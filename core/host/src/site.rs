@@ -1,6 +1,6 @@
 //! Which URLs lead to a listener, as browsers and calendar programs name it.
 
-use crate::{config::Role, instance::Instance};
+use convoke_net::http_server::Arrival;
 use http::{HeaderMap, HeaderValue, Uri, header};
 
 /// A listener, as a request names it.
@@ -12,18 +12,12 @@ pub(crate) struct Site<'r> {
 }
 
 impl<'r> Site<'r> {
-    pub(crate) fn of(
-        instance: &Instance,
-        role: Role,
-        uri: &'r Uri,
-        headers: &'r HeaderMap,
-    ) -> Self {
-        let listener = instance.config.listener(role);
+    pub(crate) fn of(arrival: &Arrival, uri: &'r Uri, headers: &'r HeaderMap) -> Self {
         let field = headers.get(header::HOST);
         let authority = uri.authority().map(http::uri::Authority::as_str);
         Self {
             host: authority.or_else(|| field.and_then(|it| it.to_str().ok())),
-            is_tls: listener.is_some_and(|it| it.tls.is_some()),
+            is_tls: arrival.is_tls,
         }
     }
 

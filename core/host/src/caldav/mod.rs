@@ -52,7 +52,6 @@ mod view;
 
 use crate::{
     answer::{empty, retry_later},
-    config::Role,
     instance::Instance,
     login::{Denied, Submitter},
     site::Site,
@@ -117,9 +116,8 @@ async fn answer(
     arrival: &Arrival,
     request: Request<Body>,
 ) -> Result<Response, Refused> {
-    if Site::of(instance, Role::Caldav, request.uri(), request.headers())
-        .is_foreign(request.headers())
-    {
+    let headers = request.headers();
+    if Site::of(arrival, request.uri(), headers).is_foreign(headers) {
         return Err(StatusCode::FORBIDDEN.into());
     }
     if let Some(whose) = path::free_busy(request.uri().path()) {

@@ -9,7 +9,7 @@ use super::{
     reply::Refused,
     session::Session,
 };
-use crate::{answer::empty, config::Role, site::Site};
+use crate::{answer::empty, site::Site};
 use convoke_caldav::{conditional::entity_tag, path::Resource, precondition::Precondition};
 use convoke_net::http_server::{Body, Response};
 use http::{HeaderMap, HeaderName, Request, StatusCode};
@@ -68,12 +68,7 @@ fn destination(session: &Session<'_>, request: &Request<Body>) -> Result<String,
     let field = request.headers().get("destination");
     let text = field.and_then(|it| it.to_str().ok());
     let text = text.ok_or_else(|| Refused::bad_request(&"there is no Destination"))?;
-    let site = Site::of(
-        session.instance,
-        Role::Caldav,
-        request.uri(),
-        request.headers(),
-    );
+    let site = Site::of(session.arrival, request.uri(), request.headers());
     // RFC 4918 §9.8.5: another server, which is not asked.
     let path = site.path_of(text.trim()).ok_or(StatusCode::BAD_GATEWAY)?;
     match Resource::parse(path) {

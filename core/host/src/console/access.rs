@@ -1,7 +1,6 @@
 //! Who is let in: administrators of the listener's `users`, and whoever can read the token in the state folder.
 
 use crate::{
-    config::Role,
     instance::Instance,
     login::{Denied, Submitter},
 };
@@ -40,9 +39,7 @@ pub(super) async fn let_in(
     headers: &HeaderMap,
 ) -> Result<Administrator, Refused> {
     let address = arrival.address.ip().to_canonical();
-    let mut listeners = instance.config.listeners.iter();
-    let has_plain = listeners.any(|it| it.role == Role::Admin && it.tls.is_none());
-    if has_plain && !address.is_loopback() {
+    if !arrival.is_tls && !address.is_loopback() {
         return Err(Refused::InTheClear);
     }
     let submitter = instance.admin_users.identify(headers, address).await;

@@ -1,6 +1,7 @@
 //! What forms and queries say, and whether a form is ours.
 
-use crate::{config::Role, instance::Instance, site::Site};
+use crate::site::Site;
+use convoke_net::http_server::Arrival;
 use http::request::Parts;
 use std::collections::BTreeMap;
 use url::form_urlencoded;
@@ -9,8 +10,8 @@ use url::form_urlencoded;
 const MAX_VALUE: usize = 1024;
 
 /// Whether a browser says that one of our pages sends the form.
-pub(super) fn is_ours(instance: &Instance, parts: &Parts) -> bool {
-    Site::of(instance, Role::Admin, &parts.uri, &parts.headers).sends(&parts.headers)
+pub(super) fn is_ours(arrival: &Arrival, parts: &Parts) -> bool {
+    Site::of(arrival, &parts.uri, &parts.headers).sends(&parts.headers)
 }
 
 /// Fields by name; of several, the last.

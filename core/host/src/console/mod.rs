@@ -104,7 +104,7 @@ async fn submitted(
     parts: &Parts,
     body: Body,
 ) -> Answered {
-    if !form::is_ours(instance, parts) {
+    if !form::is_ours(arrival, parts) {
         return Err(empty(StatusCode::FORBIDDEN, &[]));
     }
     let (body, _holding) = posted::read_whole(instance, arrival, &parts.headers, body).await?;

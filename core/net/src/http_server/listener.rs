@@ -227,6 +227,7 @@ impl Server {
         let Some(tls) = settings.tls.clone() else {
             let arrival = Arc::new(Arrival {
                 address,
+                is_tls: false,
                 client_domains: Vec::new(),
             });
             return http1::serve(self, settings, arrival, stream, stop).await;
@@ -249,6 +250,7 @@ impl Server {
         let http2 = session.alpn_protocol() == Some(b"h2");
         let arrival = Arc::new(Arrival {
             address,
+            is_tls: true,
             client_domains,
         });
         if http2 {

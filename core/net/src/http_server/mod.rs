@@ -56,6 +56,8 @@ pub type Response = http::Response<Payload>;
 pub struct Arrival {
     /// Who connected.
     pub address: SocketAddr,
+    /// Whether the connection is TLS, which ends here.
+    pub is_tls: bool,
     /// The domains that a client certificate proved.
     pub client_domains: Vec<Domain>,
 }

@@ -25,7 +25,6 @@ use crate::{
         empty,
         page::{self, HTML},
     },
-    config::Role,
     site::Site,
 };
 use convoke_caldav::path::Resource;
@@ -77,12 +76,7 @@ pub(super) async fn show(
     request: &Request<Body>,
 ) -> Result<Response, Refused> {
     let done = Done::of(request.uri().query());
-    let site = Site::of(
-        session.instance,
-        Role::Caldav,
-        request.uri(),
-        request.headers(),
-    );
+    let site = Site::of(session.arrival, request.uri(), request.headers());
     document(session, &site, StatusCode::OK, done.map(html::words_of)).await
 }
 
@@ -92,7 +86,7 @@ pub(super) async fn decide(
     request: Request<Body>,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    let site = Site::of(session.instance, Role::Caldav, &parts.uri, &parts.headers);
+    let site = Site::of(session.arrival, &parts.uri, &parts.headers);
     if !site.sends(&parts.headers) {
         return Err(StatusCode::FORBIDDEN.into());
     }

@@ -8,7 +8,6 @@ use super::{
 use crate::{
     answer::empty,
     caldav::reply::Refused,
-    config::Role,
     instance::Instance,
     upstream::{self, Answer, Claim, Front, NoAnswer, Scheme, Upstream},
 };
@@ -77,7 +76,7 @@ impl<'a> Forwarding<'a> {
             instance,
             upstream,
             arrival,
-            front: front(instance, upstream, arrival, request),
+            front: front(upstream, arrival, request),
         }
     }
 
@@ -278,19 +277,12 @@ fn is_nothing(status: StatusCode) -> bool {
     )
 }
 
-fn front(
-    instance: &Instance,
-    upstream: &Upstream,
-    arrival: &Arrival,
-    request: &Request<Body>,
-) -> Front {
-    let listener = instance.config.listener(Role::Caldav);
-    let is_tls = listener.is_some_and(|it| it.tls.is_some());
+fn front(upstream: &Upstream, arrival: &Arrival, request: &Request<Body>) -> Front {
     let field = request.headers().get(header::HOST);
     let host = field.and_then(|it| it.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
     Front {
-        scheme: if is_tls { "https" } else { "http" },
+        scheme: if arrival.is_tls { "https" } else { "http" },
         // RFC 9112 §3.2: only HTTP/1.0 may leave it out.
         host: host.map_or_else(|| upstream.server.authority(), str::to_owned),
         client: arrival.address.ip(),

@@ -10,7 +10,6 @@ use crate::{
         reports,
         session::{Missing, Place, Session},
     },
-    config::Role,
     site::Site,
     upstream,
 };
@@ -132,12 +131,7 @@ async fn of_user(
 }
 
 fn refuse_foreign(forwarding: &Forwarding<'_>, request: &Request<Body>) -> Result<(), Refused> {
-    let site = Site::of(
-        forwarding.instance,
-        Role::Caldav,
-        request.uri(),
-        request.headers(),
-    );
+    let site = Site::of(forwarding.arrival, request.uri(), request.headers());
     if site.is_foreign(request.headers()) {
         return Err(StatusCode::FORBIDDEN.into());
     }
