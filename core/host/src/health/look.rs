@@ -2,7 +2,7 @@
 
 use crate::{
     instance::Instance,
-    keys::{Keys, Published, published},
+    keys::{Published, published},
     trouble::Trouble,
 };
 use convoke_plugin_host::StoreHandle;
@@ -42,11 +42,10 @@ async fn answers(store: &StoreHandle) -> Result<(), Error> {
 /// What peers find who look for the key that we sign with.
 async fn key_of(instance: &Instance) -> Option<Trouble> {
     let signer = instance.signer.as_ref()?;
-    // Of its own: what it remembers would be old.
-    let keys = Keys::new(None, instance.dns.clone(), instance.client.clone());
-    let found = published(&keys, signer).await.into_iter();
-    let mut wrong = found.filter_map(|(lookup, found)| match found {
-        Published::Ours => None,
+    let found = published(instance.dns.clone(), instance.client.clone(), signer).await;
+    let mut wrong = found.into_iter().filter_map(|(lookup, found)| match found {
+        // Our own name may lead nowhere from in here: `convoke check` says so.
+        Published::Ours | Published::Unknown(_) => None,
         other => Some(format!("{}: {other}", lookup.as_str())),
     });
     let detail = wrong.next()?;

@@ -17,6 +17,8 @@ use crate::{
     trouble::Trouble,
 };
 use convoke_plugin_host::PluginState;
+use convoke_scheduling::Entry;
+use convoke_types::Error;
 use jiff::Timestamp;
 
 /// Messages that failed so often are stuck: by then, an hour and a half has passed.
@@ -24,6 +26,16 @@ const STUCK: u32 = 5;
 
 /// All that is known now.
 pub(crate) async fn troubles(instance: &Instance) -> Vec<Trouble> {
+    all(instance, instance.scheduler.waiting().await).await
+}
+
+/// How much of that there is, for who asks again and again: of what waits, as far as this host has it in memory.
+pub(crate) async fn count(instance: &Instance) -> usize {
+    let here = instance.scheduler.shared().outbox.entries();
+    all(instance, Ok(here)).await.len()
+}
+
+async fn all(instance: &Instance, waiting: Result<Vec<Entry>, Error>) -> Vec<Trouble> {
     let mut troubles = of_plugins(instance);
     // A store that says so itself knows better than who tried.
     let mut tried = instance.shared.looks.troubles();
@@ -34,7 +46,7 @@ pub(crate) async fn troubles(instance: &Instance) -> Vec<Trouble> {
         troubles.push(Trouble::new("disk", text));
     }
     troubles.extend(of_certificates(instance));
-    troubles.extend(of_what_waits(instance).await);
+    troubles.extend(of_what_waits(instance, waiting).await);
     troubles
 }
 
@@ -86,9 +98,8 @@ fn of_certificates(instance: &Instance) -> Vec<Trouble> {
 }
 
 /// What is stuck, what is held, and whether that can be asked at all.
-async fn of_what_waits(instance: &Instance) -> Vec<Trouble> {
+async fn of_what_waits(instance: &Instance, entries: Result<Vec<Entry>, Error>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
-    let entries = instance.scheduler.waiting().await;
     let held = instance.scheduler.held(None).await;
     if let Some(error) = entries.as_ref().err().or(held.as_ref().err()) {
         troubles.push(Trouble::new("state", error.to_string()));

@@ -26,7 +26,7 @@ pub(crate) use own::{Published, published};
 
 use convoke_dns::{LookupError, Resolver, Text};
 use convoke_ischedule::dkim::{KeyRecord, Lookup, Pending};
-use convoke_net::http_client::Client;
+use convoke_net::http_client::{Client, ConnectPolicy};
 use convoke_types::Domain;
 use exchange::Exchange;
 use moka::{Expiry, future::Cache};
@@ -56,6 +56,8 @@ pub struct Keys {
     private_exchange: Option<Arc<Exchange>>,
     dns: Resolver,
     client: Client,
+    /// Whom a web server's name may lead to.
+    policy: ConnectPolicy,
     /// Verified messages used these.
     proven: Cache<Wanted, Remembered>,
     unproven: Cache<Wanted, Remembered>,
@@ -159,8 +161,21 @@ impl Keys {
             private_exchange: private_exchange.map(|folder| Arc::new(Exchange::new(folder))),
             dns,
             client,
+            policy: ConnectPolicy::default(),
             proven: cache(PROVEN_BYTES),
             unproven: cache(UNPROVEN_BYTES),
+        }
+    }
+
+    /// Our own keys, from where peers find them: from in here, our own name may lead to a private address.
+    fn ours(dns: Resolver, client: Client) -> Self {
+        let administered = ConnectPolicy {
+            administered: true,
+            ..ConnectPolicy::default()
+        };
+        Self {
+            policy: administered,
+            ..Self::new(None, dns, client)
         }
     }
 
@@ -281,7 +296,7 @@ impl Keys {
                 })
             }
             Lookup::HttpWellKnown => {
-                wellknown::find(&self.dns, &self.client, domain, selector).await
+                wellknown::find(&self.dns, (&self.client, &self.policy), domain, selector).await
             }
             Lookup::PrivateExchange => Ok(Answer::none(Instant::now())),
         }

@@ -1,7 +1,9 @@
 //! What peers find who look for our own key.
 
 use super::Keys;
+use convoke_dns::Resolver;
 use convoke_ischedule::dkim::{Lookup, Signer};
+use convoke_net::http_client::Client;
 use std::fmt;
 
 /// What a peer finds who looks for the key that we sign with.
@@ -32,8 +34,13 @@ impl fmt::Display for Published {
     }
 }
 
-/// What is found by each method that our signatures name; what is handed over in private is not looked for.
-pub(crate) async fn published(keys: &Keys, signer: &Signer) -> Vec<(Lookup, Published)> {
+/// What is found by each method that our signatures name, asked for anew; what is handed over in private is not looked for.
+pub(crate) async fn published(
+    dns: Resolver,
+    client: Client,
+    signer: &Signer,
+) -> Vec<(Lookup, Published)> {
+    let keys = Keys::ours(dns, client);
     let (domain, selector) = (signer.domain(), signer.selector());
     let mut found = Vec::new();
     for &lookup in signer.lookups() {

@@ -22,7 +22,7 @@ const MAX_SERVERS: usize = 5;
 /// What the domain publishes for the selector.
 pub(super) async fn find(
     dns: &Resolver,
-    client: &Client,
+    (client, policy): (&Client, &ConnectPolicy),
     domain: &Domain,
     selector: &str,
 ) -> Result<Answer, Unavailable> {
@@ -34,7 +34,7 @@ pub(super) async fn find(
         let Some(url) = url(&server, domain, selector) else {
             continue;
         };
-        match ask(client, url).await {
+        match ask(client, policy, url).await {
             Ok(answer) => {
                 return Ok(Answer {
                     until: answer.until.min(servers.until),
@@ -59,7 +59,7 @@ fn url(server: &Server, domain: &Domain, selector: &str) -> Option<Url> {
     .ok()
 }
 
-async fn ask(client: &Client, url: Url) -> Result<Answer, Unavailable> {
+async fn ask(client: &Client, policy: &ConnectPolicy, url: Url) -> Result<Answer, Unavailable> {
     let place = url.to_string();
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/plain"));
@@ -72,7 +72,7 @@ async fn ask(client: &Client, url: Url) -> Result<Answer, Unavailable> {
         url,
         headers,
         body: Bytes::new(),
-        policy: ConnectPolicy::default(),
+        policy: policy.clone(),
         longest: Some(LONGEST_DOCUMENT),
     };
     let response = match client.send(request).await {

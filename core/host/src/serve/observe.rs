@@ -54,7 +54,7 @@ pub(super) async fn handle(
                 waiting: &queue::counts(instance).await,
                 attempts: &shared.attempts,
                 certificates: &certificates::of(&instance.config),
-                troubles: health::troubles(instance).await.len(),
+                troubles: health::count(instance).await,
             });
             text(page, PROMETHEUS)
         }

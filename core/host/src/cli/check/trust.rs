@@ -4,7 +4,7 @@ use super::finding::{Findings, Verdict};
 use crate::{
     config::{Config, Signing},
     instance,
-    keys::{Keys, Published, published},
+    keys::{Published, published},
 };
 use convoke_ischedule::dkim::Signer;
 use convoke_net::{pem, registrable::is_public_suffix, trusted_certificates::TrustedCertificates};
@@ -100,8 +100,7 @@ async fn look_published(config: &Config, signer: &Signer, findings: &mut Finding
     let Ok((dns, client)) = instance::outside(config) else {
         return;
     };
-    let keys = Keys::new(None, dns, client);
-    for (lookup, found) in published(&keys, signer).await {
+    for (lookup, found) in published(dns, client, signer).await {
         let verdict = match found {
             Published::Ours => Verdict::Ok,
             Published::Nothing | Published::Another => Verdict::Fail,
