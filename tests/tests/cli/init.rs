@@ -97,7 +97,8 @@ fn each_kind_of_answer_gives_a_configuration_that_is_read() {
             &[
                 "\"*@example.com\", \"*@example.net\"",
                 "plugin = \"store-vdir\"",
-                "path = \"calendars\"",
+                // Named here, in a configuration that lies elsewhere.
+                "HERE/calendars\"",
             ],
         ),
         (
@@ -109,7 +110,7 @@ fn each_kind_of_answer_gives_a_configuration_that_is_read() {
             ],
             &[
                 "config.home = \"http://127.0.0.1:5232/{user}/\"",
-                "password_file = \"dav.password\"",
+                "HERE/dav.password\"",
                 "# upstream = \"http://127.0.0.1:5232\"",
             ],
         ),
@@ -125,17 +126,23 @@ fn each_kind_of_answer_gives_a_configuration_that_is_read() {
                 "443",
             ],
             &[
-                "a'b",
+                "HERE/a'b",
                 "address = \"[::]:443\"",
                 "https://calendar.example.org:8444/",
             ],
         ),
     ] {
         let desk = desk();
+        for file in ["dav.password", "a'b\".pem", "k.pem"] {
+            desk.write(file, "");
+        }
         let arguments = [&WHOLE[..], &["--print"], arguments].concat();
         let said = desk.run(&arguments);
         assert_eq!(said.status, 0, "{said:?}");
+        let here = desk.path("");
         for line in lines {
+            let line = line.replace("HERE/", text(&here));
+            let line = line.as_str();
             assert!(said.out.contains(line), "{line} is not in:\n{}", said.out);
         }
         assert_eq!(
@@ -169,7 +176,7 @@ fn what_no_option_says_is_asked() {
     assert!(said.err.contains("say where: sqlite:FILE"), "{said:?}");
     let written = fs::read_to_string(desk.path("new/convoke.toml")).unwrap();
     assert!(
-        written.contains("\"*@example.com\"") && written.contains("\"data.db\""),
+        written.contains("\"*@example.com\"") && written.contains(text(&desk.path("data.db"))),
         "{written}"
     );
     // Who goes away in the middle has written nothing.
@@ -221,6 +228,10 @@ fn what_does_not_go_together_is_refused_with_what_to_write() {
             "--caldav-password-file",
         ),
         (&["--certificate", "a.pem"], "--key"),
+        (
+            &["--certificate", "a.pem", "--key", "b.pem"],
+            "a.pem cannot be read: No such file",
+        ),
         (
             &["--who", "*@example.com"],
             "write everybody, nobody, or domains",

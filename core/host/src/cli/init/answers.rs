@@ -5,6 +5,7 @@ use crate::cli::output::Failure;
 use convoke_types::Domain;
 use std::{
     fmt::Display,
+    fs,
     io::{self, BufRead, Write},
     path::{Path, PathBuf},
     str::FromStr,
@@ -80,14 +81,23 @@ pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
         Some(who) => who,
         None => asked.ask(question, Some("everybody"))?,
     };
-    let state = init.state.unwrap_or_else(|| usual_state(file));
+    let named = Named::from(file)?;
+    let state = match init.state {
+        Some(state) => named.place(state)?,
+        None => usual_state(file),
+    };
     let usual = format!("sqlite:{}", state.join("calendars.db").display());
     let question = "Where are calendars (sqlite:FILE, vdir:FOLDER, caldav:URL)";
     let store = match init.store {
-        Some(store) => store,
-        None => asked.ask(question, Some(&usual))?,
+        Some(store) => named.store(store)?,
+        None => match asked.ask(question, Some(&usual))? {
+            // It lies below the state, wherever that is.
+            store if usual.parse().as_ref() == Ok(&store) => store,
+            store => named.store(store)?,
+        },
     };
     let password = init.caldav_password_file;
+    let password = password.map(|it| named.file(it)).transpose()?;
     if store.is_caldav() && password.is_none() {
         return Err(Failure::usage(
             "a CalDAV server wants a login that may read and write everybody's calendars; name it with --caldav-user, and the file \
@@ -95,9 +105,11 @@ pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
         ));
     }
     let certificate = match (init.certificate, init.key) {
-        (Some(certificate), Some(key)) => Certificate::Files(certificate, key),
+        (Some(certificate), Some(key)) => {
+            Certificate::Files(named.file(certificate)?, named.file(key)?)
+        }
         _ if who == Who::Nobody && store.is_caldav() => Certificate::New,
-        _ => asked.certificate()?,
+        _ => asked.certificate(&named)?,
     };
     Ok(Answers {
         domain,
@@ -118,6 +130,50 @@ fn usual_state(file: &Path) -> PathBuf {
     } else {
         "state"
     })
+}
+
+/// What is named here, where the command runs, in a configuration that may lie elsewhere: it reads paths from its own folder.
+struct Named {
+    is_beside: bool,
+}
+
+impl Named {
+    fn from(file: &Path) -> Result<Self, Failure> {
+        let here = absolute(Path::new("."))?;
+        let folder = absolute(file)?.parent().map(Path::to_owned);
+        let is_beside = folder.is_some_and(|folder| folder == here);
+        Ok(Self { is_beside })
+    }
+
+    /// Something that is there, or will be made.
+    fn place(&self, path: PathBuf) -> Result<PathBuf, Failure> {
+        if self.is_beside {
+            return Ok(path);
+        }
+        absolute(&path)
+    }
+
+    /// A file that has to be there.
+    fn file(&self, path: PathBuf) -> Result<PathBuf, Failure> {
+        if let Err(error) = fs::metadata(&path) {
+            let text = format!("{} cannot be read: {error}", path.display());
+            return Err(Failure::usage(text));
+        }
+        self.place(path)
+    }
+
+    fn store(&self, store: Store) -> Result<Store, Failure> {
+        Ok(match store {
+            Store::Sqlite(file) => Store::Sqlite(self.place(file)?),
+            Store::Vdir(folder) => Store::Vdir(self.place(folder)?),
+            Store::Caldav(home) => Store::Caldav(home),
+        })
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{} leads nowhere: {error}", path.display())))
 }
 
 struct Questions {
@@ -145,14 +201,17 @@ impl Questions {
     }
 
     /// A file of a certificate, and then that of its key.
-    fn certificate(&self) -> Result<Certificate, Failure> {
+    fn certificate(&self, named: &Named) -> Result<Certificate, Failure> {
         let question = "Certificate chain of this machine (a file, or new for one to try out with)";
         let file: String = self.ask(question, Some("new"))?;
         if file == "new" {
             return Ok(Certificate::New);
         }
         let key: String = self.ask("Its private key (a file)", None)?;
-        Ok(Certificate::Files(file.into(), key.into()))
+        Ok(Certificate::Files(
+            named.file(file.into())?,
+            named.file(key.into())?,
+        ))
     }
 
     fn answer(&self, question: &str, usual: Option<&str>) -> Result<String, Failure> {
