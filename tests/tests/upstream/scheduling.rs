@@ -279,6 +279,17 @@ fn programs_find_that_there_is_scheduling_and_where() {
         "{other:?}"
     );
 
+    // So many guests may be told of a meeting; of an object it says nothing.
+    let ask = asks_for("<c:max-attendees-per-instance/>");
+    let most = |path: &str| {
+        let line = format!("PROPFIND {path}");
+        let answer = house.ask(ANNA, &line, &[("Depth", "0")], &ask);
+        answer.body
+    };
+    let said = most(CALENDAR);
+    assert!(said.contains(">250</"), "{said}");
+    assert!(!most(&object).contains("250"));
+
     // What asks for nothing of ours is as the server says it, byte by byte.
     let ask = asks_for("<d:displayname/><c:calendar-home-set/><d:owner/>");
     for path in [PRINCIPAL, CALENDAR] {

@@ -13,7 +13,7 @@ use crate::{
     caldav::{
         SCHEDULING_CLASS,
         objects::schedule_tag_in,
-        properties::{DATA, user_type},
+        properties::{DATA, MAX_ATTENDEES, user_type},
         reply::Refused,
     },
     scheduling::OurHome,
@@ -43,13 +43,14 @@ const ADDRESSES: Name = Name::new(CALDAV, "calendar-user-address-set");
 const USER_TYPE: Name = Name::new(CALDAV, "calendar-user-type");
 const SCHEDULE_TAG: Name = Name::new(CALDAV, "schedule-tag");
 /// What there is to say, or to learn.
-const OURS: [Name; 7] = [
+const OURS: [Name; 8] = [
     OWNER,
     INBOX_URL,
     OUTBOX_URL,
     ADDRESSES,
     USER_TYPE,
     SCHEDULE_TAG,
+    MAX_ATTENDEES,
     CURRENT_PRINCIPAL,
 ];
 
@@ -152,6 +153,7 @@ impl Forwarding<'_> {
             };
             let mut own = self.of_principal(subject, wanted, told, &path).await;
             own.extend(self.owner(subject, wanted, told, &path).await);
+            own.extend(self.most_guests(subject, wanted, told, &path).await);
             let mut own: Vec<Property> = own.into_iter().map(Property::Is).collect();
             if wanted.names.contains(&SCHEDULE_TAG) && self.has_own_tags(subject, &path).await {
                 let tag = self.schedule_tag(subject, wanted, told, &path).await;
@@ -235,6 +237,26 @@ impl Forwarding<'_> {
         Some(Element::new(OWNER).with(Element::href(principal)))
     }
 
+    /// How many guests one meeting may have (RFC 4791 §5.2.9), where the server takes more: those beyond it would be refused here.
+    async fn most_guests(
+        &self,
+        subject: &Subject,
+        wanted: &Wanted,
+        told: Told<'_>,
+        path: &str,
+    ) -> Option<Element> {
+        if !wanted.names.contains(&MAX_ATTENDEES) || !path.ends_with('/') {
+            return None;
+        }
+        let home = self.at(path, self.right_login(subject)).await;
+        home.filter(|it| looks::is_told(self.instance, it))?;
+        let ours = self.instance.config.limits.recipients;
+        let theirs = told.text(&MAX_ATTENDEES);
+        let theirs = theirs.and_then(|it| it.trim().parse::<usize>().ok());
+        let is_less = theirs.is_none_or(|theirs| ours < theirs);
+        is_less.then(|| Element::new(MAX_ATTENDEES).with_text(ours.to_string()))
+    }
+
     /// The schedule tag of an object whose octets are told of as well, or that alone is asked about.
     async fn schedule_tag(
         &self,
@@ -247,8 +269,8 @@ impl Forwarding<'_> {
         let data = match told.text(&DATA) {
             Some(data) if wanted.is_whole => data.as_bytes(),
             None if path == subject.path => {
-                read = self.read_object(subject).await.ok()??.0;
-                &read[..]
+                read = self.read_object(subject).await.ok()??;
+                &read.data[..]
             }
             _ => return None,
         };

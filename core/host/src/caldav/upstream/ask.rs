@@ -23,6 +23,14 @@ pub(super) enum Held {
     Longer(Response),
 }
 
+/// An object of the server's, as who asks may read it.
+pub(super) struct Object {
+    pub(super) data: Bytes,
+    pub(super) etag: Option<String>,
+    /// The memory that it takes.
+    pub(super) holding: Holding,
+}
+
 /// What the server says of a resource.
 pub(super) enum Looked {
     /// Its properties.
@@ -60,18 +68,18 @@ impl Forwarding<'_> {
             StatusCode::UNAUTHORIZED => Ok(Looked::Challenge(answer)),
             StatusCode::MULTI_STATUS => {
                 let read = self.read(answer, SHORT).await?;
-                let received = read.and_then(|it| Received::read(&it).ok());
+                let received = read.and_then(|(it, _)| Received::read(&it).ok());
                 Ok(received.map_or(Looked::Other(StatusCode::MULTI_STATUS), Looked::Told))
             }
             status => Ok(Looked::Other(status)),
         }
     }
 
-    /// An object with its entity tag, as who asks may read it; `None` if there is none.
-    pub(super) async fn read_object(
-        &self,
-        subject: &Subject,
-    ) -> Result<Option<(Bytes, Option<String>)>, NoAnswer> {
+    /// An object; `None` if there is none. A collection is none: some servers answer with all that is in it.
+    pub(super) async fn read_object(&self, subject: &Subject) -> Result<Option<Object>, NoAnswer> {
+        if subject.path.ends_with('/') {
+            return Ok(None);
+        }
         let credentials = subject.credentials.as_ref();
         let answer = self.status_of(&Method::GET, &subject.path, credentials);
         let answer = answer.await?;
@@ -82,7 +90,11 @@ impl Forwarding<'_> {
         let etag = etag.and_then(|it| it.to_str().ok()).map(str::to_owned);
         let most = self.instance.config.limits.messages.content_length;
         let data = self.read(answer, most).await?;
-        Ok(data.map(|data| (data, etag)))
+        Ok(data.map(|(data, holding)| Object {
+            data,
+            etag,
+            holding,
+        }))
     }
 
     /// Reads an answer of at most `most` bytes.
@@ -119,16 +131,16 @@ impl Forwarding<'_> {
         }
     }
 
-    /// The body of an answer; `None` if it is too long.
+    /// The body of an answer, in this memory; `None` if it is too long.
     async fn read(
         &self,
         answer: http::Response<Answer>,
         most: usize,
-    ) -> Result<Option<Bytes>, NoAnswer> {
+    ) -> Result<Option<(Bytes, Holding)>, NoAnswer> {
         let mut holding = (self.instance.admission.answers).hold(self.front.client);
         let read = answer.into_body().read(most, &mut holding).await;
         match read.map_err(|error| self.upstream.exchanges.broke_off(&error))? {
-            Read::Whole(bytes) => Ok(Some(bytes)),
+            Read::Whole(bytes) => Ok(Some((bytes, holding))),
             Read::Longer(_) => Ok(None),
         }
     }

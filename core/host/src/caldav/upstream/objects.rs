@@ -42,7 +42,7 @@ pub(super) struct Edit<'a> {
     uid: Uid,
     kind: Kind,
     /// What was read of it, for as long as it is here.
-    _holding: Option<Holding>,
+    _holding: Holding,
 }
 
 enum Kind {
@@ -177,7 +177,7 @@ impl<'a> Forwarding<'a> {
                 instead,
                 calendar: calendar.unwrap_or(written.calendar),
             },
-            _holding: Some(holding),
+            _holding: holding,
         }))
     }
 
@@ -192,9 +192,10 @@ impl<'a> Forwarding<'a> {
         }
         // Which object it is says the server, to who may read it.
         let read = self.read_object(subject).await;
-        let Some((data, etag)) = read.map_err(|none| none.response())? else {
+        let Some(object) = read.map_err(|none| none.response())? else {
             return Ok(None);
         };
+        let data = object.data;
         let processor = self.instance.scheduler.environment().processor();
         let parsed = || Calendar::parse_stored(&data, &limits()).ok();
         let Some(calendar) = processor.run(data.len(), parsed).await else {
@@ -205,6 +206,7 @@ impl<'a> Forwarding<'a> {
         };
         let tag = schedule_tag_in(self.instance, &data).await;
         check_schedule_tag(headers, tag.as_deref())?;
+        let etag = object.etag;
         let etag = etag.and_then(|it| Etag::new(unweakened(&it)).ok());
         if let Some(etag) = &etag {
             let there = StoredObject::new(uid.clone(), etag.clone(), data.to_vec());
@@ -217,7 +219,7 @@ impl<'a> Forwarding<'a> {
             session,
             uid,
             kind: Kind::Remove(calendar),
-            _holding: None,
+            _holding: object.holding,
         }))
     }
 
@@ -322,8 +324,8 @@ impl<'a> Forwarding<'a> {
         // There is none; and its place is given back before another one is taken.
         drop(body);
         let mut response = self.turned_back(head, Payload::default());
-        if is_object && let Ok(Some((data, _))) = self.read_object(subject).await {
-            let tag = schedule_tag_in(self.instance, &data).await;
+        if is_object && let Ok(Some(object)) = self.read_object(subject).await {
+            let tag = schedule_tag_in(self.instance, &object.data).await;
             set_tag(response.headers_mut(), tag.as_deref());
         }
         response
