@@ -1,6 +1,7 @@
 //! Invitations by mail: whoever is proved to send them is asked of policy, and nobody else changes anything.
 
 use super::*;
+use convoke_tests::Post;
 
 /// Hands an invitation to Anna over: the reply, and whether it is in her calendar.
 fn invited(host: &Host, uid: &str, mail: &str) -> (String, bool) {
@@ -41,6 +42,37 @@ fn an_invitation_that_the_mail_server_vouches_for_is_in_the_calendar() {
     assert_eq!(delivered("m-1"), 4);
     assert_eq!(delivered("<REQUEST-1@mail.example.com>"), 3);
     assert_eq!(delivered("REQUEST-1@mail.example.com"), 3);
+}
+
+/// What would ring, play a stranger's file, or have mail sent, and how the sender paints it.
+#[test]
+fn no_alarm_or_colour_of_a_sender_gets_into_a_calendar_by_mail_or_ischedule() {
+    const ALARMS: &str = "COLOR:red\n\
+        BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:Up\nTRIGGER:-PT5M\nEND:VALARM\n\
+        BEGIN:VALARM\nACTION:AUDIO\nATTACH:https://evil.example/ring.au\nTRIGGER:PT0S\nEND:VALARM\n\
+        BEGIN:VALARM\nACTION:EMAIL\nATTENDEE:mailto:victim@example.net\nSUMMARY:Buy\nDESCRIPTION:Now\nTRIGGER:PT0S\n\
+        END:VALARM\nEND:VEVENT";
+    let host = setup().start();
+    let has_none = |uid: &str| {
+        let copy = host.stored(ANNA, uid).unwrap();
+        assert!(
+            !copy.contains("VALARM") && !copy.contains("COLOR"),
+            "{copy}"
+        );
+        copy
+    };
+    let invitation = invitation("m-1", BO, ANNA).replace("END:VEVENT", ALARMS);
+    for (sequence, title) in [(0, "Review"), (1, "Review again")] {
+        let told = invitation
+            .replace("SEQUENCE:0", &format!("SEQUENCE:{sequence}"))
+            .replace("SUMMARY:Review", &format!("SUMMARY:{title}"));
+        let mail = verified(BO, ANNA, "REQUEST", &told);
+        assert!(mailed(&host, BO, ANNA, &mail).contains("taken"));
+        assert!(has_none("m-1").contains(&format!("SUMMARY:{title}\r\n")));
+    }
+    let post = Post::invitation("m-2", BO, &[ANNA]).edited("END:VEVENT", ALARMS);
+    assert_eq!(host.post(&post).codes(), ["2.0"]);
+    has_none("m-2");
 }
 
 #[test]

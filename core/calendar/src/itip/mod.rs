@@ -22,7 +22,8 @@
 //! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
 //! | `doubtful` | messages that may be older than a copy of which no version is known |
 //! | `unheard` | answers to a series that hold for what a REQUEST tells of one instance, said to who did not know |
-//! | `redact`, `normalize`, `value_types` | what never leaves its owner's calendar; what is read leniently, written rightly |
+//! | `redact`, `senders_own` | what never leaves its owner's calendar; what is taken from no sender |
+//! | `normalize`, `value_types` | what is read leniently, written rightly |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
 //! | `zone_alignment` | the zones of a message and of what is stored |
 //!
@@ -64,6 +65,7 @@ mod reply_record;
 mod request;
 mod revision;
 mod schedule;
+mod senders_own;
 mod series;
 mod summary;
 #[cfg(test)]

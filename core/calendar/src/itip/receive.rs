@@ -7,6 +7,7 @@ use super::object::{Object, same};
 use super::outgoing::Outgoing;
 use super::participants::{Owner, address_of};
 use super::personal::Role;
+use super::senders_own::without_senders_own;
 use super::unheard::unheard_answers;
 use super::zone_alignment::{SideBySide, anchored, drop_unused};
 use super::{
@@ -133,6 +134,7 @@ pub fn receive(message: &Message, existing: Option<&Calendar>, at: &Receiving) -
         }
         existing => existing,
     };
+    let message = &*without_senders_own(message);
     let both = SideBySide::of(message, existing, &at.owner.timezone);
     let (message, existing) = (both.message(), both.existing());
     let zones = both.zones(at.owner.timezone.clone());

@@ -89,8 +89,10 @@ pub(super) fn redact(component: &mut Component, method: Method) {
 }
 
 /// What a VCALENDAR says of the message, and not of the calendar that it was taken from (RFC 7986 §5).
+pub(super) const OF_THE_MESSAGE: [&str; 4] = ["VERSION", "PRODID", "CALSCALE", "METHOD"];
+
+/// Takes out of a VCALENDAR what is said of the calendar that a message was taken from.
 pub(super) fn redact_calendar(root: &mut Component) {
-    const OF_THE_MESSAGE: [&str; 4] = ["VERSION", "PRODID", "CALSCALE", "METHOD"];
     let properties = &mut root.properties;
     properties.retain(|line| OF_THE_MESSAGE.iter().any(|name| line.is(name)));
     root.components.retain(|inner| !is_extension(&inner.name));
@@ -132,7 +134,8 @@ fn may_leave(line: &Property) -> bool {
     !FILING.iter().any(|name| line.is(name)) && !is_local_file(line)
 }
 
-fn is_local_file(line: &Property) -> bool {
+/// Whether an attachment is a file of somebody's machine.
+pub(super) fn is_local_file(line: &Property) -> bool {
     let scheme = line.value.trim_start().get(..5);
     line.is("ATTACH") && scheme.is_some_and(|it| it.eq_ignore_ascii_case("file:"))
 }

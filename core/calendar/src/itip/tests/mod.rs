@@ -22,6 +22,7 @@ mod replies;
 mod request;
 mod rfc5546;
 mod rooms;
+mod senders_own;
 mod series_replies;
 mod whole;
 mod zones;
