@@ -7,11 +7,14 @@ use crate::token::Token;
 use convoke_calendar::message::Message;
 use convoke_types::{CalendarAddress, Domain, Uid};
 use sha2::{Digest, Sha256};
+use std::iter;
 
 /// The Message-ID of one message to one recipient, without angle brackets: 40 digits and the domain.
 ///
-/// It follows from UID, revision (SEQUENCE, DTSTAMP), METHOD, the instances that it is about, sender, recipient and the recipient's
-/// token. Without a token, others who are invited can tell what it is.
+/// It follows from all that the message says, sender, recipient and the recipient's token. Without a token, others who are invited
+/// can tell what it is. UID, revision (SEQUENCE, DTSTAMP) and METHOD would not do: DTSTAMP counts seconds, and who proposes two times
+/// within one says two things (RFC 5322 §3.6.4: a Message-ID names one version of one message; mail servers and mailboxes drop a
+/// second one that has it).
 pub fn message_id_of(
     message: &Message,
     sender: &CalendarAddress,
@@ -19,17 +22,14 @@ pub fn message_id_of(
     token: Option<&Token>,
     domain: &Domain,
 ) -> String {
-    let sequence = message.sequence().to_string();
-    let stamp = message.dtstamp().to_string();
+    let said = message.calendar().write();
+    let [sender, recipient] = [sender, recipient].map(|it| it.as_str().to_ascii_lowercase());
+    let token = token.map(Token::as_str).unwrap_or_default();
     let parts = [
-        message.uid().as_str(),
-        &sequence,
-        &stamp,
-        message.method().as_str(),
-        &message.instance_names(),
-        &sender.as_str().to_ascii_lowercase(),
-        &recipient.as_str().to_ascii_lowercase(),
-        token.map(Token::as_str).unwrap_or_default(),
+        &*said,
+        sender.as_bytes(),
+        recipient.as_bytes(),
+        token.as_bytes(),
     ];
     format!("{}@{domain}", digest("message", &parts))
 }
@@ -50,12 +50,13 @@ pub(crate) fn is_message_id(id: &str) -> bool {
 }
 
 /// 160 bits of SHA-256 over the parts, as hexadecimal digits. The lengths keep the parts apart.
-pub(crate) fn digest(purpose: &str, parts: &[&str]) -> String {
+pub(crate) fn digest<P: AsRef<[u8]>>(purpose: &str, parts: &[P]) -> String {
     let mut hash = Sha256::new();
-    for part in [&[purpose], parts].concat() {
+    let parts = parts.iter().map(AsRef::as_ref);
+    for part in iter::once(purpose.as_bytes()).chain(parts) {
         let length = u64::try_from(part.len()).expect("a length fits into 64 bits");
         hash.update(length.to_be_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
     let hash = hash.finalize();
     hash.iter().take(20).fold(String::new(), |mut text, byte| {

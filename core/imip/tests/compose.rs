@@ -185,6 +185,12 @@ fn a_mail_that_is_sent_again_is_the_same() {
         first.message_id,
         version("SEQUENCE:1", "DTSTAMP:20261126T230001Z").message_id
     );
+    // Within one second, and without another SEQUENCE.
+    let [of_ten, of_eleven] = ["20270104T100000Z", "20270104T110000Z"].map(|start| {
+        let proposal = event("COUNTER", &format!("{GUESTS}|DTSTART:{start}|SUMMARY:Tea"));
+        Sending::of(message(&proposal)).mail().message_id
+    });
+    assert_ne!(of_ten, of_eleven);
     let mut to_carl = Sending::of(invitation("SUMMARY:Tea"));
     to_carl.recipient.mailbox.address = "carl@c.example".parse().unwrap();
     assert_ne!(first.message_id, to_carl.mail().message_id);

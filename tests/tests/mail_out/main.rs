@@ -232,6 +232,27 @@ fn a_mail_that_comes_again_is_the_same() {
     assert_ne!(id(&mails[0]), id(&mails[1]));
 }
 
+/// DTSTAMP counts seconds: what else a message says makes it another mail, as mailboxes keep one of two with one Message-ID.
+#[test]
+fn two_proposals_of_one_second_are_two_mails() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    let proposal = |start: &str| {
+        Post::reply("party", ANNA, BO, "TENTATIVE")
+            .edited("METHOD:REPLY", "METHOD:COUNTER")
+            .edited("DTSTART:20270105T100000Z\nDTEND:20270105T110000Z", start)
+            .with(
+                "Content-Type",
+                "text/calendar; component=VEVENT; method=COUNTER",
+            )
+    };
+    for start in ["DTSTART:20270105T140000Z", "DTSTART:20270105T150000Z"] {
+        assert_eq!(host.submit(&proposal(start)).codes(), ["1.1"]);
+    }
+    let mails = server.wait_for_mails(2);
+    assert_ne!(id(&mails[0]), id(&mails[1]));
+}
+
 #[test]
 fn what_waits_for_the_server_outlives_the_host() {
     let server = MailServer::new();

@@ -428,6 +428,13 @@ fn a_mail_that_comes_twice_is_acted_on_once() {
     // Another mail may say the same, and who knows a Message-ID may say something else.
     host.gets_mail("3@example.com", &counter, BO, DEE);
     assert_eq!(dee.inbox().len(), 1);
+    // Also where SEQUENCE and DTSTAMP, which counts seconds, are the same.
+    let other = counter.replace("T150000Z", "T160000Z");
+    host.gets_mail("3@example.com", &other, BO, DEE);
+    let waiting = block_on(host.scheduler.inbox(&dee)).unwrap();
+    let latest = waiting.last().expect("both wait in this store");
+    let latest = String::from_utf8_lossy(&latest.entry.message.data);
+    assert!(latest.contains("T160000Z"), "{latest}");
     let declined = reply
         .replace("ACCEPTED", "DECLINED")
         .replace("T070000Z", "T073000Z");

@@ -5,7 +5,6 @@ use crate::{
     host::Env,
     network::{Parcel, receive},
     story::Part,
-    witness::message_id,
     world::{Failure, World},
 };
 use convoke_calendar::message::Message;
@@ -27,14 +26,17 @@ struct Fate {
     way: Millis,
 }
 
+/// The Message-ID of a mail, which follows from all that it says, and who says it to whom.
+fn message_id(letter: &Letter<'_>, to: &CalendarAddress) -> String {
+    let said = String::from_utf8_lossy(letter.data);
+    format!("{said} from {} to {to}", letter.originator)
+}
+
 impl Env {
     /// A try to send a letter to somebody.
     pub(crate) fn goes_by(&self, via: Via, letter: &Letter<'_>, to: &CalendarAddress) {
         let mut witness = self.world.witness.lock().unwrap();
         witness.goes_by(via, letter, to.human(), self.host);
-        if via == Via::Mail {
-            witness.is_mailed(letter.message, letter.data, letter.originator, to);
-        }
     }
 
     /// Hands a mail to the mail server.
@@ -56,7 +58,7 @@ impl Env {
             witness.loss_between(*host, there);
         }
         let parcel = Parcel {
-            message_id: Some(message_id(letter.message, letter.originator, to)),
+            message_id: Some(message_id(letter, to)),
             from: *host,
             via: Via::Mail,
             originator: letter.originator.clone(),

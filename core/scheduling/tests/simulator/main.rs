@@ -38,8 +38,8 @@
 //! need not agree; whose mail came back is shown as not reached, unless they have answered since.
 //!
 //! A mail whose sender does not hear that it was taken is handed over once more, and mail servers double mails. So the same mail
-//! may come twice (RFC 5321 §6.1), which is no fault of its sender's, but its receiver acts on it once, and two mails that say
-//! different things never have one Message-ID. A message that was overtaken by a later one tells nothing.
+//! may come twice (RFC 5321 §6.1), which is no fault of its sender's, but its receiver acts on it once; mails that say
+//! different things are different mails. A message that was overtaken by a later one tells nothing.
 //!
 //! In those of the fourth, `whoever_is_sent_or_booked`, attendees send others, propose other times, which their organizers take up or
 //! not, and rooms are invited, which answer by themselves; no room is ever booked twice.

@@ -46,8 +46,6 @@ pub(crate) struct Witness {
     last: HashMap<(String, String, String), Arrival>,
     /// What was handed to a mail server, by message and recipient, and when.
     mailed: HashMap<(String, String), u64>,
-    /// What was mailed, by all that a Message-ID is made of.
-    said_by_mail: HashMap<String, Vec<u8>>,
     /// What one has told another last of a meeting, whichever way it went.
     last_told: HashMap<(String, String, String), Vec<u8>>,
     /// The last mail of one to another about a meeting that came back.
@@ -206,26 +204,6 @@ impl Witness {
                     self.complain(format!("{to} is told by iSchedule what was mailed: {id}"));
                 }
             }
-        }
-    }
-
-    /// A message is mailed. Its Message-ID says of which version it is, and for whom, and nothing else says that.
-    pub(crate) fn is_mailed(
-        &mut self,
-        message: &Message,
-        data: &[u8],
-        from: &CalendarAddress,
-        to: &CalendarAddress,
-    ) {
-        let id = message_id(message, from, to);
-        let known = self.said_by_mail.entry(id.clone()).or_insert(data.to_vec());
-        if *known != data {
-            let texts = [known.as_slice(), data].map(String::from_utf8_lossy);
-            let complaint = format!(
-                "two mails have one Message-ID, {id}: {}\n{}",
-                texts[0], texts[1]
-            );
-            self.complain(complaint);
         }
     }
 
@@ -508,22 +486,6 @@ impl Witness {
             _ => None,
         }
     }
-}
-
-/// What the Message-ID of a mail is made of.
-pub(crate) fn message_id(
-    message: &Message,
-    from: &CalendarAddress,
-    to: &CalendarAddress,
-) -> String {
-    format!(
-        "{} {} {} {} {} from {from} to {to}",
-        message.method(),
-        message.uid(),
-        message.instance_names(),
-        message.sequence(),
-        message.dtstamp(),
-    )
 }
 
 fn sequence(component: &Component) -> u64 {
