@@ -13,6 +13,7 @@ mod delegation;
 mod edits;
 mod mended;
 mod observed;
+mod other_servers;
 mod own_copy;
 mod persons;
 mod private;
