@@ -259,11 +259,26 @@ fn an_answer_to_a_mail_of_somebody_elses_goes_back_by_mail() {
         "{}",
         answer.content
     );
-    // The organizer's next word comes to the address that this answer has told.
+    // That address proves who answers, and whoever was shown it moves no meeting: the organizer's next word has to be proved.
     let later = unverified(BO, ANNA, "REQUEST", &invitation("m-1", BO, ANNA))
         .replace("SEQUENCE:0", "SEQUENCE:1")
         .replace("T100000Z", "T103000Z");
-    assert!(mailed(&host, BO, &answer.from, &later).contains("taken"));
+    let said = mailed(&host, BO, &answer.from, &later);
+    assert!(
+        said.contains("nothing is changed by it: not proved"),
+        "{said}"
+    );
+    let cancel = later.replace("REQUEST", "CANCEL");
+    let said = mailed(&host, BO, &answer.from, &cancel);
+    assert!(
+        said.contains("nothing is changed by it: not proved"),
+        "{said}"
+    );
+    let copy = host.stored(ANNA, "m-1").unwrap();
+    assert!(copy.contains("DTSTART:20270105T100000Z"), "{copy}");
+    let proved = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.com\n";
+    let said = mailed(&host, BO, &answer.from, &format!("{proved}{later}"));
+    assert!(said.contains("taken"), "{said}");
     let copy = host.stored(ANNA, "m-1").unwrap();
     assert!(copy.contains("DTSTART:20270105T103000Z"), "{copy}");
 }

@@ -1,7 +1,7 @@
 //! Who says so. A mail's From proves nothing; what proves it is that the mail came to an address that one guest alone was
 //! told, or the verdict of our mail server.
 
-use convoke_calendar::message::{Message, Provenance};
+use convoke_calendar::message::{Message, Method, Provenance};
 use convoke_imip::{Evidence, Incoming, Verdict};
 use convoke_scheduling::Guest;
 use convoke_types::{CalendarAddress, MailProof};
@@ -17,7 +17,8 @@ pub(super) struct Proved {
 ///
 /// The token of `guest` proves that guest, about that meeting, whatever From is: answers are sent from other addresses of the
 /// same person, and by the buttons of providers, which nothing else proves. Anybody else whom the message speaks for has been
-/// forwarded the invitation, and is proved as where there is no token.
+/// forwarded the invitation, and is proved as where there is no token. It proves answers alone: whoever was shown the address that
+/// an answer of ours has told its organizer must not be able to move that meeting, or to call it off.
 ///
 /// DMARC and DKIM vouch for a domain, of which anybody may be a customer: From has to be the ORGANIZER or ATTENDEE that the
 /// message speaks for, and SENT-BY counts for nothing.
@@ -28,6 +29,7 @@ pub(super) fn prove(
 ) -> Result<Proved, String> {
     if let Some(guest) = guest
         && guest.uid == *message.uid()
+        && answers(message.method())
         && speaks_for(message, &guest.recipient)
     {
         return Ok(Proved {
@@ -53,6 +55,14 @@ pub(super) fn prove(
             how,
         }),
         Err(error) => Err(format!("From is {}: {error}", from.human())),
+    }
+}
+
+/// Whether a message answers one that was mailed.
+const fn answers(method: Method) -> bool {
+    match method {
+        Method::Reply | Method::Counter | Method::Refresh | Method::DeclineCounter => true,
+        Method::Request | Method::Cancel | Method::Add | Method::Publish => false,
     }
 }
 
