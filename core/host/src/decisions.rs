@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Of a message that was refused as a whole no UID is known, but its identifier perhaps. Whom that comes from need not have
-//! proved anything, so it is kept for a day at most, and so many an hour only.
+//! proved anything, so it is kept for a day at most, and so many an hour only; and whoever asks for a UID is told of its object alone,
+//! also where somebody has given that name to a message. What became of a mail of which nothing was decided is kept in the same way.
 
 use convoke_scheduling::{Decided, State};
 use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, KeyRange, StateEntry};
@@ -35,7 +36,7 @@ const WAITING: usize = 10_000;
 const TOGETHER: usize = 500;
 /// Bytes of decisions that are kept.
 const MOST: u64 = 256 << 20;
-/// Decisions answered about one object.
+/// Decisions answered about one object: the latest.
 const ANSWERED: usize = 1_000;
 /// Refusals that are kept at once before they are too many, and how long it takes until there is room for one more.
 const REFUSALS: u32 = 60;
@@ -60,6 +61,8 @@ pub struct Decisions {
     /// Bytes written, as far as they have been counted.
     bytes: AtomicU64,
     refusals: Mutex<Refusals>,
+    /// As many as refusals: neither takes the room of the other.
+    mails: Mutex<Refusals>,
 }
 
 /// How many refusals may be kept.
@@ -101,6 +104,7 @@ impl Default for Decisions {
             number: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             refusals: Mutex::default(),
+            mails: Mutex::default(),
         }
     }
 }
@@ -119,9 +123,18 @@ impl Decisions {
 
     /// Takes note of a message that was refused as a whole, as long as they are not many.
     pub(crate) fn add_refusal(&self, decision: Decided) {
-        let mut refusals = self.refusals.lock();
-        let refusals = refusals.as_mut().map(|it| it.admit(Instant::now()));
-        if refusals.unwrap_or(false) {
+        self.add_if_few(&self.refusals, decision);
+    }
+
+    /// Takes note of what became of a mail that led to no decision about an object, as long as they are not many.
+    #[cfg(feature = "mail")]
+    pub(crate) fn add_mail(&self, decision: Decided) {
+        self.add_if_few(&self.mails, decision);
+    }
+
+    fn add_if_few(&self, room: &Mutex<Refusals>, decision: Decided) {
+        let admitted = room.lock().is_ok_and(|mut it| it.admit(Instant::now()));
+        if admitted {
             self.add(decision);
         }
     }
@@ -221,8 +234,17 @@ pub(crate) async fn about(
     let is_named = |it: &Decided| [what, id].contains(&subject_of(it)) || is_of_message(it);
     let mut found = named(state, id, is_named).await?;
     let subjects = [what, id];
+    let is_of_object = |it: &Decided, name: &str| {
+        let uid = it.uid.as_ref();
+        uid.is_some_and(|uid| uid.as_str() == name)
+    };
+    let mut uids = subjects.into_iter();
     let mut subjects = subjects.into_iter();
-    if let Some(subject) = subjects.find(|it| found.iter().any(|one| subject_of(one) == *it)) {
+    if let Some(uid) = uids.find(|name| found.iter().any(|one| is_of_object(one, name))) {
+        // Whoever writes to us names their messages: none is taken for what was decided about an object.
+        found.retain(|it| is_of_object(it, uid));
+    } else if let Some(subject) = subjects.find(|it| found.iter().any(|one| subject_of(one) == *it))
+    {
         found.retain(|it| subject_of(it) == subject);
     } else if let Some(last) = found.pop() {
         // And what led to the message, or came of it: what is about its object, and about no other message.
@@ -236,7 +258,7 @@ pub(crate) async fn about(
         found.retain(|it| concerns(it, user));
     }
     found.sort_by_key(|it| it.at);
-    found.truncate(ANSWERED);
+    found.drain(..found.len().saturating_sub(ANSWERED));
     Ok(found)
 }
 

@@ -187,3 +187,25 @@ fn who_has_written_what_waits_finds_also_what_somebody_else_was_writing() {
     assert!(whoever_asks.now_or_never().is_some());
     assert_eq!(state.entries.lock().unwrap().len(), 1);
 }
+
+/// Whoever writes to us may give their message the name of an object, and may write often.
+#[tokio::test]
+async fn no_message_hides_what_was_decided_about_an_object() {
+    let state = Slow::letting(10);
+    let host = Decisions::default();
+    let most = i64::try_from(ANSWERED).unwrap();
+    for second in 1..=most + 2 {
+        host.add(delivered(second, "tea", BO, "<m1@x>"));
+        host.add(refused(second, "<tea>"));
+    }
+    host.write(&state, Duration::from_secs(60)).await.unwrap();
+    let found = about(&state, "tea", None).await.unwrap();
+    assert_eq!(found.len(), ANSWERED);
+    assert!(
+        found
+            .iter()
+            .all(|it| it.event == "delivered" && it.uid.is_some())
+    );
+    assert_eq!(found[0].at.as_second(), 3, "the latest are told");
+    assert_eq!(found[ANSWERED - 1].at.as_second(), most + 2);
+}

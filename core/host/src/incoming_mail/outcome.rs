@@ -3,8 +3,8 @@
 use crate::instance::Instance;
 use convoke_imip::{Content, Incoming};
 use convoke_lmtp::Reply;
-use convoke_scheduling::{Decided, Event, Journal};
-use convoke_types::{CalendarAddress, Uid};
+use convoke_scheduling::Decided;
+use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,16 @@ impl Outcome {
         )
     }
 
+    /// As it is said where the mail itself went on to a person, as the calendar took nothing of it.
+    pub(super) fn of_what_went_on(&self, passed: Self) -> Self {
+        match (self, passed) {
+            (Self::Refused(why) | Self::Unreadable(why), Self::PassedOn(to)) => {
+                Self::PassedOn(format!("{to}; nothing is changed by it: {why}"))
+            }
+            (_, passed) => passed,
+        }
+    }
+
     /// Logs and counts it, and has it remembered for `convoke explain`.
     pub(super) fn note(
         &self,
@@ -115,34 +125,20 @@ impl Outcome {
                 ("mail-later", why)
             }
         };
-        let Some(uid) = subject(incoming) else {
+        // By its Message-ID alone: whoever proves nothing adds nothing to the history of a meeting.
+        let Some(id) = &incoming.message_id else {
             return;
         };
-        let method = match &incoming.content {
+        let decided = Decided::of_message(Timestamp::now(), event, id);
+        let mut decided = decided.of(recipient).why(why);
+        decided.method = match &incoming.content {
             Content::Scheduling(part) => Some(part.method()),
             _ => None,
         };
-        let mut decided = Decided::new(Timestamp::now(), event, &uid)
-            .of(recipient)
-            .why(why);
-        decided.method = method;
         decided.recipient = Some(recipient.clone());
         decided.peer = Some(format!("{from}, mail, {}", incoming.verdict));
-        decided.message_id.clone_from(&incoming.message_id);
-        instance.shared.record(&Event::Decided(&decided));
+        instance.shared.decisions.add_mail(decided);
     }
-}
-
-/// The UID that a mail is about; of one that has none, the Message-ID stands for it.
-fn subject(incoming: &Incoming) -> Option<Uid> {
-    let of_part = match &incoming.content {
-        Content::Scheduling(part) => {
-            let mut parts = part.calendar.main_components();
-            parts.find_map(convoke_calendar::tree::Component::uid)
-        }
-        _ => None,
-    };
-    of_part.or_else(|| Uid::new(incoming.message_id.as_ref()?).ok())
 }
 
 #[cfg(test)]
