@@ -44,6 +44,8 @@ struct Shared {
 pub struct TakenMail {
     /// MAIL FROM, without angle brackets.
     pub from: String,
+    /// The parameters of MAIL FROM.
+    pub parameters: String,
     /// RCPT TO, without angle brackets.
     pub to: String,
     /// What is between DATA and the dot, dots unstuffed.
@@ -65,7 +67,7 @@ pub struct Behaviour {
     pub mail: String,
     /// To RCPT TO.
     pub rcpt: String,
-    /// An address, and what it answers to RCPT TO for that one.
+    /// An address, and what it answers to MAIL FROM or RCPT TO for that one.
     pub refuses: Option<(String, String)>,
     /// To DATA.
     pub data: String,
@@ -237,6 +239,7 @@ impl MailServer {
             stream: BufReader::new(stream),
             clear,
             from: String::new(),
+            parameters: String::new(),
             to: String::new(),
             login: None,
         };
@@ -255,6 +258,7 @@ struct Session<'a, S: Read + Write> {
     stream: BufReader<S>,
     clear: Option<TcpStream>,
     from: String,
+    parameters: String,
     to: String,
     login: Option<String>,
 }
@@ -325,7 +329,10 @@ impl<S: Read + Write> Session<'_, S> {
             }
             "MAIL" => {
                 self.from = within_brackets(line);
-                self.reply(&behaviour.mail)?;
+                let refused = behaviour.refuses.filter(|(from, _)| *from == self.from);
+                let reply = refused.map_or(behaviour.mail, |(_, reply)| reply);
+                self.parameters = parameters(line);
+                self.reply(&reply)?;
             }
             "RCPT" => {
                 self.to = within_brackets(line);
@@ -363,6 +370,7 @@ impl<S: Read + Write> Session<'_, S> {
         if !behaviour.dot.starts_with(['4', '5']) || behaviour.drops_after_dot {
             let mail = TakenMail {
                 from: self.from.clone(),
+                parameters: self.parameters.clone(),
                 to: self.to.clone(),
                 content,
                 encrypted: self.clear.is_none(),
@@ -384,6 +392,11 @@ impl<S: Read + Write> Session<'_, S> {
         }
         Ok(!behaviour.hangs_up)
     }
+}
+
+fn parameters(line: &str) -> String {
+    let behind = line.rsplit_once('>');
+    behind.map_or("", |(_, behind)| behind).trim().to_owned()
 }
 
 fn within_brackets(line: &str) -> String {

@@ -40,7 +40,7 @@ mod zones;
 pub use compose::{ComposeError, FromMode, Outgoing, Recipient, compose};
 pub use language::Language;
 pub use mail::Mail;
-pub use mailbox::{Mailbox, NotMailable, addr_spec};
+pub use mailbox::{Mailbox, NotMailable, addr_spec, mailbox_address};
 pub use message_id::{message_id_of, thread_id_of};
 pub use notice::{Notice, Occasion, compose_notice};
 pub use read::{

@@ -109,9 +109,9 @@ pub fn addr_spec(address: &CalendarAddress) -> Result<String, NotMailable> {
     Ok(spec)
 }
 
-/// Reads an address that stands in a header field. What is not written as RFC 5322 has it is none, so that nobody reads
+/// Reads an address that stands in a header field or an envelope, where nothing is percent-encoded. What is not written as RFC 5322 has it is none, so that nobody reads
 /// another address there than we do.
-pub(crate) fn mailbox_address(spec: &str) -> Option<CalendarAddress> {
+pub fn mailbox_address(spec: &str) -> Option<CalendarAddress> {
     let (local, _) = spec.rsplit_once('@')?;
     if !is_dot_atom(local) && !is_quoted(local) {
         return None;

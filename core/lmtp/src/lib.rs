@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | `session` | [`Session`]: what a client has said so far |
 //! | `body` | a message up to its final dot |
+//! | `path` | the addresses of an envelope |
 //! | `message` | a message as a client sends it |
 //! | `reply` | [`Reply`]: code, enhanced status code (RFC 3463), text |
 //!
@@ -26,6 +27,7 @@
 
 mod body;
 mod message;
+mod path;
 mod reply;
 mod session;
 

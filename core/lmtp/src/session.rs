@@ -2,6 +2,7 @@
 
 use crate::{
     body::{Body, Fed},
+    path,
     reply::Reply,
 };
 use convoke_types::CalendarAddress;
@@ -39,7 +40,7 @@ pub enum Step {
 /// A message and its envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// MAIL FROM as it was written; empty for the null sender.
+    /// MAIL FROM, as it may stand between angle brackets again; empty for the null sender.
     pub sender: String,
     /// Those who were answered yes; at least one. An address may stand there twice.
     pub recipients: Vec<CalendarAddress>,
@@ -326,8 +327,11 @@ impl Session {
         if from.size > self.limits.message {
             return self.reply(&too_long(self.limits.message));
         }
+        let Some(sender) = path::written(&from.address) else {
+            return self.fault(&unreadable(Error::InvalidSenderAddress));
+        };
         self.state = State::Envelope(Envelope {
-            sender: from.address.clone().into_owned(),
+            sender,
             recipients: Vec::new(),
         });
         self.reply(&Reply::new(250, "2.1.0", "ok"));
@@ -341,8 +345,7 @@ impl Session {
             // RFC 5321 §4.5.3.1.10: the client sends the others in another message.
             return self.reply(&Reply::new(452, "4.5.3", "too many recipients"));
         }
-        let address = CalendarAddress::new(to).ok();
-        match address.filter(|address| address.local_part().is_some()) {
+        match path::calendar_address(to) {
             Some(address) => {
                 let envelope = std::mem::take(envelope);
                 self.state = State::Asked(envelope, address);

@@ -84,6 +84,11 @@ fn the_mailbox_has_what_the_calendar_does_not_take() {
         let (envelope, mail) = mailbox.next();
         assert_eq!(envelope, format!("MAIL FROM:<{BO}>RCPT TO:<{recipient}>"));
         assert!(mail.contains("\r\n..hidden\r\n"), "{mail}");
+        // RFC 5321 §4.4
+        assert!(
+            mail.starts_with("Received: by example.org (Convoke); "),
+            "{mail}"
+        );
     }
     // An invitation that nothing proves is a mail like any other.
     let unproved = unverified(BO, ANNA, "REQUEST", &invitation("m-9", BO, ANNA));
@@ -133,4 +138,41 @@ fn a_mailbox_that_is_down_is_tried_later() {
         "Subject: x\n\ny\n",
     );
     assert_eq!(output.status.code(), Some(75));
+}
+
+/// The sender goes on as it came, and nothing of it is taken for anything else.
+#[test]
+fn the_sender_is_written_as_an_address_again() {
+    let mailbox = Mailbox::new();
+    let more = format!("pass_on = \"lmtp://127.0.0.1:{}\"", mailbox.port);
+    let host = setup_with("smtp://127.0.0.1:1", &more).start();
+    let words = "Subject: lunch\n\nToday?\n";
+    for sender in [
+        "\"john smith\"@example.com",
+        "\"a> X=1 Y=<b\"@evil.example",
+        "\"a\\\"b\"@example.com",
+        "",
+    ] {
+        let reply = mailed(&host, sender, ANNA, words);
+        assert!(
+            reply.starts_with("250 2.0.0 passed on"),
+            "{sender}: {reply}"
+        );
+        assert_eq!(
+            mailbox.next().0,
+            format!("MAIL FROM:<{sender}>RCPT TO:<{ANNA}>")
+        );
+    }
+    let said = Lmtp::to(&host).says("MAIL FROM:<a@\"b> X=1\">\r\n");
+    assert!(said.starts_with("553 5.1.7"), "{said}");
+    // In a pipe, the mail says from whom it came.
+    for (path, sender) in [("<bo@example.com>", "bo@example.com"), ("<>", "")] {
+        let mail = format!("Return-Path: {path}\n{words}");
+        let output = super::pipe::run(&host, &["mail", "receive", "--to", ANNA], &mail);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(
+            mailbox.next().0,
+            format!("MAIL FROM:<{sender}>RCPT TO:<{ANNA}>")
+        );
+    }
 }

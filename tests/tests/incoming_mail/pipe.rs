@@ -43,6 +43,9 @@ fn a_pipe_ends_with_what_mail_servers_understand() {
         (&["--what"], &good, 64),
         (&["--to", ANNA], &broken, 65),
         (&["--to", "nobody@example.org"], &good, 67),
+        (&["--to", "ann%61@example.org"], &good, 67),
+        (&["--to", "a#b@example.org"], &good, 67),
+        (&["--to", "mailto:anna@example.org"], &good, 0),
         (&["--to", "anna@example.net"], &good, 67),
         (
             &["--to", "calendar+0123456789abcdefghij@example.org"],

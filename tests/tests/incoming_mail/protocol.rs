@@ -19,6 +19,10 @@ fn who_is_ours_is_said_before_the_mail_comes() {
         ("calendar+0123456789abcdefghij@example.org", "550 5.1.1"),
         ("calendar+x@example.org", "550 5.1.1"),
         ("postmaster", "553 5.1.3"),
+        // What a URI would read in another way.
+        ("50%off#a?b@example.org", "550 5.1.1"),
+        ("ann%61@example.org", "550 5.1.1"),
+        ("mailto:anna@example.org", "553 5.1.3"),
     ] {
         let said = lmtp.says(&format!("RCPT TO:<{recipient}>\r\n"));
         assert!(said.starts_with(reply), "{recipient}: {said}");

@@ -144,10 +144,8 @@ fn words_to_the_address_of_a_guest_are_passed_to_the_organizer() {
     let reply = mailed(&host, BO, &token, &words.replace("\n.\n", "\n..\n"));
     assert!(reply.starts_with("250 2.0.0 passed on"), "{reply}");
     let passed = server.wait_for_mails(3).pop().unwrap();
-    assert_eq!(
-        (passed.from.as_str(), passed.to.as_str()),
-        ("calendar@example.org", ANNA)
-    );
+    // Bo hears of it if it cannot be delivered.
+    assert_eq!((passed.from.as_str(), passed.to.as_str()), (BO, ANNA));
     assert!(
         passed
             .content
@@ -171,4 +169,82 @@ fn words_to_the_address_of_a_guest_are_passed_to_the_organizer() {
     let reply = mailed(&host, BO, &token, &words.replace("<w@", "<v@"));
     assert!(reply.starts_with("451 "), "{reply}");
     assert_eq!(explained(&host, "<w@example.com>")[0].0, "mail-passed-on");
+}
+
+/// Words are no scheduling message, whatever file lies beside them, and whatever letters they are written in.
+#[test]
+fn words_beside_what_the_calendar_does_not_take_are_passed_on_too() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    let other = calendar(
+        "REPLY",
+        "m-2",
+        &format!("ATTENDEE;PARTSTAT=ACCEPTED:mailto:{BO}"),
+    );
+    let published = other.replace("METHOD:REPLY", "METHOD:PUBLISH");
+    let mut expected = server.mails().len();
+    for (what, kind, file) in [
+        ("of another meeting", "text/calendar; method=REPLY", &other),
+        ("an agenda", "text/calendar; method=PUBLISH", &published),
+        (
+            "a file",
+            "application/octet-stream; name=invite.ics",
+            &other,
+        ),
+        ("a contradiction", "text/calendar; method=REQUEST", &other),
+    ] {
+        let mail = format!(
+            "From: Bo <{BO}>\nTo: {token}\nSubject: Grüße\nMessage-ID: <w@example.com>\nMIME-Version: 1.0\n\
+             Content-Type: multipart/mixed; boundary=\"b\"\n\n--b\nContent-Type: text/plain; charset=utf-8\n\
+             Content-Transfer-Encoding: 8bit\n\nSchöne Grüße, {what}\n--b\nContent-Type: {kind}\n\n{file}\n--b--\n"
+        );
+        let reply = mailed(&host, BO, &token, &mail);
+        assert!(reply.starts_with("250 2.0.0 passed on"), "{what}: {reply}");
+        expected += 1;
+        let passed = server.wait_for_mails(expected).pop().unwrap();
+        assert_eq!(passed.to, ANNA, "{what}");
+        assert!(
+            passed.content.contains(&format!("Schöne Grüße, {what}")),
+            "{}",
+            passed.content
+        );
+        assert_eq!(passed.parameters, "BODY=8BITMIME", "{what}");
+        // A program that says the same says it to nobody.
+        let reply = mailed(
+            &host,
+            BO,
+            &token,
+            &format!("Auto-Submitted: auto-generated\n{mail}"),
+        );
+        assert!(!reply.contains("passed on"), "{what}: {reply}");
+    }
+    assert_eq!(server.mails().len(), expected);
+}
+
+#[test]
+fn who_writes_words_that_cannot_be_delivered_hears_of_it() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    let words = format!(
+        "From: Bo <{BO}>\nTo: {token}\nMessage-ID: <w@example.com>\n\nCan we do it later?\n"
+    );
+    // A mail server that sends for its own domains only.
+    server.behave(|it| it.refuses = Some((BO.to_owned(), "553 5.7.1 Sender rejected".to_owned())));
+    let reply = mailed(&host, BO, &token, &words);
+    assert!(reply.starts_with("250 2.0.0 passed on"), "{reply}");
+    assert_eq!(server.wait_for_mails(3)[2].from, "calendar@example.org");
+    server
+        .behave(|it| it.refuses = Some((ANNA.to_owned(), "550 5.1.1 No such mailbox".to_owned())));
+    let reply = mailed(&host, BO, &token, &words);
+    assert!(
+        reply.starts_with("550 5.0.0") && reply.contains("No such mailbox"),
+        "{reply}"
+    );
+    assert_eq!(server.mails().len(), 3);
 }

@@ -244,11 +244,11 @@ methods! {
     } -> Sent;
 }
 
-/// Takes a mail from a pipe; `to` is its envelope recipient, if that is known.
+/// Takes a mail from a pipe; `to` is its envelope recipient, if that is known, as [mail has it](crate::incoming_mail::envelope_recipient).
 #[cfg(feature = "mail")]
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct MailReceive {
-    pub(crate) to: Option<CalendarAddress>,
+    pub(crate) to: Option<String>,
     pub(crate) octets: Text,
 }
 

@@ -87,8 +87,11 @@ pub(crate) async fn call(
         #[cfg(feature = "mail")]
         api::MailReceive::NAME => {
             let receive = async |asked: api::MailReceive| {
-                let (octets, to) = (&asked.octets.0, asked.to.as_ref());
-                Ok(incoming_mail::receive_piped(instance, octets, to).await)
+                let to = asked.to.as_deref().map(incoming_mail::envelope_recipient);
+                let to = to.transpose();
+                let to = to.map_err(|error| Error::invalid(error.to_string()))?;
+                let octets = &asked.octets.0;
+                Ok(incoming_mail::receive_piped(instance, octets, to.as_ref()).await)
             };
             answer(body, receive).await
         }

@@ -9,10 +9,9 @@ use crate::{
         client::{Client, Failed},
     },
     cli::output,
-    incoming_mail::Outcome,
+    incoming_mail::{InvalidRecipient, Outcome, envelope_recipient},
 };
 use clap::{Args, Subcommand};
-use convoke_types::CalendarAddress;
 use std::{ffi::OsString, io::Read, time::Duration};
 
 /// The exit statuses of sysexits.h, which mail servers understand.
@@ -59,8 +58,12 @@ recipient is none of ours; 75 try later; 77 not taken: nobody is proved to have 
 #[command(after_help = EXAMPLES)]
 pub(super) struct Receive {
     /// The envelope recipient [default: from Delivered-To, X-Original-To, Envelope-To, To or Cc]
-    #[arg(long, value_name = "ADDR")]
-    to: Option<CalendarAddress>,
+    #[arg(long, value_name = "ADDR", value_parser = checked)]
+    to: Option<String>,
+}
+
+fn checked(text: &str) -> Result<String, InvalidRecipient> {
+    envelope_recipient(text).map(|_| text.to_owned())
 }
 
 impl Mail {
@@ -116,7 +119,7 @@ fn read(most: usize) -> Result<Vec<u8>, Failure> {
 
 async fn hand_over(
     client: &Client,
-    to: Option<CalendarAddress>,
+    to: Option<String>,
     octets: Vec<u8>,
 ) -> Result<Outcome, Failure> {
     let mail = MailReceive {

@@ -2,7 +2,7 @@
 
 use super::{IncomingMail, Outcome};
 use crate::{instance::Instance, scheduling::OurHome};
-use convoke_imip::{Addressed, Token};
+use convoke_imip::{Addressed, Token, mailbox_address};
 use convoke_lmtp::Reply;
 use convoke_scheduling::{Environment, Guest, Stores};
 use convoke_types::{CalendarAddress, Error};
@@ -54,6 +54,20 @@ impl NotOurs {
         };
         Reply::new(code, status, self.to_string())
     }
+}
+
+/// A text is no envelope recipient.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a mail address such as anna@example.org, and found `{0}`")]
+pub(crate) struct InvalidRecipient(String);
+
+/// An envelope recipient as mail servers write it, in which nothing is percent-encoded; or as calendars do, with `mailto:`.
+pub(crate) fn envelope_recipient(text: &str) -> Result<CalendarAddress, InvalidRecipient> {
+    let address = match text.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => CalendarAddress::new(text).ok(),
+        _ => mailbox_address(text),
+    };
+    address.ok_or_else(|| InvalidRecipient(convoke_types::excerpt(text, 100)))
 }
 
 /// Looks a recipient up.

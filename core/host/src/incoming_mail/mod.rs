@@ -22,7 +22,7 @@ mod pass_on;
 mod proof;
 mod returned;
 
-pub(crate) use addressee::{Addressee, NotOurs, find};
+pub(crate) use addressee::{Addressee, InvalidRecipient, NotOurs, envelope_recipient, find};
 pub(crate) use outcome::Outcome;
 pub(crate) use pass_on::greeting;
 
@@ -66,6 +66,15 @@ impl IncomingMail {
 pub(crate) struct Mail<'a> {
     pub(crate) octets: &'a [u8],
     pub(crate) return_path: ReturnPath,
+}
+
+/// A mail that goes on to somebody.
+#[derive(Clone, Copy, Debug)]
+struct Passing<'a> {
+    octets: &'a [u8],
+    message_id: Option<&'a str>,
+    /// MAIL FROM, where reports on it go; empty for the null sender.
+    sender: &'a str,
 }
 
 /// What became of a mail for each of its recipients, in their order.
@@ -152,6 +161,21 @@ struct Seen {
     loops: bool,
 }
 
+impl Seen {
+    /// The mail, as it goes on to somebody.
+    fn passing<'a>(&'a self, mail: &'a Mail<'_>) -> Passing<'a> {
+        let incoming = &self.incoming;
+        Passing {
+            octets: mail.octets,
+            message_id: incoming.message_id.as_deref(),
+            sender: match &incoming.return_path {
+                ReturnPath::Address(address) => address,
+                ReturnPath::Null | ReturnPath::Unknown => "",
+            },
+        }
+    }
+}
+
 /// Reads a mail when it is its turn.
 async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> Seen {
     let limits = instance.config.limits.messages.of_messages();
@@ -193,9 +217,6 @@ async fn of_one(
         (Content::Bounce(bounce), Addressee::Guest(guest, _)) => {
             returned::bounce(instance, guest, bounce).await
         }
-        (Content::Words, Addressee::Guest(guest, _)) => {
-            returned::words(instance, settings, mail, incoming, guest).await
-        }
         (Content::Bounce(bounce), Addressee::Gateway) => {
             returned::bounce_to_gateway(instance, bounce).await
         }
@@ -204,9 +225,26 @@ async fn of_one(
     };
     match (&settings.pass_on, &addressee) {
         (Some(server), Addressee::Person(_) | Addressee::Mailbox) if outcome.is_for_mailbox() => {
-            pass_on::pass_on(server, mail, recipient).await
+            pass_on::pass_on(server, settings, seen.passing(mail), recipient).await
+        }
+        (_, Addressee::Guest(guest, _)) if outcome.is_for_mailbox() && has_words(incoming) => {
+            let passed = returned::words(instance, settings, seen.passing(mail), guest).await;
+            outcome.of_what_went_on(passed)
         }
         _ => outcome,
+    }
+}
+
+/// Whether somebody has written something by hand, beside what is for a calendar perhaps.
+fn has_words(incoming: &Incoming) -> bool {
+    let has_text = || {
+        let text = incoming.text.as_deref();
+        incoming.origin.is_person() && text.is_some_and(|text| !text.trim().is_empty())
+    };
+    match incoming.content {
+        Content::Words => true,
+        Content::Scheduling(_) | Content::Refused(_) => has_text(),
+        _ => false,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Mail that is nothing for a calendar goes on to the mailbox, by LMTP, so that Convoke can stand before it.
 
-use super::{Mail, Outcome};
+use super::{IncomingMail, Outcome, Passing};
 use crate::config::LmtpServer;
-use convoke_imip::{ReturnPath, addr_spec};
+use convoke_imip::addr_spec;
 use convoke_types::CalendarAddress;
+use jiff::{Timestamp, fmt::rfc2822};
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
@@ -45,19 +46,25 @@ pub(crate) async fn greeting(server: &LmtpServer) -> io::Result<String> {
 /// Hands a mail on for one recipient.
 pub(super) async fn pass_on(
     server: &LmtpServer,
-    mail: &Mail<'_>,
+    settings: &IncomingMail,
+    mail: Passing<'_>,
     recipient: &CalendarAddress,
 ) -> Outcome {
     let Ok(to) = addr_spec(recipient) else {
         return Outcome::Refused(format!("{} is no mail address", recipient.human()));
     };
+    let mut octets = received(settings).into_bytes();
+    octets.extend(convoke_lmtp::with_line_ends(mail.octets));
+    let octets = convoke_lmtp::stuffed(&octets);
     let handing = async {
         match server {
             LmtpServer::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                hand_on(stream, mail, &to).await
+                hand_on(stream, mail.sender, &to, &octets).await
             }
-            LmtpServer::Unix(path) => hand_on(UnixStream::connect(path).await?, mail, &to).await,
+            LmtpServer::Unix(path) => {
+                hand_on(UnixStream::connect(path).await?, mail.sender, &to, &octets).await
+            }
         }
     };
     let handed = match tokio::time::timeout(PATIENCE, handing).await {
@@ -76,17 +83,23 @@ pub(super) async fn pass_on(
     }
 }
 
+/// That the mail came by us (RFC 5321 §4.4), with its line end.
+pub(super) fn received(settings: &IncomingMail) -> String {
+    let domain = settings.gateway.address().domain();
+    let domain = domain.map_or_else(|_| "localhost".to_owned(), ToString::to_string);
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_string(&Timestamp::now());
+    let date = date.unwrap_or_default();
+    format!("Received: by {domain} (Convoke); {date}\r\n")
+}
+
 /// The reply that decides: to the message, or to what was refused before it.
 async fn hand_on(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    mail: &Mail<'_>,
+    from: &str,
     to: &str,
+    octets: &[u8],
 ) -> io::Result<String> {
     let mut stream = BufReader::new(stream);
-    let from = match &mail.return_path {
-        ReturnPath::Address(address) => address.as_str(),
-        ReturnPath::Null | ReturnPath::Unknown => "",
-    };
     // RFC 6531 §3.4, where an address needs it.
     let utf8 = if from.is_ascii() && to.is_ascii() {
         ""
@@ -110,9 +123,7 @@ async fn hand_on(
             return Ok(said);
         }
     }
-    stream
-        .write_all(&convoke_lmtp::stuffed(mail.octets))
-        .await?;
+    stream.write_all(octets).await?;
     let said = reply(&mut stream).await?;
     // An error: what counts is said.
     let _ = stream.write_all(b"QUIT\r\n").await;

@@ -1,10 +1,9 @@
 //! What comes to the address of one guest and is no scheduling message: reports on what was mailed, and people's own words.
 
-use super::{IncomingMail, Mail, Outcome, pass_on};
+use super::{IncomingMail, Outcome, Passing, pass_on};
 use crate::{instance::Instance, mail::NotTaken};
-use convoke_imip::{Action, Bounce, DeliveryReport, Incoming, addr_spec};
+use convoke_imip::{Action, Bounce, DeliveryReport, addr_spec};
 use convoke_scheduling::{Bounced, Guest};
-use jiff::{Timestamp, fmt::rfc2822};
 
 const NOTHING_FAILED: &str = "a report that nothing has failed for good";
 /// The longest reason that is kept of a report, in characters.
@@ -64,32 +63,42 @@ async fn note(instance: &Instance, guest: &Guest, report: &DeliveryReport) -> Ou
 pub(super) async fn words(
     instance: &Instance,
     settings: &IncomingMail,
-    mail: &Mail<'_>,
-    incoming: &Incoming,
+    mail: Passing<'_>,
     guest: &Guest,
 ) -> Outcome {
     if let Some(server) = &settings.pass_on {
-        return pass_on::pass_on(server, mail, &guest.user).await;
+        return pass_on::pass_on(server, settings, mail, &guest.user).await;
     }
     let Some(mailer) = instance.mailer() else {
         return Outcome::Later("there is no [mail] in the configuration".to_owned());
     };
-    let (Ok(envelope_from), Ok(envelope_to)) = (
+    let (Ok(gateway), Ok(envelope_to)) = (
         addr_spec(settings.gateway.address()),
         addr_spec(&guest.user),
     ) else {
         return Outcome::Refused(format!("{} is no mail address", guest.user.human()));
     };
-    let passed = convoke_imip::Mail {
+    let octets = resent(settings, mail.octets, guest);
+    let from = |envelope_from: &str| convoke_imip::Mail {
         smtputf8: !envelope_from.is_ascii() || !envelope_to.is_ascii(),
-        envelope_from,
-        envelope_to,
-        message_id: incoming.message_id.clone().unwrap_or_default(),
-        octets: resent(settings, mail.octets, guest),
+        envelope_from: envelope_from.to_owned(),
+        envelope_to: envelope_to.clone(),
+        message_id: mail.message_id.unwrap_or_default().to_owned(),
+        octets: octets.clone(),
     };
-    match mailer.server().send(&passed).await {
+    // Whoever wrote is told if it does not arrive. Mail servers that send for their own domains only do not take such a sender.
+    let sent = match mail.sender {
+        "" => Err(NotTaken::Unavailable(String::new())),
+        sender => mailer.server().send(&from(sender)).await,
+    };
+    let sent = match sent {
+        Err(NotTaken::Unavailable(_)) => mailer.server().send(&from(&gateway)).await,
+        sent => sent,
+    };
+    match sent {
         Ok(_) => Outcome::PassedOn(format!("to {}", guest.user.human())),
-        Err(NotTaken::Refused(reply)) => Outcome::Refused(reply),
+        // It knows the recipient: who wrote is to hear of it.
+        Err(NotTaken::Refused(reply)) => Outcome::MailboxRefused(reply),
         Err(NotTaken::Later(reply) | NotTaken::Unavailable(reply) | NotTaken::InDoubt(reply)) => {
             Outcome::Later(reply)
         }
@@ -99,12 +108,10 @@ pub(super) async fn words(
 /// The mail as it came, with the fields of who passes it on (RFC 5322 §3.6.6) above its own.
 fn resent(settings: &IncomingMail, octets: &[u8], guest: &Guest) -> Vec<u8> {
     let gateway = settings.gateway.address();
-    let domain = gateway.domain().map(ToString::to_string);
-    let date = rfc2822::DateTimePrinter::new().timestamp_to_string(&Timestamp::now());
-    let date = date.unwrap_or_default();
+    let received = pass_on::received(settings);
+    let date = received.rsplit("; ").next().unwrap_or_default();
     let head = format!(
-        "Received: by {} (Convoke); {date}\r\nResent-From: <{}>\r\nResent-To: <{}>\r\nResent-Date: {date}\r\n",
-        domain.unwrap_or_default(),
+        "{received}Resent-From: <{}>\r\nResent-To: <{}>\r\nResent-Date: {date}",
         gateway.human(),
         guest.user.human(),
     );

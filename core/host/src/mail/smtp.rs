@@ -19,6 +19,7 @@ use lettre::{
         response::Response,
     },
 };
+use memchr::memmem;
 use std::{
     error::Error as _,
     fmt,
@@ -143,15 +144,7 @@ impl MailServer {
         connection: &mut AsyncSmtpConnection,
         mail: &Mail,
     ) -> Result<String, NotTaken> {
-        let mut parameters = Vec::new();
-        if mail.smtputf8 {
-            if !(connection.server_info()).supports_feature(Extension::SmtpUtfEight) {
-                let text = "it takes no addresses outside ASCII (SMTPUTF8)";
-                return Err(NotTaken::Refused(text.to_owned()));
-            }
-            parameters.push(MailParameter::SmtpUtfEight);
-            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
-        }
+        let parameters = parameters(connection, mail)?;
         let (from, to) = (&mail.envelope_from, &mail.envelope_to);
         self.envelope(connection, from, to, parameters).await?;
         self.reply(About::Mail, "DATA", connection.command(Data), 1)
@@ -317,6 +310,38 @@ impl MailServer {
             _ => NotTaken::Later(said),
         }
     }
+}
+
+/// What is said of a mail in MAIL FROM. What people have written goes on as it is, whatever octets it holds.
+fn parameters(
+    connection: &AsyncSmtpConnection,
+    mail: &Mail,
+) -> Result<Vec<MailParameter>, NotTaken> {
+    let server = connection.server_info();
+    let mut parameters = Vec::new();
+    // Of wide letters in a header, many mails are older than SMTPUTF8 and go without.
+    if server.supports_feature(Extension::SmtpUtfEight) {
+        if mail.smtputf8 || !header(&mail.octets).is_ascii() {
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+    } else if mail.smtputf8 {
+        let text = "it takes no addresses outside ASCII (SMTPUTF8)";
+        return Err(NotTaken::Refused(text.to_owned()));
+    }
+    // RFC 6152 §3, RFC 6531 §3.6: SMTPUTF8 includes 8BITMIME.
+    if mail.smtputf8 || !mail.octets.is_ascii() {
+        if !server.supports_feature(Extension::EightBitMime) {
+            let text = "it takes no mail with octets outside ASCII (8BITMIME)";
+            return Err(NotTaken::Refused(text.to_owned()));
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    Ok(parameters)
+}
+
+fn header(octets: &[u8]) -> &[u8] {
+    let end = memmem::find(octets, b"\r\n\r\n");
+    &octets[..end.unwrap_or(octets.len())]
 }
 
 /// A connection in use.

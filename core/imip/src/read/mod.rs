@@ -28,7 +28,7 @@ pub use calendar_part::CalendarPart;
 pub use origin::{AutoSubmitted, Origin, ReturnPath};
 pub use refusal::Refusal;
 
-use crate::mailbox::{Mailbox, mailbox_address, one_line};
+use crate::mailbox::{Mailbox, addr_spec, mailbox_address, one_line};
 use crate::message_id::is_message_id;
 use convoke_calendar::tree::Limits;
 use convoke_types::CalendarAddress;
@@ -70,6 +70,9 @@ pub struct Incoming {
     pub subject: Option<String>,
     /// What people read of it, as plain text of at most 64 KiB.
     pub text: Option<String>,
+    /// Where reports on it go: MAIL FROM, or the Return-Path that the mail has where that is not known. An address is
+    /// [as it stands in an envelope](crate::addr_spec).
+    pub return_path: ReturnPath,
     /// Who speaks: a person, a program, a list.
     pub origin: Origin,
     /// What the trusted mail server says of From.
@@ -183,10 +186,23 @@ fn of_header(fields: &Fields, arrival: &Arrival) -> Incoming {
             .map(|value| one_line(&decode::words(value)))
             .filter(|subject| !subject.is_empty()),
         text: None,
+        return_path: return_path(fields, &arrival.return_path),
         origin,
         verdict,
         content: Content::Other,
     }
+}
+
+fn return_path(fields: &Fields, known: &ReturnPath) -> ReturnPath {
+    let (ReturnPath::Unknown, Some(path)) = (known, fields.get("Return-Path")) else {
+        return known.clone();
+    };
+    if path.replace([' ', '\t'], "") == "<>" {
+        return ReturnPath::Null;
+    }
+    let mailbox = lexical::mailbox(path);
+    let spec = mailbox.and_then(|(_, address)| addr_spec(&address).ok());
+    spec.map_or(ReturnPath::Unknown, ReturnPath::Address)
 }
 
 fn references(fields: &Fields) -> Vec<String> {
