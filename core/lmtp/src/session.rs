@@ -187,11 +187,11 @@ impl Session {
         matches!(self.state, State::Connected | State::Greeted | State::Ended)
     }
 
-    /// Octets of the message that is coming which are kept.
-    pub fn held(&self) -> usize {
+    /// The octets of memory that the message that is coming takes once so many more of it have come.
+    pub fn held_with(&self, more: usize) -> usize {
         match &self.state {
-            State::Data(_, body, _) => body.len(),
-            _ => 0,
+            State::Data(_, body, _) => body.held_with(more),
+            _ => more,
         }
     }
 
@@ -330,6 +330,8 @@ impl Session {
         let Some(sender) = path::written(&from.address) else {
             return self.fault(&unreadable(Error::InvalidSenderAddress));
         };
+        // A connection on which message after message is sent has its errors, too.
+        self.faults = 0;
         self.state = State::Envelope(Envelope {
             sender,
             recipients: Vec::new(),
@@ -368,9 +370,15 @@ impl Session {
                 self.reply(&Reply::new(354, "", "end with a dot on a line by itself"));
             }
             state => {
+                // RFC 2033 §4.2: who pipelines sends DATA also where every recipient is refused then, which is no error.
+                let is_refused = matches!(state, State::Envelope(_));
                 self.state = state;
-                // RFC 2033 §4.2: also where every recipient was refused.
-                self.fault(&out_of_order("there is no recipient"));
+                let reply = out_of_order("there is no recipient");
+                if is_refused {
+                    self.reply(&reply);
+                } else {
+                    self.fault(&reply);
+                }
             }
         }
     }

@@ -221,3 +221,58 @@ fn an_lmtp_listener_is_on_this_machine_and_needs_mail() {
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
+
+/// What was pipelined behind a message is not begun any more once the host is told to end: who sent it sends it again.
+#[test]
+fn a_message_behind_the_one_that_is_taken_comes_to_the_next_host() {
+    let mut host = setup().start();
+    let mut idle = Lmtp::to(&host);
+    let mut busy = Lmtp::to(&host);
+    let transaction = |uid: &str| {
+        let mail = verified(BO, ANNA, "REQUEST", &invitation(uid, BO, ANNA));
+        format!(
+            "MAIL FROM:<{BO}>\r\nRCPT TO:<{ANNA}>\r\nDATA\r\n{}\r\n.\r\n",
+            mail.replace('\n', "\r\n")
+        )
+    };
+    busy.says("MAIL FROM:<bo@example.com>\r\n");
+    host.signal("TERM");
+    assert!(idle.reply().starts_with("421 4.3.2"));
+    let first = transaction("m-1");
+    let (_, rest) = first.split_once("\r\n").unwrap();
+    busy.sends(format!("{rest}{}", transaction("m-2")).as_bytes());
+    for expected in ["250 2.1.5", "354 ", "250 2.0.0 taken", "421 4.3.2"] {
+        let reply = busy.reply();
+        assert!(reply.starts_with(expected), "{reply}");
+    }
+    assert_eq!(busy.reply(), "");
+    assert!(host.wait().success());
+    host.start_again();
+    assert!(host.stored(ANNA, "m-1").is_some());
+    assert!(host.stored(ANNA, "m-2").is_none());
+}
+
+/// A host with as many connections as it takes hears all the same that it is to end: it takes no more.
+#[test]
+fn a_host_that_takes_no_more_connections_ends_when_it_is_told_to() {
+    let mut host = setup().start();
+    let address = host.address("lmtp");
+    let busy: Vec<Lmtp> = (0..200)
+        .map(|_| {
+            let mut lmtp = Lmtp::to(&host);
+            lmtp.says("MAIL FROM:<bo@example.com>\r\n");
+            lmtp
+        })
+        .collect();
+    host.signal("TERM");
+    let begun = std::time::Instant::now();
+    while TcpStream::connect(address).is_ok() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "it listens still"
+        );
+        std::thread::yield_now();
+    }
+    drop(busy);
+    assert!(host.wait().success());
+}

@@ -225,8 +225,10 @@ async fn accept(socket: Socket, current: Arc<Current>, stop: watch::Sender<bool>
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let mut stopped = stop.subscribe();
     loop {
-        let permit = connections.clone().acquire_owned();
-        let permit = permit.await.expect("the semaphore is never closed");
+        let permit = tokio::select! {
+            permit = connections.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
             _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -284,7 +286,7 @@ async fn converse(
                 if session.is_idle() {
                     message_until = None;
                     if *stop.borrow() {
-                        session.end(&Reply::new(421, "4.3.2", "this server is being restarted"));
+                        session.end(&restarted());
                         continue;
                     }
                 }
@@ -309,7 +311,7 @@ async fn converse(
                 }
                 let octets = &chunk[..octets.unwrap_or(0)];
                 let grown = match memory {
-                    Ok(()) => holding.resize(session.held() + octets.len()).await,
+                    Ok(()) => holding.resize(session.held_with(octets.len())).await,
                     short => short,
                 };
                 if grown.is_err() {
@@ -332,6 +334,11 @@ async fn converse(
                     Vec::new()
                 });
                 session.answer_message(&replies);
+                // The next message has time of its own, also where it was sent behind this one at once.
+                message_until = None;
+                if *stop.borrow() {
+                    session.end(&restarted());
+                }
                 // What it held is free again. An error: it was free already.
                 let _ = holding.resize(0).await;
             }
@@ -355,6 +362,10 @@ fn begin(instance: &Instance) -> (Session, Holding) {
         Session::new(host, limits),
         bodies.hold(Ipv4Addr::LOCALHOST.into()),
     )
+}
+
+fn restarted() -> Reply {
+    Reply::new(421, "4.3.2", "this server is being restarted")
 }
 
 fn refuse_for_memory(session: &mut Session) {
