@@ -114,9 +114,32 @@ impl Parameterised {
     }
 }
 
+/// Whether each comment, each quoted string and each escape in a value has its end. Of one that has not, programs differ about
+/// what is part of it.
+fn is_closed(value: &str) -> bool {
+    let (mut depth, mut is_quoted) = (0_u32, false);
+    let mut letters = value.chars();
+    while let Some(c) = letters.next() {
+        match c {
+            '\\' if (is_quoted || depth > 0) && letters.next().is_none() => return false,
+            '"' if depth == 0 => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth = depth.saturating_add(1),
+            ')' if !is_quoted => match depth.checked_sub(1) {
+                Some(outer) => depth = outer,
+                None => return false,
+            },
+            _ => {}
+        }
+    }
+    depth == 0 && !is_quoted
+}
+
 /// Name and address of a field that is exactly one mailbox (RFC 5322 §3.4). Lists, groups, routes and what programs read
 /// differently are none.
 pub(super) fn mailbox(field: &str) -> Option<(String, CalendarAddress)> {
+    if !is_closed(field) {
+        return None;
+    }
     let field = without_comments(field);
     let mut pieces = split(&field, |c| matches!(c, ',' | ';' | ':'));
     let only = pieces.next()?;
@@ -197,6 +220,15 @@ mod tests {
             ("<@relay.example:bo@example.org>", None),
             (">bo@example.org<", None),
             ("Bo <bo@example.org", None),
+            ("a@x.example (<bo@example.org>", None),
+            ("a@x.example (\\) <bo@example.org>", None),
+            ("bo@example.org )", None),
+            ("\"Bo <bo@example.org>", None),
+            ("Bo \\\"B\" <bo@example.org>", None),
+            (
+                r"Bo (a \) (b\\)) <bo@example.org>",
+                Some(("Bo", "bo@example.org")),
+            ),
             ("bo at example.org", None),
             ("bo@example.org\u{0}", None),
             ("", None),
