@@ -2,7 +2,10 @@
 
 use super::*;
 use convoke_tests::program;
-use std::process::{Command, Output, Stdio};
+use std::{
+    os::unix::fs::PermissionsExt,
+    process::{Command, Output, Stdio},
+};
 
 /// Runs a command of the host's, with this on its standard input.
 pub(super) fn run(host: &Host, arguments: &[&str], input: &str) -> Output {
@@ -135,4 +138,33 @@ fn the_recipient_may_stand_in_the_mail_itself_and_lines_end_as_they_like() {
     );
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["outcome"], "dropped");
+}
+
+/// A mail server sends reports on what a pipe refuses: to nobody who is named in a mail that proves nothing.
+#[test]
+fn the_pipe_of_the_examples_has_mail_servers_report_on_nothing_that_is_not_proved() {
+    let pipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/convoke-pipe");
+    let folder = tempfile::tempdir().unwrap();
+    let stub = folder.path().join("convoke");
+    for (status, expected) in [
+        (0, 0),
+        (65, 0),
+        (77, 0),
+        (67, 67),
+        (75, 75),
+        (64, 75),
+        (1, 75),
+        (127, 75),
+    ] {
+        let script = format!("#!/bin/sh\n[ \"$4\" = 'a b' ] || exit 99\nexit {status}\n");
+        std::fs::write(&stub, script).unwrap();
+        std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let output = Command::new("sh")
+            .arg(&pipe)
+            .args(["--to", "a b"])
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(expected), "{status}: {output:?}");
+    }
 }
