@@ -40,6 +40,9 @@ pub struct Correspondence {
     /// The Message-IDs of the mails that were taken, the oldest first, without angle brackets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<String>,
+    /// The Message-ID of the last mail that a mail server had all of and said nothing of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unanswered: Option<String>,
 }
 
 impl Guest {
@@ -57,6 +60,7 @@ impl Guest {
             let made = Correspondence {
                 token: fresh().to_ascii_lowercase(),
                 mails: Vec::new(),
+                unanswered: None,
             };
             let token = keys::token(&made.token);
             let batch = Batch::new().if_absent(key.as_slice());
@@ -105,6 +109,32 @@ impl Guest {
             {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(drop),
+            }
+        }
+        Err(self.contended())
+    }
+
+    /// Notes that a mail server had all of a mail to this guest and did not say whether it takes it: whether that was so before.
+    pub async fn is_silent_again(
+        &self,
+        state: &impl State,
+        message_id: &str,
+    ) -> Result<bool, Error> {
+        let key = self.key();
+        for _ in 0..ATTEMPTS {
+            let read = state::get::<Correspondence>(state, &key).await?;
+            let Some(mut known) = read.value else {
+                return Ok(false);
+            };
+            if known.unanswered.as_deref() == Some(message_id) {
+                return Ok(true);
+            }
+            known.unanswered = Some(message_id.to_owned());
+            let batch = state::unchanged(Batch::new(), &key, read.version);
+            let batch = batch.put_for(key.as_slice(), state::write(&known), KEPT);
+            match state.commit(batch).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.map(|_| false),
             }
         }
         Err(self.contended())

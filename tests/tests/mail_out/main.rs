@@ -215,6 +215,31 @@ fn a_server_that_hangs_is_left_in_time() {
     }
 }
 
+/// The server takes the whole mail and says nothing, each time: the guest has it twice, and no more.
+#[test]
+fn a_server_that_says_nothing_of_a_mail_gets_it_twice() {
+    let server = MailServer::new();
+    let host = mailing(&format!("smtp://{}", server.address()), "")
+        .table(
+            "[client]",
+            "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"200ms\"",
+        )
+        .start();
+    server.behave(|it| it.dot.clear());
+    let answer = host.submit(&Post::invitation("party", ANNA, &[BO]));
+    assert_eq!(answer.codes(), ["1.0"]);
+    convoke(&host, &["queue", "retry", "--all"]);
+    eventually("the mail counts as taken", || {
+        let stored = host.stored(ANNA, "party").unwrap();
+        stored.contains("SCHEDULE-STATUS=1.1")
+    });
+    assert!(host.log().contains("not certain"), "{}", host.log());
+    let mails = server.mails();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(id(&mails[0]), id(&mails[1]));
+    assert!(convoke(&host, &["queue", "list"]).contains("[]"));
+}
+
 /// The server took the mail, and nobody was told so: it comes once more, and is the same.
 #[test]
 fn a_mail_that_comes_again_is_the_same() {

@@ -72,7 +72,7 @@ const REACTIONS: [(&str, &str, bool); 9] = [
 
 fn hang_host(server: &MailServer) -> Host {
     let setup = mailing(&format!("smtp://{}", server.address()), "notify = \"off\"");
-    let client = "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"2s\"";
+    let client = "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"1s\"";
     setup.table("[client]", client).start()
 }
 

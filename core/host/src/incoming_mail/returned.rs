@@ -99,9 +99,12 @@ pub(super) async fn words(
         Ok(_) => Outcome::PassedOn(format!("to {}", guest.user.human())),
         // It knows the recipient: who wrote is to hear of it.
         Err(NotTaken::Refused(reply)) => Outcome::MailboxRefused(reply),
-        Err(NotTaken::Later(reply) | NotTaken::Unavailable(reply) | NotTaken::InDoubt(reply)) => {
-            Outcome::Later(reply)
-        }
+        Err(
+            NotTaken::Later(reply)
+            | NotTaken::Unavailable(reply)
+            | NotTaken::InDoubt(reply)
+            | NotTaken::Silent(reply),
+        ) => Outcome::Later(reply),
     }
 }
 

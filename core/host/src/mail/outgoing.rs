@@ -112,6 +112,7 @@ impl Mailer {
             return later(&error).not_handed_over();
         }
         let sent = self.server.send(&mail).await;
+        let sent = self.if_silent_again(sent, &guest, &mail).await;
         if sent.is_ok()
             && let Err(error) = guest.remember_mail(&self.state, &mail.message_id).await
         {
@@ -123,6 +124,24 @@ impl Mailer {
         Outcome {
             message_id: Some(mail.message_id),
             ..self.outcome(sent)
+        }
+    }
+
+    /// A mail server that takes a mail and says nothing of it does so each time, and the guest would have it again and again: the
+    /// second time it counts as taken.
+    async fn if_silent_again(
+        &self,
+        sent: Result<String, NotTaken>,
+        guest: &Guest,
+        mail: &Mail,
+    ) -> Result<String, NotTaken> {
+        let Err(NotTaken::Silent(reason)) = sent else {
+            return sent;
+        };
+        match guest.is_silent_again(&self.state, &mail.message_id).await {
+            Ok(true) => Ok(format!("that is not certain, as twice {reason}")),
+            // It is tried once more, at most.
+            Ok(false) | Err(_) => Err(NotTaken::Silent(reason)),
         }
     }
 
@@ -278,7 +297,9 @@ impl Mailer {
                 ..RequestStatus::SERVICE_UNAVAILABLE.into()
             },
             Err(NotTaken::Unavailable(reason)) => unavailable(server, reason).not_handed_over(),
-            Err(NotTaken::InDoubt(reason)) => unavailable(server, reason),
+            Err(NotTaken::InDoubt(reason) | NotTaken::Silent(reason)) => {
+                unavailable(server, reason)
+            }
         }
     }
 }

@@ -35,9 +35,12 @@ use tokio::{sync::Semaphore, time::timeout};
 const CONNECTIONS: usize = 8;
 /// For so long an unused connection is kept: servers close them after some minutes.
 const IDLE: Duration = Duration::from_secs(20);
-/// The server may take so many times as long as for anything else until it has put a whole mail on its disk. Whoever does not
-/// wait sends it twice (RFC 5321 §4.5.3.2.6).
-const FINAL_REPLY: u32 = 4;
+/// How many times as long as for anything else the server may take. With the 30 seconds of `[client] request_timeout`, that is what
+/// RFC 5321 §4.5.3.2 asks for: five minutes for a recipient, which it may look up elsewhere, two to be ready, and ten until it has put
+/// a whole mail on its disk and its filters have looked at it. Whoever does not wait sends it twice.
+const RECIPIENT: u32 = 10;
+const READY: u32 = 4;
+const FINAL_REPLY: u32 = 20;
 /// The longest reply that is shown to people, in characters.
 const LONGEST: usize = 200;
 /// The longest password, in bytes.
@@ -61,9 +64,12 @@ pub enum NotTaken {
     /// The server cannot be reached or does not want to speak with us: nothing is known of the recipient.
     #[error("{0}")]
     Unavailable(String),
-    /// The server did not answer the whole mail: nobody knows whether it is the server's to deliver now.
+    /// The connection broke before the server had answered the whole mail: nobody knows whether it is the server's to deliver now.
     #[error("{0}")]
     InDoubt(String),
+    /// The same, where the server had all of its time: it may do the same with the mail each time.
+    #[error("{0}")]
+    Silent(String),
     /// The server wants it later (4xx).
     #[error("the mail server asks to come again: {0}")]
     Later(String),
@@ -84,6 +90,14 @@ enum About {
 }
 
 impl About {
+    /// There is no reply in time.
+    const fn silent(self, reason: String) -> NotTaken {
+        match self {
+            Self::Us | Self::Mail => NotTaken::Unavailable(reason),
+            Self::Content => NotTaken::Silent(reason),
+        }
+    }
+
     /// There is no reply, or none that can be read.
     const fn unanswered(self, reason: String) -> NotTaken {
         match self {
@@ -121,7 +135,11 @@ impl MailServer {
     pub async fn send(&self, mail: &Mail) -> Result<String, NotTaken> {
         let mut connection = self.connection().await?;
         let sent = self.transaction(&mut connection.inner, mail).await;
-        if !matches!(sent, Err(NotTaken::Unavailable(_) | NotTaken::InDoubt(_))) {
+        let is_usable = !matches!(
+            sent,
+            Err(NotTaken::Unavailable(_) | NotTaken::InDoubt(_) | NotTaken::Silent(_))
+        );
+        if is_usable {
             connection.keep();
         }
         sent
@@ -147,7 +165,7 @@ impl MailServer {
         let parameters = parameters(connection, mail)?;
         let (from, to) = (&mail.envelope_from, &mail.envelope_to);
         self.envelope(connection, from, to, parameters).await?;
-        self.reply(About::Mail, "DATA", connection.command(Data), 1)
+        self.reply(About::Mail, "DATA", connection.command(Data), READY)
             .await?;
         let content = connection.message(&mail.octets);
         self.reply(About::Content, "the mail", content, FINAL_REPLY)
@@ -165,7 +183,7 @@ impl MailServer {
         let command = connection.command(command);
         self.reply(About::Us, "MAIL FROM", command, 1).await?;
         let command = connection.command(Rcpt::new(address(to), Vec::new()));
-        self.reply(About::Mail, "RCPT TO", command, 1).await
+        self.reply(About::Mail, "RCPT TO", command, RECIPIENT).await
     }
 
     /// A connection on which a mail may be sent.
@@ -280,7 +298,7 @@ impl MailServer {
 
     fn no_reply(&self, about: About, what: &str, patience: Duration) -> NotTaken {
         let server = &self.server;
-        about.unanswered(format!(
+        about.silent(format!(
             "{server} did not answer {what} within {patience:?}"
         ))
     }

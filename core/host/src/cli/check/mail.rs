@@ -105,7 +105,9 @@ async fn look_at_address(
     let name = server.server();
     let (verdict, detail) = match server.verify(&from, &to).await {
         Ok(reply) => (Verdict::Ok, format!("{name} takes mail for {to}: {reply}")),
-        Err(NotTaken::Unavailable(reason) | NotTaken::InDoubt(reason)) => {
+        Err(
+            NotTaken::Unavailable(reason) | NotTaken::InDoubt(reason) | NotTaken::Silent(reason),
+        ) => {
             let text = format!("nothing can be mailed: {reason}");
             findings.add(Verdict::Fail, "mail: smtp", text);
             return false;
