@@ -222,7 +222,7 @@ fn a_server_that_says_nothing_of_a_mail_gets_it_twice() {
     let host = mailing(&format!("smtp://{}", server.address()), "")
         .table(
             "[client]",
-            "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"200ms\"",
+            "allow_networks = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\nrequest_timeout = \"500ms\"",
         )
         .start();
     server.behave(|it| it.dot.clear());
@@ -438,6 +438,32 @@ fn people_are_told_what_could_not_be_delivered_and_what_waits() {
         "{}",
         notice.content
     );
+}
+
+#[test]
+fn who_wants_no_notices_gets_none() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "notify = [\"undeliverable\"]");
+    let fails = |uid: &str, to: &str| {
+        let refused = (to.to_owned(), "550 5.1.1 no such mailbox".to_owned());
+        server.behave(|it| it.refuses = Some(refused));
+        let answer = host.submit(&Post::invitation(uid, ANNA, &[to]));
+        assert_eq!(answer.codes(), ["5.1"]);
+    };
+    convoke(&host, &["user", "set", ANNA, "--notify", "off"]);
+    let shown = convoke(&host, &["user", "show", ANNA]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["notify"], "off");
+    fails("silent", BO);
+    convoke(&host, &["user", "set", ANNA, "--notify", "on"]);
+    fails("told", "cy@example.net");
+    let notice = server.wait_for_mails(1).remove(0);
+    assert!(
+        notice.content.contains("cy@example.net"),
+        "{}",
+        notice.content
+    );
+    assert_eq!(server.mails().len(), 1);
 }
 
 /// A notice waits for the mail server like everything else, over a restart of the host, too.

@@ -17,4 +17,5 @@ mod stream;
 
 pub use notices::Notices;
 pub use outgoing::Mailer;
+pub(crate) use outgoing::NOTIFY;
 pub use smtp::{MailServer, NotTaken};

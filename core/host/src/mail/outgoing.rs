@@ -19,13 +19,16 @@ use convoke_net::http_client::Client;
 use convoke_plugin_host::{Objection, Plugins, origin::Origin};
 use convoke_scheduling::{Guest, HandedOver, Letter, MailRecipient, Outcome, Person, Retry};
 use convoke_sdk::Action;
-use convoke_types::{CalendarAddress, Error, Proof, RequestStatus, UserKind};
+use convoke_types::{CalendarAddress, CalendarUser, Error, Proof, RequestStatus, UserKind};
 use futures::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{sync::Arc, time::Duration};
 
 /// The attribute of a calendar user that says what language they read: a tag such as `de`.
 const LANGUAGE: &str = "language";
+/// The attribute of a calendar user that says whether they are told by mail what their program may not show: `off`, or what the
+/// configuration says.
+pub(crate) const NOTIFY: &str = "notify";
 /// What a notice tells of where the message was too long to be kept.
 const NO_CALENDAR: &[u8] = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n";
 /// Mails of one message that are made and sent at once.
@@ -234,7 +237,12 @@ impl Mailer {
         let found = self.plugins.stores.find(&notice.user).await;
         let found = found.map_err(|error| error.to_string())?;
         // Rooms read no mail.
-        let Some((_, user)) = found.filter(|(_, user)| user.kind == UserKind::Individual) else {
+        let is_told = |user: &CalendarUser| {
+            let wish = user.attributes.get(NOTIFY).map(str::trim);
+            let is_off = wish.is_some_and(|wish| wish.eq_ignore_ascii_case("off"));
+            user.kind == UserKind::Individual && !is_off
+        };
+        let Some((_, user)) = found.filter(|(_, user)| is_told(user)) else {
             return Ok(());
         };
         let limits = tree::Limits::default();

@@ -1,6 +1,8 @@
 //! What can be said of a calendar user, by `user add` and `user set`.
 
 use crate::cli::output::Failure;
+#[cfg(feature = "mail")]
+use crate::mail::NOTIFY;
 use clap::{Args, ValueEnum};
 use convoke_scheduling::{BookingRules, Conflicts, RoomSettings, SCHEDULE};
 use convoke_sdk::UserKind;
@@ -23,6 +25,10 @@ pub(super) struct Facts {
     /// Whether others are told what it changes in its own calendar
     #[arg(long, value_name = "on|off")]
     schedule: Option<Switch>,
+    /// Whether it is told by mail what its calendar program may not show (`[mail] notify`)
+    #[cfg(feature = "mail")]
+    #[arg(long, value_name = "on|off")]
+    notify: Option<Switch>,
     /// Of a room: who may book it and when; each part may be left out, '' for all who are of this server, whenever
     #[arg(
         long,
@@ -128,6 +134,12 @@ impl Facts {
         match self.schedule {
             Some(Switch::On) => to.attributes.remove(SCHEDULE),
             Some(Switch::Off) => to.attributes.set(SCHEDULE, "off"),
+            None => {}
+        }
+        #[cfg(feature = "mail")]
+        match self.notify {
+            Some(Switch::On) => to.attributes.remove(NOTIFY),
+            Some(Switch::Off) => to.attributes.set(NOTIFY, "off"),
             None => {}
         }
         let approve = self.approve.map(|Said(approver)| approver);

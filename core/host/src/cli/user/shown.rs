@@ -15,6 +15,10 @@ pub(super) struct Shown<'a> {
     pub(super) kind: UserKind,
     /// `on` or `off`.
     pub(super) schedule: &'a str,
+    /// `off` if they want no notices by mail.
+    #[cfg(feature = "mail")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notify: Option<&'a str>,
     /// What tells others of its changes instead of this host, and how that is switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) schedules_itself: Option<&'a str>,
@@ -47,6 +51,8 @@ impl<'a> From<&'a CalendarUser> for Shown<'a> {
                 Some(_) => "off",
                 None => attributes.get(SCHEDULE).unwrap_or("on"),
             },
+            #[cfg(feature = "mail")]
+            notify: attributes.get(crate::mail::NOTIFY),
             schedules_itself: attributes.get(CalendarUser::SCHEDULES_ITSELF),
             room: is_room.then(|| Room {
                 booking: attributes.get(RoomSettings::BOOKING),
@@ -70,6 +76,10 @@ impl Shown<'_> {
             ("schedule", self.schedule.to_owned()),
             ("", self.schedules_itself.unwrap_or_default().to_owned()),
         ];
+        #[cfg(feature = "mail")]
+        if let Some(notify) = self.notify {
+            rows.push(("notify", notify.to_owned()));
+        }
         if let Some(room) = &self.room {
             let or = |said: Option<&str>, default: &str| said.unwrap_or(default).to_owned();
             let conflicts = Conflicts::default().to_string();
