@@ -168,7 +168,11 @@ impl Outbox {
             return;
         }
         inner.last = inner.last.max(entry.id.place());
-        inner.take_in(entry);
+        inner.take_in(Entry {
+            // Whoever has handed it on may know that something has.
+            may_have_left: true,
+            ..entry
+        });
         inner.changed();
     }
 }

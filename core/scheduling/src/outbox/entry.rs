@@ -304,6 +304,14 @@ impl Tried {
             Self::Final(status) | Self::Later(status, _) | Self::Down(status, _) => status,
         }
     }
+
+    /// Whether it did not arrive.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            Self::Final(status) => status.is_failure(),
+            Self::Later(..) | Self::Down(..) => true,
+        }
+    }
 }
 
 /// There is no such entry, or it is on its way.

@@ -4,7 +4,7 @@
 //! before a host has read what it left behind, nothing is known at all. As long as the outbox is in doubt, nothing is taken
 //! from it; whoever hands something in has it read first, so that it replaces what it should.
 
-use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried};
+use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried, entry::Chain};
 use crate::{environment::State, keys};
 use convoke_types::{Error, KeyRange};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,8 +16,8 @@ pub(super) struct Certainty {
     pub(super) is_certain: bool,
     /// Counts doubts, for who reads meanwhile.
     doubts: u64,
-    /// Entries that are done, and whose removal is being committed.
-    ending: HashSet<EntryId>,
+    /// Entries that are done, and whose removal is being committed, with their chains.
+    ending: HashMap<EntryId, Chain>,
     /// Entries that are done, and that a commit was to say so of of which nobody knows whether it was made: as they wait to be
     /// noted.
     unnoted: HashMap<EntryId, Entry>,
@@ -133,7 +133,7 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub(super) fn begin(outbox: &'a Outbox) -> Self {
         let inner = &mut *outbox.lock();
-        inner.certainty.gone = Some(inner.certainty.ending.clone());
+        inner.certainty.gone = Some(inner.certainty.ending.keys().cloned().collect());
         Self {
             outbox,
             before: inner.queue.entries().map(|it| it.id.clone()).collect(),
@@ -180,7 +180,7 @@ impl Drop for Reading<'_> {
 impl Certainty {
     /// Entries that are done, and whose removal is being committed.
     pub(super) fn ending(&self) -> impl Iterator<Item = &EntryId> {
-        self.ending.iter()
+        self.ending.keys()
     }
 
     fn goes(&mut self, id: &EntryId) {
@@ -225,10 +225,11 @@ pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entr
 
 impl Inner {
     pub(super) fn finish(&mut self, id: &EntryId, tried: &Tried, after: After) -> Option<Fate> {
+        let chain = self.queue.get(id)?.chain();
         let fate = self.queue.finish(id, tried, after)?;
-        if matches!(fate, Fate::Ended(_)) {
-            self.certainty.goes(id);
-            self.certainty.ending.insert(id.clone());
+        for done in fate.ends(id) {
+            self.certainty.goes(done);
+            self.certainty.ending.insert(done.clone(), chain.clone());
         }
         Some(fate)
     }
@@ -238,9 +239,16 @@ impl Inner {
     pub(super) fn take_in(&mut self, entry: Entry) {
         if !self.certainty.is_certain {
             self.certainty.doubts += 1;
-        } else if !self.certainty.ending.contains(&entry.id) {
+        } else if !self.certainty.ending.contains_key(&entry.id) {
             self.queue.add(entry);
         }
+    }
+
+    /// Whether anything of this entry's chain is on its way or waits, or was tried just now, which is not noted yet.
+    pub(crate) fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
+        let chain = entry.chain();
+        let mut ending = self.certainty.ending.values();
+        self.queue.has_others(entry, but) || ending.any(|it| *it == chain)
     }
 
     /// An entry is not there any more; one that is on its way is not tried again.

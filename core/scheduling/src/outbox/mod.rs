@@ -10,6 +10,7 @@
 //! | `holders` | whose what waits is, where several hosts share a state: [`Membership`] |
 //! | `take_over` | what a host leaves that is gone: [`TakeOver`] |
 //! | `sharing` | what one host has alone becomes what several share, and back |
+//! | `reserved` | what is about to be replaced does not go |
 //! | `in_doubt` | what waits in memory is what was committed |
 //! | `under_way` | whether what somebody was told is known yet |
 //!
@@ -25,6 +26,7 @@ mod entry;
 mod holders;
 mod in_doubt;
 mod queue;
+mod reserved;
 mod retry;
 mod sharing;
 mod take_over;
@@ -39,6 +41,7 @@ pub(crate) use entry::{Place, Tried, Waiting, no_entry};
 pub use holders::{LEASE, Membership, Standing};
 pub(crate) use in_doubt::{Commit, entries};
 pub(crate) use queue::{After, Fate};
+pub(crate) use reserved::Reserved;
 pub use take_over::TakeOver;
 
 use convoke_types::CalendarAddress;

@@ -6,6 +6,8 @@
 //! `ready` of its lane, by the time from which on it may, and the first of each lane that has room in `heads`; so that finding
 //! the next costs as much for ten entries as for a hundred thousand, also while a receiver has as many as it gets at once.
 
+mod replace;
+
 use super::{
     entry::{Chain, Entry, EntryId, Tried},
     retry,
@@ -59,12 +61,14 @@ struct Slot {
     is_superseded: bool,
     /// Whoever handed it in waits for its first try, and makes it.
     is_waited_for: bool,
+    /// How many are about to replace it.
+    reservations: u32,
 }
 
 /// Where an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Behind an earlier one of its chain.
+    /// Behind an earlier one of its chain, or about to be replaced.
     Behind,
     /// In `ready` of its lane, at this time.
     Ready(Timestamp),
@@ -113,8 +117,24 @@ pub(crate) struct After {
 pub(crate) enum Fate {
     /// It is done, with this status.
     Ended(RequestStatus),
+    /// It has failed, and something newer says all of it. These are done with it, as they call off what never left.
+    Replaced(Vec<Entry>),
     /// It waits for its next try, changed like this.
     Waits(Box<Entry>),
+}
+
+impl Fate {
+    /// What waits no longer, of what was tried under this name.
+    pub(crate) fn ends<'a>(&'a self, id: &'a EntryId) -> Vec<&'a EntryId> {
+        match self {
+            Self::Ended(_) => vec![id],
+            Self::Replaced(with_it) => {
+                let with_it = with_it.iter().map(|it| &it.id);
+                std::iter::once(id).chain(with_it).collect()
+            }
+            Self::Waits(_) => Vec::new(),
+        }
+    }
 }
 
 impl Queue {
@@ -164,6 +184,7 @@ impl Queue {
             place: Place::Behind,
             is_superseded: false,
             is_waited_for,
+            reservations: 0,
         };
         if self.lanes.len() >= MOST_LANES {
             self.lanes
@@ -173,34 +194,6 @@ impl Queue {
         self.lanes.entry(lane).or_default().entries += 1;
         self.slots.insert(id, slot);
         self.advance(&chain);
-    }
-
-    /// Those of the same chain that are not on their way and that `entry`, which is yet to be added, makes pointless.
-    pub(crate) fn replaced_by(&self, entry: &Entry) -> Vec<Entry> {
-        let chain = self.chains.get(&entry.chain()).into_iter().flatten();
-        let waiting = chain.map(|id| &self.slots[id]);
-        let replaced = waiting.filter(|slot| {
-            slot.place != Place::OnItsWay
-                && entry.id != slot.entry.id
-                && entry.replaces(&slot.entry)
-        });
-        replaced.map(|slot| slot.entry.clone()).collect()
-    }
-
-    /// Whether anything of this entry's chain is on its way or waits.
-    pub(crate) fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
-        let chain = self.chains.get(&entry.chain()).into_iter().flatten();
-        chain
-            .into_iter()
-            .any(|id| !but.iter().any(|gone| gone.id == *id))
-    }
-
-    /// The last of the chain that `entry` is yet to be added to.
-    pub(crate) fn goes_before(&self, entry: &Entry, but: &[Entry]) -> Option<Entry> {
-        let chain = self.chains.get(&entry.chain())?;
-        let mut last_first = chain.iter().rev();
-        let last = last_first.find(|id| !but.iter().any(|gone| gone.id == **id))?;
-        self.get(last).cloned()
     }
 
     /// Takes an entry out, unless it is on its way.
@@ -290,18 +283,27 @@ impl Queue {
         self.arrived(&left);
         let lane = self.lanes.entry(left).or_default();
         lane.probing.take_if(|probing| probing == id);
-        let next = match tried {
-            Tried::Final(status) => {
+        let (next, next_of_newer) = match tried {
+            Tried::Final(_) => {
                 self.open(&name, now);
-                self.forget(id);
-                return Some(Fate::Ended(status.clone()));
+                (now, now)
             }
             Tried::Later(_, after) => {
                 self.open(&name, now);
-                retry::next(now, attempts, *after, id.as_str())
+                let next = |failed| retry::next(now, failed, *after, id.as_str());
+                (next(attempts), next(1))
             }
-            Tried::Down(_, after) => self.close(&name, *after, now),
+            Tried::Down(_, after) => (self.close(&name, *after, now), now),
         };
+        if tried.has_failed()
+            && let Some(with_it) = self.replaced_meanwhile(id, next_of_newer)
+        {
+            return Some(Fate::Replaced(with_it));
+        }
+        if let Tried::Final(status) = tried {
+            self.forget(id);
+            return Some(Fate::Ended(status.clone()));
+        }
         let slot = self.slots.get_mut(id)?;
         let place = if next < until && !is_superseded {
             slot.entry.next = next;
@@ -372,7 +374,7 @@ impl Queue {
             return;
         };
         let slot = &self.slots[&first];
-        if slot.place != Place::Behind {
+        if slot.place != Place::Behind || slot.reservations > 0 {
             return;
         }
         let (next, is_waited_for) = (slot.entry.next, slot.is_waited_for);

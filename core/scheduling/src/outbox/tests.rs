@@ -1,7 +1,7 @@
 //! What waits, and when it goes.
 
 use super::{
-    entry::{Entry, Place, Tried, Waiting},
+    entry::{Entry, EntryId, Place, Tried, Waiting},
     queue::{After, Fate, Queue},
 };
 use crate::outcome::{HandedOver, Via};
@@ -219,8 +219,122 @@ fn something_newer_says_it_all() {
     queue.supersede(&first[0].id);
     queue.add(second[0].clone());
     let fate = queue.finish(&first[0].id, &Tried::Later(DOWN, None), tried_at(at(1)));
-    assert_eq!(fate, Some(Fate::Ended(DOWN)));
-    assert_eq!(queue.take(at(1), 1)[0].id, second[0].id);
+    assert_eq!(fate, Some(Fate::Replaced(Vec::new())));
+    assert!(
+        queue.take(at(1), 1).is_empty(),
+        "its receiver has just failed"
+    );
+    assert_eq!(queue.take(at(3), 1)[0].id, second[0].id);
+}
+
+/// What fails on its way is not tried again if something newer says all of it, whose turn it is then.
+#[test]
+fn what_fails_on_its_way_leaves_its_place_to_what_is_newer() {
+    let to = ["bo@example.com"];
+    let none = HandedOver::No;
+    let tries = [
+        Tried::Final(RequestStatus::NO_SCHEDULING_SUPPORT),
+        Tried::Later(DOWN, None),
+        Tried::Down(DOWN, None),
+    ];
+    for (tried, handed_over, newer, goes) in [
+        (&tries[0], HandedOver::Perhaps, "REQUEST", true),
+        (&tries[1], none, "REQUEST", true),
+        (&tries[2], HandedOver::Perhaps, "CANCEL", true),
+        (&tries[0], none, "CANCEL", false),
+        (&tries[1], none, "CANCEL", false),
+        (&tries[2], none, "CANCEL", false),
+    ] {
+        let first = message("REQUEST", "1", "", &to, 0);
+        let second = message(newer, "1", "", &to, 1);
+        let mut queue = queue(first.clone());
+        queue.take(at(0), 1);
+        queue.add(second[0].clone());
+        let after = After {
+            handed_over,
+            ..tried_at(at(1))
+        };
+        let fate = queue.finish(&first[0].id, tried, after);
+        let Some(Fate::Replaced(with_it)) = fate else {
+            panic!("{tried:?} {newer}: {fate:?}");
+        };
+        assert_eq!(with_it.is_empty(), goes, "{tried:?} {newer}");
+        let taken = queue.take(at(60), 256);
+        let ids: Vec<_> = taken.iter().map(|it| &it.id).collect();
+        let expected: Vec<_> = second.iter().filter(|_| goes).map(|it| &it.id).collect();
+        assert_eq!(ids, expected, "{tried:?} {newer}");
+        let left = handed_over != none;
+        assert!(taken.iter().all(|it| it.never_left() != left));
+    }
+}
+
+/// A CANCEL goes although what is before it never left, if the guest knows of the meeting from before, or hears of the rest of it.
+#[test]
+fn what_is_known_from_before_is_called_off() {
+    let to = ["bo@example.com"];
+    let update = message("REQUEST", "1", "", &to, 0);
+    let one = "RECURRENCE-ID:20270104T100000Z\n";
+    let instance = message("REQUEST", "1", one, &to, 1);
+    let mut cancel = message("CANCEL", "1", "", &to, 2);
+    let part = message("CANCEL", "1", one, &to, 3);
+    let fails = |queue: &mut Queue| {
+        let taken = queue.take(at(0), 1);
+        let after = After {
+            handed_over: HandedOver::No,
+            ..tried_at(at(1))
+        };
+        queue.finish(&taken[0].id, &Tried::Later(DOWN, None), after)
+    };
+    // There is more before the CANCEL.
+    let mut both = queue(update.iter().chain(&instance).cloned());
+    both.add(cancel[0].clone());
+    assert_eq!(fails(&mut both), Some(Fate::Replaced(Vec::new())));
+    // It does not call off all of it.
+    let mut whole = queue(update.iter().chain(&part).cloned());
+    assert!(matches!(fails(&mut whole), Some(Fate::Waits(_))));
+    // It was told of the meeting before.
+    cancel[0].may_have_left = true;
+    let mut known = queue(update.iter().chain(&cancel).cloned());
+    assert_eq!(fails(&mut known), Some(Fate::Replaced(Vec::new())));
+    assert_eq!(known.take(at(60), 1)[0].id, cancel[0].id);
+}
+
+/// Who is about to replace something does not find that it has gone meanwhile; if it comes to nothing, it goes on as it was.
+#[test]
+fn what_is_about_to_be_replaced_does_not_go() {
+    let entries: Vec<Entry> = ["1", "2"]
+        .iter()
+        .flat_map(|uid| message("REQUEST", uid, "", &["bo@example.com"], 0))
+        .collect();
+    let ids: Vec<&EntryId> = entries.iter().map(|it| &it.id).collect();
+    let mut queue = queue(entries.clone());
+    queue.reserve(ids[0]);
+    queue.reserve(ids[0]);
+    assert!(queue.take_these(&[ids[0].clone()]).is_empty());
+    queue.unreserve(ids[0]);
+    let taken = queue.take(at(0), 256);
+    assert_eq!(taken.iter().map(|it| &it.id).collect::<Vec<_>>(), [ids[1]]);
+    queue.unreserve(ids[0]);
+    // The receiver fails, and the one is reserved that tries for both.
+    queue.finish(ids[1], &Tried::Down(DOWN, None), tried_at(at(0)));
+    assert!(queue.take(at(0), 256).is_empty());
+    assert!(queue.wakes_at() <= Some(at(2)));
+    queue.take(at(2), 0);
+    queue.reserve(ids[0]);
+    queue.take(at(2), 0);
+    queue.unreserve(ids[0]);
+    let probe = queue.take(at(2), 256);
+    assert_eq!(probe.len(), 1, "another one tries");
+    queue.finish(
+        &probe[0].id,
+        &Tried::Final(RequestStatus::SUCCESS),
+        tried_at(at(2)),
+    );
+    queue.reserve(ids[0]);
+    assert_eq!(queue.wakes_at(), None);
+    queue.supersede(ids[0]);
+    queue.unreserve(ids[0]);
+    assert_eq!(queue.len(), 0);
 }
 
 #[test]
@@ -236,7 +350,7 @@ fn it_ends_when_its_time_is_up() {
         match queue.finish(&taken[0].id, &Tried::Later(DOWN, None), tried_at(now)) {
             Some(Fate::Ended(status)) => break assert_eq!(status, DOWN),
             Some(Fate::Waits(entry)) => now = entry.next,
-            None => unreachable!(),
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(tries, 3);

@@ -22,7 +22,7 @@ use convoke_calendar::{
     message::{Message, Provenance},
     tree::Calendar,
 };
-use convoke_types::{Batch, Error, ErrorKind, Proof, RequestStatus};
+use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, Proof, RequestStatus};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -178,6 +178,7 @@ impl<E: Environment> Scheduler<E> {
         let now = self.environment.clock().now();
         let mail_until = self.mail_until(message);
         let mut told = Vec::new();
+        let mut statuses = Vec::new();
         let mut fates = Vec::new();
         let mut notices = Vec::new();
         for (entry, outcome) in attempt.entries.iter().zip(outcomes) {
@@ -202,18 +203,23 @@ impl<E: Environment> Scheduler<E> {
                 let reason = said.unwrap_or_else(|| status.text().to_owned());
                 notices.push((entry, reason));
             }
+            let status = status_of(&fate);
+            // What comes of the newer one is what counts.
+            if !matches!(fate, Fate::Replaced(_)) {
+                statuses.push((entry.recipient.clone(), status.clone()));
+            }
             told.push(Noted {
                 recipient: entry.recipient.clone(),
-                status: status_of(&fate),
+                status,
                 arrival: self.arrival(outcome, &fate),
             });
             fates.push((entry, fate));
         }
-        let (ended, waits): (Vec<_>, Vec<_>) =
-            (fates.iter()).partition(|(_, fate)| matches!(fate, Fate::Ended(_)));
-        let names = |of: Vec<&(&Entry, Fate)>| of.iter().map(|(it, _)| it.id.clone()).collect();
-        let commit = self.shared.outbox.commit(names(ended));
-        let commit = commit.changing(names(waits));
+        let ends = fates.iter().flat_map(|(entry, fate)| fate.ends(&entry.id));
+        let commit = self.shared.outbox.commit(ends.cloned().collect());
+        let waits = fates.iter();
+        let waits = waits.filter(|(_, fate)| matches!(fate, Fate::Waits(_)));
+        let commit = commit.changing(waits.map(|(entry, _)| entry.id.clone()).collect());
         let notices = notices.iter().map(|(entry, reason)| Notice {
             user: &entry.originator,
             other: &entry.recipient,
@@ -226,9 +232,10 @@ impl<E: Environment> Scheduler<E> {
         for notice in &notices {
             batch = journal.with_notice(notice, batch);
         }
-        let (batch, unwritten, kept) = self.left_over(attempt, &fates, batch);
+        let (batch, unwritten, kept) = self.left_over(&fates, batch);
         let commit = commit.noting(kept.clone());
         let noting = Noting {
+            statuses,
             batch,
             unwritten,
             kept,
@@ -248,15 +255,9 @@ impl<E: Environment> Scheduler<E> {
     }
 
     /// What the outbox holds after a try; what it holds if that cannot be noted in the object; and what is to be noted there.
-    fn left_over(
-        &self,
-        attempt: &Attempt,
-        fates: &[(&Entry, Fate)],
-        mut batch: Batch,
-    ) -> (Batch, Batch, Vec<Entry>) {
-        let ids: Vec<_> = fates.iter().map(|(entry, _)| entry.id.clone()).collect();
+    fn left_over(&self, fates: &[(&Entry, Fate)], mut batch: Batch) -> (Batch, Batch, Vec<Entry>) {
         let mut unwritten = batch.clone();
-        let mut kept = Vec::new();
+        let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for (entry, fate) in fates {
             batch = entry.if_unchanged(batch);
             unwritten = entry.if_unchanged(unwritten);
@@ -266,7 +267,19 @@ impl<E: Environment> Scheduler<E> {
                     let noted = self.to_be_noted(entry, status);
                     unwritten = unwritten.put(key, state::write(&noted));
                     batch = entry.delete(batch);
+                    gone.push(*entry);
                     kept.push(noted);
+                }
+                Fate::Replaced(with_it) => {
+                    for it in with_it {
+                        batch = it.if_unchanged(batch);
+                        unwritten = it.if_unchanged(unwritten);
+                    }
+                    for it in std::iter::once(*entry).chain(with_it) {
+                        batch = it.delete(batch);
+                        unwritten = it.delete(unwritten);
+                        gone.push(it);
+                    }
                 }
                 Fate::Waits(changed) => {
                     unwritten = unwritten.put(key.clone(), state::write(changed));
@@ -274,16 +287,8 @@ impl<E: Environment> Scheduler<E> {
                 }
             }
         }
-        if let Some(entry) = attempt.entries.first()
-            && self
-                .shared
-                .outbox
-                .lock()
-                .queue
-                .are_last(&entry.message, &ids)
-            && fates.iter().all(|(_, fate)| matches!(fate, Fate::Ended(_)))
-        {
-            batch = batch.delete(keys::message(&entry.message));
+        for message in self.shared.outbox.orphaned(&gone) {
+            batch = batch.delete(keys::message(&message));
         }
         (batch, unwritten, kept)
     }
@@ -307,6 +312,7 @@ impl<E: Environment> Scheduler<E> {
         let event = match fate {
             Fate::Ended(status) if status.is_failure() => "not-sent",
             Fate::Ended(_) => "sent",
+            Fate::Replaced(_) => "replaced",
             Fate::Waits(_) => "sent-later",
         };
         let why = outcome.description.clone().unwrap_or_default();
@@ -315,6 +321,7 @@ impl<E: Environment> Scheduler<E> {
                 "tried {} times, next at {}; {why}",
                 entry.attempts, entry.next
             ),
+            Fate::Replaced(_) => format!("a newer message says all of it; {why}"),
             Fate::Ended(_) => why,
         };
         let decided = self.decision(event, &entry.uid).of(&entry.originator);
@@ -383,22 +390,19 @@ impl<E: Environment> Scheduler<E> {
         };
         let uid = message.uid();
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
-        let statuses = told.iter();
-        let statuses: Vec<_> = statuses
-            .map(|it| (it.recipient.clone(), it.status.clone()))
-            .collect();
-        let written = self
-            .write_object(&home, uid, |copy| {
-                itip::note_delivery(copy, message.method(), &statuses)
-            })
-            .await;
         let now = self.environment.clock().now();
         let Noting {
+            statuses,
             batch,
             unwritten,
             kept,
             commit,
         } = noting;
+        let written = self
+            .write_object(&home, uid, |copy| {
+                itip::note_delivery(copy, message.method(), &statuses)
+            })
+            .await;
         let (batch, kept) = match &written {
             Ok(_) => (batch, Vec::new()),
             Err(_) => (unwritten, kept),
@@ -444,6 +448,8 @@ impl<E: Environment> Scheduler<E> {
 
 /// What came of a try, as it is committed.
 struct Noting {
+    /// What the originator's object says of whom.
+    statuses: Vec<(CalendarAddress, RequestStatus)>,
     batch: Batch,
     /// The same, where the originator's calendar cannot be written.
     unwritten: Batch,
@@ -466,7 +472,7 @@ fn tried(outcome: &Outcome) -> Tried {
 fn status_of(fate: &Fate) -> RequestStatus {
     match fate {
         Fate::Ended(status) => status.clone(),
-        Fate::Waits(_) => RequestStatus::PENDING,
+        Fate::Replaced(_) | Fate::Waits(_) => RequestStatus::PENDING,
     }
 }
 
@@ -489,6 +495,10 @@ fn log(entry: &Entry, outcome: &Outcome, fate: &Fate) {
         Fate::Ended(status) => tracing::warn!(
             event = "not-sent", %id, %originator, %recipient, %uid, method, via, message_id, status = %status.code(),
             "given up: {status} {why}"
+        ),
+        Fate::Replaced(_) => tracing::info!(
+            event = "replaced", %id, %originator, %recipient, %uid, method, via, message_id,
+            status = %outcome.status.code(), "not delivered, and a newer message says all of it: {} {why}", outcome.status
         ),
         Fate::Waits(later) => tracing::info!(
             event = "sent-later", %id, %originator, %recipient, %uid, method, via, message_id, next = %later.next,

@@ -4,7 +4,7 @@ use crate::{
     environment::{Acquaintance, Clock, Environment, State, Stores},
     keys,
     ledger::Ledger,
-    outbox::{Ahead, Entry, EntryId, Outbox, Place, Turn, Waiting, call},
+    outbox::{Ahead, Entry, EntryId, Outbox, Place, Reserved, Turn, Waiting, call},
     person::Person,
     scheduler::Scheduler,
     stored::ATTEMPTS,
@@ -29,6 +29,8 @@ pub(crate) struct Enqueued {
     kept: Option<Kept>,
     pub(crate) waiting: Vec<Waiting>,
     replaced: Vec<Entry>,
+    /// Has that wait until it is committed.
+    reserved: Vec<Reserved>,
     /// What goes before some of it, here or in other hosts, and is to wait there still.
     ahead: Vec<Entry>,
     /// That nobody else hands in anything about the same objects meanwhile.
@@ -130,14 +132,16 @@ impl<E: Environment> Scheduler<E> {
         let calls_off = outgoing.message.method() == Method::Cancel;
         waiting.entries.retain_mut(|entry| {
             entry.next = entry.next.max(goes_at);
-            let mut replaced = outbox.replaced_by(entry);
+            let (mut replaced, reserved) = outbox.reserve_replaced_by(entry);
+            enqueued.reserved.push(reserved);
             let chain = entry.chain();
             let ahead = elsewhere.iter().rfind(|it| it.chain() == chain);
             (entry.holder).clone_from(ahead.map_or(&holder, |ahead| &ahead.holder));
-            entry.may_have_left = replaced.iter().any(|it| !it.never_left());
             // A CANCEL that waits does so because something has left.
             let is_unheard = |it: &Entry| it.never_left() && it.method != Method::Cancel.as_str();
             let reached = ledger.and_then(|ledger| ledger.has_reached(&entry.recipient));
+            entry.may_have_left =
+                reached == Some(true) || replaced.iter().any(|it| !it.never_left());
             let is_needless = calls_off
                 && (!replaced.is_empty() || reached == Some(false))
                 && replaced.iter().all(is_unheard)
@@ -194,6 +198,16 @@ impl<E: Environment> Scheduler<E> {
 
     /// Commits a batch together with what is to wait.
     pub(crate) async fn commit(&self, batch: Batch, enqueued: &mut Enqueued) -> Result<(), Error> {
+        let committed = self.commit_with_entries(batch, enqueued).await;
+        enqueued.reserved.clear();
+        committed
+    }
+
+    async fn commit_with_entries(
+        &self,
+        batch: Batch,
+        enqueued: &mut Enqueued,
+    ) -> Result<(), Error> {
         let batch = self.with_entries(batch, enqueued);
         if batch.writes.is_empty() {
             return Ok(());
@@ -248,7 +262,9 @@ impl<E: Environment> Scheduler<E> {
                 batch = turn.put(batch, &last.id);
             }
         }
-        for message in self.shared.outbox.orphaned(&enqueued.replaced) {
+        let outbox = &self.shared.outbox;
+        let replaced: Vec<&Entry> = enqueued.replaced.iter().collect();
+        for message in outbox.orphaned(&replaced) {
             let again = enqueued.waiting.iter().any(|it| it.digest == message);
             if !again {
                 batch = batch.delete(keys::message(&message));
@@ -263,7 +279,7 @@ impl<E: Environment> Scheduler<E> {
             batch = batch.put(keys::message(digest), data.clone());
             for entry in entries {
                 batch = entry.put(batch);
-                if self.shared.outbox.is_of_another(entry) {
+                if outbox.is_of_another(entry) {
                     batch = call(batch, entry);
                 }
             }
@@ -377,10 +393,6 @@ impl Outbox {
         !entry.holder.is_empty() && entry.holder != self.lock().holder
     }
 
-    fn replaced_by(&self, entry: &Entry) -> Vec<Entry> {
-        self.lock().queue.replaced_by(entry)
-    }
-
     /// What waits here and goes right before an entry that is yet to be added; nothing for a host that is alone, which nobody takes
     /// anything from.
     fn goes_before(&self, entry: &Entry, but: &[Entry]) -> Option<Entry> {
@@ -397,11 +409,11 @@ impl Outbox {
     }
 
     fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
-        self.lock().queue.has_others(entry, but)
+        self.lock().has_others(entry, but)
     }
 
     /// The messages that nobody needs when these entries are gone.
-    fn orphaned(&self, gone: &[Entry]) -> Vec<String> {
+    pub(super) fn orphaned(&self, gone: &[&Entry]) -> Vec<String> {
         let inner = self.lock();
         let ids: Vec<EntryId> = gone.iter().map(|entry| entry.id.clone()).collect();
         let mut messages: Vec<&String> = gone.iter().map(|entry| &entry.message).collect();

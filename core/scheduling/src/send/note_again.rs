@@ -90,6 +90,8 @@ impl<E: Environment> Scheduler<E> {
                     Vec::new(),
                 )
             }
+            // What has ended is in a chain of its own, where nothing replaces it.
+            Fate::Replaced(_) => return Ok(()),
             Fate::Ended(status) => {
                 let batch = entry.delete(unchanged);
                 let batch = if is_last {

@@ -5,6 +5,7 @@ mod held;
 mod in_doubt;
 mod invited;
 mod lost_ledger;
+mod replaced;
 mod restored;
 
 use crate::tests::world::{Host, meeting, message};
