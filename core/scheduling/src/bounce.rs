@@ -11,9 +11,9 @@ use crate::{
 use convoke_calendar::{
     itip,
     message::{Message, Method},
-    tree::Property,
+    tree::{Calendar, Property},
 };
-use convoke_types::{Batch, Error, ErrorKind, RequestStatus};
+use convoke_types::{Batch, Error, ErrorKind, RequestStatus, Uid};
 
 /// What a report that a mail was not delivered led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl<E: Environment> Scheduler<E> {
             let Some(method) = known.bounce(&guest.recipient, status, now) else {
                 return Ok(None);
             };
-            let meeting = self.meeting_as_message(home, guest, method).await?;
+            let meeting = self.object_as_message(home, uid, method).await?;
             if meeting.is_some() {
                 let told = [(guest.recipient.clone(), status.clone())];
                 let note = |copy: &_| itip::note_delivery(copy, method, &told);
@@ -127,22 +127,22 @@ impl<E: Environment> Scheduler<E> {
         outbox.is_under_way(state, people, &guest.uid).await
     }
 
-    /// The meeting, as a message about it; `None` if it is gone, or cannot be one. An error: the store cannot be asked.
-    async fn meeting_as_message(
+    /// An object as a message about it; `None` if it is gone, or cannot be one. An error: the store cannot be asked.
+    pub(crate) async fn object_as_message(
         &self,
         home: &HomeOf<E>,
-        guest: &Guest,
+        uid: &Uid,
         method: Method,
     ) -> Result<Option<Message>, Error> {
-        let Some(stored) = home.get(&guest.uid).await? else {
-            return Ok(None);
-        };
-        let Ok(mut calendar) = crate::stored::read(&stored, &self.limits) else {
-            return Ok(None);
-        };
-        calendar
-            .root_mut()
-            .set(Property::new("METHOD", method.as_str()));
-        Ok(Message::read(calendar).ok())
+        let stored = home.get(uid).await?;
+        let calendar = stored.and_then(|it| crate::stored::read(&it, &self.limits).ok());
+        Ok(calendar.and_then(|it| as_message(it, method)))
     }
+}
+
+/// An object as a message about it, if it can be one.
+pub(crate) fn as_message(mut calendar: Calendar, method: Method) -> Option<Message> {
+    let line = Property::new("METHOD", method.as_str());
+    calendar.root_mut().set(line);
+    Message::read(calendar).ok()
 }

@@ -57,10 +57,9 @@ impl Outbox {
         if self.lock().queue.get(id).is_some() {
             return Ok(());
         }
-        let Some(found) = state.get(&keys::outbox(id.as_str())).await? else {
-            return Ok(());
-        };
-        self.adopt(Entry::read(&found)?);
+        if let Some(entry) = Entry::committed(state, id).await? {
+            self.adopt(entry);
+        }
         Ok(())
     }
 }

@@ -122,7 +122,7 @@ impl Outbox {
     }
 
     /// What waits about an object, whoever holds it: the first comes first.
-    pub(super) async fn about(
+    pub(crate) async fn about(
         &self,
         state: &impl State,
         originator: &CalendarAddress,

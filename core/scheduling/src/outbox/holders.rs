@@ -131,10 +131,10 @@ impl Outbox {
 
 impl Attempt {
     /// Looks again whose its entries are, and leaves out those that somebody else holds, or that are done.
-    pub(crate) async fn that_are_held_here(mut self, state: &impl State) -> Result<Self, Error> {
+    pub(crate) async fn leave_to_others(&mut self, state: &impl State) -> Result<(), Error> {
         let holder = self.outbox.holder();
         if holder.is_empty() {
-            return Ok(self);
+            return Ok(());
         }
         let mut left = Vec::new();
         for entry in &mut self.entries {
@@ -152,15 +152,15 @@ impl Attempt {
             inner.changed();
         }
         self.entries.retain(|entry| !left.contains(&entry.id));
-        Ok(self)
+        Ok(())
     }
 }
 
 impl Entry {
-    /// As it was committed, if it waits still.
+    /// As it was committed, if it waits still and can be read.
     pub(crate) async fn committed(state: &impl State, id: &EntryId) -> Result<Option<Self>, Error> {
         let found = state.get(&keys::outbox(id.as_str())).await?;
-        found.as_ref().map(Self::read).transpose()
+        Ok(found.and_then(|found| Self::read(&found).ok()))
     }
 
     /// As it was committed.
@@ -180,13 +180,18 @@ impl Entry {
         batch.if_version(keys::outbox(self.id.as_str()), self.version)
     }
 
-    /// Fails as a conflict if somebody has changed it or taken it over.
-    pub(crate) async fn is_unchanged(&self, state: &impl State) -> Result<(), Error> {
+    /// Whether nobody has changed it or taken it over. A host that is alone with its state need not ask.
+    pub(crate) async fn is_as_committed(&self, state: &impl State) -> Result<bool, Error> {
         if self.holder.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let there = state.get(&keys::outbox(self.id.as_str())).await?;
-        if there.is_some_and(|there| there.version == self.version) {
+        Ok(there.is_some_and(|there| there.version == self.version))
+    }
+
+    /// Fails as a conflict if somebody has changed it or taken it over.
+    pub(crate) async fn is_unchanged(&self, state: &impl State) -> Result<(), Error> {
+        if self.is_as_committed(state).await? {
             return Ok(());
         }
         Err(Error::conflict(format!(

@@ -16,13 +16,19 @@ pub(super) struct Certainty {
     pub(super) is_certain: bool,
     /// Counts doubts, for who reads meanwhile.
     doubts: u64,
-    /// Entries that are done, and whose removal is being committed, with their chains.
-    ending: HashMap<EntryId, Chain>,
+    /// Entries that are done, and whose removal is being committed.
+    ending: HashMap<EntryId, Ending>,
     /// Entries that are done, and that a commit was to say so of of which nobody knows whether it was made: as they wait to be
     /// noted.
     unnoted: HashMap<EntryId, Entry>,
     /// Entries that went since what was committed is being read.
     gone: Option<HashSet<EntryId>>,
+}
+
+/// What counts still of an entry that is done.
+struct Ending {
+    chain: Chain,
+    message: String,
 }
 
 /// A commit under way: unless it is [`made`](Self::made), what waits is in doubt.
@@ -206,7 +212,7 @@ impl Entry {
     }
 }
 
-/// Everything that was committed, whoever holds it.
+/// Everything that was committed, whoever holds it; what cannot be read keeps back none of the others.
 pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> {
     let mut entries = BTreeMap::new();
     let mut range = KeyRange::prefix(keys::OUTBOX);
@@ -216,20 +222,34 @@ pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entr
             return Ok(entries);
         };
         range = range.after(&last.key);
-        for entry in &page {
-            let entry = Entry::read(entry)?;
-            entries.insert(entry.id.clone(), entry);
+        for found in &page {
+            match Entry::read(found) {
+                Ok(entry) => drop(entries.insert(entry.id.clone(), entry)),
+                Err(error) => tracing::warn!(
+                    event = "queue-entry-unreadable",
+                    "a message that waits is left as it is; the others go: {error}"
+                ),
+            }
         }
     }
 }
 
 impl Inner {
     pub(super) fn finish(&mut self, id: &EntryId, tried: &Tried, after: After) -> Option<Fate> {
-        let chain = self.queue.get(id)?.chain();
+        let entry = self.queue.get(id)?.clone();
         let fate = self.queue.finish(id, tried, after)?;
-        for done in fate.ends(id) {
-            self.certainty.goes(done);
-            self.certainty.ending.insert(done.clone(), chain.clone());
+        let with_it = match &fate {
+            Fate::Waits(_) => return Some(fate),
+            Fate::Ended(_) => &[][..],
+            Fate::Replaced(with_it) => with_it,
+        };
+        for done in std::iter::once(&entry).chain(with_it) {
+            self.certainty.goes(&done.id);
+            let ending = Ending {
+                chain: done.chain(),
+                message: done.message.clone(),
+            };
+            self.certainty.ending.insert(done.id.clone(), ending);
         }
         Some(fate)
     }
@@ -248,7 +268,18 @@ impl Inner {
     pub(crate) fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
         let chain = entry.chain();
         let mut ending = self.certainty.ending.values();
-        self.queue.has_others(entry, but) || ending.any(|it| *it == chain)
+        self.queue.has_others(entry, but) || ending.any(|it| it.chain == chain)
+    }
+
+    /// Whether the entries are the last that need their message; what is done and not noted yet may need it once more.
+    pub(crate) fn are_last(&self, message: &str, ids: &[EntryId]) -> bool {
+        let Certainty {
+            ending, unnoted, ..
+        } = &self.certainty;
+        let ending = ending.iter().filter(|(_, it)| it.message == message);
+        let unnoted = unnoted.iter().filter(|(_, it)| it.message == message);
+        let mut others = ending.map(|it| it.0).chain(unnoted.map(|it| it.0));
+        self.queue.are_last(message, ids) && others.all(|id| ids.contains(id))
     }
 
     /// An entry is not there any more; one that is on its way is not tried again.

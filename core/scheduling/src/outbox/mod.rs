@@ -94,6 +94,14 @@ impl Attempt {
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
+
+    /// Nothing came of it; it is tried again then.
+    pub(crate) fn put_off(self, until: Timestamp) {
+        let mut inner = self.outbox.lock();
+        for entry in &self.entries {
+            inner.queue.put_off(&entry.id, until);
+        }
+    }
 }
 
 impl Drop for Attempt {

@@ -338,6 +338,18 @@ impl Queue {
         self.place(id, Place::Ready(next));
     }
 
+    /// An entry of which nothing was tried may go then.
+    pub(crate) fn put_off(&mut self, id: &EntryId, until: Timestamp) {
+        let slot = self.slots.get_mut(id);
+        let Some(slot) = slot.filter(|slot| slot.place == Place::OnItsWay) else {
+            return;
+        };
+        slot.entry.next = until;
+        let lane = lane_of(&slot.entry);
+        self.arrived(&lane);
+        self.place(id, Place::Ready(until));
+    }
+
     /// When the next entry may go that may not go now.
     pub(crate) fn wakes_at(&self) -> Option<Timestamp> {
         let ready = self.heads.first().map(|(at, _)| *at);

@@ -208,7 +208,7 @@ impl<E: Environment> Scheduler<E> {
         batch: Batch,
         enqueued: &mut Enqueued,
     ) -> Result<(), Error> {
-        let batch = self.with_entries(batch, enqueued);
+        let batch = self.with_entries(batch, enqueued).await?;
         if batch.writes.is_empty() {
             return Ok(());
         }
@@ -250,7 +250,7 @@ impl<E: Environment> Scheduler<E> {
         Ok(false)
     }
 
-    fn with_entries(&self, mut batch: Batch, enqueued: &Enqueued) -> Batch {
+    async fn with_entries(&self, mut batch: Batch, enqueued: &Enqueued) -> Result<Batch, Error> {
         for gone in &enqueued.replaced {
             batch = gone.delete(gone.if_unchanged(batch));
         }
@@ -264,12 +264,7 @@ impl<E: Environment> Scheduler<E> {
         }
         let outbox = &self.shared.outbox;
         let replaced: Vec<&Entry> = enqueued.replaced.iter().collect();
-        for message in outbox.orphaned(&replaced) {
-            let again = enqueued.waiting.iter().any(|it| it.digest == message);
-            if !again {
-                batch = batch.delete(keys::message(&message));
-            }
-        }
+        batch = self.orphans(&replaced).await?.delete(batch);
         for Waiting {
             digest,
             data,
@@ -284,7 +279,7 @@ impl<E: Environment> Scheduler<E> {
                 }
             }
         }
-        batch
+        Ok(batch)
     }
 
     /// Whether a recipient, who may not exist, knows somebody. Whoever shares a calendar user knows itself.
@@ -410,18 +405,6 @@ impl Outbox {
 
     fn has_others(&self, entry: &Entry, but: &[Entry]) -> bool {
         self.lock().has_others(entry, but)
-    }
-
-    /// The messages that nobody needs when these entries are gone.
-    pub(super) fn orphaned(&self, gone: &[&Entry]) -> Vec<String> {
-        let inner = self.lock();
-        let ids: Vec<EntryId> = gone.iter().map(|entry| entry.id.clone()).collect();
-        let mut messages: Vec<&String> = gone.iter().map(|entry| &entry.message).collect();
-        messages.sort_unstable();
-        messages.dedup();
-        let orphaned = messages.into_iter();
-        let orphaned = orphaned.filter(|message| inner.queue.are_last(message, &ids));
-        orphaned.cloned().collect()
     }
 
     /// What was committed waits from now on, and what it replaces no longer.

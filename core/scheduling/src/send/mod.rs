@@ -7,7 +7,9 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `enqueue` | from a message to entries of the outbox, in the commit that also moves the ledger |
-//! | `attempt` | a try: delivery, and what is remembered of it |
+//! | `attempt` | a try: delivery |
+//! | `remember` | what came of it is remembered |
+//! | `orphans` | messages that nobody needs any more |
 //! | `note_again` | what could not be noted of it |
 //! | `elsewhere` | to the receivers of others, and by mail to who has none |
 //! | `waiting` | what an administrator may do with what waits |
@@ -18,6 +20,8 @@ mod delegate;
 mod elsewhere;
 mod enqueue;
 mod note_again;
+mod orphans;
+mod remember;
 mod waiting;
 
 pub(crate) use attempt::Outcomes;

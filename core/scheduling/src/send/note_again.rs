@@ -73,10 +73,6 @@ impl<E: Environment> Scheduler<E> {
             handed_over: HandedOver::Perhaps,
             mail_until: None,
         };
-        let is_last = {
-            let ids = std::slice::from_ref(&entry.id);
-            outbox.lock().queue.are_last(&entry.message, ids)
-        };
         let Some(fate) = outbox.finish(&entry.id, tried, after) else {
             return Ok(());
         };
@@ -93,20 +89,20 @@ impl<E: Environment> Scheduler<E> {
             // What has ended is in a chain of its own, where nothing replaces it.
             Fate::Replaced(_) => return Ok(()),
             Fate::Ended(status) => {
-                let batch = entry.delete(unchanged);
-                let batch = if is_last {
-                    batch.delete(keys::message(&entry.message))
-                } else {
-                    batch
-                };
+                let orphans = self.orphans(&[entry]).await?;
+                let batch = orphans.delete(entry.delete(unchanged));
                 let noted = self.to_be_noted(entry, &status);
                 (batch, vec![entry.id.clone()], vec![noted])
             }
         };
+        let has_ended = !ends.is_empty();
         let commit = outbox.commit(ends).noting(noted);
         let commit = commit.changing(vec![entry.id.clone()]);
         let committed = self.environment.state().commit(batch).await?;
         commit.made(committed.version);
+        if has_ended {
+            self.tidy(std::slice::from_ref(entry)).await;
+        }
         Ok(())
     }
 

@@ -115,7 +115,7 @@ impl<E: Environment> Scheduler<E> {
             (Some(home), Some(message)) => {
                 self.take_from_queue_noted(&entry, &message, &home).await?;
             }
-            _ => self.take_from_queue(&entry, Batch::new()).await?,
+            _ => self.take_from_queue_alone(&entry).await?,
         }
         let decided = self.decision("queue-entry-dropped", &entry.uid);
         let decided = decided.of(&entry.originator);
@@ -127,16 +127,29 @@ impl<E: Environment> Scheduler<E> {
         Ok(entry)
     }
 
+    /// Takes it out, once more where others of its message go meanwhile.
+    async fn take_from_queue_alone(&self, entry: &Entry) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            match self.take_from_queue(entry, Batch::new()).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    entry.is_unchanged(self.environment.state()).await?;
+                }
+                done => return done,
+            }
+        }
+        let text = format!("what waits about {} changes again and again", entry.uid);
+        Err(Error::unavailable(text))
+    }
+
     async fn take_from_queue(&self, entry: &Entry, batch: Batch) -> Result<(), Error> {
         let outbox = &self.shared.outbox;
-        let mut batch = entry.delete(entry.if_unchanged(batch));
-        if self.is_last(entry).await? {
-            batch = batch.delete(keys::message(&entry.message));
-        }
+        let orphans = self.orphans(&[entry]).await?;
+        let batch = orphans.delete(entry.delete(entry.if_unchanged(batch)));
         let commit = outbox.commit(Vec::new());
         self.environment.state().commit(batch).await?;
         outbox.lock().supersede(&entry.id);
         commit.settled();
+        self.tidy(std::slice::from_ref(entry)).await;
         Ok(())
     }
 
@@ -167,7 +180,7 @@ impl<E: Environment> Scheduler<E> {
             let ledger = self.ledger(user, uid).await?;
             let is_last = |it: &Ledger| !it.was_told_later(&entry.recipient, message);
             let Some(mut known) = ledger.value.filter(is_last) else {
-                return self.take_from_queue(entry, Batch::new()).await;
+                return self.take_from_queue_alone(entry).await;
             };
             known.note(message, &noted, self.environment.clock().now());
             let note = |copy: &_| itip::note_delivery(copy, message.method(), &told);
@@ -192,17 +205,5 @@ impl<E: Environment> Scheduler<E> {
         }
         let text = format!("the ledger of {uid} was written by others again and again");
         Err(Error::unavailable(text))
-    }
-
-    /// Whether nobody else needs the message of an entry.
-    async fn is_last(&self, entry: &Entry) -> Result<bool, Error> {
-        if self.holds_all() {
-            let inner = self.shared.outbox.lock();
-            let ids = std::slice::from_ref(&entry.id);
-            return Ok(inner.queue.are_last(&entry.message, ids));
-        }
-        let waiting = self.waiting().await?;
-        let mut others = waiting.iter().filter(|it| it.id != entry.id);
-        Ok(others.all(|it| it.message != entry.message))
     }
 }

@@ -347,7 +347,7 @@ impl Story {
             let last = first.last().map(|it| it.0);
             assert_eq!(last, Some(MESSAGES - 1), "{uid} {guest}");
         }
-        for left in ["outbox/", "waits/"] {
+        for left in ["outbox/", "waits/", "message/"] {
             let left = self.first.world().remembered.keys(left);
             assert!(left.is_empty(), "{left:?}");
         }

@@ -9,5 +9,6 @@ mod mail;
 mod object;
 mod owed;
 mod rooms;
+mod shared_message;
 mod submit;
 pub(crate) mod world;

@@ -410,7 +410,7 @@ type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
 ///
 /// The second: whether the answer of the next commit that concerns the outbox gets lost. The third: whether somebody else is
 /// faster than the next commit that concerns a ledger. The fourth: how many commits are made still. The fifth: whether others may act
-/// before and after each operation.
+/// before and after each operation. The sixth: whether nothing can be read.
 #[derive(Clone)]
 pub(crate) struct Remembered(
     Arc<Mutex<Entries>>,
@@ -418,19 +418,23 @@ pub(crate) struct Remembered(
     Arc<AtomicBool>,
     Arc<AtomicUsize>,
     Arc<AtomicBool>,
+    Arc<AtomicBool>,
 );
 
 impl Default for Remembered {
     fn default() -> Self {
         let all = Arc::new(AtomicUsize::new(usize::MAX));
         let no = || Arc::new(AtomicBool::new(false));
-        Self(Arc::default(), no(), no(), all, no())
+        Self(Arc::default(), no(), no(), all, no(), no())
     }
 }
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
         self.pause().await;
+        if self.5.load(Ordering::Relaxed) {
+            return Err(Error::unavailable("the state does not answer"));
+        }
         let found = self.0.lock().unwrap().1.get(key).cloned();
         self.pause().await;
         Ok(found)
@@ -516,6 +520,11 @@ impl Remembered {
     /// Somebody else is faster than the next commit that concerns a ledger.
     pub(crate) fn has_a_rival(&self) {
         self.2.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing can be read, or it can again.
+    pub(crate) fn cannot_be_read(&self, so: bool) {
+        self.5.store(so, Ordering::Relaxed);
     }
 
     /// The keys that begin like this.

@@ -69,14 +69,14 @@ fn what_a_host_leaves_is_taken_over_once_it_has_no_lease() {
         assert_eq!(living, names([]));
         assert_eq!(take_over(&b, &state, &living).await, 1);
         // It was only paused, and wakes up.
-        let by_a = a.take(at(0)).unwrap();
+        let mut by_a = a.take(at(0)).unwrap();
         let sent_by_a = by_a.entries()[0].clone();
-        let by_a = by_a.that_are_held_here(&state).await.unwrap();
+        by_a.leave_to_others(&state).await.unwrap();
         assert!(by_a.entries().is_empty(), "another host sends it");
         drop(by_a);
         assert!(a.entries().is_empty() && a.take(at(0)).is_none());
-        let by_b = b.take(at(0)).unwrap();
-        let by_b = by_b.that_are_held_here(&state).await.unwrap();
+        let mut by_b = b.take(at(0)).unwrap();
+        by_b.leave_to_others(&state).await.unwrap();
         assert_eq!(by_b.entries().len(), 1);
         // What the one has sent before it was paused, it does not note; the other does.
         let [of_a, of_b] = [&sent_by_a, &by_b.entries()[0]].map(|entry: &Entry| {
