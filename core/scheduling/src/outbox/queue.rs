@@ -20,6 +20,7 @@ use convoke_types::{CalendarAddress, RequestStatus};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
     time::Duration,
 };
 
@@ -97,6 +98,8 @@ struct Lane {
     probe: Option<Timestamp>,
     /// The one that tries for all, from when it may go until it is known what came of it.
     probing: Option<EntryId>,
+    /// The one that did so last.
+    probed: Option<EntryId>,
 }
 
 /// What the world says that an entry was tried in.
@@ -528,7 +531,8 @@ impl Queue {
             .filter(|lane| lane.probing.is_none() && lane.probe.is_some_and(|probe| probe <= now));
         let probes: Vec<EntryId> = due
             .filter_map(|lane| {
-                lane.probing = lane.resting.first().cloned();
+                lane.probing = lane.next_to_probe();
+                lane.probed.clone_from(&lane.probing);
                 lane.probing.clone()
             })
             .collect();
@@ -584,6 +588,15 @@ impl LaneName {
 impl Lane {
     const fn is_down(&self) -> bool {
         self.probe.is_some()
+    }
+
+    /// The one after who tried last: the receiver may hang on one of them alone, and take all others.
+    fn next_to_probe(&self) -> Option<EntryId> {
+        let after = self.probed.as_ref().and_then(|probed| {
+            let behind = (Bound::Excluded(probed), Bound::Unbounded);
+            self.resting.range(behind).next()
+        });
+        after.or_else(|| self.resting.first()).cloned()
     }
 }
 

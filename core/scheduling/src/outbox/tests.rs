@@ -158,6 +158,31 @@ fn one_asks_for_all_whether_a_receiver_is_back() {
     assert_eq!(went, 99);
 }
 
+/// A mail server that hangs on one guest, again and again, takes the mails to all others.
+#[test]
+fn one_that_always_fails_keeps_back_none_of_the_others() {
+    let entries: Vec<Entry> = (0..3)
+        .flat_map(|uid| message("REQUEST", &uid.to_string(), "", &["bo@example.com"], 0))
+        .collect();
+    let bad = entries[0].id.clone();
+    let mut queue = queue(entries);
+    let (mut minute, mut went) = (0, 0);
+    while went < 2 {
+        assert!(minute < 60, "{went} went");
+        for entry in queue.take(at(minute), 1) {
+            let tried = if entry.id == bad {
+                Tried::Down(DOWN, None)
+            } else {
+                went += 1;
+                Tried::Final(RequestStatus::SUCCESS)
+            };
+            queue.finish(&entry.id, &tried, tried_at(at(minute)));
+        }
+        minute += 1;
+    }
+    assert_eq!(queue.len(), 1);
+}
+
 #[test]
 fn what_is_about_one_object_goes_in_order() {
     let first = message(
