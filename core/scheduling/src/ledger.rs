@@ -11,7 +11,7 @@ use convoke_calendar::{
     tree::{self, Calendar},
 };
 use convoke_types::{Batch, CalendarAddress, Etag, RequestStatus, base64};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +20,8 @@ use std::{
 
 /// How long it is remembered of an object that is gone: a message that was under way for so long does not bring it back.
 const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long the wish holds that nobody is told of a removal, where this host ends before it is known that it was made.
+const SILENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is remembered of one object of one calendar user.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub(crate) struct Ledger {
     /// The owner has deleted it, and whom that concerns was told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) gone: bool,
+    /// Until then its owner may remove it without that anybody is told, as it was about to be when the owner wished so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    silent_until: Option<Timestamp>,
     /// Who was on the object when it was found with nothing remembered of it: they may have been told before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     found_with: BTreeSet<String>,
@@ -117,6 +122,21 @@ impl Ledger {
         self.gone = false;
     }
 
+    /// Its owner is about to remove it, and wishes that nobody is told.
+    pub(crate) fn is_to_go_in_silence(&mut self, now: Timestamp) {
+        self.silent_until = Some(now.saturating_add(SILENCE).unwrap_or(Timestamp::MAX));
+    }
+
+    /// It was not removed: whether anything was wished.
+    pub(crate) fn is_not_to_go(&mut self) -> bool {
+        self.silent_until.take().is_some()
+    }
+
+    /// Whether nobody is told that it is gone.
+    pub(crate) fn goes_in_silence(&self, now: Timestamp) -> bool {
+        self.silent_until.is_some_and(|until| now < until)
+    }
+
     /// It was there before anything was remembered of it.
     pub(crate) fn find(&mut self, object: &Calendar) {
         let lines = object.main_components().flat_map(|it| it.all("ATTENDEE"));
@@ -128,12 +148,14 @@ impl Ledger {
     pub(crate) fn know(&mut self, object: &Calendar) {
         self.object = Some(object.write());
         self.coming = None;
+        self.silent_until = None;
     }
 
     /// The owner's object is gone: others know this of it, that it is called off or declined.
     pub(crate) fn bury(&mut self, object: Option<&Calendar>) {
         self.object = object.map(Calendar::write).or(self.object.take());
         self.coming = None;
+        self.silent_until = None;
         self.etag = None;
         self.gone = true;
     }

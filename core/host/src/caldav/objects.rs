@@ -6,7 +6,8 @@ use super::{
     names::Names,
     properties::TAKEN,
     reply::{Received, Refused, received, whole},
-    reports, schedule,
+    reports,
+    schedule::{self, Removal},
     session::Session,
 };
 use crate::{answer::empty, instance::Instance};
@@ -155,14 +156,20 @@ pub(super) async fn remove(
         let schedule_tag = calendar.as_ref().and_then(schedule_tag);
         check_schedule_tag(headers, schedule_tag.as_deref())?;
         schedule::before(session, &there.uid).await?;
+        let removal = Removal::of(session, &there.uid, calendar.as_ref(), headers);
+        removal.begin().await?;
         let when = When::Matches(there.etag);
         match session.home.remove(&there.uid, &when).await {
             Ok(()) => {
-                schedule::tell_removal(session, &there.uid, calendar.as_ref(), headers).await?;
+                removal.tell().await?;
                 return Ok(Names::of(session).removed(&there.uid, name).await?);
             }
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                removal.is_off().await;
+                if error.kind() != ErrorKind::Conflict {
+                    return Err(error.into());
+                }
+            }
         }
     }
     Err(StatusCode::CONFLICT.into())

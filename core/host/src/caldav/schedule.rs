@@ -12,7 +12,7 @@ use convoke_calendar::{
 };
 use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{Forbidden, Home, Person};
-use convoke_types::{CalendarAddress, Proof, Uid};
+use convoke_types::{CalendarAddress, Error, Proof, Uid};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, time::Duration};
@@ -108,20 +108,59 @@ pub(super) async fn tell(session: &Session<'_>, uid: &Uid) {
     }
 }
 
-/// After something was removed. An attendee may wish that the organizer is not told (RFC 6638 §8.1).
-pub(super) async fn tell_removal(
-    session: &Session<'_>,
-    uid: &Uid,
-    removed: Option<&Calendar>,
-    headers: &HeaderMap,
-) -> Result<(), Refused> {
-    let organizes = removed.is_none_or(|it| organizes(session, it));
-    if is_on(session) && !organizes && wants_no_reply(headers) {
-        let scheduler = &session.instance.scheduler;
-        return Ok(scheduler.tell_nobody(&session.home, uid).await?);
+/// A removal, and whether anybody is told of it: an attendee may wish that the organizer is not (RFC 6638 §8.1).
+pub(super) struct Removal<'a> {
+    session: &'a Session<'a>,
+    uid: &'a Uid,
+    is_silent: bool,
+}
+
+impl<'a> Removal<'a> {
+    /// Of what is `removed`, by a request with these header fields.
+    pub(super) fn of(
+        session: &'a Session<'a>,
+        uid: &'a Uid,
+        removed: Option<&Calendar>,
+        headers: &HeaderMap,
+    ) -> Self {
+        let organizes = removed.is_none_or(|it| organizes(session, it));
+        let is_silent = is_on(session) && !organizes && wants_no_reply(headers);
+        Self {
+            session,
+            uid,
+            is_silent,
+        }
     }
-    tell(session, uid).await;
-    Ok(())
+
+    /// Before it is made: the wish holds also if this host ends right afterwards.
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        if !self.is_silent {
+            return Ok(());
+        }
+        let scheduler = &self.session.instance.scheduler;
+        scheduler.begin_silence(&self.session.home, self.uid).await
+    }
+
+    /// It was not made.
+    pub(super) async fn is_off(&self) {
+        if !self.is_silent {
+            return;
+        }
+        let scheduler = &self.session.instance.scheduler;
+        if let Err(error) = scheduler.end_silence(&self.session.home, self.uid).await {
+            tracing::debug!("a wish about a removal that was not made is left: {error}");
+        }
+    }
+
+    /// After it was made: whom it concerns is told.
+    pub(super) async fn tell(&self) -> Result<(), Error> {
+        if self.is_silent {
+            let scheduler = &self.session.instance.scheduler;
+            return scheduler.tell_nobody(&self.session.home, self.uid).await;
+        }
+        tell(self.session, self.uid).await;
+        Ok(())
+    }
 }
 
 fn wants_no_reply(headers: &HeaderMap) -> bool {

@@ -7,19 +7,21 @@ use super::adopt;
 use crate::{
     change::Changed,
     envelope::TransportFacts,
-    environment::{Clock, Environment, Home, HomeOf, Processor, Unbounded},
+    environment::{Clock, Environment, Home, HomeOf, Processor, State, Unbounded},
+    keys,
     ledger::Ledger,
     person::Person,
     scheduler::Scheduler,
     send::Goes,
-    stored::read,
+    state,
+    stored::{ATTEMPTS, read},
 };
 use convoke_calendar::{
     itip::{self, Observed},
     message::MessageError,
     tree::Calendar,
 };
-use convoke_types::{CalendarUser, Error, ErrorKind, Uid};
+use convoke_types::{Batch, CalendarUser, Error, ErrorKind, Uid};
 
 /// An edit that is not its author's to make, or that others cannot be told of (RFC 6638 §3.2.4).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,8 +132,52 @@ impl<E: Environment> Scheduler<E> {
             .await;
     }
 
-    /// What is stored of an object is what is known from now on, and nobody is told (RFC 6638 §8.1, `Schedule-Reply: F`).
+    /// An attendee is about to remove an object, and wishes that nobody is told (RFC 6638 §8.1, `Schedule-Reply: F`). That is noted
+    /// before: a host that ends after the removal keeps to it.
+    pub async fn begin_silence(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
+        let now = self.environment.clock().now();
+        self.change_ledger(home, uid, |ledger| {
+            ledger.is_to_go_in_silence(now);
+            true
+        })
+        .await
+    }
+
+    /// The object was not removed after all.
+    pub async fn end_silence(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
+        self.change_ledger(home, uid, Ledger::is_not_to_go).await
+    }
+
+    /// What is stored of an object is what is known from now on, and nobody is told.
     pub async fn tell_nobody(&self, home: &HomeOf<E>, uid: &Uid) -> Result<(), Error> {
         self.adopt(home, uid).await
+    }
+
+    /// Changes what is remembered of an object, if anything is.
+    async fn change_ledger(
+        &self,
+        home: &HomeOf<E>,
+        uid: &Uid,
+        change: impl Fn(&mut Ledger) -> bool,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let key = keys::ledger(home.user(), uid);
+        for _ in 0..ATTEMPTS {
+            let read = self.ledger(home.user(), uid).await?;
+            let Some(mut ledger) = read.value else {
+                return Ok(());
+            };
+            if !change(&mut ledger) {
+                return Ok(());
+            }
+            let batch = state::unchanged(Batch::new(), &key, read.version);
+            let batch = ledger.put(batch, key.clone());
+            match self.environment.state().commit(batch).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.map(drop),
+            }
+        }
+        let text = format!("the ledger of {uid} was written by others again and again");
+        Err(Error::unavailable(text))
     }
 }

@@ -215,6 +215,9 @@ impl<E: Environment> Scheduler<E> {
             return Ok(Verdict::Same);
         }
         let now = self.environment.clock().now();
+        if stored.is_none() && ledger.is_some_and(|it| it.goes_in_silence(now)) {
+            return Ok(Verdict::Adopt(None, None));
+        }
         let size = stored.map_or(0, |it| it.data.len());
         let work = || self.work_out(home.user(), stored, ledger, now);
         self.environment.processor().run(size, work).await

@@ -17,7 +17,7 @@ use crate::{
         objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_in},
         reply::{Refused, no_room},
         reports::limits,
-        schedule,
+        schedule::{self, Removal},
         session::{Missing, Place, Session},
     },
     scheduling::OurHome,
@@ -215,6 +215,8 @@ impl<'a> Forwarding<'a> {
         if headers.remove(IF_SCHEDULE_TAG).is_some() {
             only_if_same(headers, etag);
         }
+        let removal = Removal::of(&session, &uid, Some(&calendar), headers);
+        removal.begin().await?;
         Ok(Some(Edit {
             session,
             uid,
@@ -262,14 +264,17 @@ impl<'a> Forwarding<'a> {
         headers: &HeaderMap,
         response: &mut Response,
     ) {
-        if !response.status().is_success() {
-            return;
-        }
+        let is_done = response.status().is_success();
         let (session, uid) = (&edit.session, &edit.uid);
         match edit.kind {
+            Kind::Remove(calendar) if !is_done => {
+                let removal = Removal::of(session, uid, Some(&calendar), headers);
+                removal.is_off().await;
+            }
+            Kind::Write { .. } if !is_done => {}
             Kind::Remove(calendar) => {
-                let told = schedule::tell_removal(session, uid, Some(&calendar), headers).await;
-                if told.is_err() {
+                let removal = Removal::of(session, uid, Some(&calendar), headers);
+                if removal.tell().await.is_err() {
                     tracing::warn!(
                         event = "change-told-later", user = %session.user().address, %uid,
                         "what was removed at {} is told after the next look", subject.path

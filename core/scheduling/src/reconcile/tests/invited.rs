@@ -2,6 +2,8 @@
 
 use super::{host, invited};
 use crate::tests::world::{meeting, message};
+use futures::executor::block_on;
+use std::time::Duration;
 
 /// khal raises SEQUENCE at each save; that says nothing of what the organizer has sent.
 #[test]
@@ -309,4 +311,32 @@ fn what_comes_back_is_declined_as_it_was() {
     assert_eq!(bodies.len(), 2, "{bodies:?}");
     let answer = ["RECURRENCE-ID:20270106T100000Z", "PARTSTAT=DECLINED"];
     assert!(answer.iter().all(|it| bodies[1].contains(it)), "{bodies:?}");
+}
+
+/// Bo removes an invitation and wishes that nobody is told; the host ends before it has noted that it is gone.
+#[test]
+fn what_is_to_go_in_silence_does_so_though_the_host_ends() {
+    let uid = convoke_types::Uid::new("meeting").unwrap();
+    let day = Duration::from_secs(24 * 3600);
+    for (ends, passes, told) in [(false, day, 0), (true, day, 1), (false, 8 * day, 1)] {
+        let host = host();
+        invited(&host, "");
+        host.tells("bo");
+        let bo = host.person("bo");
+        block_on(host.scheduler.begin_silence(&bo, &uid)).unwrap();
+        host.tells("bo");
+        if ends {
+            block_on(host.scheduler.end_silence(&bo, &uid)).unwrap();
+        }
+        bo.deletes("meeting");
+        let host = host.restarted();
+        host.pass(passes);
+        host.tells("bo");
+        assert_eq!(
+            host.sent().len(),
+            told,
+            "{ends} {passes:?} {:?}",
+            host.sent()
+        );
+    }
 }
