@@ -195,6 +195,11 @@ fn configure(place: &Path) {
     let people = "ORGANIZER:mailto:anna@example.org\r\nATTENDEE:mailto:bo@example.org\r\n";
     let invitation = event("two", "METHOD:REQUEST\r\n", people);
     fs::write(place.join("invitation.ics"), invitation).unwrap();
+    fs::write(
+        place.join("people.csv"),
+        "address,name\ncleo@example.org,Cleo\n",
+    )
+    .unwrap();
     let bo = Command::new(program())
         .args(["user", "add", "bo@example.org"])
         .current_dir(place)

@@ -42,6 +42,7 @@
 //! | `health` | what an administrator should look at |
 //! | `trouble` | one such thing |
 //! | `file_modes` | permissions of the files that the configuration names |
+//! | `plain_text` | the octets of a file as text, or why they are none |
 //! | `escape` | escapes control characters in log and terminal output |
 //!
 //! Below it lie `convoke-net` (listeners, the HTTPS client, DNS), `convoke-plugin-host` (the chains of discovery, policy and
@@ -85,6 +86,7 @@ pub mod mail;
 pub mod metrics;
 #[cfg(feature = "caldav")]
 mod overwritten;
+mod plain_text;
 pub mod probe;
 #[cfg(feature = "caldav")]
 mod program_inbox;

@@ -10,6 +10,7 @@ mod init;
 mod local;
 mod mistakes;
 mod modes;
+mod people;
 mod plugins;
 mod reply;
 mod rooms;

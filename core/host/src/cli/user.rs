@@ -3,10 +3,12 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `facts` | what can be said of a calendar user |
+//! | `import` | calendar users from a file |
 //! | `shown` | what is printed of one |
 //! | `reindex` | when its objects take its time, worked out anew |
 
 mod facts;
+mod import;
 mod reindex;
 mod shown;
 
@@ -29,14 +31,16 @@ Examples:
   convoke user add bridge@example.org --kind room --timezone Europe/Berlin --booking 'longest=4h days=mo-fr'
   convoke user set bridge@example.org --approve anna@example.org
   convoke user show bridge@example.org
+  convoke user import people.csv --dry-run
   convoke user list --json
   convoke user remove anna@example.org";
 
-/// Create, list, show, change and remove calendar users
+/// Create, import, list, show, change and remove calendar users
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum User {
     Add(Add),
+    Import(import::Import),
     List(List),
     Show(Show),
     Set(Set),
@@ -133,6 +137,7 @@ impl User {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(global).await,
+            Self::Import(import) => import.run(global).await,
             Self::Show(show) => show.run(global).await,
             Self::Set(set) => set.run(global).await,
             Self::Remove(remove) => remove.run(global).await,
@@ -242,7 +247,7 @@ impl Set {
 }
 
 /// Whether objects may take other time of a calendar user than they did.
-fn takes_other_time(before: &CalendarUser, after: &CalendarUser) -> bool {
+pub(super) fn takes_other_time(before: &CalendarUser, after: &CalendarUser) -> bool {
     before.timezone != after.timezone || before.aliases != after.aliases
 }
 

@@ -1,41 +1,29 @@
 //! The bytes of a configuration file as text, or why they are none.
 
 use super::{ConfigError, error::line_and_column};
+use crate::plain_text::{self, NotText, without_mark};
 use std::path::Path;
-
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The text of the file at `path`. A byte order mark in front of UTF-8 is nothing.
 pub(super) fn decode<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, ConfigError> {
-    let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
-    if is_utf16(bytes) {
-        let text = "the file is UTF-16, as editors on Windows write it; save it as UTF-8: iconv -f UTF-16 -t UTF-8";
-        return Err(ConfigError::in_file(path, text.to_owned()));
-    }
-    if bytes.contains(&0) {
-        let text =
-            "the file is no text: it holds a byte of zero; name a configuration with --config FILE";
-        return Err(ConfigError::in_file(path, text.to_owned()));
-    }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let good = error.valid_up_to();
-        let before = std::str::from_utf8(&bytes[..good]).unwrap_or_default();
-        let (line, column) = line_and_column(before, good);
-        let byte = bytes.get(good).copied().unwrap_or_default();
-        let text = format!(
-            "the byte 0x{byte:02X} is no UTF-8; save the file as UTF-8, such as with iconv -f ISO-8859-1 -t UTF-8"
-        );
-        ConfigError::at(path, (line, column), text)
+    plain_text::decode(bytes).map_err(|not| match not {
+        NotText::Utf16 => {
+            let text = "the file is UTF-16, as editors on Windows write it; save it as UTF-8: iconv -f UTF-16 -t UTF-8";
+            ConfigError::in_file(path, text.to_owned())
+        }
+        NotText::Zero { .. } => {
+            let text = "the file is no text: it holds a byte of zero; name a configuration with --config FILE";
+            ConfigError::in_file(path, text.to_owned())
+        }
+        NotText::NotUtf8 { at, byte } => {
+            let before = std::str::from_utf8(&without_mark(bytes)[..at]).unwrap_or_default();
+            let (line, column) = line_and_column(before, at);
+            let text = format!(
+                "the byte 0x{byte:02X} is no UTF-8; save the file as UTF-8, such as with iconv -f ISO-8859-1 -t UTF-8"
+            );
+            ConfigError::at(path, (line, column), text)
+        }
     })
-}
-
-/// By its byte order mark, or as every other byte is zero.
-fn is_utf16(bytes: &[u8]) -> bool {
-    match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
-        [0, other, ..] | [other, 0, ..] => *other != 0,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

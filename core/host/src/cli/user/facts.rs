@@ -1,4 +1,4 @@
-//! What can be said of a calendar user, by `user add` and `user set`.
+//! What can be said of a calendar user, by `user add`, `user set` and the columns of `user import`.
 
 use crate::cli::output::Failure;
 #[cfg(feature = "mail")]
@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use std::str::FromStr;
 
 /// What is said of a calendar user; what is not said stays as it is.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Facts {
     /// What people call it; '' for nothing
     #[arg(long)]
@@ -50,6 +50,19 @@ pub(super) struct Facts {
         default_missing_value = "on"
     )]
     private: Option<Switch>,
+}
+
+/// One of them, by the name of its option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(super) enum Fact {
+    Name,
+    Timezone,
+    Kind,
+    Schedule,
+    Booking,
+    Conflicts,
+    Approve,
+    Private,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,7 +105,7 @@ impl<T: FromStr> FromStr for Said<T> {
     }
 }
 
-fn zone_name(text: &str) -> Result<String, String> {
+pub(super) fn zone_name(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
     }
@@ -118,7 +131,40 @@ const OF_ROOMS: [&str; 4] = [
     RoomSettings::PRIVATE,
 ];
 
+/// One of the words of an option.
+fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, true).map_err(|_| {
+        let words = T::value_variants().iter();
+        let words = words.filter_map(ValueEnum::to_possible_value);
+        let words: Vec<_> = words.map(|it| it.get_name().to_owned()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
 impl Facts {
+    /// Says one of them, as its option would.
+    pub(super) fn say(&mut self, fact: Fact, text: &str) -> Result<(), String> {
+        fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
+            text.parse().map_err(|error: T::Err| error.to_string())
+        }
+        match fact {
+            Fact::Name => self.name = Some(text.to_owned()),
+            Fact::Timezone => self.timezone = Some(zone_name(text)?),
+            Fact::Kind => self.kind = Some(word(text)?),
+            Fact::Schedule => self.schedule = Some(word(text)?),
+            Fact::Booking => self.booking = Some(parsed(text)?),
+            Fact::Conflicts => self.conflicts = Some(parsed(text)?),
+            Fact::Approve => self.approve = Some(parsed(text)?),
+            Fact::Private => self.private = Some(word(text)?),
+        }
+        Ok(())
+    }
+
+    /// Takes a time zone where none is said.
+    pub(super) fn default_timezone(&mut self, zone: &str) {
+        self.timezone.get_or_insert_with(|| zone.to_owned());
+    }
+
     /// Says it of a calendar user.
     pub(super) fn apply(self, to: &mut Described<'_>) -> Result<(), Failure> {
         let or_none = |text: String| Some(text).filter(|text| !text.is_empty());
