@@ -6,7 +6,12 @@ use convoke_sdk::{
     remote::{Kind, Trust, TrustedKey},
 };
 use serde::{Deserialize, Serialize};
-use std::{env, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Describes an iCalendar object for a plugin, of this user if it is known.
 pub type IndexService =
@@ -23,7 +28,7 @@ pub type KeyLocator = Arc<dyn Fn(&PluginEntry, &str) -> Option<(usize, usize)> +
 pub struct Setup {
     /// One for each `[[discovery]]`, `[[policy]]`, `[[store]]` and `[[state]]`, in file order.
     pub entries: Vec<PluginEntry>,
-    /// `[server] plugins`, absolute. Empty: the folder of the host's program.
+    /// `[server] plugins`, absolute. Empty: where they lie of the host's program.
     pub plugin_directories: Vec<PathBuf>,
     /// `[server] trusted_keys`: whose signature a library must carry; empty: nobody's.
     pub trusted_keys: Vec<TrustedKey>,
@@ -61,7 +66,7 @@ impl Setup {
     /// Where plugin names are looked up.
     pub fn directories(&self) -> Vec<PathBuf> {
         if self.plugin_directories.is_empty() {
-            beside_the_program()
+            of_the_program()
         } else {
             self.plugin_directories.clone()
         }
@@ -73,13 +78,26 @@ pub fn own_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
 }
 
-/// The folder of the running program; empty if the system does not say.
-pub fn beside_the_program() -> Vec<PathBuf> {
-    env::current_exe()
-        .ok()
-        .and_then(|program| Some(program.parent()?.to_owned()))
+/// Where the plugins of the running program lie; empty if the system does not say where it lies itself.
+pub fn of_the_program() -> Vec<PathBuf> {
+    let program = env::current_exe().ok();
+    program
+        .as_deref()
+        .and_then(of_program)
         .into_iter()
         .collect()
+}
+
+/// `/usr/lib/convoke/plugins` for a program that is installed in `/usr/bin`, and so with every prefix; where there is no such
+/// folder, the one of the program.
+fn of_program(program: &Path) -> Option<PathBuf> {
+    let folder = program.parent()?;
+    let installed = || {
+        let prefix = folder.parent().filter(|_| folder.ends_with("bin"))?;
+        Some(prefix.join("lib/convoke/plugins"))
+    };
+    let installed = installed().filter(|it| it.is_dir());
+    Some(installed.unwrap_or_else(|| folder.to_owned()))
 }
 
 /// Whether the changes that people make in a store are told to whom they concern.
@@ -214,5 +232,22 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_lie_where_they_are_installed_or_beside_the_program() {
+        let place = tempfile::tempdir().unwrap();
+        let of = |program: &str| of_program(&place.path().join(program)).unwrap();
+        let beside = place.path().join("usr/bin");
+        assert_eq!(of("usr/bin/convoke"), beside);
+        let installed = place.path().join("usr/lib/convoke/plugins");
+        std::fs::create_dir_all(&installed).unwrap();
+        assert_eq!(of("usr/bin/convoke"), installed);
+        assert_eq!(of("usr/debug/convoke"), place.path().join("usr/debug"));
     }
 }

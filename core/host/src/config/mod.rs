@@ -103,7 +103,7 @@ pub struct Server {
     pub domains: Vec<Domain>,
     /// Where the host keeps what it must remember.
     pub state: PathBuf,
-    /// Where plugin names are looked up; empty: beside the program.
+    /// Where plugin names are looked up; empty: where the program's are installed, else beside it.
     pub plugins: Vec<PathBuf>,
     /// Whose signature a plugin's file must carry; empty: nobody's.
     pub trusted_keys: Vec<TrustedKey>,
