@@ -114,14 +114,22 @@ impl Parameterised {
     }
 }
 
-/// Whether each comment, each quoted string and each escape in a value has its end. Of one that has not, programs differ about
-/// what is part of it.
+/// Whether each comment, each quoted string and each escape in a value has its end, and stands where it may. Of one that does
+/// not, programs differ about what is part of it.
 fn is_closed(value: &str) -> bool {
     let (mut depth, mut is_quoted) = (0_u32, false);
     let mut letters = value.chars();
     while let Some(c) = letters.next() {
         match c {
-            '\\' if (is_quoted || depth > 0) && letters.next().is_none() => return false,
+            '\\' => {
+                let is_escape = is_quoted || depth > 0;
+                match letters.next() {
+                    None => return false,
+                    // Outside of them a backslash is no escape (RFC 5322 §3.2.1), and taken for one all the same.
+                    Some(next) if !is_escape && "\"()<>\\".contains(next) => return false,
+                    Some(_) => {}
+                }
+            }
             '"' if depth == 0 => is_quoted = !is_quoted,
             '(' if !is_quoted => depth = depth.saturating_add(1),
             ')' if !is_quoted => match depth.checked_sub(1) {
