@@ -13,6 +13,7 @@ use crate::{
     room,
     scheduler::Scheduler,
     send::{self, Goes},
+    stored::read,
 };
 use convoke_calendar::{
     itip::{self, Outgoing, ReplyError, Summary},
@@ -90,8 +91,9 @@ impl<E: Environment> Scheduler<E> {
         let mut page = Page::first(PAGE);
         loop {
             let listing = home.inbox(&page).await?;
-            let entries = listing.items.into_iter();
-            waiting.extend(entries.map(|entry| self.undecided(home, entry)));
+            for entry in listing.items {
+                waiting.push(self.undecided(home, entry).await?);
+            }
             match listing.next {
                 Some(next) => page.after = Some(next),
                 None => return Ok(waiting),
@@ -99,14 +101,39 @@ impl<E: Environment> Scheduler<E> {
         }
     }
 
-    fn undecided(&self, home: &HomeOf<E>, entry: InboxEntry) -> Undecided {
+    async fn undecided(&self, home: &HomeOf<E>, entry: InboxEntry) -> Result<Undecided, Error> {
         let person = Person::of(home.user());
         let calendar = Calendar::parse(&entry.message.data, &self.limits.of_messages()).ok();
-        Undecided {
-            why: why(home, &entry.message),
+        Ok(Undecided {
+            why: self.why(home, &entry.message).await?,
             summary: calendar.and_then(|it| itip::summary(&it, &person.owner())),
             entry,
+        })
+    }
+
+    /// What is to be decided about a message: it is for the person, or for a room that it approves bookings of.
+    async fn why(&self, home: &HomeOf<E>, message: &InboxMessage) -> Result<Why, Error> {
+        if let Some(Method::Counter | Method::DeclineCounter) = Method::parse(&message.method) {
+            return Ok(Why::Counter);
         }
+        if !home.user().answers_to(&message.recipient) {
+            return Ok(Why::Booking);
+        }
+        // Who approves may have no inbox here. Then a room keeps in its own what it has taken in, beside messages of strangers.
+        let room = room::RoomSettings::of(home.user()).ok().flatten();
+        let is_asked =
+            room.is_some_and(|it| it.approve.is_some()) && self.is_taken_in(home, message).await?;
+        Ok(if is_asked { Why::Booking } else { Why::Held })
+    }
+
+    /// Whether a calendar has what a message tells, or something later of it.
+    async fn is_taken_in(&self, home: &HomeOf<E>, message: &InboxMessage) -> Result<bool, Error> {
+        let Some(stored) = home.get(&message.uid).await? else {
+            return Ok(false);
+        };
+        let stored = read(&stored, &self.limits)?;
+        let told = Calendar::parse(&message.data, &self.limits.of_messages());
+        Ok(told.is_ok_and(|told| is_not_newer(&told, &stored)))
     }
 
     /// Takes a proposal up, lets a message in and its sender be known, or books a room: who was told by it, and what came of
@@ -120,10 +147,13 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Vec<Answered>, NotDecided> {
         let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
         let message = waiting(home, id).await?;
-        let accepted = match why(home, &message) {
+        let accepted = match self.why(home, &message).await? {
             Why::Counter => self.take_up(home, &message, answers).await,
-            Why::Held => self.let_in(home, &message).await,
-            Why::Booking => self.approve_it(home, &message, comment).await,
+            Why::Held => self.let_in(home, &message, comment).await,
+            Why::Booking => {
+                self.book_it(&message, room::Decision::Approve, comment)
+                    .await
+            }
         };
         self.take_out(home, id, message, accepted, "inbox-accepted")
             .await
@@ -139,7 +169,7 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Vec<Answered>, NotDecided> {
         let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
         let message = waiting(home, id).await?;
-        let declined = match why(home, &message) {
+        let declined = match self.why(home, &message).await? {
             Why::Counter => self.turn_down(&message, comment, answers).await,
             // Who is not known is told nothing.
             Why::Held => Ok(Vec::new()),
@@ -294,6 +324,7 @@ impl<E: Environment> Scheduler<E> {
         &self,
         home: &HomeOf<E>,
         kept: &InboxMessage,
+        comment: Option<&str>,
     ) -> Result<Vec<Answered>, NotDecided> {
         let message = self.read_kept(kept)?;
         let domain = kept.originator.domain().ok().cloned();
@@ -315,27 +346,16 @@ impl<E: Environment> Scheduler<E> {
             return Err(NotDecided::NotDelivered(delivered.status));
         }
         self.introduce(home.user(), &kept.originator).await?;
-        Ok(Vec::new())
-    }
-
-    /// Books a room; one whose own inbox it is may have to let it in first.
-    async fn approve_it(
-        &self,
-        home: &HomeOf<E>,
-        message: &InboxMessage,
-        comment: Option<&str>,
-    ) -> Result<Vec<Answered>, NotDecided> {
-        let booked = self
-            .book_it(message, room::Decision::Approve, comment)
-            .await;
-        let is_too_late = booked.as_ref().is_err_and(NotDecided::is_too_late);
-        if is_too_late
-            && home.user().answers_to(&message.recipient)
-            && home.get(&message.uid).await?.is_none()
-        {
-            return self.let_in(home, message).await;
+        // Who looks after the inbox of a room lets in and approves by one word.
+        let by = [message.organizer(), Some(&kept.originator)];
+        if !self.asks_in_its_own_inbox(home, by).await? {
+            return Ok(Vec::new());
         }
-        booked
+        match self.book_it(kept, room::Decision::Approve, comment).await {
+            // The room has refused it, or has accepted what nobody has to approve.
+            Err(error) if error.is_too_late() => Ok(Vec::new()),
+            booked => booked,
+        }
     }
 
     async fn book_it(
@@ -394,19 +414,27 @@ async fn waiting(home: &impl Home, id: &MessageId) -> Result<InboxMessage, Error
     }
 }
 
-/// What is to be decided about a message: it is for the person, or for a room that it approves bookings of.
-fn why(home: &impl Home, message: &InboxMessage) -> Why {
-    match Method::parse(&message.method) {
-        Some(Method::Counter | Method::DeclineCounter) => Why::Counter,
-        // Who approves may have no inbox here. A room that nobody approves bookings of keeps those of strangers only.
-        _ if room::RoomSettings::of(home.user())
-            .is_ok_and(|room| room.is_some_and(|it| it.approve.is_some())) =>
-        {
-            Why::Booking
-        }
-        _ if !home.user().answers_to(&message.recipient) => Why::Booking,
-        _ => Why::Held,
-    }
+/// Whether no component of a message is of a later version (RFC 5546 §2.1.5) than what is stored of it.
+fn is_not_newer(told: &Calendar, stored: &Calendar) -> bool {
+    let [ours, theirs] = [stored, told].map(|it| Zones::of(it, TimeZone::UTC));
+    let name = |it: &Component, zones: &Zones| {
+        let when = When::of(it.get("RECURRENCE-ID")?).ok()?;
+        when.instant(zones).ok()
+    };
+    // DTSTAMP is in UTC, so that its letters are in the order of time.
+    let version = |it: &Component| {
+        let sequence = it.value("SEQUENCE").and_then(|it| it.trim().parse().ok());
+        let stamp = it.value("DTSTAMP").map(str::to_owned);
+        (sequence.unwrap_or(0_u64), stamp)
+    };
+    let part = |of: Option<Timestamp>| {
+        let mut parts = stored.main_components();
+        parts.find(|it| name(it, &ours) == of)
+    };
+    told.main_components().all(|told| {
+        let known = part(name(told, &theirs)).or_else(|| part(None));
+        known.is_some_and(|known| version(known) >= version(told))
+    })
 }
 
 #[cfg(test)]
@@ -596,6 +624,39 @@ mod tests {
             .unwrap();
         }
         assert_eq!(host.person("bo").object("meeting"), None);
+    }
+
+    /// A room whose own inbox asks for approval keeps the messages of strangers there, too. Found by the simulator.
+    #[test]
+    fn a_room_tells_who_waits_to_be_let_in_from_what_waits_for_approval() {
+        const ROOM: &str = "room@example.org";
+        for (accepts, is_known) in [(true, false), (false, false), (true, true), (false, true)] {
+            let rules = [("booking", "from=*"), ("approve", "caretaker@example.com")];
+            let host = Host::new().with_room("room", &rules);
+            host.holds_strangers();
+            let room = host.person("room");
+            if is_known {
+                block_on(host.scheduler.introduce(room.user(), &address(ANNA))).unwrap();
+            }
+            let invitation = meeting(&format!("ATTENDEE:mailto:{ROOM}\n"));
+            host.receives(&message("REQUEST", &invitation), ANNA, &[ROOM]);
+            let why = if is_known { Why::Booking } else { Why::Held };
+            assert_eq!(only(&host, "room").why, why);
+            decides(&host, "room", accepts).unwrap();
+            // The store here keeps what the room has asked beside what was let in, and not in its place.
+            let waiting = block_on(host.scheduler.inbox(&room)).unwrap();
+            assert!(waiting.iter().all(|it| it.why == Why::Booking));
+            assert_eq!(waiting.len(), usize::from(accepts && !is_known));
+            let answer = host.owes().pop().unwrap_or_default();
+            let expected = match (accepts, is_known) {
+                (true, _) => "PARTSTAT=ACCEPTED",
+                (false, true) => "PARTSTAT=DECLINED",
+                // Who is not known is told nothing.
+                (false, false) => "",
+            };
+            assert!(answer.contains(expected), "{accepts} {is_known}: {answer}");
+            assert_eq!(answer.is_empty(), expected.is_empty(), "{answer}");
+        }
     }
 
     #[test]

@@ -14,7 +14,8 @@ use convoke_calendar::{
     tree::Calendar,
 };
 use convoke_types::{
-    CalendarAddress, Error, ErrorKind, NewObject, Precondition, RequestStatus, StoredObject, Uid,
+    CalendarAddress, Error, ErrorKind, NewObject, Page, Precondition, RequestStatus, StoredObject,
+    Uid,
 };
 
 /// Who has to approve a booking.
@@ -84,6 +85,26 @@ impl<E: Environment> Scheduler<E> {
             return Ok(Approver::Nobody);
         }
         Ok(home.map_or(Approver::Elsewhere, Approver::OurUser))
+    }
+
+    /// Whether bookings by these people wait in the room's own inbox, as who has to approve them has none here.
+    pub(crate) async fn asks_in_its_own_inbox(
+        &self,
+        home: &HomeOf<E>,
+        by: [Option<&CalendarAddress>; 2],
+    ) -> Result<bool, Error> {
+        let settings = RoomSettings::of(home.user()).ok().flatten();
+        let Some((settings, by)) = settings.zip(by[0].zip(by[1])) else {
+            return Ok(false);
+        };
+        Ok(match self.approver(&settings, by.into()).await? {
+            Approver::Nobody => false,
+            Approver::Elsewhere => true,
+            Approver::OurUser(home) => {
+                let first = home.inbox(&Page::first(1)).await;
+                first.is_err_and(|error| error.kind() == ErrorKind::Unsupported)
+            }
+        })
     }
 
     /// Keeps the message for who has to approve it. What the sender is told if there is no room for it.

@@ -90,7 +90,8 @@ impl Journal for Env {
         match event {
             Event::Arrived(arrived) => {
                 let mut witness = self.world.witness.lock().unwrap();
-                witness.acts_on(arrived.data, arrived.user.address.human(), self.host);
+                let (from, who) = (arrived.originator.human(), arrived.user.address.human());
+                witness.acts_on(arrived.data, from, who, self.host);
             }
             Event::Notice(notice) if matches!(notice.occasion, Occasion::Undeliverable(_)) => {
                 let mut witness = self.world.witness.lock().unwrap();

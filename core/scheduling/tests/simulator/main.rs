@@ -61,7 +61,7 @@
 //! - Guests hear of a delegate with the next update.
 //!
 //! Known faults that are not mended, by seed: of the stories with losses (seeds 0 to 2,999, of which none of the first 300 fails),
-//! copies do not agree at 1703 and 2665; of those by mail with rooms and delegates, as `mail_roles` names them. Of the first test no seed
+//! copies do not agree at 1703 and 2665. Of the first test no seed
 //! that failed among the first 10,000 fails any more, but they were not all played again since.
 //!
 //! Not played: to-dos, several addresses of a person, several calendars of a person.

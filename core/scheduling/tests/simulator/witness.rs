@@ -65,8 +65,9 @@ pub(crate) struct Witness {
     pub(crate) complaints: Vec<String>,
 }
 
-/// The octets of a message, and for whom they are.
-type Telling = (Vec<u8>, String);
+/// The octets of a message, who says them, and to whom. (RFC 5546 §3.2.7: a COUNTER lists all attendees, and does not say which of
+/// them proposes it.)
+type Telling = (Vec<u8>, String, String);
 
 /// One component as its organizer has written it.
 type Written = (Option<String>, Instance);
@@ -193,7 +194,8 @@ impl Witness {
             to.to_owned(),
         );
         self.last_told.insert(pair, letter.data.to_vec());
-        let telling = (letter.data.to_vec(), to.to_owned());
+        let from = letter.originator.human().to_owned();
+        let telling = (letter.data.to_vec(), from, to.to_owned());
         self.told_by.entry(telling).or_default().insert(via);
         match via {
             Via::Mail => _ = self.mailed.insert(key, self.now),
@@ -215,9 +217,9 @@ impl Witness {
     }
 
     /// Somebody has acted on a message; once, if it came by mail, unless the host did not know that it had.
-    pub(crate) fn acts_on(&mut self, data: &[u8], who: &str, host: usize) {
+    pub(crate) fn acts_on(&mut self, data: &[u8], from: &str, who: &str, host: usize) {
         self.now += 1;
-        let telling = (data.to_vec(), who.to_owned());
+        let telling = (data.to_vec(), from.to_owned(), who.to_owned());
         if self.told_by.get(&telling) != Some(&HashSet::from([Via::Mail])) {
             return;
         }
