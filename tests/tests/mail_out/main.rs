@@ -234,6 +234,8 @@ fn a_server_that_says_nothing_of_a_mail_gets_it_twice() {
         stored.contains("SCHEDULE-STATUS=1.1")
     });
     assert!(host.log().contains("not certain"), "{}", host.log());
+    let why = convoke(&host, &["explain", "party"]);
+    assert!(why.contains("not certain"), "{why}");
     let mails = server.mails();
     assert_eq!(mails.len(), 2);
     assert_eq!(id(&mails[0]), id(&mails[1]));

@@ -142,7 +142,14 @@ impl Mailer {
             return sent;
         };
         match guest.is_silent_again(&self.state, &mail.message_id).await {
-            Ok(true) => Ok(format!("that is not certain, as twice {reason}")),
+            Ok(true) => {
+                let (server, recipient) = (self.server.server(), &guest.recipient);
+                tracing::warn!(
+                    event = "mail-server-failed", %server, %recipient, uid = %guest.uid,
+                    "a mail counts as taken, which is not certain, as twice {reason}"
+                );
+                Ok(format!("that is not certain, as twice {reason}"))
+            }
             // It is tried once more, at most.
             Ok(false) | Err(_) => Err(NotTaken::Silent(reason)),
         }
