@@ -15,6 +15,7 @@
 //! | `console` | the pages of the admin listener, and the admin API there (cargo feature `console`) |
 //! | `site` | which URLs lead to a listener |
 //! | `form_secret` | what forms of ours carry and other pages do not know |
+//! | `forgetting` | what was noted for calendar programs is forgotten with their user |
 //! | `program_inbox` | messages as they came, for calendar programs that show them |
 //! | `calendar_view` | what was worked out of calendars for calendar programs |
 //! | [`login`] | password authentication of our own users, with brute-force protection |
@@ -71,6 +72,8 @@ mod decisions;
 mod disk;
 mod escape;
 mod file_modes;
+#[cfg(feature = "caldav")]
+mod forgetting;
 #[cfg(any(feature = "caldav", feature = "console"))]
 mod form_secret;
 mod health;

@@ -11,7 +11,7 @@ use crate::{state::OurState, write_behind::WriteBehind};
 use convoke_caldav::schedule_tag::written_by_programs;
 use convoke_calendar::tree::{Calendar, Limits, Property};
 use convoke_scheduling::State;
-use convoke_types::{CalendarAddress, CalendarUser, Error, Etag, StoredObject, Uid};
+use convoke_types::{CalendarAddress, CalendarUser, Error, Etag, KeyRange, StoredObject, Uid};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use std::{
@@ -147,13 +147,18 @@ fn said(user: &CalendarUser, data: &[u8]) -> Option<String> {
     Some(written_by_programs(&calendar, &own))
 }
 
+/// All that is kept of a user.
+pub(crate) fn kept_of(user: &CalendarUser) -> KeyRange {
+    KeyRange::prefix(of_user(user))
+}
+
 fn prefix(user: &CalendarUser, uid: &Uid) -> String {
+    format!("{}{}/", of_user(user), digest(uid.as_str()))
+}
+
+fn of_user(user: &CalendarUser) -> String {
     let user = user.address.as_str().to_ascii_lowercase();
-    format!(
-        "caldav-overwritten/{}/{}/",
-        digest(&user),
-        digest(uid.as_str())
-    )
+    format!("caldav-overwritten/{}/", digest(&user))
 }
 
 fn key(of_object: &str, etag: &Etag) -> Vec<u8> {

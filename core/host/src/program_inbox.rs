@@ -125,6 +125,11 @@ fn place(arrived: &Arrived<'_>) -> Vec<u8> {
     format!("{}{place:02x}", prefix(arrived.user)).into_bytes()
 }
 
+/// All that is kept of a user.
+pub(crate) fn kept_of(user: &CalendarUser) -> KeyRange {
+    KeyRange::prefix(prefix(user))
+}
+
 fn prefix(user: &CalendarUser) -> String {
     let user = user.address.as_str().to_ascii_lowercase();
     format!("caldav-inbox/{}/", digest(user.as_bytes()))

@@ -54,6 +54,11 @@ pub(crate) fn held(user: &CalendarUser, uid: &Uid) -> Vec<u8> {
     key(&["held", owner(user).as_str(), uid.as_str()])
 }
 
+/// The same, of a user who may be gone.
+pub(crate) fn held_by(user: &CalendarAddress, uid: &Uid) -> Vec<u8> {
+    key(&["held", folded(user).as_str(), uid.as_str()])
+}
+
 /// What waits for a user's changes to be released; of everybody without one.
 pub(crate) fn held_of(user: Option<&CalendarUser>) -> KeyRange {
     match user {
@@ -101,6 +106,16 @@ pub(crate) fn message(digest: &str) -> Vec<u8> {
 /// By each address that a user has: policies are asked before anybody knows whose address it is.
 pub(crate) fn known(own: &CalendarAddress, other: &CalendarAddress) -> Vec<u8> {
     key(&["known", &folded(own), &folded(other)])
+}
+
+/// All whom an address of a user's knows.
+pub(crate) fn known_of(own: &CalendarAddress) -> KeyRange {
+    below(&["known", &folded(own)])
+}
+
+/// The guests of all meetings that an address of a user's invites to.
+pub(crate) fn guests_of(user: &CalendarAddress) -> KeyRange {
+    below(&["guest", &folded(user)])
 }
 
 pub(crate) fn guest(user: &CalendarAddress, uid: &Uid, guest: &CalendarAddress) -> Vec<u8> {

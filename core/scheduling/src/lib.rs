@@ -42,6 +42,7 @@
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
 //! | `kept` | the same, of stores that have no place for it: [`Kept`] |
+//! | `forget` | a calendar user is removed, or all of a person is erased: [`Forgotten`] |
 //! | `unreached` | whom meetings did not reach, for a person who looks |
 //! | `turns` | what is done one after the other for one user |
 //! | `index` | the index that goes with every stored object: [`index_stored`] |
@@ -68,6 +69,7 @@ mod echoes;
 mod effort;
 mod envelope;
 mod environment;
+mod forget;
 mod inbox;
 mod index;
 mod intake;
@@ -110,6 +112,7 @@ pub use environment::{
     Mailing, Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport,
     Unbounded, Verdict,
 };
+pub use forget::{Forgotten, erase_user, forget_user};
 pub use index::index_stored;
 pub use intake::Intake;
 pub use kept::Kept;

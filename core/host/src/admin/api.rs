@@ -7,7 +7,7 @@ use super::{moment::Moment, status::HostStatus};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
-use convoke_scheduling::{self as scheduling, Decided, Outcome};
+use convoke_scheduling::{self as scheduling, Decided, Forgotten, Outcome};
 use convoke_types::{
     CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
     Precondition, RequestStatus, StoredObject, Uid, UserId,
@@ -103,8 +103,16 @@ methods! {
     /// Removes a calendar user with everything that belongs to it.
     RemoveUser "remove-user" {
         store: String,
-        user: UserId,
+        user: CalendarUser,
     } -> ();
+
+    /// Erases everything that is kept about a person.
+    EraseUser "erase-user" {
+        user: CalendarAddress,
+        /// The calendar in the store, too.
+        #[serde(default)]
+        calendar: bool,
+    } -> Erased;
 
     /// The objects of a calendar user, a page at a time.
     Objects "objects" {
@@ -473,6 +481,21 @@ pub(crate) struct Looked {
     pub(crate) settling: usize,
     /// When they are told at the earliest: RFC 3339.
     pub(crate) next: Option<String>,
+}
+
+/// What was erased of a person.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Erased {
+    /// Whose data it was.
+    pub(crate) user: CalendarAddress,
+    /// The store of the calendar user, if it is one.
+    pub(crate) store: Option<String>,
+    /// Whether the calendar is gone, too.
+    #[serde(rename = "calendar_removed")]
+    pub(crate) is_calendar_removed: bool,
+    /// How much was kept beside it.
+    #[serde(flatten)]
+    pub(crate) forgotten: Forgotten,
 }
 
 /// A calendar user, and the store that it is in.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `api` | the methods, each with what it takes and answers |
 //! | `stores` | those that stores alone answer |
+//! | `erase` | those by which a user is removed, and a person erased |
 //! | `overview` | what a calendar holds |
 //! | `messages` | those by which our people send |
 //! | `inbox` | those about what waits for a person to decide on |
@@ -20,6 +21,7 @@
 
 pub(crate) mod api;
 pub(crate) mod client;
+mod erase;
 mod health;
 mod inbox;
 mod messages;
@@ -33,10 +35,10 @@ pub(crate) mod stores;
 use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
-    AddUser, Decisions, Delete, Explain, Find, FindIn, Forget, Get, Health, InboxDecide, InboxList,
-    InboxShow, LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop, QueueList,
-    QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, Status, StoreFor,
-    StoreNames, Submit, UpdateUser, Users,
+    AddUser, Decisions, Delete, EraseUser, Explain, Find, FindIn, Forget, Get, Health, InboxDecide,
+    InboxList, InboxShow, LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop,
+    QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, Status,
+    StoreFor, StoreNames, Submit, UpdateUser, Users,
 };
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
@@ -63,7 +65,8 @@ pub(crate) async fn call(
         Users::NAME => by_stores::<Users>(instance, body).await,
         AddUser::NAME => answer(body, async |asked| add_user(instance, asked).await).await,
         UpdateUser::NAME => by_stores::<UpdateUser>(instance, body).await,
-        RemoveUser::NAME => by_stores::<RemoveUser>(instance, body).await,
+        RemoveUser::NAME => answer(body, async |asked| erase::remove(instance, asked).await).await,
+        EraseUser::NAME => answer(body, async |asked| erase::erase(instance, asked).await).await,
         Objects::NAME => by_stores::<Objects>(instance, body).await,
         Overview::NAME => by_stores::<Overview>(instance, body).await,
         Get::NAME => by_stores::<Get>(instance, body).await,

@@ -2,8 +2,8 @@
 //! no host runs.
 
 use super::api::{
-    AddUser, Delete, Deleted, Find, FindIn, Found, Get, Method, Object, Objects, Put, RemoveUser,
-    StoreFor, StoreNames, Telling, Tells, UpdateUser, Users,
+    AddUser, Delete, Deleted, Find, FindIn, Found, Get, Method, Object, Objects, Put, StoreFor,
+    StoreNames, Telling, Tells, UpdateUser, Users,
 };
 use super::messages::none_of;
 use crate::{
@@ -72,12 +72,6 @@ impl OfStores for UpdateUser {
     }
 }
 
-impl OfStores for RemoveUser {
-    async fn run(self, plugins: &Plugins) -> Result<(), Error> {
-        named(plugins, &self.store)?.remove_user(&self.user).await
-    }
-}
-
 impl OfStores for Objects {
     async fn run(self, plugins: &Plugins) -> Result<Listing<ObjectSummary>, Error> {
         let store = named(plugins, &self.store)?;
@@ -140,7 +134,7 @@ pub(super) fn no_user(address: &CalendarAddress) -> Error {
     })
 }
 
-fn named<'a>(plugins: &'a Plugins, name: &str) -> Result<&'a Arc<StoreHandle>, Error> {
+pub(super) fn named<'a>(plugins: &'a Plugins, name: &str) -> Result<&'a Arc<StoreHandle>, Error> {
     plugins.stores.by_name(name).ok_or_else(|| {
         Error::not_found(format!(
             "the running host has no [[store]] of the name `{name}`; if the configuration has one, `convoke reload` first"

@@ -64,6 +64,7 @@ use convoke_net::http_server::{Arrival, Body, Response};
 use convoke_plugin_host::origin::Origin;
 use convoke_types::{CalendarAddress, Proof};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+pub(crate) use names::kept_of;
 use reply::Refused;
 use session::{Missing, Session};
 use std::sync::Arc;

@@ -265,6 +265,17 @@ fn both_in(entry: &StateEntry) -> Option<(String, String)> {
     Some((uid.to_owned(), name.to_owned()))
 }
 
+/// All that is kept of a user's calendar for programs: names of objects, how they were renamed, properties.
+pub(crate) fn kept_of(user: &CalendarUser) -> Vec<KeyRange> {
+    let by_part = ["caldav-uid", "caldav-name"].map(|kind| prefix(kind, user).into_bytes());
+    let own = ["caldav-renames", "caldav-properties"].map(|kind| key_of(kind, user));
+    by_part
+        .into_iter()
+        .chain(own)
+        .map(KeyRange::prefix)
+        .collect()
+}
+
 fn prefix(kind: &str, user: &CalendarUser) -> String {
     let user = user.address.as_str().to_ascii_lowercase();
     format!("{kind}/{}/", digest(&user))

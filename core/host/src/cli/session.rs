@@ -176,7 +176,7 @@ impl StoreSession {
         self.session.ask(UpdateUser { store, user }).await
     }
 
-    pub(super) async fn remove_user(&self, user: &UserId) -> Result<(), Error> {
+    pub(super) async fn remove_user(&self, user: &CalendarUser) -> Result<(), Error> {
         let (store, user) = (self.name.clone(), user.clone());
         self.session.ask(RemoveUser { store, user }).await
     }

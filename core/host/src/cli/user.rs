@@ -2,11 +2,13 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | `erase` | everything about a person is erased |
 //! | `facts` | what can be said of a calendar user |
 //! | `import` | calendar users from a file |
 //! | `shown` | what is printed of one |
 //! | `reindex` | when its objects take its time, worked out anew |
 
+mod erase;
 mod facts;
 mod import;
 mod reindex;
@@ -33,9 +35,10 @@ Examples:
   convoke user show bridge@example.org
   convoke user import people.csv --dry-run
   convoke user list --json
-  convoke user remove anna@example.org";
+  convoke user remove anna@example.org
+  convoke user erase anna@example.org --store";
 
-/// Create, import, list, show, change and remove calendar users
+/// Create, import, list, show, change, remove and erase calendar users
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum User {
@@ -45,6 +48,7 @@ pub(super) enum User {
     Show(Show),
     Set(Set),
     Remove(Remove),
+    Erase(erase::Erase),
 }
 
 const ADD_EXAMPLES: &str = "\
@@ -113,7 +117,10 @@ pub(super) struct Set {
 
 const REMOVE_EXAMPLES: &str = "\
 Example:
-  convoke user remove anna@example.org";
+  convoke user remove anna@example.org
+
+What others know of the meetings is forgotten, and nobody is told; what was sent before goes to its recipients. Whoever is \
+added under the same address begins anew. `convoke user erase` erases the rest, too.";
 
 /// Remove a calendar user and its calendar
 #[derive(Args)]
@@ -141,6 +148,7 @@ impl User {
             Self::Show(show) => show.run(global).await,
             Self::Set(set) => set.run(global).await,
             Self::Remove(remove) => remove.run(global).await,
+            Self::Erase(erase) => erase.run(global).await,
             Self::List(_) => list(global).await,
         }
     }
@@ -256,7 +264,7 @@ impl Remove {
         let stores = global.stores().await?;
         let (store, user) = user_of(&stores, &self.address).await?;
         store
-            .remove_user(&user.id)
+            .remove_user(&user)
             .await
             .map_err(|error| failed(&store, &error))?;
         if global.json {

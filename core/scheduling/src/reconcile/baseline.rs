@@ -49,6 +49,7 @@ impl<E: Environment> Scheduler<E> {
         let record = Record {
             since: self.environment.clock().now(),
             store: home.store().to_owned(),
+            user: Some(user.id.clone()),
             cursor: changes.cursor.clone(),
             pending: BTreeSet::new(),
         };

@@ -13,7 +13,7 @@ use crate::{
     state,
 };
 use convoke_calendar::itip::Outgoing;
-use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, Uid};
+use convoke_types::{Batch, CalendarAddress, CalendarUser, Error, ErrorKind, Uid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -183,15 +183,26 @@ impl<E: Environment> Scheduler<E> {
         let key = keys::held(home.user(), uid);
         let now = self.environment.clock().now();
         let there = state::get::<HeldChange>(self.environment.state(), &key).await?;
+        // Another host has released it meanwhile.
+        let Some(before) = there.value else {
+            return Ok(());
+        };
         let mut held = HeldChange::new(home.user(), uid, now, &outgoing);
-        if let Some(there) = there.value {
-            held.since = there.since;
-            if held == there {
-                return Ok(());
-            }
+        held.since = before.since;
+        if held == before {
+            return Ok(());
         }
-        let batch = Batch::new().put(key, state::write(&held));
-        self.environment.state().commit(batch).await.map(drop)
+        let batch = state::unchanged(Batch::new(), &key, there.version);
+        match self
+            .environment
+            .state()
+            .commit(batch.put(key, state::write(&held)))
+            .await
+        {
+            // The same.
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     /// The object is as others know it again.
@@ -255,6 +266,8 @@ impl<E: Environment> Scheduler<E> {
     async fn home_of(&self, held: &HeldChange) -> Result<Option<HomeOf<E>>, Error> {
         let home = self.environment.stores().find(&held.user).await?;
         if home.is_none() {
+            let gone = Batch::new().delete(keys::held_by(&held.user, &held.uid));
+            self.environment.state().commit(gone).await?;
             tracing::info!(event = "change-dropped", user = %held.user, uid = %held.uid, "its calendar user is gone");
         }
         Ok(home)

@@ -33,6 +33,7 @@ pub use held::{HeldChange, HeldId};
 
 use crate::{
     environment::{Clock, Environment, Home, HomeOf, State},
+    forget::forget_user,
     keys,
     scheduler::Scheduler,
     state,
@@ -119,6 +120,14 @@ impl<E: Environment> Scheduler<E> {
         let Some(known) = record.value else {
             return self.baseline(home, record.version).await;
         };
+        if known.is_of_another(home.user(), home.store()) {
+            tracing::info!(
+                event = "calendar-of-another", user = %home.user().address, store = home.store(),
+                "this address is another calendar user's from now on; what is remembered of the earlier one is forgotten"
+            );
+            forget_user(self.environment.state(), home.user()).await?;
+            return self.baseline(home, None).await;
+        }
         let (cursor, mut pending) = self.changed_since(home, &known).await?;
         let mut looked = Looked::at(cursor.clone());
         if pending.is_empty() && cursor == known.cursor {
@@ -132,6 +141,7 @@ impl<E: Environment> Scheduler<E> {
         looked.pending = pending.len();
         let seen = Record {
             store: home.store().to_owned(),
+            user: Some(home.user().id.clone()),
             cursor,
             pending,
             ..known.clone()

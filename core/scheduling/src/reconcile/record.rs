@@ -1,6 +1,6 @@
 //! How far a user's calendar has been looked at.
 
-use convoke_types::{Cursor, Uid};
+use convoke_types::{CalendarUser, Cursor, Uid, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -12,9 +12,20 @@ pub(super) struct Record {
     pub(super) since: Timestamp,
     /// The store that it was in.
     pub(super) store: String,
+    /// What that called the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<UserId>,
     /// Where the store's changes go on.
     pub(super) cursor: Cursor,
     /// Objects that changed before and are not told yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) pending: BTreeSet<Uid>,
+}
+
+impl Record {
+    /// Whether it is of somebody else who had the same address in this store. A store that somebody was moved to calls them
+    /// otherwise.
+    pub(super) fn is_of_another(&self, user: &CalendarUser, store: &str) -> bool {
+        self.store == store && self.user.as_ref().is_some_and(|it| *it != user.id)
+    }
 }

@@ -832,6 +832,12 @@ impl Host {
         self
     }
 
+    /// Somebody else has an address from now on, whom the store calls otherwise.
+    pub(crate) fn is_somebody_else(&mut self, name: &str) {
+        let user = self.user_mut(name);
+        user.id = UserId::new(format!("{}-again", user.id)).unwrap();
+    }
+
     /// Somebody has one more address.
     pub(crate) fn with_alias(mut self, name: &str, alias: CalendarAddress) -> Self {
         self.user_mut(name).aliases.push(alias);
