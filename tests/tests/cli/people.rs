@@ -125,7 +125,7 @@ fn who_is_there_is_left_or_changed_as_is_said() {
     assert_eq!(again.out, "0 added, 0 changed, 3 left as they are\n");
 }
 
-/// What OpenLDAP's `ldapsearch -LL` and slapcat write, with all that RFC 2849 allows.
+/// What `ldapsearch -LL` and `slapcat` of `OpenLDAP` write, with all that RFC 2849 allows.
 const DIRECTORY: &str = "version: 1\r
 # extended LDIF, with a comment that\r
   goes on\r
@@ -196,6 +196,113 @@ fn entries_of_a_directory_become_calendar_users() {
     assert!(said.complaint(2).contains("--format csv or --format ldif"));
 }
 
+/// Tables that are refused, and what is said of them.
+const FAULTY_TABLES: &[(&str, &str)] = &[
+    ("", "it is empty"),
+    ("address,name\n", "it lists no calendar user"),
+    (
+        "mail,name\ncleo@example.org,Cleo\n",
+        "line 1: the column `mail` is not known",
+    ),
+    ("name\nCleo\n", "line 1: no column says address"),
+    ("address,name,name\n", "line 1: two columns say name"),
+    ("address,name\n{good}\ncleo,x\n", "line 3: address `cleo`"),
+    (
+        "address,name\n{good}\n,Dora\n",
+        "line 3: it names no address",
+    ),
+    (
+        "address,name\n{good}\ndora@example.org\n",
+        "line 3: 1 columns, where the first line names 2",
+    ),
+    (
+        "address,name\n{good}\ndora@elsewhere.example,Dora\n",
+        "line 3: no [[store]] of the configuration serves dora@elsewhere.example",
+    ),
+    (
+        "address,name\n{good}\nCLEO@example.org,Cleo\n",
+        "line 3: CLEO@example.org stands in line 2, too",
+    ),
+    (
+        "address,alias\ncleo@example.org,holm@example.org\n",
+        "line 2: holm@example.org is an address of bo@example.org already",
+    ),
+    (
+        "address,name\nholm@example.org,Holm\n",
+        "line 2: holm@example.org is an alias of bo@example.org already",
+    ),
+    (
+        "address,timezone\ncleo@example.org,Mars/Base\n",
+        "line 2: timezone `Mars/Base`: it is no IANA time zone",
+    ),
+    (
+        "address,kind\ncleo@example.org,robot\n",
+        "line 2: kind `robot`: expected one of individual, group, resource, room",
+    ),
+    (
+        "address,booking\ncleo@example.org,longest=4h\n",
+        "line 2: --booking is for rooms and resources",
+    ),
+    (
+        "address,name\n{good}\n\"dora@example.org,Dora\neve@example.org,Eve\n",
+        "line 3: a quote is not closed",
+    ),
+    (
+        "address,name\n{good}\ndora@example.org,\"Dora",
+        "line 3: a quote is not closed",
+    ),
+    (
+        "address,name\n{good}\ndora@example.org,\"Do\nra\"\n",
+        "it goes over the end of its line",
+    ),
+    (
+        "address,name\n{good}\ndora@example.org,Do\u{1b}[2Jra\n",
+        "it holds a control character",
+    ),
+];
+
+/// The same of directories.
+const FAULTY_DIRECTORIES: &[(&str, &str)] = &[
+    ("version: 2\n\n", "line 1: LDIF of version `2`"),
+    (
+        "cn: Cleo\nmail: cleo@example.org\n",
+        "line 1: an entry begins with one line `dn:`",
+    ),
+    (
+        "dn: a\nmail: cleo@example.org\ndn: b\nmail: dora@example.org\n",
+        "line 3: an entry begins with one line `dn:`",
+    ),
+    (
+        "dn: a\nmail: cleo@example.org\n\n  goes on\n",
+        "line 4: a line that goes on, where none began",
+    ),
+    (
+        "dn: a\nthis is no line\n",
+        "line 2: `this is no line` is no `attribute: value`",
+    ),
+    (
+        "dn: a\nchangetype: delete\n",
+        "line 2: a change of a directory",
+    ),
+    (
+        "dn: a\nmail:: not base64!\n",
+        "line 2: mail: what stands behind `::` is no base64",
+    ),
+    (
+        "dn: a\nmail: cleo@example.org\ncn:: /w==\n",
+        "line 3: cn: what stands behind `::` is no text in UTF-8",
+    ),
+    (
+        "dn: a\nmail:< file:///etc/shadow\n",
+        "line 2: mail: its value stands in another file",
+    ),
+    (
+        "dn: a\nmail: cleo@example.org\ncn:: Q2xl\n bwBv\n",
+        "line 3: name",
+    ),
+    ("dn: dc=org\ndc: org\n", "it lists no calendar user"),
+];
+
 /// One sentence, with the line, and nothing is done.
 #[test]
 fn a_faulty_file_is_refused_as_a_whole_by_line() {
@@ -208,70 +315,7 @@ fn a_faulty_file_is_refused_as_a_whole_by_line() {
         "holm@example.org",
     ]);
     let good = "cleo@example.org,Cleo";
-    let cases: &[(&str, &str)] = &[
-        ("", "it is empty"),
-        ("address,name\n", "it lists no calendar user"),
-        (
-            "mail,name\ncleo@example.org,Cleo\n",
-            "line 1: the column `mail` is not known",
-        ),
-        ("name\nCleo\n", "line 1: no column says address"),
-        ("address,name,name\n", "line 1: two columns say name"),
-        ("address,name\n{good}\ncleo,x\n", "line 3: address `cleo`"),
-        (
-            "address,name\n{good}\n,Dora\n",
-            "line 3: it names no address",
-        ),
-        (
-            "address,name\n{good}\ndora@example.org\n",
-            "line 3: 1 columns, where the first line names 2",
-        ),
-        (
-            "address,name\n{good}\ndora@elsewhere.example,Dora\n",
-            "line 3: no [[store]] of the configuration serves dora@elsewhere.example",
-        ),
-        (
-            "address,name\n{good}\nCLEO@example.org,Cleo\n",
-            "line 3: CLEO@example.org stands in line 2, too",
-        ),
-        (
-            "address,alias\ncleo@example.org,holm@example.org\n",
-            "line 2: holm@example.org is an address of bo@example.org already",
-        ),
-        (
-            "address,name\nholm@example.org,Holm\n",
-            "line 2: holm@example.org is an alias of bo@example.org already",
-        ),
-        (
-            "address,timezone\ncleo@example.org,Mars/Base\n",
-            "line 2: timezone `Mars/Base`: it is no IANA time zone",
-        ),
-        (
-            "address,kind\ncleo@example.org,robot\n",
-            "line 2: kind `robot`: expected one of individual, group, resource, room",
-        ),
-        (
-            "address,booking\ncleo@example.org,longest=4h\n",
-            "line 2: --booking is for rooms and resources",
-        ),
-        (
-            "address,name\n{good}\n\"dora@example.org,Dora\neve@example.org,Eve\n",
-            "line 3: a quote is not closed",
-        ),
-        (
-            "address,name\n{good}\ndora@example.org,\"Dora",
-            "line 3: a quote is not closed",
-        ),
-        (
-            "address,name\n{good}\ndora@example.org,\"Do\nra\"\n",
-            "it goes over the end of its line",
-        ),
-        (
-            "address,name\n{good}\ndora@example.org,Do\u{1b}[2Jra\n",
-            "it holds a control character",
-        ),
-    ];
-    for (text, says) in cases {
+    for (text, says) in FAULTY_TABLES {
         desk.write("people.csv", &text.replace("{good}", good));
         let said = desk.run(&["user", "import", "people.csv"]);
         let complaint = said.complaint(1);
@@ -282,47 +326,7 @@ fn a_faulty_file_is_refused_as_a_whole_by_line() {
             "{complaint}"
         );
     }
-    let cases: &[(&str, &str)] = &[
-        ("version: 2\n\n", "line 1: LDIF of version `2`"),
-        (
-            "cn: Cleo\nmail: cleo@example.org\n",
-            "line 1: an entry begins with one line `dn:`",
-        ),
-        (
-            "dn: a\nmail: cleo@example.org\ndn: b\nmail: dora@example.org\n",
-            "line 3: an entry begins with one line `dn:`",
-        ),
-        (
-            "dn: a\nmail: cleo@example.org\n\n  goes on\n",
-            "line 4: a line that goes on, where none began",
-        ),
-        (
-            "dn: a\nthis is no line\n",
-            "line 2: `this is no line` is no `attribute: value`",
-        ),
-        (
-            "dn: a\nchangetype: delete\n",
-            "line 2: a change of a directory",
-        ),
-        (
-            "dn: a\nmail:: not base64!\n",
-            "line 2: mail: what stands behind `::` is no base64",
-        ),
-        (
-            "dn: a\nmail: cleo@example.org\ncn:: /w==\n",
-            "line 3: cn: what stands behind `::` is no text in UTF-8",
-        ),
-        (
-            "dn: a\nmail:< file:///etc/shadow\n",
-            "line 2: mail: its value stands in another file",
-        ),
-        (
-            "dn: a\nmail: cleo@example.org\ncn:: Q2xl\n bwBv\n",
-            "line 3: name",
-        ),
-        ("dn: dc=org\ndc: org\n", "it lists no calendar user"),
-    ];
-    for (text, says) in cases {
+    for (text, says) in FAULTY_DIRECTORIES {
         desk.write("people.ldif", text);
         let said = desk.run(&["user", "import", "people.ldif"]);
         assert!(said.err.contains(says), "{text:?}: {said:?}");
