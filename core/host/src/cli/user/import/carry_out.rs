@@ -10,12 +10,12 @@ use crate::{
     config::Config,
     scheduling::index_service,
 };
-use convoke_types::{CalendarUser, Error, UserId};
+use convoke_types::{CalendarUser, Error};
 use std::path::Path;
 
 /// How a step is taken back.
 enum Undo<'a> {
-    Remove(&'a StoreSession, UserId, &'a str),
+    Remove(&'a StoreSession, CalendarUser),
     Restore(&'a StoreSession, &'a CalendarUser),
 }
 
@@ -57,7 +57,7 @@ async fn one(planned: &Planned) -> Result<Option<Undo<'_>>, Error> {
     Ok(match &planned.step {
         Step::Add(user) => {
             let id = store.add_user(user).await?;
-            Some(Undo::Remove(store, id, user.address.human()))
+            Some(Undo::Remove(store, user.clone().with_id(id)))
         }
         Step::Update { before, after } => {
             store.update_user(after).await?;
@@ -71,13 +71,12 @@ async fn one(planned: &Planned) -> Result<Option<Undo<'_>>, Error> {
 async fn take_back(done: Vec<Undo<'_>>) -> usize {
     let mut stays = 0;
     for undo in done.into_iter().rev() {
-        let (who, undone) = match undo {
-            Undo::Remove(store, id, who) => (who, store.remove_user(&id).await),
-            Undo::Restore(store, before) => {
-                (before.address.human(), store.update_user(before).await)
-            }
+        let (who, undone) = match &undo {
+            Undo::Remove(store, user) => (&user.address, store.remove_user(user).await),
+            Undo::Restore(store, before) => (&before.address, store.update_user(before).await),
         };
         if let Err(error) = undone {
+            let who = who.human();
             warn(&format!(
                 "{who}: what was done cannot be taken back: {error}"
             ));
