@@ -85,6 +85,34 @@ async fn a_file_of_somebody_else_is_refused_and_left_alone() {
     }
 }
 
+/// Tables of each earlier version, with somebody in them.
+#[tokio::test]
+async fn what_an_older_version_wrote_is_opened() {
+    let now = CALENDARS.migrations.len();
+    assert!(now > 1);
+    for version in 1..now {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calendars.db");
+        let older = database::Schema {
+            migrations: &CALENDARS.migrations[..version],
+            ..CALENDARS
+        };
+        let tables = database::open(&path, &older).unwrap();
+        let anna = "INSERT INTO users (name, kind) VALUES ('Anna Berg', 'individual');
+             INSERT INTO addresses VALUES ('mailto:anna@example.org', 1, 0, 'mailto:anna@example.org');";
+        tables.execute_batch(anna).unwrap();
+        drop(tables);
+        let store = open(&path).await.unwrap();
+        let found = store.find(&address("anna@example.org"), &Call::default());
+        let found = found.await.unwrap().unwrap();
+        assert_eq!(
+            found.name.as_deref(),
+            Some("Anna Berg"),
+            "version {version}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_missing_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
