@@ -359,11 +359,22 @@ impl Host {
     ///
     /// If the host keeps no token.
     pub fn submit(&self, post: &Post) -> Answer {
+        self.hand_in(post).answer()
+    }
+
+    /// Hands in a message, and does not wait for the answer.
+    ///
+    /// # Panics
+    ///
+    /// If the host keeps no token.
+    pub fn hand_in(&self, post: &Post) -> Peer {
         let token = state_folder::token(&self.folder().join("state")).expect("there is a token");
         let post = post
             .clone()
             .with("Authorization", &format!("Bearer {token}"));
-        Peer::plain(self.address("submission")).ask(&post.to_bytes())
+        let mut peer = Peer::plain(self.address("submission"));
+        peer.send(&post.to_bytes());
+        peer
     }
 
     /// The answer to a GET on a listener without TLS.

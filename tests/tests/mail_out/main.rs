@@ -5,7 +5,7 @@ mod misconfigured;
 mod reactions;
 mod updates;
 
-use convoke_tests::{Host, MailServer, NameServer, Post, Setup, TakenMail, program};
+use convoke_tests::{HELD, Host, MailServer, NameServer, Post, Setup, TakenMail, program};
 use std::{
     process::Command,
     thread,
@@ -213,6 +213,28 @@ fn a_server_that_hangs_is_left_in_time() {
         assert_eq!(answer.codes(), ["1.0"], "{reaction}");
         assert!(host.log().contains("did not answer"), "{}", host.log());
     }
+}
+
+/// Who has handed in a message may hang up while the mail server takes its time: the mail goes once.
+#[test]
+fn who_hangs_up_has_no_mail_sent_twice() {
+    let server = MailServer::new();
+    let host = host_that_mails(&server, "");
+    server.behave(|it| it.dot = HELD.to_owned());
+    let program = host.hand_in(&Post::invitation("party", ANNA, &[BO]));
+    server.wait_for_mails(1);
+    drop(program);
+    assert!(
+        !server.takes(2, Duration::from_secs(3)),
+        "it was sent twice"
+    );
+    server.behave(|it| "250 2.0.0 Ok".clone_into(&mut it.dot));
+    eventually("the mail is noted", || {
+        let stored = host.stored(ANNA, "party").unwrap();
+        stored.contains("SCHEDULE-STATUS=1.1")
+    });
+    assert_eq!(server.mails().len(), 1);
+    assert!(convoke(&host, &["queue", "list"]).contains("[]"));
 }
 
 /// The server takes the whole mail and says nothing, each time: the guest has it twice, and no more.

@@ -14,6 +14,7 @@ mod notices;
 mod outgoing;
 mod smtp;
 mod stream;
+mod under_way;
 
 pub use notices::Notices;
 pub use outgoing::Mailer;

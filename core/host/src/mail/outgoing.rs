@@ -3,6 +3,7 @@
 use super::{
     notices::WaitingNotice,
     smtp::{MailServer, NotTaken},
+    under_way::UnderWay,
 };
 use crate::{
     access::access_request,
@@ -36,7 +37,7 @@ const AT_ONCE: usize = 8;
 
 /// Hands messages to a mail server, a mail for each recipient.
 pub struct Mailer {
-    server: MailServer,
+    under_way: UnderWay,
     gateway: Gateway,
     from: FromMode,
     plugins: Arc<Plugins>,
@@ -58,7 +59,7 @@ impl Mailer {
         patience: Duration,
     ) -> Result<Self, PrivateFileError> {
         Ok(Self {
-            server: MailServer::new(config, client, patience)?,
+            under_way: UnderWay::new(MailServer::new(config, client, patience)?),
             gateway: config.gateway.clone(),
             from: match config.from {
                 MailFrom::Person => FromMode::Person,
@@ -70,8 +71,8 @@ impl Mailer {
     }
 
     /// The mail server.
-    pub const fn server(&self) -> &MailServer {
-        &self.server
+    pub fn server(&self) -> &MailServer {
+        self.under_way.server()
     }
 
     /// Mails a letter to each recipient: an outcome each, in their order.
@@ -114,7 +115,7 @@ impl Mailer {
         if let Err(error) = guest.announce_mail(&self.state, &mail.message_id).await {
             return later(&error).not_handed_over();
         }
-        let sent = self.server.send(&mail).await;
+        let sent = self.under_way.send(&mail).await;
         let sent = self.if_silent_again(sent, &guest, &mail).await;
         if sent.is_ok()
             && let Err(error) = guest.remember_mail(&self.state, &mail.message_id).await
@@ -143,7 +144,7 @@ impl Mailer {
         };
         match guest.is_silent_again(&self.state, &mail.message_id).await {
             Ok(true) => {
-                let (server, recipient) = (self.server.server(), &guest.recipient);
+                let (server, recipient) = (self.server().server(), &guest.recipient);
                 tracing::warn!(
                     event = "mail-server-failed", %server, %recipient, uid = %guest.uid,
                     "a mail counts as taken, which is not certain, as twice {reason}"
@@ -277,7 +278,7 @@ impl Mailer {
             key: id,
         });
         let sent = match mail {
-            Ok(mail) => self.server.send(&mail).await,
+            Ok(mail) => self.under_way.send(&mail).await,
             // Its address is no mailbox.
             Err(_) => return Ok(()),
         };
@@ -294,7 +295,7 @@ impl Mailer {
 
     /// What became of a mail: RFC 6638 §3.2.9.
     fn outcome(&self, sent: Result<String, NotTaken>) -> Outcome {
-        let server = self.server.server();
+        let server = self.server().server();
         match sent {
             Ok(reply) => Outcome {
                 description: Some(format!("{server} took it: {reply}")),
