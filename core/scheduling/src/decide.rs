@@ -146,6 +146,19 @@ impl<E: Environment> Scheduler<E> {
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
         let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let deciding = self.begin_deciding(home.user(), id).await?;
+        let accepted = self.accept_it(home, id, comment, answers).await;
+        self.end_deciding(deciding).await;
+        accepted
+    }
+
+    async fn accept_it(
+        &self,
+        home: &HomeOf<E>,
+        id: &MessageId,
+        comment: Option<&str>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
         let message = waiting(home, id).await?;
         let accepted = match self.why(home, &message).await? {
             Why::Counter => self.take_up(home, &message, answers).await,
@@ -168,6 +181,19 @@ impl<E: Environment> Scheduler<E> {
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
         let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let deciding = self.begin_deciding(home.user(), id).await?;
+        let declined = self.decline_it(home, id, comment, answers).await;
+        self.end_deciding(deciding).await;
+        declined
+    }
+
+    async fn decline_it(
+        &self,
+        home: &HomeOf<E>,
+        id: &MessageId,
+        comment: Option<&str>,
+        answers: &impl Answers,
+    ) -> Result<Vec<Answered>, NotDecided> {
         let message = waiting(home, id).await?;
         let declined = match self.why(home, &message).await? {
             Why::Counter => self.turn_down(&message, comment, answers).await,

@@ -17,6 +17,7 @@
 //! received/DIGEST        a mail that was taken, by Message-ID, recipient and what it says
 //! inbox/USER/ID          a message that waits for a user to decide on, where the store has no place for it
 //! inbox-size/USER/ID     how long that is, in bytes
+//! deciding/USER/ID       a host is deciding on such a message, where several share a state
 //! inbox-turn/USER        written by who keeps such a message: of two at once, one
 //! ```
 //!
@@ -151,6 +152,10 @@ pub(crate) fn inbox_size(user: &CalendarUser, id: &str) -> Vec<u8> {
 
 pub(crate) fn inbox_sizes_of(user: &CalendarUser) -> KeyRange {
     below(&["inbox-size", &owner(user)])
+}
+
+pub(crate) fn deciding(user: &CalendarUser, id: &str) -> Vec<u8> {
+    key(&["deciding", owner(user).as_str(), id])
 }
 
 pub(crate) fn inbox_turn(user: &CalendarUser) -> Vec<u8> {

@@ -40,6 +40,7 @@
 //! | `locks` | one change of an object at a time |
 //! | `busy` | when a calendar user is busy |
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
+//! | `deciding` | of two hosts that decide, one does |
 //! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
 //! | `kept` | the same, of stores that have no place for it: [`Kept`] |
 //! | `forget` | a calendar user is removed, or all of a person is erased: [`Forgotten`] |
@@ -63,6 +64,7 @@ mod bounce;
 mod busy;
 mod change;
 mod decide;
+mod deciding;
 mod decision;
 mod deliver;
 mod echoes;
