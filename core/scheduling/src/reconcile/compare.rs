@@ -17,7 +17,9 @@ use convoke_calendar::{
     message::{Message, MessageError, Method},
     tree::Calendar,
 };
-use convoke_types::{Batch, CalendarUser, Error, ErrorKind, Etag, StoredObject, Uid};
+use convoke_types::{
+    Batch, CalendarAddress, CalendarUser, Error, ErrorKind, Etag, StoredObject, Uid,
+};
 use jiff::Timestamp;
 
 /// What a comparison found.
@@ -255,9 +257,16 @@ impl<E: Environment> Scheduler<E> {
         };
         // A host that ended after it had written an update to the store, and before it noted that, sees what its owner did
         // not do. The update comes again, or a later one; until then the owner has answered as before for all that is known.
+        // An update leaves a delegation as it is, so that one that is taken back is the owner's doing.
         let takes_back = |it: &itip::Outgoing| takes_answers_back(&it.message);
         let has_outgoing = !observed.outgoing.is_empty();
-        if has_outgoing && observed.foreign.is_some() && observed.outgoing.iter().all(takes_back) {
+        if has_outgoing
+            && observed.foreign.is_some()
+            && observed.outgoing.iter().all(takes_back)
+            && !remembered
+                .as_ref()
+                .is_some_and(|it| has_delegated(it, user))
+        {
             return Ok(Verdict::Adopt(remembered, observed.foreign));
         }
         let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
@@ -341,6 +350,15 @@ fn takes_answers_back(message: &Message) -> bool {
     let open = PartStat::NeedsAction.as_str();
     message.method() == Method::Reply
         && lines.all(|line| line.param("PARTSTAT").is_none_or(|it| it == open))
+}
+
+/// Whether a user has handed an invitation on.
+fn has_delegated(known: &Calendar, user: &CalendarUser) -> bool {
+    let mut lines = known.main_components().flat_map(|it| it.all("ATTENDEE"));
+    lines.any(|line| {
+        line.param("PARTSTAT") == Some(PartStat::Delegated.as_str())
+            && CalendarAddress::new(&line.value).is_ok_and(|it| user.answers_to(&it))
+    })
 }
 
 /// In which version an object is, as a text.
