@@ -43,7 +43,11 @@ fn commands() -> Vec<String> {
 
 #[test]
 fn every_sample_configuration_is_read() {
-    let mut samples = Vec::new();
+    let packaged = [
+        "core/host/packaging/convoke.toml",
+        "examples/container/etc/convoke.toml",
+    ];
+    let mut samples: Vec<_> = packaged.iter().map(|it| root().join(it)).collect();
     for entry in fs::read_dir(root().join("examples")).unwrap() {
         let path = entry.unwrap().path();
         if path
@@ -53,7 +57,7 @@ fn every_sample_configuration_is_read() {
             samples.push(path);
         }
     }
-    assert!(samples.len() >= 3, "{samples:?}");
+    assert!(samples.len() >= 5, "{samples:?}");
     for sample in samples {
         Config::read(&sample).unwrap_or_else(|error| panic!("{error}"));
     }
