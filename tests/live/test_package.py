@@ -32,7 +32,7 @@ class Root:
         self.process = subprocess.Popen(["unshare", "--mount", "--net", "sh", "-ec", mount], stdout=subprocess.PIPE, text=True)
         self.enter = ["nsenter", f"--target={self.process.pid}", "--mount", "--net", "chroot", str(place / "all")]
         if self.process.stdout.readline() != "mounted\n":
-            raise RuntimeError("no root can be made of this machine's own; this takes root and overlayfs")
+            raise unittest.SkipTest("no root can be made of this machine's own: this takes root and overlayfs")
 
     def run(self, line, ok=True, **more):
         """A line, as an administrator types it."""

@@ -103,8 +103,8 @@ async fn what_an_older_version_wrote_is_opened() {
         tables.execute_batch(anna).unwrap();
         drop(tables);
         let store = open(&path).await.unwrap();
-        let found = store.find(&address("anna@example.org"), &Call::default());
-        let found = found.await.unwrap().unwrap();
+        let (anna, call) = (address("anna@example.org"), Call::default());
+        let found = store.find(&anna, &call).await.unwrap().unwrap();
         assert_eq!(
             found.name.as_deref(),
             Some("Anna Berg"),
