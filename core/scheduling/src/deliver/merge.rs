@@ -24,13 +24,34 @@ use convoke_calendar::{
 use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, RequestStatus, Uninvited};
 use jiff::Timestamp;
 
-/// How often it is tried to commit what is owed, where others hand in something about the same object meanwhile.
+/// How often it is tried to commit what a message leads to, where others write about the same object meanwhile.
 const TRIES: usize = 8;
 
 impl<E: Environment> Scheduler<E> {
     /// Applies a message that has arrived: the recipient's object first, then what is known of it together with what the
     /// recipient sends in turn. A host that ends in between is sent the message again, which does the same again.
     pub(crate) async fn receive(
+        &self,
+        home: &HomeOf<E>,
+        envelope: &Envelope<'_>,
+        recipient: &CalendarAddress,
+        uninvited: Option<Uninvited>,
+    ) -> Result<Outcome, Error> {
+        for _ in 1..TRIES {
+            match self
+                .receive_once(home, envelope, recipient, uninvited)
+                .await
+            {
+                // A first look at the calendar has just found what was written: the same again changes nothing in it.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done,
+            }
+        }
+        self.receive_once(home, envelope, recipient, uninvited)
+            .await
+    }
+
+    async fn receive_once(
         &self,
         home: &HomeOf<E>,
         envelope: &Envelope<'_>,
