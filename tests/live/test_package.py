@@ -125,6 +125,7 @@ class Package(unittest.TestCase):
         run("convoke user import - --format csv </run/people.csv")
         self.assertEqual(run("find /var/lib/convoke ! -user convoke"), "")
         notified = Notified(self.root)
+        self.addCleanup(notified.socket.close)
         host = self.serve(notified)
         self.assertIn("cleo@example.org", run("convoke user add cleo@example.org"))
         as_user = "setpriv --reuid=convoke --regid=convoke --init-groups "
