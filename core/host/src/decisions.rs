@@ -62,6 +62,7 @@ pub struct Decisions {
     bytes: AtomicU64,
     refusals: Mutex<Refusals>,
     /// As many as refusals: neither takes the room of the other.
+    #[cfg(feature = "mail")]
     mails: Mutex<Refusals>,
 }
 
@@ -104,6 +105,7 @@ impl Default for Decisions {
             number: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             refusals: Mutex::default(),
+            #[cfg(feature = "mail")]
             mails: Mutex::default(),
         }
     }

@@ -126,6 +126,10 @@ async fn finish(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
     forget_programs(state, user).await
 }
 
+#[cfg_attr(
+    not(feature = "caldav"),
+    allow(clippy::unused_async, reason = "there are no programs")
+)]
 async fn forget_programs(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
     #[cfg(feature = "caldav")]
     return crate::forgetting::forget_programs(state, user).await;
