@@ -109,8 +109,8 @@ pub fn addr_spec(address: &CalendarAddress) -> Result<String, NotMailable> {
     Ok(spec)
 }
 
-/// Reads an address that stands in a header field or an envelope, where nothing is percent-encoded. What is not written as RFC 5322 has it is none, so that nobody reads
-/// another address there than we do.
+/// Reads an address that stands in a header field or an envelope, where nothing is percent-encoded. What is not written as RFC 5322
+/// has it is none, so that nobody reads another address there than we do.
 pub fn mailbox_address(spec: &str) -> Option<CalendarAddress> {
     let (local, _) = spec.rsplit_once('@')?;
     if !is_dot_atom(local) && !is_quoted(local) {
