@@ -1,6 +1,7 @@
 """One or two Convoke hosts in a temporary folder, and a client that shares no code with them."""
 
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -16,11 +17,20 @@ CONVOKE = os.environ["CONVOKE"]
 NS = "{urn:ietf:params:xml:ns:ischedule}"
 
 
+# Below those that the kernel gives to clients (32768), so that none is taken before its server has it. Who runs modules beside each
+# other gives each a range of its own.
+PORTS = itertools.cycle(range(first := int(os.environ.get("LIVE_PORTS", "12000")), first + 2000))
+
+
 def free_port():
-    """A port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that is free now, and that nobody was given before."""
+    for port in PORTS:
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def openssl(*args, **more):
@@ -49,7 +59,7 @@ class Authority:
 class Host:
     """A running `convoke serve`."""
 
-    def __init__(self, folder, domain, authority, store="store-sqlite", required=False, discovery=(), port=0, extra="", store_config=None):
+    def __init__(self, folder, domain, authority, store="store-sqlite", required=False, discovery=(), port=0, extra="", store_config=None, client=""):
         self.folder, self.domain, self.authority = folder, domain, authority
         folder.mkdir()
         certificate, key = authority.issue(domain, "localhost")
@@ -79,6 +89,7 @@ required = {str(required).lower()}
 ca = "{authority.certificate}"
 certificate = "{certificate}"
 key = "{key}"
+{client}
 
 [limits]
 content_length = "64 KiB"
