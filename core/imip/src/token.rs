@@ -93,9 +93,9 @@ impl Gateway {
 
     /// Takes a mail address that a token can be added to.
     pub fn new(address: CalendarAddress) -> Result<Self, InvalidGateway> {
-        let local = address.local_part().unwrap_or_default();
+        let local = address.mailbox_name().unwrap_or_default();
         let fine = local.is_ascii()
-            && is_dot_atom(local)
+            && is_dot_atom(&local)
             && local.len() <= Self::MOST
             && !local.contains('+');
         if fine {
@@ -133,15 +133,15 @@ impl Gateway {
 
     /// Reads the recipient of a mail. The case of the local part does not count.
     pub fn read(&self, recipient: &CalendarAddress) -> Addressed {
-        let own = self.0.local_part().unwrap_or_default();
+        let own = self.0.mailbox_name().unwrap_or_default();
         let same_domain = recipient.domain().ok() == self.0.domain().ok();
-        let Some(local) = recipient.local_part().filter(|_| same_domain) else {
+        let Some(local) = recipient.mailbox_name().filter(|_| same_domain) else {
             return Addressed::Other;
         };
         let Some(start) = local.get(..own.len()) else {
             return Addressed::Other;
         };
-        if !start.eq_ignore_ascii_case(own) {
+        if !start.eq_ignore_ascii_case(&own) {
             return Addressed::Other;
         }
         match local[own.len()..].strip_prefix('+') {

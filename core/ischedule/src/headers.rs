@@ -243,7 +243,7 @@ fn report_bare(field: &str, uri: &str, deviations: &mut Deviations) {
 
 /// The address as a URI (RFC 6068 §2): a mailbox name may hold what a URI may not.
 fn to_uri(address: &CalendarAddress) -> String {
-    let (Some(local), Ok(domain)) = (address.local_part(), address.domain()) else {
+    let (Some(local), Ok(domain)) = (address.mailbox_name(), address.domain()) else {
         return address.as_str().to_owned();
     };
     let mut uri = "mailto:".to_owned();

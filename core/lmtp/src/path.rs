@@ -1,7 +1,5 @@
 //! Addresses of an envelope (RFC 5321 §4.1.2), which `smtp-proto` hands over without the quotes of a local part.
 
-use convoke_types::CalendarAddress;
-
 /// An address as it may be written between angle brackets again, empty for the null sender; `None` if it can be in no envelope.
 pub(crate) fn written(unquoted: &str) -> Option<String> {
     if unquoted.is_empty() {
@@ -17,17 +15,6 @@ pub(crate) fn written(unquoted: &str) -> Option<String> {
     }
     let escaped = local.replace('\\', "\\\\").replace('"', "\\\"");
     Some(format!("\"{escaped}\"@{domain}"))
-}
-
-/// Whom a recipient names. A `%` stands for itself in an envelope, and begins an octet in a URI; `?` and `#` would end the address
-/// there.
-pub(crate) fn calendar_address(unquoted: &str) -> Option<CalendarAddress> {
-    let encoded = unquoted
-        .replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('#', "%23");
-    let address = CalendarAddress::new(&format!("mailto:{encoded}")).ok();
-    address.filter(|address| address.local_part().is_some())
 }
 
 /// RFC 5321 §4.1.2, RFC 6531 §3.3.
@@ -65,23 +52,6 @@ mod tests {
             ("nobody", None),
         ] {
             assert_eq!(written(unquoted).as_deref(), expected, "{unquoted:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_in_a_recipient_is_percent_encoded() {
-        for (unquoted, expected) in [
-            ("bo@example.com", Some("bo")),
-            ("a#b@example.com", Some("a#b")),
-            ("a?b@example.com", Some("a?b")),
-            ("50%off@example.com", Some("50%off")),
-            ("bo%2Bx@example.com", Some("bo%2Bx")),
-            ("", None),
-            ("urn:x@example.com", Some("urn:x")),
-        ] {
-            let address = calendar_address(unquoted);
-            let local = address.as_ref().and_then(|it| it.local_part());
-            assert_eq!(local, expected, "{unquoted}");
         }
     }
 }

@@ -347,12 +347,12 @@ impl Session {
             // RFC 5321 §4.5.3.1.10: the client sends the others in another message.
             return self.reply(&Reply::new(452, "4.5.3", "too many recipients"));
         }
-        match path::calendar_address(to) {
-            Some(address) => {
+        match CalendarAddress::of_mailbox(to) {
+            Ok(address) => {
                 let envelope = std::mem::take(envelope);
                 self.state = State::Asked(envelope, address);
             }
-            None => self.reply(&Reply::new(
+            Err(_) => self.reply(&Reply::new(
                 553,
                 "5.1.3",
                 "no address such as anna@example.org",

@@ -106,7 +106,8 @@ impl From<Domain> for String {
 /// A calendar user address (RFC 5545 §3.3.3): a URI, nearly always `mailto:`.
 ///
 /// Normalised on reading: the scheme, the domain and a `urn:uuid:` are lower-case, a `mailto:` query and percent-encoding are
-/// undone, a bare `user@host` is read as `mailto:user@host` (Cyrus sends those). The local part keeps its case.
+/// undone, but for `%`, `?` and `#`, which mean something in a URI, and a bare `user@host` is read as `mailto:user@host` (Cyrus sends
+/// those). The local part keeps its case. What was normalised is read again as the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CalendarAddress {
@@ -155,6 +156,11 @@ impl CalendarAddress {
             None if text.contains('@') => mailto(text).map_err(invalid),
             None => Err(invalid("it has no scheme")),
         }
+    }
+
+    /// Reads an address of mail, `local-part@domain`, in which nothing is percent-encoded (RFC 5321 §4.1.2).
+    pub fn of_mailbox(spec: &str) -> Result<Self, InvalidAddress> {
+        Self::new(&format!("mailto:{}", encoded(spec)))
     }
 
     /// Takes back what [`as_str`](Self::as_str) and [`domain`](Self::domain) gave, without reading it again; as
@@ -210,12 +216,15 @@ impl CalendarAddress {
         self.domain.as_ref()
     }
 
-    /// The part of a `mailto:` address before the `@`, in the case it was written in.
+    /// The part of a `mailto:` address before the `@`, in the case it was written in, as the URI has it.
     pub fn local_part(&self) -> Option<&str> {
-        self.uri
-            .strip_prefix("mailto:")?
-            .rsplit_once('@')
-            .map(|(local, _)| local)
+        let (local, _) = self.uri.strip_prefix("mailto:")?.rsplit_once('@')?;
+        Some(local)
+    }
+
+    /// The [local part](Self::local_part) as mail has it, without percent-encoding.
+    pub fn mailbox_name(&self) -> Option<Cow<'_, str>> {
+        percent_decoded(self.local_part()?)
     }
 
     /// `user@host` for a `mailto:` address, else the whole URI: what people read.
@@ -284,7 +293,7 @@ fn mailto(rest: &str) -> Result<CalendarAddress, &'static str> {
     let domain = percent_decoded(domain).ok_or("its percent-encoding is broken")?;
     let domain = Domain::new(&domain).map_err(|_| "the part after `@` is not a domain name")?;
     Ok(CalendarAddress {
-        uri: ["mailto:", &*local, "@", domain.as_str()].concat(),
+        uri: ["mailto:", &*encoded(&local), "@", domain.as_str()].concat(),
         domain: Some(domain),
     })
 }
@@ -304,6 +313,15 @@ fn other_uri(text: &str) -> Result<CalendarAddress, &'static str> {
         uri.make_ascii_lowercase();
     }
     Ok(CalendarAddress { uri, domain })
+}
+
+/// What would be another address, or none, where it is read again: a `%` begins an octet in a URI, `?` and `#` end the address.
+fn encoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '?', '#']) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace('%', "%25");
+    Cow::Owned(text.replace('?', "%3F").replace('#', "%23"))
 }
 
 /// `None` if a `%` begins no octet (RFC 3986 §2.1), or the octets are no UTF-8.
@@ -526,6 +544,9 @@ mod tests {
                 "mailto:o%27brien@example.org?subject=hi",
                 "mailto:o'brien@example.org",
             ),
+            ("mailto:50%25off@example.org", "mailto:50%25off@example.org"),
+            ("mailto:a%252Bb@example.org", "mailto:a%252Bb@example.org"),
+            ("mailto:a%3fb%23@example.org", "mailto:a%3Fb%23@example.org"),
             (
                 "https://Cal.Example.org/principals/anna",
                 "https://cal.example.org/principals/anna",
@@ -533,7 +554,31 @@ mod tests {
             ("urn:uuid:1f0c", "urn:uuid:1f0c"),
             ("URN:UUID:1F0C", "urn:uuid:1f0c"),
         ] {
-            assert_eq!(CalendarAddress::new(text).unwrap().as_str(), uri);
+            let address = CalendarAddress::new(text).unwrap();
+            assert_eq!(address.as_str(), uri);
+            assert_eq!(CalendarAddress::new(uri), Ok(address));
+        }
+    }
+
+    #[test]
+    fn nothing_is_percent_encoded_in_mail() {
+        for (spec, uri, local) in [
+            ("bo@Example.com", "mailto:bo@example.com", "bo"),
+            ("a#b?c@example.com", "mailto:a%23b%3Fc@example.com", "a#b?c"),
+            (
+                "50%off@example.com",
+                "mailto:50%25off@example.com",
+                "50%off",
+            ),
+            (
+                "bo%2Bx@example.com",
+                "mailto:bo%252Bx@example.com",
+                "bo%2Bx",
+            ),
+        ] {
+            let address = CalendarAddress::of_mailbox(spec).unwrap();
+            assert_eq!(address.as_str(), uri);
+            assert_eq!(address.mailbox_name().as_deref(), Some(local));
         }
     }
 

@@ -39,13 +39,13 @@ impl TryFrom<String> for Template {
 impl Template {
     /// The URL of an address; `None` if there is none, as of an address that is no mailbox.
     pub(crate) fn of(&self, address: &CalendarAddress) -> Option<ReceiverUrl> {
-        let name = address.local_part()?;
+        let name = address.mailbox_name()?;
         // A segment of dots leads elsewhere, coded or not.
         if name.bytes().all(|it| it == b'.') {
             return None;
         }
         let server = address.domain().ok()?;
-        self.filled(name, server.as_str()).ok()
+        self.filled(&name, server.as_str()).ok()
     }
 
     fn filled(&self, name: &str, server: &str) -> Result<ReceiverUrl> {

@@ -133,9 +133,9 @@ impl Users {
     ) -> Self {
         let mut local_parts = HashMap::new();
         for address in hashes.keys() {
-            if let Some(local) = address.local_part() {
+            if let Some(local) = address.mailbox_name() {
                 local_parts
-                    .entry(local.to_owned())
+                    .entry(local.into_owned())
                     .and_modify(|taken| *taken = None)
                     .or_insert_with(|| Some(address.to_string()));
             }
