@@ -3,11 +3,14 @@
 import email
 import email.policy
 import os
+import pathlib
 import pwd
 import signal
 import smtplib
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 
 from world import free_port
@@ -76,13 +79,46 @@ service lmtp {{
         return found
 
 
+class Policy:
+    """A policy service that Postfix asks about each recipient (state `RCPT`) and each mail (`END-OF-MESSAGE`), when it has all of it.
+
+    `says` is what it answers, by state and recipient: an action, or a lock that whoever asks waits for."""
+
+    def __init__(self):
+        self.says, self.asked = {}, threading.Semaphore(0)
+        policy = self
+
+        class Session(socketserver.StreamRequestHandler):
+            def handle(self):
+                while asked := dict(iter(lambda: self.rfile.readline().decode().rstrip("\n").partition("=")[::2], ("", ""))):
+                    said = policy.says.get((asked["protocol_state"], asked["recipient"]), "DUNNO")
+                    if not isinstance(said, str):
+                        policy.asked.release()
+                        with said:
+                            said = "DUNNO"
+                    try:
+                        self.wfile.write(f"action={said}\n\n".encode())
+                    except OSError:
+                        return  # who has asked is gone
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class MailServer:
     """Postfix, for some domains. What comes for `calendar+…@` of the first and for its people
     goes to a Convoke host by LMTP, everything else to mailboxes. `nobody@` the second is refused at once, `gone@` it by a bounce.
 
-    `verdict` is what it writes about who sent a mail: an Authentication-Results header by sender address."""
+    `verdict` is what it writes about who sent a mail: an Authentication-Results header by sender address. It asks `policy` what it
+    takes."""
 
-    def __init__(self, folder, mailboxes, domains, convoke=None, verdict=None):
+    def __init__(self, folder, mailboxes, domains, convoke=None, verdict=None, policy=None):
         self.folder, self.port, self.domains = folder, free_port(), domains
         self.convoke = convoke or free_port()
         folder.mkdir(mode=0o755)
@@ -98,6 +134,7 @@ class MailServer:
         (etc / "known").write_text("".join(f"@{domain} here\n" for domain in domains))
         verdicts = "".join(f"{sender} PREPEND Authentication-Results: {text}\n" for sender, text in (verdict or {}).items())
         (etc / "senders").write_text(verdicts)
+        asks = f"check_policy_service inet:127.0.0.1:{policy.port}" if policy else ""
         (etc / "main.cf").write_text(f"""
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -115,6 +152,8 @@ transport_maps = texthash:{etc}/transport
 recipient_delimiter = +
 smtpd_sender_restrictions = check_sender_access texthash:{etc}/senders
 smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = {asks}
+smtpd_end_of_data_restrictions = {asks}
 smtputf8_enable = yes
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
@@ -138,9 +177,19 @@ queue_run_delay = 1s
 
     def stop(self, how=signal.SIGTERM):
         """Ends it with all its processes. What it had taken stays in its queue."""
-        master = int((self.folder / "queue" / "pid" / "master.pid").read_text())
-        os.killpg(os.getpgid(master), how)
+        os.killpg(os.getpgid(self.master()), how)
         self.process.wait(timeout=30)
+
+    def master(self):
+        return int((self.folder / "queue" / "pid" / "master.pid").read_text())
+
+    def hang(self, so):
+        """Stops whatever speaks SMTP, or lets it go on: connections are made, and nobody answers."""
+        master = self.master()
+        children = pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        speakers = [pid for pid in children if pathlib.Path(f"/proc/{pid}/comm").read_text() == "smtpd\n"]
+        for pid in [master, *map(int, speakers)]:
+            os.kill(pid, signal.SIGSTOP if so else signal.SIGCONT)
 
     def send(self, mail, sender, *recipients):
         """Hands over a mail as the server of somebody else would."""

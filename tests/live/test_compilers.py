@@ -55,7 +55,7 @@ class Compilers(unittest.TestCase):
     def plugin(self, rustc, example):
         """The library of an example, built by another compiler."""
         target = self.folder / "target"
-        environment = {**os.environ, "RUSTC": str(rustc), "CARGO_TARGET_DIR": str(target)}
+        environment = {**os.environ, "RUSTC": str(rustc), "CARGO_TARGET_DIR": str(target), "CARGO_PROFILE_DEV_DEBUG": "0"}
         environment.pop("RUSTUP_TOOLCHAIN", None)
         run("cargo", "build", "--locked", "--manifest-path", ROOT / "examples" / example / "Cargo.toml", env=environment)
         return target / "debug" / f"lib{example.replace('-', '_')}.so"

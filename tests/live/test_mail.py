@@ -1,10 +1,12 @@
 """People whose server speaks no iSchedule are invited by mail and answer by mail: a real Postfix and Dovecot between them."""
 
 import base64
+import contextlib
 import email
 import email.policy
 import email.utils
 import re
+import threading
 import unittest
 
 import icalendar
@@ -13,6 +15,8 @@ from mail_servers import *
 from world import *
 
 ANNA, BO, CLEO = "mailto:anna@harbour.example", "mailto:bo@meadow.example", "mailto:cleo@meadow.example"
+# Whom most invitations are for.
+GUESTS = [f"PARTSTAT=ACCEPTED:{ANNA}", f"RSVP=TRUE:{CLEO}"]
 THUNDERBIRD = os.environ["THUNDERBIRD"]
 
 
@@ -46,8 +50,10 @@ class Mail(unittest.TestCase):
         base.chmod(0o755)
         cls.mailboxes = Mailboxes(base / "dovecot")
         verdict = {f"{name}@meadow.example": "mx.harbour.example; dmarc=pass header.from=meadow.example" for name in ("bo", "cleo")}
-        cls.postfix = MailServer(base / "postfix", cls.mailboxes, ["harbour.example", "meadow.example"], verdict=verdict)
-        cls.host = Host(base / "harbour", "harbour.example", Authority(base), discovery=[("meadow.example", "none")], extra=f"""
+        cls.policy = Policy()
+        cls.postfix = MailServer(base / "postfix", cls.mailboxes, ["harbour.example", "meadow.example"], verdict=verdict, policy=cls.policy)
+        cls.host = Host(base / "harbour", "harbour.example", Authority(base), discovery=[("meadow.example", "none")],
+                        client='request_timeout = "2s"', extra=f"""
 [[listener]]
 role = "lmtp"
 address = "127.0.0.1:{cls.postfix.convoke}"
@@ -65,6 +71,7 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
     def tearDownClass(cls):
         cls.host.stop()
         cls.postfix.stop()
+        cls.policy.stop()
         cls.mailboxes.stop()
         cls.folder.cleanup()
 
@@ -75,10 +82,14 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
 
     def send(self, uid, attendees, method="REQUEST", **more):
         """Anna sends something about a meeting that is named as its UID; the status of each."""
-        file = path(self.folder) / f"{uid}.ics"
-        file.write_text(event(method, ANNA, attendees, uid=uid, **more).replace("SUMMARY:Planning", f"SUMMARY:{uid}"))
+        file = self.invitation(uid, attendees, method, **more)
         sent = json.loads(self.host.run("--json", "send", str(file), "--as", ANNA, ok=False).stdout)
         return [one["status"].split(";")[0] for one in sent]
+
+    def invitation(self, uid, attendees, method="REQUEST", **more):
+        file = path(self.folder) / f"{uid}.ics"
+        file.write_text(event(method, ANNA, attendees, uid=uid, **more).replace("SUMMARY:Planning", f"SUMMARY:{uid}"))
+        return file
 
     def line(self, uid, guest):
         """The guest's line in Anna's copy."""
@@ -193,25 +204,23 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
         self.assertEqual(mail.get_content(), "At noon.\n")
 
     def test_an_invitation_that_never_left_is_not_called_off(self):
-        guests = [f"PARTSTAT=ACCEPTED:{ANNA}", f"RSVP=TRUE:{CLEO}"]
         self.postfix.stop(signal.SIGKILL)
         try:
-            self.assertEqual(self.send("forgotten", guests), ["1.0"])
+            self.assertEqual(self.send("forgotten", GUESTS), ["1.0"])
             self.assertEqual(self.send("forgotten", [CLEO], "CANCEL", sequence=1), ["2.0"])
             self.assertEqual([one for one in self.host.json("queue", "list") if one["uid"] == "forgotten"], [])
         finally:
             self.postfix.start()
         # What is sent next arrives, and nothing of that meeting.
-        self.send("later-on", guests)
+        self.send("later-on", GUESTS)
         self.host.run("queue", "retry", "--all", ok=False)
         self.mailboxes.wait(CLEO, "later-on")
         self.assertEqual([mail["Subject"] for mail in self.mailboxes.of(CLEO) if "forgotten" in mail["Subject"]], [])
 
     def test_nothing_is_lost_when_the_mail_server_and_the_host_die(self):
-        guests = [f"PARTSTAT=ACCEPTED:{ANNA}", f"RSVP=TRUE:{CLEO}"]
         self.invite("deaths", CLEO)
         self.postfix.stop(signal.SIGKILL)
-        self.assertEqual(self.send("deaths", guests, sequence=1, start="20270106T100000Z", end="20270106T110000Z"), ["1.0"])
+        self.assertEqual(self.send("deaths", GUESTS, sequence=1, start="20270106T100000Z", end="20270106T110000Z"), ["1.0"])
         self.host.stop(signal.SIGKILL)
         self.host.start()
         self.postfix.start()
@@ -221,6 +230,94 @@ pass_on = "lmtp://127.0.0.1:{cls.mailboxes.port}"
         arrived = self.mailboxes.wait(CLEO, "deaths", 2)[1:]
         self.assertEqual(len({mail["Message-ID"] for mail in arrived}), 1)
         self.assertEqual([one for one in self.host.json("queue", "list") if one["uid"] == "deaths"], [])
+
+    def waits(self, uid):
+        """What waits about a meeting."""
+        return [one for one in self.host.json("queue", "list") if one["uid"] == uid]
+
+    def tries_again(self, uid):
+        (entry,) = self.waits(uid)
+        self.host.run("queue", "retry", entry["id"], ok=False)
+
+    def ends_well(self, uid, most=1):
+        """Cleo has the mail, and Anna's copy says so; if it came more than once, it is the same mail."""
+        self.see(uid, CLEO, "SCHEDULE-STATUS=1.1")
+        self.assertEqual(self.waits(uid), [])
+        arrived = self.mailboxes.wait(CLEO, uid)
+        self.assertLessEqual(len(arrived), most)
+        self.assertEqual(len({mail["Message-ID"] for mail in arrived}), 1)
+
+    @contextlib.contextmanager
+    def in_the_middle(self, uid):
+        """The mail server has all of the mail that invites Cleo, and does not say so before this ends."""
+        held, key = threading.Lock(), ("END-OF-MESSAGE", "cleo@meadow.example")
+        sending = threading.Thread(target=self.host.run, args=("send", "--as", ANNA, str(self.invitation(uid, GUESTS))), kwargs={"ok": False})
+        with held:
+            self.policy.says[key] = held
+            sending.start()
+            self.assertTrue(self.policy.asked.acquire(timeout=30))
+            del self.policy.says[key]
+            yield
+        sending.join(60)
+
+    def test_a_mail_server_that_greylists_is_asked_again(self):
+        key = ("RCPT", "cleo@meadow.example")
+        self.policy.says[key] = "450 4.2.0 greylisted, come again"
+        try:
+            self.assertEqual(self.send("greylisted", GUESTS), ["1.0"])
+            self.assertIn("SCHEDULE-STATUS=1.0", self.line("greylisted", CLEO))
+            self.tries_again("greylisted")
+            self.assertIn("SCHEDULE-STATUS=1.0", self.line("greylisted", CLEO))
+        finally:
+            del self.policy.says[key]
+        self.tries_again("greylisted")
+        self.ends_well("greylisted")
+
+    def test_a_mail_server_that_refuses_after_a_while_ends_it(self):
+        key = ("RCPT", "cleo@meadow.example")
+        self.policy.says[key] = "450 4.2.0 come again"
+        try:
+            self.assertEqual(self.send("refused", GUESTS), ["1.0"])
+            self.policy.says[key] = "550 5.7.1 not in this house"
+            self.tries_again("refused")
+            self.see("refused", CLEO, "SCHEDULE-STATUS=5.1")
+        finally:
+            del self.policy.says[key]
+        self.assertEqual(self.waits("refused"), [])
+        (told,) = self.mailboxes.wait(ANNA, "refused")
+        self.assertIn("not in this house", told.get_content())
+        self.assertEqual([mail for mail in self.mailboxes.of(CLEO) if "refused" in mail["Subject"]], [])
+
+    def test_a_mail_server_that_hangs_is_asked_again(self):
+        self.postfix.hang(True)
+        try:
+            self.assertEqual(self.send("hanging", GUESTS), ["1.0"])
+            self.assertIn("SCHEDULE-STATUS=1.0", self.line("hanging", CLEO))
+        finally:
+            self.postfix.hang(False)
+        self.tries_again("hanging")
+        self.ends_well("hanging")
+
+    def test_a_mail_server_that_takes_its_time_gets_the_mail_once(self):
+        with self.in_the_middle("slow"):
+            self.assertNotIn("SCHEDULE-STATUS=1.1", self.line("slow", CLEO))
+        self.ends_well("slow")
+
+    def test_a_mail_server_that_dies_in_the_middle_of_a_mail_gets_it_again(self):
+        with self.in_the_middle("interrupted"):
+            self.postfix.stop(signal.SIGKILL)
+        self.postfix.start()
+        self.assertIn("SCHEDULE-STATUS=1.0", self.line("interrupted", CLEO))
+        self.tries_again("interrupted")
+        self.ends_well("interrupted")
+
+    def test_a_host_that_dies_in_the_middle_of_a_mail_sends_the_same_again(self):
+        with self.in_the_middle("doubled"):
+            self.host.stop(signal.SIGKILL)
+        self.host.start()
+        self.tries_again("doubled")
+        self.mailboxes.wait(CLEO, "doubled", 2)
+        self.ends_well("doubled", most=2)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ const BACK_IN: Duration = Duration::from_secs(2);
 /// One in so many of the permits is for messages that take long.
 const LONG: usize = 8;
 
+/// Mails that go on to a mailbox at once: each is in memory as it came and as it goes.
+#[cfg(feature = "mail")]
+const HANDED_ON: usize = 32;
+
 /// What a message takes beside its header and body, about.
 pub(crate) const BESIDE: usize = 4 << 10;
 
@@ -84,6 +88,9 @@ pub struct Admission {
     work: Semaphore,
     /// Messages that take long have few permits of their own, so that the others always find one.
     long: Semaphore,
+    /// Mails that go on to a mailbox.
+    #[cfg(feature = "mail")]
+    handing_on: Semaphore,
     /// For headers and bodies of messages, until they are answered.
     pub(crate) bodies: Arc<Memory>,
     /// For answers, until their peers have taken them.
@@ -106,6 +113,8 @@ impl Admission {
         Self {
             work: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
             long: Semaphore::new(limits.requests.div_ceil(LONG).min(Semaphore::MAX_PERMITS)),
+            #[cfg(feature = "mail")]
+            handing_on: Semaphore::new(HANDED_ON),
             bodies: Memory::new(
                 limits.body_memory,
                 longest + limits.connection.header_size + BESIDE,
@@ -121,6 +130,12 @@ impl Admission {
         } else {
             wait(self.work.acquire()).await
         }
+    }
+
+    /// A permit to hand a mail on to a mailbox, for as long as that takes.
+    #[cfg(feature = "mail")]
+    pub(crate) async fn handing_on(&self) -> Result<Permit<'_>, RetryAfter> {
+        wait(self.handing_on.acquire()).await
     }
 
     /// A permit for a message that turns out to take long; the one that it has is given back.

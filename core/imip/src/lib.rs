@@ -6,6 +6,7 @@
 //! | `compose` | [`compose()`]: a message and its people in, a [`Mail`] out |
 //! | `notice` | [`compose_notice`]: short mails to our own people |
 //! | `read` | [`read()`]: octets in, [`Incoming`] out: a scheduling message, a bounce, a person's words, something else |
+//! | `words` | [`Incoming::has_words_beside_answer`]: what a person has written beside an answer, and what a program has |
 //! | `token` | [`Token`], [`Gateway`]: unguessable addresses, one for each guest of each meeting |
 //! | `language` | [`Language`]: what mails say, a file a language |
 //! | `meeting`, `recurrence`, `clock`, `body` | a meeting in words; these as text and as HTML |
@@ -35,6 +36,7 @@ mod previous;
 mod read;
 mod recurrence;
 mod token;
+mod words;
 mod zones;
 
 pub use compose::{ComposeError, FromMode, Outgoing, Recipient, compose};

@@ -11,7 +11,6 @@ use crate::{
 use convoke_calendar::{
     itip,
     message::{Message, Method},
-    tree::{Calendar, Property},
 };
 use convoke_types::{Batch, Error, ErrorKind, RequestStatus, Uid};
 
@@ -42,17 +41,24 @@ fn undeliverable<'a>(guest: &'a Guest, message: &'a Message, reason: &'a str) ->
 }
 
 impl<E: Environment> Scheduler<E> {
-    /// Notes that what was mailed to a guest did not arrive, and will not: `reason` is what the report says of it.
+    /// Notes that what was mailed to a guest did not arrive, and will not: `mail` is the Message-ID that the report names, and `reason`
+    /// what it says of it.
     ///
-    /// Only what stands as handed to a mail server (1.1) changes: a report that comes late, or twice, changes nothing. An error: the
+    /// Only what stands as handed to a mail server (1.1) changes: a report that comes twice, or on a mail after which another one was
+    /// taken, changes nothing. An error: the
     /// report is to come again, as it is not known yet what became of what the guest was told, or as the meeting cannot be read or
     /// written. Nothing is changed by it then.
-    pub async fn note_bounce(&self, guest: &Guest, reason: &str) -> Result<Bounced, Error> {
+    pub async fn note_bounce(
+        &self,
+        guest: &Guest,
+        mail: Option<&str>,
+        reason: &str,
+    ) -> Result<Bounced, Error> {
         let Some(home) = self.environment.stores().find(&guest.user).await? else {
             return Ok(Bounced::Known);
         };
         let status = RequestStatus::SERVICE_UNAVAILABLE.with_text(reason);
-        let Some(bounce) = self.bounce(&home, guest, &status).await? else {
+        let Some(bounce) = self.bounce(&home, guest, mail, &status).await? else {
             return Ok(Bounced::Known);
         };
         let (method, meeting) = (bounce.method, bounce.meeting);
@@ -75,6 +81,7 @@ impl<E: Environment> Scheduler<E> {
         &self,
         home: &HomeOf<E>,
         guest: &Guest,
+        mail: Option<&str>,
         status: &RequestStatus,
     ) -> Result<Option<Noted>, Error> {
         let uid = &guest.uid;
@@ -85,6 +92,12 @@ impl<E: Environment> Scheduler<E> {
             if self.is_being_told(guest).await? {
                 let text = format!("{uid} is on its way to the guest still");
                 return Err(Error::unavailable(text));
+            }
+            if let Some(mail) = mail {
+                let state = self.environment.state();
+                if guest.was_mailed_after(state, mail).await? {
+                    return Ok(None);
+                }
             }
             let ledger = self.ledger(home.user(), uid).await?;
             let Some(mut known) = ledger.value else {
@@ -136,13 +149,6 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Option<Message>, Error> {
         let stored = home.get(uid).await?;
         let calendar = stored.and_then(|it| crate::stored::read(&it, &self.limits).ok());
-        Ok(calendar.and_then(|it| as_message(it, method)))
+        Ok(calendar.and_then(|it| Message::of_object(it, method).ok()))
     }
-}
-
-/// An object as a message about it, if it can be one.
-pub(crate) fn as_message(mut calendar: Calendar, method: Method) -> Option<Message> {
-    let line = Property::new("METHOD", method.as_str());
-    calendar.root_mut().set(line);
-    Message::read(calendar).ok()
 }

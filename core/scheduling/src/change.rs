@@ -151,7 +151,9 @@ impl<E: Environment> Scheduler<E> {
                 let delegates = itip::delegates(&letter.message, &letter.originator);
                 delegates.map_err(|status| Unsent::Refused(uid.clone(), status))?;
             }
-            let Some(etag) = self.store_edit(home, stored, &edited, &after).await? else {
+            let known_of_it = ledger.value.as_ref();
+            let object = as_stored(&edited, &after, known_of_it);
+            let Some(etag) = self.store_edit(home, stored, &object).await? else {
                 continue;
             };
             let mut moved = ledger.value.unwrap_or_default();
@@ -176,25 +178,19 @@ impl<E: Environment> Scheduler<E> {
         Ok(self.environment.state().get(&key).await?.is_some())
     }
 
-    /// Writes what an edit leads to, if that is not there yet: its version; `None` if somebody else was faster.
+    /// Writes an object, if it is not there yet: its version; `None` if somebody else was faster.
     async fn store_edit(
         &self,
         home: &HomeOf<E>,
         stored: Option<StoredObject>,
-        edited: &Edited,
-        after: &Calendar,
+        object: &Calendar,
     ) -> Result<Option<Etag>, Error> {
-        let object = match &edited.store {
-            Change::Store(object) => object,
-            Change::None | Change::Remove => after,
-        };
-        let object = itip::forget(object.clone());
         if let Some(stored) = &stored
             && stored.data == object.write()
         {
             return Ok(Some(stored.etag.clone()));
         }
-        self.put(home, &object, stored.as_ref()).await
+        self.put(home, object, stored.as_ref()).await
     }
 
     /// Commits what is known from now on together with the messages that say it; `None` if somebody else was faster.
@@ -301,6 +297,17 @@ fn known(
         Some(ledger) => ledger.remembered(limits).or_else(|| copy.cloned()),
         None => copy.cloned(),
     }
+}
+
+/// The object as it is written after an edit, with what became of earlier messages to those who are not told of the edit.
+fn as_stored(edited: &Edited, after: &Calendar, ledger: Option<&Ledger>) -> Calendar {
+    let object = match &edited.store {
+        Change::Store(object) => object,
+        Change::None | Change::Remove => after,
+    };
+    let object = itip::forget(object.clone());
+    let restored = ledger.and_then(|it| it.puts_back(&object, &edited.outgoing));
+    restored.unwrap_or(object)
 }
 
 /// The object as others know it after an edit: an organizer's as it was told; an attendee's own answer in what it received.

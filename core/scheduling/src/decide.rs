@@ -145,31 +145,20 @@ impl<E: Environment> Scheduler<E> {
         comment: Option<&str>,
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
-        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
-        let deciding = self.begin_deciding(home.user(), id).await?;
-        let accepted = self.accept_it(home, id, comment, answers).await;
-        self.end_deciding(deciding).await;
-        accepted
-    }
-
-    async fn accept_it(
-        &self,
-        home: &HomeOf<E>,
-        id: &MessageId,
-        comment: Option<&str>,
-        answers: &impl Answers,
-    ) -> Result<Vec<Answered>, NotDecided> {
-        let message = waiting(home, id).await?;
-        let accepted = match self.why(home, &message).await? {
-            Why::Counter => self.take_up(home, &message, answers).await,
-            Why::Held => self.let_in(home, &message, comment).await,
-            Why::Booking => {
-                self.book_it(&message, room::Decision::Approve, comment)
-                    .await
-            }
-        };
-        self.take_out(home, id, message, accepted, "inbox-accepted")
-            .await
+        let decide = Box::pin(async {
+            let message = waiting(home, id).await?;
+            let accepted = match self.why(home, &message).await? {
+                Why::Counter => self.take_up(home, &message, answers).await,
+                Why::Held => self.let_in(home, &message, comment).await,
+                Why::Booking => {
+                    self.book_it(&message, room::Decision::Approve, comment)
+                        .await
+                }
+            };
+            self.take_out(home, id, message, accepted, "inbox-accepted")
+                .await
+        });
+        self.alone(home, id, decide).await
     }
 
     /// Declines a proposal, drops a message, or refuses a booking: who was told by it, and what came of that.
@@ -180,32 +169,35 @@ impl<E: Environment> Scheduler<E> {
         comment: Option<&str>,
         answers: &impl Answers,
     ) -> Result<Vec<Answered>, NotDecided> {
-        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
-        let deciding = self.begin_deciding(home.user(), id).await?;
-        let declined = self.decline_it(home, id, comment, answers).await;
-        self.end_deciding(deciding).await;
-        declined
+        let decide = Box::pin(async {
+            let message = waiting(home, id).await?;
+            let declined = match self.why(home, &message).await? {
+                Why::Counter => self.turn_down(&message, comment, answers).await,
+                // Who is not known is told nothing.
+                Why::Held => Ok(Vec::new()),
+                Why::Booking => {
+                    self.book_it(&message, room::Decision::Refuse, comment)
+                        .await
+                }
+            };
+            self.take_out(home, id, message, declined, "inbox-declined")
+                .await
+        });
+        self.alone(home, id, decide).await
     }
 
-    async fn decline_it(
+    /// Decides about a message while nobody else does, here or on another host.
+    async fn alone(
         &self,
         home: &HomeOf<E>,
         id: &MessageId,
-        comment: Option<&str>,
-        answers: &impl Answers,
+        decide: impl Future<Output = Result<Vec<Answered>, NotDecided>>,
     ) -> Result<Vec<Answered>, NotDecided> {
-        let message = waiting(home, id).await?;
-        let declined = match self.why(home, &message).await? {
-            Why::Counter => self.turn_down(&message, comment, answers).await,
-            // Who is not known is told nothing.
-            Why::Held => Ok(Vec::new()),
-            Why::Booking => {
-                self.book_it(&message, room::Decision::Refuse, comment)
-                    .await
-            }
-        };
-        self.take_out(home, id, message, declined, "inbox-declined")
-            .await
+        let _one_at_a_time = self.shared.locks.of_inbox(home.user()).await;
+        let deciding = self.begin_deciding(home.user(), id).await?;
+        let decided = decide.await;
+        self.end_deciding(deciding).await;
+        decided
     }
 
     /// The person has put into the calendar, by a program of their own, what messages that wait are about: so they are decided.

@@ -152,8 +152,8 @@ pub enum Occasion<'a> {
     Undeliverable(&'a str),
     /// The other's message waits for the person to decide.
     Waits,
-    /// The other has answered.
-    Answered,
+    /// The other has answered this user, and the calendar did not show that before.
+    Answered(&'a CalendarUser),
 }
 
 /// What is not forgotten: keys and values, ordered, written together under conditions.

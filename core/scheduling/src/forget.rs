@@ -9,7 +9,7 @@
 use crate::{
     environment::{Environment, State},
     keys,
-    mail::Correspondence,
+    mail::{Correspondence, Guest},
     outbox::entries,
     scheduler::Scheduler,
     state,
@@ -48,12 +48,12 @@ pub async fn forget_user(state: &impl State, user: &CalendarUser) -> Result<Forg
     let looked = Batch::new().delete(keys::user(user));
     state.commit(looked.delete(keys::inbox_turn(user))).await?;
     let forgotten = Forgotten {
-        held: delete_all(state, keys::held_of(Some(user))).await?,
-        objects: delete_all(state, keys::ledger_of(user)).await?,
-        inbox: delete_all(state, keys::inbox_of(user)).await?,
+        held: forget_range(state, keys::held_of(Some(user))).await?,
+        objects: forget_range(state, keys::ledger_of(user)).await?,
+        inbox: forget_range(state, keys::inbox_of(user)).await?,
         ..Forgotten::default()
     };
-    delete_all(state, keys::inbox_sizes_of(user)).await?;
+    forget_range(state, keys::inbox_sizes_of(user)).await?;
     Ok(forgotten)
 }
 
@@ -65,8 +65,9 @@ pub async fn forget_user(state: &impl State, user: &CalendarUser) -> Result<Forg
 pub async fn erase_user(state: &impl State, user: &CalendarUser) -> Result<Forgotten, Error> {
     let mut forgotten = forget_user(state, user).await?;
     forgotten.queue = empty_queue(state, user).await?;
+    forget_mails(state, user).await?;
     for own in addresses(user) {
-        forgotten.known += delete_all(state, keys::known_of(own)).await?;
+        forgotten.known += forget_range(state, keys::known_of(own)).await?;
         forgotten.guests += forget_guests(state, own).await?;
     }
     Ok(forgotten)
@@ -120,19 +121,38 @@ async fn empty_queue(state: &impl State, user: &CalendarUser) -> Result<usize, E
 }
 
 async fn forget_guests(state: &impl State, own: &CalendarAddress) -> Result<usize, Error> {
-    let with_mails = |batch: Batch, entry: &StateEntry| {
-        let Ok(known) = state::read::<Correspondence>(entry) else {
-            return batch;
-        };
-        let batch = batch.delete(keys::token(&known.token));
-        let mails = known.mails.iter();
-        mails.fold(batch, |it, id| it.delete(keys::mailed(id)))
+    let with_token = |batch: Batch, entry: &StateEntry| match state::read::<Correspondence>(entry) {
+        Ok(known) => batch.delete(keys::token(&known.token)),
+        Err(_) => batch,
     };
-    delete_with(state, keys::guests_of(own), with_mails).await
+    delete_with(state, keys::guests_of(own), with_token).await
 }
 
-/// How many there were.
-async fn delete_all(state: &impl State, range: KeyRange) -> Result<usize, Error> {
+/// Which mails went to a user's guests: all that were ever begun, as a guest's own entry names the last ones only.
+async fn forget_mails(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
+    let mut range = keys::all_mailed();
+    loop {
+        let page = state.scan(&range, TOGETHER).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        range = range.after(&last.key);
+        let is_own = |it: &&StateEntry| {
+            state::read::<Guest>(it).is_ok_and(|guest| user.answers_to(&guest.user))
+        };
+        let own = page.iter().filter(is_own);
+        let batch = own.fold(Batch::new(), |it, entry| it.delete(entry.key.as_slice()));
+        if !batch.writes.is_empty() {
+            state.commit(batch).await?;
+        }
+    }
+}
+
+/// Deletes all that is remembered in a range of keys, a page at a time: how many entries that were.
+///
+/// # Errors
+/// The state cannot be asked. Some is deleted then; the same may be asked again.
+pub async fn forget_range(state: &impl State, range: KeyRange) -> Result<usize, Error> {
     delete_with(state, range, |batch, _| batch).await
 }
 
@@ -160,10 +180,7 @@ async fn delete_with(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Guest,
-        tests::world::{Host, address, meeting, message},
-    };
+    use crate::tests::world::{Host, address, meeting, message};
     use convoke_types::{RequestStatus, Uid};
     use futures::executor::block_on;
 
@@ -235,6 +252,8 @@ mod tests {
             let guest = guest(own);
             block_on(guest.correspondence(state, || token.to_owned())).unwrap();
             block_on(guest.remember_mail(state, token)).unwrap();
+            let refused = format!("{token}-refused");
+            block_on(guest.announce_mail(state, &refused)).unwrap();
         }
         let of_bo = |key: &String| key.contains("bo@") || key.contains("token2");
         let before: Vec<String> = state.keys("").into_iter().filter(of_bo).collect();

@@ -172,9 +172,13 @@ fn is_older(kept: &InboxMessage, item: &InboxItem<'_>) -> bool {
     kept.is_none_or(|kept| revision(&kept) <= revision(item.message))
 }
 
-/// Which instances a message is about, as long as a digest at most.
+/// Which instances a message is about, as long as a digest at most. An ADD is about those that it brings: another one does not say the
+/// same anew.
 fn instances(message: &Message) -> String {
-    let names = message.instance_names();
+    let names = match message.method() {
+        Method::Add => added(message),
+        _ => message.instance_names(),
+    };
     if names.len() <= 64 {
         return names;
     }
@@ -183,4 +187,12 @@ fn instances(message: &Message) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     digest.concat()
+}
+
+/// When the instances are that an ADD brings.
+fn added(message: &Message) -> String {
+    let components = message.calendar().main_components();
+    let starts = components.filter_map(|it| it.value("DTSTART"));
+    let starts: Vec<String> = starts.map(|it| format!("+{it}")).collect();
+    starts.join(",")
 }

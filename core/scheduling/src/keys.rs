@@ -131,6 +131,11 @@ pub(crate) fn mailed(message_id: &str) -> Vec<u8> {
     key(&["mailed", message_id])
 }
 
+/// All mails to guests.
+pub(crate) fn all_mailed() -> KeyRange {
+    KeyRange::prefix("mailed/")
+}
+
 pub(crate) fn received(message_id: &str, recipient: &CalendarAddress, data: &[u8]) -> Vec<u8> {
     let recipient = folded(recipient);
     let digest = digest(&[message_id.as_bytes(), recipient.as_bytes(), data]);

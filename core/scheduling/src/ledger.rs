@@ -6,7 +6,7 @@
 
 use crate::{keys, limits::Limits, state, told_version};
 use convoke_calendar::{
-    itip,
+    itip::{self, Outgoing},
     message::{Message, Method},
     tree::{self, Calendar},
 };
@@ -22,6 +22,8 @@ use std::{
 const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long the wish holds that nobody is told of a removal, where this host ends before it is known that it was made.
 const SILENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How often statuses are put back into an object, as long as no other one comes: two programs that write over each other end.
+const PUT_BACK: u8 = 20;
 
 /// What is remembered of one object of one calendar user.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -58,6 +60,17 @@ pub(crate) struct Ledger {
     /// What recipients were told last, as far as people read it, by the names that [`Told::version`] has for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<String, String>,
+    /// How often statuses were put back that a program had written over, since the last one came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    put_back: u8,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands it over like that"
+)]
+const fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// The last message that was tried to be delivered to a recipient.
@@ -74,6 +87,9 @@ pub(crate) struct Told {
     /// What they were told last that arrived; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    /// An answer of theirs came since, which says in the object that they were reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    answered: bool,
 }
 
 /// What came of a message for one recipient.
@@ -209,15 +225,71 @@ impl Ledger {
 
     /// The object as others know it, with whom the last message about it did not reach (SCHEDULE-STATUS).
     pub(crate) fn with_failures(&self, object: &Calendar) -> Calendar {
-        let failed = self.told.iter().filter_map(|(who, told)| {
-            let status: RequestStatus = told.status.parse().ok()?;
-            let who = CalendarAddress::new(who).ok()?;
-            let method = Method::parse(&told.method)?;
-            (status.is_failure()).then_some((method, who, status))
-        });
-        failed.fold(object.clone(), |object, (method, who, status)| {
-            itip::note_delivery(&object, method, &[(who, status)])
-        })
+        self.with_statuses(object, |_, status| status.is_failure())
+    }
+
+    /// The object with whom the last messages about it did not reach (SCHEDULE-STATUS), where a program has written over that, so that
+    /// it cannot be seen any more; `None` if it says so, or if that was put back too often already. That others were reached is
+    /// nothing to write over a person's file for.
+    ///
+    /// Those whom `outgoing` is for are told just now. Who has answered since is left alone, too: what their line says is of the
+    /// answer.
+    pub(crate) fn puts_back(&self, object: &Calendar, outgoing: &[Outgoing]) -> Option<Calendar> {
+        if self.put_back >= PUT_BACK {
+            return None;
+        }
+        let now_told = outgoing.iter().flat_map(|it| &it.recipients);
+        let now_told: BTreeSet<String> = now_told.map(keys::folded).collect();
+        let is_to_stand = |(who, told): (&String, &Told), status: &RequestStatus| {
+            status.is_failure() && !told.answered && !now_told.contains(who)
+        };
+        let restored = self.with_statuses(object, is_to_stand);
+        (restored != *object).then_some(restored)
+    }
+
+    /// Statuses are put back into the object.
+    pub(crate) const fn note_put_back(&mut self) {
+        self.put_back = self.put_back.saturating_add(1);
+    }
+
+    /// An answer of somebody has come, and stands in the object.
+    pub(crate) fn is_answered(&mut self, who: &CalendarAddress) {
+        if let Some(told) = self.told.get_mut(&keys::folded(who)) {
+            told.answered = true;
+        }
+    }
+
+    /// The object with the statuses of those whom `is_to_stand` picks.
+    fn with_statuses(
+        &self,
+        object: &Calendar,
+        is_to_stand: impl Fn((&String, &Told), &RequestStatus) -> bool,
+    ) -> Calendar {
+        let (mut answers, mut invitations) = (Vec::new(), Vec::new());
+        for (who, told) in &self.told {
+            let Ok(status) = told.status.parse() else {
+                continue;
+            };
+            if !is_to_stand((who, told), &status) {
+                continue;
+            }
+            let Ok(who) = CalendarAddress::new(who) else {
+                continue;
+            };
+            match Method::parse(&told.method) {
+                Some(Method::Reply) => answers.push((who, status)),
+                Some(Method::Request | Method::Add) => invitations.push((who, status)),
+                _ => {}
+            }
+        }
+        // What an answer led to takes off what became of invitations, so that those follow.
+        let mut object = object.clone();
+        for (method, told) in [(Method::Reply, answers), (Method::Request, invitations)] {
+            if !told.is_empty() {
+                object = itip::note_delivery(&object, method, &told);
+            }
+        }
+        object
     }
 
     /// The last mail to a recipient was not delivered, if that stands as handed to a mail server (1.1): its method.
@@ -234,6 +306,8 @@ impl Ledger {
         }
         told.at = now;
         told.status = status.to_string();
+        told.answered = false;
+        self.put_back = 0;
         Method::parse(&told.method)
     }
 
@@ -249,6 +323,7 @@ impl Ledger {
 
     /// Notes what came of a message.
     pub(crate) fn note(&mut self, message: &Message, noted: &[Noted], now: Timestamp) {
+        self.put_back = 0;
         // Many were told the same.
         let mut made: BTreeMap<Option<String>, Option<String>> = BTreeMap::new();
         for Noted {
@@ -279,6 +354,7 @@ impl Ledger {
                 status: status.to_string(),
                 unheard,
                 version,
+                answered: false,
             };
             self.told.insert(recipient, told);
         }

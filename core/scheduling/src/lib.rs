@@ -114,7 +114,7 @@ pub use environment::{
     Mailing, Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport,
     Unbounded, Verdict,
 };
-pub use forget::{Forgotten, erase_user, forget_user};
+pub use forget::{Forgotten, erase_user, forget_range, forget_user};
 pub use index::index_stored;
 pub use intake::Intake;
 pub use kept::Kept;

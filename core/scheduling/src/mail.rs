@@ -140,6 +140,18 @@ impl Guest {
         Err(self.contended())
     }
 
+    /// Whether a mail was taken to this guest after this one: a report on it says nothing of what the guest was told last.
+    pub(crate) async fn was_mailed_after(
+        &self,
+        state: &impl State,
+        message_id: &str,
+    ) -> Result<bool, Error> {
+        let known = state::get::<Correspondence>(state, &self.key()).await?;
+        let mails = known.value.map(|it| it.mails).unwrap_or_default();
+        let place = mails.iter().position(|it| it == message_id);
+        Ok(place.is_some_and(|place| place + 1 < mails.len()))
+    }
+
     fn key(&self) -> Vec<u8> {
         keys::guest(&self.user, &self.uid, &self.recipient)
     }

@@ -41,7 +41,7 @@ fn partstat(host: &Host, attendee: &str) -> String {
     said.unwrap_or("NEEDS-ACTION").to_owned()
 }
 
-fn reply(partstat: &str) -> String {
+pub(super) fn reply(partstat: &str) -> String {
     let people = format!("ORGANIZER:mailto:{ANNA}\nATTENDEE;PARTSTAT={partstat}:mailto:{BO}");
     calendar("REPLY", "m-1", &people)
 }
@@ -74,7 +74,7 @@ fn outlook(calendar: &str) -> String {
     )
 }
 
-fn thunderbird(calendar: &str) -> String {
+pub(super) fn thunderbird(calendar: &str) -> String {
     format!(
         "From: Bo <bo@example.com>\nTo: {ANNA}\nSubject: Invitation Reply: Review\nMessage-ID: <tb@example.com>\nMIME-Version: 1.0\n\
          Content-type: multipart/mixed; boundary=\"Boundary\"\n\n--Boundary\nContent-type: multipart/alternative;\n boundary=\"Inner\"\n\n\
@@ -281,4 +281,104 @@ fn an_answer_to_a_mail_of_somebody_elses_goes_back_by_mail() {
     assert!(said.contains("taken"), "{said}");
     let copy = host.stored(ANNA, "m-1").unwrap();
     assert!(copy.contains("DTSTART:20270105T103000Z"), "{copy}");
+}
+
+/// An answer goes to the calendar, and what somebody has written beside it to the organizer's mailbox; what a button writes goes
+/// nowhere.
+#[test]
+fn words_beside_an_answer_that_is_taken_are_passed_on() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    let written = |at: u8, said: &str, text: &str| {
+        let stamp = format!("DTSTAMP:20261102T0{at}0000Z");
+        let answer = reply(said).replace("DTSTAMP:20261101T080000Z", &stamp);
+        let mail = thunderbird(&answer).replace("<tb@", &format!("<tb-{at}@"));
+        mail.replace("Bo has accepted.", text)
+    };
+    let arrives = |mail: &str| {
+        let reply = mailed(&host, BO, &token, mail);
+        assert!(reply.starts_with("250 2.0.0 taken"), "{reply}");
+    };
+    arrives(&written(
+        0,
+        "ACCEPTED",
+        "Bo has accepted your event invitation.",
+    ));
+    assert_eq!(server.mails().len(), 2, "a button has written it");
+    let words = written(1, "DECLINED", "I am away. Ask Cy?");
+    arrives(&words);
+    assert_eq!(partstat(&host, BO), "DECLINED");
+    let passed = server.wait_for_mails(3).pop().unwrap();
+    assert_eq!((passed.from.as_str(), passed.to.as_str()), (BO, ANNA));
+    assert!(
+        passed.content.contains("I am away. Ask Cy?"),
+        "{}",
+        passed.content
+    );
+    // A program that answers by itself has nothing to say.
+    let automatic = written(2, "TENTATIVE", "I am away.");
+    arrives(&format!("Auto-Submitted: auto-replied\n{automatic}"));
+    assert_eq!(server.mails().len(), 3);
+    // Words that cannot go on now come again; the calendar knows the answer then.
+    server.behave(|it| it.dot = "451 4.3.0 Try again later".to_owned());
+    let late = written(3, "ACCEPTED", "Now I can.");
+    let reply = mailed(&host, BO, &token, &late);
+    assert!(reply.starts_with("451 "), "{reply}");
+    assert_eq!(partstat(&host, BO), "ACCEPTED");
+    server.behave(|it| "250 2.0.0 Ok".clone_into(&mut it.dot));
+    arrives(&late);
+    assert!(server.wait_for_mails(4)[3].content.contains("Now I can."));
+}
+
+/// Whoever asks for it is told of each answer that is new, with what it says besides, and of none twice.
+#[test]
+fn who_wants_to_hear_of_answers_is_told_of_each_by_mail() {
+    let Meeting {
+        host,
+        server,
+        token,
+    } = Meeting::new("");
+    let wants = |what: &str| {
+        let set = std::process::Command::new(convoke_tests::program())
+            .args(["user", "set", ANNA, "--notify", what, "--config"])
+            .arg(host.folder().join("convoke.toml"))
+            .status();
+        assert!(set.unwrap().success());
+    };
+    let arrives = |at: u8, said: &str, why: &str| {
+        let stamp = format!("DTSTAMP:20261102T0{at}0000Z");
+        let answer = reply(said).replace("DTSTAMP:20261101T080000Z", &stamp);
+        let answer = answer.replace("END:VEVENT", &format!("{why}END:VEVENT"));
+        let mail = thunderbird(&answer).replace("<tb@", &format!("<tb-{at}@"));
+        let reply = mailed(&host, BO, &token, &mail);
+        assert!(reply.starts_with("250 2.0.0 taken"), "{reply}");
+    };
+    arrives(0, "TENTATIVE", "");
+    wants("answers");
+    arrives(1, "DECLINED", "COMMENT:I am ill\n");
+    let notice = server.wait_for_mails(3).pop().unwrap();
+    assert_eq!(
+        (notice.from.as_str(), notice.to.as_str()),
+        ("calendar@example.org", ANNA)
+    );
+    assert_eq!(
+        notice.header("Auto-Submitted").as_deref(),
+        Some("auto-generated")
+    );
+    let subject = notice.header("Subject").unwrap();
+    assert_eq!(subject, format!("{BO} has declined: Review"));
+    assert!(notice.content.contains("I am ill"), "{}", notice.content);
+    // The same once more is no news.
+    arrives(2, "DECLINED", "COMMENT:I am ill\n");
+    wants("off");
+    arrives(3, "ACCEPTED", "");
+    wants("answers");
+    arrives(4, "TENTATIVE", "");
+    let notice = server.wait_for_mails(4).pop().unwrap();
+    let subject = notice.header("Subject").unwrap();
+    assert_eq!(subject, format!("{BO} has tentatively accepted: Review"));
+    assert_eq!(server.mails().len(), 4);
 }

@@ -1,6 +1,9 @@
 //! A mailbox behind the host: it has what the calendar took nothing of.
 
-use super::{answers::Meeting, *};
+use super::{
+    answers::{Meeting, reply, thunderbird},
+    *,
+};
 use std::{
     io::Read,
     net::TcpListener,
@@ -175,4 +178,39 @@ fn the_sender_is_written_as_an_address_again() {
             format!("MAIL FROM:<{sender}>RCPT TO:<{ANNA}>")
         );
     }
+}
+
+/// An answer to the organizer's own address is taken, and what somebody has written beside it goes to the mailbox.
+#[test]
+fn the_mailbox_has_the_words_beside_an_answer() {
+    let mailbox = Mailbox::new();
+    let more = format!("pass_on = \"lmtp://127.0.0.1:{}\"", mailbox.port);
+    let Meeting { host, token, .. } = Meeting::new(&more);
+    let mut answers = [
+        (ANNA, "Bo has declined."),
+        (ANNA, "I am away."),
+        (token.as_str(), "Bo has declined."),
+        (token.as_str(), "I am ill."),
+    ]
+    .into_iter()
+    .enumerate();
+    let mut answer = || {
+        let (at, (to, text)) = answers.next().unwrap();
+        let stamp = format!("DTSTAMP:20261102T0{at}0000Z");
+        let answer = reply("DECLINED").replace("DTSTAMP:20261101T080000Z", &stamp);
+        let mail = thunderbird(&answer).replace("<tb@", &format!("<tb-{at}@"));
+        let mail = mail.replace("Bo has accepted.", text);
+        let verdict = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.com";
+        let reply = mailed(&host, BO, to, &format!("{verdict}\n{mail}"));
+        assert!(reply.starts_with("250 2.0.0 taken"), "{reply}");
+    };
+    // What a button has written is nothing for a mailbox, so that the next is another mail.
+    for words in ["I am away.", "I am ill."] {
+        answer();
+        answer();
+        let (envelope, mail) = mailbox.next();
+        assert_eq!(envelope, format!("MAIL FROM:<{BO}>RCPT TO:<{ANNA}>"));
+        assert!(mail.contains(words), "{mail}");
+    }
+    assert!(mailbox.mails.try_recv().is_err());
 }

@@ -145,26 +145,45 @@ fn the_recipient_may_stand_in_the_mail_itself_and_lines_end_as_they_like() {
 fn the_pipe_of_the_examples_has_mail_servers_report_on_nothing_that_is_not_proved() {
     let pipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/convoke-pipe");
     let folder = tempfile::tempdir().unwrap();
-    let stub = folder.path().join("convoke");
-    for (status, expected) in [
-        (0, 0),
-        (65, 0),
-        (77, 0),
-        (67, 67),
-        (75, 75),
-        (64, 75),
-        (1, 75),
-        (127, 75),
-    ] {
-        let script = format!("#!/bin/sh\n[ \"$4\" = 'a b' ] || exit 99\nexit {status}\n");
-        std::fs::write(&stub, script).unwrap();
-        std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let output = Command::new("sh")
-            .arg(&pipe)
-            .args(["--to", "a b"])
-            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(expected), "{status}: {output:?}");
+    let stub = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    stub(
+        "sudo",
+        "[ \"$1 $2 $3\" = '-n -u convoke' ] || exit 98; shift 3; AS=convoke exec \"$@\"",
+    );
+    for (user, is_another) in [("root", false), ("convoke", false), ("vmail", true)] {
+        let id =
+            format!("[ $1 = -un ] && echo {user} || {{ [ {user} = root ] && echo 0 || echo 8; }}");
+        stub("id", &id);
+        let becomes = if is_another { "convoke" } else { "" };
+        for (status, expected) in [
+            (0, 0),
+            (65, 0),
+            (77, 0),
+            (67, 67),
+            (75, 75),
+            (64, 75),
+            (1, 75),
+            (127, 75),
+        ] {
+            let checks = format!("[ \"$4\" = 'a b' ] && [ \"$AS\" = '{becomes}' ] || exit 99");
+            stub("convoke", &format!("{checks}; exit {status}"));
+            let output = Command::new("sh")
+                .arg(&pipe)
+                .args(["--to", "a b"])
+                .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+                .env_remove("AS")
+                .env_remove("CONVOKE_USER")
+                .output()
+                .unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(expected),
+                "{user} {status}: {output:?}"
+            );
+        }
     }
 }

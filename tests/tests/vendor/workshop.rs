@@ -76,7 +76,10 @@ impl Workshop {
             .current_dir(folder)
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("CARGO_TARGET_DIR", target())
-            .env("CARGO_NET_OFFLINE", "true");
+            .env("CARGO_NET_OFFLINE", "true")
+            // What only a debugger or the next build would want takes long.
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_INCREMENTAL", "0");
         command
     }
 

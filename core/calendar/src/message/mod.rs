@@ -126,6 +126,31 @@ impl Message {
         })
     }
 
+    /// A stored object as a message about it: without what the method forbids, such as the alarms of a person who answers, and of
+    /// several components the first where the method takes one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be such a message: it has no DTSTAMP, say.
+    pub fn of_object(mut calendar: Calendar, method: Method) -> Result<Self, MessageError> {
+        let root = calendar.root_mut();
+        root.set(Property::new("METHOD", method.as_str()));
+        let main = |it: &Component| Kind::parse(&it.name);
+        if let Some(kind) = root.components.iter().find_map(main) {
+            let mut is_first = true;
+            root.components.retain(|it| {
+                main(it) != Some(kind)
+                    || std::mem::take(&mut is_first)
+                    || table::takes_several(method, kind)
+            });
+            let mains = root.components.iter_mut();
+            for component in mains.filter(|it| main(it) == Some(kind)) {
+                table::remove_forbidden(component, method, kind);
+            }
+        }
+        Self::read(calendar)
+    }
+
     /// Whether it may have been written by now: no DTSTAMP is further ahead than [`CLOCK_SKEW`]. Else it would count as
     /// newer than whatever its organizer says until then.
     pub fn check_written_by(&self, now: Timestamp) -> Result<(), MessageError> {

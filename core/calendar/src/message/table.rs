@@ -164,11 +164,8 @@ pub(super) const fn takes_several(method: Method, kind: Kind) -> bool {
 
 /// Holds one component against the table.
 pub(super) fn check(component: &Component, method: Method, kind: Kind) -> Result<(), Problem> {
-    let (rows, column) = match (kind, column(method)) {
-        (Kind::Event, Some(column)) => (EVENT, column),
-        (Kind::Todo, Some(column)) => (TODO, column),
-        (Kind::FreeBusy, Some(column)) => (FREE_BUSY, column),
-        _ => return Err(Problem::NotTaken(method, kind)),
+    let (Some(column), rows @ [_, ..]) = (column(method), rows(kind)) else {
+        return Err(Problem::NotTaken(method, kind));
     };
     for &(name, presences) in rows {
         if presences[column] == Presence::Any {
@@ -193,16 +190,32 @@ pub(super) fn check(component: &Component, method: Method, kind: Kind) -> Result
     Ok(())
 }
 
-/// The properties that may stand once at most in a message.
-pub(crate) fn single(method: Method, kind: Kind) -> impl Iterator<Item = &'static str> {
-    let rows = match kind {
+/// Removes from a component what may not stand in a message of the method.
+pub(super) fn remove_forbidden(component: &mut Component, method: Method, kind: Kind) {
+    let Some(column) = column(method) else {
+        return;
+    };
+    for (name, presences) in rows(kind) {
+        if presences[column] == Presence::None {
+            component.properties.retain(|it| !it.is(name));
+            component.components.retain(|it| !it.is(name));
+        }
+    }
+}
+
+const fn rows(kind: Kind) -> &'static [Row] {
+    match kind {
         Kind::Event => EVENT,
         Kind::Todo => TODO,
         Kind::FreeBusy => FREE_BUSY,
-        _ => &[],
-    };
+        Kind::Journal | Kind::Poll | Kind::Availability => &[],
+    }
+}
+
+/// The properties that may stand once at most in a message.
+pub(crate) fn single(method: Method, kind: Kind) -> impl Iterator<Item = &'static str> {
     let column = column(method);
-    let rows = rows.iter().filter(move |(_, presences)| {
+    let rows = rows(kind).iter().filter(move |(_, presences)| {
         column.is_some_and(|column| matches!(presences[column], Presence::One | Presence::Opt))
     });
     rows.map(|&(name, _)| name)

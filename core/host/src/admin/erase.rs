@@ -39,6 +39,8 @@ pub(super) async fn erase(instance: &Instance, asked: EraseUser) -> Result<Erase
     let keep = instance.config.server.decisions;
     instance.shared.decisions.write(state, keep).await?;
     others_have_written(instance).await;
+    #[cfg(feature = "mail")]
+    instance.shared.notices.forget(&person.user);
     finish(state, &person.user).await?;
     if let Some(store) = person.store.as_ref().filter(|_| !asked.calendar) {
         instance.shared.look_soon.at(store, &person.user.id);
@@ -123,6 +125,8 @@ async fn finish(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
     for address in std::iter::once(&user.address).chain(&user.aliases) {
         decisions::forget(state, address).await?;
     }
+    #[cfg(feature = "mail")]
+    crate::mail::forget(state, user).await?;
     forget_programs(state, user).await
 }
 

@@ -9,7 +9,8 @@
 //! | `pass_on` | the mailbox behind us, which takes what is nothing for a calendar |
 //! | `outcome` | what became of a mail, for LMTP, for a pipe, for the log and for `convoke explain` |
 //!
-//! Always true: what is not proved changes nothing, whatever policy says; a mail that is wrong, or that policy does not want,
+//! Always true: words of a person's own go on to a person, whether or not the calendar takes what stands beside them; what is
+//! not proved changes nothing, whatever policy says; a mail that is wrong, or that policy does not want,
 //! is accepted and logged, as refusing it would send a report to whoever is named in it (backscatter); *try later* is said only
 //! where trying later may help.
 //!
@@ -27,11 +28,12 @@ pub(crate) use outcome::Outcome;
 pub(crate) use pass_on::greeting;
 
 use crate::{
+    admission::RetryAfter,
     config::{Config, LmtpServer},
     instance::Instance,
 };
-use convoke_imip::{Arrival, AuthservId, Content, Gateway, Incoming, ReturnPath};
-use convoke_scheduling::{Environment, Processor};
+use convoke_imip::{Arrival, AuthservId, Content, Gateway, Incoming, Refusal, ReturnPath};
+use convoke_scheduling::{Environment, Guest, Processor};
 use convoke_types::CalendarAddress;
 use std::collections::HashMap;
 
@@ -72,7 +74,6 @@ pub(crate) struct Mail<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Passing<'a> {
     octets: &'a [u8],
-    message_id: Option<&'a str>,
     /// MAIL FROM, where reports on it go; empty for the null sender.
     sender: &'a str,
 }
@@ -87,11 +88,10 @@ pub(crate) async fn receive(
     let Some(settings) = &IncomingMail::of(&instance.config) else {
         return later("mail is not configured here any more");
     };
-    let _permit = match instance.admission.permit_for(mail.octets.len()).await {
-        Ok(permit) => permit,
+    let seen = match read(instance, settings, mail).await {
+        Ok(seen) => seen,
         Err(wait) => return later(&wait.reason),
     };
-    let seen = read(instance, settings, mail).await;
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (place, recipient) in recipients.iter().enumerate() {
@@ -118,15 +118,14 @@ pub(crate) async fn receive_piped(
     let Some(settings) = &IncomingMail::of(&instance.config) else {
         return Outcome::Later("there is no [mail] in the configuration".to_owned());
     };
-    let _permit = match instance.admission.permit_for(octets.len()).await {
-        Ok(permit) => permit,
-        Err(wait) => return Outcome::Later(wait.reason),
-    };
     let mail = Mail {
         octets,
         return_path: ReturnPath::Unknown,
     };
-    let seen = read(instance, settings, &mail).await;
+    let seen = match read(instance, settings, &mail).await {
+        Ok(seen) => seen,
+        Err(wait) => return Outcome::Later(wait.reason),
+    };
     let recipient = match to {
         Some(to) => Some(to.clone()),
         None => first_of_ours(instance, settings, &seen.incoming).await,
@@ -164,11 +163,9 @@ struct Seen {
 impl Seen {
     /// The mail, as it goes on to somebody.
     fn passing<'a>(&'a self, mail: &'a Mail<'_>) -> Passing<'a> {
-        let incoming = &self.incoming;
         Passing {
             octets: mail.octets,
-            message_id: incoming.message_id.as_deref(),
-            sender: match &incoming.return_path {
+            sender: match &self.incoming.return_path {
                 ReturnPath::Address(address) => address,
                 ReturnPath::Null | ReturnPath::Unknown => "",
             },
@@ -177,7 +174,12 @@ impl Seen {
 }
 
 /// Reads a mail when it is its turn.
-async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> Seen {
+async fn read(
+    instance: &Instance,
+    settings: &IncomingMail,
+    mail: &Mail<'_>,
+) -> Result<Seen, RetryAfter> {
+    let _permit = instance.admission.permit_for(mail.octets.len()).await?;
     let limits = instance.config.limits.messages.of_messages();
     let arrival = Arrival {
         return_path: mail.return_path.clone(),
@@ -189,7 +191,7 @@ async fn read(instance: &Instance, settings: &IncomingMail, mail: &Mail<'_>) -> 
         loops: hops(mail.octets) > HOPS,
     };
     let processor = instance.scheduler.environment().processor();
-    processor.run(mail.octets.len(), work).await
+    Ok(processor.run(mail.octets.len(), work).await)
 }
 
 async fn of_one(
@@ -199,14 +201,48 @@ async fn of_one(
     seen: &Seen,
     recipient: &CalendarAddress,
 ) -> Outcome {
-    let Seen { incoming, loops } = seen;
-    let addressee = match find(instance, settings, recipient).await {
-        Ok(addressee) => addressee,
-        Err(not_ours) => return not_ours.outcome(),
+    let (outcome, addressee) = match for_calendar(instance, settings, mail, seen, recipient).await {
+        Ok(done) => done,
+        Err(outcome) => return outcome,
     };
+    let Some(goes) = goes_on(settings, &outcome, &addressee, &seen.incoming) else {
+        return outcome;
+    };
+    // A mailbox may take minutes, and hang: whoever waits for one holds no place of messages.
+    let passed = match instance.admission.handing_on().await {
+        Ok(_permit) => match goes {
+            Goes::ToMailbox(server) => {
+                pass_on::pass_on(server, settings, seen.passing(mail), recipient).await
+            }
+            Goes::ToWhoInvited(guest) => {
+                returned::words(instance, settings, seen.passing(mail), guest).await
+            }
+        },
+        Err(wait) => Outcome::Later(wait.reason),
+    };
+    match goes {
+        _ if matches!(outcome, Outcome::Taken(_)) => outcome.with_words_that_went_on(passed),
+        Goes::ToMailbox(_) => passed,
+        Goes::ToWhoInvited(_) => outcome.of_what_went_on(passed),
+    }
+}
+
+/// What becomes of the part of a mail that is for a calendar, and for whom it is. An error: nothing else is to be done with the mail.
+async fn for_calendar(
+    instance: &Instance,
+    settings: &IncomingMail,
+    mail: &Mail<'_>,
+    seen: &Seen,
+    recipient: &CalendarAddress,
+) -> Result<(Outcome, Addressee), Outcome> {
+    let Seen { incoming, loops } = seen;
+    let permit = instance.admission.permit_for(mail.octets.len()).await;
+    let _permit = permit.map_err(|wait| Outcome::Later(wait.reason))?;
+    let addressee = find(instance, settings, recipient).await;
+    let addressee = addressee.map_err(|not_ours| not_ours.outcome())?;
     if *loops {
         let why = format!("it has passed more than {HOPS} mail servers, which is a loop");
-        return Outcome::Refused(why);
+        return Err(Outcome::Refused(why));
     }
     let outcome = match (&incoming.content, &addressee) {
         (_, Addressee::Mailbox) => Outcome::Dropped("it is for a mailbox alone".to_owned()),
@@ -223,15 +259,39 @@ async fn of_one(
         (Content::Bounce(_), _) => Outcome::Dropped("a report on mail that was sent".to_owned()),
         _ => Outcome::Dropped("it holds no scheduling message".to_owned()),
     };
-    match (&settings.pass_on, &addressee) {
-        (Some(server), Addressee::Person(_) | Addressee::Mailbox) if outcome.is_for_mailbox() => {
-            pass_on::pass_on(server, settings, seen.passing(mail), recipient).await
+    Ok((outcome, addressee))
+}
+
+/// To whom a mail goes on.
+#[derive(Clone, Copy)]
+enum Goes<'a> {
+    /// To the mailbox of its recipient, behind us.
+    ToMailbox(&'a LmtpServer),
+    /// To who has invited the guest, for the words in it.
+    ToWhoInvited(&'a Guest),
+}
+
+/// Who gets the mail itself, beside what the calendar has taken of it.
+fn goes_on<'a>(
+    settings: &'a IncomingMail,
+    outcome: &Outcome,
+    addressee: &'a Addressee,
+    incoming: &Incoming,
+) -> Option<Goes<'a>> {
+    let is_for_mailbox = outcome.is_for_mailbox();
+    // The answer is in the calendar then, and what somebody has written beside it in the mailbox.
+    let has_words_beside = outcome.has_words_beside(incoming);
+    match (addressee, &settings.pass_on) {
+        (Addressee::Mailbox, Some(server)) if is_for_mailbox => Some(Goes::ToMailbox(server)),
+        (Addressee::Person(_), Some(server)) if is_for_mailbox || has_words_beside => {
+            Some(Goes::ToMailbox(server))
         }
-        (_, Addressee::Guest(guest, _)) if outcome.is_for_mailbox() && has_words(incoming) => {
-            let passed = returned::words(instance, settings, seen.passing(mail), guest).await;
-            outcome.of_what_went_on(passed)
+        (Addressee::Guest(guest, _), _)
+            if has_words_beside || (is_for_mailbox && has_words(incoming)) =>
+        {
+            Some(Goes::ToWhoInvited(guest))
         }
-        _ => outcome,
+        _ => None,
     }
 }
 
@@ -243,6 +303,8 @@ fn has_words(incoming: &Incoming) -> bool {
     };
     match incoming.content {
         Content::Words => true,
+        // Of what is too much to be read nobody knows what it says.
+        Content::Refused(Refusal::TooMuch { .. }) => incoming.origin.is_person(),
         Content::Scheduling(_) | Content::Refused(_) => has_text(),
         _ => false,
     }

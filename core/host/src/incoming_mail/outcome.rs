@@ -69,6 +69,25 @@ impl Outcome {
         )
     }
 
+    /// Whether an answer was taken, and somebody has written something beside it.
+    pub(super) fn has_words_beside(&self, incoming: &Incoming) -> bool {
+        matches!(self, Self::Taken(_)) && incoming.has_words_beside_answer()
+    }
+
+    /// As it is said where an answer was taken, and the mail itself went on for the words beside it. A mail that comes again for them is
+    /// known to the calendar.
+    pub(super) fn with_words_that_went_on(self, passed: Self) -> Self {
+        match (self, passed) {
+            (Self::Taken(status), Self::PassedOn(to)) => {
+                Self::Taken(format!("{status}; the words beside it went on ({to})"))
+            }
+            (Self::Taken(status), Self::Refused(why)) => {
+                Self::Taken(format!("{status}; the words beside it go to nobody: {why}"))
+            }
+            (_, passed) => passed,
+        }
+    }
+
     /// As it is said where the mail itself went on to a person, as the calendar took nothing of it.
     pub(super) fn of_what_went_on(&self, passed: Self) -> Self {
         match (self, passed) {

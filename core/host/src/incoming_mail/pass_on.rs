@@ -53,9 +53,11 @@ pub(super) async fn pass_on(
     let Ok(to) = addr_spec(recipient) else {
         return Outcome::Refused(format!("{} is no mail address", recipient.human()));
     };
-    let mut octets = received(settings).into_bytes();
-    octets.extend(convoke_lmtp::with_line_ends(mail.octets));
-    let octets = convoke_lmtp::stuffed(&octets);
+    let octets = {
+        let mut whole = received(settings).into_bytes();
+        whole.extend(convoke_lmtp::with_line_ends(mail.octets));
+        convoke_lmtp::stuffed(&whole)
+    };
     let handing = async {
         match server {
             LmtpServer::Tcp(host, port) => {

@@ -2,8 +2,8 @@
 //! waits for them to decide, or an answer came (`[mail] notify`).
 //!
 //! A notice is committed with what led to it, and waits in the state until the mail server has taken it; three days at most.
-//! None is lost in a crash, and one that was sent just before is sent once more with the same Message-ID. Strangers cause only
-//! so many of them.
+//! None is lost in a crash, and one that was sent just before is sent once more with the same Message-ID. Where several hosts share the
+//! state, each tells what it has caused, and what hosts left that are gone. Strangers cause only so many of them.
 
 use crate::{
     config::{Notify, Told},
@@ -12,12 +12,15 @@ use crate::{
 use convoke_calendar::itip::PartStat;
 use convoke_imip::Occasion as ImipOccasion;
 use convoke_scheduling::{Notice, Occasion, State};
-use convoke_types::{Batch, CalendarAddress, Error, KeyRange, Uid, base64};
+use convoke_types::{
+    Batch, CalendarAddress, CalendarUser, Error, ErrorKind, KeyRange, StateEntry, Uid, UserKind,
+    base64,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -42,6 +45,10 @@ const NOT_YET: Timestamp = Timestamp::MAX;
 /// After so many minutes it is tried again; then this often.
 const STEPS: [i64; 5] = [1, 5, 15, 60, 120];
 
+/// The attribute of a calendar user that says what they are told by mail, where that is not what the configuration says: `off`, or
+/// `answers` for that and each answer that comes.
+pub(crate) const NOTIFY: &str = "notify";
+
 /// What waits to be told.
 #[derive(Default)]
 pub struct Notices(Mutex<Inner>, tokio::sync::Notify);
@@ -50,6 +57,8 @@ pub struct Notices(Mutex<Inner>, tokio::sync::Notify);
 struct Inner {
     /// What people are told of; nothing without `[mail]`.
     notify: Option<Notify>,
+    /// The name of this host; empty for one that is alone with its state.
+    host: String,
     waiting: BTreeMap<String, WaitingNotice>,
     told: HashMap<String, u32>,
     /// The hour that is counted, since 1970.
@@ -71,8 +80,17 @@ pub(crate) struct WaitingNotice {
     pub(crate) calendar: Vec<u8>,
     /// When it happened.
     pub(crate) at: Timestamp,
+    /// Which host tells it; empty for one that is alone with its state.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    host: String,
+    /// The person wants to be told, whatever the configuration says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    wished: bool,
     #[serde(default)]
     attempts: u32,
+    /// The mail server had it and said nothing of it. It may do so each time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unanswered: bool,
     next: Timestamp,
 }
 
@@ -86,7 +104,7 @@ enum What {
 }
 
 impl WaitingNotice {
-    fn new(notice: &Notice<'_>, now: Timestamp) -> Self {
+    fn new(notice: &Notice<'_>, host: &str, now: Timestamp) -> Self {
         let calendar = notice.message.calendar();
         let written = calendar.write();
         Self {
@@ -97,15 +115,18 @@ impl WaitingNotice {
                 Occasion::Undeliverable(reason) => What::Undeliverable(reason.to_owned()),
                 Occasion::Waits if notice.message.method().as_str() == "COUNTER" => What::Proposal,
                 Occasion::Waits => What::Held,
-                Occasion::Answered => What::Answered(answer(notice)),
+                Occasion::Answered(_) => What::Answered(answer(notice)),
             },
+            wished: matches!(notice.occasion, Occasion::Answered(user) if wishes_answers(user)),
             calendar: if written.len() <= LONGEST {
                 written
             } else {
                 Vec::new()
             },
             at: now,
+            host: host.to_owned(),
             attempts: 0,
+            unanswered: false,
             next: NOT_YET,
         }
     }
@@ -132,7 +153,7 @@ impl WaitingNotice {
             What::Proposal | What::Held => notify.waiting,
             What::Answered(_) => notify.answers,
         };
-        matches!(told, Told::ByMail)
+        self.wished || matches!(told, Told::ByMail)
     }
 
     /// Its name: the same for the same thing that is told again, whatever a server says this time why it failed.
@@ -164,6 +185,35 @@ impl WaitingNotice {
     }
 }
 
+/// Whether people are told anything: rooms read no mail, and who wants none gets none.
+pub(crate) fn reads_notices(user: &CalendarUser) -> bool {
+    user.kind == UserKind::Individual && wish(user) != Some(Wish::None)
+}
+
+/// Whether somebody has asked to be told of answers. Every program that reads the calendar shows them, so that nobody but the person
+/// knows whether the own one does.
+fn wishes_answers(user: &CalendarUser) -> bool {
+    wish(user) == Some(Wish::Answers)
+}
+
+/// What somebody wishes to be told, where that is not what the configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Nothing.
+    None,
+    /// Answers, too.
+    Answers,
+}
+
+fn wish(user: &CalendarUser) -> Option<Wish> {
+    let said = user.attributes.get(NOTIFY)?.trim().to_ascii_lowercase();
+    match said.as_str() {
+        "off" => Some(Wish::None),
+        "answers" => Some(Wish::Answers),
+        _ => None,
+    }
+}
+
 /// The PARTSTAT of the answer.
 fn answer(notice: &Notice<'_>) -> String {
     let components = notice.message.calendar().main_components();
@@ -179,13 +229,27 @@ impl Notices {
         self.lock().notify = notify;
     }
 
+    /// What is added belongs to this host from now on; empty for one that is alone with its state.
+    pub(crate) fn belong_to(&self, host: &str) {
+        host.clone_into(&mut self.lock().host);
+    }
+
     /// Takes note of something that somebody may be told, and adds it to the batch that makes it so. It is told once that is
     /// [committed](Self::is_kept).
     pub(crate) fn add(&self, notice: &Notice<'_>, batch: Batch, now: Timestamp) -> Batch {
-        let Some(notify) = self.lock().notify else {
+        let inner = self.lock();
+        let Some(notify) = inner.notify else {
             return batch;
         };
-        let waiting = WaitingNotice::new(notice, now);
+        let host = inner.host.clone();
+        drop(inner);
+        // Many answers come, and few people want to be told.
+        if let Occasion::Answered(user) = notice.occasion
+            && !reads_notices(user)
+        {
+            return batch;
+        }
+        let waiting = WaitingNotice::new(notice, &host, now);
         if !waiting.is_wanted(notify) {
             return batch;
         }
@@ -219,7 +283,7 @@ impl Notices {
         if inner.notify.is_none() {
             return;
         }
-        let id = WaitingNotice::new(notice, now).id();
+        let id = WaitingNotice::new(notice, "", now).id();
         if let Some(waiting) = inner.waiting.get_mut(&id)
             && !waiting.is_kept()
         {
@@ -229,27 +293,61 @@ impl Notices {
         }
     }
 
-    /// Reads what an earlier host has left.
-    pub(crate) async fn load(&self, state: &impl State) -> Result<(), Error> {
+    /// Takes over what an earlier run of this host has left, and what no `living` other host tells.
+    pub(crate) async fn take_over(
+        &self,
+        state: &impl State,
+        living: &BTreeSet<String>,
+    ) -> Result<(), Error> {
         let mut range = KeyRange::prefix(PREFIX);
         loop {
             let page = state.scan(&range, PAGE).await?;
             let Some(last) = page.last() else {
+                self.1.notify_one();
                 return Ok(());
             };
             range = range.after(&last.key);
-            let mut inner = self.lock();
             for entry in &page {
                 // One that another version has written is told no more.
                 if let Ok(notice) = serde_json::from_slice::<WaitingNotice>(&entry.value)
-                    && inner.waiting.len() < WAITING
+                    && !living.contains(&notice.host)
                 {
-                    let next = notice.at;
-                    let notice = WaitingNotice { next, ..notice };
-                    inner.waiting.entry(notice.id()).or_insert(notice);
+                    self.take(state, entry, notice).await?;
                 }
             }
         }
+    }
+
+    /// Takes over one, unless somebody else does, or it is told here already.
+    async fn take(
+        &self,
+        state: &impl State,
+        entry: &StateEntry,
+        mut notice: WaitingNotice,
+    ) -> Result<(), Error> {
+        let id = notice.id();
+        let host = {
+            let inner = self.lock();
+            if inner.waiting.contains_key(&id) || inner.waiting.len() >= WAITING {
+                return Ok(());
+            }
+            inner.host.clone()
+        };
+        let is_own = notice.host == host;
+        notice.host = host;
+        notice.next = notice.at;
+        if !is_own {
+            let batch = Batch::new().if_version(entry.key.as_slice(), entry.version);
+            let batch = batch.put_for(entry.key.as_slice(), notice.value(), EXPIRES);
+            if let Err(error) = state.commit(batch).await {
+                return match error.kind() {
+                    ErrorKind::Conflict => Ok(()),
+                    _ => Err(error),
+                };
+            }
+        }
+        self.lock().waiting.entry(id).or_insert(notice);
+        Ok(())
     }
 
     /// Returns once there is something new.
@@ -271,10 +369,28 @@ impl Notices {
         kept.map(|it| it.next).min()
     }
 
+    /// Nobody is told anything about a user any more, who is erased.
+    pub(crate) fn forget(&self, user: &CalendarUser) {
+        self.lock().waiting.retain(|_, it| !it.is_about(user));
+    }
+
     /// It is done with.
     pub(crate) fn finish(&self, id: &str, writes: &WriteBehind) {
         self.lock().waiting.remove(id);
         writes.delete(key(id));
+    }
+
+    /// The mail server had it and said nothing of it. Whether it is tried again: the second time it counts as told.
+    pub(crate) fn is_unanswered(&self, id: &str, writes: &WriteBehind, now: Timestamp) -> bool {
+        let mut inner = self.lock();
+        let notice = inner.waiting.get_mut(id);
+        let was_so = notice.is_none_or(|it| std::mem::replace(&mut it.unanswered, true));
+        drop(inner);
+        if was_so {
+            self.finish(id, writes);
+            return false;
+        }
+        self.put_off(id, writes, now)
     }
 
     /// It was not taken now. Whether it is tried again.
@@ -303,7 +419,32 @@ impl Notices {
     }
 }
 
+/// Erases what somebody is to be told, and what others are to be told about them.
+pub(crate) async fn forget(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
+    let mut range = KeyRange::prefix(PREFIX);
+    loop {
+        let page = state.scan(&range, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        range = range.after(&last.key);
+        let is_about = |entry: &&StateEntry| {
+            let notice = serde_json::from_slice::<WaitingNotice>(&entry.value);
+            notice.is_ok_and(|it| it.is_about(user))
+        };
+        let own = page.iter().filter(is_about);
+        let batch = own.fold(Batch::new(), |it, entry| it.delete(entry.key.as_slice()));
+        if !batch.writes.is_empty() {
+            state.commit(batch).await?;
+        }
+    }
+}
+
 impl WaitingNotice {
+    fn is_about(&self, user: &CalendarUser) -> bool {
+        user.answers_to(&self.user) || user.answers_to(&self.other)
+    }
+
     fn keep(&self, id: &str, writes: &WriteBehind) {
         writes.put(key(id), self.value(), EXPIRES);
     }
@@ -422,9 +563,13 @@ mod tests {
         assert_eq!(notices.due(now).len(), 20);
         add("later", now + SignedDuration::from_hours(1));
         let (id, _) = notices.due(now)[0].clone();
-        assert!(notices.put_off(&id, &writes, now));
+        assert!(notices.is_unanswered(&id, &writes, now));
         assert_eq!(notices.due(now).len(), 19);
         assert_eq!(notices.due(now + SignedDuration::from_mins(1)).len(), 20);
+        let minute = SignedDuration::from_mins(1);
+        assert!(!notices.is_unanswered(&id, &writes, now), "twice is enough");
+        assert_eq!(notices.due(now + minute).len(), 19);
+        let (id, _) = notices.due(now)[0].clone();
         let end = now + SignedDuration::from_hours(72);
         assert!(!notices.put_off(&id, &writes, end), "it is too late");
         for (id, _) in notices.due(end) {

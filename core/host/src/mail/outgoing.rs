@@ -1,7 +1,7 @@
 //! A message to each recipient, as a mail of its own.
 
 use super::{
-    notices::WaitingNotice,
+    notices::{WaitingNotice, reads_notices},
     smtp::{MailServer, NotTaken},
     under_way::UnderWay,
 };
@@ -20,16 +20,13 @@ use convoke_net::http_client::Client;
 use convoke_plugin_host::{Objection, Plugins, origin::Origin};
 use convoke_scheduling::{Guest, HandedOver, Letter, MailRecipient, Outcome, Person, Retry};
 use convoke_sdk::Action;
-use convoke_types::{CalendarAddress, CalendarUser, Error, Proof, RequestStatus, UserKind};
+use convoke_types::{CalendarAddress, Error, Proof, RequestStatus};
 use futures::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{sync::Arc, time::Duration};
 
 /// The attribute of a calendar user that says what language they read: a tag such as `de`.
 const LANGUAGE: &str = "language";
-/// The attribute of a calendar user that says whether they are told by mail what their program may not show: `off`, or what the
-/// configuration says.
-pub(crate) const NOTIFY: &str = "notify";
 /// What a notice tells of where the message was too long to be kept.
 const NO_CALENDAR: &[u8] = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n";
 /// Mails of one message that are made and sent at once.
@@ -42,6 +39,14 @@ pub struct Mailer {
     from: FromMode,
     plugins: Arc<Plugins>,
     state: OurState,
+}
+
+/// A person was not told.
+pub(crate) enum Untold {
+    /// It may be tried again.
+    Now(String),
+    /// The mail server had all of the mail and said nothing of it: the person may have it.
+    Perhaps(String),
 }
 
 /// Who writes, as their mails name them.
@@ -129,6 +134,12 @@ impl Mailer {
             message_id: Some(mail.message_id),
             ..self.outcome(sent)
         }
+    }
+
+    /// Sends a mail of a guest's on to who has invited the guest.
+    pub(crate) async fn pass_on(&self, guest: &Guest, mail: &Mail) -> Result<String, NotTaken> {
+        let sent = self.under_way.send(mail).await;
+        self.if_silent_again(sent, guest, mail).await
     }
 
     /// A mail server that takes a mail and says nothing of it does so each time, and the guest would have it again and again: the
@@ -241,16 +252,10 @@ impl Mailer {
 
     /// Tells a person of ours something by mail, under a name that is the same for the same thing. An error: it may be
     /// tried again.
-    pub(crate) async fn tell(&self, id: &str, notice: &WaitingNotice) -> Result<(), String> {
+    pub(crate) async fn tell(&self, id: &str, notice: &WaitingNotice) -> Result<(), Untold> {
         let found = self.plugins.stores.find(&notice.user).await;
-        let found = found.map_err(|error| error.to_string())?;
-        // Rooms read no mail.
-        let is_told = |user: &CalendarUser| {
-            let wish = user.attributes.get(NOTIFY).map(str::trim);
-            let is_off = wish.is_some_and(|wish| wish.eq_ignore_ascii_case("off"));
-            user.kind == UserKind::Individual && !is_off
-        };
-        let Some((_, user)) = found.filter(|(_, user)| is_told(user)) else {
+        let found = found.map_err(|error| Untold::Now(error.to_string()))?;
+        let Some((_, user)) = found.filter(|(_, user)| reads_notices(user)) else {
             return Ok(());
         };
         let limits = tree::Limits::default();
@@ -288,7 +293,8 @@ impl Mailer {
             Err(NotTaken::Refused(reply)) => tracing::warn!(
                 event = "notice-not-sent", %user, %uid, "the person is not told by mail: {reply}"
             ),
-            Err(later) => return Err(later.to_string()),
+            Err(NotTaken::Silent(reason)) => return Err(Untold::Perhaps(reason)),
+            Err(later) => return Err(Untold::Now(later.to_string())),
         }
         Ok(())
     }

@@ -317,6 +317,10 @@ impl MailServer {
         };
         let said = shown(&format!("{code} {said}"));
         let code = code.to_string();
+        let about = match about {
+            About::Mail if is_about_us(&said) => About::Us,
+            about => about,
+        };
         // RFC 5321 §3.8: 421 ends the connection. RFC 1870 §6.1: 552 is about the size of the mail, whenever it comes.
         match (about, code.as_str()) {
             (_, "552") => NotTaken::Refused(said),
@@ -328,6 +332,35 @@ impl MailServer {
             _ => NotTaken::Later(said),
         }
     }
+}
+
+/// Whether a reply to RCPT or DATA, with its code, is about us: many servers, Postfix among them (`smtpd_delay_reject`), say only
+/// there that they want no connection, name or sender of ours, or relay nothing for us.
+fn is_about_us(reply: &str) -> bool {
+    // RFC 5321 §4.2.2: the order of commands and their parameters. RFC 4954 §6, RFC 3207 §4: log-in and encryption.
+    if let Some("503" | "504" | "530" | "534" | "535" | "538") = reply.get(..3) {
+        return true;
+    }
+    // RFC 3463 §3.2: X.1.7 and X.1.8 are about the sender's address. RFC 4954 §6: X.7.8 to X.7.12 are about log-ins.
+    let status = reply.split(' ').nth(1).unwrap_or_default();
+    let detail = status.split_once('.').map_or("", |(_, detail)| detail);
+    if let "1.7" | "1.8" | "7.8" | "7.9" | "7.11" | "7.12" = detail {
+        return true;
+    }
+    // X.7.1, "not authorized", is about anybody. So words have to do, as Postfix, Sendmail, Exim and Exchange have them.
+    let reply = reply.to_ascii_lowercase();
+    [
+        "relay access denied",
+        "relaying denied",
+        "relay not permitted",
+        "unable to relay",
+        "sender address rejected",
+        "client host rejected",
+        "helo command rejected",
+        "authentication required",
+    ]
+    .iter()
+    .any(|words| reply.contains(words))
 }
 
 /// What is said of a mail in MAIL FROM. What people have written goes on as it is, whatever octets it holds.
@@ -415,4 +448,57 @@ fn shown(said: &str) -> String {
     let line = words.into_iter().filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");
     convoke_types::excerpt(&line, LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_wants_nothing_of_ours_refuses_no_recipient() {
+        for (reply, is_about) in [
+            ("554 5.7.1 <bo@example.net>: Relay access denied", true),
+            ("550 5.7.1 <bo@example.net>... Relaying denied", true),
+            ("550 relay not permitted", true),
+            (
+                "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+                true,
+            ),
+            (
+                "553 5.7.1 <a@example.org>: Sender address rejected: not owned by user anna",
+                true,
+            ),
+            (
+                "550 5.1.8 <a@example.org>: Sender address rejected: Domain not found",
+                true,
+            ),
+            (
+                "504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname",
+                true,
+            ),
+            (
+                "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied",
+                true,
+            ),
+            ("530 5.7.0 Must issue a STARTTLS command first", true),
+            ("550 5.7.9 Authentication mechanism is too weak", true),
+            (
+                "550 5.1.1 <bo@example.net>: Recipient address rejected: User unknown in local recipient table",
+                false,
+            ),
+            (
+                "550 5.7.1 <bo@example.net>: Recipient address rejected: Access denied",
+                false,
+            ),
+            ("552 5.2.2 mailbox full", false),
+            (
+                "450 4.2.0 <bo@example.net>: Recipient address rejected: Greylisted",
+                false,
+            ),
+            ("550", false),
+            ("", false),
+        ] {
+            assert_eq!(is_about_us(reply), is_about, "{reply}");
+        }
+    }
 }

@@ -42,19 +42,20 @@ fn name(state: &Path) -> String {
 /// Has what is handed in belong to this host, where others share the state: its name then.
 pub(super) fn join(instance: &Instance) -> String {
     let shared = &instance.shared;
-    match instance.sharing {
+    let name = match instance.sharing {
         Sharing::Alone => {
             shared.lease.is(Held::Alone);
-            shared.scheduling.outbox.belong_to("");
             String::new()
         }
         Sharing::Shared => {
-            let name = name(&instance.config.server.state);
             shared.lease.is(Held::Not);
-            shared.scheduling.outbox.belong_to(&name);
-            name
+            name(&instance.config.server.state)
         }
-    }
+    };
+    shared.scheduling.outbox.belong_to(&name);
+    #[cfg(feature = "mail")]
+    shared.notices.belong_to(&name);
+    name
 }
 
 /// Holds the lease of the host of this name until the task ends; nothing for one without a name, which is alone.
@@ -168,6 +169,8 @@ impl Member {
             look.step(outbox, state, &self.living).await?;
             if look.is_over() {
                 tell(look.taken());
+                #[cfg(feature = "mail")]
+                super::notices::take_over(&instance, &self.living).await;
                 self.look = None;
                 self.looked_through = Some(Instant::now());
             }

@@ -4,15 +4,20 @@ use super::{
     background::{Stopped, until},
     current::Current,
 };
-use crate::instance::Instance;
+use crate::{instance::Instance, mail::Untold, sharing::Sharing};
 use convoke_scheduling::Environment;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::time::sleep;
 
 /// Sends notices when their time has come; what is not sent at the end is in the state.
 pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
-    load(&current.load()).await;
+    let instance = current.load();
+    // Where several hosts share the state, what was left is taken over with all else.
+    if instance.sharing == Sharing::Alone {
+        take_over(&instance, &BTreeSet::new()).await;
+    }
+    drop(instance);
     loop {
         // Not the instance: it is closed when nobody holds it any more.
         let shared = current.load().shared.clone();
@@ -28,12 +33,13 @@ pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
     }
 }
 
-async fn load(instance: &Instance) {
+/// Takes over what an earlier run of this host has left, and what none of the other `living` hosts tells.
+pub(super) async fn take_over(instance: &Instance, living: &BTreeSet<String>) {
     let state = instance.scheduler.environment().state();
-    if let Err(error) = instance.shared.notices.load(state).await {
+    if let Err(error) = instance.shared.notices.take_over(state, living).await {
         tracing::warn!(
             event = "notices-unreadable",
-            "people are not told what they were to be told before the host ended: {error}"
+            "people are not told what they were to be told before a host ended: {error}"
         );
     }
 }
@@ -48,19 +54,20 @@ async fn send(current: &Current) {
             }
             _ => Ok(()),
         };
-        match told {
-            Ok(()) => shared.notices.finish(&id, &shared.writes),
-            Err(reason) => {
-                let again = shared
-                    .notices
-                    .put_off(&id, &shared.writes, Timestamp::now());
-                if !again {
-                    tracing::warn!(
-                        event = "notice-not-sent", user = %notice.user, uid = %notice.uid,
-                        "the person is not told by mail: {reason}"
-                    );
-                }
+        let (notices, writes, now) = (&shared.notices, &shared.writes, Timestamp::now());
+        let (again, reason) = match told {
+            Ok(()) => {
+                notices.finish(&id, writes);
+                continue;
             }
+            Err(Untold::Now(reason)) => (notices.put_off(&id, writes, now), reason),
+            Err(Untold::Perhaps(reason)) => (notices.is_unanswered(&id, writes, now), reason),
+        };
+        if !again {
+            tracing::warn!(
+                event = "notice-not-sent", user = %notice.user, uid = %notice.uid,
+                "the person is not told by mail, or that is not certain: {reason}"
+            );
         }
     }
 }

@@ -81,17 +81,20 @@ fn without_bom(mut octets: Vec<u8>) -> Vec<u8> {
     octets
 }
 
-/// What people read: the first text, plain rather than HTML, that is no attachment.
+/// What people read: the first text that is no attachment and not empty, plain rather than HTML.
 pub(super) fn readable_text(mail: &Entity) -> Option<String> {
     let leaves = mail.leaves();
     let mut shown = leaves.iter().filter(|part| !part.is_attachment());
     let plain = shown.clone().find(|part| part.is("text", "plain"));
-    let text = match plain {
-        Some(part) => text(part),
-        None => html_to_text(&text(shown.find(|part| part.is("text", "html"))?)),
+    let kept = |text: String| {
+        let text = start_of(text.trim(), MAX_TEXT);
+        (!text.is_empty()).then(|| text.to_owned())
     };
-    let text = start_of(text.trim(), MAX_TEXT);
-    (!text.is_empty()).then(|| text.to_owned())
+    // Some programs write the plain text empty.
+    plain.and_then(|part| kept(text(part))).or_else(|| {
+        let html = shown.find(|part| part.is("text", "html"))?;
+        kept(html_to_text(&text(html)))
+    })
 }
 
 /// A text in its character set; what cannot be read of it is replaced.

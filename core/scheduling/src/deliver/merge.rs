@@ -1,10 +1,10 @@
 //! A message that has arrived changes an object of its recipient, or waits for the person to decide.
 
-use super::anomaly;
+use super::{anomaly, news};
 use crate::{
     effort::Weight,
     envelope::{Answering, Envelope, InboxItem},
-    environment::{Environment, Home, HomeOf},
+    environment::{Environment, Home, HomeOf, Journal, Notice, Occasion},
     inbox::is_about_all,
     keys,
     ledger::Ledger,
@@ -103,32 +103,22 @@ impl<E: Environment> Scheduler<E> {
                     settings,
                     ledger: ledger.value.as_ref(),
                 };
-                match self.book(&visit, receive).await {
-                    // It is stored by then, and what it answers is known.
-                    Ok(answer) => Ok(Updated {
-                        answer,
-                        for_others: None,
-                        ledger: self.as_stored(home, uid).await?,
-                        is_found: false,
-                    }),
-                    Err(error) => Err(error),
-                }
+                self.booked(&visit, receive).await
             }
             room => {
-                let kept = |change| match (room, change) {
-                    (Some(room), Change::Store(copy)) => Change::Store(room.keep(copy, &owner)),
-                    (_, change) => change,
-                };
                 let receive = |existing: Option<&Calendar>| {
-                    let mut received = receive(existing);
-                    let change = std::mem::replace(&mut received.change, Change::None);
-                    (kept(change), received)
+                    let (change, answer) = with_news(message, existing, receive(existing));
+                    let change = match (room, change) {
+                        (Some(room), Change::Store(copy)) => Change::Store(room.keep(copy, &owner)),
+                        (_, change) => change,
+                    };
+                    (change, answer)
                 };
                 update.apply(receive).await
             }
         };
         let Updated {
-            answer: received,
+            answer: (received, news),
             for_others,
             ledger: mut known,
             is_found,
@@ -147,15 +137,69 @@ impl<E: Environment> Scheduler<E> {
         {
             return Ok(full.into());
         }
+        note_answer(&mut known, message, originator);
         if ledger.value.is_none() && !received.status.is_failure() {
             let first = self.first_known(home, message, &at, is_found).await?;
             known = first.or(known);
         }
         // What the owner has done and others are not told yet is told by a look at the calendar.
-        let outgoing = for_others.map_or(received.outgoing, |it| it.outgoing);
-        self.note_received(home, envelope, known, ledger, outgoing)
-            .await?;
+        let (outgoing, news) = match for_others {
+            Some((for_others, news)) => (for_others.outgoing, news),
+            None => (received.outgoing, news),
+        };
+        self.note_news(
+            &item,
+            news.as_ref(),
+            envelope,
+            (home, known, ledger),
+            outgoing,
+        )
+        .await?;
         Ok(received.status.into())
+    }
+
+    /// What a room answers, which is stored and known by then.
+    async fn booked(
+        &self,
+        visit: &Visit<'_, HomeOf<E>>,
+        receive: impl Fn(Option<&Calendar>) -> Received + Send + Sync,
+    ) -> Result<Updated<(Received, Option<Message>)>, NotUpdated> {
+        let answer = self.book(visit, receive).await?;
+        let uid = visit.envelope.message.uid();
+        Ok(Updated {
+            answer: (answer, None),
+            for_others: None,
+            ledger: self.as_stored(visit.home, uid).await?,
+            is_found: false,
+        })
+    }
+
+    /// Commits what is known of an object of somebody's from now on, and has them told what is news to them.
+    async fn note_news(
+        &self,
+        item: &InboxItem<'_>,
+        news: Option<&Message>,
+        envelope: &Envelope<'_>,
+        noted: (&HomeOf<E>, Option<Ledger>, Versioned<Ledger>),
+        outgoing: Vec<Outgoing>,
+    ) -> Result<(), Error> {
+        let Some(answer) = news else {
+            return self
+                .note_received(envelope, noted, Batch::new(), outgoing)
+                .await;
+        };
+        let user = noted.0.user().clone();
+        let notice = Notice {
+            user: item.recipient,
+            other: envelope.originator,
+            message: answer,
+            occasion: Occasion::Answered(&user),
+        };
+        let journal = self.environment.journal();
+        let batch = journal.with_notice(&notice, Batch::new());
+        self.note_received(envelope, noted, batch, outgoing).await?;
+        self.notice_is_kept(&notice);
+        Ok(())
     }
 
     /// What a CANCEL calls off is not to be decided any more: by the person, if it is not in the calendar, or by who approves
@@ -208,13 +252,13 @@ impl<E: Environment> Scheduler<E> {
         Ok(None)
     }
 
-    /// Commits what is known of an object from now on, together with what its owner sends in turn.
+    /// Commits what is known of an object of somebody's from now on, together with what its owner sends in turn, and what the batch
+    /// holds already.
     async fn note_received(
         &self,
-        home: &HomeOf<E>,
         envelope: &Envelope<'_>,
-        known: Option<Ledger>,
-        before: Versioned<Ledger>,
+        (home, known, before): (&HomeOf<E>, Option<Ledger>, Versioned<Ledger>),
+        mut batch: Batch,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
         let may_answer = envelope.answering == Answering::Allowed;
@@ -223,7 +267,6 @@ impl<E: Environment> Scheduler<E> {
             .filter_map(|owed| self.admit_owed(owed, envelope.now))
             .collect();
         let key = keys::ledger(home.user(), envelope.message.uid());
-        let mut batch = Batch::new();
         if let Some(known) = &known {
             batch = state::unchanged(batch, &key, before.version);
             batch = known.put(batch, key.clone());
@@ -289,6 +332,32 @@ fn item<'a>(envelope: &'a Envelope<'_>, recipient: &'a CalendarAddress) -> Inbox
         data: envelope.data,
         originator: envelope.originator,
         recipient,
+    }
+}
+
+/// What a message makes of an object, and what of it is news to its owner.
+fn with_news(
+    message: &Message,
+    existing: Option<&Calendar>,
+    mut received: Received,
+) -> (Change, (Received, Option<Message>)) {
+    let change = std::mem::replace(&mut received.change, Change::None);
+    let news = match &change {
+        Change::Store(after) => news::of_answer(message, existing, after),
+        Change::None | Change::Remove => None,
+    };
+    (change, (received, news))
+}
+
+/// Whoever answers by a message has answered what is known from now on. Somebody may have sent it for them (SENT-BY).
+fn note_answer(known: &mut Option<Ledger>, message: &Message, originator: &CalendarAddress) {
+    let Some(known) = known.as_mut().filter(|_| message.method() == Method::Reply) else {
+        return;
+    };
+    let mut attendees = message.attendees().iter();
+    let own = attendees.clone().find(|it| it.same_user(originator));
+    if let Some(answering) = own.or_else(|| attendees.next()) {
+        known.is_answered(answering);
     }
 }
 

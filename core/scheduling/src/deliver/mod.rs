@@ -5,6 +5,7 @@
 //! | `freebusy` | answers a question about busy time |
 //! | `announce` | notes what an update is about to make of an object, where that is needed |
 //! | `merge` | applies everything else to a stored object, if nobody else changed it meanwhile |
+//! | `news` | what is new to a person of an answer |
 //! | `repeated` | knows a mail that comes again |
 //! | `anomaly` | what the administrator is told and the sender is not |
 //!
@@ -15,23 +16,21 @@ mod announce;
 mod anomaly;
 mod freebusy;
 mod merge;
+mod news;
 mod repeated;
 
 use crate::{
     decision::Decided,
     envelope::{Answering, Envelope},
     environment::{
-        Answers, Arrived, Environment, Event, Grant, Home, HomeOf, Journal, Notice, Occasion,
-        Policies, Stores, Verdict,
+        Answers, Arrived, Environment, Event, Grant, Home, HomeOf, Journal, Policies, Stores,
+        Verdict,
     },
     outcome::Outcome,
     room::RoomSettings,
     scheduler::Scheduler,
 };
-use convoke_calendar::{
-    message::{Kind, Method},
-    zone::unknown_names,
-};
+use convoke_calendar::{message::Kind, zone::unknown_names};
 use convoke_types::{
     CalendarAddress, Error, ErrorKind, MailProof, Proof, RequestStatus, Scheduling,
 };
@@ -146,15 +145,6 @@ impl<E: Environment> Scheduler<E> {
         };
         let journal = self.environment.journal();
         journal.record(&Event::Arrived(arrived));
-        if envelope.message.method() == Method::Reply {
-            self.notify(&Notice {
-                user: recipient,
-                other: envelope.originator,
-                message: envelope.message,
-                occasion: Occasion::Answered,
-            })
-            .await;
-        }
         self.note_taken(envelope, recipient).await;
         Ok(taken)
     }

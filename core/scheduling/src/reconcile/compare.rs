@@ -29,6 +29,8 @@ pub(super) enum Compared {
     Agrees,
     /// There is; the object is in this version.
     Differs(String),
+    /// There is not, but the object is to be written otherwise; it is in this version.
+    IsToBeWritten(String),
     /// It cannot be told now, as the store does not hand it out, or as it cannot be read.
     Unreadable(Error),
 }
@@ -42,7 +44,14 @@ enum Verdict {
     /// It cannot be told.
     Wrong(MessageError),
     /// It is to be told, or to be written otherwise.
-    Tell(Box<Observed>),
+    Tell(Box<Difference>),
+}
+
+/// How an object differs.
+struct Difference {
+    observed: Observed,
+    /// What became of earlier messages is written again, as a program has written over it.
+    puts_back: bool,
 }
 
 /// One object as it is stored and as it is known.
@@ -83,7 +92,10 @@ impl<E: Environment> Scheduler<E> {
                     let decided = self.decision("change-not-told", uid);
                     self.note_decision(&decided.of(&home.user().address).why(why));
                 }
-                Verdict::Tell(..) => return Ok(Compared::Differs(version)),
+                Verdict::Tell(it) if it.observed.outgoing.is_empty() => {
+                    return Ok(Compared::IsToBeWritten(version));
+                }
+                Verdict::Tell(_) => return Ok(Compared::Differs(version)),
             }
             return Ok(Compared::Agrees);
         }
@@ -100,10 +112,17 @@ impl<E: Environment> Scheduler<E> {
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         for _ in 0..ATTEMPTS {
             let both = self.both(home, uid).await?;
-            let Verdict::Tell(observed) = self.verdict(home, uid, &both).await? else {
+            let Verdict::Tell(difference) = self.verdict(home, uid, &both).await? else {
                 return Ok(None);
             };
+            let Difference {
+                observed,
+                puts_back,
+            } = *difference;
             let mut moved = both.ledger.value.clone().unwrap_or_default();
+            if puts_back {
+                moved.note_put_back();
+            }
             let mut etag = both.stored.as_ref().map(|it| it.etag.clone());
             if let Some(rewritten) = &observed.rewritten {
                 etag = self.put(home, rewritten, both.stored.as_ref()).await?;
@@ -162,7 +181,7 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<Vec<itip::Outgoing>, Error> {
         let both = self.both(home, uid).await?;
         Ok(match self.verdict(home, uid, &both).await? {
-            Verdict::Tell(observed) => observed.outgoing,
+            Verdict::Tell(difference) => difference.observed.outgoing,
             _ => Vec::new(),
         })
     }
@@ -251,7 +270,7 @@ impl<E: Environment> Scheduler<E> {
                 (remembered, observed) = (coming, as_updated);
             }
         }
-        let observed = match observed {
+        let mut observed = match observed {
             Ok(observed) => observed,
             Err(error) => return Ok(Verdict::Wrong(error)),
         };
@@ -269,11 +288,21 @@ impl<E: Environment> Scheduler<E> {
         {
             return Ok(Verdict::Adopt(remembered, observed.foreign));
         }
+        // A program may save its own older copy over what became of the messages: the statuses are put back in the same write.
+        let file = observed.rewritten.as_ref().or(after.as_ref());
+        let restored = ledger
+            .zip(file)
+            .and_then(|(ledger, file)| ledger.puts_back(file, &observed.outgoing));
+        let puts_back = restored.is_some();
+        observed.rewritten = restored.or(observed.rewritten);
         let is_over = || itip::is_over(remembered.iter().chain(&after), &owner, now);
         if (observed.outgoing.is_empty() && observed.rewritten.is_none()) || is_over() {
             return Ok(Verdict::Adopt(observed.remembered, observed.foreign));
         }
-        Ok(Verdict::Tell(Box::new(observed)))
+        Ok(Verdict::Tell(Box::new(Difference {
+            observed,
+            puts_back,
+        })))
     }
 }
 

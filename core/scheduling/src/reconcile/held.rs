@@ -3,7 +3,7 @@
 //!
 //! What waits is the difference itself, which each look finds anew; so what comes back to what it was before waits no longer.
 
-use super::Looked;
+use super::{Looked, Quiet};
 use crate::{
     change::Changed,
     environment::{Clock, Environment, Home, HomeOf, State, Stores},
@@ -63,13 +63,13 @@ impl<E: Environment> Scheduler<E> {
     pub(super) async fn tell_or_hold(
         &self,
         home: &HomeOf<E>,
-        quiet: Vec<Uid>,
+        quiet: Quiet,
         pending: &mut BTreeSet<Uid>,
         looked: &mut Looked,
     ) -> Result<(), Error> {
         let user = home.user();
         let mut fresh = Vec::new();
-        for uid in quiet {
+        for uid in quiet.to_be_told {
             match self
                 .environment
                 .state()
@@ -86,6 +86,7 @@ impl<E: Environment> Scheduler<E> {
             looked.held += too_many.len();
             fresh.retain(|uid| !too_many.contains(uid));
         }
+        fresh.extend(quiet.to_be_written);
         let mut told = Ok(());
         for uid in fresh {
             // One that cannot be told keeps back none of the others.
@@ -97,7 +98,8 @@ impl<E: Environment> Scheduler<E> {
                 }
             };
             self.count_removal(home, changed.as_ref());
-            looked.told += usize::from(changed.is_some());
+            let tells_anybody = |it: &Changed| !it.outgoing.is_empty();
+            looked.told += usize::from(changed.as_ref().is_some_and(tells_anybody));
             pending.remove(&uid);
         }
         told

@@ -83,6 +83,15 @@ impl Looked {
     }
 }
 
+/// Objects that differ, and have been quiet for long enough.
+#[derive(Default)]
+struct Quiet {
+    /// Others are to be told.
+    to_be_told: Vec<Uid>,
+    /// They alone are to be written otherwise: that is nothing of which there may be too much at once.
+    to_be_written: Vec<Uid>,
+}
+
 impl<E: Environment> Scheduler<E> {
     /// Looks at what changed in a calendar since the last look, and tells whom it concerns.
     pub async fn reconcile(&self, home: &HomeOf<E>) -> Result<Looked, Error> {
@@ -196,25 +205,27 @@ impl<E: Environment> Scheduler<E> {
         pending: &mut BTreeSet<Uid>,
         looked: &mut Looked,
         settle: Duration,
-    ) -> Result<Vec<Uid>, Error> {
+    ) -> Result<Quiet, Error> {
         let now = self.environment.clock().now();
-        let mut quiet = Vec::new();
+        let mut quiet = Quiet::default();
         for uid in pending.clone() {
-            match self.compare(home, &uid).await? {
+            let compared = self.compare(home, &uid).await?;
+            let is_to_be_told = matches!(compared, Compared::Differs(_));
+            match compared {
                 Compared::Agrees => {
                     self.shared.settling.forget(home.user(), &uid);
                     self.no_longer_held(home, &uid).await?;
                     pending.remove(&uid);
                 }
-                Compared::Differs(version) => {
+                Compared::Differs(version) | Compared::IsToBeWritten(version) => {
                     let settles =
                         self.shared
                             .settling
                             .settles((home.user(), &uid), &version, now, settle);
-                    if settles <= now {
-                        quiet.push(uid);
-                    } else {
-                        looked.again_at(settles);
+                    match settles <= now {
+                        true if is_to_be_told => quiet.to_be_told.push(uid),
+                        true => quiet.to_be_written.push(uid),
+                        false => looked.again_at(settles),
                     }
                 }
                 Compared::Unreadable(error) => {

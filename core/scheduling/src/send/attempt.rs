@@ -2,7 +2,6 @@
 
 use super::{elsewhere::Addressee, enqueue::Enqueued};
 use crate::{
-    bounce::as_message,
     decision::Decided,
     effort::Effort,
     envelope::{Answering, Envelope, Letter, Peer, TransportFacts},
@@ -235,7 +234,7 @@ impl<E: Environment> Scheduler<E> {
         }
         let known = self.ledger(home.user(), &entry.uid).await?.value;
         let known = known.and_then(|it| it.remembered(&self.limits));
-        Ok(known.and_then(|it| as_message(itip::forget(it), method)))
+        Ok(known.and_then(|it| Message::of_object(itip::forget(it), method).ok()))
     }
 
     /// Entries wait no longer, and there is nowhere to say so.

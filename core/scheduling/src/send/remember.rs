@@ -189,11 +189,11 @@ impl<E: Environment> Scheduler<E> {
             Ok(Some(home)) => home,
             Ok(None) => {
                 return self
-                    .commit_what_came(message, came, &Place::Nowhere, commit)
+                    .commit_what_came(message, came, Place::Nowhere, commit)
                     .await;
             }
             Err(error) => {
-                self.commit_what_came(message, came, &Place::Later(None), commit)
+                self.commit_what_came(message, came, Place::Later(None), commit)
                     .await?;
                 return Err(error);
             }
@@ -201,20 +201,16 @@ impl<E: Environment> Scheduler<E> {
         let uid = message.uid();
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         // What comes of the newer one is what counts.
-        let told = came.iter();
-        let told = told.filter(|it| !matches!(it.fate, Fate::Replaced(_)));
-        let told: Vec<(CalendarAddress, RequestStatus)> = told
-            .map(|it| (it.noted.recipient.clone(), it.noted.status.clone()))
-            .collect();
+        let told = statuses(came);
         let note = |copy: &_| itip::note_delivery(copy, message.method(), &told);
         match self.write_object(&home, uid, note).await {
             Ok(written) => {
                 let place = Place::InBoth(&home, written);
-                self.commit_what_came(message, came, &place, commit).await
+                self.commit_what_came(message, came, place, commit).await
             }
             Err(error) => {
                 let place = Place::Later(Some(&home));
-                self.commit_what_came(message, came, &place, commit).await?;
+                self.commit_what_came(message, came, place, commit).await?;
                 Err(error)
             }
         }
@@ -226,7 +222,7 @@ impl<E: Environment> Scheduler<E> {
         &self,
         message: &Message,
         came: &mut Vec<Came<'_>>,
-        place: &Place<'_, E>,
+        mut place: Place<'_, E>,
         commit: Commit,
     ) -> Result<(), Error> {
         let is_noted = !matches!(place, Place::Later(_));
@@ -239,13 +235,21 @@ impl<E: Environment> Scheduler<E> {
                 let notices = it.failure.iter().flat_map(|(_, kept)| &kept.writes);
                 batch.writes.extend(notices.cloned());
             }
-            batch = self.with_ledger(message, came, place, batch).await?;
+            batch = self.with_ledger(message, came, &place, batch).await?;
             match self.environment.state().commit(batch).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     self.leave_out_taken(came).await?;
                     if came.is_empty() {
                         commit.settled();
                         return Ok(());
+                    }
+                    // Another host that has looked at the object meanwhile may have put back what the ledger said.
+                    if let Place::InBoth(home, written) = &mut place {
+                        let told = statuses(came);
+                        let note = |copy: &_| itip::note_delivery(copy, message.method(), &told);
+                        if let Some(again) = self.write_object(home, message.uid(), note).await? {
+                            *written = Some(again);
+                        }
                     }
                 }
                 done => {
@@ -320,6 +324,14 @@ impl<E: Environment> Scheduler<E> {
         *came = left;
         Ok(())
     }
+}
+
+/// What the originator's object says of each recipient from now on.
+fn statuses(came: &[Came<'_>]) -> Vec<(CalendarAddress, RequestStatus)> {
+    let told = came.iter();
+    let told = told.filter(|it| !matches!(it.fate, Fate::Replaced(_)));
+    told.map(|it| (it.noted.recipient.clone(), it.noted.status.clone()))
+        .collect()
 }
 
 fn notice_of<'a>(entry: &'a Entry, message: &'a Message, reason: &'a str) -> Notice<'a> {

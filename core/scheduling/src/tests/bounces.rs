@@ -19,13 +19,16 @@ fn host() -> Host {
     host
 }
 
-fn comes_back(host: &Host, from: &str) -> Result<Bounced, Error> {
-    let guest = Guest {
+fn guest(address_of: &str) -> Guest {
+    Guest {
         user: address(DEE),
         uid: Uid::new("meeting").unwrap(),
-        recipient: address(from),
-    };
-    block_on(host.scheduler.note_bounce(&guest, WHY))
+        recipient: address(address_of),
+    }
+}
+
+fn comes_back(host: &Host, from: &str) -> Result<Bounced, Error> {
+    block_on(host.scheduler.note_bounce(&guest(from), None, WHY))
 }
 
 fn is_to_come_again(noted: Result<Bounced, Error>) {
@@ -116,4 +119,23 @@ fn a_report_on_a_meeting_that_is_gone_is_taken() {
     host.person("dee").deletes("meeting");
     assert_eq!(comes_back(&host, X), Ok(Bounced::Noted));
     assert_eq!(comes_back(&host, X), Ok(Bounced::Known));
+}
+
+/// The mail server has tried the invitation for days, while the update arrived.
+#[test]
+fn a_report_on_a_mail_says_nothing_of_the_next_one() {
+    let host = host();
+    let x = guest(X);
+    let state = &host.world().remembered;
+    block_on(x.correspondence(state, || "token".to_owned())).unwrap();
+    for (sequence, mail) in [(0, "first@example.org"), (1, "second@example.org")] {
+        assert_eq!(codes(&host.submits(&request(sequence), DEE, &[X])), ["1.1"]);
+        block_on(x.remember_mail(state, mail)).unwrap();
+    }
+    let comes_back = |mail| block_on(host.scheduler.note_bounce(&x, Some(mail), WHY));
+    assert_eq!(comes_back("first@example.org"), Ok(Bounced::Known));
+    assert_eq!(status(&host), "1.1");
+    assert!(host.notices().is_empty());
+    assert_eq!(comes_back("second@example.org"), Ok(Bounced::Noted));
+    assert_eq!(status(&host), "5.1");
 }

@@ -20,7 +20,7 @@ pub(super) fn request(revision: u32) -> String {
     )
 }
 
-pub(super) fn no_receiver() -> Outcome {
+pub(crate) fn no_receiver() -> Outcome {
     Outcome {
         retry: Retry::ByMail,
         ..RequestStatus::NO_SCHEDULING_SUPPORT.into()
@@ -246,7 +246,7 @@ fn people_are_told_what_their_program_may_not_show() {
     let text = message("REQUEST", &meeting("").replace("UID:meeting", "UID:other"));
     host.receives(&text, "anna@example.com", &["bo@example.org"]);
     let told = [
-        "dee@example.org x@example.net Answered",
+        "dee@example.org x@example.net Answered(ACCEPTED of Review at 20270104T100000Z)",
         "bo@example.org anna@example.com Waits",
     ];
     assert_eq!(host.notices(), told);

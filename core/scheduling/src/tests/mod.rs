@@ -1,11 +1,12 @@
 //! Scheduling over stores, policies and other servers in memory: no I/O, no clock, no threads.
 
+mod answers;
 mod bounces;
 mod deliver;
 mod freebusy;
 mod hosts;
 mod intake;
-mod mail;
+pub(crate) mod mail;
 mod object;
 mod owed;
 mod rooms;

@@ -2,9 +2,9 @@
 
 use crate::{
     Acquaintance, Answering, Answers, Clock, Effort, Envelope, Environment, Event, Grant, Home,
-    InboxItem, Intake, Journal, Letter, Limits, MailRecipient, Mailing, Outcome, Overloaded, Peer,
-    Policies, Processor, Room, Scheduler, Shared, State, Stores, Submission, Timing, Transport,
-    TransportFacts, Unbounded, Verdict, index,
+    InboxItem, Intake, Journal, Letter, Limits, MailRecipient, Mailing, Occasion, Outcome,
+    Overloaded, Peer, Policies, Processor, Room, Scheduler, Shared, State, Stores, Submission,
+    Timing, Transport, TransportFacts, Unbounded, Verdict, index,
 };
 use convoke_calendar::{
     message::{Message, Provenance},
@@ -703,6 +703,18 @@ impl Processor for AtOnce {
     }
 }
 
+/// What an answer says, of what, when, and why.
+fn answer_of(message: &Message) -> String {
+    let event = message.calendar().main_components().next().unwrap();
+    let text = |name| event.value(name).unwrap_or_default();
+    let line = event.get("ATTENDEE").unwrap();
+    let said = line.param("PARTSTAT").unwrap_or_default();
+    let comment = text("COMMENT");
+    let why = if comment.is_empty() { "" } else { ": " };
+    let [title, start] = ["SUMMARY", "DTSTART"].map(text);
+    format!("{said} of {title} at {start}{why}{comment}")
+}
+
 impl Journal for Recorded {
     fn record(&self, event: &Event<'_>) {
         let (what, message, outcomes) = match event {
@@ -711,7 +723,11 @@ impl Journal for Recorded {
             Event::Decided(_) | Event::Arrived(_) | Event::Overwriting(..) => return,
             Event::Notice(notice) => {
                 let (user, other) = (notice.user.human(), notice.other.human());
-                let told = format!("{user} {other} {:?}", notice.occasion);
+                let what = match notice.occasion {
+                    Occasion::Answered(_) => format!("Answered({})", answer_of(notice.message)),
+                    other => format!("{other:?}"),
+                };
+                let told = format!("{user} {other} {what}");
                 return self.1.lock().unwrap().push(told);
             }
         };

@@ -154,7 +154,7 @@ impl World {
         let (answer, told) = oneshot::channel();
         let (guest, world) = (guest.clone(), self.clone());
         self.spawn(host, async move {
-            let noted = scheduler.note_bounce(&guest, "no such mailbox").await;
+            let noted = scheduler.note_bounce(&guest, None, "no such mailbox").await;
             world.log(|| {
                 format!(
                     "{} hears that {} has no mailbox: {noted:?}",

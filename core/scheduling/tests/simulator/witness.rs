@@ -352,6 +352,10 @@ impl Witness {
         if message.method() == Method::Reply {
             // How it has answered takes the place of what became of the last message (RFC 6638 §3.2.9).
             self.came_back.remove(&back);
+            // Who has sent somebody and is asked anew may be told what was said before: whom it has sent was on the list already.
+            if events(message).any(|it| answer_of(it, &from).as_deref() == Some("DELEGATED")) {
+                self.last.remove(&back);
+            }
         }
         let (says, version) = (said(message), latest(message));
         let before = self.last.get(&key);
@@ -535,7 +539,9 @@ fn said(message: &Message) -> String {
             if is_of_version && !(is_answer && line.is("SEQUENCE")) {
                 continue;
             }
-            let partstat = line.param("PARTSTAT").filter(|_| is_answer);
+            // Who has sent somebody, and is asked anew, is told something else by that.
+            let partstat = line.param("PARTSTAT");
+            let partstat = partstat.filter(|it| is_answer || *it == "DELEGATED");
             lines.push(format!(
                 "{} {} {}",
                 line.name,

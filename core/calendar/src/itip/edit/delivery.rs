@@ -3,6 +3,7 @@
 //! It is never an edit itself, whoever writes it or takes it off. Of an edit that is commanded an attendee hears, even if it
 //! changes nothing, whom the last one did not reach; an edit that is observed leaves that to whoever delivers.
 
+use crate::itip::address::is_served;
 use crate::itip::object::Object;
 use crate::itip::participants::delivery_address;
 use crate::message::Method;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 
 /// Notes in the owner's copy what became of a message of `method` for each recipient: on the ATTENDEE lines of whom the
 /// organizer has told something, on the ORGANIZER of whom an attendee has answered (RFC 6638 §7.3). A later status replaces
-/// an earlier one.
+/// an earlier one. Whom a program tells by itself (RFC 6638 §7.1) is left to that.
 ///
 /// What called something off leaves nobody on the list for whom it could be noted.
 #[must_use]
@@ -35,7 +36,7 @@ pub fn note_delivery(
     let lines = copy.root_mut().components.iter_mut();
     let lines = lines.flat_map(|component| &mut component.properties);
     for line in lines {
-        if line.is(name) {
+        if line.is(name) && is_served(line) {
             let address = delivery_address(line);
             let said = address.as_ref().and_then(|it| said.get(&key(it)));
             if let (Some((who, status)), Some(address)) = (said, address)

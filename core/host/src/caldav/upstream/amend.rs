@@ -225,8 +225,7 @@ impl Forwarding<'_> {
         if !wanted.names.contains(&OWNER) || !told.hrefs(&OWNER).is_empty() {
             return None;
         }
-        let home = self.at(path, self.right_login(subject)).await;
-        let home = home.filter(|it| looks::is_told(self.instance, it))?;
+        let home = self.told_at(path, subject).await?;
         let principals = &self.upstream.principals;
         if principals.of_user(&home).is_none() {
             let own = self.own_principal(subject).await?;
@@ -235,6 +234,12 @@ impl Forwarding<'_> {
         }
         let principal = principals.of_user(&home)?;
         Some(Element::new(OWNER).with(Element::href(principal)))
+    }
+
+    /// Whose resource is at a path, if the changes of that user are told.
+    async fn told_at(&self, path: &str, subject: &Subject) -> Option<OurHome> {
+        let home = self.at(path, self.right_login(subject)).await;
+        home.filter(|it| looks::is_told(self.instance, it))
     }
 
     /// How many guests one meeting may have (RFC 4791 §5.2.9), where the server takes more: those beyond it would be refused here.
@@ -248,8 +253,7 @@ impl Forwarding<'_> {
         if !wanted.names.contains(&MAX_ATTENDEES) || !path.ends_with('/') {
             return None;
         }
-        let home = self.at(path, self.right_login(subject)).await;
-        home.filter(|it| looks::is_told(self.instance, it))?;
+        self.told_at(path, subject).await?;
         let ours = self.instance.config.limits.recipients;
         let theirs = told.text(&MAX_ATTENDEES);
         let theirs = theirs.and_then(|it| it.trim().parse::<usize>().ok());

@@ -151,22 +151,33 @@ async fn policy_of(dns: &Resolver, mail: &Mail, domain: &Domain, findings: &mut 
         }
     }
     let what = format!("mail: dmarc of {domain}");
-    let own = records(dns, &format!("_dmarc.{domain}"), "v=DMARC1").await;
-    // RFC 7489 §6.6.3: without one of its own, that of the organization counts.
-    let found = match own {
-        Ok(found) if found.is_empty() => {
-            records(dns, &format!("_dmarc.{}", registrable(domain)), "v=DMARC1").await
-        }
-        found => found,
-    };
-    match found {
+    match published(dns, domain).await {
         Err(error) => findings.add(Verdict::Warn, &what, error),
-        Ok(found) => {
-            let is_aligned = registrable(envelope) == registrable(domain);
-            let (verdict, detail) = dmarc(&found, is_aligned, envelope);
+        Ok((found, whose)) => {
+            let (verdict, detail) = dmarc(&found, whose, domain, envelope);
             findings.add(verdict, &what, detail);
         }
     }
+}
+
+/// Whose DMARC record it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// That of the domain in From.
+    Own,
+    /// That of the organization, of which the domain in From is a part.
+    Organization,
+}
+
+/// The DMARC records that count for a domain: without one of its own, that of the organization (RFC 7489 §6.6.3).
+async fn published(dns: &Resolver, domain: &Domain) -> Result<(Vec<String>, Whose), String> {
+    let own = records(dns, &format!("_dmarc.{domain}"), "v=DMARC1").await?;
+    if !own.is_empty() {
+        return Ok((own, Whose::Own));
+    }
+    let shared = format!("_dmarc.{}", registrable(domain));
+    let shared = records(dns, &shared, "v=DMARC1").await?;
+    Ok((shared, Whose::Organization))
 }
 
 async fn records(dns: &Resolver, name: &str, version: &str) -> Result<Vec<String>, String> {
@@ -202,16 +213,24 @@ fn spf(found: &[String]) -> (Verdict, String) {
     }
 }
 
-fn dmarc(found: &[String], is_aligned: bool, envelope: &Domain) -> (Verdict, String) {
+fn dmarc(found: &[String], whose: Whose, domain: &Domain, envelope: &Domain) -> (Verdict, String) {
     let Some(record) = found.first() else {
         let text = "no DMARC record: Gmail and others ask for one of who sends much; publish at least `v=DMARC1; p=none`";
         return (Verdict::Warn, text.to_owned());
     };
-    let tags = record.split(';').filter_map(|tag| tag.split_once('='));
-    let policy = tags
-        .map(|(name, value)| (name.trim(), value.trim()))
-        .find(|(name, _)| name.eq_ignore_ascii_case("p"))
-        .map_or("", |(_, value)| value);
+    let tag = |wanted: &str| {
+        let mut tags = record.split(';').filter_map(|tag| tag.split_once('='));
+        let found = tags.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.trim())
+    };
+    // RFC 7489 §6.3: `sp` is about parts of an organization that have no record of their own.
+    let of_parts =
+        tag("sp").filter(|_| whose == Whose::Organization && registrable(domain) != *domain);
+    let policy = of_parts.or_else(|| tag("p")).unwrap_or_default();
+    // RFC 7489 §3.1.2: strictly, the domain of MAIL FROM has to be that of From.
+    let is_strict = tag("aspf").is_some_and(|it| it.eq_ignore_ascii_case("s"));
+    let is_aligned =
+        envelope == domain || (!is_strict && registrable(envelope) == registrable(domain));
     if is_aligned || policy.eq_ignore_ascii_case("none") {
         return (Verdict::Ok, record.clone());
     }
@@ -237,16 +256,87 @@ mod tests {
         ] {
             assert_eq!(has_version(record, version), is, "{record}");
         }
-        let envelope: Domain = "example.org".parse().unwrap();
-        for (record, is_aligned, verdict) in [
-            ("v=DMARC1; p=reject", true, Verdict::Ok),
-            ("v=DMARC1; P = reject", false, Verdict::Warn),
-            ("v=DMARC1;p=none;rua=mailto:a@b", false, Verdict::Ok),
+        let (own, shared) = (Whose::Own, Whose::Organization);
+        for (record, whose, domain, envelope, verdict) in [
+            ("p=reject", own, "example.org", "example.org", Verdict::Ok),
+            (
+                "p=reject",
+                own,
+                "example.org",
+                "mail.example.org",
+                Verdict::Ok,
+            ),
+            (
+                "p=reject; aspf=s",
+                own,
+                "example.org",
+                "mail.example.org",
+                Verdict::Warn,
+            ),
+            (
+                "p=reject; aspf=s",
+                own,
+                "example.org",
+                "example.org",
+                Verdict::Ok,
+            ),
+            (
+                " P = reject",
+                own,
+                "example.net",
+                "example.org",
+                Verdict::Warn,
+            ),
+            (
+                "p=none;rua=mailto:a@b",
+                own,
+                "example.net",
+                "example.org",
+                Verdict::Ok,
+            ),
+            (
+                "p=none; sp=reject",
+                shared,
+                "a.example.net",
+                "example.org",
+                Verdict::Warn,
+            ),
+            (
+                "p=none; sp=reject",
+                own,
+                "example.net",
+                "example.org",
+                Verdict::Ok,
+            ),
+            (
+                "p=none; sp=reject",
+                shared,
+                "example.net",
+                "example.org",
+                Verdict::Ok,
+            ),
+            (
+                "p=reject; sp=none",
+                shared,
+                "a.example.net",
+                "example.org",
+                Verdict::Ok,
+            ),
+            (
+                "p=reject",
+                shared,
+                "a.example.net",
+                "example.org",
+                Verdict::Warn,
+            ),
         ] {
-            let found = dmarc(&[record.to_owned()], is_aligned, &envelope).0;
-            assert!(found == verdict, "{record}");
+            let (domain, envelope) = (domain.parse().unwrap(), envelope.parse().unwrap());
+            let published = [format!("v=DMARC1;{record}")];
+            let found = dmarc(&published, whose, &domain, &envelope).0;
+            assert!(found == verdict, "{record} {domain} {envelope}");
         }
-        assert!(dmarc(&[], true, &envelope).0 == Verdict::Warn);
+        let domain = "example.org".parse().unwrap();
+        assert!(dmarc(&[], own, &domain, &domain).0 == Verdict::Warn);
         assert!(spf(&[]).0 == Verdict::Warn);
         assert!(spf(&["v=spf1".to_owned(), "v=spf1".to_owned()]).0 == Verdict::Warn);
     }

@@ -25,10 +25,11 @@ pub(super) struct Facts {
     /// Whether others are told what it changes in its own calendar
     #[arg(long, value_name = "on|off")]
     schedule: Option<Switch>,
-    /// Whether it is told by mail what its calendar program may not show (`[mail] notify`)
+    /// Whether it is told by mail what its calendar program may not show (`[mail] notify`); `answers` for that and each answer that
+    /// comes
     #[cfg(feature = "mail")]
-    #[arg(long, value_name = "on|off")]
-    notify: Option<Switch>,
+    #[arg(long, value_name = "on|off|answers")]
+    notify: Option<Told>,
     /// Of a room: who may book it and when; each part may be left out, '' for all who are of this server, whenever
     #[arg(
         long,
@@ -69,6 +70,15 @@ pub(super) enum Fact {
 enum Switch {
     On,
     Off,
+}
+
+/// What somebody is told by mail.
+#[cfg(feature = "mail")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Told {
+    On,
+    Off,
+    Answers,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -184,8 +194,9 @@ impl Facts {
         }
         #[cfg(feature = "mail")]
         match self.notify {
-            Some(Switch::On) => to.attributes.remove(NOTIFY),
-            Some(Switch::Off) => to.attributes.set(NOTIFY, "off"),
+            Some(Told::On) => to.attributes.remove(NOTIFY),
+            Some(Told::Off) => to.attributes.set(NOTIFY, "off"),
+            Some(Told::Answers) => to.attributes.set(NOTIFY, "answers"),
             None => {}
         }
         let approve = self.approve.map(|Said(approver)| approver);

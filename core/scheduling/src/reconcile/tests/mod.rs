@@ -7,6 +7,7 @@ mod invited;
 mod lost_ledger;
 mod replaced;
 mod restored;
+mod statuses;
 
 use crate::tests::world::{Host, meeting, message};
 use convoke_types::RequestStatus;
