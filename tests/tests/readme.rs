@@ -122,7 +122,7 @@ fn the_sysadmins_commands_work() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
     configure(place);
-    let mut host = None;
+    let (mut host, mut serves) = (None, String::new());
     let mut done = 0;
     for command in commands().iter().filter(|it| it.starts_with("convoke ")) {
         if command.contains("plugin inspect") {
@@ -135,11 +135,20 @@ fn the_sysadmins_commands_work() {
         let line = command.replacen("convoke", program().to_str().unwrap(), 1);
         if command.starts_with("convoke serve") {
             host = Some(Running::start(&line, place));
+            serves = line;
         } else {
+            // Where no host runs, as the README says.
+            let is_restore = command.starts_with("convoke restore");
+            if is_restore {
+                host = None;
+            }
             let output = shell(&line, place).output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success(), "{command}\n{said}{complaint}");
+            if is_restore {
+                host = Some(Running::start(&serves, place));
+            }
         }
         done += 1;
     }

@@ -8,6 +8,7 @@
 
 use crate::{
     environment::{Environment, State},
+    held_messages::forget_put_back,
     keys,
     mail::{Correspondence, Guest},
     outbox::entries,
@@ -117,7 +118,7 @@ async fn empty_queue(state: &impl State, user: &CalendarUser) -> Result<usize, E
         let batch = Batch::new().delete(keys::message(message));
         state.commit(batch).await?;
     }
-    Ok(own.len())
+    Ok(own.len() + forget_put_back(state, user).await?)
 }
 
 async fn forget_guests(state: &impl State, own: &CalendarAddress) -> Result<usize, Error> {

@@ -8,6 +8,7 @@
 //! waits/USER/UID/ID      that ID in the outbox is about this object of a user, where several hosts share a state
 //! turn/USER/UID          what was handed in last about an object of a user, for a while, where several hosts share a state
 //! host/ID                the lease of a host, while it lives
+//! put-back/MESSAGE/ID    an entry of the outbox of a backup, which is held since the state was restored from it
 //! call/HOST/ID           somebody asks a host to try an entry of the outbox now
 //! message/DIGEST         the octets of messages that wait
 //! known/USER/ADDRESS     whom a user has ever invited, answered or accepted
@@ -60,6 +61,12 @@ pub(crate) fn held_by(user: &CalendarAddress, uid: &Uid) -> Vec<u8> {
     key(&["held", folded(user).as_str(), uid.as_str()])
 }
 
+/// The same, of the object of a ledger's key.
+pub(crate) fn held_beside(ledger: &[u8]) -> Vec<u8> {
+    let rest = ledger.strip_prefix(b"ledger").unwrap_or(ledger);
+    [b"held", rest].concat()
+}
+
 /// What waits for a user's changes to be released; of everybody without one.
 pub(crate) fn held_of(user: Option<&CalendarUser>) -> KeyRange {
     match user {
@@ -89,6 +96,16 @@ pub(crate) fn turn(originator: &CalendarAddress, uid: &Uid) -> Vec<u8> {
 
 pub(crate) fn host(id: &str) -> Vec<u8> {
     key(&["host", id])
+}
+
+/// An entry that waited when a backup was made, with the others of its message.
+pub(crate) fn put_back(message: &str, id: &str) -> Vec<u8> {
+    key(&["put-back", message, id])
+}
+
+/// All that waited when a backup was made.
+pub(crate) fn all_put_back() -> KeyRange {
+    KeyRange::prefix("put-back/")
 }
 
 pub(crate) fn call(host: &str, id: &str) -> Vec<u8> {
@@ -174,9 +191,12 @@ pub(crate) fn last_part(key: &[u8]) -> &str {
     part.unwrap_or_default()
 }
 
+/// How far calendars were looked at.
+pub(crate) const USERS: &str = "user/";
+
 /// Every user whose calendar was looked at.
 pub(crate) fn users() -> KeyRange {
-    KeyRange::prefix("user/")
+    KeyRange::prefix(USERS)
 }
 
 /// Whose calendar a key of those is about; `None` of an address that was too long to be written as it is.

@@ -42,6 +42,8 @@
 //! | `stored` | an object is read, changed and written back if nobody else wrote meanwhile |
 //! | `deciding` | of two hosts that decide, one does |
 //! | `inbox`, `decide` | what waits for a person to decide on, and what comes of it |
+//! | `put_back` | a state that is restored from a backup: [`put_back()`] |
+//! | `held_messages` | what waited to be delivered when the backup was made: [`HeldMessage`] |
 //! | `kept` | the same, of stores that have no place for it: [`Kept`] |
 //! | `forget` | a calendar user is removed, or all of a person is erased: [`Forgotten`] |
 //! | `unreached` | whom meetings did not reach, for a person who looks |
@@ -72,6 +74,7 @@ mod effort;
 mod envelope;
 mod environment;
 mod forget;
+mod held_messages;
 mod inbox;
 mod index;
 mod intake;
@@ -85,6 +88,7 @@ mod outbox;
 mod outcome;
 mod owed;
 mod person;
+mod put_back;
 mod reconcile;
 mod refusal;
 mod removals;
@@ -115,6 +119,7 @@ pub use environment::{
     Unbounded, Verdict,
 };
 pub use forget::{Forgotten, erase_user, forget_range, forget_user};
+pub use held_messages::HeldMessage;
 pub use index::index_stored;
 pub use intake::Intake;
 pub use kept::Kept;
@@ -123,6 +128,7 @@ pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, LEASE, Membership, Outbox, Standing, TakeOver};
 pub use outcome::{HandedOver, Outcome, Retry, Via};
 pub use person::{Person, SCHEDULE};
+pub use put_back::{bury_missing, is_lease, put_back};
 pub use reconcile::{Forbidden, HeldChange, HeldId, Looked, Telling, adopt};
 pub use refusal::{Condition, Refusal};
 pub use reply::{NoReply, Response};

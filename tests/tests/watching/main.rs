@@ -1,5 +1,6 @@
 //! People stay in their calendar programs: what they write into a store is told, by the real program with the real plugins.
 
+mod backup;
 mod erased;
 mod lost_ledger;
 mod manners;

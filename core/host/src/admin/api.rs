@@ -9,8 +9,8 @@ use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
 use convoke_scheduling::{self as scheduling, Decided, Forgotten, Outcome};
 use convoke_types::{
-    CalendarAddress, CalendarUser, Etag, Listing, NewUser, ObjectIndex, ObjectSummary, Page,
-    Precondition, RequestStatus, StoredObject, Uid, UserId,
+    CalendarAddress, CalendarUser, Etag, InboxEntry, KeyRange, Listing, NewUser, ObjectIndex,
+    ObjectSummary, Page, Precondition, RequestStatus, StateEntry, StoredObject, Uid, UserId,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
@@ -135,6 +135,18 @@ methods! {
         user: UserId,
         uid: Uid,
     } -> Option<Object>;
+
+    /// What waits in a store's inbox for a calendar user to decide on, a page at a time; nothing of a store that has none.
+    StoreInbox "store-inbox" {
+        store: String,
+        user: UserId,
+        page: Page,
+    } -> Listing<InboxEntry>;
+
+    /// Some of what the state holds, from the beginning of a range: nothing, if there is nothing.
+    StatePage "state-page" {
+        range: KeyRange,
+    } -> Vec<StateEntry>;
 
     /// Writes an object.
     Put "put" {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `api` | the methods, each with what it takes and answers |
 //! | `stores` | those that stores alone answer |
+//! | `kept` | those by which a backup reads what a host keeps |
 //! | `erase` | those by which a user is removed, and a person erased |
 //! | `overview` | what a calendar holds |
 //! | `messages` | those by which our people send |
@@ -24,6 +25,7 @@ pub(crate) mod client;
 mod erase;
 mod health;
 mod inbox;
+mod kept;
 mod messages;
 pub(crate) mod moment;
 mod overview;
@@ -37,8 +39,8 @@ use crate::instance::Instance;
 use api::{
     AddUser, Decisions, Delete, EraseUser, Explain, Find, FindIn, Forget, Get, Health, InboxDecide,
     InboxList, InboxShow, LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop,
-    QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, Status,
-    StoreFor, StoreNames, Submit, UpdateUser, Users,
+    QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, StatePage,
+    Status, StoreFor, StoreInbox, StoreNames, Submit, UpdateUser, Users,
 };
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
@@ -70,6 +72,8 @@ pub(crate) async fn call(
         Objects::NAME => by_stores::<Objects>(instance, body).await,
         Overview::NAME => by_stores::<Overview>(instance, body).await,
         Get::NAME => by_stores::<Get>(instance, body).await,
+        StoreInbox::NAME => by_stores::<StoreInbox>(instance, body).await,
+        StatePage::NAME => by_stores::<StatePage>(instance, body).await,
         Put::NAME => by_stores::<Put>(instance, body).await,
         Submit::NAME => answer(body, async |asked| messages::submit(instance, asked).await).await,
         Reply::NAME => answer(body, async |asked| messages::reply(instance, asked).await).await,

@@ -14,8 +14,10 @@ use crate::{
     scheduling::{Telling, telling},
     sharing::Sharing,
 };
-use convoke_scheduling::{Decided, Entry, EntryId, Environment, HeldChange, Home as _};
-use convoke_types::{CalendarAddress, Error};
+use convoke_scheduling::{
+    Decided, Entry, EntryId, Environment, HeldChange, HeldMessage, Home as _,
+};
+use convoke_types::{CalendarAddress, CalendarUser, Error};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -36,6 +38,10 @@ pub(super) async fn list(instance: &Instance, asked: QueueList) -> Result<Vec<Qu
     for held in scheduler.held(user.as_ref()).await? {
         rows.extend(held_rows(&held));
     }
+    for held in scheduler.held_since_restored().await? {
+        let rows_of_it = message_rows(held).into_iter();
+        rows.extend(rows_of_it.filter(|it| is_meant(&it.user)));
+    }
     Ok(rows)
 }
 
@@ -47,6 +53,17 @@ pub(super) async fn show(instance: &Instance, asked: QueueShow) -> Result<Queued
             rows: held_rows(&held),
             since: held.since.to_string(),
             until: None,
+            messages: data.into_iter().map(Text).collect(),
+        });
+    }
+    if let Some(held) = held_message(instance, &asked.id).await?
+        && let Some(entry) = held.entries.first().cloned()
+    {
+        let data = scheduler.message_of(&entry).await?;
+        return Ok(Queued {
+            since: entry.created.to_string(),
+            until: None,
+            rows: message_rows(held),
             messages: data.into_iter().map(Text).collect(),
         });
     }
@@ -72,6 +89,9 @@ pub(super) async fn drop(instance: &Instance, asked: QueueDrop) -> Result<(), Er
     if let Some(held) = held_by_name(instance, &asked.id).await? {
         return instance.scheduler.drop_held(&held).await;
     }
+    if let Some(held) = held_message(instance, &asked.id).await? {
+        return instance.scheduler.drop_message(&held).await;
+    }
     let id: EntryId = asked.id.parse()?;
     instance.scheduler.drop_entry(&id).await.map(std::mem::drop)
 }
@@ -81,22 +101,37 @@ pub(super) async fn release(instance: &Instance, asked: QueueRelease) -> Result<
         Some(address) => Some(home(instance, address).await?.user().clone()),
         None => None,
     };
-    let held = instance.scheduler.held(user.as_ref()).await?;
+    let changes = instance.scheduler.held(user.as_ref()).await?;
+    let mut messages = instance.scheduler.held_since_restored().await?;
+    messages.retain(|it| is_of(it, user.as_ref()));
     for id in asked.ids.iter().flatten() {
-        if !held.iter().any(|it| it.id == *id) {
+        let is_change = changes.iter().any(|it| it.id == *id);
+        if !is_change && !messages.iter().any(|it| it.id == *id) {
             return Err(Error::not_found(format!(
-                "no change is held under {id}; `convoke queue list` shows what is"
+                "nothing is held under {id}; `convoke queue list` shows what is"
             )));
         }
     }
+    let is_meant = |id: &String| asked.ids.as_ref().is_none_or(|ids| ids.contains(id));
     let mut released = 0;
-    for held in &held {
-        if asked.ids.as_ref().is_none_or(|ids| ids.contains(&held.id)) {
-            let telling = instance.scheduler.release(held);
-            released += usize::from(on_behalf_of(&held.user, telling).await?);
-        }
+    // What waited before goes before what is told now.
+    for held in messages.iter().filter(|it| is_meant(&it.id)) {
+        released += usize::from(instance.scheduler.release_message(held).await?);
+    }
+    for held in changes.iter().filter(|it| is_meant(&it.id)) {
+        let telling = instance.scheduler.release(held);
+        released += usize::from(on_behalf_of(&held.user, telling).await?);
     }
     Ok(released)
+}
+
+/// Whether it is a message of this calendar user's, or nobody is named.
+fn is_of(held: &HeldMessage, user: Option<&CalendarUser>) -> bool {
+    user.is_none_or(|user| {
+        held.entries
+            .iter()
+            .any(|it| user.answers_to(&it.originator))
+    })
 }
 
 /// Looks at a calendar now.
@@ -154,13 +189,15 @@ pub(super) async fn others_have_written(instance: &Instance) {
 pub(crate) async fn counts(instance: &Instance) -> Waiting {
     let entries = instance.scheduler.shared().outbox.entries();
     let waiting = entries.iter().filter(|it| it.attempts == 0).count();
-    let held = instance.scheduler.held(None).await;
+    let changes = instance.scheduler.held(None).await;
+    let messages = instance.scheduler.held_since_restored().await;
+    let held = changes.map_or(0, |it| it.len()) + messages.map_or(0, |it| it.len());
     let oldest = entries.iter().map(|it| it.created).min();
     let age = oldest.map(|it| jiff::Timestamp::now().duration_since(it).as_secs());
     let counts = [
         ("waiting", waiting),
         ("retrying", entries.len() - waiting),
-        ("held", held.map_or(0, |held| held.len())),
+        ("held", held),
     ];
     (counts, age)
 }
@@ -172,6 +209,24 @@ fn names(ids: &[String]) -> Result<Vec<EntryId>, Error> {
 async fn held_by_name(instance: &Instance, id: &str) -> Result<Option<HeldChange>, Error> {
     let held = instance.scheduler.held(None).await?;
     Ok(held.into_iter().find(|it| it.id == id))
+}
+
+async fn held_message(instance: &Instance, id: &str) -> Result<Option<HeldMessage>, Error> {
+    let held = instance.scheduler.held_since_restored().await?;
+    Ok(held.into_iter().find(|it| it.id == id))
+}
+
+/// A message that is held since the state was restored: a row for each recipient, as of a change that is held.
+fn message_rows(held: HeldMessage) -> Vec<QueueRow> {
+    let id = held.id;
+    let entries = held.entries.into_iter();
+    let rows = entries.map(|entry| QueueRow {
+        id: id.clone(),
+        state: QueueState::Held,
+        next: None,
+        ..row(entry)
+    });
+    rows.collect()
 }
 
 fn row(entry: Entry) -> QueueRow {

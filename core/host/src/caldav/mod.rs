@@ -65,6 +65,7 @@ use convoke_plugin_host::origin::Origin;
 use convoke_types::{CalendarAddress, Proof};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 pub(crate) use names::kept_of;
+pub(crate) use renames::forget_tokens;
 use reply::Refused;
 use session::{Missing, Session};
 use std::sync::Arc;

@@ -57,7 +57,25 @@ pub(super) async fn add<S: State>(
     Ok(batch.put(key, all.write()))
 }
 
+/// Has programs that synchronise read a calendar anew: it was restored, and the store counts its changes from another beginning.
+pub(crate) async fn forget_tokens<S: State>(state: &S, user: &CalendarUser) -> Result<(), Error> {
+    let key = key(user);
+    let entry = state.get(&key).await?;
+    let all = entry.as_ref().map(Renames::read).unwrap_or_default();
+    let anew = all.without_memory();
+    let batch = as_read(Batch::new(), &key, entry.as_ref());
+    state.commit(batch.put(key, anew.write())).await.map(drop)
+}
+
 impl Renames {
+    /// As if there had been more renames than are remembered, since whenever it is asked.
+    fn without_memory(self) -> Self {
+        Self {
+            count: self.count.saturating_add(REMEMBERED as u64 + 1),
+            last: Vec::new(),
+        }
+    }
+
     /// Those since there were so many; `None`: some of them are forgotten.
     pub(super) fn since(mut self, count: u64) -> Option<Vec<Renamed>> {
         let since = self.count.checked_sub(count)?;
@@ -123,5 +141,11 @@ mod tests {
         }
         let entry = StateEntry::new(Vec::new(), renames().write().into_bytes(), 1);
         assert_eq!(Renames::read(&entry), renames());
+        for count in 0..=5 {
+            assert_eq!(renames().without_memory().since(count), None, "{count}");
+        }
+        let restored = renames().without_memory();
+        let count = restored.count;
+        assert_eq!(restored.since(count), Some(vec![]));
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{config::Config, instance};
 use clap::Args;
 use convoke_plugin_host::Plugins;
-use convoke_types::{CalendarAddress, CalendarUser, Error, Page, Uid};
+use convoke_types::{CalendarAddress, CalendarUser, Error, NewUser, Page, Uid};
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for, in this order.
@@ -117,6 +117,20 @@ pub(super) async fn people(store: &StoreSession) -> Result<Vec<CalendarUser>, Fa
             None => return Ok(people),
         }
     }
+}
+
+/// A calendar user of one store as one to be made in another: without what a store finds out by itself.
+pub(super) fn as_new(user: &CalendarUser) -> NewUser {
+    let mut new = NewUser::new(user.address.clone());
+    new.aliases.clone_from(&user.aliases);
+    new.name.clone_from(&user.name);
+    new.timezone.clone_from(&user.timezone);
+    new.kind = user.kind;
+    new.attributes = user.attributes.clone();
+    for found_out in [CalendarUser::SCHEDULES_ITSELF, CalendarUser::CALDAV_HOMES] {
+        new.attributes.remove(found_out);
+    }
+    new
 }
 
 /// All stores.

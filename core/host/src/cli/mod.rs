@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `demo`, `init`, `serve`, `check`, `user`, `calendar`, `store`, `state`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions`, `man` | one command each |
+//! | `demo`, `init`, `serve`, `check`, `user`, `calendar`, `store`, `state`, `backup`, `restore`, `freebusy`, `send`, `reply`, `changed`, `explain`, `inbox`, `queue`, `mail`, `keys`, `plugin`, `probe`, `completions`, `man` | one command each |
 //! | `version` | what `--version` says |
 //! | `when` | times as people write them: `now+7d` |
 //! | `timeline` | free-busy drawn with letters |
@@ -15,6 +15,7 @@
 //! Always true: what a program may read goes to stdout, everything else to stderr; the exit status is 0 for done, 1 for
 //! failed, 2 for wrong usage; an error is one sentence that ends with what to do.
 
+mod backup;
 mod calendar;
 mod changed;
 mod check;
@@ -37,6 +38,7 @@ mod probe;
 mod queue;
 mod reload;
 mod reply;
+mod restore;
 mod send;
 mod serve;
 mod server;
@@ -92,6 +94,8 @@ enum Command {
     Store(store::Store),
     #[command(subcommand)]
     State(state::State),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Freebusy(freebusy::Freebusy),
     Send(send::Send),
     Reply(reply::Reply),
@@ -161,7 +165,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         // A host tells what it does.
         Command::Serve(_) => "info",
         // Who takes calendars out must hear of what a store could not read.
-        Command::Calendar(_) | Command::Store(_) | Command::State(_) => "warn",
+        Command::Calendar(_)
+        | Command::Store(_)
+        | Command::State(_)
+        | Command::Backup(_)
+        | Command::Restore(_) => "warn",
         _ => "error",
     });
     if let Command::Completions(completions) = command {
@@ -190,6 +198,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Calendar(calendar) => calendar.run(&global).await,
             Command::Store(store) => store.run(&global).await,
             Command::State(state) => state.run(&global).await,
+            Command::Backup(backup) => backup.run(&global).await,
+            Command::Restore(restore) => restore.run(&global).await,
             Command::Freebusy(freebusy) => freebusy.run(&global).await,
             Command::Send(send) => send.run(&global).await,
             Command::Reply(reply) => reply.run(&global).await,

@@ -83,7 +83,7 @@ pub(super) struct Drop {
     id: String,
 }
 
-/// Tell changes that are held because they were too many at once
+/// Tell changes that are held because they were too many at once, and send messages that are held since a restore
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  convoke queue release held-0123456789ab\n  convoke queue release --user anna@example.org"

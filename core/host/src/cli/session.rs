@@ -7,8 +7,8 @@ use super::{context::Global, output::Failure, owner::become_owner};
 use crate::{
     admin::{
         api::{
-            AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreNames,
-            Tells, Text, UpdateUser, Users,
+            AddUser, Find, FindIn, Get, Object, Objects, Put, RemoveUser, StoreFor, StoreInbox,
+            StoreNames, Tells, Text, UpdateUser, Users,
         },
         client::{Client, Failed},
         stores::OfStores,
@@ -17,8 +17,8 @@ use crate::{
 };
 use convoke_plugin_host::Plugins;
 use convoke_types::{
-    CalendarAddress, CalendarUser, Error, Etag, Listing, NewObject, NewUser, ObjectSummary, Page,
-    Precondition, StoredObject, Uid, UserId,
+    CalendarAddress, CalendarUser, Error, Etag, InboxEntry, Listing, NewObject, NewUser,
+    ObjectSummary, Page, Precondition, StoredObject, Uid, UserId,
 };
 use std::{io, path::Path, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -198,6 +198,15 @@ impl StoreSession {
         let (store, user, uid) = (self.name.clone(), user.clone(), uid.clone());
         let found = self.session.ask(Get { store, user, uid }).await?;
         Ok(found.map(Object::into))
+    }
+
+    pub(super) async fn inbox(
+        &self,
+        user: &UserId,
+        page: &Page,
+    ) -> Result<Listing<InboxEntry>, Error> {
+        let (store, user, page) = (self.name.clone(), user.clone(), page.clone());
+        self.session.ask(StoreInbox { store, user, page }).await
     }
 
     pub(super) async fn put(

@@ -165,7 +165,8 @@ impl Outbox {
         }
     }
 
-    fn add_taken(&self, taken: Vec<Entry>, version: u64) {
+    /// What was committed waits here from now on. Whoever had it before may have sent it.
+    pub(crate) fn add_taken(&self, taken: Vec<Entry>, version: u64) {
         let mut inner = self.lock();
         for entry in taken {
             // What is handed in from now on comes after it, whatever the clocks say.
@@ -173,7 +174,6 @@ impl Outbox {
             inner.queue.is_in_version(&entry.id, version);
             inner.queue.add(Entry {
                 version,
-                // The host that is gone may have sent it.
                 may_have_left: true,
                 ..entry
             });

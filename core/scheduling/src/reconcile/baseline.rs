@@ -1,4 +1,7 @@
 //! The first look at a calendar: what is there is known, and so is whom its owner has invited or answered; nobody is told.
+//!
+//! A change that waits to be released waits on, as where a state was restored from a backup: what others know of that object is
+//! what is remembered, not what is there.
 
 use super::{Looked, compare::recalled, record::Record};
 use crate::{
@@ -41,7 +44,11 @@ impl<E: Environment> Scheduler<E> {
         version: Option<u64>,
     ) -> Result<Looked, Error> {
         let user = home.user();
-        let changes = home.changes(None).await?;
+        let mut changes = home.changes(None).await?;
+        let objects = changes.changed.len();
+        let held = self.held(Some(user)).await?.into_iter();
+        let held: BTreeSet<Uid> = held.map(|it| it.uid).collect();
+        changes.changed.retain(|it| !held.contains(&it.uid));
         let mut orphans = 0;
         for page in changes.changed.chunks(PAGE) {
             orphans += self.all_known_as_stored(home, page).await?;
@@ -51,13 +58,14 @@ impl<E: Environment> Scheduler<E> {
             store: home.store().to_owned(),
             user: Some(user.id.clone()),
             cursor: changes.cursor.clone(),
-            pending: BTreeSet::new(),
+            pending: held,
+            is_restored: false,
         };
         let key = keys::user(user);
         let batch = state::unchanged(Batch::new(), &key, version).put(key, state::write(&record));
         self.environment.state().commit(batch).await?;
         tracing::info!(
-            event = "calendar-first-look", user = %user.address, objects = changes.changed.len(),
+            event = "calendar-first-look", user = %user.address, objects,
             "what changes from now on is told; what is there already is not"
         );
         if orphans > 0 {

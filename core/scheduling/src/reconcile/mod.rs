@@ -39,7 +39,9 @@ use crate::{
     state,
 };
 use compare::{Compared, log_unreadable};
-use convoke_types::{Batch, CalendarAddress, Cursor, Error, ErrorKind, ObjectSummary, Uid};
+use convoke_types::{
+    Batch, CalendarAddress, Cursor, Error, ErrorKind, ObjectSummary, StateEntry, Uid,
+};
 use jiff::{SignedDuration, Timestamp};
 use record::Record;
 use std::{collections::BTreeSet, time::Duration};
@@ -48,6 +50,12 @@ use std::{collections::BTreeSet, time::Duration};
 const UNREADABLE: &str = "unreadable";
 /// How long after an object could not be read it is looked at again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// How far a calendar was looked at, as it is put back from a backup: not at all.
+pub(crate) fn put_back(looked: &StateEntry) -> Result<Vec<u8>, Error> {
+    let record: Record = state::read(looked)?;
+    Ok(state::write(&record.restored()))
+}
 
 /// What a look at a calendar led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +137,9 @@ impl<E: Environment> Scheduler<E> {
         let Some(known) = record.value else {
             return self.baseline(home, record.version).await;
         };
+        if known.is_restored {
+            return self.baseline(home, record.version).await;
+        }
         if known.is_of_another(home.user(), home.store()) {
             tracing::info!(
                 event = "calendar-of-another", user = %home.user().address, store = home.store(),

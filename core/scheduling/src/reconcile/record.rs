@@ -20,9 +20,23 @@ pub(super) struct Record {
     /// Objects that changed before and are not told yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) pending: BTreeSet<Uid>,
+    /// It is of a backup that was restored: the next look is a first one again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_restored: bool,
 }
 
 impl Record {
+    /// As it is put back from a backup: it says whose calendars are looked at, and nothing of how far.
+    pub(super) fn restored(self) -> Self {
+        Self {
+            // The store may have been restored, too, and has other names and other changes then.
+            user: None,
+            pending: BTreeSet::new(),
+            is_restored: true,
+            ..self
+        }
+    }
+
     /// Whether it is of somebody else who had the same address in this store. A store that somebody was moved to calls them
     /// otherwise.
     pub(super) fn is_of_another(&self, user: &CalendarUser, store: &str) -> bool {

@@ -2,6 +2,10 @@
 //!
 //! What has been copied is read again and compared. A copy that was interrupted is started again with `--replace`.
 
+use super::{
+    hold_alone,
+    scan::{all_pages, clear, count, entries, put},
+};
 use crate::{
     cli::{
         Global,
@@ -9,17 +13,12 @@ use crate::{
         owner::become_owner,
     },
     config::Config,
-    instance, state_folder,
+    instance,
 };
 use clap::Args;
 use convoke_plugin_host::{PluginEntry, Plugins, Setup};
-use convoke_sdk::{Batch, Error, KeyRange, Scan, StateEntry};
+use convoke_sdk::{Batch, Error};
 use serde::Serialize;
-
-/// Entries that are read, and written, at once.
-const PAGE: u32 = 200;
-/// What says that a host lives: it is of the host, not of what it keeps.
-const LEASES: &[u8] = b"host/";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,21 +61,7 @@ impl Copy {
         let (from, to) = (entry(&config, &self.from)?, entry(&config, &self.to)?);
         become_owner(&config.server.state)?;
         let folder = &config.server.state;
-        match state_folder::hold(folder) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(Failure::new(format!(
-                    "{}: a convoke serves with this state folder; end it before its state is copied",
-                    folder.display()
-                )));
-            }
-            Err(error) => {
-                return Err(Failure::new(format!(
-                    "{}: the state folder cannot be used: {error}",
-                    folder.display()
-                )));
-            }
-        }
+        hold_alone(folder, "its state is copied")?;
         let (from, to) = (open(&config, from).await?, open(&config, to).await?);
         let named =
             |name: &str, error: &Error| Failure::new(format!("the state `{name}`: {error}"));
@@ -111,14 +96,6 @@ fn entry(config: &Config, name: &str) -> Result<PluginEntry, Failure> {
     })
 }
 
-/// `1 entry`, `2 entries`.
-fn entries(count: usize) -> String {
-    match count {
-        1 => "1 entry".to_owned(),
-        more => format!("{more} entries"),
-    }
-}
-
 /// Opens a state alone.
 async fn open(config: &Config, entry: PluginEntry) -> Result<Plugins, Failure> {
     let setup = Setup {
@@ -128,46 +105,10 @@ async fn open(config: &Config, entry: PluginEntry) -> Result<Plugins, Failure> {
     Plugins::open(&setup).await.map_err(Failure::from)
 }
 
-/// Calls `each` with everything that is there but leases, a page at a time.
-async fn pages(
-    plugins: &Plugins,
-    mut each: impl AsyncFnMut(Vec<StateEntry>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut range = KeyRange::ALL;
-    loop {
-        let mut page = plugins.state.scan(&Scan::new(range.clone(), PAGE)).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        range = range.after(&last.key);
-        page.retain(|entry| !entry.key.starts_with(LEASES));
-        each(page).await?;
-    }
-}
-
-async fn count(plugins: &Plugins) -> Result<usize, Error> {
-    let mut count = 0;
-    pages(plugins, async |page| {
-        count += page.len();
-        Ok(())
-    })
-    .await?;
-    Ok(count)
-}
-
-async fn clear(plugins: &Plugins) -> Result<(), Error> {
-    pages(plugins, async |page| {
-        let keys = page.into_iter().map(|entry| entry.key);
-        let gone = keys.fold(Batch::new(), Batch::delete);
-        plugins.state.commit(&gone).await.map(drop)
-    })
-    .await
-}
-
 /// Copies everything, and compares: how much it is.
 async fn copy(from: &Plugins, to: &Plugins, names: &Copy) -> Result<usize, Failure> {
     let mut copied = 0;
-    let copying = pages(from, async |page| {
+    let copying = all_pages(from, async |page| {
         copied += page.len();
         let written = page.iter().fold(Batch::new(), put);
         to.state.commit(&written).await?;
@@ -192,12 +133,4 @@ async fn copy(from: &Plugins, to: &Plugins, names: &Copy) -> Result<usize, Failu
         ))
     })?;
     Ok(copied)
-}
-
-fn put(batch: Batch, entry: &StateEntry) -> Batch {
-    let (key, value) = (entry.key.clone(), entry.value.clone());
-    match entry.expires_in {
-        Some(left) => batch.put_for(key, value, left),
-        None => batch.put(key, value),
-    }
 }

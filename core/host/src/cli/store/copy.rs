@@ -8,7 +8,7 @@ use crate::{
     admin::api::Tells,
     cli::{
         Global,
-        context::{all, failed, people},
+        context::{all, as_new, failed, people},
         output::{self, Failure, pluralise},
         session::{Session, StoreSession},
     },
@@ -17,7 +17,7 @@ use crate::{
 };
 use clap::Args;
 use convoke_plugin_host::IndexService;
-use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, NewUser, Page, Precondition};
+use convoke_sdk::{CalendarUser, Error, ErrorKind, NewObject, Page, Precondition};
 use convoke_types::{CalendarAddress, Uid};
 use futures::{StreamExt, stream};
 use indicatif::ProgressBar;
@@ -209,15 +209,7 @@ impl Work {
         if let Some(there) = self.to.find(&user.address).await? {
             return Ok(there);
         }
-        let mut new = NewUser::new(user.address.clone());
-        new.aliases.clone_from(&user.aliases);
-        new.name.clone_from(&user.name);
-        new.timezone.clone_from(&user.timezone);
-        new.kind = user.kind;
-        new.attributes = user.attributes.clone();
-        for found_out in [CalendarUser::SCHEDULES_ITSELF, CalendarUser::CALDAV_HOMES] {
-            new.attributes.remove(found_out);
-        }
+        let new = as_new(user);
         match self.to.add_user(&new).await {
             Ok(id) => Ok(new.with_id(id)),
             Err(error) if error.kind() == ErrorKind::Unsupported => {
