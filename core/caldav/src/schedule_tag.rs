@@ -6,7 +6,6 @@ use convoke_calendar::{
     tree::{Calendar, Component, Property},
 };
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// What comes in by itself: it is on the line of somebody.
 const PARAMETERS: [&str; 6] = [
@@ -61,11 +60,7 @@ fn digest(calendar: &Calendar, counts: &Counts<'_>) -> String {
     for component in calendar.main_components() {
         add(&mut digest, component, counts);
     }
-    let mut text = String::new();
-    for octet in &digest.finalize()[..16] {
-        let _ = write!(text, "{octet:02x}");
-    }
-    text
+    hex::encode(&digest.finalize()[..16])
 }
 
 fn counts_for_tag(property: &Property) -> Option<&'static [&'static str]> {

@@ -1,7 +1,6 @@
 //! What forms of ours carry and other pages do not know.
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use uuid::Uuid;
 
 /// What only this process knows.
@@ -21,11 +20,7 @@ impl FormSecret {
             digest.update(part.as_bytes());
         }
         digest.update(who);
-        let mut hex = String::new();
-        for octet in digest.finalize() {
-            let _ = write!(hex, "{octet:02x}");
-        }
-        hex
+        hex::encode(digest.finalize())
     }
 
     /// Whether a token is theirs.

@@ -15,7 +15,6 @@ use convoke_types::{CalendarAddress, CalendarUser, Error, Etag, KeyRange, Stored
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -166,11 +165,7 @@ fn key(of_object: &str, etag: &Etag) -> Vec<u8> {
 }
 
 fn digest(text: &str) -> String {
-    let mut hex = String::new();
-    for octet in &Sha256::digest(text)[..16] {
-        let _ = write!(hex, "{octet:02x}");
-    }
-    hex
+    hex::encode(&Sha256::digest(text)[..16])
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use convoke_scheduling::{Arrived, Processor, State};
 use convoke_types::{Batch, CalendarUser, Error, ErrorKind, KeyRange, StateEntry};
 use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -136,9 +135,5 @@ fn prefix(user: &CalendarUser) -> String {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let mut hex = String::new();
-    for octet in Sha256::digest(bytes) {
-        let _ = write!(hex, "{octet:02x}");
-    }
-    hex
+    hex::encode(Sha256::digest(bytes))
 }

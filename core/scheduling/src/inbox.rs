@@ -182,11 +182,7 @@ fn instances(message: &Message) -> String {
     if names.len() <= 64 {
         return names;
     }
-    let digest: Vec<String> = Sha256::digest(names)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digest.concat()
+    hex::encode(Sha256::digest(names))
 }
 
 /// When the instances are that an ADD brings.

@@ -3,7 +3,7 @@
 use convoke_sdk::prelude::*;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write};
+use std::fmt;
 use url::Url;
 
 /// What is written as it is in a path: RFC 3986's `pchar` without `%`.
@@ -98,10 +98,7 @@ impl fmt::Display for Href {
 /// The name of a new object: anybody may have chosen the UID, so only a hash of it goes into a path. `attempt` makes
 /// another name when one is taken.
 pub(crate) fn file(uid: &Uid, attempt: u32) -> String {
-    let mut name = String::with_capacity(40);
-    for byte in &Sha256::digest(uid.as_str())[..16] {
-        write!(name, "{byte:02x}").expect("a String takes all");
-    }
+    let name = hex::encode(&Sha256::digest(uid.as_str())[..16]);
     match attempt {
         0 => name + ".ics",
         _ => format!("{name}-{attempt}.ics"),

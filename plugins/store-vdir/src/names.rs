@@ -2,7 +2,6 @@
 
 use convoke_sdk::prelude::*;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// The name of the file for a new object: the UID if every file system takes it as it is, else a hash of it.
 /// `attempt` makes another name when one is taken.
@@ -57,11 +56,7 @@ pub(crate) fn hash<const N: usize>(parts: [&[u8]; N]) -> String {
         }
         hasher.update(part);
     }
-    let mut text = String::with_capacity(32);
-    for byte in &hasher.finalize()[..16] {
-        write!(text, "{byte:02x}").expect("a String takes all");
-    }
-    text
+    hex::encode(&hasher.finalize()[..16])
 }
 
 /// Nothing that is hidden, long, has a meaning in a path, or differs between file systems.

@@ -30,7 +30,6 @@ use convoke_scheduling::{Environment, Processor};
 use convoke_types::Uid;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// A message in the inbox.
 pub(super) struct Message(Shown);
@@ -72,11 +71,8 @@ pub(super) async fn tag(session: &Session<'_>) -> Result<String, Refused> {
     for message in list(session).await?.messages {
         digest.update(message.0.name);
     }
-    let mut tag = "urn:x-convoke:inbox:".to_owned();
-    for octet in &digest.finalize()[..8] {
-        let _ = write!(tag, "{octet:02x}");
-    }
-    Ok(tag)
+    let tag = hex::encode(&digest.finalize()[..8]);
+    Ok(format!("urn:x-convoke:inbox:{tag}"))
 }
 
 impl Message {

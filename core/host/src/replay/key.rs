@@ -35,14 +35,8 @@ impl Key {
 
     /// Reads what [`Display`](fmt::Display) wrote.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
-        let digits = std::str::from_utf8(text).ok()?;
         let mut key = [0; 32];
-        if digits.len() != 2 * key.len() {
-            return None;
-        }
-        for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
-        }
+        hex::decode_to_slice(text, &mut key).ok()?;
         Some(Self(key))
     }
 
@@ -55,7 +49,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0.iter()).try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 

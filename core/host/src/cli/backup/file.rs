@@ -19,7 +19,6 @@
 use convoke_types::{CalendarAddress, Domain};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 /// The version of this format; a later one is refused.
@@ -142,11 +141,6 @@ pub(super) fn header(name: &str, size: u64) -> Header {
     header.set_size(size);
     header.set_cksum();
     header
-}
-
-/// A digest as a seal has it.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
-    format!("{:x}", hash.finalize())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::{
     Amount,
-    file::{BLOCK, FORMAT, LONGEST, Manifest, Part, Seal, TAIL, hexadecimal},
+    file::{BLOCK, FORMAT, LONGEST, Manifest, Part, Seal, TAIL},
 };
 use crate::cli::output::Failure;
 use convoke_types::{CalendarUser, InboxMessage, StateEntry, Uid};
@@ -271,5 +271,5 @@ fn sealed(file: &mut File, length: u64) -> io::Result<Option<Seal>> {
         }
         hash.update(&octets[..read]);
     }
-    Ok((hexadecimal(hash) == seal.sha256).then_some(seal))
+    Ok((hex::encode(hash.finalize()) == seal.sha256).then_some(seal))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Amount,
-    file::{BLOCK, LONGEST, MANIFEST, Manifest, Seal, header, hexadecimal},
+    file::{BLOCK, LONGEST, MANIFEST, Manifest, Seal, header},
 };
 use crate::cli::output::Failure;
 use convoke_types::{CalendarUser, InboxMessage, StateEntry, Uid};
@@ -169,7 +169,7 @@ impl Writer {
         let failed = |error: io::Error| unwritable(&to, &error);
         let sealing = tar.get_mut();
         let seal = Seal {
-            sha256: hexadecimal(std::mem::take(&mut sealing.hash)),
+            sha256: hex::encode(std::mem::take(&mut sealing.hash).finalize()),
             state: amount.state,
             users: amount.users,
             objects: amount.objects,
