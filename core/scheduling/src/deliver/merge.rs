@@ -1,6 +1,6 @@
 //! A message that has arrived changes an object of its recipient, or waits for the person to decide.
 
-use super::{anomaly, news};
+use super::{anomaly, news, repeated};
 use crate::{
     effort::Weight,
     envelope::{Answering, Envelope, InboxItem},
@@ -61,6 +61,9 @@ impl<E: Environment> Scheduler<E> {
         let (message, originator) = (envelope.message, envelope.originator);
         let item = item(envelope, recipient);
         if let Some(status) = home.deliver(&item).await? {
+            if status.is_success() {
+                self.note_taken(envelope, recipient).await;
+            }
             return Ok(status.into());
         }
         let room = RoomSettings::of(home.user());
@@ -147,14 +150,10 @@ impl<E: Environment> Scheduler<E> {
             Some((for_others, news)) => (for_others.outgoing, news),
             None => (received.outgoing, news),
         };
-        self.note_news(
-            &item,
-            news.as_ref(),
-            envelope,
-            (home, known, ledger),
-            outgoing,
-        )
-        .await?;
+        let batch = repeated::as_taken(envelope, recipient, &received.status);
+        let noted = (home, known, ledger);
+        self.note_news(&item, news.as_ref(), envelope, noted, batch, outgoing)
+            .await?;
         Ok(received.status.into())
     }
 
@@ -174,19 +173,19 @@ impl<E: Environment> Scheduler<E> {
         })
     }
 
-    /// Commits what is known of an object of somebody's from now on, and has them told what is news to them.
+    /// Commits what is known of an object of somebody's from now on, together with what the batch holds already, and has them told
+    /// what is news to them.
     async fn note_news(
         &self,
         item: &InboxItem<'_>,
         news: Option<&Message>,
         envelope: &Envelope<'_>,
         noted: (&HomeOf<E>, Option<Ledger>, Versioned<Ledger>),
+        batch: Batch,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
         let Some(answer) = news else {
-            return self
-                .note_received(envelope, noted, Batch::new(), outgoing)
-                .await;
+            return self.note_received(envelope, noted, batch, outgoing).await;
         };
         let user = noted.0.user().clone();
         let notice = Notice {
@@ -196,7 +195,7 @@ impl<E: Environment> Scheduler<E> {
             occasion: Occasion::Answered(&user),
         };
         let journal = self.environment.journal();
-        let batch = journal.with_notice(&notice, Batch::new());
+        let batch = journal.with_notice(&notice, batch);
         self.note_received(envelope, noted, batch, outgoing).await?;
         self.notice_is_kept(&notice);
         Ok(())
@@ -318,10 +317,14 @@ impl<E: Environment> Scheduler<E> {
             if is_stored || is_about_all(envelope.message) {
                 return self.receive(home, envelope, recipient, None).await;
             }
+            self.note_taken(envelope, recipient).await;
             return Ok(RequestStatus::SUCCESS.into());
         }
-        let full = self.keep(home, &item).await?;
-        Ok(full.unwrap_or(RequestStatus::SUCCESS).into())
+        if let Some(full) = self.keep(home, &item).await? {
+            return Ok(full.into());
+        }
+        self.note_taken(envelope, recipient).await;
+        Ok(RequestStatus::SUCCESS.into())
     }
 }
 

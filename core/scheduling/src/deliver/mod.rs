@@ -145,7 +145,6 @@ impl<E: Environment> Scheduler<E> {
         };
         let journal = self.environment.journal();
         journal.record(&Event::Arrived(arrived));
-        self.note_taken(envelope, recipient).await;
         Ok(taken)
     }
 

@@ -12,7 +12,7 @@ use crate::{
     scheduler::Scheduler,
 };
 use convoke_calendar::message::Provenance;
-use convoke_types::{Batch, CalendarAddress, Error};
+use convoke_types::{Batch, CalendarAddress, Error, RequestStatus};
 use std::time::Duration;
 
 /// How long it is remembered that a mail was taken: longer than mail servers try.
@@ -38,18 +38,30 @@ impl<E: Environment> Scheduler<E> {
         Ok(was_taken)
     }
 
-    /// Remembers that a mail was taken for this recipient.
+    /// Remembers that a mail was taken for this recipient, where nothing else is committed with it.
     pub(super) async fn note_taken(&self, envelope: &Envelope<'_>, recipient: &CalendarAddress) {
-        let Some(key) = key(envelope, recipient) else {
+        let batch = as_taken(envelope, recipient, &RequestStatus::SUCCESS);
+        if batch.writes.is_empty() {
             return;
-        };
-        let batch = Batch::new().put_for(key, [], KEPT);
+        }
         if let Err(error) = self.environment.state().commit(batch).await {
             tracing::warn!(
                 event = "mail-not-noted", %recipient, uid = %envelope.message.uid(),
                 "if this mail comes again, it is taken for another one: {error}"
             );
         }
+    }
+}
+
+/// What remembers that a mail was taken for this recipient, if it was.
+pub(super) fn as_taken(
+    envelope: &Envelope<'_>,
+    recipient: &CalendarAddress,
+    status: &RequestStatus,
+) -> Batch {
+    match key(envelope, recipient).filter(|_| status.is_success()) {
+        Some(key) => Batch::new().put_for(key, [], KEPT),
+        None => Batch::new(),
     }
 }
 
