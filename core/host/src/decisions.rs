@@ -16,7 +16,7 @@
 //! proved anything, so it is kept for a day at most, and so many an hour only; and whoever asks for a UID is told of its object alone,
 //! also where somebody has given that name to a message. What became of a mail of which nothing was decided is kept in the same way.
 
-use convoke_scheduling::{Decided, State};
+use convoke_scheduling::{Decided, Pages, State};
 use convoke_types::{Batch, CalendarAddress, Error, ErrorKind, KeyRange, StateEntry};
 use memchr::memmem;
 use std::{
@@ -200,11 +200,10 @@ impl Decisions {
     /// Counts what is there anew, and removes the oldest where it is too much.
     pub(crate) async fn trim(&self, state: &impl State) -> Result<(), Error> {
         let mut bytes = 0;
-        for_each_page(state, |page| {
+        let mut pages = all(state);
+        while let Some(page) = pages.next().await? {
             bytes += size(&page);
-            Ok(())
-        })
-        .await?;
+        }
         let goal = if bytes > MOST { MOST / 10 * 9 } else { bytes };
         while bytes > goal {
             let oldest = state.scan(&KeyRange::prefix(PREFIX), PAGE).await?;
@@ -280,14 +279,13 @@ pub(crate) async fn last(
         })
     };
     let mut found = VecDeque::new();
-    for_each_page(state, |page| {
+    let mut pages = all(state);
+    while let Some(page) = pages.next().await? {
         for entry in &page {
             found.extend(read(entry)?.into_iter().filter(&is_meant));
             found.drain(..found.len().saturating_sub(most));
         }
-        Ok(())
-    })
-    .await?;
+    }
     let mut found = Vec::from(found);
     found.sort_by_key(|it| std::cmp::Reverse(it.at));
     Ok(found)
@@ -364,14 +362,13 @@ async fn named(
     let literal = serde_json::to_string(name).unwrap_or_default();
     let name = memmem::Finder::new(literal.trim_matches('"').as_bytes());
     let mut found = Vec::new();
-    for_each_page(state, |page| {
+    let mut pages = all(state);
+    while let Some(page) = pages.next().await? {
         // Most are not read any further.
         for entry in page.iter().filter(|it| name.find(&it.value).is_some()) {
             found.extend(read(entry)?.into_iter().filter(&is_wanted));
         }
-        Ok(())
-    })
-    .await?;
+    }
     Ok(found)
 }
 
@@ -380,19 +377,8 @@ fn size(entries: &[StateEntry]) -> u64 {
     sizes.sum::<usize>() as u64
 }
 
-async fn for_each_page(
-    state: &impl State,
-    mut each: impl FnMut(Vec<StateEntry>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut range = KeyRange::prefix(PREFIX);
-    loop {
-        let page = state.scan(&range, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        range = range.after(&last.key);
-        each(page)?;
-    }
+fn all<S: State>(state: &S) -> Pages<'_, S> {
+    Pages::of(state, KeyRange::prefix(PREFIX)).at_most(PAGE)
 }
 
 fn written(decisions: &[&Decided]) -> Vec<u8> {

@@ -12,6 +12,7 @@ use crate::{
     keys,
     mail::{Correspondence, Guest},
     outbox::entries,
+    pages::Pages,
     scheduler::Scheduler,
     state,
 };
@@ -126,27 +127,15 @@ async fn forget_guests(state: &impl State, own: &CalendarAddress) -> Result<usiz
         Ok(known) => batch.delete(keys::token(&known.token)),
         Err(_) => batch,
     };
-    delete_with(state, keys::guests_of(own), with_token).await
+    delete_with(state, keys::guests_of(own), |_| true, with_token).await
 }
 
 /// Which mails went to a user's guests: all that were ever begun, as a guest's own entry names the last ones only.
 async fn forget_mails(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
-    let mut range = keys::all_mailed();
-    loop {
-        let page = state.scan(&range, TOGETHER).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        range = range.after(&last.key);
-        let is_own = |it: &&StateEntry| {
-            state::read::<Guest>(it).is_ok_and(|guest| user.answers_to(&guest.user))
-        };
-        let own = page.iter().filter(is_own);
-        let batch = own.fold(Batch::new(), |it, entry| it.delete(entry.key.as_slice()));
-        if !batch.writes.is_empty() {
-            state.commit(batch).await?;
-        }
-    }
+    let is_own =
+        |it: &StateEntry| state::read::<Guest>(it).is_ok_and(|it| user.answers_to(&it.user));
+    forget_where(state, keys::all_mailed(), is_own).await?;
+    Ok(())
 }
 
 /// Deletes all that is remembered in a range of keys, a page at a time: how many entries that were.
@@ -154,28 +143,41 @@ async fn forget_mails(state: &impl State, user: &CalendarUser) -> Result<(), Err
 /// # Errors
 /// The state cannot be asked. Some is deleted then; the same may be asked again.
 pub async fn forget_range(state: &impl State, range: KeyRange) -> Result<usize, Error> {
-    delete_with(state, range, |batch, _| batch).await
+    forget_where(state, range, |_| true).await
 }
 
-/// Deletes what is in a range, each with what belongs to it.
+/// Deletes what is meant of a range of keys, a page at a time: how many entries that were.
+///
+/// # Errors
+/// The state cannot be asked. Some is deleted then; the same may be asked again.
+pub async fn forget_where(
+    state: &impl State,
+    range: KeyRange,
+    is_meant: impl Fn(&StateEntry) -> bool,
+) -> Result<usize, Error> {
+    delete_with(state, range, is_meant, |batch, _| batch).await
+}
+
+/// Deletes what is meant of a range, each with what belongs to it.
 async fn delete_with(
     state: &impl State,
     range: KeyRange,
+    is_meant: impl Fn(&StateEntry) -> bool,
     more: impl Fn(Batch, &StateEntry) -> Batch,
 ) -> Result<usize, Error> {
     let mut deleted = 0;
-    loop {
-        let page = state.scan(&range, TOGETHER).await?;
-        if page.is_empty() {
-            return Ok(deleted);
-        }
+    let mut pages = Pages::of(state, range).at_most(TOGETHER);
+    while let Some(page) = pages.next().await? {
         let mut batch = Batch::new();
-        for entry in &page {
+        for entry in page.iter().filter(|it| is_meant(it)) {
             batch = more(batch, entry).delete(entry.key.as_slice());
+            deleted += 1;
         }
-        state.commit(batch).await?;
-        deleted += page.len();
+        if !batch.writes.is_empty() {
+            state.commit(batch).await?;
+        }
     }
+    Ok(deleted)
 }
 
 #[cfg(test)]

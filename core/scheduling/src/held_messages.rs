@@ -5,14 +5,12 @@ use crate::{
     environment::{Clock, Environment, State},
     keys,
     outbox::{Entry, EntryId},
+    pages::Pages,
     scheduler::Scheduler,
 };
 use convoke_types::{Batch, CalendarUser, Error, ErrorKind};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-
-/// Entries read at once.
-const PAGE: u32 = 1_000;
 
 /// A message that waited when a backup was made, held for all who have not got it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +43,8 @@ pub(crate) async fn forget_put_back(
 
 async fn all(state: &impl State) -> Result<Vec<HeldMessage>, Error> {
     let mut messages: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    let mut range = keys::all_put_back();
-    loop {
-        let page = state.scan(&range, PAGE).await?;
-        let Some(last) = page.last() else {
-            break;
-        };
-        range = range.after(&last.key);
+    let mut pages = Pages::of(state, keys::all_put_back());
+    while let Some(page) = pages.next().await? {
         for found in &page {
             let entry = Entry::read(found)?;
             messages

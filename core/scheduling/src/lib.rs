@@ -35,7 +35,7 @@
 //! | `told_version` | an object as a recipient was told it last, as far as people read it |
 //! | `mail` | what is remembered of mails: tokens, and what a mail refers to: [`Guest`], [`Correspondence`] |
 //! | `outbox` | what waits to be delivered: [`Outbox`] |
-//! | `keys`, `state` | where each of these lies in the state, and how it is read and written |
+//! | `keys`, `state`, `pages` | where each of these lies in the state, and how it is read and written; a range of keys: [`Pages`] |
 //! | `settling`, `echoes` | what must be quiet first; what strangers have caused lately |
 //! | `locks` | one change of an object at a time |
 //! | `busy` | when a calendar user is busy |
@@ -87,6 +87,7 @@ mod mail;
 mod outbox;
 mod outcome;
 mod owed;
+mod pages;
 mod person;
 mod put_back;
 mod reconcile;
@@ -118,7 +119,7 @@ pub use environment::{
     Mailing, Notice, Occasion, Overloaded, Policies, Processor, Quota, State, Stores, Transport,
     Unbounded, Verdict,
 };
-pub use forget::{Forgotten, erase_user, forget_range, forget_user};
+pub use forget::{Forgotten, erase_user, forget_range, forget_user, forget_where};
 pub use held_messages::HeldMessage;
 pub use index::index_stored;
 pub use intake::Intake;
@@ -127,6 +128,7 @@ pub use limits::{Limits, Room};
 pub use mail::{Correspondence, Guest};
 pub use outbox::{Attempt, Entry, EntryId, LEASE, Membership, Outbox, Standing, TakeOver};
 pub use outcome::{HandedOver, Outcome, Retry, Via};
+pub use pages::Pages;
 pub use person::{Person, SCHEDULE};
 pub use put_back::{bury_missing, is_lease, put_back};
 pub use reconcile::{Forbidden, HeldChange, HeldId, Looked, Telling, adopt};

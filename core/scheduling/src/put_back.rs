@@ -16,13 +16,12 @@ use crate::{
     keys,
     ledger::Ledger,
     outbox::Entry,
+    pages::Pages,
     reconcile, state,
 };
 use convoke_types::{Batch, Error, StateEntry};
 use std::collections::HashSet;
 
-/// Entries read at once.
-const PAGE: u32 = 1_000;
 /// What is of hosts that lived when the backup was made, or is made anew from the rest.
 const OF_THE_TIME: [&str; 5] = ["host/", "call/", "turn/", "waits/", "deciding/"];
 
@@ -68,13 +67,8 @@ pub async fn bury_missing(state: &impl State, home: &impl Home) -> Result<usize,
         .map(|it| keys::ledger(home.user(), &it.uid))
         .collect();
     let mut buried = 0;
-    let mut range = keys::ledger_of(home.user());
-    loop {
-        let page = state.scan(&range, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(buried);
-        };
-        range = range.after(&last.key);
+    let mut pages = Pages::of(state, keys::ledger_of(home.user()));
+    while let Some(page) = pages.next().await? {
         let mut batch = Batch::new();
         for entry in page.iter().filter(|it| !there.contains(&it.key)) {
             let mut ledger: Ledger = state::read(entry)?;
@@ -89,6 +83,7 @@ pub async fn bury_missing(state: &impl State, home: &impl Home) -> Result<usize,
             state.commit(batch).await?;
         }
     }
+    Ok(buried)
 }
 
 /// Whether a change of the object of this ledger waits to be released.
@@ -126,7 +121,7 @@ mod tests {
     /// Puts all that a host remembers back in its place, as of a backup that is restored.
     fn restored(host: Host) -> Host {
         let state = &host.world().remembered;
-        let all = block_on(state.scan(&convoke_types::KeyRange::ALL, PAGE)).unwrap();
+        let all = block_on(state.scan(&convoke_types::KeyRange::ALL, 1_000)).unwrap();
         let gone = all
             .iter()
             .fold(Batch::new(), |it, entry| it.delete(entry.key.clone()));

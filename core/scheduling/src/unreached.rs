@@ -1,10 +1,11 @@
 //! Whom a person's meetings did not reach, for a person who looks.
 
 use crate::{
-    environment::{Clock, Environment, Home, HomeOf, Processor, State},
+    environment::{Clock, Environment, Home, HomeOf, Processor},
     keys,
     ledger::Ledger,
     limits::Limits,
+    pages::Pages,
     person::Person,
     scheduler::Scheduler,
     state,
@@ -29,10 +30,10 @@ impl<E: Environment> Scheduler<E> {
         let person = Person::of(home.user());
         let owner = person.owner();
         let now = self.environment.clock().now();
-        let mut range = keys::ledger_of(home.user());
+        let ledger = keys::ledger_of(home.user());
+        let mut pages = Pages::of(self.environment.state(), ledger).at_most(PAGE);
         let mut found = Vec::new();
-        loop {
-            let entries = self.environment.state().scan(&range, PAGE).await?;
+        while let Some(entries) = pages.next().await? {
             let bytes = entries.iter().map(|it| it.value.len()).sum();
             let work = || {
                 let each = entries.iter();
@@ -40,11 +41,8 @@ impl<E: Environment> Scheduler<E> {
                 each.collect::<Vec<_>>()
             };
             found.extend(self.environment.processor().run(bytes, work).await);
-            match entries.last() {
-                Some(last) if entries.len() >= PAGE as usize && found.len() < most => {
-                    range = range.after(&last.key);
-                }
-                _ => break,
+            if found.len() >= most {
+                break;
             }
         }
         found.truncate(most);

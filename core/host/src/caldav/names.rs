@@ -20,18 +20,15 @@ use super::{
     session::Session,
 };
 use crate::state::OurState;
-use convoke_scheduling::{Environment, Home, State};
+use convoke_scheduling::{Environment, Home, Pages, State};
 use convoke_types::{Batch, CalendarUser, Error, ErrorKind, KeyRange, StateEntry, Uid};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
-    fmt::Write,
     time::Duration,
 };
 use tokio::sync::OwnedMutexGuard;
 
-/// Names that are read at once.
-const PAGE: u32 = 500;
 /// More names than so many are read by reading all.
 const FEW: usize = 50;
 /// How long the name of a removed object is known.
@@ -137,15 +134,12 @@ impl<S: State> Names<'_, S> {
     /// The names that are kept, by UID.
     async fn all(&self) -> Result<HashMap<String, String>, Error> {
         let mut names = HashMap::new();
-        let mut range = KeyRange::prefix(prefix("caldav-uid", self.user));
-        loop {
-            let entries = self.state.scan(&range, PAGE).await?;
-            names.extend(entries.iter().filter_map(both_in));
-            match entries.last() {
-                Some(last) if entries.len() >= PAGE as usize => range = range.after(&last.key),
-                _ => return Ok(names),
-            }
+        let all = KeyRange::prefix(prefix("caldav-uid", self.user));
+        let mut pages = Pages::of(self.state, all);
+        while let Some(page) = pages.next().await? {
+            names.extend(page.iter().filter_map(both_in));
         }
+        Ok(names)
     }
 
     /// An object that is about to be made has this name from now on, and no other. Whatever had the name is not there any more.
@@ -293,9 +287,5 @@ pub(super) fn key_of(kind: &str, user: &CalendarUser) -> Vec<u8> {
 }
 
 fn digest(text: &str) -> String {
-    let mut hex = String::new();
-    for octet in Sha256::digest(text) {
-        let _ = write!(hex, "{octet:02x}");
-    }
-    hex
+    hex::encode(Sha256::digest(text))
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use convoke_calendar::itip::PartStat;
 use convoke_imip::Occasion as ImipOccasion;
-use convoke_scheduling::{Notice, Occasion, State};
+use convoke_scheduling::{Notice, Occasion, Pages, State, forget_where};
 use convoke_types::{
     Batch, CalendarAddress, CalendarUser, Error, ErrorKind, KeyRange, StateEntry, Uid, UserKind,
     base64,
@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt::Write,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -38,8 +37,6 @@ const AN_HOUR: u32 = 20;
 const COUNTED: usize = 10_000;
 /// The longest calendar that is kept for a notice, in bytes; a longer one is told without the meeting's time and place.
 const LONGEST: usize = 64 << 10;
-/// Notices read at once.
-const PAGE: u32 = 500;
 /// When one is told that is not committed yet.
 const NOT_YET: Timestamp = Timestamp::MAX;
 /// After so many minutes it is tried again; then this often.
@@ -175,13 +172,7 @@ impl WaitingNotice {
             hash.update(part);
         }
         hash.update(&self.calendar);
-        hash.finalize()
-            .iter()
-            .take(16)
-            .fold(String::new(), |mut id, byte| {
-                let _ = write!(id, "{byte:02x}");
-                id
-            })
+        hex::encode(&hash.finalize()[..16])
     }
 }
 
@@ -299,14 +290,8 @@ impl Notices {
         state: &impl State,
         living: &BTreeSet<String>,
     ) -> Result<(), Error> {
-        let mut range = KeyRange::prefix(PREFIX);
-        loop {
-            let page = state.scan(&range, PAGE).await?;
-            let Some(last) = page.last() else {
-                self.1.notify_one();
-                return Ok(());
-            };
-            range = range.after(&last.key);
+        let mut pages = Pages::of(state, KeyRange::prefix(PREFIX));
+        while let Some(page) = pages.next().await? {
             for entry in &page {
                 // One that another version has written is told no more.
                 if let Ok(notice) = serde_json::from_slice::<WaitingNotice>(&entry.value)
@@ -316,6 +301,8 @@ impl Notices {
                 }
             }
         }
+        self.1.notify_one();
+        Ok(())
     }
 
     /// Takes over one, unless somebody else does, or it is told here already.
@@ -421,23 +408,12 @@ impl Notices {
 
 /// Erases what somebody is to be told, and what others are to be told about them.
 pub(crate) async fn forget(state: &impl State, user: &CalendarUser) -> Result<(), Error> {
-    let mut range = KeyRange::prefix(PREFIX);
-    loop {
-        let page = state.scan(&range, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        range = range.after(&last.key);
-        let is_about = |entry: &&StateEntry| {
-            let notice = serde_json::from_slice::<WaitingNotice>(&entry.value);
-            notice.is_ok_and(|it| it.is_about(user))
-        };
-        let own = page.iter().filter(is_about);
-        let batch = own.fold(Batch::new(), |it, entry| it.delete(entry.key.as_slice()));
-        if !batch.writes.is_empty() {
-            state.commit(batch).await?;
-        }
-    }
+    let is_about = |entry: &StateEntry| {
+        let notice = serde_json::from_slice::<WaitingNotice>(&entry.value);
+        notice.is_ok_and(|it| it.is_about(user))
+    };
+    forget_where(state, KeyRange::prefix(PREFIX), is_about).await?;
+    Ok(())
 }
 
 impl WaitingNotice {

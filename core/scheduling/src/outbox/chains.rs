@@ -12,8 +12,8 @@
 //! - Two hosts that are handed something about one object at once would each find that nothing waits. `turn/USER/UID` is written by
 //!   whoever hands in, and must be as it was when it was looked what waits ([`Turn`]): the one that is second looks again.
 
-use super::{Entry, EntryId, Outbox, PAGE};
-use crate::{environment::State, keys, state};
+use super::{Entry, EntryId, Outbox};
+use crate::{environment::State, keys, pages::Pages, state};
 use convoke_types::{Batch, CalendarAddress, Error, Uid};
 use std::time::Duration;
 
@@ -129,15 +129,11 @@ impl Outbox {
         uid: &Uid,
     ) -> Result<Vec<EntryId>, Error> {
         let mut ids = Vec::new();
-        let mut range = keys::waits_about(originator, uid);
-        loop {
-            let page = state.scan(&range, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(ids);
-            };
-            range = range.after(&last.key);
+        let mut pages = Pages::of(state, keys::waits_about(originator, uid));
+        while let Some(page) = pages.next().await? {
             ids.extend(page.iter().filter_map(|it| EntryId::last_of(&it.key)));
         }
+        Ok(ids)
     }
 
     pub(super) async fn turn(

@@ -4,8 +4,8 @@
 //! before a host has read what it left behind, nothing is known at all. As long as the outbox is in doubt, nothing is taken
 //! from it; whoever hands something in has it read first, so that it replaces what it should.
 
-use super::{After, Entry, EntryId, Fate, Inner, Outbox, PAGE, Tried, entry::Chain};
-use crate::{environment::State, keys};
+use super::{After, Entry, EntryId, Fate, Inner, Outbox, Tried, entry::Chain};
+use crate::{environment::State, keys, pages::Pages};
 use convoke_types::{Error, KeyRange};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -215,13 +215,8 @@ impl Entry {
 /// Everything that was committed, whoever holds it; what cannot be read keeps back none of the others.
 pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entry>, Error> {
     let mut entries = BTreeMap::new();
-    let mut range = KeyRange::prefix(keys::OUTBOX);
-    loop {
-        let page = state.scan(&range, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(entries);
-        };
-        range = range.after(&last.key);
+    let mut pages = Pages::of(state, KeyRange::prefix(keys::OUTBOX));
+    while let Some(page) = pages.next().await? {
         for found in &page {
             match Entry::read(found) {
                 Ok(entry) => drop(entries.insert(entry.id.clone(), entry)),
@@ -232,6 +227,7 @@ pub(crate) async fn entries(state: &impl State) -> Result<BTreeMap<EntryId, Entr
             }
         }
     }
+    Ok(entries)
 }
 
 impl Inner {

@@ -7,6 +7,7 @@ use super::{Looked, compare::recalled, record::Record};
 use crate::{
     environment::{Clock, Environment, Home, HomeOf, State},
     keys,
+    pages::Pages,
     person::Person,
     scheduler::Scheduler,
     state,
@@ -145,19 +146,16 @@ impl<E: Environment> Scheduler<E> {
     /// Every object of a user of which something is remembered.
     pub(super) async fn remembered_uids(&self, home: &HomeOf<E>) -> Result<Vec<Uid>, Error> {
         let mut uids = Vec::new();
-        let mut range = keys::ledger_of(home.user());
-        loop {
-            let page = self.environment.state().scan(&range, 1_000).await?;
-            let Some(last) = page.last() else {
-                return Ok(uids);
-            };
-            range = range.after(&last.key);
+        let ledger = keys::ledger_of(home.user());
+        let mut pages = Pages::of(self.environment.state(), ledger);
+        while let Some(page) = pages.next().await? {
             for entry in &page {
                 let ledger: crate::ledger::Ledger = state::read(entry)?;
                 let object = ledger.remembered(&self.limits).filter(|_| !ledger.gone);
                 uids.extend(object.and_then(|it| it.uid()));
             }
         }
+        Ok(uids)
     }
 
     /// Forgets how far a calendar has been looked at: the next look is a first one. For a user whose changes are told to

@@ -8,6 +8,7 @@ use crate::{
     change::Changed,
     environment::{Clock, Environment, Home, HomeOf, State, Stores},
     keys::{self, digest},
+    pages::Pages,
     scheduler::Scheduler,
     send::Goes,
     state,
@@ -20,9 +21,6 @@ use std::collections::BTreeSet;
 
 /// Names a change that waits: letters, digits and a hyphen.
 pub type HeldId = String;
-
-/// Entries read at once.
-const PAGE: u32 = 1_000;
 
 /// A change of one object that waits to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,17 +218,13 @@ impl<E: Environment> Scheduler<E> {
     /// The changes that wait to be released, of one user or of everybody.
     pub async fn held(&self, user: Option<&CalendarUser>) -> Result<Vec<HeldChange>, Error> {
         let mut held = Vec::new();
-        let mut range = keys::held_of(user);
-        loop {
-            let page = self.environment.state().scan(&range, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(held);
-            };
-            range = range.after(&last.key);
+        let mut pages = Pages::of(self.environment.state(), keys::held_of(user));
+        while let Some(page) = pages.next().await? {
             for entry in &page {
                 held.push(state::read(entry)?);
             }
         }
+        Ok(held)
     }
 
     /// The messages that a change would send.

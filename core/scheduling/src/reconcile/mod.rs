@@ -35,6 +35,7 @@ use crate::{
     environment::{Clock, Environment, Home, HomeOf, State},
     forget::forget_user,
     keys,
+    pages::Pages,
     scheduler::Scheduler,
     state,
 };
@@ -114,20 +115,17 @@ impl<E: Environment> Scheduler<E> {
 
     /// Whose calendars in a store were looked at, as far as they are remembered.
     pub async fn looked_at(&self, store: &str) -> Result<Vec<CalendarAddress>, Error> {
-        let (mut looked_at, mut range) = (Vec::new(), keys::users());
-        loop {
-            let entries = self.environment.state().scan(&range, 1_000).await?;
-            let Some(last) = entries.last() else {
-                return Ok(looked_at);
-            };
-            range = range.after(&last.key);
-            for entry in &entries {
+        let mut looked_at = Vec::new();
+        let mut pages = Pages::of(self.environment.state(), keys::users());
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
                 let record: Record = state::read(entry)?;
                 if record.store == store {
                     looked_at.extend(keys::user_in(&entry.key));
                 }
             }
         }
+        Ok(looked_at)
     }
 
     async fn look(&self, home: &HomeOf<E>, settle: Duration) -> Result<Looked, Error> {
