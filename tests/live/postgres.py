@@ -83,6 +83,16 @@ class Cluster:
             raise AssertionError(done.stderr)
         return done.stdout.strip()
 
+    def holding(self, statement, database):
+        """A session that keeps what a statement locks, until its input is closed."""
+        session = subprocess.Popen(["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "postgres",
+                                    database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        session.stdin.write(f"BEGIN; {statement}; SELECT 'held';\n")
+        session.stdin.flush()
+        while session.stdout.readline().strip() != "held":
+            pass
+        return session
+
     def database(self, name, password="open-sesame"):
         """A database of that name, of a user of that name."""
         self.sql(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")

@@ -75,6 +75,37 @@ class Together(SeveralHosts):
         return int(answer.headers["iSchedule-Capabilities"])
 
 
+class OneCalendar(SeveralHosts):
+    HOSTS = 1
+
+    def test_who_waits_for_one_calendar_takes_no_connections_from_others(self):
+        host, cy = self.hosts[0], "mailto:cy@harbour.example"
+        host.run("user", "add", cy)
+        held = self.cluster.holding("SELECT FROM convoke.users WHERE profile LIKE '%anna@%' FOR UPDATE", "convoke")
+        answers = []
+
+        def post(number):
+            headers, body = self.signed(f"flood-{number}")
+            answers.append(host.request("POST", "/.well-known/ischedule", headers, body))
+
+        # More than there are connections.
+        threads = [threading.Thread(target=post, args=(number,)) for number in range(24)]
+        for thread in threads:
+            thread.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'convoke' AND wait_event_type = 'Lock'"
+        until(lambda: int(self.cluster.sql(waits)) > 0)
+        months = ["--from", "2027-01-01T00:00:00Z", "--to", "2027-02-01T00:00:00Z"]
+        for _ in range(3):
+            [busy] = host.json("freebusy", "--as", ANNA, cy, *months)
+            self.assertEqual(busy["status"].split(";")[0], "2.0")
+        self.assertEqual(self.cluster.sql(waits), "1")
+        self.assertEqual(answers, [], "they wait still")
+        held.communicate()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([statuses(answer) for answer in answers], [[(ANNA, "2.0")]] * len(threads))
+
+
 class Left(SeveralHosts):
     HOSTS = 3
 

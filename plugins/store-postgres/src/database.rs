@@ -12,6 +12,7 @@ use crate::{
     error::{Failure, Teller, failure},
     schema,
     tls::Tls,
+    turns::Turns,
 };
 use convoke_sdk::{prelude::*, tracing};
 use deadpool_postgres::{
@@ -69,6 +70,7 @@ struct Inner {
     is_current: OnceCell<()>,
     host: Host,
     is_degraded: AtomicBool,
+    turns: Turns,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -120,6 +122,7 @@ impl Database {
             is_current: OnceCell::new(),
             host,
             is_degraded: AtomicBool::new(false),
+            turns: Turns::default(),
             tasks: Mutex::default(),
         }));
         let call = Call::within(database.0.settings.statement_timeout * 2);
@@ -216,6 +219,18 @@ impl Database {
                 Failure::Again | Failure::Refused => return Err(self.told(&failed)),
             }
         }
+    }
+
+    /// Makes a write that locks the row of a user, when it is its turn among those of this process.
+    pub(crate) async fn write_of(
+        &self,
+        call: &Call,
+        user: i64,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<String> {
+        let _turn = self.0.turns.take(user, self.patience(call)).await?;
+        self.write(call, sql, values).await
     }
 
     /// What became of a write whose connection was lost: what it answered, or `None` if it was not made and cannot be any more.

@@ -38,7 +38,7 @@ pub(crate) async fn add(
         (&total as _, Type::INT8),
         (&of_sender as _, Type::INT8),
     ];
-    let answer = db.write(call, sql, &values).await?;
+    let answer = db.write_of(call, user, sql, &values).await?;
     match answered(&answer, user)? {
         Ok(id) => Ok(MessageId::new(id)?),
         Err("full") => Err(Error::conflict(format!(

@@ -23,6 +23,7 @@
 //! | `error` | what PostgreSQL reports, as a sentence for the administrator |
 //! | `users`, `objects`, `busy`, `inbox` | the SQL of calendars |
 //! | `row` | what rows hold |
+//! | `turns` | writes to one user's calendar take turns |
 //! | `news`, `waiting` | hearing of changes, and waiting for them |
 //! | [`state`] | state-postgres |
 //!
@@ -46,6 +47,7 @@ mod row;
 mod schema;
 pub mod state;
 mod tls;
+mod turns;
 mod url;
 mod users;
 mod waiting;

@@ -61,7 +61,7 @@ pub(crate) async fn put(
         (&spans.ends as _, Type::INT8_ARRAY),
         (&spans.kinds as _, Type::INT2_ARRAY),
     ];
-    let answer = db.write(call, sql, &values).await?;
+    let answer = db.write_of(call, user, sql, &values).await?;
     match answered(&answer, user)? {
         Ok(etag) => Ok(Etag::new(etag)?),
         Err(problem) => Err(unmet(&index.uid, problem)),
@@ -83,7 +83,7 @@ pub(crate) async fn remove(
         (&uid.as_str() as _, Type::TEXT),
         (&wanted as _, Type::TEXT),
     ];
-    let answer = db.write(call, sql, &values).await?;
+    let answer = db.write_of(call, user, sql, &values).await?;
     match answered(&answer, user)? {
         Ok(_) => Ok(()),
         Err(problem) => Err(unmet(uid, problem)),
