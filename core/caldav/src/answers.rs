@@ -1,7 +1,8 @@
 //! Whose word counts about who comes: an attendee's own, whatever a program wrote of somebody else.
 
+use crate::schedule_tag::says_the_same;
 use convoke_calendar::{
-    itip::COMMENT_FROM,
+    itip::{COMMENT_FROM, Series},
     tree::{Calendar, Component, Property},
 };
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,7 @@ pub fn with_answers_of(
     stored: &Calendar,
     own: &dyn Fn(&Property) -> bool,
 ) -> Calendar {
-    let mut written = written.clone();
+    let mut written = with_answered_instances(written, stored, own);
     let mut known = HashMap::new();
     for component in stored.main_components() {
         known.entry(instance(component)).or_insert(component);
@@ -42,6 +43,42 @@ pub fn with_answers_of(
             }
         }
     })
+}
+
+/// An object with the instances that are written out in the stored one because of an answer alone: its program, which does not know of
+/// that, would take the answer back. None if the program has changed when the series is.
+fn with_answered_instances(
+    written: &Calendar,
+    stored: &Calendar,
+    own: &dyn Fn(&Property) -> bool,
+) -> Calendar {
+    let mut changed = written.clone();
+    let (Some(now), Some(then)) = (Series::of(written), Series::of(stored)) else {
+        return changed;
+    };
+    if times(now.master()) != times(then.master()) {
+        return changed;
+    }
+    let there: HashSet<_> = written.main_components().map(instance).collect();
+    let missing = stored.main_components();
+    let missing = missing.filter(|it| !there.contains(&instance(it)));
+    let is_answer = |it: &&Component| {
+        let implied = then.implied(it);
+        implied.is_some_and(|implied| says_the_same(it, &implied, own))
+    };
+    let answered = missing.filter(is_answer).filter_map(|it| now.implied(it));
+    let answered: Vec<Component> = answered.collect();
+    changed.root_mut().components.extend(answered);
+    changed
+}
+
+/// When a series is.
+fn times(master: &Component) -> Vec<&Property> {
+    const TIMES: [&str; 6] = ["DTSTART", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE"];
+    let lines = master.properties.iter();
+    lines
+        .filter(|line| TIMES.iter().any(|it| line.is(it)))
+        .collect()
 }
 
 /// What is on no guest's line: whether the organizer got the answer, and what guests said to theirs.
@@ -143,6 +180,56 @@ fn attendees(component: &Component) -> HashMap<String, &Property> {
 mod tests {
     use super::*;
     use convoke_calendar::tree::Limits;
+
+    #[test]
+    fn an_answer_to_one_instance_stays_though_its_program_does_not_know_of_it() {
+        let guests = "ATTENDEE:mailto:anna@example.org\nATTENDEE%:mailto:bo@example.org\n";
+        let series = |summary: &str, rule: &str, more: &str| {
+            let guests = guests.replace('%', "");
+            let text = format!(
+                "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:{summary}\nDTSTART:20270104T100000Z\nRRULE:{rule}\n{guests}END:VEVENT\n\
+                 {more}END:VCALENDAR\n"
+            );
+            Calendar::parse(text.as_bytes(), &Limits::default()).unwrap()
+        };
+        let instance = |summary: &str, start: &str, bo: &str| {
+            let guests = guests.replace('%', bo);
+            format!(
+                "BEGIN:VEVENT\nUID:1\nSUMMARY:{summary}\n{guests}RECURRENCE-ID:20270105T100000Z\nDTSTART:{start}\nEND:VEVENT\n"
+            )
+        };
+        let daily = "FREQ=DAILY;COUNT=9";
+        let own = |line: &Property| line.value.contains("anna@");
+        let answered = instance("Tea", "20270105T100000Z", ";PARTSTAT=DECLINED");
+        let stored = series("Tea", daily, &answered);
+        let merged = |written: &Calendar, stored: &Calendar| {
+            let merged = with_answers_of(written, stored, &own);
+            let instance = merged.main_components().nth(1)?;
+            let bo = instance.all("ATTENDEE").nth(1)?;
+            Some((
+                instance.value("SUMMARY")?.to_owned(),
+                bo.param("PARTSTAT").map(str::to_owned),
+            ))
+        };
+        let declined = |summary: &str| Some((summary.to_owned(), Some("DECLINED".to_owned())));
+        assert_eq!(merged(&series("Tea", daily, ""), &stored), declined("Tea"));
+        assert_eq!(
+            merged(&series("Coffee", daily, ""), &stored),
+            declined("Coffee"),
+            "as the series is now"
+        );
+        assert_eq!(
+            merged(&series("Tea", "FREQ=WEEKLY", ""), &stored),
+            None,
+            "it is at other times"
+        );
+        let moved = instance("Tea", "20270105T120000Z", ";PARTSTAT=DECLINED");
+        assert_eq!(
+            merged(&series("Tea", daily, ""), &series("Tea", daily, &moved)),
+            None,
+            "it is removed"
+        );
+    }
 
     fn object(summary: &str, bo: &str, cy: &str) -> Calendar {
         let text = format!(

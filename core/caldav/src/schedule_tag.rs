@@ -2,7 +2,7 @@
 //! answers and delivery statuses came in; and what programs wrote of it, which is stricter.
 
 use convoke_calendar::{
-    itip::COMMENT_FROM,
+    itip::{COMMENT_FROM, Series},
     tree::{Calendar, Component, Property},
 };
 use sha2::{Digest, Sha256};
@@ -52,13 +52,29 @@ pub fn written_by_programs(calendar: &Calendar, own: &dyn Fn(&Property) -> bool)
     digest(calendar, &|property| counts_for_programs(property, own))
 }
 
+/// Whether programs wrote the same of two components.
+pub(crate) fn says_the_same(
+    one: &Component,
+    other: &Component,
+    own: &dyn Fn(&Property) -> bool,
+) -> bool {
+    let counts = |property: &Property| counts_for_programs(property, own);
+    said_by(one, &counts) == said_by(other, &counts)
+}
+
 /// Which parameters of a line count, by their names; `None`: the line does not count at all.
 type Counts<'a> = dyn Fn(&Property) -> Option<&'static [&'static str]> + 'a;
 
 fn digest(calendar: &Calendar, counts: &Counts<'_>) -> String {
     let mut digest = Sha256::new();
+    let series = Series::of(calendar);
     for component in calendar.main_components() {
-        add(&mut digest, component, counts);
+        let implied = series.as_ref().and_then(|it| it.implied(component));
+        // An instance of which nothing but answers is known says what its series says.
+        let said = said_by(component, counts);
+        if implied.is_none_or(|it| said_by(&it, counts) != said) {
+            digest.update(said);
+        }
     }
     hex::encode(&digest.finalize()[..16])
 }
@@ -82,6 +98,12 @@ fn counts_for_programs(
     }
     let is_somebody = property.is("ATTENDEE") || property.is("ORGANIZER");
     Some(if is_somebody { left_out } else { &[] })
+}
+
+fn said_by(component: &Component, counts: &Counts<'_>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    add(&mut digest, component, counts);
+    digest.finalize().into()
 }
 
 fn add(digest: &mut Sha256, component: &Component, counts: &Counts<'_>) {
@@ -152,6 +174,50 @@ mod tests {
             assert_ne!(text, other);
             assert_eq!(tag(text) == tag(&other), is_same, "{from} {to}");
         }
+    }
+
+    #[test]
+    fn an_answer_to_one_instance_is_no_edit() {
+        let series = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Tea\nRRULE:FREQ=DAILY;COUNT=9\nEXDATE:20270107T100000Z\n\
+            DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nORGANIZER:mailto:anna@example.org\n\
+            ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@example.org\n\
+            ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bo@example.org\nEND:VEVENT\nEND:VCALENDAR\n";
+        let answered = "BEGIN:VEVENT\nUID:1\nSUMMARY:Tea\nRECURRENCE-ID:20270105T100000Z\n\
+            DTSTART:20270105T100000Z\nDTEND:20270105T110000Z\nORGANIZER:mailto:anna@example.org\n\
+            ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@example.org\nATTENDEE;PARTSTAT=DECLINED:mailto:bo@example.org\n\
+            END:VEVENT\nEND:VCALENDAR";
+        let with = |instance: &str| series.replace("END:VCALENDAR", instance);
+        let read = |text: &str| Calendar::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let own = |line: &Property| line.value.contains("anna@");
+        let both = |text: &str| {
+            let calendar = read(text);
+            (
+                schedule_tag(&calendar),
+                written_by_programs(&calendar, &own),
+            )
+        };
+        assert_eq!(both(series), both(&with(answered)));
+        for (from, to) in [
+            ("SUMMARY:Tea", "SUMMARY:Coffee"),
+            ("DTSTART:20270105T10", "DTSTART:20270105T09"),
+            ("DTEND:20270105T11", "DTEND:20270105T12"),
+            ("SUMMARY:Tea\n", ""),
+            (
+                "END:VEVENT",
+                "BEGIN:VALARM\nACTION:DISPLAY\nEND:VALARM\nEND:VEVENT",
+            ),
+            ("RECURRENCE-ID:", "RECURRENCE-ID;RANGE=THISANDFUTURE:"),
+        ] {
+            let edited = answered.replace(from, to);
+            assert_ne!(edited, answered);
+            let (one, other) = (both(series), both(&with(&edited)));
+            assert!(one.0 != other.0 && one.1 != other.1, "{from} {to}");
+        }
+        let of_owner = answered.replace(
+            "PARTSTAT=NEEDS-ACTION:mailto:anna",
+            "PARTSTAT=DECLINED:mailto:anna",
+        );
+        assert_ne!(both(series).1, both(&with(&of_owner)).1);
     }
 
     #[test]

@@ -24,6 +24,7 @@
 //! | `unheard` | answers to a series that hold for what a REQUEST tells of one instance, said to who did not know |
 //! | `redact`, `senders_own` | what never leaves its owner's calendar; what is taken from no sender |
 //! | `normalize`, `value_types` | what is read leniently, written rightly |
+//! | `implied` | what a series implies of its instances: [`Series`] |
 //! | `object`, `instance`, `series`, `schedule`, `revision`, `participants`, `personal` | what the rules speak of |
 //! | `zone_alignment` | the zones of a message and of what is stored |
 //!
@@ -48,6 +49,7 @@ mod doubtful;
 mod edit;
 mod ended;
 mod exceptions;
+mod implied;
 mod instance;
 mod normalize;
 mod object;
@@ -83,6 +85,7 @@ pub use delegation::{MAX_DELEGATES, delegates, forward_to_delegate};
 pub use details::hide_details;
 pub use edit::{Edited, Observed, edit, note_delivery, observe};
 pub use ended::{ends, is_over};
+pub use implied::Series;
 pub(crate) use object::weight;
 pub use occurrences::{Occurrence, Occurrences, knows_answers, occurrences};
 pub use outgoing::{Outgoing, for_sending};
