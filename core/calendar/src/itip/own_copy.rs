@@ -4,7 +4,7 @@ use super::delegation::delegates as named_delegates;
 use super::instance::recurs;
 use super::object::Object;
 use super::participants::{Owner, address_of, attendee, is_attendee};
-use super::personal::{Role, note_unsure};
+use super::personal::{Role, note_taken_back, note_unsure};
 use super::receive::{Change, change};
 use super::revision::has_unknown_revision;
 use super::zone_alignment::{SideBySide, anchored};
@@ -126,7 +126,9 @@ fn record_partstat(component: &mut Component, said: &Property, owner: &Owner) {
     let mut is_said = false;
     for line in &mut component.properties {
         if line.is("ATTENDEE") && owner.is(line) && (!is_listed || is_it(line)) {
+            let before = line.clone();
             write_answer(line, said);
+            note_taken_back(line, Some(&before));
             if is_unknown {
                 note_unsure(line);
             }

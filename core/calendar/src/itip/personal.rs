@@ -68,6 +68,10 @@ pub(super) const ASKED_SEQUENCE: &str = "X-CONVOKE-ASKED-SEQUENCE";
 /// the answer is what it was.
 pub(super) const TAKEN_BACK: &str = "X-CONVOKE-TAKEN-BACK";
 
+/// The same, where the organizer has shown an answer since: if it shows none afterwards, it knows. Before that, it may not even have
+/// heard that there was one.
+const SHOWN: &str = "SHOWN";
+
 /// That an attendee has answered a version of which nobody knows which it is (see [`UNKNOWN_REVISION`]): its organizer may take
 /// that for an answer to another one.
 pub(super) const UNSURE: &str = "X-CONVOKE-UNSURE";
@@ -103,9 +107,16 @@ fn is_open(line: &Property) -> bool {
 pub(super) fn note_taken_back(line: &mut Property, before: Option<&Property>) {
     if !is_open(line) {
         line.remove_param(TAKEN_BACK);
-    } else if before.is_some_and(|it| !is_open(it) || is_taken_back(it)) {
+    } else if before.is_some_and(|it| !is_open(it)) {
         line.set_param(TAKEN_BACK, "TRUE");
+    } else if let Some(known) = before.and_then(|it| it.param(TAKEN_BACK)) {
+        line.set_param(TAKEN_BACK, known);
     }
+}
+
+/// Whether the organizer has shown an answer since it was taken back.
+fn is_shown(line: &Property) -> bool {
+    line.param(TAKEN_BACK) == Some(SHOWN)
 }
 
 /// Notes on a line of an attendee's own that is answered to which version nobody knows.
@@ -310,11 +321,15 @@ fn keep_answer(
         if asks_anew(old, line, before, incoming, zones) {
             continue;
         }
+        let shows_answer = !is_open(line);
         for name in ["PARTSTAT", "DELEGATED-TO", TAKEN_BACK] {
             line.remove_param(name);
             let answer = old.params.iter();
             let answer = answer.filter(|param| param.name.eq_ignore_ascii_case(name));
             line.params.extend(answer.cloned());
+        }
+        if shows_answer && is_taken_back(line) {
+            line.set_param(TAKEN_BACK, SHOWN);
         }
     }
 }
@@ -327,8 +342,12 @@ fn asks_anew(
     incoming: &Component,
     zones: &Zones,
 ) -> bool {
-    if is_open(old) && (is_open(line) || !is_taken_back(old)) {
+    if is_open(old) && !is_taken_back(old) {
         return true; // nothing was answered here; the organizer may know of an answer by other means
+    }
+    // Who shows no answer, and has shown none that was taken back, may not have heard of either.
+    if is_open(old) && is_open(line) && is_shown(old) {
+        return true;
     }
     // Who has sent somebody is asked nothing by another time. Who has taken that back meanwhile has answered since.
     let has_sent = PartStat::of(line) == PartStat::Delegated;

@@ -3,7 +3,7 @@
 //! An attendee answers a series. At the same time its organizer writes one of the instances out, and tells it with the answer that
 //! it knows. When that arrives, the answer to the series holds for the instance as well; but whoever gets the answer cannot
 //! know whether its attendee had seen the instance by then, as clocks differ and messages are late. So who keeps an
-//! answer against what it is told says so.
+//! answer against what it is told says so, and who has taken one back that it is told as well.
 //!
 //! Where nothing is remembered of a copy, nobody knows which version its owner answers: the organizer may take that for an answer
 //! to a later version that is under way. So who is asked anew by that one says that it has not answered it.
@@ -13,7 +13,7 @@ use super::compose_reply::{answer_to, send};
 use super::object::Object;
 use super::outgoing::Outgoing;
 use super::participants::{Owner, PartStat, person};
-use super::personal::is_unsure;
+use super::personal::{is_taken_back, is_unsure};
 use super::request::is_cancelled;
 use crate::message::Message;
 use crate::tree::{Component, Property};
@@ -70,7 +70,8 @@ fn kept_answers(
             answer,
             PartStat::Accepted | PartStat::Declined | PartStat::Tentative
         );
-        is_answer && known.get(&person(line)).is_some_and(|it| *it != answer)
+        (is_answer || is_taken_back(line))
+            && known.get(&person(line)).is_some_and(|it| *it != answer)
     });
     unheard
         .map(|line| answer_to(kept, line.clone(), now))

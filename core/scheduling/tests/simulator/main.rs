@@ -60,10 +60,9 @@
 //!   has crossed it, the delegate keeps what it was told, and is refused when it answers.
 //! - Guests hear of a delegate with the next update.
 //!
-//! Known faults that are not mended, by seed: 746 of the first test (the organizer has the guest's acceptance of one instance, and the
-//! guest's own copy asks for an answer to it); of the stories with losses 46 (the guest's copy has an older answer than the organizer),
-//! 1703 and 2665 (copies do not agree). Of those by mail with rooms and delegates none of the seeds 0 to 100 fails. Seeds from 1,000 on,
-//! with losses from 300 on, were not played since the last changes.
+//! Known faults that are not mended, by seed: of the stories with losses 1703 and 2665 (copies do not agree). Of those by mail
+//! with rooms and delegates none of the seeds 0 to 100 fails. Seeds from 1,000 on, with losses from 300 on, were not played since the
+//! last changes.
 //!
 //! Not played: to-dos, several addresses of a person, several calendars of a person.
 
@@ -110,13 +109,13 @@ fn whatever_happens_all_copies_agree_in_the_end() {
         let text = std::fs::read_to_string(file).unwrap();
         return alone(&serde_json::from_str(&text).unwrap());
     }
-    all_agree(0..1_000, &[746], generate::story);
+    all_agree(0..1_000, &[], generate::story);
 }
 
 #[test]
 fn whatever_is_lost_all_copies_agree_in_the_end() {
     if setting::<String>("SIM_STORY").is_none() {
-        all_agree(0..300, &[46], |seed, steps| {
+        all_agree(0..300, &[], |seed, steps| {
             generate::with_losses(generate::story(seed, steps))
         });
     }

@@ -176,3 +176,23 @@ fn a_message_is_for_whom_its_method_addresses() {
         assert_eq!(found.join(" "), to, "{method} of {kind}");
     }
 }
+
+/// Until its organizer knows, what it says of the answer is what it was.
+#[test]
+fn an_answer_that_is_taken_back_by_a_message_is_remembered() {
+    let line = "ATTENDEE;PARTSTAT=ACCEPTED;X-CONVOKE-REPLY-SEQUENCE=1:mailto:b@example.com";
+    let reply = "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261202T100000Z\nSEQUENCE:1
+        ORGANIZER:mailto:a@example.com
+        ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b@example.com\nEND:VEVENT";
+    let copy = |own: &str| SERIES.replace(line, &format!("ATTENDEE;{own}:mailto:b@example.com"));
+    let taken_back = copy("PARTSTAT=NEEDS-ACTION;X-CONVOKE-TAKEN-BACK=TRUE");
+    assert_stored(
+        sends(BOB, "REPLY", reply, &copy("PARTSTAT=ACCEPTED")),
+        &taken_back,
+    );
+    let accepts = reply.replace("NEEDS-ACTION", "ACCEPTED");
+    assert_stored(
+        sends(BOB, "REPLY", &accepts, &taken_back),
+        &copy("PARTSTAT=ACCEPTED"),
+    );
+}

@@ -121,6 +121,33 @@ fn an_answer_stands_until_the_organizer_asks_anew() {
     }
 }
 
+/// Bob has taken back what he had accepted. Until his organizer shows that it knows, it says what he had said before, or nothing,
+/// as it has not even heard that. Found by the simulator.
+#[test]
+fn an_answer_that_is_taken_back_does_not_come_back_with_an_older_word() {
+    let copy = |stamp: u8, line: &str| {
+        format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:202612{stamp:02}T100000Z\nSEQUENCE:1
+             DTSTART:20270104T100000Z\nDTEND:20270104T110000Z\nORGANIZER:mailto:a@example.com
+             ATTENDEE;PARTSTAT={line}:mailto:b@example.com\nEND:VEVENT"
+        )
+    };
+    let taken_back = "NEEDS-ACTION;X-CONVOKE-TAKEN-BACK=TRUE";
+    let is_shown = "NEEDS-ACTION;X-CONVOKE-TAKEN-BACK=SHOWN";
+    apply("REQUEST", &copy(2, "NEEDS-ACTION"))
+        .to(&copy(2, taken_back))
+        .changes_nothing()
+        .then("REQUEST", &copy(3, "NEEDS-ACTION"))
+        .gives(&copy(3, taken_back))
+        .then("REQUEST", &copy(4, "ACCEPTED"))
+        .gives(&copy(4, is_shown))
+        // It knows now. If it says otherwise afterwards, it has heard of it by other means.
+        .then("REQUEST", &copy(5, "NEEDS-ACTION"))
+        .gives(&copy(5, "NEEDS-ACTION"))
+        .then("REQUEST", &copy(6, "ACCEPTED"))
+        .gives(&copy(6, "ACCEPTED"));
+}
+
 #[test]
 fn older_and_equal_messages_are_acknowledged_and_change_nothing() {
     for (sequence, stamp) in [

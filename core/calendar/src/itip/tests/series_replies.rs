@@ -171,17 +171,24 @@ fn an_invitation_to_one_instance_is_not_one_to_the_series() {
 /// The answer to a series holds for an instance that comes later; where they have crossed, its organizer cannot know.
 #[test]
 fn an_answer_that_a_new_instance_has_crossed_is_said() {
-    let copy = SERIES.replace(":mailto:b@", ";PARTSTAT=TENTATIVE:mailto:b@");
+    let answered = |own: &str| SERIES.replace(":mailto:b@", &format!("{own}:mailto:b@"));
+    let copy = answered(";PARTSTAT=TENTATIVE");
     let told = |series: &str, instance: &str| {
         let moved = moved("20270111", instance).replace("T120000Z", "T100000Z");
         let moved = moved.replace("T130000Z", "T110000Z\nSUMMARY:Workshop");
         let series = SERIES.replace(":mailto:b@", &format!("{series}:mailto:b@"));
         apply("REQUEST", &format!("{series}\n{moved}"))
     };
-    for known in ["", ";PARTSTAT=ACCEPTED"] {
-        told(known, known).to(&copy).sends(
-            "mailto:a@example.com",
-            "REPLY",
+    let accepted = ";PARTSTAT=ACCEPTED";
+    let taken_back = answered(";PARTSTAT=NEEDS-ACTION;X-CONVOKE-TAKEN-BACK=TRUE");
+    for (copy, [series, instance], said) in [
+        (&copy, ["", ""], "TENTATIVE"),
+        (&copy, [accepted, accepted], "TENTATIVE"),
+        // The organizer knows that the answer to the series is taken back.
+        (&taken_back, ["", accepted], "NEEDS-ACTION"),
+        (&taken_back, [accepted, accepted], "NEEDS-ACTION"),
+    ] {
+        let reply = format!(
             "BEGIN:VEVENT
             DTSTAMP:20270101T000000Z
             UID:1
@@ -190,9 +197,11 @@ fn an_answer_that_a_new_instance_has_crossed_is_said() {
             ORGANIZER:mailto:a@example.com
             DTSTART:20270111T100000Z
             SUMMARY:Workshop
-            ATTENDEE;PARTSTAT=TENTATIVE:mailto:b@example.com
-            END:VEVENT",
+            ATTENDEE;PARTSTAT={said}:mailto:b@example.com
+            END:VEVENT"
         );
+        let arriving = told(series, instance).to(copy);
+        arriving.sends("mailto:a@example.com", "REPLY", &reply);
     }
     // It is known, it was no answer, or it is for the attendee's own program to say.
     let tentative = ";PARTSTAT=TENTATIVE";
@@ -200,6 +209,7 @@ fn an_answer_that_a_new_instance_has_crossed_is_said() {
         told(tentative, tentative).to(&copy),
         told("", "").to(SERIES),
         told("", "").to(&copy.replace("ORGANIZER", "ORGANIZER;SCHEDULE-AGENT=CLIENT")),
+        told("", "").to(&taken_back),
     ];
     for arriving in silent {
         assert!(arriving.received().outgoing.is_empty());
