@@ -314,9 +314,10 @@ impl Witness {
             self.told.insert((uid.clone(), to.clone()));
         }
         if message.method() == Method::Reply
-            && hosts[0].is_some_and(|host| self.forgetful.contains(&host))
+            && (is_troubled || hosts[0].is_some_and(|host| self.forgetful.contains(&host)))
         {
-            // Who does not know which version was answered says of the next one that it is not.
+            // Who does not know which version was answered says of the next one that it is not. A host that ended before it had noted
+            // an invitation finds it as one of which nothing is known.
             self.answers(&uid, &from, "NEEDS-ACTION");
         }
         if let Some(lie) = self.lie(message, &uid, [&from, &to]) {
