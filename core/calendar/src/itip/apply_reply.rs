@@ -10,7 +10,8 @@ use super::instance::{Range, recurs};
 use super::object::Object;
 use super::participants::{Owner, PartStat, address_of, attendee, attendees_mut, is_attendee};
 use super::personal::{
-    REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, UNTOLD, asked, did_not_know, is_uninvited,
+    REPLY_DTSTAMP, REPLY_SEQUENCE, UNINVITED, UNTOLD, asked, did_not_know, is_perhaps_told,
+    is_uninvited,
 };
 use super::reply_record::{comment, progress, record, version_answered};
 use super::request::is_cancelled;
@@ -155,6 +156,8 @@ impl Recording<'_, '_> {
             };
             for (key, instance) in &mut object.instances {
                 if is_follower(key, instance) && !is_cancelled(instance) {
+                    // Who may know it by itself sees how the answer counts.
+                    crossed |= attendee(instance, replier).is_some_and(is_perhaps_told);
                     crossed |= has_crossed(answer, instance, replier);
                     follow(instance, answer, line, replier);
                 }

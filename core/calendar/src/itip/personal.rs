@@ -77,8 +77,11 @@ const SHOWN: &str = "SHOWN";
 pub(super) const UNSURE: &str = "X-CONVOKE-UNSURE";
 
 /// In an instance that the organizer's copy has written out: that the attendee has not been told of it by itself, so that to
-/// them it is as its series, and so are their answers. With a time (a DTSTAMP), those until then.
+/// them it is as its series, and so are their answers. With a time (a DTSTAMP), those until then; with [`PERHAPS`], nobody knows.
 pub(super) const UNTOLD: &str = "X-CONVOKE-UNTOLD";
+
+/// What was remembered is lost: the attendee may have been told of the instance by itself.
+const PERHAPS: &str = "PERHAPS";
 
 /// On an EXDATE of an attendee's remembered object: that the attendee has left the instances out, and not the organizer.
 pub(super) const LEFT_OUT: &str = "X-CONVOKE-LEFT-OUT";
@@ -460,6 +463,22 @@ fn keep_answers(
 pub(super) fn did_not_know(line: &Property, answered: Option<Timestamp>) -> bool {
     let until = |told: &str| utc(told).is_none_or(|told| answered.is_some_and(|at| at <= told));
     line.param(UNTOLD).is_some_and(until)
+}
+
+/// Notes that nobody knows whether an attendee was told of an instance by itself.
+pub(super) fn note_perhaps_told(line: &mut Property) {
+    line.set_param(UNTOLD, PERHAPS);
+}
+
+/// Whether nobody knows whether an attendee was told of an instance by itself.
+pub(super) fn is_perhaps_told(line: &Property) -> bool {
+    line.param(UNTOLD) == Some(PERHAPS)
+}
+
+/// Whether an attendee was told of an instance by itself, or may have been.
+pub(super) fn is_told(line: &Property) -> bool {
+    let told = |until: &str| until == PERHAPS || utc(until).is_some();
+    line.param(UNTOLD).is_none_or(told)
 }
 
 /// From which SEQUENCE on answers by a line of a component of that version count.

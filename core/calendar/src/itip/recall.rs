@@ -18,8 +18,8 @@
 
 use super::exceptions::{exceptions, left_out, own_exceptions};
 use super::object::{Object, retain_dates};
-use super::participants::{Owner, person};
-use super::personal::note_asked;
+use super::participants::{Owner, PartStat, attendees_by_address, person};
+use super::personal::{Role, is_only_own, note_asked, note_perhaps_told};
 use super::revision::{Revision, forget_revision, forget_told};
 use super::zone_alignment::beside;
 use crate::instance::InstanceKey;
@@ -91,10 +91,11 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
 /// for the latest version. A reply carries the SEQUENCE that was found.
 ///
 /// An organizer's program may have counted on, too, without that anybody was told: whichever version an attendee answers, the
-/// answer counts.
+/// answer counts. An instance that says no more than its series may be written out for the answer of one, and nobody else knows of
+/// it: what others answer to the series goes for it as well, and they are told so.
 #[must_use]
 pub fn unremembered(stored: &Calendar, owner: &Owner) -> Calendar {
-    let mut found = stored.clone();
+    let mut found = note_as_series(stored, owner);
     for component in &mut found.root_mut().components {
         if component.get("ORGANIZER").is_some() && !owner.organizes(component) {
             forget_revision(component);
@@ -108,6 +109,36 @@ pub fn unremembered(stored: &Calendar, owner: &Owner) -> Calendar {
         }
     }
     found
+}
+
+/// An organizer's object in which the lines are noted of those who may not know an instance by itself.
+fn note_as_series(stored: &Calendar, owner: &Owner) -> Calendar {
+    let mut noted = stored.clone();
+    let zones = Rc::new(Zones::of(stored, owner.timezone.clone()));
+    let object = Object::of(stored, &zones).filter(|it| !it.instances.is_empty());
+    let Some(object) = object else { return noted };
+    let Some(series) = object.master.as_ref().filter(|it| owner.organizes(it)) else {
+        return noted;
+    };
+    let kind = object.kind();
+    let answered = attendees_by_address(series);
+    let components = noted.root_mut().components.iter_mut();
+    for instance in components.filter(|it| it.is(kind.as_str())) {
+        let id = instance.get("RECURRENCE-ID");
+        let implied = id.and_then(|id| object.implied(id));
+        if !implied.is_some_and(|it| is_only_own(instance, &it, Role::Organizer)) {
+            continue;
+        }
+        let lines = instance.properties.iter_mut();
+        for line in lines.filter(|it| it.is("ATTENDEE")) {
+            // Who has answered otherwise has answered the instance.
+            let answer = answered.get(&person(line)).map(|it| PartStat::of(it));
+            if answer == Some(PartStat::of(line)) {
+                note_perhaps_told(line);
+            }
+        }
+    }
+    noted
 }
 
 /// Marks the exceptions that are the attendee's own, each by itself.

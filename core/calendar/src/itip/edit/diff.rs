@@ -9,14 +9,13 @@ use crate::itip::object::Object;
 use crate::itip::outgoing::leave_out;
 use crate::itip::participants::{PartStat, attendees_by_address, is_attendee, person};
 use crate::itip::personal::{
-    ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, UNTOLD, asked, is_only_own,
-    is_rescheduled, note_asked,
+    ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, asked, is_only_own,
+    is_rescheduled, is_told, note_asked,
 };
 use crate::itip::recall::take_revision;
 use crate::itip::request::is_cancelled;
 use crate::itip::revision::Revision;
 use crate::itip::schedule::left_out;
-use crate::stamp::utc;
 use crate::time::values;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
@@ -71,7 +70,7 @@ impl Diff {
             let series = goes_on.and_then(|new| new.implied(instance.get("RECURRENCE-ID")?));
             let Some(series) = series else { continue };
             // Who knows it by itself would answer it by itself.
-            if is_told(instance) || !is_only_own(instance, &series, Role::Organizer) {
+            if is_told_of(instance) || !is_only_own(instance, &series, Role::Organizer) {
                 diff.changed.insert(None);
             }
             let known = Revision::of(instance).sequence;
@@ -115,9 +114,9 @@ fn is_same(one: &Component, other: &Component, zones: &Zones) -> bool {
 }
 
 /// Whether some of its attendees know an instance by itself.
-fn is_told(instance: &Component) -> bool {
+fn is_told_of(instance: &Component) -> bool {
     let mut lines = instance.all("ATTENDEE");
-    lines.any(|line| line.param(UNTOLD).is_none_or(|told| utc(told).is_some()))
+    lines.any(is_told)
 }
 
 fn without(component: &Component, names: &[&str]) -> Component {

@@ -1,7 +1,7 @@
 //! Replies to a recurring event: to the series, to single instances, and to an instance and all later ones.
 
-use super::{BOB, address, apply};
-use crate::itip::Change;
+use super::{ALICE, BOB, address, apply, calendar, owner};
+use crate::itip::{Change, unremembered};
 use crate::tree::Calendar;
 use convoke_types::RequestStatus;
 
@@ -241,4 +241,30 @@ fn who_is_taken_to_have_answered_a_later_instance_is_told_so() {
 fn tentative(calendar: &Calendar) -> usize {
     let text = String::from_utf8(calendar.write()).unwrap();
     text.matches("PARTSTAT=TENTATIVE").count()
+}
+
+/// What was remembered is lost. Alice's copy has an instance written out, for somebody has answered it: whether Bob was told of it by
+/// itself, nobody knows. His answer to the series goes for it, and he is told so. Found by the simulator.
+#[test]
+fn an_answer_to_the_series_goes_for_what_nobody_knows_that_it_is_written_out() {
+    let as_series = |bob: &str| moved("20270111", bob).replace("T120000Z", "T100000Z");
+    let as_series = |bob: &str| as_series(bob).replace("T130000Z", "T110000Z");
+    let answered = |instance: &str| {
+        let addresses = [address(ALICE)];
+        let found = calendar(&format!("{SERIES}\n{instance}"));
+        let found = unremembered(&found, &owner(&addresses));
+        let said = answer("", LATER, "TENTATIVE");
+        let received = apply("REPLY", &said).over(found).received();
+        let Change::Store(stored) = received.change else {
+            panic!("the answer counts");
+        };
+        let told = received.outgoing.iter();
+        let told = told.map(|it| tentative(it.message.calendar()));
+        (tentative(&stored), told.collect::<Vec<_>>())
+    };
+    assert_eq!(answered(&as_series("")), (2, vec![2]));
+    // Of what is otherwise he was told; what he has answered by itself, he knows.
+    assert_eq!(answered(&moved("20270111", "")), (1, vec![]));
+    let declined = as_series(";PARTSTAT=DECLINED");
+    assert_eq!(answered(&declined), (1, vec![]));
 }
