@@ -5,6 +5,7 @@
 //! then the open ones are answered. Those of which only the organizer knows that they are written out go with the series.
 
 use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
+use super::doubtful::may_answer_older;
 use super::edit::count_up;
 use super::instance::{Range, recurs};
 use super::object::Object;
@@ -54,6 +55,16 @@ pub(super) struct Answered<'c> {
     /// Who gets the latest version: who delegated to one that declined is asked again (RFC 5546 §4.2.5), who was delegated
     /// to is invited (§3.2.2.3), and whose answer crossed a version that does not know of it sees that it has come.
     pub tell: Vec<CalendarAddress>,
+}
+
+impl Answered<'_> {
+    fn tell(&mut self, others: impl IntoIterator<Item = CalendarAddress>) {
+        for who in others {
+            if !self.tell.iter().any(|told| told.same_user(&who)) {
+                self.tell.push(who);
+            }
+        }
+    }
 }
 
 /// Records the answer of `replier`: as much of it as is about something that there is, unless that is nothing.
@@ -119,6 +130,10 @@ impl Recording<'_, '_> {
         if self.standing == Standing::Invited {
             learn_sequence(&mut target.component, answer);
         }
+        if may_answer_older(answer, &target.component) {
+            self.answered.tell([replier.clone()]);
+            return Ok(());
+        }
         let Some((key, mut target)) = target.newer_than_recorded(answer, replier) else {
             return Ok(());
         };
@@ -175,11 +190,7 @@ impl Recording<'_, '_> {
             }
         }
         tell.extend(crossed.then(|| replier.clone()));
-        for who in tell {
-            if !self.answered.tell.iter().any(|told| told.same_user(&who)) {
-                self.answered.tell.push(who);
-            }
-        }
+        self.answered.tell(tell);
         Ok(())
     }
 }

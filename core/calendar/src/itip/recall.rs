@@ -91,7 +91,8 @@ pub fn recall(stored: &Calendar, remembered: &Calendar) -> Calendar {
 /// for the latest version. A reply carries the SEQUENCE that was found.
 ///
 /// An organizer's program may have counted on, too, without that anybody was told: whichever version an attendee answers, the
-/// answer counts. An instance that says no more than its series may be written out for the answer of one, and nobody else knows of
+/// answer counts, unless both SEQUENCE and DTSTAMP of the file speak against it; then the attendee is told the latest version. An
+/// instance that says no more than its series may be written out for the answer of one, and nobody else knows of
 /// it: what others answer to the series goes for it as well, and they are told so.
 #[must_use]
 pub fn unremembered(stored: &Calendar, owner: &Owner) -> Calendar {

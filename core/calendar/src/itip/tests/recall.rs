@@ -445,3 +445,30 @@ fn an_answer_counts_where_nothing_is_remembered_of_what_was_asked() {
     let text = String::from_utf8(edited.outgoing[0].message.calendar().write()).unwrap();
     assert!(!text.contains("X-CONVOKE"), "{text}");
 }
+
+/// Bob's answer has waited for its way, while the meeting was moved, of which he was told; then Alice's host has lost what it
+/// remembered. Found by the simulator.
+#[test]
+fn an_answer_that_may_be_to_what_is_over_does_not_count_where_nothing_is_remembered() {
+    let own = RECEIVED.replace("PARTSTAT=ACCEPTED", "PARTSTAT=NEEDS-ACTION");
+    let addresses = [address(ALICE)];
+    let found = unremembered(&calendar(&own), &owner(&addresses));
+    let said = |sequence: &str| {
+        let said = format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTAMP:20261130T100000Z\n{sequence}ORGANIZER:mailto:a@example.com
+            ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.com\nEND:VEVENT"
+        );
+        let received = apply("REPLY", &said).over(found.clone()).received();
+        let told = received.outgoing.iter().map(|it| {
+            let latest = it.message.calendar().write();
+            assert!(!String::from_utf8(latest).unwrap().contains("DECLINED"));
+            (it.message.method(), it.recipients.clone())
+        });
+        (received.change != Change::None, told.collect::<Vec<_>>())
+    };
+    let told = (Method::Request, vec![address(BOB)]);
+    assert_eq!(said("SEQUENCE:0\n"), (false, vec![told]));
+    // What speaks for it, or does not say to which version it is, counts.
+    assert_eq!(said("SEQUENCE:1\n"), (true, vec![]));
+    assert_eq!(said(""), (true, vec![]));
+}
