@@ -248,6 +248,10 @@ fn agreement(world: &World, uid: &str) -> Vec<String> {
             // Nobody has heard that it was declined by being deleted.
             told.clear();
         }
+        if was_not_heard && world.witness.lock().unwrap().has_declined(uid, who) {
+            // Nor that an instance was, by being left out.
+            told.retain(|key, _| has.contains_key(key));
+        }
         // See the known disagreements in the documentation of the simulator.
         if told.is_empty() && world.witness.lock().unwrap().is_delegate(uid, who) {
             continue;

@@ -155,6 +155,12 @@ impl Witness {
             .insert((uid.to_owned(), who.to_owned(), answer.to_owned()));
     }
 
+    /// Whether an attendee has ever declined anything of a meeting.
+    pub(crate) fn has_declined(&self, uid: &str, who: &str) -> bool {
+        let answer = (uid.to_owned(), who.to_owned(), "DECLINED".to_owned());
+        self.answered.contains(&answer)
+    }
+
     /// An organizer's program sends a message by itself, whatever it says.
     pub(crate) fn is_sent_by_hand(&mut self, uid: &str, from: &str, to: &str) {
         let key = (uid.to_owned(), from.to_owned(), to.to_owned());
