@@ -9,6 +9,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write},
 };
+use tracing::Metadata;
 use tracing_subscriber::fmt::{MakeWriter, writer::BoxMakeWriter};
 
 /// Whether a character says something other than itself: control characters (C0, DEL, C1), separators of lines, marks of
@@ -121,6 +122,13 @@ impl<'a> MakeWriter<'a> for EscapedLines {
         Line {
             form: self.form,
             place: Box::new(self.place.make_writer()),
+        }
+    }
+
+    fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
+        Line {
+            form: self.form,
+            place: Box::new(self.place.make_writer_for(of)),
         }
     }
 }

@@ -33,11 +33,15 @@
 //! | [`admission`] | admission control: concurrency, memory, requests per peer |
 //! | [`replay`] | idempotency cache for signed requests |
 //! | [`rate_limit`] | rate limiting per peer |
+//! | `peers` | who came lately, what they proved, why they were refused |
 //! | [`worker_pool`] | CPU-bound work, off the runtime's threads |
 //! | [`metrics`] | metrics |
 //! | [`state_folder`] | what lies in `server.state` |
 //! | [`keys`] | look-up of DKIM public keys |
 //! | [`probe`] | probes a remote receiver |
+//! | `fortnight` | the two weeks that are shown of somebody's busy time |
+//! | `busy_picture` | those as a picture |
+//! | `log_tail` | the last lines of the log |
 //! | `bind_error` | why an address cannot be listened at |
 //! | `disk` | whether there is room left |
 //! | `health` | what an administrator should look at |
@@ -58,6 +62,8 @@ mod admin;
 pub mod admission;
 mod answer;
 mod bind_error;
+#[cfg(any(feature = "caldav", feature = "console"))]
+mod busy_picture;
 #[cfg(feature = "caldav")]
 pub mod caldav;
 #[cfg(feature = "caldav")]
@@ -76,12 +82,14 @@ mod file_modes;
 mod forgetting;
 #[cfg(any(feature = "caldav", feature = "console"))]
 mod form_secret;
+mod fortnight;
 mod health;
 #[cfg(feature = "mail")]
 mod incoming_mail;
 pub mod instance;
 pub mod keys;
 mod lease;
+mod log_tail;
 pub mod login;
 pub mod look_soon;
 #[cfg(feature = "mail")]
@@ -89,6 +97,7 @@ pub mod mail;
 pub mod metrics;
 #[cfg(feature = "caldav")]
 mod overwritten;
+mod peers;
 mod plain_text;
 pub mod probe;
 #[cfg(feature = "caldav")]

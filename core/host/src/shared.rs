@@ -6,8 +6,8 @@ use crate::form_secret::FormSecret;
 use crate::mail::Notices;
 use crate::{
     decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon, metrics::Metrics,
-    rate_limit::RateLimiters, replay::Replays, trouble::Looks, worker_pool::WorkerPool,
-    write_behind::WriteBehind,
+    peers::Peers, probe::Pace, rate_limit::RateLimiters, replay::Replays, trouble::Looks,
+    worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
 use crate::{overwritten::Overwritten, program_inbox::ProgramInboxes};
@@ -39,6 +39,10 @@ pub struct SharedState {
     pub replays: Replays,
     /// How often peers came.
     pub rate_limiters: RateLimiters,
+    /// Who came lately.
+    pub(crate) peers: Peers,
+    /// How often administrators have others probed.
+    pub(crate) probes: Pace,
     /// Attempts to log in.
     pub(crate) attempts: Arc<Attempts>,
     /// What waits to be delivered, and what is being changed.

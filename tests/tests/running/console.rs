@@ -6,15 +6,19 @@ use convoke_tests::{Answer, Host, Peer, Post, Setup};
 use serde_json::{Value, json};
 
 const ANNA: &str = "anna@example.com";
-const BO: &str = "bo@example.org";
+pub(super) const BO: &str = "bo@example.org";
 const RIGHT: &str = "a secret: with colons";
+
+/// A host with one user.
+pub(super) fn example_org() -> Setup {
+    Setup::new().users(&[BO])
+}
 
 /// A host on which a message to `away.example` waits, as nobody answers there.
 fn host() -> Host {
     let hash = bcrypt::hash(RIGHT, 4).unwrap();
     let away = "plugin = \"discovery-static\"\nconfig.domains.\"away.example\" = \"https://127.0.0.1:1/ischedule\"";
-    Setup::new()
-        .users(&[BO])
+    example_org()
         .private_file("admins.htpasswd", &format!("{BO}:{hash}\n"))
         .admin("users = \"admins.htpasswd\"")
         .table("[[discovery]]", away)
@@ -26,17 +30,17 @@ fn basic(login: &str, password: &str) -> String {
     format!("Authorization: Basic {credentials}\r\n")
 }
 
-fn by_token(host: &Host) -> String {
+pub(super) fn by_token(host: &Host) -> String {
     let token = state_folder::token(&host.folder().join("state")).unwrap();
     basic("token", &token)
 }
 
-fn get(host: &Host, target: &str, fields: &str) -> Answer {
+pub(super) fn get(host: &Host, target: &str, fields: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
     Peer::plain(host.address("admin")).ask(request.as_bytes())
 }
 
-fn post(host: &Host, target: &str, fields: &str, body: &str) -> Answer {
+pub(super) fn post(host: &Host, target: &str, fields: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
         "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
@@ -44,17 +48,17 @@ fn post(host: &Host, target: &str, fields: &str, body: &str) -> Answer {
     Peer::plain(host.address("admin")).ask(request.as_bytes())
 }
 
-const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
-const OURS: &str = "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n";
+pub(super) const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+pub(super) const OURS: &str = "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n";
 
 /// What the first hidden field of a name on a page says.
-fn hidden(page: &str, name: &str) -> String {
+pub(super) fn hidden(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
     let (_, rest) = page.split_once(&field).unwrap_or_else(|| panic!("{page}"));
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn ask(host: &Host, method: &str, body: &Value) -> Answer {
+pub(super) fn ask(host: &Host, method: &str, body: &Value) -> Answer {
     let fields = format!("{}Content-Type: application/json\r\n", by_token(host));
     post(host, &format!("/v1/{method}"), &fields, &body.to_string())
 }
@@ -62,22 +66,30 @@ fn ask(host: &Host, method: &str, body: &Value) -> Answer {
 #[test]
 fn administrators_are_let_in_and_nobody_else() {
     let host = host();
-    let pages = ["/console/", "/console/queue", "/console/decisions"];
+    let pages = [
+        "",
+        "queue",
+        "inbox",
+        "decisions",
+        "peers",
+        "busy",
+        "probe",
+        "log",
+    ];
+    let shown = |page: &str, fields: &str, status: u16| {
+        let answer = get(&host, &format!("/console/{page}"), fields);
+        assert_eq!(answer.status, status, "{page} {fields}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(!answer.body.contains("<script"), "{}", answer.body);
+    };
     for page in pages {
-        for (fields, status) in [
-            (String::new(), 401),
-            (basic(BO, "wrong"), 401),
-            (basic("token", "wrong"), 401),
-            (basic(BO, RIGHT), 200),
-            (by_token(&host), 200),
-        ] {
-            let answer = get(&host, page, &fields);
-            assert_eq!(answer.status, status, "{page} {fields}");
-            let policy = answer.header("content-security-policy").unwrap();
-            assert!(policy.contains("default-src 'none'"), "{policy}");
-            assert!(!answer.body.contains("<script"), "{}", answer.body);
-        }
+        shown(page, "", 401);
+        shown(page, &basic(BO, RIGHT), 200);
+        shown(page, &by_token(&host), 200);
     }
+    shown("log", &basic(BO, "wrong"), 401);
+    shown("log", &basic("token", "wrong"), 401);
     let asks = get(&host, "/console/", "").header("www-authenticate");
     assert!(asks.unwrap().starts_with("Basic "));
     assert_eq!(get(&host, "/", "").header("location").unwrap(), "/console/");

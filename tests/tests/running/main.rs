@@ -3,6 +3,7 @@
 mod activation;
 mod commands;
 mod console;
+mod console_seen;
 mod crash;
 mod explain;
 mod faults;

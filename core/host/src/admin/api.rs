@@ -4,14 +4,17 @@
 //! [`Error`](convoke_types::Error). Addresses, UIDs and entity tags are texts; objects are [`Text`].
 
 use super::{moment::Moment, status::HostStatus};
+use crate::{peers::PeerRow, probe::Finding};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_ischedule::{CalendarData, RecipientResponse};
 use convoke_plugin_host::{Interface, PluginInfo, PluginState};
 use convoke_scheduling::{self as scheduling, Decided, Forgotten, Outcome};
 use convoke_types::{
-    CalendarAddress, CalendarUser, Etag, InboxEntry, KeyRange, Listing, NewUser, ObjectIndex,
-    ObjectSummary, Page, Precondition, RequestStatus, StateEntry, StoredObject, Uid, UserId,
+    BusyType, CalendarAddress, CalendarUser, Cursor, Etag, InboxEntry, KeyRange, Listing, NewUser,
+    ObjectIndex, ObjectSummary, Page, Precondition, RequestStatus, StateEntry, StoredObject, Uid,
+    UserId,
 };
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
 
@@ -62,6 +65,33 @@ methods! {
         /// At most so many; 1,000 are the most.
         most: u32,
     } -> Vec<Decided>;
+
+    /// Who sent messages lately, the last one first.
+    PeersSeen "peers" {
+        /// At most so many.
+        most: u32,
+    } -> SeenPeers;
+
+    /// The last lines of the log: those of the level or a graver one, the oldest first.
+    Log "log" {
+        #[serde(default)]
+        level: LogLevel,
+        /// Only what follows this line, as `last` of the answer before has it.
+        #[serde(default)]
+        after: Option<u64>,
+        /// At most so many.
+        most: u32,
+    } -> LogLines;
+
+    /// What `convoke probe` says of a domain.
+    Probe "probe" {
+        domain: String,
+    } -> Vec<Probed>;
+
+    /// When a calendar user is busy in the two weeks that begin today.
+    BusyTime "busy-time" {
+        user: CalendarAddress,
+    } -> Fortnight;
 
     /// The names of the stores, in the order of the configuration.
     StoreNames "stores" {} -> Vec<String>;
@@ -233,6 +263,12 @@ methods! {
         id: String,
     } -> InboxMessage;
 
+    /// How much waits for the calendar users of a store to decide on: some of its users at a time.
+    InboxCounts "inbox-counts" {
+        store: String,
+        page: Page,
+    } -> InboxCounted;
+
     /// Accepts or declines a message that waits: who was told of it.
     InboxDecide "inbox-decide" {
         user: CalendarAddress,
@@ -334,6 +370,96 @@ pub(crate) struct Trouble {
     /// What it is about: a plugin, the queue.
     pub(crate) what: String,
     pub(crate) detail: String,
+}
+
+/// Who sent messages lately.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SeenPeers {
+    pub(crate) peers: Vec<PeerRow>,
+    /// Others that are not remembered any more, as there is room for so many.
+    pub(crate) forgotten: u64,
+}
+
+/// How grave a line of the log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+}
+
+/// Some lines of the log.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LogLines {
+    /// As the JSON log has them.
+    pub(crate) lines: Vec<serde_json::Value>,
+    /// The number of the last line that was looked at: where to go on.
+    pub(crate) last: u64,
+    /// Lines that followed the one that was asked for, and are not kept any more.
+    pub(crate) missed: u64,
+}
+
+/// Something that was found by probing (`probe --json`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Probed {
+    pub(crate) step: String,
+    /// `pass`, `deviation`, `fail` or `info`.
+    pub(crate) verdict: String,
+    pub(crate) text: String,
+    pub(crate) section: String,
+}
+
+impl From<Finding> for Probed {
+    fn from(finding: Finding) -> Self {
+        Self {
+            step: finding.step.to_owned(),
+            verdict: finding.verdict.as_str().to_owned(),
+            text: finding.text,
+            section: finding.section.to_owned(),
+        }
+    }
+}
+
+/// Two weeks of somebody's busy time.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Fortnight {
+    pub(crate) user: CalendarAddress,
+    /// The zone of the user, and the first day there.
+    pub(crate) zone: String,
+    pub(crate) from: Date,
+    /// The request status of the question, which the user asks about themselves.
+    pub(crate) status: String,
+    /// Nothing if that is not told.
+    pub(crate) busy: Option<Vec<BusyPart>>,
+}
+
+/// A time that is not free.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BusyPart {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    #[serde(rename = "type")]
+    pub(crate) kind: BusyType,
+}
+
+/// How much waits for some users of a store.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InboxCounted {
+    /// Users that were looked at.
+    pub(crate) users: usize,
+    /// Those of them for whom something waits.
+    pub(crate) counts: Vec<InboxCount>,
+    /// Where the next users begin; nothing after the last.
+    pub(crate) next: Option<Cursor>,
+}
+
+/// How much waits for a user.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InboxCount {
+    pub(crate) user: CalendarAddress,
+    pub(crate) waiting: usize,
 }
 
 /// An object, as `calendar list` shows it.

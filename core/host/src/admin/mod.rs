@@ -9,10 +9,14 @@
 //! | `overview` | what a calendar holds |
 //! | `messages` | those by which our people send |
 //! | `inbox` | those about what waits for a person to decide on |
+//! | `counts` | how much of that there is |
+//! | `busy` | when somebody is busy |
 //! | `queue` | those about what waits to be delivered |
 //! | `moment` | times, as methods take them |
 //! | `status` | how the host is, and what was decided last |
 //! | `health` | what an administrator should look at |
+//! | `seen` | who came, and what the log says |
+//! | `probe` | what another domain's receiver is like |
 //! | `client` | asks a running host, by the control socket in its state folder |
 //!
 //! It is asked by the control socket, and on the admin listener by who logs in (`crate::console`).
@@ -21,7 +25,9 @@
 //! to the host's user. Who can open the control socket may do everything.
 
 pub(crate) mod api;
+mod busy;
 pub(crate) mod client;
+mod counts;
 mod erase;
 mod health;
 mod inbox;
@@ -29,7 +35,9 @@ mod kept;
 mod messages;
 pub(crate) mod moment;
 mod overview;
+mod probe;
 pub(crate) mod queue;
+mod seen;
 pub(crate) mod status;
 pub(crate) mod stores;
 
@@ -37,10 +45,11 @@ pub(crate) mod stores;
 use crate::incoming_mail;
 use crate::instance::Instance;
 use api::{
-    AddUser, Decisions, Delete, EraseUser, Explain, Find, FindIn, Forget, Get, Health, InboxDecide,
-    InboxList, InboxShow, LookNow, Method, Objects, Overview, Plugin, Plugins, Put, QueueDrop,
-    QueueList, QueueRelease, QueueRetry, QueueShow, RemoveUser, Reply, SendObject, StatePage,
-    Status, StoreFor, StoreInbox, StoreNames, Submit, UpdateUser, Users,
+    AddUser, BusyTime, Decisions, Delete, EraseUser, Explain, Find, FindIn, Forget, Get, Health,
+    InboxCounts, InboxDecide, InboxList, InboxShow, Log, LookNow, Method, Objects, Overview,
+    PeersSeen, Plugin, Plugins, Probe, Put, QueueDrop, QueueList, QueueRelease, QueueRetry,
+    QueueShow, RemoveUser, Reply, SendObject, StatePage, Status, StoreFor, StoreInbox, StoreNames,
+    Submit, UpdateUser, Users,
 };
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
@@ -60,6 +69,10 @@ pub(crate) async fn call(
         Decisions::NAME => {
             answer(body, async |asked| status::decisions(instance, asked).await).await
         }
+        PeersSeen::NAME => answer(body, async |asked| Ok(seen::peers(instance, &asked))).await,
+        Log::NAME => answer(body, async |asked| Ok(seen::log(&asked))).await,
+        Probe::NAME => answer(body, async |asked| probe::probe(instance, asked).await).await,
+        BusyTime::NAME => answer(body, async |asked| busy::busy(instance, asked).await).await,
         StoreNames::NAME => by_stores::<StoreNames>(instance, body).await,
         StoreFor::NAME => by_stores::<StoreFor>(instance, body).await,
         Find::NAME => by_stores::<Find>(instance, body).await,
@@ -88,6 +101,9 @@ pub(crate) async fn call(
         }
         InboxList::NAME => answer(body, async |asked| inbox::list(instance, asked).await).await,
         InboxShow::NAME => answer(body, async |asked| inbox::show(instance, asked).await).await,
+        InboxCounts::NAME => {
+            answer(body, async |asked| counts::counts(instance, asked).await).await
+        }
         InboxDecide::NAME => answer(body, async |asked| inbox::decide(instance, asked).await).await,
         Explain::NAME => answer(body, async |asked| queue::explain(instance, asked).await).await,
         Forget::NAME => answer(body, async |asked| queue::forget(instance, asked).await).await,

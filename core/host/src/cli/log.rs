@@ -1,8 +1,11 @@
-//! Where the log goes: stderr.
+//! Where the log goes: stderr, and of a host its last lines to memory.
 //!
 //! `CONVOKE_LOG` says what is logged (`debug`, `info,convoke::sender=trace`), `CONVOKE_LOG_FORMAT=json` how.
 
-use crate::escape::{EscapedLines, Form};
+use crate::{
+    escape::{EscapedLines, Form},
+    log_tail,
+};
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     fs::File,
@@ -10,27 +13,66 @@ use std::{
     os::fd::AsFd,
     panic::{self, PanicHookInfo},
 };
-use tracing_subscriber::{EnvFilter, fmt, fmt::writer::BoxMakeWriter, prelude::*};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::LevelFilter,
+    fmt::{
+        self,
+        writer::{BoxMakeWriter, MakeWriterExt},
+    },
+    prelude::*,
+    registry::LookupSpan,
+};
+
+/// Whether the last lines are kept in memory, for who asks a running host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    Kept,
+    None,
+}
 
 /// Starts the log; `default` is what is logged unless the environment says otherwise.
-pub(super) fn start(default: &str) {
+pub(super) fn start(default: &str, tail: Tail) {
     let filter = std::env::var("CONVOKE_LOG")
         .ok()
         .and_then(|filter| filter.parse::<EnvFilter>().ok())
         .unwrap_or_else(|| EnvFilter::new(default));
     let json = std::env::var("CONVOKE_LOG_FORMAT").is_ok_and(|format| format == "json");
     let registry = tracing_subscriber::registry().with(filter);
-    let form = if json { Form::Json } else { Form::Text };
-    let lines = fmt::layer()
-        .with_writer(EscapedLines::new(form, standard_error()))
-        .with_ansi(false);
     // Fails only if a log was started before, by a test.
-    let _ = if json {
-        registry.with(lines.json().with_span_list(false)).try_init()
-    } else {
-        registry.with(lines).try_init()
+    let _ = match (json, tail) {
+        (true, Tail::None) => registry.with(json_lines(standard_error())).try_init(),
+        (true, Tail::Kept) => {
+            let both = standard_error().and(log_tail::tail());
+            let both = json_lines(BoxMakeWriter::new(both));
+            registry.with(both).try_init()
+        }
+        (false, Tail::None) => registry.with(text_lines()).try_init(),
+        (false, Tail::Kept) => {
+            let kept = json_lines(BoxMakeWriter::new(log_tail::tail()));
+            // What is not kept is not written for it either.
+            let kept = kept.with_filter(LevelFilter::INFO);
+            registry.with(text_lines()).with(kept).try_init()
+        }
     };
     panic::set_hook(Box::new(tell_of_panic));
+}
+
+/// For people.
+fn text_lines<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    fmt::layer()
+        .with_writer(EscapedLines::new(Form::Text, standard_error()))
+        .with_ansi(false)
+}
+
+/// For programs.
+fn json_lines<S: Subscriber + for<'a> LookupSpan<'a>>(place: BoxMakeWriter) -> impl Layer<S> {
+    fmt::layer()
+        .with_writer(EscapedLines::new(Form::Json, place))
+        .with_ansi(false)
+        .json()
+        .with_span_list(false)
 }
 
 /// A panic may quote what came from outside, so it goes to the log like everything else.

@@ -161,17 +161,18 @@ fn run(cli: Cli) -> Result<(), Failure> {
         global,
         mut command,
     } = cli;
-    log::start(match command {
+    let (level, tail) = match command {
         // A host tells what it does.
-        Command::Serve(_) => "info",
+        Command::Serve(_) => ("info", log::Tail::Kept),
         // Who takes calendars out must hear of what a store could not read.
         Command::Calendar(_)
         | Command::Store(_)
         | Command::State(_)
         | Command::Backup(_)
-        | Command::Restore(_) => "warn",
-        _ => "error",
-    });
+        | Command::Restore(_) => ("warn", log::Tail::None),
+        _ => ("error", log::Tail::None),
+    };
+    log::start(level, tail);
     if let Command::Completions(completions) = command {
         return completions.run();
     }

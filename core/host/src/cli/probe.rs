@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::Config,
     instance,
-    probe::{Finding, Outside, Question, Target, Verdict, probe},
+    probe::{self, Finding, Outside, Question, Target, Verdict},
 };
 use clap::Args;
 use convoke_dns::Resolver;
@@ -56,7 +56,7 @@ impl Probe {
         };
         let mut findings = Vec::new();
         let target = target(&self.target, config.as_ref(), &mut findings).await?;
-        findings.extend(probe(target, &outside, question.as_ref()).await);
+        findings.extend(probe::probe(target, &outside, question.as_ref()).await);
         if global.json {
             output::print_json(&findings)?;
         } else {
@@ -109,47 +109,10 @@ async fn target(
     }
     let domain = Domain::new(text)
         .map_err(|error| Failure::usage(format!("{error}; name a domain, or an https URL")))?;
-    let mut note = |verdict, text: String| {
-        findings.push(Finding {
-            step: "discovery",
-            verdict,
-            text,
-            section: "§3",
-        });
-    };
-    match configured(&domain, config).await? {
-        Some(Ok(Discovered::Receivers(receivers))) => {
-            let urls: Vec<_> = receivers.iter().map(|it| it.url.to_string()).collect();
-            let text = format!("[[discovery]] finds {}", urls.join(", then "));
-            note(Verdict::Pass, text);
-            return Ok(Target::Receivers(receivers));
-        }
-        Some(Ok(Discovered::NoService)) => {
-            note(
-                Verdict::Info,
-                format!("[[discovery]] says that {domain} has no service"),
-            );
-        }
-        Some(Ok(Discovered::Mail)) => {
-            note(
-                Verdict::Info,
-                format!("[[discovery]] says that {domain} is reached by mail"),
-            );
-        }
-        Some(Ok(Discovered::FreeBusyUrl(receiver))) => {
-            let url = receiver.url;
-            note(
-                Verdict::Info,
-                format!(
-                    "[[discovery]] says that {domain} is reached by mail, and tells busy time at URLs such as {url}"
-                ),
-            );
-        }
-        Some(Err(error)) => note(Verdict::Info, format!("[[discovery]]: {error}")),
-        // A later SDK may know more.
-        Some(Ok(_)) | None => {}
-    }
-    Ok(Target::Domain(domain))
+    Ok(match configured(&domain, config).await? {
+        Some(said) => probe::target(domain, said, findings),
+        None => Target::Domain(domain),
+    })
 }
 
 /// What the discovery plugins of the configuration say; `None` if there are none.

@@ -38,6 +38,7 @@ pub(super) async fn page(instance: &Instance, query: &str) -> Result<Page, Error
     Ok(Page {
         path: PATH,
         notice: None,
+        again: None,
         content: html! {
             form method="get" action=(PATH) role="search" {
                 label for="about" { "Address, UID or message identifier" }

@@ -6,7 +6,12 @@
 //! | `page` | what all pages have |
 //! | `overview` | how the host is |
 //! | `queue` | what waits to be delivered, to be tried, dropped and released |
+//! | `inbox` | for whom something waits to be decided |
 //! | `decisions` | what was decided, by address, UID or message |
+//! | `peers` | who came lately |
+//! | `busy` | two weeks of a user's busy time |
+//! | `probe` | what another domain's receiver is like |
+//! | `log` | the last lines of the log |
 //! | `form` | what forms say, and whether they are ours |
 //!
 //! Pages are made whole by the server and do without scripts. They show what the admin API answers ([`crate::admin`]) and
@@ -14,10 +19,15 @@
 //! that other pages do not know, or by the API, which browsers let other pages ask for nothing.
 
 mod access;
+mod busy;
 mod decisions;
 mod form;
+mod inbox;
+mod log;
 mod overview;
 mod page;
+mod peers;
+mod probe;
 mod queue;
 
 use crate::{
@@ -90,7 +100,12 @@ async fn shown(instance: &Instance, who: &Administrator, parts: &Parts) -> Answe
     let page = match parts.uri.path() {
         ROOT => overview::page(instance).await,
         "/console/queue" => queue::page(instance, who, query).await,
+        "/console/inbox" => inbox::page(instance, query).await,
         "/console/decisions" => decisions::page(instance, query).await,
+        "/console/peers" => peers::page(instance).await,
+        "/console/busy" => busy::page(instance, query).await,
+        "/console/probe" => Ok(probe::page(instance, who)),
+        "/console/log" => log::page(instance, query).await,
         _ => return Err(empty(StatusCode::NOT_FOUND, &[])),
     };
     Ok(page.map_or_else(|error| page::failed(&error), page::Page::answer))
@@ -113,12 +128,14 @@ async fn submitted(
     if !secret.made(&who.key(), form.get("token")) {
         return Err(page::too_old());
     }
+    let domain = Some(form.get("domain")).filter(|it| !it.is_empty());
     tracing::info!(
-        event = "console-used", %who, path = parts.uri.path(), what = form.get("do"), id = form.get("id"),
+        event = "console-used", %who, path = parts.uri.path(), what = form.get("do"), id = form.get("id"), domain,
         "an administrator has something done"
     );
     match parts.uri.path() {
         "/console/queue" => Ok(queue::done(instance, &form).await),
+        "/console/probe" => Ok(probe::done(instance, who, &form).await),
         _ => Err(empty(StatusCode::NOT_FOUND, &[])),
     }
 }

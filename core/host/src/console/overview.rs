@@ -19,6 +19,7 @@ pub(super) async fn page(instance: &Instance) -> Result<Page, Error> {
     Ok(Page {
         path: "/console/",
         notice: None,
+        again: None,
         content: html! {
             (troubles(&status))
             (host(&status))

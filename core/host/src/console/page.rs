@@ -9,13 +9,21 @@ use convoke_types::Error;
 use http::{HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
-const CSS: &str = include_str!("style.css");
+const CSS: &str = concat!(
+    include_str!("style.css"),
+    include_str!("../busy_picture/style.css")
+);
 
 /// The pages, by path and name.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 8] = [
     ("/console/", "Overview"),
     ("/console/queue", "Queue"),
+    ("/console/inbox", "Inboxes"),
     ("/console/decisions", "Decisions"),
+    ("/console/peers", "Peers"),
+    ("/console/busy", "Busy time"),
+    ("/console/probe", "Probe"),
+    ("/console/log", "Log"),
 ];
 
 /// A page that is ready to be shown.
@@ -24,6 +32,8 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// What came of a form, or what is wrong.
     pub(super) notice: Option<String>,
+    /// After how many seconds a browser loads it again by itself.
+    pub(super) again: Option<u32>,
     pub(super) content: Markup,
 }
 
@@ -41,6 +51,7 @@ impl Page {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
+                    @if let Some(seconds) = self.again { meta http-equiv="refresh" content=(seconds); }
                     title { (name) " – Convoke" }
                     link rel="stylesheet" href="/console/style.css";
                 }
@@ -81,6 +92,7 @@ pub(super) fn failed(error: &Error) -> Response {
     let page = Page {
         path: "",
         notice: Some(error.to_string()),
+        again: None,
         content: html! {},
     };
     page.answer_with(crate::admin::status_of(error.kind()))
@@ -92,6 +104,7 @@ pub(super) fn too_old() -> Response {
     let page = Page {
         path: "",
         notice: Some(text.to_owned()),
+        again: None,
         content: html! {},
     };
     page.answer_with(StatusCode::FORBIDDEN)
@@ -106,6 +119,7 @@ pub(super) fn log_in() -> Response {
     let page = Page {
         path: "",
         notice: None,
+        again: None,
         content,
     };
     let mut response = page.answer_with(StatusCode::UNAUTHORIZED);
@@ -125,6 +139,7 @@ pub(super) fn in_the_clear() -> Response {
     let page = Page {
         path: "",
         notice: None,
+        again: None,
         content,
     };
     page.answer_with(StatusCode::FORBIDDEN)

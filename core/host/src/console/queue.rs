@@ -54,6 +54,7 @@ pub(super) async fn page(
     Ok(Page {
         path: PATH,
         notice,
+        again: None,
         content,
     })
 }

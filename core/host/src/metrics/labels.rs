@@ -107,7 +107,7 @@ const CODES: [&str; 36] = [
 ];
 
 /// A request status of another server: one that standards name, or `other`, as the rest is theirs to choose.
-pub(super) fn known_code(status: &RequestStatus) -> &'static str {
+pub(crate) fn known_code(status: &RequestStatus) -> &'static str {
     let code = status.code();
     let known = CODES.into_iter().find(|known| *known == code);
     known.unwrap_or("other")

@@ -15,7 +15,7 @@ mod page;
 mod process;
 mod stage;
 
-pub(crate) use labels::Way;
+pub(crate) use labels::{Way, known_code};
 pub(crate) use page::{Found, Waiting};
 pub(crate) use stage::Stage;
 

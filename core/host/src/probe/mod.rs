@@ -2,20 +2,27 @@
 //!
 //! | module | step |
 //! | --- | --- |
-//! | `discovery` | what DNS says of a domain |
+//! | `target` | what discovery strategies say of a domain |
+//! | `discovery` | what DNS says of it |
 //! | `tls` | the handshake and the certificate |
 //! | `capabilities` | GET and OPTIONS, which change nothing over there |
 //! | `post` | a free-busy question, if the caller has somebody to ask about |
+//!
+//! `pace` says how often a host does it for administrators.
 //!
 //! Every step gives [`Finding`]s, in order. Nothing is sent that a receiver could take for a message to deliver.
 
 mod capabilities;
 mod discovery;
+mod pace;
 mod post;
+mod target;
 mod tls;
 
 pub(crate) use discovery::shown;
+pub(crate) use pace::Pace;
 pub use post::Question;
+pub(crate) use target::target;
 
 use convoke_dns::Resolver;
 use convoke_ischedule::Deviations;

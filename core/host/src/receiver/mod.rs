@@ -22,6 +22,7 @@ use crate::{
     admission,
     answer::{empty, key_document, refuse_method, retry_later},
     instance::Instance,
+    peers::{Came, Visit},
 };
 use convoke_ischedule::{WELL_KNOWN, dkim::Lookup};
 use convoke_net::http_server::{Arrival, Body, Response};
@@ -39,6 +40,11 @@ pub async fn handle(instance: &Instance, arrival: &Arrival, request: Request<Bod
     let path = request.uri().path();
     let limits = &instance.config.limits;
     if let Err(wait) = admission::admit_address(&instance.shared.rate_limiters, limits, arrival) {
+        if *request.method() == Method::POST {
+            let visit = Visit::of_stranger(arrival, None);
+            let peers = &instance.shared.peers;
+            peers.note(&visit, Came::PutOff(wait.reason.clone()));
+        }
         retry_later(&wait)
     } else if path == WELL_KNOWN || path == SHORT {
         match *request.method() {

@@ -1,7 +1,7 @@
 //! A scheduling message of another server, from HTTP request to answer: the checks of spec §6 in their order.
 
 use super::{
-    identify::identify,
+    identify::{VerifiedPeer, identify},
     posted::{self, Posted},
     refusal,
     rejection::Rejection,
@@ -11,6 +11,7 @@ use crate::{
     answer::{AnswerRoom, delivered, document, refused, retry_later},
     instance::Instance,
     metrics::Stage,
+    peers::{self, Came, Visit},
     replay::{Key, Lasting, Repeatable},
     wire,
 };
@@ -22,6 +23,7 @@ use convoke_plugin_host::origin::Origin;
 use convoke_scheduling::{Answering, Decided, Effort, Envelope, Intake, Peer};
 use http::Request;
 use jiff::Timestamp;
+use std::sync::OnceLock;
 
 /// Answers a POST of a remote peer.
 pub(super) async fn receive(
@@ -31,23 +33,52 @@ pub(super) async fn receive(
 ) -> Response {
     let metrics = &instance.shared.metrics;
     let reading = posted::read(instance, arrival, request);
+    let peers = &instance.shared.peers;
     let mut posted = match metrics.timed(Stage::Body, reading).await {
         Ok(posted) => posted,
-        Err(response) => return response,
+        Err(response) => {
+            peers.note(&Visit::of_stranger(arrival, None), Came::unread(&response));
+            return response;
+        }
     };
     let room = AnswerRoom::new(&instance.admission, arrival.address.ip());
-    match process(instance, arrival, &mut posted, &room).await {
-        Ok(document) => delivered(arrival, room, document).await,
+    let now = Timestamp::now();
+    let (peer, processed) = match prove(instance, arrival, &posted, now).await {
+        Ok(peer) => {
+            let processed = process(instance, arrival, &mut posted, &peer, now, &room).await;
+            (Some(peer), processed)
+        }
+        Err(rejection) => (None, Err(rejection)),
+    };
+    let originator = &posted.headers.originator;
+    let visit = peer.as_ref().map_or_else(
+        || Visit::of_stranger(arrival, Some(originator)),
+        |peer| Visit::of(arrival, (peer.counted(), peer.proofs()), originator),
+    );
+    match processed {
+        Ok(Answer { document, codes }) => {
+            peers.note(&visit, Came::Answered(codes));
+            delivered(arrival, room, document).await
+        }
         Err(Rejection::Refused(refusal)) => {
+            peers.note(&visit, Came::Refused(refusal.element, refusal.to_string()));
             refusal::tell(arrival, &posted, &refusal);
             note(instance, arrival, &posted, &refusal);
             refused(&refusal)
         }
         Err(Rejection::RetryAfter(wait)) => {
+            peers.note(&visit, Came::PutOff(wait.reason.clone()));
             refusal::tell_later(arrival, &posted, &wait.reason);
             retry_later(&wait)
         }
     }
+}
+
+/// What a message is answered.
+struct Answer {
+    document: Bytes,
+    /// The codes of the recipients' statuses; none, if it was answered before.
+    codes: Vec<&'static str>,
 }
 
 /// Keeps for `convoke explain` that a message was refused; who sent it knows its identifier.
@@ -65,14 +96,13 @@ fn note(instance: &Instance, arrival: &Arrival, posted: &Posted, refusal: &Refus
     instance.shared.decisions.add_refusal(decided);
 }
 
-async fn process(
+/// Who sends it.
+async fn prove(
     instance: &Instance,
     arrival: &Arrival,
-    posted: &mut Posted,
-    room: &AnswerRoom,
-) -> Result<Bytes, Rejection> {
-    let now = Timestamp::now();
-    let metrics = &instance.shared.metrics;
+    posted: &Posted,
+    now: Timestamp,
+) -> Result<VerifiedPeer, Rejection> {
     let identified = identify(
         &instance.config,
         &instance.keys,
@@ -82,7 +112,19 @@ async fn process(
         &posted.headers.originator,
         now,
     );
-    let peer = metrics.timed(Stage::Identify, identified).await?;
+    let metrics = &instance.shared.metrics;
+    metrics.timed(Stage::Identify, identified).await
+}
+
+async fn process(
+    instance: &Instance,
+    arrival: &Arrival,
+    posted: &mut Posted,
+    peer: &VerifiedPeer,
+    now: Timestamp,
+    room: &AnswerRoom,
+) -> Result<Answer, Rejection> {
+    let metrics = &instance.shared.metrics;
     // Only now: nobody else waits while a stranger's name servers take their time.
     let permit = instance.admission.permit_for(posted.body.len()).await?;
     let limits = &instance.config.limits;
@@ -128,13 +170,18 @@ async fn process(
         answering: Answering::Allowed,
         effort: Effort::default(),
     };
+    let codes = OnceLock::new();
     let work = async {
         let delivery = scheduler.deliver(&envelope, &recipients, room);
-        let delivered = metrics.timed(Stage::Deliver, origin.ask(delivery));
-        wire::responses(&posted.headers.recipients, delivered.await)
+        let outcomes = metrics.timed(Stage::Deliver, origin.ask(delivery)).await;
+        // It is worked on once.
+        let _ = codes.set(peers::codes(outcomes.iter().map(|it| &it.status)));
+        wire::responses(&posted.headers.recipients, outcomes)
     };
     let Some(signed) = peer.signed() else {
-        return Ok(document(&work.await));
+        let document = document(&work.await);
+        let codes = codes.into_inner().unwrap_or_default();
+        return Ok(Answer { document, codes });
     };
     let repeatable = Repeatable {
         key: Key::of(&posted.fields, signed),
@@ -152,5 +199,7 @@ async fn process(
         sharing: instance.sharing,
     };
     let replays = &instance.shared.replays;
-    Ok(replays.answer(repeatable, now, lasting, work).await)
+    let document = replays.answer(repeatable, now, lasting, work).await;
+    let codes = codes.into_inner().unwrap_or_default();
+    Ok(Answer { document, codes })
 }

@@ -1,6 +1,9 @@
 //! What the page shows.
 
-use crate::caldav::{outbox, reports::limits, session::Session};
+use crate::{
+    caldav::{outbox, reports::limits, session::Session},
+    fortnight,
+};
 use convoke_calendar::{
     freebusy, itip,
     itip::Summary,
@@ -9,11 +12,9 @@ use convoke_calendar::{
     zone::Zones,
 };
 use convoke_scheduling::{Home, Person, WaitingMessage, Why};
-use convoke_types::{BusySpan, CalendarAddress, Error, TimeRange};
-use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+use convoke_types::{BusySpan, CalendarAddress, Error};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-/// Days of busy time.
-pub(super) const DAYS: i64 = 14;
 /// Lines of a list. There is seldom more than a handful.
 const MOST: usize = 50;
 
@@ -67,9 +68,7 @@ impl Found {
 }
 
 async fn busy(session: &Session<'_>, zone: &TimeZone, today: Date) -> Option<Vec<BusySpan>> {
-    let end = today.checked_add(Span::new().days(DAYS)).ok()?;
-    let midnight = |day: Date| zone.to_timestamp(day.at(0, 0, 0, 0)).ok();
-    let range = TimeRange::new(midnight(today)?, midnight(end)?).ok()?;
+    let range = fortnight::range(zone, today)?;
     let answer = outbox::own_answer(session, range).await.ok()?;
     freebusy::read_answer(&answer).ok()
 }

@@ -3,9 +3,9 @@
 use super::{
     Done, STYLE,
     found::{Found, Undelivered, Waiting},
-    picture,
 };
 use crate::{
+    busy_picture::{self, Reader},
     caldav::session::{Place, Session},
     site::Site,
 };
@@ -143,36 +143,12 @@ fn undelivered(undelivered: &[Undelivered]) -> Markup {
 }
 
 fn busy(found: &Found) -> Markup {
-    let zone = found.zone.iana_name().unwrap_or("UTC");
     html! {
         section aria-labelledby="busy" {
             h2 id="busy" { "When you are busy" }
             @match &found.busy {
                 None => p { "Your busy time cannot be shown now." },
-                Some(busy) => {
-                    @let days = picture::days(busy, found.today, &found.zone);
-                    (picture::draw(&days))
-                    p class="legend" {
-                        span class="busy" { "busy" } " "
-                        span class="tentative" { "tentative" } " "
-                        span class="unavailable" { "unavailable" }
-                        " Times are those of " (zone) "."
-                    }
-                    details {
-                        summary { "The same as a list" }
-                        ul {
-                            @for (day, parts) in &days {
-                                @if !parts.is_empty() {
-                                    li {
-                                        (day.strftime("%A, %-d %B").to_string()) ": "
-                                        (parts.iter().map(picture::Part::words).collect::<Vec<_>>().join(", "))
-                                    }
-                                }
-                            }
-                            @if days.iter().all(|(_, parts)| parts.is_empty()) { li { "You are free." } }
-                        }
-                    }
-                }
+                Some(busy) => (busy_picture::show(busy, found.today, &found.zone, Reader::Owner)),
             }
         }
     }

@@ -5,7 +5,6 @@
 //! | --- | --- |
 //! | `found` | what is shown: read from the store, the inbox and the queue |
 //! | `html` | the document |
-//! | `picture` | two weeks of busy time as a picture |
 //! | `form` | what a form of it says |
 //!
 //! The document is made whole by the server, and does without scripts. Browsers send a password that they remember by themselves:
@@ -14,7 +13,6 @@
 mod form;
 mod found;
 mod html;
-mod picture;
 
 use super::{
     reply::{Refused, received, whole},
@@ -36,7 +34,10 @@ use http::{HeaderValue, Request, StatusCode, header};
 
 /// Where the style of the page is, beside it. It says nothing of anybody.
 pub(super) const STYLE: &str = "page.css";
-const CSS: &str = include_str!("page.css");
+const CSS: &str = concat!(
+    include_str!("page.css"),
+    include_str!("../../busy_picture/style.css")
+);
 
 /// The style, for anybody.
 pub(super) fn style() -> Response {

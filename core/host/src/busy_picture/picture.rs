@@ -1,6 +1,6 @@
 //! Two weeks of busy time as a picture (SVG): a row a day, whose words can be read on a phone, too.
 
-use super::found::DAYS;
+use crate::fortnight::DAYS;
 use convoke_types::{BusySpan, BusyType, TimeRange};
 use jiff::{
     Span, Timestamp,
@@ -77,12 +77,12 @@ fn parts(busy: &[BusySpan], day: Date, zone: &TimeZone) -> Vec<Part> {
     parts.collect()
 }
 
-pub(super) fn draw(days: &[(Date, Vec<Part>)]) -> Markup {
+pub(super) fn draw(days: &[(Date, Vec<Part>)], title: &str) -> Markup {
     let rows = i64::try_from(days.len()).unwrap_or(DAYS);
     let height = TOP + rows * ROW;
     html! {
         svg class="busy-time" viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-labelledby="busy-title" {
-            title id="busy-title" { "When you are busy in the next two weeks; the same as a list below" }
+            title id="busy-title" { (title) " in the next two weeks; the same as a list below" }
             @for hour in [0, 6, 12, 18, 24] {
                 @let x = LEFT + hour * 60 / UNIT;
                 line class="hour" x1=(x) y1=(TOP - 6) x2=(x) y2=(height) {}
