@@ -84,7 +84,7 @@ class Browser:
                     return
             except AssertionError as error:
                 # Between two pages there is nothing to ask.
-                if "context" not in str(error):
+                if "context" not in str(error) and "navigated" not in str(error):
                     raise
             time.sleep(0.05)
         raise AssertionError(f"never: {expression}")

@@ -68,7 +68,7 @@ impl Tail {
     pub(crate) fn read(&self, level: Level, after: Option<u64>, most: usize) -> Read {
         let (lines, last) = {
             let kept = self.lock();
-            (Vec::from_iter(kept.lines.iter().cloned()), kept.last)
+            (kept.lines.iter().cloned().collect::<Vec<_>>(), kept.last)
         };
         // Of an earlier run of the host, whose lines had other numbers.
         let after = after.filter(|after| *after <= last);

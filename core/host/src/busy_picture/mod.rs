@@ -1,6 +1,6 @@
 //! Busy time of two weeks as people see it on a page: a picture, what its colours mean, and the same as a list.
 //!
-//! `picture` draws it. [`STYLE`] belongs into the style of each page that shows one.
+//! `picture` draws it. `style.css` belongs into the style of each page that shows one.
 
 mod picture;
 

@@ -3,6 +3,7 @@
 
 use super::{
     form::Form,
+    overview::moment,
     page::{Page, table, text},
 };
 use crate::{
@@ -74,7 +75,7 @@ fn cells(line: &Value) -> Vec<Markup> {
         _ => "",
     };
     vec![
-        text(word(&line["timestamp"])),
+        text(at(&line["timestamp"])),
         html! { span class=(class) { (level) } },
         html! { code { (word(&fields["event"])) } },
         text(word(&fields["message"])),
@@ -92,6 +93,12 @@ fn about(fields: &Value, request: &Value) -> Markup {
         }
         @if !request.is_null() { span class="field" { "request=" (word(request)) } }
     }
+}
+
+/// A time, to the second.
+fn at(value: &Value) -> String {
+    let text = word(value);
+    text.parse().map_or(text, moment)
 }
 
 fn word(value: &Value) -> String {

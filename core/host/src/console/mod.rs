@@ -128,9 +128,10 @@ async fn submitted(
     if !secret.made(&who.key(), form.get("token")) {
         return Err(page::too_old());
     }
-    let domain = Some(form.get("domain")).filter(|it| !it.is_empty());
+    let said = |name: &str| Some(form.get(name)).filter(|it| !it.is_empty());
     tracing::info!(
-        event = "console-used", %who, path = parts.uri.path(), what = form.get("do"), id = form.get("id"), domain,
+        event = "console-used", %who, path = parts.uri.path(), what = form.get("do"),
+        id = said("id"), domain = said("domain"),
         "an administrator has something done"
     );
     match parts.uri.path() {

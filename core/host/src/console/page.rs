@@ -159,19 +159,26 @@ pub(super) fn see(place: &str) -> Response {
     response
 }
 
-/// A table with its name; a row of none says so.
+/// A table with its name; a row of none says so. On narrow screens a row is a block, whose cells say what they are: the roles keep it
+/// a table for who hears it.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>], none: &str) -> Markup {
     html! {
         @if rows.is_empty() {
             p { (none) }
         } @else {
             div class="wide" role="region" aria-label=(caption) tabindex="0" {
-                table {
+                table role="table" {
                     caption { (caption) }
-                    thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                    tbody {
+                    thead role="rowgroup" {
+                        tr role="row" { @for head in heads { th role="columnheader" scope="col" { (head) } } }
+                    }
+                    tbody role="rowgroup" {
                         @for row in rows {
-                            tr { @for cell in row { td { (cell) } } }
+                            tr role="row" {
+                                @for (head, cell) in heads.iter().zip(row) {
+                                    td role="cell" data-label=(head) { (cell) }
+                                }
+                            }
                         }
                     }
                 }
