@@ -50,6 +50,17 @@ impl Authority {
         issue(&leaf(names), &self.0)
     }
 
+    /// The same for servers alone, as public authorities do it.
+    ///
+    /// # Panics
+    ///
+    /// If a name cannot stand in a certificate.
+    pub fn issue_for_servers(&self, names: &[&str]) -> Credentials {
+        let mut params = leaf(names);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        issue(&params, &self.0)
+    }
+
     /// The same, but it ended long ago.
     ///
     /// # Panics

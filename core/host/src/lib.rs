@@ -30,6 +30,7 @@
 //! | `answer` | HTTP responses, and the memory that they take |
 //! | [`capabilities`] | the capabilities document |
 //! | `certificates` | the certificates that the configuration names, and when they end |
+//! | `acme` | certificates that an authority issues by itself |
 //! | [`admission`] | admission control: concurrency, memory, requests per peer |
 //! | [`replay`] | idempotency cache for signed requests |
 //! | [`rate_limit`] | rate limiting per peer |
@@ -58,6 +59,7 @@
 //! disk; nothing from outside is read without a bound on its size and time.
 
 mod access;
+mod acme;
 mod admin;
 pub mod admission;
 mod answer;

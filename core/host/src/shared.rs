@@ -5,9 +5,9 @@ use crate::form_secret::FormSecret;
 #[cfg(feature = "mail")]
 use crate::mail::Notices;
 use crate::{
-    decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon, metrics::Metrics,
-    peers::Peers, probe::Pace, rate_limit::RateLimiters, replay::Replays, trouble::Looks,
-    worker_pool::WorkerPool, write_behind::WriteBehind,
+    acme::AcmeState, decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon,
+    metrics::Metrics, peers::Peers, probe::Pace, rate_limit::RateLimiters, replay::Replays,
+    trouble::Looks, worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
 use crate::{overwritten::Overwritten, program_inbox::ProgramInboxes};
@@ -69,6 +69,8 @@ pub struct SharedState {
     pub notices: Notices,
     /// What is to be written to the state, though nobody waits for it.
     pub writes: Arc<WriteBehind>,
+    /// Certificates that an authority issues by itself.
+    pub(crate) acme: AcmeState,
     /// Turns for what takes long.
     pub workers: WorkerPool,
 }

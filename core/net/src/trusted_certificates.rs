@@ -17,7 +17,7 @@ use crate::{
 };
 use convoke_tls::{
     Believed,
-    certificate::{check_dates, is_authority, names, subject, validity},
+    certificate::{Usage, check_dates, is_authority, is_for, names, subject, validity},
 };
 use convoke_types::Domain;
 use rustls::{
@@ -162,8 +162,13 @@ impl TrustedCertificates {
             ));
         }
         let speaks = listing(&speaks);
-        Remark::fine(format!(
-            "{file}: the certificate `{who}` itself speaks for {speaks}"
+        let text = format!("{file}: the certificate `{who}` itself speaks for {speaks}");
+        if is_for(certificate, Usage::Client) {
+            return Remark::fine(text);
+        }
+        Remark::odd(format!(
+            "{text}; it is for servers alone (its extendedKeyUsage lacks clientAuth), which is overlooked as it is listed itself, but \
+             after its renewal the new one must be listed; a signature (DKIM) outlasts that"
         ))
     }
 }

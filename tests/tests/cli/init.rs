@@ -45,6 +45,44 @@ fn failed(findings: &[Value]) -> Vec<String> {
     failed.map(ToString::to_string).collect()
 }
 
+/// Also where the listener for programs is only proposed, in a comment.
+#[test]
+fn an_authority_may_issue_the_certificate() {
+    let desk = desk();
+    desk.write("password", "secret");
+    let caldav = [
+        "--store",
+        "caldav:http://127.0.0.1:5232/{user}/",
+        "--caldav-password-file",
+        "password",
+    ];
+    for (more, lines) in [
+        (&["--acme"][..], 2),
+        (&["--acme", "https://ca.example/dir"], 2),
+    ] {
+        let written = desk.run(&[&WHOLE[..], &["--print"], more].concat());
+        assert_eq!(written.status, 0, "{}", written.err);
+        let acme = |text: &str| {
+            text.lines()
+                .filter(|it| it.starts_with("tls.acme = "))
+                .count()
+        };
+        assert_eq!(acme(&written.out), lines, "{}", written.out);
+        let directory = more
+            .get(1)
+            .copied()
+            .unwrap_or("https://acme-v02.api.letsencrypt.org/directory");
+        assert!(
+            written
+                .out
+                .contains(&format!("directory = \"{directory}\""))
+        );
+        let behind = desk.run(&[&WHOLE[..], &caldav, &["--print"], more].concat());
+        assert_eq!(behind.status, 0, "{}", behind.err);
+        assert_eq!(acme(&behind.out), 1, "{}", behind.out);
+    }
+}
+
 #[test]
 fn what_is_written_passes_once_the_records_are_published() {
     let desk = desk();

@@ -216,6 +216,60 @@ fn an_unbound_authority_is_told_of() {
     );
 }
 
+/// What public authorities issue today lacks clientAuth.
+#[test]
+fn a_certificate_for_servers_alone_is_named_by_the_log_and_by_check() {
+    let group = Authority::new();
+    let listed = group.issue_for_servers(&["example.com"]);
+    let host = host(
+        "[\"group.pem\", \"partner.pem\"]",
+        &[
+            ("group.pem", &group.certificate()),
+            ("partner.pem", &listed.certificate),
+        ],
+    )
+    .start();
+    let said = || {
+        host.log()
+            .matches("event=\"client-certificate-usage\"")
+            .count()
+    };
+    for (what, client, refused, told) in [
+        ("for clients, too", group.issue(&["example.com"]), None, 0),
+        ("listed itself", listed, None, 0),
+        (
+            "issued",
+            group.issue_for_servers(&["example.com"]),
+            REFUSED,
+            1,
+        ),
+        (
+            "a stranger's",
+            Authority::new().issue(&["example.com"]),
+            REFUSED,
+            1,
+        ),
+    ] {
+        let came = outcome(&host, &client, ANNA);
+        assert_eq!(came.as_deref(), refused, "{what}");
+        assert_eq!(said(), told, "{what}: {}", host.log());
+    }
+    let checked = Command::new(convoke_tests::program())
+        .args(["check", "--config"])
+        .arg(host.folder().join("convoke.toml"))
+        .output()
+        .unwrap();
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    let line = checked
+        .lines()
+        .find(|it| it.contains("itself speaks for example.com"));
+    let line = line.unwrap_or_else(|| panic!("{checked}"));
+    assert!(
+        line.starts_with("warn") && line.contains("lacks clientAuth"),
+        "{line}"
+    );
+}
+
 #[test]
 fn an_authority_out_of_date_is_reported_once() {
     let expired = Credentials::expired_authority();

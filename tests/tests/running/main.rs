@@ -1,5 +1,6 @@
 //! A host that runs: what it is told anew, what its plugins' processes do to it, and what it answers by itself.
 
+mod acme;
 mod activation;
 mod commands;
 mod console;

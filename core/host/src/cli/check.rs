@@ -1,5 +1,6 @@
 //! `convoke check`: what `serve` would find wrong, without writing anything.
 
+mod acme;
 #[cfg(feature = "caldav")]
 mod caldav;
 mod certificate;
@@ -94,6 +95,7 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
             upstream::look(config, listener, server, findings).await;
         }
     }
+    acme::look(config, findings).await;
     found::look(config, findings).await;
     #[cfg(feature = "caldav")]
     caldav::look(config, findings).await;

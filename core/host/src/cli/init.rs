@@ -30,6 +30,7 @@ use nix::unistd::Uid;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use store::Store;
+use url::Url;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +38,7 @@ Examples:
   convoke init --domain example.org --who everybody --certificate fullchain.pem --key privkey.pem
   convoke init --domain example.org --who example.com,example.net --store vdir:/srv/calendars --yes
   convoke init --domain example.org --store 'caldav:http://127.0.0.1:5232/{user}/' --caldav-password-file dav.password
+  convoke init --domain example.org --acme --who everybody
   convoke init --domain example.org --yes --print
 
 What no option says is asked, on stdin; with --yes, what stands in brackets is taken. `convoke check` then says what is still \
@@ -74,6 +76,15 @@ pub(super) struct Init {
     /// Its private key
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    /// Have certificates issued and renewed over ACME, by the authority with this directory [default: that of Let's Encrypt]
+    #[arg(
+        long,
+        value_name = "URL",
+        num_args = 0..=1,
+        default_missing_value = answers::LETS_ENCRYPT,
+        conflicts_with = "certificate"
+    )]
+    acme: Option<Url>,
     /// What the host must remember is kept here [default: /var/lib/convoke for a configuration below /etc, else `state` beside it]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,

@@ -288,9 +288,13 @@ fn named(config: Option<&Config>) -> Result<(PathBuf, Domain, String), Failure> 
     ))
 }
 
-/// The first name of the receiver's certificate; without one, the domain itself.
+/// The first name of the receiver's certificate, or of the one that it is to have; without one, the domain itself.
 fn host(config: Option<&Config>, domain: &Domain) -> Domain {
-    let tls = config.and_then(|config| config.listener(Role::Receiver)?.tls.as_ref());
+    let listener = config.and_then(|config| config.listener(Role::Receiver));
+    if let Some(acme) = listener.and_then(|listener| listener.acme.as_ref()) {
+        return acme.names.first().unwrap_or(domain).clone();
+    }
+    let tls = listener.and_then(|listener| listener.tls.as_ref());
     let chain = tls.and_then(|tls| pem::certificates(&tls.certificate).ok());
     let named = chain.and_then(|chain| Some(names(chain.first()?)));
     let mut named = named.into_iter().flatten();

@@ -221,7 +221,7 @@ fn meant(what: &str, wrong: &str, known: &[&str]) -> String {
 }
 
 /// What may be written for a key that must be there.
-fn sample(key: &str) -> Option<&'static str> {
+pub(super) fn sample(key: &str) -> Option<&'static str> {
     Some(match key {
         "server" => "`[server]`, and below it `domains = [\"example.org\"]`",
         "domains" => "`domains = [\"example.org\"]`",
@@ -232,6 +232,10 @@ fn sample(key: &str) -> Option<&'static str> {
         "smtp" => "the mail server that takes what we send: `smtp = \"smtp://127.0.0.1:25\"`",
         "certificate" => "its file: `certificate = \"fullchain.pem\"`",
         "key" => "its file: `key = \"key.pem\"`",
+        "directory" => {
+            "`directory = \"https://acme-v02.api.letsencrypt.org/directory\"`, or that of another authority"
+        }
+        "contact" => "`contact = \"mailto:hostmaster@example.org\"`",
         "file" => "`file = \"partner.pem\"`",
         "domain" => "the domain that signs: `domain = \"example.org\"`",
         "selector" => "which of its keys it is: `selector = \"is1\"`",

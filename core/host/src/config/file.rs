@@ -76,7 +76,7 @@ fn default_state() -> PathBuf {
 pub(super) struct Listener {
     pub(super) role: WrittenRole,
     pub(super) address: Spanned<Address>,
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<Spanned<Tls>>,
     pub(super) users: Option<PathBuf>,
     pub(super) upstream: Option<String>,
 }
@@ -116,10 +116,12 @@ pub enum Role {
     Caldav,
     /// Health, metrics and the console.
     Admin,
+    /// Authorities that validate names by http-01; made of `tls.acme`.
+    Acme,
 }
 
 impl Role {
-    /// All of them.
+    /// Those that are written as such.
     pub const ALL: [Self; 4] = [Self::Receiver, Self::Submission, Self::Caldav, Self::Admin];
 
     /// As it stands in the file.
@@ -129,6 +131,7 @@ impl Role {
             Self::Submission => "submission",
             Self::Caldav => "caldav",
             Self::Admin => "admin",
+            Self::Acme => "acme",
         }
     }
 }
@@ -136,8 +139,9 @@ impl Role {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tls {
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) acme: Option<super::acme::Section>,
     #[serde(default)]
     pub(super) client_ca: Trusted,
 }

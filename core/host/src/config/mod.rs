@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `file` | the file as it is written, key by key |
 //! | `mail` | `[mail]`, which is checked in a file of its own |
+//! | `acme` | certificates that an authority issues by itself |
 //! | `address` | where to listen, and name servers |
 //! | `text` | the bytes of the file as text |
 //! | `units` | sizes (`1 MiB`), durations (`10s`), dates |
@@ -20,6 +21,7 @@
 //! listeners differ. Whether files exist
 //! and plugins open is not looked at here, but for the keys that `trusted_keys` names, which are part of it.
 
+mod acme;
 mod address;
 mod error;
 mod file;
@@ -32,6 +34,7 @@ mod units;
 mod upstream;
 mod written;
 
+pub use acme::{Acme, Challenge};
 pub use error::ConfigError;
 use error::line_and_column;
 pub use file::{Lookup, Role};
@@ -52,13 +55,14 @@ use convoke_plugin_host::{Confinement, Isolation, KeyLocator, PluginEntry, Posit
 use convoke_scheduling::Timing;
 use convoke_sdk::remote::{Kind, TrustedKey};
 use convoke_types::{Domain, Rate};
-use error::Locator;
+use error::{Locator, sample};
 use file::{Attachment, File, WrittenRole};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -122,6 +126,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Its certificate; `None` is plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Who issues that certificate and puts it into its file; `None`: the administrator.
+    pub acme: Option<Acme>,
     /// For `submission` and `caldav`: who may log in, an htpasswd file.
     pub users: Option<PathBuf>,
     /// For `caldav`: the server that it stands in front of.
@@ -314,7 +320,13 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
         let text = "`domains` is empty; name the domains whose calendar users are ours";
         return Err(at.wrong(file.server.span(), text));
     }
-    let (listeners, mail_listeners) = listeners(file.listener, at, file.mail.is_some())?;
+    let state = path(file.server.get_ref().state.clone());
+    let ours = Ours {
+        domains: &file.server.get_ref().domains,
+        state: &state,
+        has_mail: file.mail.is_some(),
+    };
+    let (listeners, mail_listeners) = listeners(file.listener, &ours, at)?;
     #[cfg(feature = "mail")]
     let mail = file
         .mail
@@ -333,7 +345,6 @@ fn resolve(file: File, at: &Locator) -> Result<Config, ConfigError> {
     let mut plugins = entries(Kind::Discovery, file.discovery, at)?;
     plugins.extend(entries(Kind::Policy, file.policy, at)?);
     plugins.extend(entries(Kind::Store, file.store, at)?);
-    let state = path(server.state);
     plugins.extend(state::with_default(
         entries(Kind::State, file.state, at)?,
         &state,
@@ -480,14 +491,22 @@ fn trusted_keys(
     written.into_iter().map(key).collect()
 }
 
+/// What listeners are made with.
+struct Ours<'a> {
+    domains: &'a [Domain],
+    state: &'a Path,
+    has_mail: bool,
+}
+
 /// Those that speak HTTP, and those that speak LMTP.
 fn listeners(
     written: Vec<Spanned<file::Listener>>,
+    ours: &Ours<'_>,
     at: &Locator,
-    has_mail: bool,
 ) -> Result<(Vec<Listener>, Vec<MailListener>), ConfigError> {
     let (mut listeners, mut mail_listeners) = (Vec::new(), Vec::new());
     let mut taken: Vec<Address> = Vec::new();
+    let mut answering: Vec<(SocketAddr, Range<usize>)> = Vec::new();
     for entry in written {
         let span = entry.span();
         let file::Listener {
@@ -519,23 +538,10 @@ fn listeners(
             Some(Ok(server)) => Some(server),
             Some(Err(problem)) => return wrong(problem),
         };
-        if role == WrittenRole::Caldav {
-            if !cfg!(feature = "caldav") {
-                return wrong(
-                    "this convoke is built without caldav, so it serves no calendar programs",
-                );
-            }
-            if users.is_some() && upstream.is_some() {
-                return wrong(
-                    "`users` does not go with `upstream`: people log in as they do at that server; leave one of them out",
-                );
-            }
-            if users.is_none() && upstream.is_none() {
-                return wrong(
-                    "`role = \"caldav\"` needs who may log in, `users = \"users.htpasswd\"`, or the CalDAV server that it stands in \
-                     front of, `upstream = \"http://127.0.0.1:5232\"`",
-                );
-            }
+        if role == WrittenRole::Caldav
+            && let Some(problem) = unserved_programs(users.is_some(), upstream.is_some())
+        {
+            return wrong(problem);
         }
         let users = users.map(|users| at.folder().join(users));
         if let Some(problem) = contradiction(&listeners, role, users.as_deref(), upstream.as_ref())
@@ -543,17 +549,26 @@ fn listeners(
             return wrong(&problem);
         }
         match (role.over_http(), address) {
-            (Some(role), Address::Tcp(address)) => listeners.push(Listener {
-                role,
-                address,
-                tls: tls.map(|tls| TlsFiles {
-                    certificate: at.folder().join(tls.certificate),
-                    key: at.folder().join(tls.key),
-                    client_ca: trusted(tls.client_ca, at),
-                }),
-                users,
-                upstream,
-            }),
+            (Some(role), Address::Tcp(address)) => {
+                let (tls, acme) = tls.map(|it| resolve_tls(it, ours, at)).transpose()?.unzip();
+                let acme = acme.flatten();
+                if let Some(acme) = &acme {
+                    if let Some(problem) = other_acme(&listeners, acme, ours.state) {
+                        return wrong(&problem);
+                    }
+                    if let Challenge::Http(address) = acme.challenge {
+                        answering.push((address, span.clone()));
+                    }
+                }
+                listeners.push(Listener {
+                    role,
+                    address,
+                    tls,
+                    acme,
+                    users,
+                    upstream,
+                });
+            }
             (Some(_), Address::Unix(_)) => {
                 return misplaced("`unix:` goes with `role = \"lmtp\"` only");
             }
@@ -565,7 +580,7 @@ fn listeners(
             (None, _) if !cfg!(feature = "mail") => {
                 return wrong("this convoke is built without mail, so it takes no LMTP");
             }
-            (None, _) if !has_mail => {
+            (None, _) if !ours.has_mail => {
                 return wrong("`role = \"lmtp\"` needs [mail]; add it, with `smtp` and `address`");
             }
             (None, Address::Tcp(address)) if !address.ip().is_loopback() => {
@@ -584,7 +599,117 @@ fn listeners(
             }
         }
     }
+    listeners.extend(challenge_listeners(answering, &taken, at)?);
     Ok((listeners, mail_listeners))
+}
+
+/// Those that answer authorities which validate names by http-01, each address once.
+fn challenge_listeners(
+    answering: Vec<(SocketAddr, Range<usize>)>,
+    taken: &[Address],
+    at: &Locator,
+) -> Result<Vec<Listener>, ConfigError> {
+    let mut made: Vec<Listener> = Vec::new();
+    for (address, span) in answering {
+        if made.iter().any(|it| it.address == address) {
+            continue;
+        }
+        let wanted = Address::Tcp(address);
+        let others = made.iter().map(|it| Address::Tcp(it.address));
+        if let Some(other) = taken
+            .iter()
+            .cloned()
+            .chain(others)
+            .find(|it| wanted.overlaps(it))
+        {
+            let text = format!(
+                "the listener at {other} takes {address}, where `challenge = \"http-01\"` is to be answered; choose another address for \
+                 one of them"
+            );
+            return Err(at.wrong(span, &text));
+        }
+        made.push(Listener {
+            role: Role::Acme,
+            address,
+            tls: None,
+            acme: None,
+            users: None,
+            upstream: None,
+        });
+    }
+    Ok(made)
+}
+
+/// The files of `tls`, and who puts them there if it is not the administrator.
+fn resolve_tls(
+    written: Spanned<file::Tls>,
+    ours: &Ours<'_>,
+    at: &Locator,
+) -> Result<(TlsFiles, Option<Acme>), ConfigError> {
+    let span = written.span();
+    let tls = written.into_inner();
+    let missing = |key: &str| {
+        let text = format!(
+            "`{key}` is missing; write {}",
+            sample(key).unwrap_or_default()
+        );
+        at.wrong(span.clone(), &text)
+    };
+    let client_ca = trusted(tls.client_ca, at);
+    let Some(section) = tls.acme else {
+        let certificate = tls.certificate.ok_or_else(|| missing("certificate"))?;
+        let key = tls.key.ok_or_else(|| missing("key"))?;
+        let files = TlsFiles {
+            certificate: at.folder().join(certificate),
+            key: at.folder().join(key),
+            client_ca,
+        };
+        return Ok((files, None));
+    };
+    if tls.certificate.is_some() || tls.key.is_some() {
+        let text = "`acme` gets a certificate by itself, and `certificate` and `key` name one that is there; write one or the other";
+        return Err(at.wrong(span, text));
+    }
+    let acme = acme::resolve(section, ours.domains, at)?;
+    let file = acme.file(ours.state);
+    let files = TlsFiles {
+        certificate: file.clone(),
+        key: file,
+        client_ca,
+    };
+    Ok((files, Some(acme)))
+}
+
+/// What a listener says otherwise than one before it that has the same certificate by ACME, or the same account.
+fn other_acme(before: &[Listener], acme: &Acme, state: &Path) -> Option<String> {
+    let mut others = before.iter().filter_map(|it| Some((it, it.acme.as_ref()?)));
+    let (listener, _) = others.find(|(_, other)| {
+        let same_file = other.file(state) == acme.file(state);
+        other.directory == acme.directory && other.contact != acme.contact
+            || same_file && other.challenge != acme.challenge
+    })?;
+    Some(format!(
+        "the listener `{}` at {} has another `contact` or `challenge` for the same authority; write the same here",
+        listener.role.as_str(),
+        listener.address
+    ))
+}
+
+/// What keeps a listener from serving calendar programs.
+const fn unserved_programs(has_users: bool, has_upstream: bool) -> Option<&'static str> {
+    if !cfg!(feature = "caldav") {
+        return Some("this convoke is built without caldav, so it serves no calendar programs");
+    }
+    match (has_users, has_upstream) {
+        (true, true) => Some(
+            "`users` does not go with `upstream`: people log in as they do at that server; leave one of them out",
+        ),
+        (false, false) => Some(
+            "`role = \"caldav\"` needs who may log in, `users = \"users.htpasswd\"`, or the CalDAV server that it stands in \
+                     front of, `upstream = \"http://127.0.0.1:5232\"`",
+        ),
+        _ => None,
+    }
 }
 
 /// A key that belongs to listeners of another role.

@@ -11,7 +11,7 @@ mod look;
 pub(crate) use look::look;
 
 use crate::{
-    certificates::{self, SOON},
+    certificates::{self, Certificate},
     disk,
     instance::Instance,
     trouble::Trouble,
@@ -81,13 +81,14 @@ fn of_certificates(instance: &Instance) -> Vec<Trouble> {
     let troubles = all.filter_map(|it| {
         let file = it.file.display();
         let text = match it.until {
+            _ if it.acme.is_some() => by_acme(instance, &it, now)?,
             None => format!(
                 "{file}: the certificate cannot be read; what is in use stays until the host ends"
             ),
             Some(until) if until.as_second() < now => {
                 format!("{file} has expired at {until}; renew it")
             }
-            Some(until) if until.as_second() < now + SOON => {
+            Some(until) if it.is_near_end => {
                 format!("{file} expires at {until}; renew it")
             }
             Some(_) => return None,
@@ -95,6 +96,27 @@ fn of_certificates(instance: &Instance) -> Vec<Trouble> {
         Some(Trouble::new(&format!("certificate of {}", it.of), text))
     });
     troubles.collect()
+}
+
+/// What is wrong with a certificate that an authority issues by itself.
+fn by_acme(instance: &Instance, certificate: &Certificate, now: i64) -> Option<String> {
+    let failure = instance.shared.acme.progress.failure(&certificate.file);
+    let lack = match certificate.until {
+        None => "there is no certificate yet, so that connections are refused".to_owned(),
+        Some(until) if until.as_second() < now => format!("the certificate has expired at {until}"),
+        Some(until) if certificate.is_near_end => {
+            format!("the certificate expires at {until} and could not be renewed")
+        }
+        // It may fail, as long as there is time.
+        Some(_) => return None,
+    };
+    Some(match failure {
+        None => format!("{lack}; one is being ordered"),
+        Some(failure) => format!(
+            "{lack}: {}; it is tried again at {:.0}, and by `convoke reload`",
+            failure.why, failure.next
+        ),
+    })
 }
 
 /// What is stuck, what is held, and whether that can be asked at all.

@@ -39,7 +39,9 @@ pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError>
     }
     for listener in &config.listeners {
         let open = !listener.address.ip().is_loopback();
-        if listener.tls.is_none() && open && listener.role != Role::Admin {
+        // Authorities that validate names come without.
+        let is_plain = listener.tls.is_none() && listener.role != Role::Acme;
+        if is_plain && open && listener.role != Role::Admin {
             tracing::warn!(event = "plain-http", role = listener.role.as_str(),
                 address = %listener.address,
                 "plain HTTP on an address that others can reach; set `tls`, or put a proxy with TLS before it"

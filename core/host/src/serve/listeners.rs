@@ -7,7 +7,7 @@ use crate::{
     state_folder::ListenerNote,
 };
 use convoke_net::{
-    http_server::{self, Descriptors, Handler, Limits, Listening, ServerTls},
+    http_server::{self, Descriptors, Handler, Limits, Listening, ServerTls, TlsChallenges},
     pem::TlsError,
 };
 use std::sync::Arc;
@@ -19,8 +19,11 @@ const MAIL_CONNECTIONS: usize = super::lmtp::CONNECTIONS;
 const MAIL_CONNECTIONS: usize = 0;
 
 /// The listeners that are served.
-#[derive(Default)]
-pub(super) struct Listeners(Vec<Open>);
+pub(super) struct Listeners {
+    open: Vec<Open>,
+    /// What those with a certificate by ACME show to who validates names.
+    challenges: Arc<TlsChallenges>,
+}
 
 struct Open {
     listening: Listening,
@@ -36,22 +39,37 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn new(listener: &Listener) -> Result<Self, TlsError> {
+    fn new(listener: &Listener, challenges: &Arc<TlsChallenges>) -> Result<Self, TlsError> {
         Ok(Self {
             listener: listener.clone(),
             // Before the files are read, so that no change goes unseen.
             watched: Watched::listener(listener.tls.as_ref()),
-            tls: tls(listener)?,
+            tls: tls(listener, challenges)?,
         })
     }
 }
 
-fn tls(listener: &Listener) -> Result<Option<ServerTls>, TlsError> {
+fn tls(
+    listener: &Listener,
+    challenges: &Arc<TlsChallenges>,
+) -> Result<Option<ServerTls>, TlsError> {
     let tls = listener.tls.as_ref();
-    tls.map(http_server::server_tls).transpose()
+    let read = tls.map(|tls| match &listener.acme {
+        None => http_server::server_tls(tls),
+        Some(_) => http_server::acme_tls(tls, challenges.clone()),
+    });
+    read.transpose()
 }
 
 impl Listeners {
+    /// None yet; what they show to who validates names by tls-alpn-01 are `challenges`.
+    pub(super) const fn new(challenges: Arc<TlsChallenges>) -> Self {
+        Self {
+            open: Vec::new(),
+            challenges,
+        }
+    }
+
     /// Listens where `config` says and nowhere else, and answers by the `handler` of each role; on an error everything stays
     /// as it is.
     pub(super) async fn follow(
@@ -66,10 +84,10 @@ impl Listeners {
         let mut kept: Vec<(usize, Wanted)> = Vec::new();
         let mut bound = Vec::new();
         for listener in &config.listeners {
-            let wanted = Wanted::new(listener)?;
+            let wanted = Wanted::new(listener, &self.challenges)?;
             let taken = |place| kept.iter().any(|(kept, _)| *kept == place);
-            let place = (0..self.0.len()).find(|&place| {
-                let open = &self.0[place].listener;
+            let place = (0..self.open.len()).find(|&place| {
+                let open = &self.open[place].listener;
                 (open.role, open.address) == (listener.role, listener.address) && !taken(place)
             });
             match place {
@@ -79,7 +97,7 @@ impl Listeners {
         }
         // From here on nothing fails.
         let connections = allow_connections(config);
-        for (place, open) in std::mem::take(&mut self.0).into_iter().enumerate() {
+        for (place, open) in std::mem::take(&mut self.open).into_iter().enumerate() {
             match kept.iter().position(|(kept, _)| *kept == place) {
                 Some(position) => self.keep(
                     open,
@@ -91,7 +109,8 @@ impl Listeners {
         }
         for (socket, wanted) in bound {
             tracing::info!(event = "listening", role = socket.role, address = %socket.address, "listening");
-            self.0.push(Open {
+            tell_missing(&wanted.listener);
+            self.open.push(Open {
                 listening: socket.serve(
                     wanted.tls,
                     handler(wanted.listener.role),
@@ -107,7 +126,7 @@ impl Listeners {
 
     fn keep(&mut self, open: Open, wanted: Wanted, limits: &Limits) {
         open.listening.use_settings(wanted.tls, limits);
-        self.0.push(Open {
+        self.open.push(Open {
             listening: open.listening,
             listener: wanted.listener,
             watched: wanted.watched,
@@ -116,11 +135,12 @@ impl Listeners {
 
     /// Takes certificates that have changed on disk. What cannot be used is told once, and the old ones stay.
     pub(super) fn refresh(&mut self, limits: &Limits) {
-        for open in &mut self.0 {
+        for open in &mut self.open {
             if !open.watched.changed() {
                 continue;
             }
-            let read = tls(&open.listener).map(|tls| open.listening.use_settings(tls, limits));
+            let read = tls(&open.listener, &self.challenges)
+                .map(|tls| open.listening.use_settings(tls, limits));
             open.watched.tell(read);
         }
     }
@@ -132,13 +152,29 @@ impl Listeners {
             address: open.listening.address,
             tls: open.listener.tls.is_some(),
         };
-        self.0.iter().map(note).collect()
+        self.open.iter().map(note).collect()
     }
 
     /// Takes no more connections, and returns when requests that had begun have ended.
     pub(super) async fn stop(self) {
-        let all = self.0.into_iter().map(|open| open.listening.stop());
+        let all = self.open.into_iter().map(|open| open.listening.stop());
         futures::future::join_all(all).await;
+    }
+}
+
+/// Says that nobody can connect yet.
+fn tell_missing(listener: &Listener) {
+    let (Some(acme), Some(tls)) = (&listener.acme, &listener.tls) else {
+        return;
+    };
+    if !tls.certificate.exists() {
+        tracing::warn!(
+            event = "certificate-pending",
+            role = listener.role.as_str(),
+            address = %listener.address,
+            directory = %acme.directory,
+            "there is no certificate yet: connections are refused until the authority has issued one"
+        );
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `control` | the socket that commands come in by |
 //! | `lock` | the state folder, which one host uses alone |
 //! | `watch` | certificates that change on disk |
+//! | `certificates` | orders certificates from authorities, and renews them |
 //! | `service_manager` | what systemd is told |
 //! | `write_behind` | what is written to the state though nobody waits for it |
 //! | `calendars` | watches the calendars of our people: what they change is told |
@@ -20,6 +21,7 @@
 //! | `turn` | what one of several hosts does at a time |
 //! | `looks` | whether stores answer and peers find our key, tried from time to time |
 //! | `observe` | health and metrics over HTTP |
+//! | `validation` | answers authorities that validate names by http-01 |
 //!
 //! A new configuration is taken whole or not at all: its instance is made and its sockets are bound before anything of the
 //! running one is touched. Requests that have begun are answered by the instance that they began with, its plugins included;
@@ -27,6 +29,7 @@
 
 mod background;
 mod calendars;
+mod certificates;
 mod control;
 mod current;
 mod decisions;
@@ -43,6 +46,7 @@ mod observe;
 mod outbox;
 mod service_manager;
 mod turn;
+mod validation;
 mod watch;
 mod write_behind;
 
@@ -91,6 +95,7 @@ pub async fn run(path: &Path, inherited: Inherited) -> Result<(), ServeError> {
     let (mut host, mut requests) = Host::start(path, inherited).await?;
     tracing::info!(event = "ready", took = ?begun.elapsed(), "ready");
     service_manager::ready();
+    let shared = host.current.load().shared.clone();
     let mut look = tokio::time::interval(watch::EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -98,6 +103,10 @@ pub async fn run(path: &Path, inherited: Inherited) -> Result<(), ServeError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = look.tick() => {
+                host.refresh_certificates();
+                continue;
+            }
+            () = shared.acme.issued.notified() => {
                 host.refresh_certificates();
                 continue;
             }
@@ -160,6 +169,7 @@ pub struct Host {
     #[cfg(feature = "mail")]
     notices: BackgroundTask,
     writes: BackgroundTask,
+    certificates: BackgroundTask,
     alive: BackgroundTask,
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
@@ -198,6 +208,7 @@ impl Host {
         let lock = lock::take(&config.server.state).await?;
         let instance = Instance::new(config, Arc::default()).await?;
         let name = hosts::join(&instance);
+        let challenges = instance.shared.acme.tls.clone();
         let current = Arc::new(Current::new(instance));
         let (control, requests) = Control::new(current.clone());
         let mut host = Self {
@@ -208,6 +219,9 @@ impl Host {
             #[cfg(feature = "mail")]
             notices: BackgroundTask::start(|stopped| notices::run(current.clone(), stopped)),
             writes: BackgroundTask::start(|stopped| write_behind::run(current.clone(), stopped)),
+            certificates: BackgroundTask::start(|stopped| {
+                certificates::run(current.clone(), stopped)
+            }),
             alive: BackgroundTask::start(|stopped| {
                 service_manager::keep_alive(current.clone(), stopped)
             }),
@@ -215,7 +229,7 @@ impl Host {
             current,
             control,
             inherited,
-            listeners: Listeners::default(),
+            listeners: Listeners::new(challenges),
             #[cfg(feature = "mail")]
             mail_listeners: lmtp::MailListeners::default(),
             watched_client,
@@ -223,6 +237,7 @@ impl Host {
         };
         let instance = host.current.load();
         host.listen(&instance).await?;
+        instance.shared.acme.look.notify_one();
         Ok((host, requests))
     }
 
@@ -268,6 +283,8 @@ impl Host {
         let shared = instance.shared.clone();
         let old = self.current.swap(instance);
         shared.looks.again();
+        shared.acme.progress.again();
+        shared.acme.look.notify_one();
         if let Some(name) = joins {
             // What waits lies elsewhere now.
             outbox.doubt();
@@ -320,6 +337,7 @@ impl Host {
             calendars.finish().await;
         }
         self.looks.finish().await;
+        self.certificates.finish().await;
         self.outbox.finish().await;
         #[cfg(feature = "mail")]
         self.notices.finish().await;
@@ -413,6 +431,7 @@ impl Handler for ByRole {
                 #[cfg(not(feature = "caldav"))]
                 Role::Caldav => answer::empty(http::StatusCode::NOT_FOUND, &[]),
                 Role::Admin => Box::pin(observe::handle(&instance, arrival, request)).await,
+                Role::Acme => validation::handle(&instance, &request),
             };
             let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());
@@ -427,7 +446,7 @@ impl Handler for ByRole {
     fn fields(&self) -> HeaderMap {
         match self.role {
             Role::Receiver => self.current.load().capabilities.fields(),
-            Role::Submission | Role::Caldav | Role::Admin => HeaderMap::new(),
+            Role::Submission | Role::Caldav | Role::Admin | Role::Acme => HeaderMap::new(),
         }
     }
 

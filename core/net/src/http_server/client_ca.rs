@@ -2,7 +2,7 @@
 //! `trusted_certificates`).
 
 use crate::trusted_certificates::{TrustedCertificates, proven_names};
-use convoke_tls::certificate::check_dates;
+use convoke_tls::certificate::{Usage, check_dates, is_for, subject, validity};
 use convoke_types::Domain;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
@@ -108,6 +108,11 @@ impl Verifier {
     }
 }
 
+/// Whether a certificate that can be read is not for clients.
+fn lacks_usage(certificate: &CertificateDer<'_>) -> bool {
+    validity(certificate).is_some() && !is_for(certificate, Usage::Client)
+}
+
 impl ClientCertVerifier for Verifier {
     fn offer_client_auth(&self) -> bool {
         true
@@ -136,6 +141,14 @@ impl ClientCertVerifier for Verifier {
                 Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
                 Err(error) => problem = error,
             }
+        }
+        if lacks_usage(certificate) {
+            tracing::info!(
+                event = "client-certificate-usage",
+                subject = subject(certificate),
+                "a client certificate is refused that is for servers alone: its extendedKeyUsage lacks clientAuth, as in what public \
+                 authorities issue today; let that peer sign its messages (DKIM), or list the very certificate in `client_ca`"
+            );
         }
         Err(problem)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Arrival, Body, Limits, Response, ServerTls, addresses::Addresses, answer::complete, http1,
-    http2, linger::Lingering, target,
+    http2, linger::Lingering, target, validation,
 };
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -245,6 +245,10 @@ impl Server {
             Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
         };
         let (_, session) = stream.get_ref();
+        if session.alpn_protocol() == Some(validation::PROTOCOL) {
+            // RFC 8737 §3: nothing is said on it.
+            return;
+        }
         let client_domains = tls.proven(session);
         // What ALPN agreed on: nothing is guessed from the first bytes.
         let http2 = session.alpn_protocol() == Some(b"h2");

@@ -9,6 +9,7 @@
 //! | `activity`, `frames` | when a peer has kept a connection waiting for too long |
 //! | `target` | whom a request is for |
 //! | `tls`, `client_ca` | certificates, client certificates, what they prove |
+//! | `validation` | certificates that come by ACME, and how an authority validates names |
 //! | `memory` | the memory that peers make us hold, and who loses it when it is short |
 //! | `body` | a body, bounded in size and time |
 //! | `payload` | a response's body: whole, or as another server sends it |
@@ -35,6 +36,7 @@ mod payload;
 mod stamp;
 mod target;
 mod tls;
+mod validation;
 
 pub use answer::counted;
 pub use body::{Body, BodyError, StreamedBody, read_body};
@@ -43,7 +45,8 @@ pub use limits::{ConnectionsPerAddress, Limits};
 pub use listener::{Bound, Handler, Listening, adopt, bind};
 pub use memory::{Holding, Memory, Short};
 pub use payload::{Payload, StreamError};
-pub use tls::{ServerTls, TlsFiles, server_tls};
+pub use tls::{ServerTls, TlsFiles, acme_tls, server_tls};
+pub use validation::{PresentedCertificate, TlsChallenges};
 
 use convoke_types::Domain;
 use std::net::SocketAddr;

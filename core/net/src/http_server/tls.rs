@@ -1,12 +1,20 @@
 //! Our certificates, and what client certificates prove.
 
-use super::client_ca;
+use super::{
+    client_ca,
+    validation::{self, Resolver, TlsChallenges},
+};
 use crate::{
-    pem::{TlsError, certificates, private_key},
+    pem::{TlsError, certificates, identity, private_key},
     trusted_certificates::{TrustedCertificates, TrustedFile},
 };
 use convoke_types::Domain;
-use rustls::{ServerConfig, ServerConnection, crypto::CryptoProvider};
+use rustls::{
+    ConfigBuilder, ServerConfig, ServerConnection,
+    crypto::{CryptoProvider, aws_lc_rs::default_provider},
+    server::WantsServerCert,
+    sign::CertifiedKey,
+};
 use std::{path::PathBuf, sync::Arc};
 
 /// The files that a listener needs for TLS.
@@ -40,24 +48,55 @@ impl ServerTls {
 /// TLS 1.2 or later with HTTP/2 and HTTP/1.1; client certificates are asked for if `client_ca` is set, and must then be
 /// right if they are there.
 pub fn server_tls(tls: &TlsFiles) -> Result<ServerTls, TlsError> {
-    let unusable = |error| TlsError::unusable(&tls.certificate, &tls.key, &error);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let (builder, clients) = builder(tls)?;
+    let config = builder
+        .with_single_cert(certificates(&tls.certificate)?, private_key(&tls.key)?)
+        .map_err(|error| TlsError::unusable(&tls.certificate, &tls.key, &error))?;
+    Ok(ServerTls::new(config, clients))
+}
+
+/// The same with a certificate that an authority issues over ACME. As long as its file is not there, whoever connects is
+/// refused, but for who validates a name.
+pub fn acme_tls(tls: &TlsFiles, challenges: Arc<TlsChallenges>) -> Result<ServerTls, TlsError> {
+    let own = if tls.certificate.exists() {
+        let (chain, key) = identity(&tls.certificate, &tls.key)?;
+        let certified = CertifiedKey::from_der(chain, key, &default_provider());
+        Some(certified.map_err(|error| TlsError::unusable(&tls.certificate, &tls.key, &error))?)
+    } else {
+        None
+    };
+    let (builder, clients) = builder(tls)?;
+    let mut config = builder.with_cert_resolver(Arc::new(Resolver::new(own, challenges)));
+    config.alpn_protocols = vec![validation::PROTOCOL.to_vec()];
+    Ok(ServerTls::new(config, clients))
+}
+
+impl ServerTls {
+    fn new(mut config: ServerConfig, clients: Option<Arc<client_ca::Verifier>>) -> Self {
+        // First of all: who offers others, too, does not want to validate a name.
+        let protocols = [b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols.splice(0..0, protocols);
+        Self {
+            config: Arc::new(config),
+            clients,
+        }
+    }
+}
+
+type Builder = ConfigBuilder<ServerConfig, WantsServerCert>;
+
+/// What both begin with.
+fn builder(tls: &TlsFiles) -> Result<(Builder, Option<Arc<client_ca::Verifier>>), TlsError> {
+    let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
+        .map_err(|error| TlsError::unusable(&tls.certificate, &tls.key, &error))?;
     let clients = clients(&tls.client_ca, provider)?;
     let builder = match clients.clone() {
         None => builder.with_no_client_auth(),
         Some(clients) => builder.with_client_cert_verifier(clients),
     };
-    let mut config = builder
-        .with_single_cert(certificates(&tls.certificate)?, private_key(&tls.key)?)
-        .map_err(unusable)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(ServerTls {
-        config: Arc::new(config),
-        clients,
-    })
+    Ok((builder, clients))
 }
 
 /// Who is believed to be a client; `None` if nobody is asked.

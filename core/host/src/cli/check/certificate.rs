@@ -1,7 +1,11 @@
 //! Whether others can believe the certificate that we show.
 
 use super::finding::{Findings, Verdict};
-use crate::{certificates::SOON, config::Config};
+use crate::{
+    acme::is_near_end,
+    certificates::SOON,
+    config::{Acme, Config},
+};
 use convoke_net::{pem, trusted_certificates::TrustedCertificates};
 use convoke_tls::{
     Believed,
@@ -14,7 +18,13 @@ use rustls::pki_types::CertificateDer;
 use std::path::Path;
 
 /// Looks at the certificate of a listener; whether it can be read at all.
-pub(super) fn look(config: &Config, file: &Path, what: &str, findings: &mut Findings) -> bool {
+pub(super) fn look(
+    config: &Config,
+    file: &Path,
+    acme: Option<&Acme>,
+    what: &str,
+    findings: &mut Findings,
+) -> bool {
     let what = format!("{what}: certificate");
     let chain = match pem::certificates(file) {
         Ok(chain) => chain,
@@ -32,7 +42,8 @@ pub(super) fn look(config: &Config, file: &Path, what: &str, findings: &mut Find
         );
         return false;
     };
-    let (verdict, detail) = dated(file, dates).unwrap_or_else(|| named(config, file, first, dates));
+    let (verdict, detail) =
+        dated(file, dates, acme).unwrap_or_else(|| named(config, file, first, dates));
     findings.add(verdict, &what, detail);
     if !is_for(first, Usage::Server) {
         let text = format!(
@@ -48,7 +59,7 @@ pub(super) fn look(config: &Config, file: &Path, what: &str, findings: &mut Find
 }
 
 /// What is wrong with its dates.
-fn dated(file: &Path, (from, until): (i64, i64)) -> Option<(Verdict, String)> {
+fn dated(file: &Path, (from, until): (i64, i64), acme: Option<&Acme>) -> Option<(Verdict, String)> {
     let (file, now) = (file.display(), Timestamp::now().as_second());
     if now < from {
         let text = format!(
@@ -58,13 +69,23 @@ fn dated(file: &Path, (from, until): (i64, i64)) -> Option<(Verdict, String)> {
         );
         Some((Verdict::Fail, text))
     } else if until < now {
-        let text = format!("{file} has expired on {}; renew it", day(until));
+        let text = format!("{file} has expired on {}; {}", day(until), remedy(acme));
         Some((Verdict::Fail, text))
-    } else if until < now + SOON {
-        let text = format!("{file} expires on {}; renew it", day(until));
+    } else if acme.map_or(until < now + SOON, |_| is_near_end((from, until), now)) {
+        let text = format!("{file} expires on {}; {}", day(until), remedy(acme));
         Some((Verdict::Warn, text))
     } else {
         None
+    }
+}
+
+/// What to do about it.
+const fn remedy(acme: Option<&Acme>) -> &'static str {
+    match acme {
+        None => "renew it",
+        Some(_) => {
+            "a host that runs renews it by itself, and says in its log why that failed (certificate-not-issued)"
+        }
     }
 }
 

@@ -57,13 +57,16 @@ const fn has_mail(_: &Config) -> bool {
     false
 }
 
-/// The names of the certificate; none without TLS, which something in front has then.
+/// The names of the certificate, or of the one that is to be issued; none without TLS, which something in front has then.
 pub(super) fn certified(listener: &Listener) -> Vec<String> {
     let tls = listener.tls.as_ref();
     let chain = tls.and_then(|tls| pem::certificates(&tls.certificate).ok());
-    chain
-        .and_then(|it| Some(names(it.first()?)))
-        .unwrap_or_default()
+    let issued = chain.and_then(|it| Some(names(it.first()?)));
+    let ordered = || {
+        let acme = listener.acme.as_ref()?;
+        Some(acme.names.iter().map(ToString::to_string).collect())
+    };
+    issued.or_else(ordered).unwrap_or_default()
 }
 
 /// What others find, or what keeps them from it.

@@ -10,6 +10,7 @@ use convoke_net::{
     http_server,
     trusted_certificates::{self, TrustedCertificates},
 };
+use convoke_types::Domain;
 use jiff::Timestamp;
 use std::{
     net::{SocketAddr, TcpListener},
@@ -38,7 +39,19 @@ fn tls(config: &Config, listener: &Listener, what: &str, findings: &mut Findings
     let Some(tls) = &listener.tls else {
         return plain(listener, what, findings);
     };
-    if !certificate::look(config, &tls.certificate, what, findings) {
+    if let Some(acme) = &listener.acme
+        && !tls.certificate.exists()
+    {
+        let names = acme.names.iter().map(Domain::as_str).collect::<Vec<_>>();
+        let text = format!(
+            "there is no certificate yet; `serve` orders one for {} from {}, and refuses connections until it is there",
+            names.join(", "),
+            acme.directory.host_str().unwrap_or_default()
+        );
+        return findings.warn(&format!("{what}: certificate"), text);
+    }
+    let acme = listener.acme.as_ref();
+    if !certificate::look(config, &tls.certificate, acme, what, findings) {
         // What uses it would only say the same again.
         return;
     }
@@ -68,6 +81,8 @@ fn tls(config: &Config, listener: &Listener, what: &str, findings: &mut Findings
 fn plain(listener: &Listener, what: &str, findings: &mut Findings) {
     let is_open = !listener.address.ip().is_loopback();
     match listener.role {
+        // Authorities that validate names come without.
+        Role::Acme => {}
         Role::Receiver => findings.warn(
             what,
             "no tls: iSchedule goes over https, so something in front must speak it",

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
 };
+use url::Url;
 
 /// Everything that a configuration is made of.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub(super) struct Answers {
     pub(super) state: PathBuf,
 }
 
+/// The directory of Let's Encrypt.
+pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// The certificate that the host shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Certificate {
@@ -32,6 +36,8 @@ pub(super) enum Certificate {
     New,
     /// The files of a chain and its key.
     Files(PathBuf, PathBuf),
+    /// What an authority issues by itself: its directory.
+    Acme(Url),
 }
 
 /// Who may ask when our people are free, and invite them.
@@ -104,8 +110,9 @@ pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
              that holds its password with --caldav-password-file",
         ));
     }
-    let certificate = match (init.certificate, init.key) {
-        (Some(certificate), Some(key)) => {
+    let certificate = match (init.acme, init.certificate, init.key) {
+        (Some(directory), ..) => Certificate::Acme(directory),
+        (None, Some(certificate), Some(key)) => {
             Certificate::Files(named.file(certificate)?, named.file(key)?)
         }
         _ if who == Who::Nobody && store.is_caldav() => Certificate::New,
@@ -202,10 +209,15 @@ impl Questions {
 
     /// A file of a certificate, and then that of its key.
     fn certificate(&self, named: &Named) -> Result<Certificate, Failure> {
-        let question = "Certificate chain of this machine (a file, or new for one to try out with)";
+        let question = "Certificate chain of this machine (a file, acme to have Let's Encrypt issue it, or new for one to try out with)";
         let file: String = self.ask(question, Some("new"))?;
-        if file == "new" {
-            return Ok(Certificate::New);
+        match &*file {
+            "new" => return Ok(Certificate::New),
+            "acme" => {
+                let directory = LETS_ENCRYPT.parse().expect("a literal URL");
+                return Ok(Certificate::Acme(directory));
+            }
+            _ => {}
         }
         let key: String = self.ask("Its private key (a file)", None)?;
         Ok(Certificate::Files(

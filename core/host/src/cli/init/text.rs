@@ -66,6 +66,16 @@ fn tls(answers: &Answers) -> String {
     let (certificate, key) = match &answers.certificate {
         Certificate::New => (Path::new(CERTIFICATE), Path::new(KEY)),
         Certificate::Files(certificate, key) => (&**certificate, &**key),
+        Certificate::Acme(directory) => {
+            // One line, as it may stand in a comment.
+            return format!(
+                "tls.acme = {{ directory = {}, contact = {}, names = [{}] }} # port 443 of {} must lead here\n",
+                quoted(directory.as_str()),
+                quoted(&format!("mailto:postmaster@{}", answers.domain)),
+                quoted(answers.host.as_str()),
+                answers.host
+            );
+        }
     };
     format!(
         "tls = {{ certificate = {}, key = {} }}\n",

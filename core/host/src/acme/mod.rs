@@ -1,0 +1,96 @@
+//! Certificates that an authority issues by itself (ACME, RFC 8555): `tls.acme` of a listener.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `schedule` | when a certificate is renewed, and when it is tried again |
+//! | `progress` | what became of it: what authorities said, and when it is tried next |
+//! | `answers` | what authorities are shown that validate names |
+//! | `account` | our account with an authority, in the state folder |
+//! | `order` | one certificate, from the order to its file |
+//! | `http` | requests to an authority |
+//!
+//! Always true: a certificate, its chain and its key are one file, which is replaced in one step and only by what a listener can
+//! show; nobody else can read it; what an authority refuses is told in its own words; nothing here sleeps or reads a clock but
+//! by what the library does that waits for an authority, and `serve::certificates`, which calls it.
+//!
+//! The protocol is that of `instant-acme`; the connections are those of `convoke-net`, so that the trust anchors, the
+//! name servers and the timeouts of `[client]` hold for authorities, too.
+//!
+//! Not done: dns-01 and thus wildcards, external account binding, revocation, renewal information (RFC 9773).
+
+mod account;
+mod answers;
+mod http;
+mod order;
+mod progress;
+mod schedule;
+
+pub(crate) use answers::PATH;
+pub(crate) use order::obtain;
+pub(crate) use progress::Progress;
+pub(crate) use schedule::is_near_end;
+
+use crate::config::{Acme, Config};
+use answers::HttpAnswers;
+use convoke_net::{http_server::TlsChallenges, pem};
+use convoke_tls::certificate::validity;
+use jiff::Timestamp;
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::Notify;
+
+/// What a host knows of certificates by ACME as long as it runs.
+#[derive(Default)]
+pub(crate) struct AcmeState {
+    /// What is shown to who validates by tls-alpn-01.
+    pub(crate) tls: Arc<TlsChallenges>,
+    /// What is shown to who validates by http-01.
+    pub(crate) http: Arc<HttpAnswers>,
+    /// How it goes.
+    pub(crate) progress: Progress,
+    /// Listeners have been opened, or the configuration is another one.
+    pub(crate) look: Notify,
+    /// A certificate has been written.
+    pub(crate) issued: Notify,
+}
+
+/// A certificate that a configuration wants from an authority.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Where it comes from, and for whom.
+    pub(crate) acme: Acme,
+    /// The folder of the authority.
+    pub(crate) folder: PathBuf,
+    /// Where it goes.
+    pub(crate) file: PathBuf,
+}
+
+impl Wanted {
+    /// From when until when the one that is there is valid.
+    pub(crate) fn dates(&self) -> Option<(i64, i64)> {
+        validity(pem::certificates(&self.file).ok()?.first()?)
+    }
+
+    /// When it is to be ordered: now, if there is none.
+    pub(crate) fn due(&self, progress: &Progress, now: Timestamp) -> Timestamp {
+        let file = self.file.to_string_lossy();
+        let due = self.dates().map(|dates| schedule::renewal(dates, &file));
+        progress.not_before(&self.file).max(due).unwrap_or(now)
+    }
+}
+
+/// All that a configuration wants, each once.
+pub(crate) fn wanted(config: &Config) -> Vec<Wanted> {
+    let state = &config.server.state;
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for acme in config.listeners.iter().filter_map(|it| it.acme.as_ref()) {
+        let file = acme.file(state);
+        if wanted.iter().all(|it| it.file != file) {
+            wanted.push(Wanted {
+                folder: acme.folder(state),
+                acme: acme.clone(),
+                file,
+            });
+        }
+    }
+    wanted
+}
