@@ -32,6 +32,7 @@
 //! | `certificates` | the certificates that the configuration names, and when they end |
 //! | `acme` | certificates that an authority issues by itself |
 //! | [`admission`] | admission control: concurrency, memory, requests per peer |
+//! | `retry_after` | when others want to be asked again |
 //! | [`replay`] | idempotency cache for signed requests |
 //! | [`rate_limit`] | rate limiting per peer |
 //! | `peers` | who came lately, what they proved, why they were refused |
@@ -107,6 +108,7 @@ mod program_inbox;
 pub mod rate_limit;
 pub mod receiver;
 pub mod replay;
+mod retry_after;
 pub mod scheduling;
 pub mod sender;
 pub mod serve;

@@ -1,5 +1,6 @@
 //! Requests to an authority, over the host's own HTTPS client.
 
+use crate::retry_after::retry_after;
 use bytes::Bytes;
 use convoke_net::http_client::{Client, ConnectPolicy, Request};
 use http::{StatusCode, header};
@@ -10,7 +11,6 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 /// The longest answer of an authority: a chain of certificates, at most.
@@ -68,8 +68,9 @@ impl AuthorityClient {
         let answer = answer.await.map_err(other)?;
         let status = answer.status;
         if status.is_client_error() || status.is_server_error() {
-            let wait = answer.headers.get(header::RETRY_AFTER);
-            let wait = wait.and_then(|it| moment(it.to_str().ok()?, Timestamp::now()));
+            let now = Timestamp::now();
+            let wait = retry_after(&answer.headers, now);
+            let wait = wait.and_then(|it| now.checked_add(it).ok());
             *self
                 .retry_after
                 .lock()
@@ -105,37 +106,4 @@ fn is_json(headers: &http::HeaderMap) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|it| it.to_str().ok());
     kind.is_some_and(|it| it.contains("json"))
-}
-
-/// A `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return now.checked_add(Duration::from_secs(seconds)).ok();
-    }
-    jiff::fmt::rfc2822::parse(text)
-        .ok()
-        .map(|it| it.timestamp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn when_to_come_back_is_seconds_or_a_date() {
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
-        for (text, expected) in [
-            ("120", Some(1_700_000_120)),
-            (" 0 ", Some(1_700_000_000)),
-            ("Tue, 14 Nov 2023 22:15:20 GMT", Some(1_700_000_120)),
-            ("-1", None),
-            ("99999999999999999999", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            let moment = moment(text, now).map(Timestamp::as_second);
-            assert_eq!(moment, expected, "{text}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use super::{
     Sender, body,
     capabilities_cache::{self, Document},
 };
-use crate::{metrics::Stage, wire};
+use crate::{metrics::Stage, retry_after::retry_after, wire};
 use convoke_calendar::{message::Message, recurrence::RecurrenceError};
 use convoke_ischedule::{
     Capabilities, ContentType, ErrorDocument, ErrorElement, MessageProfile, Recipient,
@@ -19,7 +19,6 @@ use convoke_types::{CalendarAddress, RequestStatus};
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 
 /// A receiver could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -185,21 +184,6 @@ fn message_id(letter: &Letter<'_>, part: &[&CalendarAddress]) -> String {
         .to_string()
 }
 
-/// When the receiver may be asked again, if it says so (RFC 9110 §10.2.3): a number of seconds, or a date.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let said = response
-        .headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = said.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(said).ok()?;
-    Duration::try_from(date.timestamp().duration_since(Timestamp::now())).ok()
-}
-
 /// Whether the receiver takes such a message; if not, what its recipients are told without a POST.
 fn fits(capabilities: &Capabilities, letter: &Letter<'_>) -> Result<(), RequestStatus> {
     let message = letter.message;
@@ -305,7 +289,7 @@ fn refused(response: &Response) -> Outcome {
         description: said,
         ..status_of(response.status, element).into()
     };
-    outcome.at_receiver(retry_after(response))
+    outcome.at_receiver(retry_after(&response.headers, Timestamp::now()))
 }
 
 /// The one place where a refusal of the whole request becomes a delivery status.
