@@ -24,19 +24,25 @@ fn many_deletions_wait_and_vanish_when_the_objects_come_back() {
     let host = files().start();
     looked_at(&host);
     let uids: Vec<String> = (0..5).map(|number| format!("many-{number}")).collect();
-    for uid in &uids {
-        fs::write(file(&host, uid), meeting(uid, 12, CY)).unwrap();
-    }
+    let calendar = host.folder().join("calendars").join(BO).join("calendar");
+    let appears = |objects: &[String]| {
+        // All of them in one step: a look in between would tell of the first.
+        let made = host.folder().join("made");
+        fs::create_dir(&made).unwrap();
+        for (uid, object) in uids.iter().zip(objects) {
+            fs::write(made.join(format!("{uid}.ics")), object).unwrap();
+        }
+        fs::rename(made, &calendar).unwrap();
+    };
+    let invitations: Vec<String> = uids.iter().map(|uid| meeting(uid, 12, CY)).collect();
+    appears(&invitations);
     eventually("held invitations", || held(&host).len() == 5);
     let released = json(&host, &["queue", "release", "--all"]);
     assert_eq!(released["released"], 5);
     for uid in &uids {
         eventually(uid, || host.stored(CY, uid).is_some());
     }
-    let path = |uid: &String| file(&host, uid);
     let objects: Vec<String> = uids.iter().map(|uid| settled(&host, uid)).collect();
-    // All of them in one step: a look in between would tell of the first.
-    let calendar = host.folder().join("calendars").join(BO).join("calendar");
     let lost = host.folder().join("lost");
     fs::rename(&calendar, &lost).unwrap();
     eventually("held deletions", || {
@@ -48,10 +54,7 @@ fn many_deletions_wait_and_vanish_when_the_objects_come_back() {
         let stored = host.stored(CY, uid).unwrap();
         assert!(!stored.contains("CANCELLED"), "{stored}");
     }
-    fs::create_dir_all(&calendar).unwrap();
-    for (uid, object) in uids.iter().zip(&objects) {
-        fs::write(path(uid), object).unwrap();
-    }
+    appears(&objects);
     eventually("end of what is held", || {
         json(&host, &["changed", "--user", BO]);
         held(&host).is_empty()

@@ -78,6 +78,10 @@ impl<E: Environment> Scheduler<E> {
                 None => fresh.push(uid),
             }
         }
+        // Whoever restores a calendar writes one object after the other: how many they are is known when the last is quiet.
+        if quiet.settling > 0 && fresh.len() + quiet.settling > self.timing.hold {
+            fresh.clear();
+        }
         let too_many = self.too_many(home, &fresh).await?;
         if !too_many.is_empty() {
             self.hold_changes(home, &too_many).await?;

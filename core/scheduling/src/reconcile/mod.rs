@@ -15,8 +15,8 @@
 //!
 //! Manners: what is new at the first look is told to nobody; calendar programs save several times, so an object must be
 //! quiet for [`Timing::settle`](crate::Timing::settle); if more than [`Timing::hold`](crate::Timing::hold) meetings changed
-//! at once, or were removed one by one within a minute, somebody may have lost a calendar, and they wait; meetings that are
-//! over tell nobody.
+//! at once, be it one file after the other, or were removed one by one within a minute, somebody may have lost a calendar, and
+//! they wait; meetings that are over tell nobody.
 
 mod at_once;
 mod baseline;
@@ -99,6 +99,8 @@ struct Quiet {
     to_be_told: Vec<Uid>,
     /// They alone are to be written otherwise: that is nothing of which there may be too much at once.
     to_be_written: Vec<Uid>,
+    /// How many others are to be told of later, as they are not quiet yet.
+    settling: usize,
 }
 
 impl<E: Environment> Scheduler<E> {
@@ -234,7 +236,10 @@ impl<E: Environment> Scheduler<E> {
                     match settles <= now {
                         true if is_to_be_told => quiet.to_be_told.push(uid),
                         true => quiet.to_be_written.push(uid),
-                        false => looked.again_at(settles),
+                        false => {
+                            quiet.settling += usize::from(is_to_be_told);
+                            looked.again_at(settles);
+                        }
                     }
                 }
                 Compared::Unreadable(error) => {

@@ -58,6 +58,28 @@ fn many_changes_at_once_wait_and_vanish_when_they_are_taken_back() {
     assert_eq!(host.sent().len(), 2);
 }
 
+/// A calendar that is restored is written one object after the other, over more time than an object has to be quiet.
+#[test]
+fn many_changes_one_after_the_other_are_judged_together() {
+    let host = host();
+    let writes = |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            host.person("dee")
+                .has(&own("").replace("UID:meeting", &format!("UID:m{number}")));
+            host.looks("dee");
+            host.pass(Duration::from_millis(150));
+        }
+    };
+    writes(0..120);
+    assert!(block_on(host.scheduler.held(None)).unwrap().is_empty());
+    assert_eq!(host.tells("dee").held, 120);
+    assert!(host.sent().is_empty() && host.waits().is_empty());
+    // No more of them than may change at once are told as they become quiet.
+    writes(120..150);
+    host.tells("dee");
+    assert_eq!(host.sent().len(), 30);
+}
+
 /// A program that empties a calendar removes one object after the other; what was removed before it is noticed is told.
 #[test]
 fn removals_one_by_one_wait_when_they_are_too_many() {
