@@ -1,9 +1,6 @@
 //! The certificates that the configuration names, and when they end.
 
-use crate::{
-    acme,
-    config::{Acme, Config},
-};
+use crate::config::{Acme, Config};
 use convoke_net::pem;
 use convoke_tls::certificate::validity;
 use jiff::Timestamp;
@@ -37,7 +34,7 @@ impl Certificate {
             until: dates.and_then(|(_, until)| Timestamp::from_second(until).ok()),
             is_near_end: dates.is_some_and(|dates| match acme {
                 // Renewed by itself, also where it lives for days only.
-                Some(_) => acme::is_near_end(dates, now),
+                Some(_) => is_near_end(dates, now),
                 None => dates.1 < now + SOON,
             }),
             acme: acme.cloned(),
@@ -60,4 +57,35 @@ pub(crate) fn of(config: &Config) -> Vec<Certificate> {
     let client = config.client.identity.iter();
     let client = client.map(|(certificate, _)| Certificate::read("client", certificate, None, now));
     listeners.chain(client).collect()
+}
+
+/// Whether a certificate that is renewed by itself should have been renewed for so long that somebody has to look: in the last
+/// sixth of its life.
+pub(crate) fn is_near_end((from, until): (i64, i64), now: i64) -> bool {
+    let left = i128::from(until) - i128::from(now);
+    left * 6 < i128::from(until) - i128::from(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[test]
+    fn the_end_is_near_in_the_last_sixth() {
+        for (now, near) in [
+            (0, false),
+            (60, false),
+            (74, false),
+            (76, true),
+            (90, true),
+            (100, true),
+        ] {
+            assert_eq!(is_near_end((0, DAY * 90), now * DAY), near, "day {now}");
+        }
+        for dates in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (5, 5)] {
+            let _ = is_near_end(dates, 0);
+        }
+    }
 }

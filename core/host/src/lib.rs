@@ -60,6 +60,7 @@
 //! disk; nothing from outside is read without a bound on its size and time.
 
 mod access;
+#[cfg(feature = "acme")]
 mod acme;
 mod admin;
 pub mod admission;

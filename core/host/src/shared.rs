@@ -1,13 +1,15 @@
 //! State that lives as long as the process and outlives a reload.
 
+#[cfg(feature = "acme")]
+use crate::acme::AcmeState;
 #[cfg(any(feature = "caldav", feature = "console"))]
 use crate::form_secret::FormSecret;
 #[cfg(feature = "mail")]
 use crate::mail::Notices;
 use crate::{
-    acme::AcmeState, decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon,
-    metrics::Metrics, peers::Peers, probe::Pace, rate_limit::RateLimiters, replay::Replays,
-    trouble::Looks, worker_pool::WorkerPool, write_behind::WriteBehind,
+    decisions::Decisions, lease::Lease, login::Attempts, look_soon::LookSoon, metrics::Metrics,
+    peers::Peers, probe::Pace, rate_limit::RateLimiters, replay::Replays, trouble::Looks,
+    worker_pool::WorkerPool, write_behind::WriteBehind,
 };
 #[cfg(feature = "caldav")]
 use crate::{overwritten::Overwritten, program_inbox::ProgramInboxes};
@@ -15,6 +17,7 @@ use convoke_plugin_host::PluginMetrics;
 use convoke_scheduling::{Event, Journal, Shared};
 use jiff::Timestamp;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// When a host began.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +73,10 @@ pub struct SharedState {
     /// What is to be written to the state, though nobody waits for it.
     pub writes: Arc<WriteBehind>,
     /// Certificates that an authority issues by itself.
+    #[cfg(feature = "acme")]
     pub(crate) acme: AcmeState,
+    /// A certificate has been written by us.
+    pub(crate) certificate_written: Notify,
     /// Turns for what takes long.
     pub workers: WorkerPool,
 }

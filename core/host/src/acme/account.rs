@@ -2,8 +2,9 @@
 
 use super::{http::AuthorityClient, order::AcmeError};
 use crate::{config::Acme, state_folder::write_file};
-use instant_acme::{Account, AccountCredentials, NewAccount};
+use instant_acme::{Account, NewAccount};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, from_slice, from_value, to_value};
 use std::{
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
@@ -16,7 +17,8 @@ use std::{
 struct Stored {
     /// Whom the authority knows to turn to.
     contact: String,
-    credentials: AccountCredentials,
+    /// As the library writes them, which takes them when it reads them.
+    credentials: Value,
 }
 
 /// The account that is there, or a new one.
@@ -37,13 +39,11 @@ pub(super) async fn open(
         }
         Err(error) => return Err(unusable(error)),
     };
-    let mut stored: Stored =
-        serde_json::from_slice(&bytes).map_err(|error| unusable(error.into()))?;
-    // To be written again, as the library takes it.
-    let credentials =
-        serde_json::from_slice::<Stored>(&bytes).map_err(|error| unusable(error.into()))?;
+    let mut stored: Stored = from_slice(&bytes).map_err(|error| unusable(error.into()))?;
+    let credentials = from_value(stored.credentials.clone());
+    let credentials = credentials.map_err(|error| unusable(error.into()))?;
     let account = Account::builder_with_http(Box::new(http.clone()))
-        .from_credentials(credentials.credentials)
+        .from_credentials(credentials)
         .await
         .map_err(|error| AcmeError::asking("for its directory", acme, error))?;
     if stored.contact != acme.contact {
@@ -74,15 +74,15 @@ async fn create(folder: &Path, acme: &Acme, http: &AuthorityClient) -> Result<Ac
         .create(&account, acme.directory.to_string(), None)
         .await
         .map_err(|error| AcmeError::asking("for an account", acme, error))?;
-    let contact = acme.contact.clone();
-    let stored = Stored {
-        contact,
-        credentials,
-    };
-    write(folder, &stored).map_err(|error| AcmeError::State {
+    let unusable = |error: io::Error| AcmeError::State {
         file: file(folder),
         error,
-    })?;
+    };
+    let stored = Stored {
+        contact: acme.contact.clone(),
+        credentials: to_value(credentials).map_err(|error| unusable(error.into()))?,
+    };
+    write(folder, &stored).map_err(unusable)?;
     tracing::info!(
         event = "acme-account",
         directory = %acme.directory,

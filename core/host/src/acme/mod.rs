@@ -28,7 +28,6 @@ mod schedule;
 pub(crate) use answers::PATH;
 pub(crate) use order::obtain;
 pub(crate) use progress::Progress;
-pub(crate) use schedule::is_near_end;
 
 use crate::config::{Acme, Config};
 use answers::HttpAnswers;
@@ -49,8 +48,14 @@ pub(crate) struct AcmeState {
     pub(crate) progress: Progress,
     /// Listeners have been opened, or the configuration is another one.
     pub(crate) look: Notify,
-    /// A certificate has been written.
-    pub(crate) issued: Notify,
+}
+
+impl AcmeState {
+    /// The administrator may have mended something.
+    pub(crate) fn tries_again(&self) {
+        self.progress.again();
+        self.look.notify_one();
+    }
 }
 
 /// A certificate that a configuration wants from an authority.

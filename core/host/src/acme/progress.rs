@@ -1,12 +1,15 @@
 //! What became of the certificates that were ordered.
 
 use super::schedule;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// How long an authority is left alone at most, whatever it wants: certificates end.
+const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
 
 /// What failed since the last certificate, by the file that it goes to.
 #[derive(Debug, Default)]
@@ -39,6 +42,8 @@ impl Progress {
         let pause = now
             .checked_add(schedule::pause(times))
             .unwrap_or(Timestamp::MAX);
+        let latest = now.saturating_add(LONGEST_WISH).unwrap_or(Timestamp::MAX);
+        let retry_after = retry_after.map(|it| it.min(latest));
         let next = retry_after.map_or(pause, |it| it.max(pause));
         let failure = Failure {
             why,
@@ -55,7 +60,7 @@ impl Progress {
         self.lock().remove(file);
     }
 
-    /// Has everything tried again as soon as authorities want to hear of us: the administrator may have mended something.
+    /// Has everything tried again as soon as authorities want to hear of us.
     pub(crate) fn again(&self) {
         for failure in self.lock().values_mut() {
             failure.next = failure.wanted_by_authority.unwrap_or(Timestamp::MIN);
@@ -114,6 +119,7 @@ mod tests {
         assert_eq!(fail(Some(day)), day);
         progress.again();
         assert_eq!(progress.not_before(file), Some(day), "also after a reload");
+        assert_eq!(fail(Some(Timestamp::MAX)), day, "and no longer than a day");
         fail(None);
         progress.again();
         assert!(progress.not_before(file).unwrap() < at(1000));

@@ -20,12 +20,6 @@ pub(super) fn renewal((from, until): (i64, i64), salt: &str) -> Timestamp {
     Timestamp::from_second(at).unwrap_or(Timestamp::MAX)
 }
 
-/// Whether a certificate should have been renewed for so long that somebody has to look: in the last sixth of its life.
-pub(crate) fn is_near_end((from, until): (i64, i64), now: i64) -> bool {
-    let left = i128::from(until) - i128::from(now);
-    left * 6 < i128::from(until) - i128::from(from)
-}
-
 /// How long to wait after so many failures, one after the other.
 pub(super) fn pause(failures: u32) -> Duration {
     let times = 3_u32.saturating_pow(failures.saturating_sub(1));
@@ -70,23 +64,8 @@ mod tests {
             (5, 5),
         ] {
             let _ = renewal(dates, "");
-            let _ = is_near_end(dates, 0);
         }
         assert!(renewal((100, 50), "").as_second() <= 100);
-    }
-
-    #[test]
-    fn the_end_is_near_in_the_last_sixth() {
-        for (now, near) in [
-            (0, false),
-            (60, false),
-            (74, false),
-            (76, true),
-            (90, true),
-            (100, true),
-        ] {
-            assert_eq!(is_near_end((0, DAY * 90), now * DAY), near, "day {now}");
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use convoke_caldav::{
     schedule_response::{Recipient, schedule_response},
 };
 use convoke_calendar::{
+    freebusy,
     message::{Kind, Method, Provenance},
     tree::{Calendar, Component, Property},
 };
@@ -23,7 +24,7 @@ use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{
     Condition, Environment, Intake, Outcome, Processor, Refusal, Submission, TransportFacts,
 };
-use convoke_types::{CalendarAddress, Error, RequestStatus, TimeRange};
+use convoke_types::{CalendarAddress, Error, RequestStatus, TimeRange, Uid};
 use http::{Request, StatusCode};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -127,19 +128,12 @@ pub(super) async fn own_answer(
 ) -> Result<Calendar, Refused> {
     let user = &session.user().address;
     let now = Timestamp::now();
-    let at = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ");
-    let question = format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Convoke//EN\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\n\
-         UID:free-busy-query\r\nDTSTAMP:{}\r\nDTSTART:{}\r\nDTEND:{}\r\nORGANIZER:{user}\r\nATTENDEE:{user}\r\n\
-         END:VFREEBUSY\r\nEND:VCALENDAR\r\n",
-        at(now),
-        at(range.start()),
-        at(range.end())
-    );
+    let uid = Uid::new("free-busy-query").map_err(|error| Error::internal(error.to_string()))?;
+    let question = freebusy::request(user, std::slice::from_ref(user), range, &uid, now);
     let question = Question {
         originator: user.clone(),
         asked: Vec::new(),
-        data: question.into_bytes(),
+        data: question.write().into(),
     };
     let room = AnswerRoom::new(&session.instance.admission, session.arrival.address.ip());
     let outcomes = ask(session, &question, std::slice::from_ref(user), &room).await?;

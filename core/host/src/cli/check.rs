@@ -1,5 +1,6 @@
 //! `convoke check`: what `serve` would find wrong, without writing anything.
 
+#[cfg(feature = "acme")]
 mod acme;
 #[cfg(feature = "caldav")]
 mod caldav;
@@ -95,6 +96,7 @@ async fn look(config: &Config, open: Open, findings: &mut Findings) {
             upstream::look(config, listener, server, findings).await;
         }
     }
+    #[cfg(feature = "acme")]
     acme::look(config, findings).await;
     found::look(config, findings).await;
     #[cfg(feature = "caldav")]

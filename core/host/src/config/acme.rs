@@ -231,7 +231,7 @@ fn name(written: &Spanned<String>, at: &Locator) -> Result<Domain, ConfigError> 
     Ok(name)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "acme"))]
 mod tests {
     use super::{super::Config, *};
 

@@ -670,6 +670,10 @@ fn resolve_tls(
         let text = "`acme` gets a certificate by itself, and `certificate` and `key` name one that is there; write one or the other";
         return Err(at.wrong(span, text));
     }
+    if !cfg!(feature = "acme") {
+        let text = "this convoke was built without ACME (the cargo feature `acme`); write `certificate` and `key`";
+        return Err(at.wrong(span, text));
+    }
     let acme = acme::resolve(section, ours.domains, at)?;
     let file = acme.file(ours.state);
     let files = TlsFiles {

@@ -81,6 +81,7 @@ fn of_certificates(instance: &Instance) -> Vec<Trouble> {
     let troubles = all.filter_map(|it| {
         let file = it.file.display();
         let text = match it.until {
+            #[cfg(feature = "acme")]
             _ if it.acme.is_some() => by_acme(instance, &it, now)?,
             None => format!(
                 "{file}: the certificate cannot be read; what is in use stays until the host ends"
@@ -99,6 +100,7 @@ fn of_certificates(instance: &Instance) -> Vec<Trouble> {
 }
 
 /// What is wrong with a certificate that an authority issues by itself.
+#[cfg(feature = "acme")]
 fn by_acme(instance: &Instance, certificate: &Certificate, now: i64) -> Option<String> {
     let failure = instance.shared.acme.progress.failure(&certificate.file);
     let lack = match certificate.until {

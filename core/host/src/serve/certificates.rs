@@ -57,7 +57,7 @@ async fn order(current: &Current, wanted: &Wanted) {
                 until = until.map(tracing::field::display),
                 "the certificate authority has issued a certificate"
             );
-            state.issued.notify_one();
+            shared.certificate_written.notify_one();
         }
         Err(failed) => {
             let why = failed.error.to_string();

@@ -29,6 +29,7 @@
 
 mod background;
 mod calendars;
+#[cfg(feature = "acme")]
 mod certificates;
 mod control;
 mod current;
@@ -46,11 +47,12 @@ mod observe;
 mod outbox;
 mod service_manager;
 mod turn;
+#[cfg(feature = "acme")]
 mod validation;
 mod watch;
 mod write_behind;
 
-#[cfg(not(feature = "caldav"))]
+#[cfg(not(all(feature = "acme", feature = "caldav")))]
 use crate::answer;
 #[cfg(feature = "caldav")]
 use crate::caldav;
@@ -106,7 +108,7 @@ pub async fn run(path: &Path, inherited: Inherited) -> Result<(), ServeError> {
                 host.refresh_certificates();
                 continue;
             }
-            () = shared.acme.issued.notified() => {
+            () = shared.certificate_written.notified() => {
                 host.refresh_certificates();
                 continue;
             }
@@ -169,6 +171,7 @@ pub struct Host {
     #[cfg(feature = "mail")]
     notices: BackgroundTask,
     writes: BackgroundTask,
+    #[cfg(feature = "acme")]
     certificates: BackgroundTask,
     alive: BackgroundTask,
     /// Always there, but while one instance hands over to the next.
@@ -208,7 +211,10 @@ impl Host {
         let lock = lock::take(&config.server.state).await?;
         let instance = Instance::new(config, Arc::default()).await?;
         let name = hosts::join(&instance);
+        #[cfg(feature = "acme")]
         let challenges = instance.shared.acme.tls.clone();
+        #[cfg(not(feature = "acme"))]
+        let challenges = Arc::default();
         let current = Arc::new(Current::new(instance));
         let (control, requests) = Control::new(current.clone());
         let mut host = Self {
@@ -219,6 +225,7 @@ impl Host {
             #[cfg(feature = "mail")]
             notices: BackgroundTask::start(|stopped| notices::run(current.clone(), stopped)),
             writes: BackgroundTask::start(|stopped| write_behind::run(current.clone(), stopped)),
+            #[cfg(feature = "acme")]
             certificates: BackgroundTask::start(|stopped| {
                 certificates::run(current.clone(), stopped)
             }),
@@ -237,6 +244,7 @@ impl Host {
         };
         let instance = host.current.load();
         host.listen(&instance).await?;
+        #[cfg(feature = "acme")]
         instance.shared.acme.look.notify_one();
         Ok((host, requests))
     }
@@ -283,8 +291,8 @@ impl Host {
         let shared = instance.shared.clone();
         let old = self.current.swap(instance);
         shared.looks.again();
-        shared.acme.progress.again();
-        shared.acme.look.notify_one();
+        #[cfg(feature = "acme")]
+        shared.acme.tries_again();
         if let Some(name) = joins {
             // What waits lies elsewhere now.
             outbox.doubt();
@@ -337,6 +345,7 @@ impl Host {
             calendars.finish().await;
         }
         self.looks.finish().await;
+        #[cfg(feature = "acme")]
         self.certificates.finish().await;
         self.outbox.finish().await;
         #[cfg(feature = "mail")]
@@ -431,7 +440,11 @@ impl Handler for ByRole {
                 #[cfg(not(feature = "caldav"))]
                 Role::Caldav => answer::empty(http::StatusCode::NOT_FOUND, &[]),
                 Role::Admin => Box::pin(observe::handle(&instance, arrival, request)).await,
+                #[cfg(feature = "acme")]
                 Role::Acme => validation::handle(&instance, &request),
+                // The configuration refuses what makes one.
+                #[cfg(not(feature = "acme"))]
+                Role::Acme => answer::empty(http::StatusCode::NOT_FOUND, &[]),
             };
             let metrics = &instance.shared.metrics;
             metrics.answered(self.role, response.status(), begun.elapsed());

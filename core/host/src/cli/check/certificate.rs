@@ -2,8 +2,7 @@
 
 use super::finding::{Findings, Verdict};
 use crate::{
-    acme::is_near_end,
-    certificates::SOON,
+    certificates::{SOON, is_near_end},
     config::{Acme, Config},
 };
 use convoke_net::{pem, trusted_certificates::TrustedCertificates};

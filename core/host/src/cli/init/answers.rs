@@ -118,6 +118,11 @@ pub(super) fn of(init: Init, file: &Path) -> Result<Answers, Failure> {
         _ if who == Who::Nobody && store.is_caldav() => Certificate::New,
         _ => asked.certificate(&named)?,
     };
+    if !cfg!(feature = "acme") && matches!(certificate, Certificate::Acme(_)) {
+        return Err(Failure::usage(
+            "this convoke was built without ACME (the cargo feature `acme`); name a certificate with --certificate and --key",
+        ));
+    }
     Ok(Answers {
         domain,
         host,
