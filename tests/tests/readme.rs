@@ -3,7 +3,7 @@
 use convoke::{config::Config, instance};
 use convoke_plugin_host::{Plugins, Setup};
 use convoke_sdk::remote::Kind;
-use convoke_tests::{Authority, plugin_directory, program};
+use convoke_tests::{Authority, NameServer, plugin_directory, program};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -121,7 +121,8 @@ fn the_first_plugin_is_the_example() {
 fn the_sysadmins_commands_work() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
-    configure(place);
+    let names = NameServer::new();
+    configure(place, &names);
     let (mut host, mut serves) = (None, String::new());
     let mut done = 0;
     for command in commands().iter().filter(|it| it.starts_with("convoke ")) {
@@ -165,7 +166,9 @@ fn a_key_for_strangers_is_made_and_shown() {
     )
     .unwrap();
     let commands = commands();
-    let keys = commands.iter().filter(|it| it.starts_with("convoke keys"));
+    let keys = commands
+        .iter()
+        .filter(|it| it.starts_with("convoke keys") && it.contains("strangers.toml"));
     let mut said = String::new();
     for command in keys {
         let line = command.replacen("convoke", program().to_str().unwrap(), 1);
@@ -179,9 +182,9 @@ fn a_key_for_strangers_is_made_and_shown() {
     );
 }
 
-/// What the README takes for granted: its configuration, the certificate of a partner, files to import and send, and
-/// whom the invitation is for.
-fn configure(place: &Path) {
+/// What the README takes for granted: its configuration, DNS in which nobody has published anything yet, files to import and
+/// send, and whom the invitation is for.
+fn configure(place: &Path, names: &NameServer) {
     let config = blocks("toml").swap_remove(0);
     let state = place.join("state");
     let config = config
@@ -192,12 +195,10 @@ fn configure(place: &Path) {
             "state =",
             &format!("plugins = [\"{}\"]\nstate =", plugin_directory().display()),
             1,
-        );
+        )
+        + &format!("\n[dns]\nnameservers = [\"{}\"]\n", names.address());
     fs::create_dir(state).unwrap();
     fs::write(place.join("convoke.toml"), config).unwrap();
-    let names = vec!["example.org".to_owned()];
-    let certified = rcgen::generate_simple_self_signed(names).unwrap();
-    fs::write(place.join("partners.pem"), certified.cert.pem()).unwrap();
     let event = |uid: &str, method: &str, more: &str| {
         format!(
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\n{method}BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20261101T000000Z\r\n\
