@@ -231,15 +231,23 @@ impl Peers {
 impl Known {
     fn note(&mut self, visit: &Visit<'_>, came: Came, now: Timestamp, most: usize) {
         if !self.rows.contains_key(&visit.peer) && self.rows.len() >= most {
-            let least = self.rows.iter().min_by_key(|(_, row)| row.worth());
-            if let Some(least) = least.map(|(peer, _)| peer.clone()) {
-                self.rows.remove(&least);
-                self.forgotten += 1;
-            }
+            self.forget(most.div_ceil(8));
         }
         let row = self.rows.entry(visit.peer.clone());
         let row = row.or_insert_with(|| PeerRow::new(visit, now));
         row.add(visit, came, now);
+    }
+
+    /// Forgets so many at once: to look through all for each stranger that comes would hold up those who are answered.
+    fn forget(&mut self, count: usize) {
+        let rows = self.rows.iter();
+        let mut worths: Vec<_> = rows.map(|(peer, row)| (row.worth(), peer)).collect();
+        worths.sort_unstable_by_key(|it| it.0);
+        let least: Vec<Peer> = worths.iter().take(count).map(|it| it.1.clone()).collect();
+        for peer in &least {
+            self.rows.remove(peer);
+        }
+        self.forgotten += least.len() as u64;
     }
 }
 
