@@ -15,6 +15,7 @@ PASSWORD = "open-sesame"
 
 class SeveralHosts(unittest.TestCase):
     HOSTS = 2
+    MORE = ""  # tables of the configuration
 
     def setUp(self):
         self.folder = folder()
@@ -66,11 +67,15 @@ class SeveralHosts(unittest.TestCase):
         secret.chmod(0o600)
         database = f'config.url = "{url}"\nconfig.password_file = "{secret}"'
         bay = [("bay.example", f"https://localhost:{self.bay_port}/.well-known/ischedule")]
-        host = Host(self.base / name, "harbour.example", self.authority, store="store-postgres", store_config=database, discovery=bay,
-                    extra=f'[[state]]\nplugin = "state-postgres"\n{database}\n')
+        store, store_config = self.store(database)
+        host = Host(self.base / name, "harbour.example", self.authority, store=store, store_config=store_config, discovery=bay,
+                    extra=f'[[state]]\nplugin = "state-postgres"\n{database}\n{self.MORE}')
         config = host.config.read_text()
         host.config.write_text(config.replace("[verification]\n", f'[verification]\nprivate_exchange = "{self.base / "keys"}"\n'))
         return host
+
+    def store(self, database):
+        return "store-postgres", database
 
     def start(self, host):
         host.start()

@@ -106,6 +106,40 @@ class OneCalendar(SeveralHosts):
         self.assertEqual([statuses(answer) for answer in answers], [[(ANNA, "2.0")]] * len(threads))
 
 
+class Held(SeveralHosts):
+    """Calendars are files that both hosts see; one of them watches, either may release."""
+
+    MORE = '[scheduling]\nsettle = "1s"\nhold = 3\n'
+
+    def store(self, database):
+        return "store-vdir", f'config.path = "{self.base / "calendars"}"'
+
+    def test_what_is_held_is_released_by_any_host_and_told_once(self):
+        bay, uids = self.bay(), [f"party-{number}" for number in range(6)]
+        for host in self.hosts:
+            host.run("changed", "--user", ANNA)
+        made = self.base / "made"
+        made.mkdir()
+        for uid in uids:
+            (made / f"{uid}.ics").write_text(event(None, ANNA, [ANNA, BO], uid=uid))
+        made.rename(self.base / "calendars" / ANNA.removeprefix("mailto:") / "restored")
+        for host in self.hosts:
+            until(lambda host=host: [row["state"] for row in self.queue(host)] == ["held"] * len(uids))
+        one, *others = [row["id"] for row in self.queue(self.hosts[0])]
+        for host in self.hosts:
+            host.run("queue", "release", one, ok=host is self.hosts[0])
+        # Both at once, as two administrators may.
+        threads = [threading.Thread(target=host.run, args=("queue", "release", "--all")) for host in self.hosts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        until(lambda: [self.queue(host) for host in self.hosts] == [[], []])
+        self.assertEqual([bay.times(uid) for uid in uids], [1] * len(uids))
+        told = self.hosts[1].json("explain", uids[0])
+        self.assertLessEqual({"changes-held", "change-told", "sent"}, {it["event"] for it in told})
+
+
 class Left(SeveralHosts):
     HOSTS = 3
 
