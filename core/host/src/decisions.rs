@@ -342,6 +342,14 @@ fn without(entries: &[StateEntry], user: &CalendarAddress) -> Result<Batch, Erro
 fn concerns(decision: &Decided, user: &CalendarAddress) -> bool {
     let named = [&decision.user, &decision.recipient];
     named.into_iter().flatten().any(|it| it.same_user(user))
+        || decision.peer.as_deref().is_some_and(|it| is_from(it, user))
+}
+
+/// Whether what is said of a peer begins with the address of a calendar user, who sent the message.
+fn is_from(peer: &str, user: &CalendarAddress) -> bool {
+    let name = user.human();
+    let (said, rest) = peer.split_at_checked(name.len()).unwrap_or_default();
+    said.eq_ignore_ascii_case(name) && rest.starts_with(',')
 }
 
 /// The UID of the object that a decision is about; if that is not known, the identifier of the message.

@@ -172,6 +172,21 @@ fn who_is_forgotten_takes_nobody_else_along() {
 }
 
 #[test]
+fn who_is_forgotten_is_forgotten_as_a_sender_too() {
+    for (peer, stays) in [
+        ("cy@example.org, handed in here", false),
+        ("CY@example.org, signed by example.org", false),
+        ("cy@example.org.au, signed by example.org.au", true),
+        ("icy@example.org, handed in here", true),
+        ("cy", true),
+    ] {
+        let mut decided = delivered(1, "tea", BO, "<m1@x>");
+        decided.peer = Some(peer.to_owned());
+        assert_eq!(!concerns(&decided, &address(CY)), stays, "{peer}");
+    }
+}
+
+#[test]
 fn who_has_written_what_waits_finds_also_what_somebody_else_was_writing() {
     let decisions = Decisions::default();
     let state = Slow::letting(0);
