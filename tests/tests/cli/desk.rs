@@ -4,7 +4,7 @@ use convoke_tests::{plugin_directory, program};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
@@ -127,7 +127,10 @@ config.path = "calendars.db"
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
+        if let Err(error) = stdin.write_all(text.as_bytes()) {
+            // A program that refuses its arguments reads nothing.
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
+        }
         drop(stdin);
         said(child.wait_with_output().unwrap())
     }
