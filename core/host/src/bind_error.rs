@@ -27,7 +27,7 @@ impl fmt::Display for BindProblem<'_> {
             io::ErrorKind::PermissionDenied if port < FIRST_FREE => write!(
                 f,
                 "a port below {FIRST_FREE} takes the capability net_bind_service, which this user does not have; give it to the \
-                 service (AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit), let systemd open the socket, or choose a port \
+                 service (AmbientCapabilities= and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in its unit), let systemd open the socket, or choose a port \
                  from {FIRST_FREE} on"
             ),
             _ => write!(f, "{error}; choose another address"),

@@ -349,7 +349,9 @@ impl DnsRecords {
              ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
              ; The key, for signing.lookup = [\"http/well-known\"]: a running convoke serves the document itself at\n\
              ; {}\n{}\n\n\
-             ; The key, for signing.lookup = [\"private-exchange\"]: this line, for the administrators of your peers\n; {}\n",
+             ; The key, for signing.lookup = [\"private-exchange\"]: the administrators of your peers put this line,\n\
+             ; from v=DKIM1 on, into the file DOMAIN/SELECTOR of the folder that their verification.private_exchange names\n\
+             ; {}\n",
             receiver.zone, txt.zone, well_known.url, well_known.srv.zone, well_known.document
         )
     }

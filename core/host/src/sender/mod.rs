@@ -92,6 +92,7 @@ impl Sender {
         group: &[&CalendarAddress],
     ) -> Vec<Outcome> {
         let mut status = RequestStatus::SERVICE_UNAVAILABLE;
+        let mut why = None;
         let mut handed_over = HandedOver::No;
         for receiver in self.hanging.last(receivers) {
             match self.deliver_to(receiver, letter, group).await {
@@ -105,6 +106,7 @@ impl Sender {
                     }
                     tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {failure}");
                     status = failure.status();
+                    why = Some(post::described(receiver, &failure));
                     if !failure.may_go_elsewhere() {
                         handed_over = HandedOver::Perhaps;
                         break;
@@ -114,6 +116,7 @@ impl Sender {
         }
         let outcome = Outcome {
             handed_over,
+            description: why,
             ..status.into()
         };
         vec![outcome.at_receiver(None); group.len()]

@@ -15,10 +15,14 @@ use convoke_ischedule::{
 use convoke_net::http_client::{ClientError, Request, Response};
 use convoke_scheduling::{Letter, Outcome};
 use convoke_sdk::Receiver;
-use convoke_types::{CalendarAddress, RequestStatus};
+use convoke_types::{CalendarAddress, RequestStatus, excerpt};
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use std::fmt::Display;
+
+/// The longest reason that is kept, in characters.
+const LONGEST_REASON: usize = 500;
 
 /// A receiver could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,11 @@ impl Failure {
     }
 }
 
+/// What who asks later is told of a receiver that could not be asked.
+pub(super) fn described(receiver: &Receiver, failure: &dyn Display) -> String {
+    excerpt(&format!("{}: {failure}", receiver.url), LONGEST_REASON)
+}
+
 pub(super) fn is_temporary(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
@@ -111,8 +120,11 @@ impl Sender {
                 Err(error) if outcomes.is_empty() => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(event = "receiver-failed", receiver = %receiver.url, "not delivered: {error}");
-                    let failed =
-                        Outcome::from(RequestStatus::SERVICE_UNAVAILABLE).at_receiver(None);
+                    let failed = Outcome {
+                        description: Some(described(receiver, &error)),
+                        ..RequestStatus::SERVICE_UNAVAILABLE.into()
+                    };
+                    let failed = failed.at_receiver(None);
                     outcomes.resize(outcomes.len() + part.len(), failed);
                 }
             }

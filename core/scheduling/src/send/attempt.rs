@@ -173,7 +173,7 @@ impl<E: Environment> Scheduler<E> {
         let why = outcome.description.clone().unwrap_or_default();
         let why = match fate {
             Fate::Waits(entry) => format!(
-                "tried {} times, next at {}; {why}",
+                "tried {} times, next at {:.0}; {why}",
                 entry.attempts, entry.next
             ),
             Fate::Replaced(_) => format!("a newer message says all of it; {why}"),

@@ -6,11 +6,14 @@ use crate::{
     instance,
     keys::{Published, published},
 };
-use convoke_ischedule::dkim::Signer;
+use convoke_ischedule::dkim::{KeyRecord, Signer};
 use convoke_net::{pem, registrable::is_public_suffix, trusted_certificates::TrustedCertificates};
 use convoke_tls::certificate::{Usage, is_for};
 use convoke_types::Domain;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Looks at `[client]`, `[signing]` and `[verification]`.
 pub(super) async fn look(config: &Config, findings: &mut Findings) {
@@ -121,7 +124,14 @@ fn verification(config: &Config, findings: &mut Findings) {
     if let Some(folder) = &config.verification.private_exchange {
         let what = "verification: private_exchange";
         match exchanged(folder) {
-            Ok(0) => {
+            Ok((_, Some(without))) => {
+                let text = format!(
+                    "{} holds no record of a key: write the line that `convoke keys show-dns` of the peer prints, from v=DKIM1 on",
+                    without.display()
+                );
+                findings.warn(what, text);
+            }
+            Ok((0, None)) => {
                 let text = format!(
                     "{} holds no key; put the record of a peer into {}/DOMAIN/SELECTOR",
                     folder.display(),
@@ -129,7 +139,7 @@ fn verification(config: &Config, findings: &mut Findings) {
                 );
                 findings.warn(what, text);
             }
-            Ok(keys) => findings.ok(what, format!("{}: {keys} keys", folder.display())),
+            Ok((keys, None)) => findings.ok(what, format!("{}: {keys} keys", folder.display())),
             Err(error) => {
                 let text = format!(
                     "{}: the folder of exchanged keys cannot be read: {error}; make it, or take `private_exchange` out",
@@ -141,9 +151,18 @@ fn verification(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// How many keys lie in `folder/DOMAIN/SELECTOR`.
-fn exchanged(folder: &Path) -> std::io::Result<usize> {
+/// How many files lie in `folder/DOMAIN/SELECTOR`, and one of them without a key, if there is one.
+fn exchanged(folder: &Path) -> std::io::Result<(usize, Option<PathBuf>)> {
     let domains = fs::read_dir(folder)?.flatten();
     let selectors = domains.flat_map(|domain| fs::read_dir(domain.path()).into_iter().flatten());
-    Ok(selectors.flatten().filter(|it| it.path().is_file()).count())
+    let files = selectors.flatten().map(|it| it.path());
+    let files: Vec<PathBuf> = files.filter(|it| it.is_file()).collect();
+    let mut without = files.iter().filter(|it| !holds_key(it));
+    Ok((files.len(), without.next().cloned()))
+}
+
+fn holds_key(file: &Path) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut records = text.lines().flat_map(KeyRecord::read_document);
+    records.any(|it| it.is_ok())
 }
