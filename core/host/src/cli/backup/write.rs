@@ -212,8 +212,14 @@ fn exists(to: &Path) -> Failure {
 }
 
 fn unwritable(to: &Path, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; where no host runs, root goes on as the owner of `server.state`, who must be allowed to write there"
+        }
+        _ => "",
+    };
     Failure::new(format!(
-        "{}: the backup cannot be written: {error}",
+        "{}: the backup cannot be written: {error}{remedy}",
         to.display()
     ))
 }
