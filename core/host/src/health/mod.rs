@@ -125,10 +125,17 @@ fn by_acme(instance: &Instance, certificate: &Certificate, now: i64) -> Option<S
 async fn of_what_waits(instance: &Instance, entries: Result<Vec<Entry>, Error>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let held = instance.scheduler.held(None).await;
-    if let Some(error) = entries.as_ref().err().or(held.as_ref().err()) {
+    let put_back = instance.scheduler.held_since_restored().await;
+    let errors = [
+        entries.as_ref().err(),
+        held.as_ref().err(),
+        put_back.as_ref().err(),
+    ];
+    if let Some(error) = errors.into_iter().flatten().next() {
         troubles.push(Trouble::new("state", error.to_string()));
     }
     let (entries, held) = (entries.unwrap_or_default(), held.unwrap_or_default());
+    let put_back = put_back.unwrap_or_default();
     let stuck: Vec<_> = entries.iter().filter(|it| it.attempts >= STUCK).collect();
     if let Some(oldest) = stuck.iter().min_by_key(|it| it.created) {
         let last = oldest.last.as_deref().unwrap_or_default();
@@ -149,6 +156,14 @@ async fn of_what_waits(instance: &Instance, entries: Result<Vec<Entry>, Error>) 
             one.user.human()
         );
         troubles.push(Trouble::new("held changes", text));
+    }
+    if !put_back.is_empty() {
+        let text = format!(
+            "{} waited when the backup was made that was restored, and may have been delivered since; see `convoke queue list`, \
+             then `convoke queue release` or `drop`",
+            counted(put_back.len(), "message")
+        );
+        troubles.push(Trouble::new("held messages", text));
     }
     troubles
 }
