@@ -11,15 +11,22 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+use url::{Origin, Url};
 
 /// The longest answer of an authority: a chain of certificates, at most.
 const LONGEST: usize = 1 << 20;
+
+/// The longest pause between two questions about an order; what the authority wants beyond is heard when it refuses something.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The client of one authority. What it says of coming back later is remembered.
 #[derive(Clone)]
 pub(super) struct AuthorityClient {
     client: Client,
+    /// Where its directory is, which the administrator has named.
+    named: Origin,
     retry_after: Arc<Mutex<Option<Timestamp>>>,
 }
 
@@ -32,9 +39,10 @@ struct Unexpected {
 }
 
 impl AuthorityClient {
-    pub(super) fn new(client: Client) -> Self {
+    pub(super) fn new(client: Client, named: Origin) -> Self {
         Self {
             client,
+            named,
             retry_after: Arc::default(),
         }
     }
@@ -52,7 +60,9 @@ impl AuthorityClient {
         request: http::Request<BodyWrapper<Bytes>>,
     ) -> Result<BytesResponse, Error> {
         let (head, body) = request.into_parts();
-        let url = head.uri.to_string().parse().map_err(other)?;
+        let url: Url = head.uri.to_string().parse().map_err(other)?;
+        // A directory may lead anywhere.
+        let administered = url.origin() == self.named;
         let Ok(body) = body.collect().await;
         let answer = self.client.send(Request {
             method: head.method,
@@ -60,17 +70,21 @@ impl AuthorityClient {
             headers: head.headers,
             body: body.to_bytes(),
             policy: ConnectPolicy {
-                administered: true,
+                administered,
                 tls_name: None,
             },
             longest: Some(LONGEST),
         });
-        let answer = answer.await.map_err(other)?;
+        let mut answer = answer.await.map_err(other)?;
         let status = answer.status;
+        let now = Timestamp::now();
+        let wait = retry_after(&answer.headers, now);
+        // The library adds it to the time of now, which has an end, and waits for it.
+        if wait.is_none_or(|it| it > LONGEST_WAIT) {
+            answer.headers.remove(header::RETRY_AFTER);
+        }
         if status.is_client_error() || status.is_server_error() {
-            let now = Timestamp::now();
-            let wait = retry_after(&answer.headers, now);
-            let wait = wait.and_then(|it| now.checked_add(it).ok());
+            let wait = wait.map(|it| now.checked_add(it).unwrap_or(Timestamp::MAX));
             *self
                 .retry_after
                 .lock()

@@ -7,6 +7,7 @@
 //! | `answers` | what authorities are shown that validate names |
 //! | `account` | our account with an authority, in the state folder |
 //! | `order` | one certificate, from the order to its file |
+//! | `issued` | whether a listener can show what was issued |
 //! | `http` | requests to an authority |
 //!
 //! Always true: a certificate, its chain and its key are one file, which is replaced in one step and only by what a listener can
@@ -21,17 +22,21 @@
 mod account;
 mod answers;
 mod http;
+mod issued;
 mod order;
 mod progress;
 mod schedule;
 
 pub(crate) use answers::PATH;
-pub(crate) use order::obtain;
+pub(crate) use order::{Delayed, obtain};
 pub(crate) use progress::Progress;
 
 use crate::config::{Acme, Config};
 use answers::HttpAnswers;
-use convoke_net::{http_server::TlsChallenges, pem};
+use convoke_net::{
+    http_server::TlsChallenges,
+    pem::{self, TlsError},
+};
 use convoke_tls::certificate::validity;
 use jiff::Timestamp;
 use std::{path::PathBuf, sync::Arc};
@@ -72,7 +77,8 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// From when until when the one that is there is valid.
     pub(crate) fn dates(&self) -> Option<(i64, i64)> {
-        validity(pem::certificates(&self.file).ok()?.first()?)
+        let (chain, _) = pem::identity(&self.file, &self.file).ok()?;
+        validity(chain.first()?)
     }
 
     /// When it is to be ordered: now, if there is none.
@@ -80,6 +86,31 @@ impl Wanted {
         let file = self.file.to_string_lossy();
         let due = self.dates().map(|dates| schedule::renewal(dates, &file));
         progress.not_before(&self.file).max(due).unwrap_or(now)
+    }
+}
+
+/// Puts aside what is no certificate with its key, and would keep the host from starting: another one is ordered then.
+pub(crate) fn set_aside(config: &Config) {
+    for it in wanted(config) {
+        let read = it.file.exists().then(|| pem::identity(&it.file, &it.file));
+        let Some(Err(error)) = read else {
+            continue;
+        };
+        // Who may read it is the administrator's to mend.
+        if matches!(error, TlsError::Exposed(_)) {
+            continue;
+        }
+        let aside = it.file.with_extension("unusable");
+        match std::fs::rename(&it.file, &aside) {
+            Ok(()) => tracing::error!(
+                event = "certificate-set-aside", file = %it.file.display(), aside = %aside.display(),
+                "this certificate cannot be used, and another one is ordered: {error}"
+            ),
+            Err(why) => tracing::error!(
+                event = "certificate-set-aside", file = %it.file.display(),
+                "this certificate cannot be used, nor put aside ({why}): {error}"
+            ),
+        }
     }
 }
 

@@ -4,32 +4,34 @@ use super::{
     AcmeState, Wanted, account,
     answers::{Presented, present_certificate},
     http::AuthorityClient,
+    issued::examine,
 };
 use crate::{
     config::{Acme, Challenge},
     state_folder::write_file,
 };
 use convoke_net::http_client::Client;
-use convoke_tls::certificate::{names, validity};
-use convoke_types::Domain;
+use convoke_types::{Domain, excerpt};
 use instant_acme::{
     Account, AuthorizationHandle, AuthorizationStatus, ChallengeType, Error, Identifier, NewOrder,
     Order, OrderStatus, Problem, RetryPolicy,
 };
 use jiff::Timestamp;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
-use rustls::{
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    sign::CertifiedKey,
-};
 use std::{io, path::PathBuf, time::Duration};
+use tokio::time::timeout;
 
 /// How long an authority may take to validate, and how long to issue.
 const PATIENCE: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_millis(500))
     .backoff(1.5)
     .timeout(Duration::from_secs(180));
+
+/// How long all of it may take: other certificates wait meanwhile.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+/// Letters of an authority's words that are told.
+const MOST_WORDS: usize = 600;
 
 /// What authorities say to an account that they do not know (RFC 8555 §6.7).
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
@@ -86,6 +88,20 @@ pub(crate) enum AcmeError {
         /// How it does.
         offered: String,
     },
+    /// The authority wants names validated that were not ordered, or one more than once.
+    #[error("{authority} was asked to validate what was ordered, and wants {name} validated")]
+    NotOrdered {
+        /// The authority's host.
+        authority: String,
+        /// What it wants.
+        name: String,
+    },
+    /// It went on and on.
+    #[error("{authority} has issued nothing within {LONGEST:?}")]
+    TooLong {
+        /// The authority's host.
+        authority: String,
+    },
     /// What was issued is not what was ordered.
     #[error("what {authority} issued cannot be used: {reason}")]
     Unusable {
@@ -94,6 +110,9 @@ pub(crate) enum AcmeError {
         /// Why.
         reason: String,
     },
+    /// The library did not expect what it answered.
+    #[error("the authority answered something that nobody expected; the log has it as `panic`")]
+    Panicked,
     /// We could not make what it takes.
     #[error("no key could be made: {0}")]
     Keys(String),
@@ -136,15 +155,28 @@ pub(crate) struct Delayed {
     pub(crate) retry_after: Option<Timestamp>,
 }
 
+impl Delayed {
+    /// What the authority answered made the library panic.
+    pub(crate) fn panicked() -> Self {
+        Self {
+            error: AcmeError::Panicked,
+            retry_after: None,
+        }
+    }
+}
+
 /// Orders a certificate, has its names validated, and writes it to its file with its key. From when until when it is valid.
 pub(crate) async fn obtain(
     wanted: &Wanted,
     client: &Client,
     state: &AcmeState,
 ) -> Result<(i64, i64), Delayed> {
-    let http = AuthorityClient::new(client.clone());
-    let issued = issue(wanted, &http, state).await;
-    issued.map_err(|error| Delayed {
+    let http = AuthorityClient::new(client.clone(), wanted.acme.directory.origin());
+    let issued = timeout(LONGEST, issue(wanted, &http, state)).await;
+    let too_long = AcmeError::TooLong {
+        authority: authority(&wanted.acme),
+    };
+    issued.unwrap_or(Err(too_long)).map_err(|error| Delayed {
         error,
         retry_after: http.retry_after(),
     })
@@ -175,15 +207,15 @@ async fn issue(
         authority: authority(acme),
         reason,
     };
-    let dates = examine(&chain, &key, acme).map_err(unusable)?;
-    let pem = format!("{}{}", key.serialize_pem(), chain);
+    let issued = examine(&chain, (wanted, &key), Timestamp::now()).map_err(unusable)?;
+    let pem = format!("{}{}", key.serialize_pem(), issued.pem);
     account::make(&wanted.folder)
         .and_then(|()| write_file(&wanted.file, pem.as_bytes()))
         .map_err(|error| AcmeError::State {
             file: wanted.file.clone(),
             error,
         })?;
-    Ok(dates)
+    Ok(issued.dates)
 }
 
 async fn place(account: &Account, acme: &Acme) -> Result<Order, AcmeError> {
@@ -199,8 +231,17 @@ async fn validate(order: &mut Order, acme: &Acme, state: &AcmeState) -> Result<(
     // Shown until all are validated.
     let mut shown = Vec::new();
     let mut authorizations = order.authorizations();
+    let mut left = acme.names.clone();
     while let Some(authorization) = authorizations.next().await {
         let authorization = authorization.map_err(asking)?;
+        let name = authorization.identifier().to_string();
+        let Some(ordered) = left.iter().position(|it| it.as_str() == name) else {
+            return Err(AcmeError::NotOrdered {
+                authority: authority(acme),
+                name: excerpt(&name, MOST_WORDS),
+            });
+        };
+        left.swap_remove(ordered);
         if authorization.status != AuthorizationStatus::Valid {
             shown.push(show(authorization, acme, state).await?);
         }
@@ -234,7 +275,7 @@ async fn show(
     };
     let offered = authorization.challenges.iter();
     let offered: Vec<_> = offered.map(|it| type_of(&it.r#type)).collect();
-    let offered = offered.join(", ");
+    let offered = excerpt(&offered.join(", "), MOST_WORDS);
     let Some(mut challenge) = authorization.challenge(kind) else {
         return Err(AcmeError::NotOffered {
             authority: authority(acme),
@@ -275,7 +316,7 @@ async fn refused_name(order: &mut Order, acme: &Acme) -> Option<AcmeError> {
         if let Some(problem) = problem {
             return Some(AcmeError::Validation {
                 authority: authority(acme),
-                name,
+                name: excerpt(&name, MOST_WORDS),
                 challenge: acme.challenge.as_str(),
                 problem: Box::new(problem),
             });
@@ -290,30 +331,6 @@ fn request(acme: &Acme, key: &KeyPair) -> Result<Vec<u8>, rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
     Ok(params.serialize_request(key)?.der().to_vec())
-}
-
-/// Whether a listener can show what was issued; from when until when it is valid.
-fn examine(chain: &str, key: &KeyPair, acme: &Acme) -> Result<(i64, i64), String> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(|error| error.to_string())?;
-    let first = certificates
-        .first()
-        .ok_or("there is no certificate in it")?;
-    let dates = validity(first).ok_or("the certificate is broken")?;
-    let issued = names(first);
-    if let Some(missing) = acme
-        .names
-        .iter()
-        .find(|it| !issued.iter().any(|name| name == it.as_str()))
-    {
-        return Err(format!("it is not for {missing}"));
-    }
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes());
-    let key = key.map_err(|error| error.to_string())?;
-    CertifiedKey::from_der(certificates, key, &default_provider())
-        .map_err(|error| error.to_string())?;
-    Ok(dates)
 }
 
 /// The host of an authority.
@@ -341,12 +358,9 @@ fn words(problem: &Problem) -> String {
     } else {
         parts.join("; ")
     };
-    let text: String = text.chars().take(MOST_WORDS).collect();
+    let text = excerpt(&text, MOST_WORDS);
     match &problem.r#type {
-        Some(kind) => format!("{text} ({kind})"),
+        Some(kind) => format!("{text} ({})", excerpt(kind, MOST_WORDS)),
         None => text,
     }
 }
-
-/// Letters of an authority's words that are told.
-const MOST_WORDS: usize = 600;

@@ -4,9 +4,14 @@ use super::{
     background::{Stopped, until},
     current::Current,
 };
-use crate::acme::{self, Wanted};
+use crate::acme::{self, Delayed, Wanted};
+use convoke_types::excerpt;
+use futures::FutureExt;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+/// The longest reason that is told, in characters.
+const LONGEST_REASON: usize = 1000;
 
 /// Orders and renews until the host ends.
 pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
@@ -46,7 +51,10 @@ async fn order(current: &Current, wanted: &Wanted) {
     let acme = &wanted.acme;
     let names: Vec<_> = acme.names.iter().map(ToString::to_string).collect();
     let names = names.join(", ");
-    match acme::obtain(wanted, &client, state).await {
+    // Whatever an authority answers, the next one is asked, and this one again.
+    let obtained = AssertUnwindSafe(acme::obtain(wanted, &client, state)).catch_unwind();
+    let obtained = obtained.await.unwrap_or_else(|_| Err(Delayed::panicked()));
+    match obtained {
         Ok((_, until)) => {
             state.progress.succeeded(&wanted.file);
             let until = Timestamp::from_second(until).ok();
@@ -60,7 +68,7 @@ async fn order(current: &Current, wanted: &Wanted) {
             shared.certificate_written.notify_one();
         }
         Err(failed) => {
-            let why = failed.error.to_string();
+            let why = excerpt(&failed.error.to_string(), LONGEST_REASON);
             let now = Timestamp::now();
             let next = state
                 .progress

@@ -209,6 +209,8 @@ impl Host {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
         let lock = lock::take(&config.server.state).await?;
+        #[cfg(feature = "acme")]
+        crate::acme::set_aside(&config);
         let instance = Instance::new(config, Arc::default()).await?;
         let name = hosts::join(&instance);
         #[cfg(feature = "acme")]
