@@ -4,7 +4,7 @@
 //! attendee who means them too names them, or shows by the rule in its answer that it knows of no exception there, and
 //! then the open ones are answered. Those of which only the organizer knows that they are written out go with the series.
 
-use super::delegation::{self, declined_for, delegate, delegates_to, reopen};
+use super::delegation::{self, delegate, delegated_in_vain, delegates_to, reopen};
 use super::doubtful::may_answer_older;
 use super::edit::count_up;
 use super::instance::{Range, recurs};
@@ -138,15 +138,7 @@ impl Recording<'_, '_> {
             return Ok(());
         };
         let mut crossed = has_crossed(answer, &target, replier);
-        // The delegate gets the role that the delegator has until now.
-        let delegates = delegate(&mut target, answer, line);
-        record(&mut target, answer, line);
-        let delegator = declined_for(line, &target);
-        if let Some(delegator) = &delegator {
-            reopen(&mut target, delegator);
-        }
-        let mut tell = delegates;
-        tell.extend(delegator);
+        let mut tell = take_down(&mut target, answer, line);
         progress(&mut target, answer, replier);
         comment(&mut target, answer, replier);
         let object = &mut self.answered.object;
@@ -174,7 +166,7 @@ impl Recording<'_, '_> {
                     // Who may know it by itself sees how the answer counts.
                     crossed |= attendee(instance, replier).is_some_and(is_perhaps_told);
                     crossed |= has_crossed(answer, instance, replier);
-                    follow(instance, answer, line, replier);
+                    tell.extend(follow(instance, answer, line, replier));
                 }
             }
             object.master = Some(target);
@@ -195,23 +187,34 @@ impl Recording<'_, '_> {
     }
 }
 
+/// Writes an answer into what it is about, and who comes or not by it. Returns who has to hear of that: the delegates that it brings
+/// onto the list, and who is asked again because a delegate has declined.
+fn take_down(target: &mut Component, answer: &Component, line: &Property) -> Vec<CalendarAddress> {
+    // The delegate gets the role that the delegator has until now.
+    let mut tell = delegate(target, answer, line);
+    record(target, answer, line);
+    let delegator = delegated_in_vain(line, target);
+    if let Some(delegator) = &delegator {
+        reopen(target, delegator);
+    }
+    tell.extend(delegator);
+    tell
+}
+
 /// What an answer to the series does to an instance of which its attendee knows nothing by itself.
 fn follow(
     instance: &mut Component,
     answer: &Component,
     line: &Property,
     replier: &CalendarAddress,
-) {
+) -> Vec<CalendarAddress> {
     let untold = attendee(instance, replier).and_then(|line| line.param(UNTOLD));
     let untold = untold.unwrap_or_default().to_owned();
-    delegate(instance, answer, line);
-    record(instance, answer, line);
-    if let Some(delegator) = declined_for(line, instance) {
-        reopen(instance, &delegator);
-    }
+    let tell = take_down(instance, answer, line);
     for line in attendees_mut(instance, replier) {
         line.set_param(UNTOLD, &untold);
     }
+    tell
 }
 
 /// An answer that covers more than it names also goes to the lines of instances written out, as far as they are

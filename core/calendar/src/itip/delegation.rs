@@ -7,10 +7,10 @@
 use super::object::Object;
 use super::outgoing::{Outgoing, compose};
 use super::participants::{
-    Owner, PartStat, address_of, addresses, attendee, attendees_mut, delegated_to, is_attendee,
-    person,
+    Owner, PartStat, address_of, addresses, attendee, attendees_mut, delegated_to,
+    delegates_in_vain, is_attendee, person,
 };
-use super::personal::strip_personal;
+use super::personal::{note_overruled, strip_personal};
 use super::request::is_cancelled;
 use crate::message::{Kind, Message, Method};
 use crate::tree::{Calendar, Component, Property};
@@ -283,23 +283,24 @@ pub(super) fn name_delegates(said: &mut Component, component: &Component, line: 
     }
 }
 
-/// Who delegated to an attendee that now declines, if the object knows of it.
-pub(super) fn declined_for(said: &Property, target: &Component) -> Option<CalendarAddress> {
-    if PartStat::of(said) != PartStat::Declined {
-        return None;
+/// Who is to be asked again after an answer: who delegated to its attendee, if that declines; and the attendee itself, if it
+/// delegates to one that has declined already. Which of the two comes first is a matter of their ways.
+pub(super) fn delegated_in_vain(said: &Property, target: &Component) -> Option<CalendarAddress> {
+    let attendee = address_of(said)?;
+    if PartStat::of(said) == PartStat::Declined {
+        let lines = target.all("ATTENDEE");
+        let mut delegators = lines.filter(|line| delegates_to(line, &attendee));
+        return delegators.next().and_then(address_of);
     }
-    let delegate = address_of(said)?;
-    let mut delegators = target
-        .all("ATTENDEE")
-        .filter(|line| delegates_to(line, &delegate));
-    delegators.next().and_then(address_of)
+    delegates_in_vain(said, target).then_some(attendee)
 }
 
-/// RFC 5546 §4.2.7: the delegator is asked again.
+/// RFC 5546 §4.2.7: the delegator is asked again. Its answer that it delegates counts no more, also if it comes once more.
 pub(super) fn reopen(target: &mut Component, delegator: &CalendarAddress) {
     for line in attendees_mut(target, delegator) {
         line.set_param("PARTSTAT", PartStat::NeedsAction.as_str());
         line.set_param("RSVP", "TRUE");
         line.remove_param("DELEGATED-TO");
+        note_overruled(line);
     }
 }

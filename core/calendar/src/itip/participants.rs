@@ -286,6 +286,15 @@ pub(super) fn delegated_to(line: &Property) -> impl Iterator<Item = CalendarAddr
     addresses(line, "DELEGATED-TO").filter(move |_| delegates)
 }
 
+/// Whether somebody to whom a line delegates has declined (RFC 5546 §4.2.7: the delegator is asked again). Who says nothing of a
+/// delegate that declined does not know of the delegation yet.
+pub(super) fn delegates_in_vain(line: &Property, component: &Component) -> bool {
+    delegated_to(line).any(|delegate| {
+        let told = attendee(component, &delegate);
+        told.is_some_and(|it| PartStat::of(it) == PartStat::Declined)
+    })
+}
+
 /// The addresses that a parameter lists.
 pub(super) fn addresses(
     line: &Property,

@@ -2,18 +2,18 @@
 //! them never leave the host.
 
 use super::participants::{
-    Owner, PartStat, address_of, attendee, attendees_by_address, delegated_to, person,
+    Owner, PartStat, address_of, attendees_by_address, delegates_in_vain, person,
 };
 use super::redact::{MANAGED_ID, is_extension, is_shared, redact, restore};
 use super::request::is_cancelled;
-use super::revision::{Revision, has_unknown_revision, sequence};
+use super::revision::{Revision, basic, has_unknown_revision, sequence};
 use super::schedule::{Schedule, left_out};
 use crate::instance::InstanceKey;
 use crate::message::Method;
 use crate::stamp::utc;
 use crate::tree::{Component, Property};
 use crate::zone::Zones;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -120,6 +120,16 @@ pub(super) fn note_taken_back(line: &mut Property, before: Option<&Property>) {
 /// Whether the organizer has shown an answer since it was taken back.
 fn is_shown(line: &Property) -> bool {
     line.param(TAKEN_BACK) == Some(SHOWN)
+}
+
+/// Notes that the organizer's copy says otherwise since than an attendee has answered: the same answer may come again, as mails and
+/// messages do of which nobody knows whether they arrived, and counts no more.
+pub(super) fn note_overruled(line: &mut Property) {
+    let answered = line.param(REPLY_DTSTAMP).and_then(utc);
+    let after = answered.and_then(|it| it.checked_add(SignedDuration::from_secs(1)).ok());
+    if let Some(after) = after {
+        line.set_param(REPLY_DTSTAMP, basic(after));
+    }
 }
 
 /// Notes on a line of an attendee's own that is answered to which version nobody knows.
@@ -366,16 +376,8 @@ fn asks_anew(
         // RFC 5546 §2.1.4: a greater SEQUENCE tells that answers may not hold any more. Another answer than the owner's is
         // one that the organizer had before.
         || (is_counted_up(before, incoming) && asks(line))
-        || (PartStat::of(line) != PartStat::Delegated && was_delegated_in_vain(old, incoming))
-}
-
-/// RFC 5546 §4.2.7: the delegate declined, the delegator is asked again. An organizer who says nothing of a delegate that
-/// declined does not know of the delegation yet.
-fn was_delegated_in_vain(line: &Property, incoming: &Component) -> bool {
-    delegated_to(line).any(|delegate| {
-        let told = attendee(incoming, &delegate);
-        told.is_some_and(|it| PartStat::of(it) == PartStat::Declined)
-    })
+        // RFC 5546 §4.2.7: the delegate declined.
+        || (PartStat::of(line) != PartStat::Delegated && delegates_in_vain(old, incoming))
 }
 
 /// Whether a version has a greater SEQUENCE. What the owner's program says of a version that is not known counts for nothing.
@@ -451,6 +453,9 @@ fn keep_answers(
         let silent = !asks_anew && PartStat::of(line) == PartStat::NeedsAction;
         if let Some(value) = old.param("PARTSTAT").filter(|_| silent) {
             line.set_param("PARTSTAT", value);
+        }
+        if PartStat::of(line) != PartStat::of(old) {
+            note_overruled(line);
         }
     }
     let comments = before

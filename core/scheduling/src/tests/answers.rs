@@ -87,6 +87,54 @@ fn an_answer_that_a_program_has_written_over_is_no_news() {
     assert_eq!(host.notices().len(), 1, "{:?}", host.notices());
 }
 
+/// Whoever sent the answer did not hear that it came, and sends it again. Found by the simulator.
+#[test]
+fn a_delegation_that_was_in_vain_does_not_come_back() {
+    const EVE: &str = "eve@example.com";
+    let sends = answer(1, "DELEGATED;DELEGATED-TO=\"mailto:eve@example.com\"", "");
+    let declines = answer(2, "DECLINED", "").replace(CY, EVE);
+    let stored = |host: &Host| host.person("dee").object("meeting").unwrap();
+    for is_first in [false, true] {
+        let host = invited();
+        if is_first {
+            // Eve is invited by herself, and declines before it is heard that she was sent.
+            host.person("dee").edits("meeting", |it| {
+                it.replace("END:VEVENT", &format!("ATTENDEE:mailto:{EVE}\nEND:VEVENT"))
+            });
+            assert_eq!(codes(&host.receives(&declines, EVE, &[DEE])), ["2.0"]);
+        }
+        comes(&host, &sends);
+        assert_eq!(codes(&host.receives(&declines, EVE, &[DEE])), ["2.0"]);
+        host.pays();
+        assert_eq!(host.sent().last(), Some(&format!("REQUEST {DEE} {CY}")));
+        let told = host.sent().len();
+        comes(&host, &sends);
+        host.pays();
+        assert_eq!(host.sent().len(), told, "{:?}", host.sent());
+        let asked = stored(&host);
+        assert!(!asked.contains("DELEGATED-TO"), "{is_first}: {asked}");
+        assert!(asked.contains("PARTSTAT=NEEDS-ACTION"), "{asked}");
+        comes(&host, &answer(3, "ACCEPTED", ""));
+        assert!(stored(&host).contains("PARTSTAT=ACCEPTED"));
+    }
+}
+
+/// Dee hears on the phone that Cy does not come after all; then the answer comes once more.
+#[test]
+fn what_an_organizer_has_heard_since_is_not_undone_by_an_answer_again() {
+    let host = invited();
+    let accepted = answer(1, "ACCEPTED", "");
+    comes(&host, &accepted);
+    host.person("dee")
+        .edits("meeting", |it| it.replace("=ACCEPTED", "=DECLINED"));
+    host.tells("dee");
+    comes(&host, &accepted);
+    let stored = || host.person("dee").object("meeting").unwrap();
+    assert!(stored().contains("=DECLINED"), "{}", stored());
+    comes(&host, &answer(2, "TENTATIVE", ""));
+    assert!(stored().contains("=TENTATIVE"), "{}", stored());
+}
+
 /// It is kept with what led to it: who hears that it was taken need not send it again.
 #[test]
 fn an_answer_is_told_though_the_host_ends_before_it_is_known() {

@@ -46,7 +46,7 @@ fn with_roles_by_mail(story: Story) -> Story {
 #[test]
 fn whoever_is_sent_or_booked_by_mail_all_copies_agree_in_the_end() {
     if setting::<String>("SIM_STORY").is_none() {
-        all_agree(0..100, &[37], |seed, steps| {
+        all_agree(0..100, &[], |seed, steps| {
             with_roles_by_mail(generate::story(seed, steps))
         });
     }

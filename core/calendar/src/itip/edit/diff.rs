@@ -10,7 +10,7 @@ use crate::itip::outgoing::leave_out;
 use crate::itip::participants::{PartStat, attendees_by_address, is_attendee, person};
 use crate::itip::personal::{
     ASKED_SEQUENCE, PROGRESS, REPLY_DTSTAMP, REPLY_PERCENT, Role, asked, is_only_own,
-    is_rescheduled, is_told, note_asked,
+    is_rescheduled, is_told, note_asked, note_overruled,
 };
 use crate::itip::recall::take_revision;
 use crate::itip::request::is_cancelled;
@@ -230,6 +230,19 @@ pub(super) fn update_versions(
             }
         } else {
             keep_answers(&known, component, written);
+        }
+        note_overruled_answers(&known, component);
+    }
+}
+
+/// Whose answer the organizer has written over, or asks for anew.
+fn note_overruled_answers(known: &Component, component: &mut Component) {
+    let answered = attendees_by_address(known);
+    let lines = component.properties.iter_mut();
+    for line in lines.filter(|line| line.param(REPLY_DTSTAMP).is_some()) {
+        let said = answered.get(&person(line)).map(|it| PartStat::of(it));
+        if said.is_some_and(|it| it != PartStat::of(line)) {
+            note_overruled(line);
         }
     }
 }

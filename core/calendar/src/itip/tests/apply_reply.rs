@@ -194,6 +194,31 @@ fn when_the_delegate_declines_the_delegator_is_asked_again() {
     );
 }
 
+/// The delegate has declined before the organizer hears that it was sent. Found by the simulator.
+#[test]
+fn who_sends_somebody_who_has_declined_already_is_asked_again() {
+    let carl = "ATTENDEE;PARTSTAT=DECLINED:mailto:c@example.com";
+    let existing = EVENT.replace("ATTENDEE:mailto:c@example.com", carl);
+    assert!(existing.contains(carl));
+    let delegates = apply(
+        "REPLY",
+        &answer(
+            "DTSTAMP:20261204T100000Z
+             ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:c@example.com\":mailto:b@example.com",
+        ),
+    )
+    .to(&existing);
+    delegates.sends(
+        BOB,
+        "REQUEST",
+        "BEGIN:VEVENT\nUID:1\nDTSTAMP:20270101T000000Z\nSEQUENCE:1\nDTSTART:20270104T100000Z
+         DTEND:20270104T110000Z\nRRULE:FREQ=WEEKLY\nSUMMARY:Plan\nORGANIZER:mailto:a@example.com
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.com
+         ATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:b@example.com
+         ATTENDEE;PARTSTAT=DECLINED:mailto:c@example.com\nEND:VEVENT",
+    );
+}
+
 #[test]
 fn uninvited_replies_need_a_policy_that_accepts_them() {
     let crash =
