@@ -4,6 +4,7 @@
 //! attendee who means them too names them, or shows by the rule in its answer that it knows of no exception there, and
 //! then the open ones are answered. Those of which only the organizer knows that they are written out go with the series.
 
+use super::answer_line::put_answer;
 use super::delegation::{self, delegate, delegated_in_vain, delegates_to, reopen};
 use super::doubtful::may_answer_older;
 use super::edit::count_up;
@@ -138,16 +139,16 @@ impl Recording<'_, '_> {
             return Ok(());
         };
         let mut crossed = has_crossed(answer, &target, replier);
-        let mut tell = take_down(&mut target, answer, line);
+        let mut tell = take_down(&mut target, answer, line, |it| record(it, answer, line));
         progress(&mut target, answer, replier);
         comment(&mut target, answer, replier);
         let object = &mut self.answered.object;
         let named = &self.named;
         if let Some(key) = key {
             if Range::of(answer) == Range::ThisAndFuture {
-                apply_to_instances(object, answer, line, |later, _, _| {
+                tell.extend(apply_to_instances(object, answer, line, |later, _, _| {
                     *later > key && !named.contains(later)
-                });
+                }));
             }
             object.instances.insert(key, target);
         } else {
@@ -173,12 +174,17 @@ impl Recording<'_, '_> {
             if recurs(answer) {
                 let told = Object::from_message(self.message, &self.stored.zones);
                 let mut told = told.as_ref().map(Search::of);
-                apply_to_instances(object, answer, line, |key, instance, line| {
-                    let is_open = PartStat::of(line) == PartStat::NeedsAction;
-                    let id = instance.get("RECURRENCE-ID");
-                    let id = id.filter(|_| is_open && !named.contains(key));
-                    id.zip(told.as_mut()).is_some_and(|(id, told)| told.has(id))
-                });
+                tell.extend(apply_to_instances(
+                    object,
+                    answer,
+                    line,
+                    |key, instance, line| {
+                        let is_open = PartStat::of(line) == PartStat::NeedsAction;
+                        let id = instance.get("RECURRENCE-ID");
+                        let id = id.filter(|_| is_open && !named.contains(key));
+                        id.zip(told.as_mut()).is_some_and(|(id, told)| told.has(id))
+                    },
+                ));
             }
         }
         tell.extend(crossed.then(|| replier.clone()));
@@ -189,10 +195,15 @@ impl Recording<'_, '_> {
 
 /// Writes an answer into what it is about, and who comes or not by it. Returns who has to hear of that: the delegates that it brings
 /// onto the list, and who is asked again because a delegate has declined.
-fn take_down(target: &mut Component, answer: &Component, line: &Property) -> Vec<CalendarAddress> {
+fn take_down(
+    target: &mut Component,
+    answer: &Component,
+    line: &Property,
+    write: impl FnOnce(&mut Component),
+) -> Vec<CalendarAddress> {
     // The delegate gets the role that the delegator has until now.
     let mut tell = delegate(target, answer, line);
-    record(target, answer, line);
+    write(target);
     let delegator = delegated_in_vain(line, target);
     if let Some(delegator) = &delegator {
         reopen(target, delegator);
@@ -210,7 +221,7 @@ fn follow(
 ) -> Vec<CalendarAddress> {
     let untold = attendee(instance, replier).and_then(|line| line.param(UNTOLD));
     let untold = untold.unwrap_or_default().to_owned();
-    let tell = take_down(instance, answer, line);
+    let tell = take_down(instance, answer, line, |it| record(it, answer, line));
     for line in attendees_mut(instance, replier) {
         line.set_param(UNTOLD, &untold);
     }
@@ -224,16 +235,13 @@ fn apply_to_instances(
     answer: &Component,
     said: &Property,
     mut meant: impl FnMut(&InstanceKey, &Component, &Property) -> bool,
-) {
+) -> Vec<CalendarAddress> {
+    let mut tell = Vec::new();
     let (Some(replier), Some(spoken)) = (address_of(said), answer.value("DTSTAMP").and_then(utc))
     else {
-        return;
+        return tell;
     };
-    let partstat = PartStat::of(said);
-    let is_answer = matches!(
-        partstat,
-        PartStat::Accepted | PartStat::Declined | PartStat::Tentative
-    );
+    let is_answer = PartStat::of(said).says_who_comes();
     let open = object.instances.iter_mut();
     for (key, instance) in open.filter(|(_, instance)| is_answer && !is_cancelled(instance)) {
         let version = Revision::of(instance);
@@ -245,11 +253,13 @@ fn apply_to_instances(
         if !is_meant || recorded.is_some_and(|at| at > spoken) {
             continue;
         }
-        for line in attendees_mut(instance, &replier) {
-            line.set_param("PARTSTAT", partstat.as_str());
-            line.remove_param("RSVP");
-        }
+        tell.extend(take_down(instance, answer, said, |it| {
+            for line in attendees_mut(it, &replier) {
+                put_answer(line, said);
+            }
+        }));
     }
+    tell
 }
 
 fn not_answering() -> RequestStatus {

@@ -20,6 +20,7 @@
 //! | [`addressees`](fn@addressees), [`is_left_to_client`](fn@is_left_to_client) | whom a message is for; whom it is not the server's to tell |
 //! | [`delegates`](fn@delegates), [`forward_to_delegate`](fn@forward_to_delegate) | whom an attendee sends in its place, and what they are told |
 //! | `request`, `cancel`, `add`, `apply_reply`, `reply_record`, `delegation`, `refresh` | the rules, a method each |
+//! | `answer_line` | an attendee's answer on its line, and delegations that a list says nothing of |
 //! | `doubtful` | messages that may be older than a copy of which no version is known |
 //! | `unheard` | answers to a series that hold for what a REQUEST tells of one instance, said to who did not know |
 //! | `redact`, `senders_own` | what never leaves its owner's calendar; what is taken from no sender |
@@ -38,6 +39,7 @@
 
 mod add;
 mod address;
+mod answer_line;
 mod answers;
 mod apply_reply;
 mod cancel;

@@ -200,6 +200,14 @@ impl PartStat {
         known.unwrap_or(Self::NeedsAction)
     }
 
+    /// Whether it is an answer that says who comes: the attendee, nobody, or somebody else.
+    pub(super) const fn says_who_comes(self) -> bool {
+        matches!(
+            self,
+            Self::Accepted | Self::Declined | Self::Tentative | Self::Delegated
+        )
+    }
+
     /// How much of its attendee's time it takes, against other answers of the same one.
     const fn weight(self) -> u8 {
         match self {

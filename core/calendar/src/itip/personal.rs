@@ -1,6 +1,7 @@
 //! The properties of an object that belong to the calendar user whose copy it is. [`redact`](super::redact) decides which of
 //! them never leave the host.
 
+use super::answer_line::keep_delegations;
 use super::participants::{
     Owner, PartStat, address_of, attendees_by_address, delegates_in_vain, person,
 };
@@ -429,6 +430,9 @@ fn keep_answers(
 ) {
     let asks_anew =
         Revision::of(incoming) > Revision::of(before) && is_rescheduled(before, incoming, zones);
+    if !asks_anew {
+        keep_delegations(before, component, is_open);
+    }
     let known = attendees_by_address(before);
     let (was, is) = (Revision::of(before), Revision::of(incoming));
     for line in component

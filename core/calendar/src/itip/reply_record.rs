@@ -1,11 +1,10 @@
 //! Recording a reply in the organizer's copy: the attendee's line, the progress of a to-do, comments.
 
-use super::participants::{
-    PartStat, address_of, attendee, attendees_mut, delegated_to, is_attendee,
-};
+use super::answer_line::put_answer;
+use super::participants::{PartStat, address_of, attendee, attendees_mut, is_attendee};
 use super::personal::{COMMENT_FROM, REPLY_DTSTAMP, REPLY_PERCENT, REPLY_SEQUENCE, UNTOLD};
 use super::revision::{Revision, basic};
-use crate::tree::{Component, Param, Property};
+use crate::tree::{Component, Property};
 use convoke_types::{CalendarAddress, RequestStatus};
 
 /// The version that an answer is about: none that is still to come, whatever it says. Else it would keep later answers
@@ -30,11 +29,8 @@ pub(super) fn record(target: &mut Component, answer: &Component, said: &Property
 }
 
 fn record_on(line: &mut Property, revision: Revision, answer: &Component, said: &Property) {
-    line.set_param("PARTSTAT", PartStat::of(said).as_str());
+    put_answer(line, said);
     line.remove_param(UNTOLD);
-    if PartStat::of(said) != PartStat::NeedsAction {
-        line.remove_param("RSVP"); // it has been answered
-    }
     // RFC 5546 §3.2.2.3: a delegator may go on hearing of it. Else the ROLE is the organizer's.
     if PartStat::of(said) == PartStat::Delegated
         && let Some(role) = said
@@ -43,18 +39,7 @@ fn record_on(line: &mut Property, revision: Revision, answer: &Component, said: 
     {
         line.set_param("ROLE", role);
     }
-    // The attendee says whom it sends, and who acts for it; not from whom it came (that is the delegator's to say).
-    let delegates: Vec<String> = delegated_to(said)
-        .map(|it| it.as_str().to_owned())
-        .collect();
-    line.remove_param("DELEGATED-TO");
-    if !delegates.is_empty() {
-        let name = "DELEGATED-TO".to_owned();
-        line.params.push(Param {
-            name,
-            values: delegates,
-        });
-    }
+    // The attendee says who acts for it.
     for name in ["SENT-BY", "MEMBER"] {
         line.remove_param(name);
         let told = said

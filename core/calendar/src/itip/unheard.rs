@@ -66,11 +66,7 @@ fn kept_answers(
     let lines = owner.all_lines(kept).into_iter();
     let unheard = lines.filter(|line| {
         let answer = PartStat::of(line);
-        let is_answer = matches!(
-            answer,
-            PartStat::Accepted | PartStat::Declined | PartStat::Tentative
-        );
-        (is_answer || is_taken_back(line))
+        (answer.says_who_comes() || is_taken_back(line))
             && known.get(&person(line)).is_some_and(|it| *it != answer)
     });
     unheard

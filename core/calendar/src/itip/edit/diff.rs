@@ -276,11 +276,9 @@ fn keep_answers(known: &Component, component: &mut Component, written: Written) 
     let answered: HashMap<String, &Property> = answered.map(|line| (person(line), line)).collect();
     let lines = component.properties.iter_mut();
     for line in lines.filter(|line| line.is("ATTENDEE")) {
-        let is_unsaid = match written {
-            Written::ByProgram => PartStat::of(line) == PartStat::NeedsAction,
-            Written::ByCommand => line.param("PARTSTAT").is_none(),
-        };
-        if is_unsaid && let Some(old) = answered.get(&person(line)) {
+        if written.says_no_answer(line)
+            && let Some(old) = answered.get(&person(line))
+        {
             line.set_param("PARTSTAT", PartStat::of(old).as_str());
             line.remove_param("RSVP");
         }

@@ -36,7 +36,7 @@ pub use observed::{Observed, observe};
 
 use super::object::{Object, same};
 use super::outgoing::Outgoing;
-use super::participants::{Owner, address_of};
+use super::participants::{Owner, PartStat, address_of};
 use super::recall::recall_notes;
 use super::receive::Change;
 use super::zone_alignment::beside;
@@ -149,6 +149,17 @@ enum Written {
     ByCommand,
     /// A calendar program has stored it already, with whatever it made of SEQUENCE and of lines that it does not know.
     ByProgram,
+}
+
+impl Written {
+    /// Whether a line of an organizer's object says nothing of how its attendee has answered: a program has read it before the answer
+    /// came, or a command has it from whoever wrote it before anybody had answered.
+    fn says_no_answer(self, line: &Property) -> bool {
+        match self {
+            Self::ByProgram => PartStat::of(line) == PartStat::NeedsAction,
+            Self::ByCommand => line.param("PARTSTAT").is_none(),
+        }
+    }
 }
 
 /// Two versions of an object, in which each TZID means one zone.

@@ -6,10 +6,11 @@ use super::lost_parts::{Cancels, LostPart, lost_parts};
 use super::message_batch::{MessageBatch, name_attendee};
 use super::{Edit, Told, Written, delivery::drop_owed, spend_force};
 use crate::instance::InstanceKey;
+use crate::itip::answer_line::keep_delegations;
 use crate::itip::normalize::mend;
 use crate::itip::object::Object;
 use crate::itip::outgoing::{for_message, leave_out};
-use crate::itip::participants::person;
+use crate::itip::participants::{PartStat, person};
 use crate::itip::personal::{Role, UNTOLD, is_only_own};
 use crate::itip::revision::{Revision, basic, not_before};
 use crate::itip::series::Search;
@@ -31,6 +32,9 @@ pub(super) fn edited<'a>(
         written,
         now,
     } = edit;
+    if let (Some(old), Some(new)) = (&old, &mut new) {
+        keep_sent(old, new, written);
+    }
     let told = old.iter().flat_map(Object::components);
     let now = not_before(now, told.filter_map(|it| Revision::of(it).stamp));
     // What is only written otherwise is not a change, and what is sent is what is stored.
@@ -101,6 +105,20 @@ pub(super) fn edited<'a>(
         object: new,
         outgoing,
     })
+}
+
+/// Delegations that a program has lost, as it had read the object before they came; or that a command says nothing of: who was sent is
+/// not called off by that, and who has sent them is asked nothing.
+fn keep_sent(old: &Object, new: &mut Object, written: Written) {
+    let mut lines = old.components().flat_map(|it| it.all("ATTENDEE"));
+    if !lines.any(|line| PartStat::of(line) == PartStat::Delegated) {
+        return;
+    }
+    for component in new.components_mut() {
+        if let Some(known) = old.version_of(component) {
+            keep_delegations(&known, component, |line| written.says_no_answer(line));
+        }
+    }
 }
 
 fn implied(old: Option<&Object>, new: Option<&Object>) -> BTreeSet<InstanceKey> {

@@ -122,6 +122,42 @@ fn an_answer_for_this_and_all_later_instances_is_kept_as_one() {
         ));
 }
 
+/// Whoever comes instead from an instance on comes to all later ones; who comes after all sends nobody.
+#[test]
+fn somebody_is_sent_to_an_instance_and_all_later_ones() {
+    let from_then_on = "RECURRENCE-ID;RANGE=THISANDFUTURE:20270111T100000Z";
+    let to_eve = ";DELEGATED-TO=\"mailto:e@example.net\"";
+    let eve = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net
+        END:VEVENT";
+    let later = |bob: &str| moved("20270118", bob);
+    let sends = answer(from_then_on, LATER, "DELEGATED")
+        .replace("PARTSTAT=DELEGATED", &format!("PARTSTAT=DELEGATED{to_eve}"));
+    let this = |bob: &str| {
+        let this =
+            moved("20270111", bob).replace("RECURRENCE-ID:", "RECURRENCE-ID;RANGE=THISANDFUTURE:");
+        this.replace("DTSTAMP:20261202", "DTSTAMP:20261201")
+            .replace("T120000Z", "T100000Z")
+            .replace("T130000Z", "T110000Z")
+    };
+    let with_eve = |part: String| part.replace("END:VEVENT", eve);
+    let sent = format!("{to_eve}{}", noted("DELEGATED", LATER));
+    let next = "20261206T100000Z";
+    apply("REPLY", &sends)
+        .by(BOB)
+        .to(&format!("{SERIES}\n{}", later("")))
+        .gives(&format!(
+            "{SERIES}\n{}\n{}",
+            with_eve(this(&sent)),
+            with_eve(later(&format!(";PARTSTAT=DELEGATED{to_eve}")))
+        ))
+        .then("REPLY", &answer(from_then_on, next, "ACCEPTED"))
+        .gives(&format!(
+            "{SERIES}\n{}\n{}",
+            with_eve(this(&noted("ACCEPTED", next))),
+            with_eve(later(";PARTSTAT=ACCEPTED"))
+        ));
+}
+
 #[test]
 fn an_answer_to_a_version_that_never_was_does_not_silence_later_ones() {
     let future = answer("SEQUENCE:99", LATER, "ACCEPTED");
@@ -201,6 +237,19 @@ fn an_answer_that_a_new_instance_has_crossed_is_said() {
             END:VEVENT"
         );
         let arriving = told(series, instance).to(copy);
+        arriving.sends("mailto:a@example.com", "REPLY", &reply);
+    }
+    // Who comes instead comes to the instance, too.
+    let sent = ";PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e@example.net\"";
+    let reply = format!(
+        "BEGIN:VEVENT\nDTSTAMP:20270101T000000Z\nUID:1\nRECURRENCE-ID:20270111T100000Z\nSEQUENCE:0
+         ORGANIZER:mailto:a@example.com\nDTSTART:20270111T100000Z\nSUMMARY:Workshop
+         ATTENDEE{sent}:mailto:b@example.com
+         ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;DELEGATED-FROM=\"mailto:b@example.com\":mailto:e@example.net
+         END:VEVENT"
+    );
+    for known in ["", accepted] {
+        let arriving = told(known, known).to(&answered(sent));
         arriving.sends("mailto:a@example.com", "REPLY", &reply);
     }
     // It is known, it was no answer, or it is for the attendee's own program to say.

@@ -249,6 +249,58 @@ fn an_answer_that_was_written_over_is_put_back() {
     story(ALICE, &answered, &by_phone).tells(&[]).stays();
 }
 
+/// Bob has sent Eve, and Eve Frank. A program that had read the meeting before writes it again: nobody is called off by that.
+#[test]
+fn a_delegation_that_was_written_over_is_put_back() {
+    let sends =
+        |who: &str, to: &str| format!("DELEGATED-TO=\"mailto:{to}\":mailto:{who}@example.com");
+    let from = |who: &str| format!("DELEGATED-FROM=\"mailto:{who}@example.com\"");
+    let eve = format!(
+        "ATTENDEE;PARTSTAT=DELEGATED;{};{}",
+        from("b"),
+        sends("e", "f@example.com")
+    );
+    let frank = format!(
+        "ATTENDEE;PARTSTAT=ACCEPTED;{}:mailto:f@example.com",
+        from("e")
+    );
+    let file = TOLD.replace(
+        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:b@example.com",
+        &format!(
+            "ATTENDEE;PARTSTAT=DELEGATED;{}\n{eve}\n{frank}",
+            sends("b", "e@example.com")
+        ),
+    );
+    let told = file.replace(
+        "ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:e",
+        "ATTENDEE;PARTSTAT=DELEGATED;X-CONVOKE-REPLY-SEQUENCE=3;DELEGATED-TO=\"mailto:e",
+    );
+    let stale = TOLD.replace("PARTSTAT=ACCEPTED:mailto:b", "RSVP=TRUE:mailto:b");
+    story(ALICE, &told, &stale)
+        .tells(&[])
+        .becomes(&file)
+        .remembering(&told);
+    // Another time asks nobody who has sent somebody.
+    let ending = story(ALICE, &told, &moved(&stale)).tells(&["REQUEST b c e f"]);
+    let after = written(ending.seen.rewritten.as_ref());
+    assert_eq!(after.matches("PARTSTAT=DELEGATED").count(), 2, "{after}");
+    assert!(
+        after.contains("PARTSTAT=NEEDS-ACTION;DELEGATED-FROM"),
+        "{after}"
+    );
+    // A command has the meeting from whoever wrote it before anybody had answered.
+    let before = calendar(&told);
+    let again = calendar(&stale.replace("Plan", "Review"));
+    let alice = [address(ALICE)];
+    let edited = edit(Some(&before), Some(&again), &owner(&alice), now()).unwrap();
+    assert_eq!(letters(&edited.outgoing), ["REQUEST b c e f"]);
+    // Who strikes a delegate off strikes it off, and who was invited by itself may go, too.
+    let without = file.replace(&format!("{frank}\n"), "");
+    story(ALICE, &told, &without).tells(&["CANCEL f", "REQUEST b e c"]);
+    let invited = told.replace(&format!(";{}", from("b")), "");
+    story(ALICE, &invited, &stale).tells(&["CANCEL e f", "REQUEST b c"]);
+}
+
 #[test]
 fn a_status_is_no_edit() {
     let status = |of: &str, code: &str| {
