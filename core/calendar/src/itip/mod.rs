@@ -35,7 +35,9 @@
 //!
 //! Not done: an organizer is not replaced by a message (RFC 5546 §4.2.11), as nothing in it proves that the attendees
 //! agreed; a proposal (COUNTER) is kept for the person, and changes
-//! nothing before they take it up.
+//! nothing before they take it up. What an organizer enters as the answer of a guest who has taken theirs back stands in the
+//! organizer's copy alone, until the organizer has told the guest once that there is none: nothing in a message tells it from the
+//! answer that was taken back, which an update that was under way says still.
 
 mod add;
 mod address;
