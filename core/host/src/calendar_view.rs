@@ -2,7 +2,7 @@
 //! memory, and made by the caldav listener.
 
 use convoke_caldav::extent::Extent;
-use convoke_types::{Cursor, TimeRange, Uid, UserId};
+use convoke_types::{CalendarAddress, CalendarUser, Cursor, TimeRange, Uid, UserId};
 use moka::sync::Cache;
 use std::{
     collections::BTreeMap,
@@ -72,11 +72,31 @@ impl CalendarViews {
     }
 }
 
+/// What of a user decides what is worked out of the calendar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MadeFor {
+    timezone: Option<String>,
+    /// Whose lines are the user's own.
+    addresses: Vec<CalendarAddress>,
+}
+
+impl MadeFor {
+    pub(crate) fn of(user: &CalendarUser) -> Self {
+        let aliases = user.aliases.iter().cloned();
+        Self {
+            timezone: user.timezone.clone(),
+            addresses: std::iter::once(user.address.clone())
+                .chain(aliases)
+                .collect(),
+        }
+    }
+}
+
 /// What was worked out of a calendar.
 #[derive(Default)]
 pub(crate) struct CalendarView {
-    /// The time zone that it was worked out for.
-    pub(crate) timezone: Option<String>,
+    /// What of its owner it was worked out for.
+    pub(crate) made_for: MadeFor,
     /// Where what repeats without an end was followed; `None`: nothing was worked out yet.
     pub(crate) horizon: Option<TimeRange>,
     /// Up to where the changes are seen; `None`: not all is.

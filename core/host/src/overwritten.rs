@@ -139,11 +139,15 @@ impl Overwritten {
 /// What programs wrote of an object; `None` if it cannot be read.
 fn said(user: &CalendarUser, data: &[u8]) -> Option<String> {
     let calendar = Calendar::parse_stored(data, &Limits::default()).ok()?;
-    let own = |line: &Property| {
+    Some(written_by_programs(&calendar, &own_lines(user)))
+}
+
+/// Which lines of an object are its owner's.
+pub(crate) fn own_lines(user: &CalendarUser) -> impl Fn(&Property) -> bool {
+    |line| {
         let address = CalendarAddress::new(&line.value);
         address.is_ok_and(|it| user.answers_to(&it))
-    };
-    Some(written_by_programs(&calendar, &own))
+    }
 }
 
 /// All that is kept of a user.

@@ -185,6 +185,62 @@ fn what_only_statuses_were_written_into_is_no_conflict() {
     assert_eq!(delete(&second), 204);
 }
 
+/// RFC 6638 §3.2.10.
+#[test]
+fn the_own_answer_to_an_instance_changes_the_tag_and_another_ones_does_not() {
+    const EVE: &str = "eve@example.org";
+    let host = patient().users(&[ANNA, BO, EVE]).start();
+    let weekly = format!("ATTENDEE:mailto:{EVE}\r\nRRULE:FREQ=WEEKLY;COUNT=9\r\nSUMMARY");
+    let data = meeting("1", "").replace("SUMMARY", &weekly);
+    stored(&host, "1", &data);
+    becomes(&host, ANNA, "1", |it| {
+        it.matches("SCHEDULE-STATUS=2.0").count() == 2
+    });
+    let annas = format!("{CALENDAR}1.ics");
+    let read = |user: &str, path: &str| {
+        let line = format!("GET {path}");
+        let read = Ask::new(&line).by(Some(user)).of(&host);
+        (read.header("schedule-tag").unwrap(), read.body)
+    };
+    let (path, invitation) = bos(&host, "1");
+    let before = [read(ANNA, &annas).0, read(BO, &path).0];
+    // Bo declines the second one.
+    let begin = invitation.find("BEGIN:VEVENT").unwrap();
+    let end = invitation.find("END:VCALENDAR").unwrap();
+    let declined = invitation[begin..end]
+        .replace(
+            "RRULE:FREQ=WEEKLY;COUNT=9",
+            "RECURRENCE-ID:20270111T100000Z",
+        )
+        .replace("DTSTART:20270104", "DTSTART:20270111")
+        .replace("DTEND:20270104", "DTEND:20270111");
+    let bos_line = declined.lines().find(|it| it.ends_with(BO)).unwrap();
+    let bos_answer = format!("ATTENDEE;PARTSTAT=DECLINED:mailto:{BO}");
+    let declined = declined.replace(bos_line, &bos_answer);
+    let both = invitation.replace("END:VCALENDAR", &format!("{declined}END:VCALENDAR"));
+    let answer = bo_stores(&host, &path, &both);
+    assert_eq!(answer.status, 204, "{both} {answer:?}");
+    becomes(&host, ANNA, "1", |it| {
+        it.contains("RECURRENCE-ID") && it.contains("DECLINED")
+    });
+    let after = [read(ANNA, &annas).0, read(BO, &path).0];
+    assert_eq!(after[0], before[0], "it is another one's to Anna");
+    assert_ne!(after[1], before[1], "it is Bo's own");
+    // So another program of his does not take it back.
+    let stale = Ask::new(&format!("PUT {path}"))
+        .by(Some(BO))
+        .with("Content-Type", "text/calendar")
+        .with("If-Schedule-Tag-Match", &before[1])
+        .body(&invitation);
+    assert_eq!(stale.of(&host).status, 412);
+    // And one of Anna's that knows nothing of it does not, either.
+    let renamed = data.replace("SUMMARY:Tea", "SUMMARY:Coffee");
+    let renamed = put("1", &renamed).with("If-Schedule-Tag-Match", &before[0]);
+    assert_eq!(renamed.of(&host).status, 204);
+    let own = host.stored(ANNA, "1").unwrap();
+    assert!(own.contains("DECLINED") && own.contains("Coffee"), "{own}");
+}
+
 #[test]
 fn the_same_bytes_again_are_silent_and_what_is_nobodys_has_no_schedule_tag() {
     let host = patient().start();

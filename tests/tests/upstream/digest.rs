@@ -80,16 +80,29 @@ fn an_edit_is_judged_and_refused_to_who_has_the_password() {
     let before = house.server.stored(BO, "1");
     let moved = invitation.replace("T100000Z", "T090000Z");
     assert_ne!(moved, invitation);
-    for more in [&[][..], &[("If-Schedule-Tag-Match", "\"x\"")]] {
+    let conditions = [&[][..], &[("If-Schedule-Tag-Match", "\"x\"")]];
+    // Who has no password learns nothing by it, and fills no log.
+    for more in conditions {
+        let guessed = put(BO, "wrong", &bos, more, &moved);
+        assert_eq!(guessed.status, 401, "{guessed:?}");
+        assert!(guessed.header("www-authenticate").is_some());
+    }
+    let last = put(ANNA, "right", &path, &[], &own.replace(ANNA, BO));
+    assert_eq!(
+        precondition(&last),
+        "allowed-organizer-scheduling-object-change"
+    );
+    house.front.wait_for("event=\"edit-refused\"");
+    let log = house.front.log();
+    let refusals = log.lines().filter(|it| it.contains("edit-refused"));
+    let refusals: Vec<&str> = refusals.collect();
+    assert!(refusals.iter().all(|it| it.contains(ANNA)), "{refusals:?}");
+    for more in conditions {
         let refused = put(BO, "right", &bos, more, &moved);
         assert_eq!(
             precondition(&refused),
             "allowed-attendee-scheduling-object-change"
         );
-        // Who has no password learns nothing by it.
-        let guessed = put(BO, "wrong", &bos, more, &moved);
-        assert_eq!(guessed.status, 401, "{guessed:?}");
-        assert!(guessed.header("www-authenticate").is_some());
     }
     assert_eq!(house.server.stored(BO, "1"), before);
     // What he may write he writes.

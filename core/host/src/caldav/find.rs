@@ -200,7 +200,7 @@ pub(super) async fn read(
         None
     };
     let schedule_tag = if want_schedule_tag(asked) {
-        schedule_tag_in(session.instance, data).await
+        schedule_tag_in(session.instance, session.user(), data).await
     } else {
         None
     };

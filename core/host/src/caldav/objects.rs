@@ -10,7 +10,7 @@ use super::{
     schedule::{self, Removal},
     session::Session,
 };
-use crate::{answer::empty, instance::Instance};
+use crate::{answer::empty, instance::Instance, overwritten::own_lines};
 use bytes::Bytes;
 use convoke_caldav::{
     answers::{with_answers_of, without_claims},
@@ -19,11 +19,11 @@ use convoke_caldav::{
     precondition::Precondition,
     schedule_tag::schedule_tag,
 };
-use convoke_calendar::tree::{Calendar, Property};
+use convoke_calendar::tree::Calendar;
 use convoke_net::http_server::{Body, Response};
 use convoke_scheduling::{Environment, Home, Processor, index_stored};
 use convoke_types::{
-    CalendarAddress, Error, ErrorKind, NewObject, Precondition as When, StoredObject, Uid,
+    CalendarUser, Error, ErrorKind, NewObject, Precondition as When, StoredObject, Uid,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use jiff::Timestamp;
@@ -40,7 +40,7 @@ pub(super) async fn get(
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
     let data = &object.data;
-    let schedule_tag = schedule_tag_in(session.instance, data).await;
+    let schedule_tag = schedule_tag_in(session.instance, session.user(), data).await;
     check_schedule_tag(request.headers(), schedule_tag.as_deref())?;
     let response = match conditions(request.headers()).check(Some(&tag)) {
         Ok(()) => {
@@ -77,7 +77,12 @@ pub(super) async fn put(
         check_if(session, &parts.headers, &[(name, tag.as_deref())])?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
         let size = data_there.map_or(0, <[u8]>::len);
-        let schedule_tag = schedule_tag_in(session.instance, data_there.unwrap_or_default()).await;
+        let schedule_tag = schedule_tag_in(
+            session.instance,
+            session.user(),
+            data_there.unwrap_or_default(),
+        )
+        .await;
         check_schedule_tag(&parts.headers, schedule_tag.as_deref())?;
         check_uid(session, name, &written.uid, named.as_ref(), there.as_ref()).await?;
         if data_there == Some(data) {
@@ -87,7 +92,9 @@ pub(super) async fn put(
         let merged = || written.merged(session, since, data_there);
         let merged = processor.run(size + data.len(), merged).await;
         let written = merged.as_ref().unwrap_or(&written);
-        schedule::judge(session, written, data_there).await?;
+        if let Some(objection) = schedule::judge(session, written, data_there).await? {
+            return Err(objection.told(session, &written.uid));
+        }
         match write(session, name, written, there.as_ref()).await {
             Ok(()) => {
                 drop(naming.take());
@@ -125,7 +132,7 @@ async fn is_now(
         return Ok(response);
     };
     let tag = (object.data == *sent).then(|| entity_tag(&object.etag));
-    let schedule_tag = schedule_tag_in(session.instance, &object.data).await;
+    let schedule_tag = schedule_tag_in(session.instance, session.user(), &object.data).await;
     Ok(tagged(response, tag.as_deref(), schedule_tag.as_deref()))
 }
 
@@ -153,7 +160,8 @@ pub(super) async fn remove(
         let data = &there.data;
         let parsed = || Calendar::parse_stored(data, &reports::limits()).ok();
         let calendar = processor.run(data.len(), parsed).await;
-        let schedule_tag = calendar.as_ref().and_then(schedule_tag);
+        let own = own_lines(session.user());
+        let schedule_tag = calendar.as_ref().and_then(|it| schedule_tag(it, &own));
         check_schedule_tag(headers, schedule_tag.as_deref())?;
         schedule::before(session, &there.uid).await?;
         let removal = Removal::of(session, &there.uid, calendar.as_ref(), headers);
@@ -279,10 +287,7 @@ impl Written {
         there: Option<&[u8]>,
     ) -> Option<Self> {
         let stored = there.and_then(|it| Calendar::parse_stored(it, &reports::limits()).ok());
-        let own = |line: &Property| {
-            let address = CalendarAddress::new(&line.value);
-            address.is_ok_and(|it| session.user().answers_to(&it))
-        };
+        let own = own_lines(session.user());
         let mut calendar = self.calendar.clone();
         if let Some(stored) = &stored
             && since == Since::Answers
@@ -316,13 +321,19 @@ pub(super) fn check_schedule_tag(headers: &HeaderMap, there: Option<&str>) -> Re
     }
 }
 
-/// The schedule tag of what is stored.
-pub(super) async fn schedule_tag_in(instance: &Instance, data: &[u8]) -> Option<String> {
+/// The schedule tag of what is stored in a calendar of the user's.
+pub(super) async fn schedule_tag_in(
+    instance: &Instance,
+    user: &CalendarUser,
+    data: &[u8],
+) -> Option<String> {
     let processor = instance.scheduler.environment().processor();
-    processor.run(data.len(), || schedule_tag_of(data)).await
+    processor
+        .run(data.len(), || schedule_tag_of(user, data))
+        .await
 }
 
-fn schedule_tag_of(data: &[u8]) -> Option<String> {
+fn schedule_tag_of(user: &CalendarUser, data: &[u8]) -> Option<String> {
     // Most are nobody else's, which is seen without reading them whole.
     if !data
         .windows(9)
@@ -330,7 +341,8 @@ fn schedule_tag_of(data: &[u8]) -> Option<String> {
     {
         return None;
     }
-    schedule_tag(&Calendar::parse_stored(data, &reports::limits()).ok()?)
+    let calendar = Calendar::parse_stored(data, &reports::limits()).ok()?;
+    schedule_tag(&calendar, &own_lines(user))
 }
 
 /// The body of a request, which is to be a calendar.

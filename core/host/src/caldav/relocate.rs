@@ -31,7 +31,7 @@ pub(super) async fn relocate(
     let _naming = Names::lock(session).await;
     let object = found(session, name).await?.1.ok_or(StatusCode::NOT_FOUND)?;
     let tag = entity_tag(&object.etag);
-    let schedule_tag = schedule_tag_in(session.instance, &object.data).await;
+    let schedule_tag = schedule_tag_in(session.instance, session.user(), &object.data).await;
     if conditions(headers).check(Some(&tag)).is_err() {
         return Err(StatusCode::PRECONDITION_FAILED.into());
     }

@@ -35,15 +35,29 @@ pub(super) async fn before(session: &Session<'_>, uid: &Uid) -> Result<(), Refus
     Ok(())
 }
 
-/// RFC 6638 §3.2.4: refuses what is not the user's to write, instead of what is `there`; and to invite more people than one message may
-/// go to.
+/// Why an edit is not made. It is answered to who is proved to be the user, and to nobody else: see [`Objection::told`].
+pub(super) struct Objection {
+    precondition: Precondition,
+    why: String,
+}
+
+impl Objection {
+    /// The answer to the user, of which the log tells, too.
+    pub(super) fn told(self, session: &Session<'_>, uid: &Uid) -> Refused {
+        tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "{}", self.why);
+        self.precondition.into()
+    }
+}
+
+/// RFC 6638 §3.2.4: objects to what is not the user's to write, instead of what is `there`; and to more guests than one message may go
+/// to. Nothing is said of it yet.
 pub(super) async fn judge(
     session: &Session<'_>,
     written: &Written,
     there: Option<&[u8]>,
-) -> Result<(), Refused> {
+) -> Result<Option<Objection>, Refused> {
     if !is_on(session) {
-        return Ok(());
+        return Ok(None);
     }
     let (uid, size) = (&written.uid, written.data.len());
     let written = &written.calendar;
@@ -53,23 +67,24 @@ pub(super) async fn judge(
     let guests_there = || there().map_or(0, |it| guests(&it));
     let invited = guests(written);
     if organizes(session, written) && invited > most && invited > guests_there() {
-        tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "more than {most} guests (limits.recipients)");
-        return Err(Precondition::MaxAttendees.into());
+        return Ok(Some(Objection {
+            precondition: Precondition::MaxAttendees,
+            why: format!("more than {most} guests (limits.recipients)"),
+        }));
     }
     let scheduler = &session.instance.scheduler;
     let judged = scheduler
         .judge_edit(&session.home, uid, written, size)
         .await?;
-    judged.map_err(|forbidden| {
-        tracing::info!(event = "edit-refused", user = %session.user().address, %uid, "{forbidden}");
-        match forbidden {
+    Ok(judged.err().map(|forbidden| Objection {
+        why: forbidden.to_string(),
+        precondition: match forbidden {
             Forbidden::ByAttendee(_) => Precondition::AllowedAttendeeChange,
             Forbidden::ByOrganizer(_) => Precondition::AllowedOrganizerChange,
             Forbidden::SeveralOrganizers(_) => Precondition::SameOrganizer,
             Forbidden::Untellable(_) => Precondition::ValidCalendarObjectResource,
-        }
-        .into()
-    })
+        },
+    }))
 }
 
 /// Who would be told, in all instances together.

@@ -8,7 +8,10 @@
 //! does not know any more what changed.
 
 use super::{names::Names, reports::limits, session::Session};
-use crate::calendar_view::{CalendarView, SeenObject};
+use crate::{
+    calendar_view::{CalendarView, MadeFor, SeenObject},
+    overwritten::own_lines,
+};
 use convoke_caldav::{conditional::entity_tag, extent::Extent, schedule_tag::schedule_tag};
 use convoke_calendar::tree::Calendar;
 use convoke_scheduling::{Environment, Home, Processor};
@@ -49,12 +52,12 @@ pub(super) fn listed(summary: &ObjectSummary, name: String) -> SeenObject {
 }
 
 async fn refresh(view: &mut CalendarView, session: &Session<'_>) -> Result<(), Error> {
-    let timezone = &session.user().timezone;
+    let made_for = MadeFor::of(session.user());
     let around = horizon(Timestamp::now());
     let is_of_use = |made: TimeRange| around.start().duration_since(made.start()) < USE;
-    if view.timezone != *timezone || !view.horizon.is_some_and(is_of_use) {
+    if view.made_for != made_for || !view.horizon.is_some_and(is_of_use) {
         *view = CalendarView {
-            timezone: timezone.clone(),
+            made_for,
             horizon: Some(around),
             ..CalendarView::default()
         };
@@ -163,7 +166,7 @@ async fn look<'u>(
     let work = || match Calendar::parse_stored(&object.data, &limits()) {
         Ok(calendar) => (
             Extent::of(&calendar, &zone, horizon),
-            schedule_tag(&calendar),
+            schedule_tag(&calendar, &own_lines(session.user())),
         ),
         Err(_) => (Extent::unknown(""), None),
     };

@@ -155,8 +155,11 @@ impl Forwarding<'_> {
             own.extend(self.owner(subject, wanted, told, &path).await);
             own.extend(self.most_guests(subject, wanted, told, &path).await);
             let mut own: Vec<Property> = own.into_iter().map(Property::Is).collect();
-            if wanted.names.contains(&SCHEDULE_TAG) && self.has_own_tags(subject, &path).await {
-                let tag = self.schedule_tag(subject, wanted, told, &path).await;
+            if wanted.names.contains(&SCHEDULE_TAG)
+                && let Some(home) = self.tags_for(subject, &path).await
+            {
+                let tag = self.schedule_tag(&home, subject, wanted, told, &path);
+                let tag = tag.await;
                 own.push(tag.map_or(Property::IsNot(SCHEDULE_TAG), Property::Is));
             }
             if !own.is_empty() {
@@ -264,6 +267,7 @@ impl Forwarding<'_> {
     /// The schedule tag of an object whose octets are told of as well, or that alone is asked about.
     async fn schedule_tag(
         &self,
+        home: &OurHome,
         subject: &Subject,
         wanted: &Wanted,
         told: Told<'_>,
@@ -278,7 +282,7 @@ impl Forwarding<'_> {
             }
             _ => return None,
         };
-        let tag = schedule_tag_in(self.instance, data).await?;
+        let tag = schedule_tag_in(self.instance, home.user(), data).await?;
         Some(Element::new(SCHEDULE_TAG).with_text(tag))
     }
 

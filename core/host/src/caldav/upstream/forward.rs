@@ -130,9 +130,8 @@ impl<'a> Forwarding<'a> {
         let edit = self.edit(&subject, &method, &mut head.headers, &mut body);
         let edit = edit.await?;
         let wanted = read_ahead(Wanted::read(&method, &subject, &mut body)).await?;
-        let has_own_tags = self.has_own_tags(&subject, &subject.path).await;
-        let may_have_tag = has_own_tags && method == Method::GET;
-        let is_head = has_own_tags && method == Method::HEAD;
+        let tags_for = self.tags_for(&subject, &subject.path).await;
+        let may_have_tag = tags_for.is_some() && method == Method::GET;
         if wanted.is_some() || may_have_tag {
             let plain = HeaderValue::from_static("identity");
             head.headers.insert(header::ACCEPT_ENCODING, plain);
@@ -144,7 +143,7 @@ impl<'a> Forwarding<'a> {
         };
         let answer = self.ask(Request::from_parts(head, body));
         let mut answer = answer.await.map_err(|none| none.response())?;
-        if has_own_tags {
+        if tags_for.is_some() {
             answer.headers_mut().remove(SCHEDULE_TAG);
         }
         let status = answer.status();
@@ -159,9 +158,13 @@ impl<'a> Forwarding<'a> {
         }
         let mut response = match wanted {
             Some(wanted) => self.amended(&subject, &wanted, answer).await?,
-            None if may_have_tag => self.tagged(answer).await?,
-            None if is_head => self.tagged_alone(&subject, answer).await,
-            None => self.passed_on(answer),
+            None => match &tags_for {
+                Some(home) if method == Method::GET => self.tagged(home, answer).await?,
+                Some(home) if method == Method::HEAD => {
+                    self.tagged_alone(&subject, home, answer).await
+                }
+                _ => self.passed_on(answer),
+            },
         };
         match edit {
             Some(edit) => self.edited(edit, &subject, &came, &mut response).await,

@@ -148,7 +148,7 @@ impl<'a> Forwarding<'a> {
         // Whoever logs in by Digest has schedule tags of the server's, if any.
         let has_our_tag = !subject.is_digest() && headers.contains_key(IF_SCHEDULE_TAG);
         if has_our_tag {
-            self.check_tag(headers, there.as_ref()).await?;
+            self.check_tag(&session, headers, there.as_ref()).await?;
         }
         let since = since(&session, headers, there.as_ref()).await?;
         let data_there = there.as_ref().map(|it| it.data.as_slice());
@@ -159,11 +159,12 @@ impl<'a> Forwarding<'a> {
             let merged = processor.run(size, merged).await;
             let merged = merged.filter(|_| !subject.is_bound_to_body());
             let judged = merged.as_ref().unwrap_or(&written);
-            let judgement = schedule::judge(&session, judged, data_there).await;
-            if let (Err(_), true) = (&judgement, subject.is_digest()) {
-                self.check_digest(subject, headers, &data).await?;
+            if let Some(objection) = schedule::judge(&session, judged, data_there).await? {
+                if subject.is_digest() {
+                    self.check_digest(subject, headers, &data).await?;
+                }
+                return Err(objection.told(&session, &written.uid));
             }
-            judgement?;
             (instead, calendar) = merged.map(|it| (it.data, it.calendar)).unzip();
         }
         if has_our_tag {
@@ -204,7 +205,7 @@ impl<'a> Forwarding<'a> {
         let Some(uid) = calendar.main_components().find_map(Component::uid) else {
             return Ok(None);
         };
-        let tag = schedule_tag_in(self.instance, &data).await;
+        let tag = schedule_tag_in(self.instance, session.user(), &data).await;
         check_schedule_tag(headers, tag.as_deref())?;
         let etag = object.etag;
         let etag = etag.and_then(|it| Etag::new(unweakened(&it)).ok());
@@ -227,6 +228,7 @@ impl<'a> Forwarding<'a> {
 
     async fn check_tag(
         &self,
+        session: &Session<'_>,
         headers: &HeaderMap,
         there: Option<&StoredObject>,
     ) -> Result<(), Refused> {
@@ -234,7 +236,7 @@ impl<'a> Forwarding<'a> {
             return Ok(());
         }
         let data = there.map_or(&[][..], |it| &it.data);
-        let tag = schedule_tag_in(self.instance, data).await;
+        let tag = schedule_tag_in(self.instance, session.user(), data).await;
         check_schedule_tag(headers, tag.as_deref())
     }
 
@@ -314,7 +316,7 @@ impl<'a> Forwarding<'a> {
             return;
         }
         let data = object.map_or_else(Vec::new, |it| it.data);
-        let tag = schedule_tag_in(session.instance, &data).await;
+        let tag = schedule_tag_in(session.instance, session.user(), &data).await;
         set_tag(headers, tag.as_deref());
     }
 
@@ -322,6 +324,7 @@ impl<'a> Forwarding<'a> {
     pub(super) async fn tagged_alone(
         &self,
         subject: &Subject,
+        home: &OurHome,
         answer: http::Response<Answer>,
     ) -> Response {
         let is_object = answer.status() == StatusCode::OK && says_object(answer.headers());
@@ -330,14 +333,18 @@ impl<'a> Forwarding<'a> {
         drop(body);
         let mut response = self.turned_back(head, Payload::default());
         if is_object && let Ok(Some(object)) = self.read_object(subject).await {
-            let tag = schedule_tag_in(self.instance, &object.data).await;
+            let tag = schedule_tag_in(self.instance, home.user(), &object.data).await;
             set_tag(response.headers_mut(), tag.as_deref());
         }
         response
     }
 
     /// An object, with its schedule tag.
-    pub(super) async fn tagged(&self, answer: http::Response<Answer>) -> Result<Response, Refused> {
+    pub(super) async fn tagged(
+        &self,
+        home: &OurHome,
+        answer: http::Response<Answer>,
+    ) -> Result<Response, Refused> {
         let is_coded = answer.headers().contains_key(header::CONTENT_ENCODING);
         let is_object = answer.status() == StatusCode::OK && says_object(answer.headers());
         if !is_object || is_coded {
@@ -348,19 +355,19 @@ impl<'a> Forwarding<'a> {
             Held::Whole(data, holding, response) => (data, holding, response),
             Held::Longer(response) => return Ok(response),
         };
-        let tag = schedule_tag_in(self.instance, &data).await;
+        let tag = schedule_tag_in(self.instance, home.user(), &data).await;
         set_tag(response.headers_mut(), tag.as_deref());
         Ok(counted(response, data, holding))
     }
 
-    /// Whether it is by our word that an object at a path has a schedule tag, if there is one, and not by the server's.
-    pub(super) async fn has_own_tags(&self, subject: &Subject, path: &str) -> bool {
+    /// Whose object is at a path, if it is by our word that it has a schedule tag, if there is one, and not by the server's.
+    pub(super) async fn tags_for(&self, subject: &Subject, path: &str) -> Option<OurHome> {
         // What comes with it later could not be judged by it.
         if subject.is_digest() || path.ends_with('/') {
-            return false;
+            return None;
         }
         let home = self.at(path, self.right_login(subject)).await;
-        home.is_some_and(|it| looks::is_told(self.instance, &it))
+        home.filter(|it| looks::is_told(self.instance, it))
     }
 }
 
