@@ -1,14 +1,12 @@
 //! Whose word counts about who comes: an attendee's own, whatever a program wrote of somebody else.
 
-use crate::schedule_tag::says_the_same;
+use crate::schedule_tag::{ANSWERS, says_the_same};
 use convoke_calendar::{
     itip::{COMMENT_FROM, Series},
-    tree::{Calendar, Component, Property},
+    tree::{Calendar, Component, Param, Property},
 };
 use std::collections::{HashMap, HashSet};
 
-/// What an answer changes.
-const ANSWERS: [&str; 3] = ["PARTSTAT", "RSVP", STATUS];
 const STATUS: &str = "SCHEDULE-STATUS";
 
 /// An object that a program wrote from an older version, with the answers of others and the delivery statuses that came in since:
@@ -35,14 +33,22 @@ pub fn with_answers_of(
             return;
         };
         for name in ANSWERS {
-            match known.param(name) {
-                Some(value) => line.set_param(name, value),
-                None => {
-                    line.remove_param(name);
-                }
-            }
+            copy_param(name, known, line);
         }
     })
+}
+
+/// Gives a line a parameter of another one, with all its values, where it has its own; or takes it away.
+fn copy_param(name: &str, from: &Property, to: &mut Property) {
+    let of_name = |it: &&Param| it.name.eq_ignore_ascii_case(name);
+    let Some(param) = from.params.iter().find(of_name) else {
+        to.remove_param(name);
+        return;
+    };
+    match to.params.iter().position(|it| of_name(&it)) {
+        Some(place) => to.params[place] = param.clone(),
+        None => to.params.push(param.clone()),
+    }
 }
 
 /// An object with the instances that are written out in the stored one because of an answer alone: its program, which does not know of
@@ -250,6 +256,21 @@ mod tests {
         let merged = with_answers_of(&written, &stored, &is_bo);
         let expected = object("Coffee", ";PARTSTAT=TENTATIVE", ";PARTSTAT=DECLINED");
         assert_eq!(merged.write(), expected.write());
+    }
+
+    #[test]
+    fn who_hands_an_invitation_on_has_done_so_though_its_program_does_not_know_of_it() {
+        let to_dan = ";PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:dan@example.org\",\"mailto:eve@example.org\"";
+        let from_dan = ";PARTSTAT=NEEDS-ACTION;DELEGATED-FROM=\"mailto:dan@example.org\"";
+        let written = object("Coffee", "", ";PARTSTAT=ACCEPTED");
+        for cy in [to_dan, from_dan] {
+            let merged = with_answers_of(&written, &object("Tea", "", cy), &is_bo);
+            assert_eq!(merged.write(), object("Coffee", "", cy).write());
+        }
+        // What was taken back is so as well.
+        let taken_back = object("Tea", "", ";PARTSTAT=ACCEPTED");
+        let merged = with_answers_of(&object("Tea", "", to_dan), &taken_back, &is_bo);
+        assert_eq!(merged.write(), taken_back.write());
     }
 
     #[test]

@@ -185,6 +185,45 @@ fn what_only_statuses_were_written_into_is_no_conflict() {
     assert_eq!(delete(&second), 204);
 }
 
+/// RFC 5546 §3.2.2.3: with what a guest hands on comes to whom, which a program does not know that read the meeting before.
+#[test]
+fn a_delegation_stays_though_an_older_version_is_written() {
+    const CY: &str = "cy@example.org";
+    let host = patient().users(&[ANNA, BO, CY]).start();
+    let data = meeting("1", "").replace("SUMMARY", &format!("ATTENDEE:mailto:{CY}\r\nSUMMARY"));
+    stored(&host, "1", &data);
+    let told = |it: &str| it.matches("SCHEDULE-STATUS=2.0").count() == 2;
+    becomes(&host, ANNA, "1", told);
+    let read = Ask::new(&format!("GET {CALENDAR}1.ics")).of(&host);
+    let etag = read.header("etag").unwrap();
+
+    let (path, invitation) = bos(&host, "1");
+    let handed_on = ";PARTSTAT=DELEGATED;DELEGATED-TO=\"mailto:cy@example.org\":mailto:bo@";
+    let delegated = invitation.replace(":mailto:bo@", handed_on);
+    let answer = bo_stores(&host, &path, &delegated);
+    assert_eq!(answer.status, 204, "{delegated} {answer:?}");
+    let of_bo = |it: &str| {
+        let unfolded = it.replace("\r\n ", "");
+        let mut lines = unfolded.lines();
+        let line = lines.find(|it| it.starts_with("ATTENDEE") && it.ends_with(BO));
+        line.unwrap_or_default().to_owned()
+    };
+    let is_handed_on = |it: &str| of_bo(it).contains("DELEGATED-TO");
+    becomes(&host, ANNA, "1", is_handed_on);
+
+    let renamed = read.body.replace("SUMMARY:Tea", "SUMMARY:Coffee");
+    let answer = put("1", &renamed).with("If-Match", &etag).of(&host);
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let own = host.stored(ANNA, "1").unwrap();
+    assert!(own.contains("SUMMARY:Coffee"), "{own}");
+    for said in [
+        "PARTSTAT=DELEGATED",
+        "DELEGATED-TO=\"mailto:cy@example.org\"",
+    ] {
+        assert!(of_bo(&own).contains(said), "{own}");
+    }
+}
+
 /// RFC 6638 §3.2.10.
 #[test]
 fn the_own_answer_to_an_instance_changes_the_tag_and_another_ones_does_not() {
