@@ -22,15 +22,11 @@ fn failures_are_told_and_slowed() {
     let host = with_bo();
     assert_eq!(submit(&host, &basic("bo", "right")).codes(), ["2.0"]);
     let forged = "x\n event=\"login-failed\" address=192.0.2.1";
-    let attempts = [
-        basic(forged, "x"),
-        basic("bo", "wrong"),
-        basic("nobody", "right"),
-    ];
     let mut last = None;
     // More than are free, as a slow machine may let a wait end between two.
-    for attempt in attempts.iter().cycle().take(30) {
-        let answer = submit(&host, attempt);
+    let logins = [forged, "bo", "nobody"].into_iter().cycle();
+    for (n, login) in logins.enumerate().take(30) {
+        let answer = submit(&host, &basic(login, &format!("wrong-{n}")));
         if answer.status == 429 {
             last = Some(answer);
             break;

@@ -44,6 +44,38 @@ fn guesses_are_slowed_and_told_and_no_password_is_in_the_log() {
     }
 }
 
+/// A program that has an outdated password asks again and again, and its user has the right one elsewhere.
+#[test]
+fn an_outdated_password_locks_nobody_out() {
+    const OUT: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 0\r\n\r\n";
+    let credentials = |password: &str| {
+        let pair = format!("u1:{password}");
+        format!("Basic {}", STANDARD.encode(pair))
+    };
+    let known = credentials("right");
+    let server = Server::new(move |received, connection| {
+        let is_right = received.field("authorization") == [&*known];
+        let answer = if is_right { &*known_as("/u1/") } else { OUT };
+        connection.write_all(answer).unwrap();
+    });
+    let host = in_front_of(&server);
+    let log_in = |password: &str| {
+        let credentials = credentials(password);
+        let fields = [("Authorization", &*credentials)];
+        ask(&host, &head("PROPFIND /", &fields)).status
+    };
+    for _ in 0..2 {
+        for _ in 0..8 {
+            assert_eq!(log_in("old"), 401);
+        }
+        assert_eq!(log_in("right"), 207);
+    }
+    // Before the user was known, and after.
+    host.wait_for("event=\"login-failed\"");
+    let told = host.log().matches("event=\"login-failed\"").count();
+    assert!(told <= 2, "{told}");
+}
+
 /// What a server says of who is logged in.
 fn known_as(principal: &str) -> Vec<u8> {
     let told = format!(

@@ -1,12 +1,14 @@
 //! Brute-force protection: one login attempt at a time per address, few in total, and exponential back-off after failures.
 //!
 //! A login that succeeded from an address before is counted separately, so that somebody else's guesses from the same
-//! address (a proxy, say) do not lock it out.
+//! address (a proxy, say) do not lock it out. And the same wrong password again says nothing new to whoever guesses: a program that
+//! has an outdated one and asks again and again is counted once, and does not lock out its user.
 
 use crate::admission::RetryAfter;
 use convoke_net::network::network;
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
+use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -18,6 +20,7 @@ use tokio::{
     sync::{OwnedMutexGuard, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
+use uuid::Uuid;
 
 /// So many failures are free: people mistype.
 const FREE: u32 = 5;
@@ -32,10 +35,14 @@ const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Addresses, and logins of addresses, remembered at once.
 const REMEMBERED: usize = 10_000;
+/// Wrong passwords of one source that are known again.
+const WRONG: usize = 8;
 
 /// Attempts to log in.
 #[derive(Debug)]
 pub(crate) struct Attempts {
+    /// Of this process.
+    key: Uuid,
     seen: Mutex<HashMap<Source, Seen>>,
     verifying: Semaphore,
     failures: Counter,
@@ -46,6 +53,7 @@ impl Default for Attempts {
         // Half of the processors: verifying is slow on purpose, and others have work, too.
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
+            key: Uuid::new_v4(),
             seen: Mutex::default(),
             verifying: Semaphore::new((processors / 2).max(1)),
             failures: Counter::default(),
@@ -61,10 +69,16 @@ enum Source {
     Known(IpAddr, String),
 }
 
+/// What somebody tried to log in with: a digest under a key of this process, by which it is known again, and by nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Guess([u8; 32]);
+
 #[derive(Debug, Default)]
 struct Seen {
     failures: u32,
     last: Option<Instant>,
+    /// What was wrong, and when it was last tried, which is the order.
+    wrong: Vec<(Guess, Instant)>,
     until: Option<Instant>,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
@@ -112,28 +126,49 @@ impl Attempts {
         self.check(&self.source(address, login))
     }
 
-    /// Attempts that failed, from wherever.
+    /// What stands for these credentials.
+    pub(crate) fn guess(&self, credentials: &[&[u8]]) -> Guess {
+        let mut digest = Sha256::new_with_prefix(self.key.as_bytes());
+        for part in credentials {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Guess(digest.finalize().into())
+    }
+
+    /// Whether the same was wrong a while ago.
+    pub(super) fn is_wrong_again(&self, address: IpAddr, login: &str, guess: Guess) -> bool {
+        let source = self.source(network(address), login);
+        let mut seen = self.seen();
+        let known = seen.0.get_mut(&source);
+        known.is_some_and(|it| it.is_wrong_again(guess))
+    }
+
+    /// Attempts that failed, from wherever, without those that were the same again.
     pub(crate) const fn failures(&self) -> &Counter {
         &self.failures
     }
 
-    /// Counts a failure that cost nothing, such as a wrong token.
-    pub(super) fn failed(&self, address: IpAddr) {
+    /// Counts a failure that cost nothing, such as a wrong token; whether it is another one than before.
+    pub(super) fn failed(&self, address: IpAddr, guess: Guess) -> bool {
         let address = network(address);
-        self.note_failure(&Source::Address(address), address);
+        self.note_failure(&Source::Address(address), address, guess)
     }
 
-    fn note_failure(&self, source: &Source, address: IpAddr) {
-        self.failures.inc();
-        self.seen().fail(source, address);
+    fn note_failure(&self, source: &Source, address: IpAddr, guess: Guess) -> bool {
+        let is_new = self.seen().fail(source, address, guess);
+        if is_new {
+            self.failures.inc();
+        }
+        is_new
     }
 
-    /// A login that somebody else looked at was refused.
+    /// A login that somebody else looked at was refused; whether it is another one than before.
     #[cfg(feature = "caldav")]
-    pub(crate) fn note_refused(&self, address: IpAddr, login: &str) {
+    pub(crate) fn note_refused(&self, address: IpAddr, login: &str, guess: Guess) -> bool {
         let address = network(address);
         let source = self.source(address, login);
-        self.note_failure(&source, address);
+        self.note_failure(&source, address, guess)
     }
 
     /// A login that somebody else looked at was right: from now on it is counted apart from others of its address.
@@ -182,8 +217,30 @@ impl Attempt<'_> {
         seen.entry(&known).last = Some(Instant::now());
     }
 
-    pub(super) fn failed(self) {
-        self.attempts.note_failure(&self.source, self.address);
+    /// It was wrong; whether it is another one than before.
+    pub(super) fn failed(self, guess: Guess) -> bool {
+        (self.attempts).note_failure(&self.source, self.address, guess)
+    }
+}
+
+impl Seen {
+    /// Whether the same was wrong a while ago. For as long as it is tried it is remembered.
+    fn is_wrong_again(&mut self, guess: Guess) -> bool {
+        let now = Instant::now();
+        self.wrong.retain(|(_, last)| now - *last < FORGOTTEN);
+        let place = self.wrong.iter().position(|(it, _)| *it == guess);
+        if let Some(place) = place {
+            self.wrong.remove(place);
+            self.wrong.push((guess, now));
+        }
+        place.is_some()
+    }
+
+    fn note_wrong(&mut self, guess: Guess) {
+        if self.wrong.len() >= WRONG {
+            self.wrong.remove(0);
+        }
+        self.wrong.push((guess, Instant::now()));
     }
 }
 
@@ -197,7 +254,8 @@ impl All<'_> {
         self.0.entry(source.clone()).or_default()
     }
 
-    fn fail(&mut self, source: &Source, address: IpAddr) {
+    /// Counts a failure, if it is another one than before.
+    fn fail(&mut self, source: &Source, address: IpAddr, guess: Guess) -> bool {
         let longest = if address.is_loopback() {
             LONGEST_LOCAL_WAIT
         } else {
@@ -205,6 +263,10 @@ impl All<'_> {
         };
         let now = Instant::now();
         let seen = self.entry(source);
+        if seen.is_wrong_again(guess) {
+            return false;
+        }
+        seen.note_wrong(guess);
         if seen.last.is_some_and(|last| now - last >= FORGOTTEN) {
             seen.failures = 0;
         }
@@ -214,6 +276,7 @@ impl All<'_> {
             let wait = FIRST_WAIT.saturating_mul(1 << more.min(20)).min(longest);
             seen.until = Some(now + wait);
         }
+        true
     }
 
     /// Forgets what is old; if that is not enough, whoever failed least.
@@ -243,6 +306,7 @@ mod tests {
     const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+    /// Each time with another password.
     async fn fail(attempts: &Attempts, address: IpAddr, times: u32) {
         for _ in 0..times {
             let attempt = loop {
@@ -251,7 +315,8 @@ mod tests {
                     Err(later) => tokio::time::sleep(later.after).await,
                 }
             };
-            attempt.failed();
+            let other = Uuid::new_v4();
+            assert!(attempt.failed(attempts.guess(&[other.as_bytes()])));
         }
     }
 
@@ -289,10 +354,45 @@ mod tests {
         fail(&attempts, HERE, FREE).await;
         assert!(wait(&attempts, HERE, "anna").is_some());
         assert_eq!(wait(&attempts, HERE, "bo"), None);
-        for _ in 0..FREE {
-            attempts.begin(HERE, "bo").await.ok().unwrap().failed();
+        for n in 0..FREE {
+            let guess = attempts.guess(&[&n.to_be_bytes()]);
+            let attempt = attempts.begin(HERE, "bo").await;
+            attempt.ok().unwrap().failed(guess);
         }
         assert!(wait(&attempts, HERE, "bo").is_some(), "but not for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_wrong_password_counts_once() {
+        let attempts = Attempts::default();
+        let of = |login: &str, password: &str| {
+            let guess = attempts.guess(&[login.as_bytes(), password.as_bytes()]);
+            (guess, attempts.failed(FAR, guess))
+        };
+        assert!(of("anna", "old").1);
+        for _ in 0..100 {
+            // An outdated program that asks each minute.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert!(!of("anna", "old").1);
+        }
+        assert_eq!(wait(&attempts, FAR, "anna"), None);
+        assert_eq!(attempts.failures().get(), 1);
+        // What is another one counts: of somebody else, or from elsewhere.
+        assert!(of("bo", "old").1);
+        assert!(attempts.failed(OTHER, of("anna", "old").0));
+        let others = ["1", "2", "3"].map(|it| of("anna", it).1);
+        assert_eq!(others, [true; 3]);
+        assert_eq!(wait(&attempts, FAR, "anna"), None);
+        assert!(of("anna", "4").1);
+        assert!(wait(&attempts, FAR, "anna").is_some());
+        // It is forgotten when nobody tries it any more.
+        tokio::time::sleep(FORGOTTEN).await;
+        assert!(of("anna", "old").1);
+        for n in 0_usize..100 {
+            of("anna", &n.to_string());
+        }
+        let seen = attempts.seen();
+        assert_eq!(seen.0[&Source::Address(FAR)].wrong.len(), WRONG);
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,7 +400,7 @@ mod tests {
         let attempts = Attempts::default();
         fail(&attempts, FAR, FREE).await;
         for n in 0..30_000_u32 {
-            attempts.failed(IpAddr::V4((0x0a00_0000 + n).into()));
+            attempts.failed(IpAddr::V4((0x0a00_0000 + n).into()), attempts.guess(&[]));
         }
         assert!(attempts.seen().0.len() <= REMEMBERED);
         assert!(

@@ -182,8 +182,10 @@ impl Users {
         }
         // It says nothing about any user, so it may be answered at once.
         self.attempts.check_login(address, "")?;
-        self.attempts.failed(address);
-        tell(address, scheme);
+        let guess = self.attempts.guess(&[field.as_bytes()]);
+        if self.attempts.failed(address, guess) {
+            tell(address, scheme);
+        }
         Err(Denied::Unauthorized)
     }
 
@@ -204,6 +206,13 @@ impl Users {
         {
             return Ok(Submitter::User(user.clone()));
         }
+        // With the hash, as the password may have been changed to it since.
+        let hash = own.as_ref().map_or("", Hash::text);
+        let guess = [login, hash, password].map(str::as_bytes);
+        let guess = self.attempts.guess(&guess);
+        if self.attempts.is_wrong_again(address, &key, guess) {
+            return Err(Denied::Unauthorized);
+        }
         let attempt = self.attempts.begin(address, &key).await?;
         let (classes, password) = (self.classes.clone(), password.to_owned());
         let verified =
@@ -215,8 +224,9 @@ impl Users {
                 Ok(Submitter::User(user))
             }
             _ => {
-                attempt.failed();
-                tell(address, login);
+                if attempt.failed(guess) {
+                    tell(address, login);
+                }
                 Err(Denied::Unauthorized)
             }
         }
@@ -342,9 +352,10 @@ mod tests {
             async move { users.identify(&headers, HERE).await }
         };
         assert!(log_in("anna", "right").await.is_ok());
-        for _ in 0..5 {
-            let denied = log_in("nobody", "wrong").await;
-            assert_eq!(denied, Err(Denied::Unauthorized));
+        // The same again says nothing new.
+        for password in ["1", "2", "3", "4", "4", "4", "4", "5"] {
+            let denied = log_in("nobody", password).await;
+            assert_eq!(denied, Err(Denied::Unauthorized), "{password}");
         }
         for (login, password) in [("nobody", "wrong"), ("bo", "right"), ("", "")] {
             let denied = log_in(login, password).await;
@@ -356,5 +367,23 @@ mod tests {
             http::HeaderValue::from_static("Bearer secret"),
         )]);
         assert!(users.identify(&token, HERE).await.is_ok());
+    }
+
+    /// Somebody may type a new password before it is the new one.
+    #[tokio::test]
+    async fn what_was_wrong_may_be_right_once_the_file_says_so() {
+        let attempts = Arc::new(Attempts::default());
+        let users = |password: &str| {
+            let hash = Hash::read(&bcrypt::hash(password, 4).unwrap()).unwrap();
+            let anna = "anna@example.org".parse().unwrap();
+            let hashes = HashMap::from([(anna, hash)]);
+            Users::with("secret".to_owned(), hashes, attempts.clone())
+        };
+        let headers = basic("anna", "new");
+        for _ in 0..2 {
+            let denied = users("old").identify(&headers, HERE).await;
+            assert_eq!(denied, Err(Denied::Unauthorized));
+        }
+        assert!(users("new").identify(&headers, HERE).await.is_ok());
     }
 }

@@ -75,11 +75,17 @@ impl Forwarding<'_> {
 
     /// The server refused them. A Digest is refused each time that it wants a new nonce.
     pub(super) fn note_wrong(&self, subject: &Subject, claim: &Claim) {
-        if claim.scheme != Scheme::Digest && subject.refused.set(()).is_ok() {
-            self.upstream.logins.note_wrong(claim);
-            self.attempts()
-                .note_refused(self.front.client, &claim.login);
-            claim.tell_refused(self.front.client);
+        let Scheme::Basic(credentials) = &claim.scheme else {
+            return;
+        };
+        if subject.refused.set(()).is_err() {
+            return;
+        }
+        self.upstream.logins.note_wrong(claim);
+        let guess = self.attempts().guess(&[credentials]);
+        let client = self.front.client;
+        if self.attempts().note_refused(client, &claim.login, guess) {
+            claim.tell_refused(client);
         }
     }
 
