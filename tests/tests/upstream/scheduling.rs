@@ -580,6 +580,58 @@ fn what_is_not_theirs_to_write_does_not_reach_the_server() {
     assert_eq!(house.server.stored(ANNA, "1").as_deref(), Some(&*own));
 }
 
+/// What is refused in one form is refused in every one, and what cannot be judged is not stored.
+#[test]
+fn no_edit_passes_unjudged() {
+    let house = House::of("settle = \"60 min\"", |front| {
+        front.table("[limits]", "content_length = \"8 KiB\"")
+    });
+    let path = format!("{CALENDAR}1.ics");
+    assert_eq!(house.put(ANNA, &path, &[], &meeting("1", "")).status, 201);
+    let (bos, invitation) = house.invited("1");
+    let before = house.server.stored(BO, "1");
+    let moved = invitation.replace("T100000Z", "T090000Z");
+    assert_ne!(moved, invitation);
+    let long = "x".repeat(8 << 10);
+    let long = moved.replace("SUMMARY:Tea", &format!("SUMMARY:Tea{long}"));
+    let coded = [("Content-Encoding", "gzip")];
+    let part = [("Content-Range", "bytes 0-99/100")];
+    let answer = house.put(BO, &bos, &coded, &moved);
+    let taken = answer.header("accept-encoding");
+    assert_eq!((answer.status, taken.as_deref()), (415, Some("identity")));
+    assert!(answer.body.contains("Content-Encoding"), "{answer:?}");
+    assert_eq!(house.put(BO, &bos, &part, &moved).status, 400);
+    let answer = house.put(BO, &bos, &[], &long);
+    assert_eq!(precondition(&answer), "max-resource-size");
+    // Whatever it is called, it is an object.
+    let other = [("Content-Type", "text/plain")];
+    let answer = house.ask(BO, &format!("PUT {bos}"), &other, &moved);
+    let name = "allowed-attendee-scheduling-object-change";
+    assert_eq!(precondition(&answer), name);
+    assert_eq!(house.server.stored(BO, "1"), before);
+    // What nothing was done to is stored.
+    let plain = [("Content-Encoding", "identity")];
+    let accepted = invitation.replace(
+        &format!(":mailto:{BO}"),
+        &format!(";PARTSTAT=ACCEPTED:mailto:{BO}"),
+    );
+    assert_eq!(house.put(BO, &bos, &plain, &accepted).status, 204);
+
+    // Who asks is told how long it may be; and who may not is told nothing.
+    let ask = asks_for("<c:max-resource-size/>");
+    let line = format!("PROPFIND {CALENDAR}");
+    let said = house.ask(ANNA, &line, &[("Depth", "0")], &ask);
+    let said = responses(&said);
+    assert_eq!(property(&said, CALDAV, "max-resource-size").text, "8192");
+    for (fields, data) in [(&coded[..], &moved), (&[], &long)] {
+        let mut direct = fields.to_vec();
+        direct.push(("Content-Type", "text/calendar"));
+        let direct = asked(&house.server, ANNA, &format!("PUT {bos}"), &direct, data);
+        let through = house.put(ANNA, &bos, fields, data);
+        assert_eq!(through.status, direct.status, "{through:?}");
+    }
+}
+
 #[test]
 fn what_is_removed_is_told_unless_an_attendee_leaves_without_a_word() {
     let house = House::new();

@@ -1,8 +1,7 @@
 //! Header fields that are refused before anything is done: those of which two readers could make two things.
 
 use super::reply::Refused;
-use crate::answer::empty;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, header};
 
 /// Fields that a request has once or not at all. A server behind us, or a proxy before us, may believe the other one of two.
 const ONCE: [&str; 9] = [
@@ -25,18 +24,22 @@ pub(super) fn are_ambiguous(headers: &HeaderMap) -> bool {
 
 /// Refuses a body that is not what is to be stored, though it may look like it.
 pub(super) fn check_body<B>(request: &Request<B>) -> Result<(), Refused> {
-    let headers = request.headers();
+    match not_as_it_is(request.method(), request.headers()) {
+        Some(refused) => Err(refused),
+        None => Ok(()),
+    }
+}
+
+/// Why a body is not what is to be stored, though it may look like it.
+pub(super) fn not_as_it_is(method: &Method, headers: &HeaderMap) -> Option<Refused> {
     // RFC 9110 §14.4: a part would take the place of the whole.
-    if request.method() == Method::PUT && headers.contains_key(header::CONTENT_RANGE) {
-        return Err(StatusCode::BAD_REQUEST.into());
+    if *method == Method::PUT && headers.contains_key(header::CONTENT_RANGE) {
+        let why = "a part of an object is not taken: leave Content-Range out and send the whole";
+        return Some(Refused::bad_request(&why));
     }
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    if codings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        // RFC 9110 §12.5.3: what would be taken.
-        let taken = [("accept-encoding", "identity")];
-        return Err(empty(StatusCode::UNSUPPORTED_MEDIA_TYPE, &taken).into());
-    }
-    Ok(())
+    let is_coded = codings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"));
+    is_coded.then(Refused::coding)
 }
 
 #[cfg(test)]

@@ -43,6 +43,15 @@ impl Refused {
     pub(super) fn bad_request(why: &dyn std::fmt::Display) -> Self {
         body(StatusCode::BAD_REQUEST, PLAIN, format!("{why}\r\n").into()).into()
     }
+
+    /// A body in a coding that is not read; and what would be taken (RFC 9110 §12.5.3).
+    pub(super) fn coding() -> Self {
+        let why = "a body in a Content-Encoding is not taken: send it as it is\r\n";
+        let mut response = body(StatusCode::UNSUPPORTED_MEDIA_TYPE, PLAIN, why.into());
+        let taken = HeaderValue::from_static("identity");
+        (response.headers_mut()).insert(header::ACCEPT_ENCODING, taken);
+        response.into()
+    }
 }
 
 impl From<Response> for Refused {

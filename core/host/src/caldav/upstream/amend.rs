@@ -13,7 +13,7 @@ use crate::{
     caldav::{
         SCHEDULING_CLASS,
         objects::schedule_tag_in,
-        properties::{DATA, MAX_ATTENDEES, user_type},
+        properties::{DATA, MAX_ATTENDEES, MAX_SIZE, user_type},
         reply::Refused,
     },
     scheduling::OurHome,
@@ -43,7 +43,7 @@ const ADDRESSES: Name = Name::new(CALDAV, "calendar-user-address-set");
 const USER_TYPE: Name = Name::new(CALDAV, "calendar-user-type");
 const SCHEDULE_TAG: Name = Name::new(CALDAV, "schedule-tag");
 /// What there is to say, or to learn.
-const OURS: [Name; 8] = [
+const OURS: [Name; 9] = [
     OWNER,
     INBOX_URL,
     OUTBOX_URL,
@@ -51,6 +51,7 @@ const OURS: [Name; 8] = [
     USER_TYPE,
     SCHEDULE_TAG,
     MAX_ATTENDEES,
+    MAX_SIZE,
     CURRENT_PRINCIPAL,
 ];
 
@@ -153,7 +154,7 @@ impl Forwarding<'_> {
             };
             let mut own = self.of_principal(subject, wanted, told, &path).await;
             own.extend(self.owner(subject, wanted, told, &path).await);
-            own.extend(self.most_guests(subject, wanted, told, &path).await);
+            own.extend(self.bounds(subject, wanted, told, &path).await);
             let mut own: Vec<Property> = own.into_iter().map(Property::Is).collect();
             if wanted.names.contains(&SCHEDULE_TAG)
                 && let Some(home) = self.tags_for(subject, &path).await
@@ -245,23 +246,33 @@ impl Forwarding<'_> {
         home.filter(|it| looks::is_told(self.instance, it))
     }
 
-    /// How many guests one meeting may have (RFC 4791 §5.2.9), where the server takes more: those beyond it would be refused here.
-    async fn most_guests(
+    /// How many guests one meeting may have (RFC 4791 §5.2.9), and how long an object may be (§5.2.5), where the server takes more: what
+    /// is beyond it would be refused here.
+    async fn bounds(
         &self,
         subject: &Subject,
         wanted: &Wanted,
         told: Told<'_>,
         path: &str,
-    ) -> Option<Element> {
-        if !wanted.names.contains(&MAX_ATTENDEES) || !path.ends_with('/') {
-            return None;
+    ) -> Vec<Element> {
+        let limits = &self.instance.config.limits;
+        let bounds = [
+            (MAX_ATTENDEES, limits.recipients),
+            (MAX_SIZE, limits.messages.content_length),
+        ];
+        let lower = bounds.into_iter().filter(|(name, ours)| {
+            let theirs = told
+                .text(name)
+                .and_then(|it| it.trim().parse::<usize>().ok());
+            wanted.names.contains(name) && theirs.is_none_or(|theirs| *ours < theirs)
+        });
+        let lower: Vec<_> = lower.collect();
+        if lower.is_empty() || !path.ends_with('/') || self.told_at(path, subject).await.is_none() {
+            return Vec::new();
         }
-        self.told_at(path, subject).await?;
-        let ours = self.instance.config.limits.recipients;
-        let theirs = told.text(&MAX_ATTENDEES);
-        let theirs = theirs.and_then(|it| it.trim().parse::<usize>().ok());
-        let is_less = theirs.is_none_or(|theirs| ours < theirs);
-        is_less.then(|| Element::new(MAX_ATTENDEES).with_text(ours.to_string()))
+        let elements = lower.into_iter();
+        let elements = elements.map(|(name, ours)| Element::new(name).with_text(ours.to_string()));
+        elements.collect()
     }
 
     /// The schedule tag of an object whose octets are told of as well, or that alone is asked about.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     caldav::{
         conditions::{Since, conditions, is_only_ours_since},
+        fields::not_as_it_is,
         inbox,
         objects::{IF_SCHEDULE_TAG, Written, check_schedule_tag, is_calendar, schedule_tag_in},
         reply::{Refused, no_room},
@@ -24,7 +25,10 @@ use crate::{
     upstream::{Answer, Outgoing},
 };
 use bytes::Bytes;
-use convoke_caldav::conditional::{Conditions, Unmet};
+use convoke_caldav::{
+    conditional::{Conditions, Unmet},
+    precondition::Precondition,
+};
 use convoke_calendar::tree::{Calendar, Component};
 use convoke_net::http_server::{Holding, Payload, Response, StreamedBody, counted};
 use convoke_scheduling::{Environment, Home, Processor};
@@ -75,7 +79,7 @@ impl<'a> Forwarding<'a> {
         headers: &mut HeaderMap,
         body: &mut StreamedBody,
     ) -> Result<Option<Edit<'a>>, Refused> {
-        let is_write = *method == Method::PUT && is_plain_calendar(headers);
+        let is_write = *method == Method::PUT;
         let is_removal = *method == Method::DELETE
             && [SCHEDULE_REPLY, IF_SCHEDULE_TAG, header::IF_MATCH.as_str()]
                 .iter()
@@ -119,9 +123,7 @@ impl<'a> Forwarding<'a> {
         if !self.is_own(subject, &session.home).await {
             return Ok(None);
         }
-        let most = self.instance.config.limits.messages.content_length;
-        let Some(data) = read_ahead(body.peek(most)).await? else {
-            // It is longer. The server may take it; it is told of by a look at the calendar.
+        let Some(data) = self.read_whole(subject, &session, headers, body).await? else {
             return Ok(None);
         };
         let mut holding = (self.instance.admission.bodies).hold(self.front.client);
@@ -180,6 +182,37 @@ impl<'a> Forwarding<'a> {
             },
             _holding: holding,
         }))
+    }
+
+    /// The object that is to be written; `None` if it is said to be something else, of which not everything can be read. What says that it
+    /// is an object and cannot be judged is refused: the server would take it unjudged.
+    async fn read_whole(
+        &self,
+        subject: &Subject,
+        session: &Session<'_>,
+        headers: &HeaderMap,
+        body: &mut StreamedBody,
+    ) -> Result<Option<Bytes>, Refused> {
+        let is_calendar = is_calendar(headers);
+        let refused = not_as_it_is(&Method::PUT, headers);
+        let most = self.instance.config.limits.messages.content_length;
+        let (refused, why) = match refused {
+            Some(_) if !is_calendar => return Ok(None),
+            Some(refused) => (refused, "it is in a Content-Encoding, or a part".to_owned()),
+            None => match read_ahead(body.peek(most)).await? {
+                None if is_calendar => {
+                    let why = format!("it is longer than {most} bytes (limits.content_length)");
+                    (Precondition::MaxResourceSize.into(), why)
+                }
+                whole => return Ok(whole),
+            },
+        };
+        // By Digest nobody is proved yet, and cannot be without the body: nothing is said of what is in the calendar.
+        if !subject.is_digest() {
+            let user = &session.user().address;
+            tracing::info!(event = "edit-refused", %user, path = ?subject.path, "{why}");
+        }
+        Err(refused)
     }
 
     async fn removal(
@@ -383,13 +416,6 @@ fn is_shared(data: &[u8]) -> bool {
             .any(|it| it.eq_ignore_ascii_case(name))
     };
     has(b"ORGANIZER") || has(b"ATTENDEE")
-}
-
-/// Whether a body is an object as it is, or says nothing else.
-fn is_plain_calendar(headers: &HeaderMap) -> bool {
-    is_calendar(headers)
-        && !headers.contains_key(header::CONTENT_ENCODING)
-        && !headers.contains_key(header::CONTENT_RANGE)
 }
 
 /// What happened to an object since its program read it. The server compares what `If-Match` names strictly: where only we wrote
