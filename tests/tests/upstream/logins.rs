@@ -1,7 +1,12 @@
 //! Guesses at passwords.
 
-use super::{ask, head, in_front_of, server::Server};
+use super::{ask, client, head, in_front_of, server::Server};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use convoke_tests::Peer;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn guesses_are_slowed_and_told_and_no_password_is_in_the_log() {
@@ -74,6 +79,46 @@ fn an_outdated_password_locks_nobody_out() {
     host.wait_for("event=\"login-failed\"");
     let told = host.log().matches("event=\"login-failed\"").count();
     assert!(told <= 2, "{told}");
+}
+
+/// A slow server is asked about wrong log-ins for as long as it takes, and those whom it knows do not wait for that.
+#[test]
+fn strangers_leave_places_to_those_who_are_known() {
+    let right = format!("Basic {}", STANDARD.encode("u1:right"));
+    let known = right.clone();
+    let server = Server::new(move |received, connection| {
+        if received.field("authorization") == [&*known] {
+            connection.write_all(&known_as("/u1/")).unwrap();
+        } else {
+            // Until the other side has gone.
+            let _ = connection.read(&mut [0]);
+        }
+    });
+    let host = in_front_of(&server);
+    let log_in = |credentials: &str| head("PROPFIND /", &[("Authorization", credentials)]);
+    assert_eq!(ask(&host, &log_in(&right)).status, 207);
+    // Some name the one who is known, and come from there as well.
+    let strangers = (0..160).map(|n| {
+        let pair = format!("u{}:wrong-{n}", n % 2);
+        let mut stranger = client(&host);
+        let wrong = format!("Basic {}", STANDARD.encode(pair));
+        stranger.send(log_in(&wrong).as_bytes());
+        stranger
+    });
+    let strangers: Vec<Peer> = strangers.collect();
+    // Of unproved log-ins an address has so many places: those of a name that is known there, and others.
+    let wrong = || {
+        let asked = server.received();
+        let wrong = asked.iter().map(|it| it.field("authorization"));
+        wrong.filter(|it| *it != [&*right]).count()
+    };
+    let begun = Instant::now();
+    while wrong() < 2 * 48 && begun.elapsed() < Duration::from_secs(60) {
+        thread::yield_now();
+    }
+    assert_eq!(ask(&host, &log_in(&right)).status, 207);
+    assert_eq!(wrong(), 2 * 48);
+    drop(strangers);
 }
 
 /// What a server says of who is logged in.

@@ -179,6 +179,12 @@ impl Attempts {
         seen.entry(&known).last = Some(Instant::now());
     }
 
+    /// Whether this login was right from there before.
+    #[cfg(feature = "caldav")]
+    pub(crate) fn is_familiar(&self, address: IpAddr, login: &str) -> bool {
+        matches!(self.source(network(address), login), Source::Known(..))
+    }
+
     fn source(&self, address: IpAddr, login: &str) -> Source {
         let known = Source::Known(address, login.to_owned());
         if self.seen().0.contains_key(&known) {

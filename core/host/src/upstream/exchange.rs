@@ -3,13 +3,16 @@
 //! Each has a connection of its own: a server may close an idle one just when the next request is written to it, and a PUT must
 //! not be sent twice.
 
-use super::{connection::connect, greeting::advice};
+use super::{
+    connection::connect,
+    greeting::advice,
+    places::{OwnPlace, Place, Places, Standing},
+};
 use crate::{admission::RetryAfter, answer::empty, answer::retry_later, config::UpstreamServer};
 use bytes::Bytes;
 use convoke_net::{
     http_client::Client,
     http_server::{BodyError, Holding, Payload, Response, StreamError},
-    network::network,
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -19,17 +22,17 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     error::Error as _,
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, Sleep, sleep, timeout},
+    sync::watch,
+    time::{Instant, Sleep, sleep},
 };
 
 /// How long the server may take to begin its answer, from the last of the request on. A report about a large calendar takes
@@ -37,10 +40,6 @@ use tokio::{
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// How long it may pause in the middle of it.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Requests that are passed on at once. Each address has a share (half), so that no one peer can shut out all others.
-const AT_ONCE: usize = 256;
-/// How long a request waits for one of the others to end.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// When to come back if the server is not there.
 const BACK_IN: Duration = Duration::from_secs(10);
 
@@ -52,19 +51,6 @@ pub(crate) struct Exchanges {
     server: UpstreamServer,
     client: Client,
     places: Places,
-}
-
-/// Who may pass something on now.
-struct Places {
-    all: Arc<Semaphore>,
-    /// By [`network`].
-    shares: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
-}
-
-/// One of them, of all and of an address's.
-struct Place {
-    _of_all: OwnedSemaphorePermit,
-    _of_share: OwnedSemaphorePermit,
 }
 
 /// Why there is no answer of the server.
@@ -85,43 +71,6 @@ impl NoAnswer {
     }
 }
 
-impl Places {
-    fn new() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(AT_ONCE)),
-            shares: Mutex::default(),
-        }
-    }
-
-    /// A place, as soon as one is free; `None` if that takes too long.
-    async fn take(&self, client: IpAddr) -> Option<Place> {
-        let share = self.share_of(client);
-        let take = async {
-            let of_share = share.acquire_owned().await.ok()?;
-            let of_all = self.all.clone().acquire_owned().await.ok()?;
-            Some(Place {
-                _of_all: of_all,
-                _of_share: of_share,
-            })
-        };
-        timeout(PATIENCE, take).await.ok().flatten()
-    }
-
-    fn share_of(&self, client: IpAddr) -> Arc<Semaphore> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = network(client);
-        if let Some(share) = shares.get(&network).and_then(Weak::upgrade) {
-            return share;
-        }
-        if shares.len() >= AT_ONCE {
-            shares.retain(|_, share| share.strong_count() > 0);
-        }
-        let share = Arc::new(Semaphore::new(AT_ONCE / 2));
-        shares.insert(network, Arc::downgrade(&share));
-        share
-    }
-}
-
 impl Exchanges {
     pub(crate) fn new(client: Client, server: UpstreamServer) -> Self {
         Self {
@@ -131,16 +80,26 @@ impl Exchanges {
         }
     }
 
-    /// The answer to a request of somebody at this address, once its header is there.
+    /// The place of a request of somebody at this address, to ask in.
+    pub(crate) async fn place(
+        &self,
+        own: &OwnPlace,
+        client: IpAddr,
+        standing: Standing,
+    ) -> Result<Arc<Place>, NoAnswer> {
+        let place = self.places.of(own, client, standing).await;
+        place.ok_or_else(|| {
+            let busy = RetryAfter::unavailable("too many requests are being passed on");
+            NoAnswer::Server(busy)
+        })
+    }
+
+    /// The answer to a request, once its header is there. It has its place until its body ends.
     pub(crate) async fn ask(
         &self,
-        client: IpAddr,
+        place: Arc<Place>,
         request: Request<Outgoing>,
     ) -> Result<http::Response<Answer>, NoAnswer> {
-        let Some(place) = self.places.take(client).await else {
-            let busy = RetryAfter::unavailable("too many requests are being passed on");
-            return Err(NoAnswer::Server(busy));
-        };
         let (request, sent) = watched(request);
         let answer = tokio::select! {
             answer = self.exchange(request) => answer?,
@@ -290,7 +249,7 @@ pub(crate) struct Answer {
     read: VecDeque<Bytes>,
     body: Incoming,
     pause: Pin<Box<Sleep>>,
-    _place: Place,
+    _place: Arc<Place>,
 }
 
 /// What there is of a body that was to be read as a whole.
@@ -388,25 +347,5 @@ impl Body for Answer {
             Some(left) => SizeHint::with_exact(left + read as u64),
             None => left,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Virtual time: waits cost nothing.
-    #[tokio::test(start_paused = true)]
-    async fn nobody_shuts_out_all_others() {
-        let places = Places::new();
-        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|it| it.parse().unwrap());
-        let mut taken = Vec::new();
-        for _ in 0..AT_ONCE / 2 {
-            taken.push(places.take(one).await.unwrap());
-        }
-        assert!(places.take(one).await.is_none());
-        assert!(places.take(other).await.is_some());
-        taken.pop();
-        assert!(places.take(one).await.is_some());
     }
 }

@@ -5,6 +5,7 @@
 //! | `headers` | header fields that pass, and those that do not |
 //! | `urls` | paths and URLs: what leads to the server, and what it says of itself |
 //! | `connection`, `exchange` | connections to the server; one request and its answer, as they come |
+//! | `places` | who may pass something on now |
 //! | `login` | who logs in, by what the server said of the credentials |
 //! | `people` | whose calendar a path lies in |
 //! | `principals` | which principal of the server is which calendar user |
@@ -24,6 +25,7 @@ mod login;
 mod looks;
 mod own;
 mod people;
+mod places;
 mod principals;
 mod urls;
 mod written;
@@ -34,6 +36,7 @@ pub(crate) use headers::{Front, has_known_coding, hides_fields, to_client, to_se
 pub(crate) use login::{Claim, Scheme, is_unreadable};
 pub(crate) use looks::Look;
 pub(crate) use own::{PAGE, inbox, is_own, outbox, own, own_path};
+pub(crate) use places::{OwnPlace, Standing};
 pub(crate) use urls::{destination, is_within, location, path_of, segments};
 pub(crate) use written::{all_stores, around, is_ours, misspelt, stores_on, urls};
 

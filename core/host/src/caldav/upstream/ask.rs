@@ -47,8 +47,9 @@ impl Forwarding<'_> {
         &self,
         request: Request<Outgoing>,
     ) -> Result<http::Response<Answer>, NoAnswer> {
-        let client = self.front.client;
-        self.upstream.exchanges.ask(client, request).await
+        let exchanges = &self.upstream.exchanges;
+        let place = exchanges.place(&self.place, self.front.client, self.standing());
+        exchanges.ask(place.await?, request).await
     }
 
     /// Asks for properties of one resource; `body` is a PROPFIND.

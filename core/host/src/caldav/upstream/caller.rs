@@ -9,7 +9,7 @@ use crate::{
     caldav::reply::Refused,
     login::Attempts,
     scheduling::OurHome,
-    upstream::{Claim, Scheme},
+    upstream::{Claim, Scheme, Standing},
 };
 use http::StatusCode;
 
@@ -22,6 +22,16 @@ impl Forwarding<'_> {
                 .check_login(self.front.client, &claim.login)
                 .map_err(|wait| retry_later(&wait).into()),
             _ => Ok(()),
+        }
+    }
+
+    /// What is known of who asks, before the server is asked.
+    pub(super) fn standing(&self) -> Standing {
+        let (client, logins) = (self.front.client, &self.upstream.logins);
+        match &self.claim {
+            Some(claim) if logins.is_right(claim) => Standing::Proved,
+            Some(claim) if self.attempts().is_familiar(client, &claim.login) => Standing::Familiar,
+            _ => Standing::Stranger,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     answer::empty,
     caldav::reply::Refused,
     instance::Instance,
-    upstream::{self, Answer, Claim, Front, NoAnswer, Scheme, Upstream},
+    upstream::{self, Answer, Claim, Front, NoAnswer, OwnPlace, Scheme, Upstream},
 };
 use convoke_net::http_server::{Arrival, Body, BodyError, Payload, Response};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, response};
@@ -27,6 +27,10 @@ pub(super) struct Forwarding<'a> {
     pub(super) upstream: &'a Arc<Upstream>,
     pub(super) arrival: &'a Arrival,
     pub(super) front: Front,
+    /// Who it says it is from.
+    pub(super) claim: Option<Claim>,
+    /// Its place among those that are passed on.
+    pub(super) place: OwnPlace,
 }
 
 /// What a request is about.
@@ -77,6 +81,8 @@ impl<'a> Forwarding<'a> {
             upstream,
             arrival,
             front: front(upstream, arrival, request),
+            claim: upstream.logins.claim(request.headers()),
+            place: OwnPlace::default(),
         }
     }
 
@@ -219,7 +225,7 @@ impl<'a> Forwarding<'a> {
             is_accepted: false,
             principal: OnceCell::new(),
             refused: OnceLock::new(),
-            claim: self.upstream.logins.claim(request.headers()),
+            claim: self.claim.clone(),
             credentials: request.headers().get(header::AUTHORIZATION).cloned(),
             changes,
         })
