@@ -136,6 +136,7 @@ fn objects_are_got_by_their_names_and_by_what_matches() {
 
     let inner = format!(
         "<prop><getetag/><C:calendar-data/></prop><href>{CALENDAR}1.ics</href>\
+         <href>http://other{CALENDAR}1.ics</href><href>{CALENDAR}%31.ics</href>\
          <href>https://localhost{CALENDAR}2.ics</href><href>{CALENDAR}3.ics</href><href>/calendars/bo@example.org/calendar/1.ics</href>"
     );
     let got = multistatus(&report(&host, "C:calendar-multiget", &inner));

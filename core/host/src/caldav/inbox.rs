@@ -30,6 +30,7 @@ use convoke_scheduling::{Environment, Processor};
 use convoke_types::Uid;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 
 /// A message in the inbox.
 pub(super) struct Message(Shown);
@@ -167,8 +168,14 @@ async fn multiget(
 ) -> Result<Response, Refused> {
     let inbox = list(session).await?;
     let mut answers = Answers::new(session);
+    let mut told = HashSet::new();
+    // However one is written, it is told of once.
     for href in hrefs {
         let resource = session.named(&href);
+        let href = resource.as_ref().map_or(href, |it| session.path(it));
+        if !told.insert(href.clone()) {
+            continue;
+        }
         let found = match &resource {
             Some(Resource::Message(_, name)) => {
                 let mut all = inbox.messages.iter();
@@ -179,7 +186,7 @@ async fn multiget(
         let answer = match found {
             Some(message) => message.answer(session, asked),
             None => Answer {
-                href: resource.map_or(href, |it| session.path(&it)),
+                href,
                 about: About::Status(404),
             },
         };

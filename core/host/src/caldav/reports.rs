@@ -106,15 +106,19 @@ async fn multiget(
 ) -> Result<Response, Refused> {
     let mut answers = Answers::new(session);
     let mut told = HashSet::new();
-    // Whoever asks for one several times is told of it once.
-    for href in hrefs.into_iter().filter(|it| told.insert(it.clone())) {
+    // Whoever asks for one several times is told of it once, however it is written: the scheme and the host may differ.
+    for href in hrefs {
         let resource = session.named(&href);
+        let href = resource.as_ref().map_or(href, ToString::to_string);
+        if !told.insert(href.clone()) {
+            continue;
+        }
         let found = match &resource {
             Some(Resource::Object(_, name)) => by_name(session, name, asked).await?,
             _ => None,
         };
         let answer = found.unwrap_or(Answer {
-            href: resource.map_or(href, |it| it.to_string()),
+            href,
             about: About::Status(404),
         });
         answers.push(answer).await?;
