@@ -55,7 +55,15 @@ fn add_visibly(escaped: &mut String, letter: char) {
     }
 }
 
-/// The same of a text of several lines: line ends and tabs stay.
+/// The first letters of a text, and `…` if there are more.
+pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// [`escape_controls`] of a text of several lines: line ends and tabs stay.
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     escape(text, |letter| matches!(letter, '\n' | '\t'), add_visibly)
 }
@@ -236,6 +244,18 @@ mod tests {
             escape_json("{\n\"a\": \"\u{e0041}\u{7f}\"}"),
             "{\n\"a\": \"\\udb40\\udc41\\u007f\"}"
         );
+    }
+
+    #[test]
+    fn a_text_is_cut_between_letters() {
+        for (text, most, expected) in [
+            ("", 0, ""),
+            ("é日x", 3, "é日x"),
+            ("é日x", 2, "é日…"),
+            ("é日x", 0, "…"),
+        ] {
+            assert_eq!(cut(text, most), expected);
+        }
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use crate::{
     config::ConfigError,
-    escape::{escape_controls, escape_json, escape_lines},
+    escape::{cut, escape_controls, escape_json, escape_lines},
     instance::ServeError,
 };
 use convoke_plugin_host::PluginErrors;
@@ -173,12 +173,15 @@ pub(super) fn pluralise(objects: usize) -> String {
     }
 }
 
-/// Lines of cells, the columns aligned, two spaces between them.
+/// The letters of a cell of a table that are shown. Escaped, they are fewer than [`fmt`] can align, which panics above 65,535.
+const CELL: usize = 2_000;
+
+/// Lines of cells, the columns aligned, two spaces between them. What is too long for a table is cut.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let escaped = |row: &Vec<String>| -> Vec<String> {
         let cells = row.iter();
         cells
-            .map(|cell| escape_controls(cell).into_owned())
+            .map(|cell| escape_controls(&cut(cell, CELL)).into_owned())
             .collect()
     };
     let rows: Vec<_> = rows.iter().map(escaped).collect();
@@ -210,5 +213,18 @@ mod tests {
         let rows = [["a", "é1", ""], ["bbb", "\u{1b}[2J", "c"]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), "a    é1\nbbb  \\u{1b}[2J  c\n");
+    }
+
+    #[test]
+    fn a_cell_that_is_far_too_long_is_cut() {
+        for letter in ["x", "日", "\u{e0041}"] {
+            let rows = [
+                vec![letter.repeat(90_000), "b".to_owned()],
+                vec!["a".to_owned(); 2],
+            ];
+            let shown = escape_controls(letter).repeat(CELL);
+            let text = table(&rows);
+            assert_eq!(text.lines().next().unwrap(), format!("{shown}…  b"));
+        }
     }
 }
