@@ -4,7 +4,8 @@
 //! may quote messages. There is room for so many lines and bytes and no more. Whoever reads them only shares them, so that nobody
 //! who writes a line waits for it.
 
-use serde_json::Value;
+use crate::escape::cut;
+use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     io::{self, Write},
@@ -16,8 +17,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Lines that are kept, and their bytes.
 const LINES: usize = 2_000;
 const BYTES: usize = 1 << 20;
-/// A line that is longer is not kept.
-const LONGEST: usize = 16 << 10;
+/// The texts of a line that is longer are cut, to so many letters or fewer: nobody has it left out, or push out all others.
+const LONGEST: usize = 4 << 10;
+const LETTERS: [usize; 3] = [800, 200, 40];
 
 /// Those of this process, which has one log.
 static TAIL: Tail = Tail::new();
@@ -97,7 +99,11 @@ impl Tail {
     }
 
     fn add(&self, level: Level, text: &str) {
-        let line: Option<Arc<str>> = (text.len() <= LONGEST).then(|| text.into());
+        let line: Arc<str> = if text.len() <= LONGEST {
+            text.into()
+        } else {
+            shortened(text).into()
+        };
         let gone = self.lock().add(level, line);
         // Freed when nobody waits.
         drop(gone);
@@ -110,12 +116,9 @@ impl Tail {
 }
 
 impl Kept {
-    /// Adds a line; one that is too long only has its number. What makes room.
-    fn add(&mut self, level: Level, text: Option<Arc<str>>) -> Vec<Line> {
+    /// Adds a line. What makes room.
+    fn add(&mut self, level: Level, text: Arc<str>) -> Vec<Line> {
         self.last += 1;
-        let Some(text) = text else {
-            return Vec::new();
-        };
         self.bytes += text.len();
         let number = self.last;
         self.lines.push_back(Line {
@@ -132,6 +135,32 @@ impl Kept {
             gone.push(line);
         }
         gone
+    }
+}
+
+/// A line that is too long, as JSON that is not.
+fn shortened(text: &str) -> String {
+    if let Ok(line) = serde_json::from_str::<Value>(text) {
+        for most in LETTERS {
+            let mut line = line.clone();
+            cut_texts(&mut line, most);
+            let line = line.to_string();
+            if line.len() <= LONGEST {
+                return line;
+            }
+        }
+    }
+    // It has more fields than any of ours: its beginning as the message.
+    json!({ "fields": { "message": cut(text, 500) } }).to_string()
+}
+
+/// Cuts each text in a value.
+fn cut_texts(value: &mut Value, most: usize) {
+    match value {
+        Value::String(text) => *text = cut(text, most).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(|it| cut_texts(it, most)),
+        Value::Object(fields) => fields.values_mut().for_each(|it| cut_texts(it, most)),
+        _ => {}
     }
 }
 
@@ -194,13 +223,31 @@ mod tests {
         assert_eq!(read.lines.len(), LINES);
         assert_eq!((numbers(&read)[0], read.last), (6, LINES as u64 + 5));
         let long = format!("{{\"n\":0,\"text\":\"{}\"}}", "x".repeat(LONGEST - 100));
-        for _ in 0..200 {
+        for _ in 0..=BYTES / long.len() {
             tail.add(Level::INFO, &long);
         }
         assert!(tail.lock().bytes <= BYTES);
-        let before = tail.lock().lines.len();
-        tail.add(Level::ERROR, &"x".repeat(LONGEST + 1));
-        assert_eq!(tail.lock().lines.len(), before);
+        assert!(tail.lock().lines.len() < LINES);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_kept() {
+        let tail = Tail::new();
+        let line = |fields: Value| json!({ "level": "INFO", "fields": fields }).to_string();
+        let letters = "日".repeat(30_000);
+        let one = json!({ "event": "refused", "message_id": letters });
+        tail.add(Level::INFO, &line(one));
+        let many = (0..10).map(|n| (n.to_string(), Value::from(letters.clone())));
+        tail.add(Level::INFO, &line(Value::Object(many.collect())));
+        tail.add(Level::INFO, &letters);
+        let read = tail.read(Level::INFO, None, usize::MAX);
+        assert_eq!((read.lines.len(), read.last, read.missed), (3, 3, 0));
+        let fields: Vec<&Value> = read.lines.iter().map(|it| &it["fields"]).collect();
+        assert_eq!(fields[0]["event"], "refused");
+        assert_eq!(fields[0]["message_id"], format!("{}…", "日".repeat(800)));
+        assert_eq!(fields[1]["9"], format!("{}…", "日".repeat(40)));
+        assert_eq!(fields[2]["message"], format!("{}…", "日".repeat(500)));
+        assert!(tail.lock().lines.iter().all(|it| it.text.len() <= LONGEST));
     }
 
     #[test]
