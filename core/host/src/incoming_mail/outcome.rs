@@ -8,6 +8,9 @@ use convoke_types::CalendarAddress;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The letters of a message id that the log has.
+const LOGGED: usize = 200;
+
 /// What became of a mail for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome", content = "why")]
@@ -107,40 +110,41 @@ impl Outcome {
     ) {
         instance.shared.metrics.mail_came_in(self.name());
         let message_id = incoming.message_id.as_deref().unwrap_or_default();
+        let logged = convoke_types::excerpt(message_id, LOGGED);
         let from = incoming.from.as_ref().map(|it| it.address.human());
         let from = from.unwrap_or_default();
         let (event, why) = match self {
             Self::Taken(status) => {
-                tracing::info!(event = "mail-taken", from, %recipient, message_id, "{status}");
+                tracing::info!(event = "mail-taken", from, %recipient, message_id = logged, "{status}");
                 // What the scheduler decided says more.
                 return;
             }
             Self::Dropped(why) => {
-                tracing::info!(event = "mail-dropped", from, %recipient, message_id, "dropped: {why}");
+                tracing::info!(event = "mail-dropped", from, %recipient, message_id = logged, "dropped: {why}");
                 ("mail-dropped", why)
             }
             Self::Refused(why) => {
-                tracing::info!(event = "mail-refused", from, %recipient, message_id, "nothing is changed by it: {why}");
+                tracing::info!(event = "mail-refused", from, %recipient, message_id = logged, "nothing is changed by it: {why}");
                 ("mail-refused", why)
             }
             Self::Unreadable(why) => {
-                tracing::info!(event = "mail-unreadable", from, %recipient, message_id, "{why}");
+                tracing::info!(event = "mail-unreadable", from, %recipient, message_id = logged, "{why}");
                 ("mail-unreadable", why)
             }
             Self::PassedOn(why) => {
-                tracing::info!(event = "mail-passed-on", from, %recipient, message_id, "passed on: {why}");
+                tracing::info!(event = "mail-passed-on", from, %recipient, message_id = logged, "passed on: {why}");
                 ("mail-passed-on", why)
             }
             Self::MailboxRefused(why) => {
-                tracing::info!(event = "mailbox-refused", from, %recipient, message_id, "the mailbox refuses it: {why}");
+                tracing::info!(event = "mailbox-refused", from, %recipient, message_id = logged, "the mailbox refuses it: {why}");
                 ("mailbox-refused", why)
             }
             Self::Unknown(why) => {
-                tracing::info!(event = "mail-not-ours", from, %recipient, message_id, "{why}");
+                tracing::info!(event = "mail-not-ours", from, %recipient, message_id = logged, "{why}");
                 ("mail-not-ours", why)
             }
             Self::Later(why) => {
-                tracing::info!(event = "mail-later", from, %recipient, message_id, "to be tried again: {why}");
+                tracing::info!(event = "mail-later", from, %recipient, message_id = logged, "to be tried again: {why}");
                 ("mail-later", why)
             }
         };

@@ -7,7 +7,7 @@ use convoke_types::{CalendarAddress, excerpt};
 
 /// Recipients that are named; there may be hundreds.
 const NAMED: usize = 10;
-/// The longest UID that is shown, in characters.
+/// The longest UID, message id and address that is shown, in characters.
 const LONGEST: usize = 200;
 
 /// A message could not even be read: its header is wrong, or it is too long.
@@ -25,7 +25,7 @@ pub(crate) fn tell(arrival: &Arrival, posted: &Posted, refusal: &Refusal) {
         originator = %posted.headers.originator,
         recipients = about.recipients,
         uid = about.uid,
-        message_id = posted.headers.message_id,
+        message_id = about.message_id,
         error = refusal.element.name(),
         "refused: {refusal}"
     );
@@ -40,7 +40,7 @@ pub(super) fn tell_later(arrival: &Arrival, posted: &Posted, why: &str) {
         originator = %posted.headers.originator,
         recipients = about.recipients,
         uid = about.uid,
-        message_id = posted.headers.message_id,
+        message_id = about.message_id,
         "later: {why}"
     );
 }
@@ -49,6 +49,7 @@ pub(super) fn tell_later(arrival: &Arrival, posted: &Posted, why: &str) {
 struct About {
     recipients: String,
     uid: Option<String>,
+    message_id: Option<String>,
 }
 
 impl About {
@@ -57,7 +58,7 @@ impl About {
         let named = all
             .iter()
             .take(NAMED)
-            .map(|it| CalendarAddress::as_str(&it.address));
+            .map(|it| excerpt(CalendarAddress::as_str(&it.address), LONGEST));
         let mut recipients = named.collect::<Vec<_>>().join(" ");
         if all.len() > NAMED {
             recipients.push_str(" …");
@@ -65,8 +66,14 @@ impl About {
         Self {
             recipients,
             uid: uid_of(&posted.body),
+            message_id: message_id_of(posted.headers.message_id.as_deref()),
         }
     }
+}
+
+/// A message id, which may be as long as a header.
+fn message_id_of(id: Option<&str>) -> Option<String> {
+    id.map(|it| excerpt(it, LONGEST))
 }
 
 /// The first UID of a body that was not read: it may be wrong, and far too long.
@@ -96,5 +103,13 @@ mod tests {
         }
         let long = format!("UID:{}", "x".repeat(5000));
         assert_eq!(uid_of(long.as_bytes()).unwrap().len(), LONGEST);
+    }
+
+    #[test]
+    fn a_message_id_is_cut() {
+        assert_eq!(message_id_of(None), None);
+        assert_eq!(message_id_of(Some("one")).as_deref(), Some("one"));
+        let long = "x".repeat(30_000);
+        assert_eq!(message_id_of(Some(&long)).unwrap().len(), LONGEST);
     }
 }

@@ -32,13 +32,16 @@ use crate::{
 };
 use convoke_calendar::{message::Kind, zone::unknown_names};
 use convoke_types::{
-    CalendarAddress, Error, ErrorKind, MailProof, Proof, RequestStatus, Scheduling,
+    CalendarAddress, Error, ErrorKind, MailProof, Proof, RequestStatus, Scheduling, excerpt,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use std::time::Duration;
 
 /// Recipients of one message that are served at once.
 const PARALLEL: usize = 16;
+
+/// The letters of a message id, and of a time zone's name, that the log has.
+const LOGGED: usize = 200;
 
 /// The condition that a recipient breaks whom the message is not for.
 const NOT_ADDRESSED: &str = "recipient-mismatch";
@@ -110,7 +113,7 @@ impl<E: Environment> Scheduler<E> {
             component = %message.kind(),
             uid = %message.uid(),
             peer = envelope.transport.address.map(tracing::field::display),
-            message_id = envelope.transport.message_id,
+            message_id = envelope.transport.message_id.map(|it| excerpt(it, LOGGED)),
             "{}", outcome.status
         );
         outcome
@@ -265,7 +268,7 @@ fn log_unknown_zones(envelope: &Envelope<'_>) {
             event = "unknown-time-zone",
             originator = %envelope.originator,
             uid = %envelope.message.uid(),
-            tzid,
+            tzid = excerpt(&tzid, LOGGED),
             "a message names a time zone that it does not describe and nobody knows; the recipient's own is taken"
         );
     }
