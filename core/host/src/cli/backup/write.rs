@@ -45,6 +45,7 @@ pub(super) struct Written {
 impl Writer {
     /// Begins a file. One that is there already is left alone unless it is to be replaced.
     pub(super) fn create(to: &Path, replaces: bool) -> Result<Self, Failure> {
+        spare_devices(to)?;
         if !replaces && fs::symlink_metadata(to).is_ok() {
             return Err(exists(to));
         }
@@ -186,6 +187,7 @@ impl Writer {
         give(temporary.as_file()).map_err(failed)?;
         temporary.as_file().sync_all().map_err(failed)?;
         if replaces {
+            spare_devices(&to)?;
             temporary.persist(&to).map_err(|it| failed(it.error))?;
         } else if let Err(error) = temporary.persist_noclobber(&to) {
             return Err(match error.error.kind() {
@@ -202,6 +204,17 @@ impl Writer {
 fn folder_of(file: &Path) -> &Path {
     let folder = file.parent().filter(|it| !it.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
+}
+
+/// A device, a pipe or a socket, or a link to one, would be gone if a file took its place.
+fn spare_devices(to: &Path) -> Result<(), Failure> {
+    match fs::metadata(to) {
+        Ok(there) if !there.is_file() && !there.is_dir() => Err(Failure::new(format!(
+            "{}: this is a device, a pipe or a socket, which no backup replaces; name a file",
+            to.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn exists(to: &Path) -> Failure {
@@ -241,5 +254,31 @@ impl<W: Write> Write for Sealing<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
+    #[test]
+    fn what_is_no_file_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let link = folder.path().join("link");
+        symlink(&socket, &link).unwrap();
+        for (to, replaces) in [(&socket, true), (&socket, false), (&link, true)] {
+            let failure = Writer::create(to, replaces).err().unwrap().to_string();
+            assert!(
+                failure.contains("a device, a pipe or a socket"),
+                "{failure}"
+            );
+        }
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(Writer::create(&file, true).is_ok());
+        assert!(Writer::create(&file, false).is_err());
     }
 }
