@@ -1,8 +1,11 @@
 //! What all pages have: the frame, the way between them, and what a browser may do with them.
 
-use crate::answer::{
-    empty,
-    page::{self, HTML},
+use crate::{
+    answer::{
+        empty,
+        page::{self, HTML},
+    },
+    escape::escape_lines,
 };
 use convoke_net::http_server::Response;
 use convoke_types::Error;
@@ -73,7 +76,7 @@ impl Page {
                     main id="content" {
                         h1 { (name) }
                         @if let Some(notice) = &self.notice {
-                            p class="notice" role="status" { (notice) }
+                            p class="notice" role="status" { (text(notice)) }
                         }
                         (self.content)
                     }
@@ -187,7 +190,19 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>], none: &
     }
 }
 
-/// A text as a cell.
+/// A text as a cell. What turns the direction of writing, or is not seen, is shown as the log shows it.
 pub(super) fn text(text: impl AsRef<str>) -> Markup {
-    html! { (text.as_ref()) }
+    let shown = escape_lines(text.as_ref());
+    html! { (&*shown) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_stranger_turns_and_hides_nothing() {
+        let shown = text("a\u{202e}b\u{200b}c<é\nd").into_string();
+        assert_eq!(shown, "a\\u{202e}b\\u{200b}c&lt;é\nd");
+    }
 }
