@@ -62,7 +62,7 @@ fn a_recipient_who_is_named_twice_gets_one_mail_and_two_statuses() {
         "{replies:?}"
     );
     // One for each spelling.
-    host.wait_for("recipient=mailto:Anna@example.org");
+    host.wait_for("from=\"bo@example.com\" recipient=mailto:Anna@example.org");
     assert_eq!(
         host.log().matches("mail-taken").count(),
         2,

@@ -151,6 +151,7 @@ fn the_tail_has_the_lines_of_the_json_log_whatever_form_the_log_has() {
 #[test]
 fn the_log_is_read_on_and_by_level() {
     let host = example_org().start();
+    host.wait_for("event=\"ready\"");
     let all = answer(&host, "log", &json!({ "most": 1_000 }));
     let names = |log: &Value| -> Vec<String> {
         let lines = log["lines"].as_array().unwrap().iter();
