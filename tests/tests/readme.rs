@@ -226,8 +226,8 @@ fn configure(place: &Path, names: &NameServer) {
 }
 
 /// Puts the key into DNS that a command shows, as an administrator does.
-fn publish(shows: &str, place: &Path, names: &NameServer) {
-    let output = shell(&format!("{shows} --json"), place).output().unwrap();
+fn publish(command: &str, place: &Path, names: &NameServer) {
+    let output = shell(&format!("{command} --json"), place).output().unwrap();
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
     let strings = shown["txt"]["strings"].as_array().unwrap();
     let record: String = strings.iter().map(|it| it.as_str().unwrap()).collect();

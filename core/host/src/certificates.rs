@@ -19,6 +19,7 @@ pub(crate) struct Certificate {
     /// When it ends; nothing if the file cannot be read.
     pub(crate) until: Option<Timestamp>,
     /// Who puts it there, if that is not the administrator.
+    #[cfg(feature = "acme")]
     pub(crate) acme: Option<Acme>,
     /// Whether it should have been renewed.
     pub(crate) is_near_end: bool,
@@ -37,6 +38,7 @@ impl Certificate {
                 Some(_) => is_near_end(dates, now),
                 None => dates.1 < now + SOON,
             }),
+            #[cfg(feature = "acme")]
             acme: acme.cloned(),
         }
     }

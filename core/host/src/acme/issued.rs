@@ -108,7 +108,8 @@ mod tests {
     fn issue(key: &KeyPair, (from, until): (i64, i64)) -> String {
         let mut params = CertificateParams::new(["cal.example.org".to_owned()]).unwrap();
         let at = |day: i64| {
-            std::time::UNIX_EPOCH + std::time::Duration::from_secs((NOW + day * DAY) as u64)
+            std::time::UNIX_EPOCH
+                + std::time::Duration::from_secs(u64::try_from(NOW + day * DAY).unwrap())
         };
         params.not_before = at(from).into();
         params.not_after = at(until).into();

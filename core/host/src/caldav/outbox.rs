@@ -133,7 +133,7 @@ pub(super) async fn own_answer(
     let question = Question {
         originator: user.clone(),
         asked: Vec::new(),
-        data: question.write().into(),
+        data: question.write(),
     };
     let room = AnswerRoom::new(&session.instance.admission, session.arrival.address.ip());
     let outcomes = ask(session, &question, std::slice::from_ref(user), &room).await?;

@@ -10,12 +10,9 @@ mod look;
 
 pub(crate) use look::look;
 
-use crate::{
-    certificates::{self, Certificate},
-    disk,
-    instance::Instance,
-    trouble::Trouble,
-};
+#[cfg(feature = "acme")]
+use crate::certificates::Certificate;
+use crate::{certificates, disk, instance::Instance, trouble::Trouble};
 use convoke_plugin_host::PluginState;
 use convoke_scheduling::Entry;
 use convoke_types::Error;

@@ -243,6 +243,7 @@ mod tests {
                 of: "receiver".to_owned(),
                 file: "a\"b.pem".into(),
                 until: Some(Timestamp::from_second(1_800_000_000).unwrap()),
+                #[cfg(feature = "acme")]
                 acme: None,
                 is_near_end: false,
             }],
