@@ -58,7 +58,8 @@ pub(super) async fn serve(
     });
     let service = service_fn(move |request| {
         let connection = connection.clone();
-        async move { Ok::<_, Infallible>(connection.respond(request).await) }
+        // hyper keeps room for what answers a request, whether there is one or not: room for a pointer.
+        Box::pin(async move { Ok::<_, Infallible>(connection.respond(request).await) })
     });
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut gone = pin!(any_evicted(evicted));

@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// How long requests that have begun may go on after the listener was told to end. Bodies, answers and connections without
 /// requests have less (`body`, `activity`).
@@ -197,6 +197,29 @@ async fn accept(
     }
 }
 
+/// The stream after the TLS handshake; `None` if there is none to go on with.
+async fn shaken<S: AsyncRead + AsyncWrite + Unpin>(
+    settings: &Settings,
+    tls: &ServerTls,
+    stream: S,
+    address: SocketAddr,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<TlsStream<S>> {
+    let handshake = TlsAcceptor::from(tls.config.clone()).accept(stream);
+    let handshake = tokio::time::timeout(settings.limits.handshake_time, handshake);
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        // Nothing has begun that could be finished.
+        () = stopped(stop) => return None,
+    };
+    match shaken {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%address, "TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+    }
+    None
+}
+
 /// Returns when the listener was told to end, or is gone.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
@@ -230,19 +253,12 @@ impl Server {
                 is_tls: false,
                 client_domains: Vec::new(),
             });
-            return http1::serve(self, settings, arrival, stream, stop).await;
+            return Box::pin(http1::serve(self, settings, arrival, stream, stop)).await;
         };
-        let handshake = TlsAcceptor::from(tls.config.clone()).accept(stream);
-        let handshake = tokio::time::timeout(settings.limits.handshake_time, handshake);
-        let shaken = tokio::select! {
-            shaken = handshake => shaken,
-            // Nothing has begun that could be finished.
-            () = stopped(&mut stop) => return,
-        };
-        let stream = match shaken {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::debug!(%address, "TLS handshake failed: {error}"),
-            Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
+        // Most connections are idle most of the time: each holds what it is at, and not what it was or might be at.
+        let Some(stream) = Box::pin(shaken(&settings, &tls, stream, address, &mut stop)).await
+        else {
+            return;
         };
         let (_, session) = stream.get_ref();
         if session.alpn_protocol() == Some(validation::PROTOCOL) {
@@ -258,9 +274,9 @@ impl Server {
             client_domains,
         });
         if http2 {
-            http2::serve(self, settings, arrival, stream, stop).await;
+            Box::pin(http2::serve(self, settings, arrival, stream, stop)).await;
         } else {
-            http1::serve(self, settings, arrival, stream, stop).await;
+            Box::pin(http1::serve(self, settings, arrival, stream, stop)).await;
         }
     }
 
