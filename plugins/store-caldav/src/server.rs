@@ -200,6 +200,7 @@ impl Server {
             403 => "give the login the right to it".to_owned(),
             404 | 410 => "check `url`, `home` and `calendar` in the configuration".to_owned(),
             405 | 501 => "is it a CalDAV server? Check `url` in the configuration".to_owned(),
+            423 => "something has locked it; see the server's log".to_owned(),
             507 => "the server is full; free some space on it".to_owned(),
             _ if media_type == "text/html" => {
                 "something else answers, perhaps a login page; check `url` in the configuration"
@@ -212,15 +213,19 @@ impl Server {
         ))
     }
 
-    /// Sends a request; 5xx are tried again and then an error, 401 is one, every other status is an answer.
+    /// Sends a request; 5xx and 423 are tried again and then an error, 401 is one, every other status is an answer.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
         let began = Instant::now();
         let mut pause = PAUSE;
         let mut attempt = 1;
         loop {
             let sent = tokio::time::timeout(self.http.timeout, self.send_once(request)).await;
+            // The caller's time is bounded, too.
+            let is_last = attempt == ATTEMPTS || began.elapsed() * 2 > self.http.timeout;
+            // Xandikos refuses so who comes while it writes for somebody else; of a lock that stays the server is not down.
+            let is_busy = |status| status == StatusCode::LOCKED && !is_last;
             let problem = match sent {
-                Ok(Ok(answer)) if is_transient(answer.status) => {
+                Ok(Ok(answer)) if is_transient(answer.status) || is_busy(answer.status) => {
                     format!(
                         "it answered {} {} with {}",
                         request.method, request.href, answer.status
@@ -243,8 +248,7 @@ impl Server {
                     )
                 }
             };
-            // The caller's time is bounded, too.
-            if attempt == ATTEMPTS || began.elapsed() * 2 > self.http.timeout {
+            if is_last {
                 let times = if attempt == 1 {
                     "once"
                 } else {
@@ -401,7 +405,7 @@ impl Server {
     }
 }
 
-/// Statuses that another try may change. 501, 505, 507 and 511 stay.
+/// Statuses of a server in trouble, which another try may change. 501, 505, 507 and 511 stay.
 fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }

@@ -329,13 +329,18 @@ async fn a_server_is_found_by_the_name_servers_of_the_host() {
 #[tokio::test]
 async fn a_write_that_is_tried_again_is_written_once() {
     let world = World::new().await;
-    for (uid, lose_answer) in [("overloaded", false), ("answer lost", true)] {
+    let cases = [
+        ("overloaded", 502, false),
+        ("somebody else writes", 423, false),
+        ("answer lost", 502, true),
+    ];
+    for (uid, status, lose_answer) in cases {
         let mut failed = false;
         world.server.misbehave(move |seen| {
             if seen.method != "PUT" || std::mem::replace(&mut failed, true) {
                 return None;
             }
-            let answer = reply(502, "text/plain", "");
+            let answer = reply(status, "text/plain", "");
             Some(if lose_answer {
                 Fault::After(answer)
             } else {
@@ -352,7 +357,20 @@ async fn a_write_that_is_tried_again_is_written_once() {
             "{uid}"
         );
     }
-    assert_eq!(world.server.objects().len(), 2);
+    assert_eq!(world.server.objects().len(), cases.len());
+}
+
+#[tokio::test]
+async fn what_stays_locked_is_said_and_the_rest_goes_on() {
+    let world = World::new().await;
+    world.server.misbehave(|seen| {
+        let is_locked = seen.method == "PUT" && seen.body.contains("UID:locked");
+        is_locked.then(|| Fault::Answer(reply(423, "text/plain", "")))
+    });
+    let refused = world.put("locked", Precondition::Absent).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("has locked it"), "{refused}");
+    world.put("free", Precondition::Absent).await.unwrap();
 }
 
 #[tokio::test]
