@@ -4,10 +4,15 @@
 //! concurrent deliveries cost a few syncs instead of a hundred. Where the disk is fast, hardly anything gathers meanwhile:
 //! as long as several write at once, a moment is waited for more, as what they all write (the roots of indexes, counters)
 //! is written once a transaction.
+//!
+//! Nearly all that is refused is refused before it has written anything, so that nothing is to be undone. Savepoints, which copy
+//! each page before it changes, are made only when something else has failed, and its neighbours are run again.
 
-use crate::error::Outcome;
+use crate::{
+    error::{DatabaseError, Outcome},
+};
 use convoke_sdk::prelude::*;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use std::{
     path::Path,
     slice,
@@ -152,39 +157,98 @@ impl Thread {
     }
 
     fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        match self.attempt(&mut batch) {
+        let mut done = self.attempt(&mut batch, Undo::All);
+        if let Err(Failed::Spoilt) = done {
+            done = self.attempt(&mut batch, Undo::Each);
+        }
+        match done {
             Ok(()) => answer_all(batch, &Ok(())),
             Err(Failed::Begin(error)) => answer_all(batch, &Err(error)),
-            Err(Failed::Commit(error)) if batch.len() == 1 => answer_all(batch, &Err(error)),
+            Err(failed) if batch.len() == 1 => answer_all(batch, &Err(failed.into_error())),
             // Which of them it was (the one that filled the disk, say) shows when each goes alone.
-            Err(Failed::Commit(_)) => {
+            Err(_) => {
                 for mut job in batch {
-                    let committed = self.attempt(slice::from_mut(&mut job));
+                    let committed = self.attempt(slice::from_mut(&mut job), Undo::All);
                     job.answer(committed.map_err(Failed::into_error));
                 }
             }
         }
     }
 
-    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
-        let said = |error: rusqlite::Error| {
-            crate::error::DatabaseError::from(error).into_error(&self.path)
-        };
-        let mut transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| Failed::Begin(said(error)))?;
+    /// Runs all in one transaction and commits it.
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>], undo: Undo) -> Result<(), Failed> {
+        let said = |error: rusqlite::Error| DatabaseError::from(error).into_error(&self.path);
         let failed = |error| Failed::Commit(said(error));
+        let transaction = Transaction::begin(&self.connection);
+        let transaction = transaction.map_err(|error| Failed::Begin(said(error)))?;
+        let is_alone = batch.len() == 1;
         for job in batch {
-            let savepoint = transaction.savepoint().map_err(failed)?;
-            if job.run(&savepoint, &self.path) {
-                savepoint.commit().map_err(failed)?;
-            } else {
-                savepoint.finish().map_err(failed)?; // undoes it
+            match undo {
+                Undo::All => {
+                    let before = self.connection.total_changes();
+                    let done = job.run(&self.connection, &self.path);
+                    if !done && !transaction.is_as(before) {
+                        // What it wrote is undone with the transaction.
+                        return if is_alone {
+                            Ok(())
+                        } else {
+                            Err(Failed::Spoilt)
+                        };
+                    }
+                }
+                Undo::Each => {
+                    statement(&self.connection, "SAVEPOINT job").map_err(failed)?;
+                    if !job.run(&self.connection, &self.path) {
+                        statement(&self.connection, "ROLLBACK TO job").map_err(failed)?;
+                    }
+                    statement(&self.connection, "RELEASE job").map_err(failed)?;
+                }
             }
         }
         transaction.commit().map_err(failed)
     }
+}
+
+/// What can be undone of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undo {
+    /// All of it together: enough as long as whatever fails has written nothing.
+    All,
+    /// Each part of it.
+    Each,
+}
+
+/// Undone when it is dropped, unless it is committed.
+struct Transaction<'a>(&'a Connection);
+
+impl<'a> Transaction<'a> {
+    fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        statement(connection, "BEGIN IMMEDIATE")?;
+        Ok(Self(connection))
+    }
+
+    /// Whether nothing was written since so many changes had been made on the connection.
+    fn is_as(&self, changes: u64) -> bool {
+        !self.0.is_autocommit() && self.0.total_changes() == changes
+    }
+
+    fn commit(self) -> rusqlite::Result<()> {
+        statement(self.0, "COMMIT")
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // SQLite may have undone it by itself, and it is over once it is committed.
+        if !self.0.is_autocommit() {
+            let _ = statement(self.0, "ROLLBACK");
+        }
+    }
+}
+
+/// Runs a statement that is prepared once.
+fn statement(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(()).map(drop)
 }
 
 fn answer_all(batch: Vec<Box<dyn Job>>, committed: &Result<()>) {
@@ -197,14 +261,18 @@ fn answer_all(batch: Vec<Box<dyn Job>>, committed: &Result<()>) {
 enum Failed {
     /// At its begin: nothing ran, and each alone would wait as long again.
     Begin(Error),
+    /// In a part of it that had written, which cannot be undone without the others.
+    Spoilt,
     /// Later.
     Commit(Error),
 }
 
 impl Failed {
     fn into_error(self) -> Error {
-        let (Self::Begin(error) | Self::Commit(error)) = self;
-        error
+        match self {
+            Self::Begin(error) | Self::Commit(error) => error,
+            Self::Spoilt => Error::internal("a write failed, and was to be made again alone"),
+        }
     }
 }
 
@@ -212,6 +280,7 @@ impl Failed {
 mod tests {
     use super::*;
     use crate::database::{self, CALENDARS};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     async fn counters(connection: &Writer) -> i64 {
         let count =
@@ -249,6 +318,46 @@ mod tests {
         assert_eq!((first, last), (Ok(()), Ok(())));
         assert_eq!(failing.unwrap_err().kind(), ErrorKind::Conflict);
         assert_eq!(counters(&writer).await, 2);
+    }
+
+    /// Counted, as each run costs as much as the write itself.
+    #[tokio::test]
+    async fn a_write_that_is_refused_before_it_wrote_has_no_neighbour_run_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = folder.path().join("calendars.db").into();
+        let connection = database::open(&path, &CALENDARS).unwrap();
+        for (writes_first, expected) in [(false, 1), (true, 2)] {
+            let (writer, work) = Writer::new(16);
+            let runs = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&runs);
+            let thread = Thread {
+                connection: database::open(&path, &CALENDARS).unwrap(),
+                path: Arc::clone(&path),
+            };
+            let (added, refused, ()) = tokio::join!(
+                writer.write(move |db| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    add(db)
+                }),
+                writer.write(move |db| {
+                    if writes_first {
+                        add(db)?;
+                    }
+                    Err::<(), _>(Error::conflict("no").into())
+                }),
+                async {
+                    tokio::task::yield_now().await;
+                    thread::spawn(move || work.on(thread));
+                }
+            );
+            added.unwrap();
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
+            assert_eq!(runs.load(Ordering::Relaxed), expected, "{writes_first}");
+            writer.close().await;
+        }
+        let count = "SELECT count(*) FROM users";
+        let there: i64 = connection.query_row(count, (), |row| row.get(0)).unwrap();
+        assert_eq!(there, 2);
     }
 
     #[tokio::test]
