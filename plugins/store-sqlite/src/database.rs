@@ -31,9 +31,6 @@ pub(crate) const CALENDARS: Schema = Schema {
 
 /// Memory that the writing connection keeps pages in, in KiB: those of indexes are needed again and again.
 const CACHE: i64 = 8 << 10;
-/// Pages of the write-ahead log after which they go to where they belong, 16 MiB. The longer that takes, the more often a
-/// page was written anew meanwhile, and goes there once.
-const CHECKPOINT: i64 = 4_000;
 
 /// Opens the database for writing, making it if there is none.
 pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
@@ -41,7 +38,6 @@ pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
     let opened = connect(path).and_then(|mut connection| {
         migrate(&mut connection, path, schema)?;
         connection.pragma_update(None, "cache_size", -CACHE)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         Ok(connection)
     });
     opened.map_err(|error| error.into_error(path))

@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | `database` | opens the file, brings its tables up to date |
 //! | `writer` | one thread writes; what waits together is committed together |
+//! | `checkpoints` | the write-ahead log goes to its places beside the writer, not while somebody waits |
 //! | `readers` | reading connections, each call on one snapshot |
 //! | `users`, `objects`, `busy`, `inbox` | the SQL of calendars |
 //! | `waiting` | waiting for changes, by this process and by others |
@@ -28,6 +29,7 @@
 //! file system: WAL needs shared memory on one machine.
 
 mod busy;
+mod checkpoints;
 mod database;
 mod error;
 mod inbox;

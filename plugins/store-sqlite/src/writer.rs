@@ -9,6 +9,7 @@
 //! each page before it changes, are made only when something else has failed, and its neighbours are run again.
 
 use crate::{
+    checkpoints::Checkpoints,
     error::{DatabaseError, Outcome},
 };
 use convoke_sdk::prelude::*;
@@ -140,6 +141,9 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut checkpoints = Checkpoints::new(Arc::clone(&self.path));
+        // An error: SQLite goes on with checkpoints by itself.
+        let are_ours = checkpoints.take_over(&self.connection).is_ok();
         let mut together = 1;
         while let Some(first) = jobs.blocking_recv() {
             if together > 1 {
@@ -153,6 +157,9 @@ impl Thread {
             }
             together = batch.len();
             self.commit(batch);
+            if are_ours {
+                checkpoints.after_commit(&self.connection);
+            }
         }
     }
 
