@@ -112,6 +112,23 @@ impl WriteBehind {
         Ok(())
     }
 
+    /// All that waits, as if it were written; of what is removed no value.
+    #[cfg(test)]
+    pub(crate) fn take_all(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut waiting = self.lock();
+        let mut all = Vec::new();
+        while !waiting.writes.is_empty() {
+            all.extend(waiting.take(usize::MAX));
+        }
+        let value = |write| match write {
+            Write::Put { value, .. } => Some(value),
+            Write::Delete => None,
+        };
+        all.into_iter()
+            .map(|(key, write)| (key, value(write)))
+            .collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Each change is one step.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)

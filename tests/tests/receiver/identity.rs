@@ -427,14 +427,22 @@ fn a_replay_is_known_over_a_restart() {
 }
 
 /// How many answers the state holds.
-fn remembered(host: &convoke_tests::Host) -> i64 {
+fn remembered(host: &convoke_tests::Host) -> usize {
     let state = host.folder().join("state/state.db");
     let state = rusqlite::Connection::open(state).unwrap();
     state
         .busy_timeout(std::time::Duration::from_secs(5))
         .unwrap();
-    let question = "SELECT count(*) FROM entries WHERE key >= CAST('replay/' AS BLOB) AND key < CAST('replay0' AS BLOB)";
-    state.query_row(question, (), |row| row.get(0)).unwrap()
+    let question = "SELECT value FROM entries WHERE key >= CAST('replayed/' AS BLOB) AND key < CAST('replayed0' AS BLOB)";
+    let mut entries = state.prepare(question).unwrap();
+    let entries = entries
+        .query_map((), |row| row.get::<_, Vec<u8>>(0))
+        .unwrap();
+    let answers = entries.map(|it| {
+        let entry: serde_json::Value = serde_json::from_slice(&it.unwrap()).unwrap();
+        entry.as_array().unwrap().len()
+    });
+    answers.sum()
 }
 
 /// Spec §9: what the signature tolerates makes no other message of it.

@@ -1,5 +1,5 @@
-//! Answers in the state: `replay/KEY` holds who sent the message and what it was answered, until its signature dies;
-//! `replaying/KEY` which host works on it, where there are several.
+//! Answers in a state that several hosts share: `replay/KEY` holds who sent the message and what it was answered, until its
+//! signature dies; `replaying/KEY` which host works on it.
 
 use super::{Repeatable, key::Key};
 use crate::write_behind::WriteBehind;
@@ -157,12 +157,16 @@ pub(super) async fn all(state: &StateHandle, mut each: impl FnMut(Key, Kept)) ->
 fn read(entry: &StateEntry) -> Option<(Key, Kept)> {
     let key = Key::read(entry.key.strip_prefix(PREFIX.as_bytes())?)?;
     let written: Written<'_> = serde_json::from_slice(&entry.value).ok()?;
-    let network = written.peer.parse::<IpAddr>().map(Peer::Network).ok();
-    let domain = || Domain::new(&written.peer).map(Peer::Domain).ok();
     let kept = Kept {
-        peer: network.or_else(domain)?,
+        peer: peer(&written.peer)?,
         answer: written.answer.into_owned().into(),
         expires_in: entry.expires_in?,
     };
     Some((key, kept))
+}
+
+/// Reads who sent a message.
+pub(super) fn peer(written: &str) -> Option<Peer> {
+    let network = written.parse::<IpAddr>().map(Peer::Network).ok();
+    network.or_else(|| Domain::new(written).map(Peer::Domain).ok())
 }

@@ -18,13 +18,13 @@ pub(super) type Answer = Arc<OnceCell<Bytes>>;
 
 /// The answers of one kind of message.
 pub(super) struct Memory {
-    remembered: Mutex<Remembered>,
+    remembered: Mutex<Answers>,
     /// In bytes.
     most: usize,
 }
 
 #[derive(Default)]
-struct Remembered {
+struct Answers {
     answers: HashMap<Key, Entry>,
     bytes: usize,
 }
@@ -35,6 +35,14 @@ struct Entry {
     peer: Peer,
     until: Timestamp,
     bytes: usize,
+}
+
+/// An answer that is remembered.
+pub(super) struct Remembered {
+    pub(super) peer: Peer,
+    pub(super) answer: Bytes,
+    /// When the signature of its message dies.
+    pub(super) until: Timestamp,
 }
 
 /// What becomes of an answer.
@@ -101,14 +109,26 @@ impl Memory {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
+    /// What a message was answered, if that is remembered.
+    pub(super) fn remembered(&self, key: Key, now: Timestamp) -> Option<Remembered> {
+        let remembered = self.lock();
+        let entry = remembered.answers.get(&key);
+        let entry = entry.filter(|entry| now <= entry.until)?;
+        Some(Remembered {
+            peer: entry.peer.clone(),
+            answer: entry.answer.get()?.clone(),
+            until: entry.until,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Answers> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Remembered {
+impl Answers {
     fn insert(&mut self, key: Key, entry: Entry) {
         self.remove(&key);
         self.bytes += entry.bytes;
@@ -183,7 +203,7 @@ mod tests {
     #[test]
     fn who_sends_much_pushes_out_nobody_else() {
         let (busy, quiet) = (peer("busy.example"), peer("quiet.example"));
-        let mut remembered = Remembered::default();
+        let mut remembered = Answers::default();
         for n in 0..100 {
             remembered.insert(key(n, 1), entry(&busy, 5000 + i64::from(n)));
         }
@@ -208,7 +228,7 @@ mod tests {
 
     #[test]
     fn many_peers_are_bounded_too() {
-        let mut remembered = Remembered::default();
+        let mut remembered = Answers::default();
         for n in 0..200 {
             let peer = peer(&format!("p{n}.example"));
             for m in 0..3 {

@@ -27,11 +27,13 @@ pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
         tokio::select! {
             () = stopped.wait() => break,
             () = shared.writes.some() => {}
+            () = shared.replays.some() => {}
         }
         tokio::select! {
             () = stopped.wait() => break,
             () = sleep(wait) => {}
         }
+        shared.replays.write(&shared.writes, Timestamp::now());
         let instance = current.load();
         let written = shared.writes.write_some(&instance.plugins.state).await;
         wait = match told(written, wait == AGAIN) {
@@ -41,7 +43,9 @@ pub(super) async fn run(current: Arc<Current>, mut stopped: Stopped) {
         };
     }
     let instance = current.load();
-    let written = instance.shared.writes.write_all(&instance.plugins.state);
+    let shared = &instance.shared;
+    shared.replays.write(&shared.writes, Timestamp::now());
+    let written = shared.writes.write_all(&instance.plugins.state);
     // It is told, and nobody is left to try again.
     let _ = told(written.await, wait == AGAIN);
 }
