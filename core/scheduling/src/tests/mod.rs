@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounces;
+mod cost;
 mod deliver;
 mod freebusy;
 mod hosts;

@@ -410,7 +410,7 @@ type Entries = (u64, BTreeMap<Vec<u8>, StateEntry>);
 ///
 /// The second: whether the answer of the next commit that concerns the outbox gets lost. The third: whether somebody else is
 /// faster than the next commit that concerns a ledger. The fourth: how many commits are made still. The fifth: whether others may act
-/// before and after each operation. The sixth: whether nothing can be read.
+/// before and after each operation. The sixth: whether nothing can be read. The seventh: what was asked of it.
 #[derive(Clone)]
 pub(crate) struct Remembered(
     Arc<Mutex<Entries>>,
@@ -419,18 +419,20 @@ pub(crate) struct Remembered(
     Arc<AtomicUsize>,
     Arc<AtomicBool>,
     Arc<AtomicBool>,
+    Arc<Mutex<Vec<String>>>,
 );
 
 impl Default for Remembered {
     fn default() -> Self {
         let all = Arc::new(AtomicUsize::new(usize::MAX));
         let no = || Arc::new(AtomicBool::new(false));
-        Self(Arc::default(), no(), no(), all, no(), no())
+        Self(Arc::default(), no(), no(), all, no(), no(), Arc::default())
     }
 }
 
 impl State for Remembered {
     async fn get(&self, key: &[u8]) -> Result<Option<StateEntry>, Error> {
+        self.is_asked("get", [key]);
         self.pause().await;
         if self.5.load(Ordering::Relaxed) {
             return Err(Error::unavailable("the state does not answer"));
@@ -441,6 +443,7 @@ impl State for Remembered {
     }
 
     async fn scan(&self, range: &KeyRange, limit: u32) -> Result<Vec<StateEntry>, Error> {
+        self.is_asked("scan", [range.start()]);
         self.pause().await;
         let found = {
             let entries = &self.0.lock().unwrap().1;
@@ -452,6 +455,11 @@ impl State for Remembered {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        let keys = batch.writes.iter().map(|write| match write {
+            StateWrite::Put { key, .. } | StateWrite::Delete { key } => key.as_slice(),
+            _ => b"",
+        });
+        self.is_asked("commit", keys);
         self.pause().await;
         let committed = self.commit_now(batch);
         self.pause().await;
@@ -499,6 +507,21 @@ impl Remembered {
     /// Others may act before and after each operation from now on.
     pub(crate) fn pauses(&self) {
         self.4.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked<'a>(&self, what: &str, keys: impl IntoIterator<Item = &'a [u8]>) {
+        let kind = |key: &[u8]| {
+            let text = String::from_utf8_lossy(key).into_owned();
+            text.split('/').next().unwrap_or_default().to_owned()
+        };
+        let kinds: Vec<String> = keys.into_iter().map(kind).collect();
+        let asked = format!("{what} {}", kinds.join(" "));
+        self.6.lock().unwrap().push(asked);
+    }
+
+    /// What was asked of it since this was asked last: of keys only what they begin with.
+    pub(crate) fn was_asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.6.lock().unwrap())
     }
 
     async fn pause(&self) {
