@@ -138,9 +138,10 @@ pub(super) fn no_such_instance(when: &When) -> ReplyError {
     ReplyError::NoSuchInstance(when.property("RECURRENCE-ID").value)
 }
 
+const DELEGATES: &str = "DELEGATED-TO";
+
 /// The owner's line with an answer on it.
 fn answered(line: &Property, answer: &Reply) -> Property {
-    const DELEGATES: &str = "DELEGATED-TO";
     let mut line = line.clone();
     line.set_param("PARTSTAT", answer.partstat.as_str());
     // Who answers again comes itself.
@@ -208,7 +209,8 @@ fn is_answer(answer: &Reply, component: &Component) -> bool {
     }
 }
 
-/// What a REPLY says about one component: who answers how, about which version of what.
+/// What a REPLY says about one component: who answers how, about which version of what. Who comes itself names nobody as sent, whom
+/// its program has left on the line.
 pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestamp) -> Component {
     const IDENTIFYING: [&str; 6] = [
         "UID",
@@ -220,6 +222,9 @@ pub(super) fn answer_to(component: &Component, mut line: Property, now: Timestam
     ];
     let answer = PartStat::of(&line);
     line.remove_param("RSVP");
+    if answer != PartStat::Delegated {
+        line.remove_param(DELEGATES);
+    }
     let mut said = Component::new(component.name.clone());
     said.push(Property::new("DTSTAMP", basic(now)));
     for name in IDENTIFYING {

@@ -10,7 +10,7 @@ use crate::itip::compose_reply::{ReplyError, answer_to, send};
 use crate::itip::exceptions::{exceptions, own_exceptions};
 use crate::itip::instance::derive;
 use crate::itip::object::Object;
-use crate::itip::participants::{Owner, PartStat, person};
+use crate::itip::participants::{Owner, PartStat, delegated_to, person};
 use crate::itip::personal::{is_taken_back, note_taken_back, note_unsure};
 use crate::itip::recall::mark_left_out;
 use crate::itip::request::is_cancelled;
@@ -237,18 +237,19 @@ fn is_answered(known: Option<&Component>, line: &Property, owner: &Owner) -> boo
         || known_line(known, line, owner).is_some_and(is_taken_back)
 }
 
-/// Whether a line says another thing than it did.
+/// Whether a line says another thing than it did. Whom one who answers for itself has sent before, its program may leave on the
+/// line: that says nothing.
 fn says_more(known: Option<&Component>, line: &Property, owner: &Owner) -> bool {
     let Some(old) = known_line(known, line, owner) else {
         return PartStat::of(line) != PartStat::NeedsAction;
     };
-    let answer = |line: &Property| {
-        (
-            PartStat::of(line),
-            line.param("DELEGATED-TO").map(str::to_owned),
-        )
+    let sent = |line: &Property| -> HashSet<String> {
+        let delegates = delegated_to(line);
+        delegates
+            .map(|it| it.as_str().to_ascii_lowercase())
+            .collect()
     };
-    answer(old) != answer(line)
+    PartStat::of(old) != PartStat::of(line) || sent(old) != sent(line)
 }
 
 /// How far a to-do is.

@@ -265,6 +265,28 @@ fn a_delegation_is_told() {
     assert!(written(ending.seen.remembered.as_ref()).contains("mailto:e@example.net\n"));
 }
 
+/// Calendar programs leave whom one has sent on the line of one who comes itself.
+#[test]
+fn whom_one_has_sent_before_says_nothing() {
+    let sent = "DELEGATED-TO=\"mailto:e@example.net\"";
+    let left = |partstat: &str| answers(RECEIVED, &format!("{partstat};{sent}"));
+    // It was taken back before it was told.
+    let accepted = answers(RECEIVED, "ACCEPTED");
+    story(BOB, &accepted, &left("ACCEPTED")).tells(&[]).stays();
+    story(BOB, &left("ACCEPTED"), &accepted).tells(&[]).stays();
+    story(BOB, RECEIVED, &left("NEEDS-ACTION"))
+        .tells(&[])
+        .stays();
+    // Another answer is told, and a delegation to somebody else.
+    story(BOB, &accepted, &left("DECLINED"))
+        .tells(&["REPLY a"])
+        .saying(ALICE, "REPLY", &said("DECLINED", ""));
+    let other = left("DELEGATED").replace("e@example.net", "f@example.net");
+    story(BOB, &left("DELEGATED"), &other).tells(&["REPLY a"]);
+    let upper = left("DELEGATED").replace("e@example.net", "E@EXAMPLE.NET");
+    story(BOB, &left("DELEGATED"), &upper).tells(&[]);
+}
+
 #[test]
 fn an_invitation_that_is_removed_is_declined() {
     for partstat in ["ACCEPTED", "TENTATIVE", "NEEDS-ACTION"] {
