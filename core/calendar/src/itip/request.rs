@@ -49,6 +49,7 @@ pub(super) fn merge<'c>(stored: &Object<'c>, message: &Message, role: Role) -> O
         let is_newer = match known {
             // The whole and its instances in one message belong together.
             None if whole_is_new => true,
+            _ if !whole_is_new && was_before_the_end(stored, instance) => false,
             None if is_stale_with(stored, &incoming, instance) => false,
             known => is_newer(instance, known, stored.master.as_ref()),
         };
@@ -88,10 +89,19 @@ fn declined(mut instance: Component, owner: &Owner) -> Component {
     instance
 }
 
-/// Whether an instance comes with a whole that is older than what is stored: then it may have been dropped since.
+/// Whether an instance was told before the whole was called off: that is about all of it, also where an organizer counts each instance
+/// by itself, so that its SEQUENCE is beyond that of the CANCEL.
+fn was_before_the_end(stored: &Object, instance: &Component) -> bool {
+    let off = stored.master.as_ref().filter(|it| is_cancelled(it));
+    off.is_some_and(|whole| Revision::of(instance).stamp < Revision::of(whole).stamp)
+}
+
+/// Whether an instance comes with a whole that is older than what is stored: then it may have been dropped since. Where an organizer
+/// counts each instance by itself, its DTSTAMP tells that it is of before.
 fn is_stale_with(stored: &Object, incoming: &Object, instance: &Component) -> bool {
     stored.master.as_ref().is_some_and(|series| {
-        incoming.master.is_some() && Revision::of(instance) <= Revision::of(series)
+        let (told, known) = (Revision::of(instance), Revision::of(series));
+        incoming.master.is_some() && (told <= known || told.stamp <= known.stamp)
     })
 }
 

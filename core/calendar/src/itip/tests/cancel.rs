@@ -1,6 +1,7 @@
 //! Cancellations at the attendee.
 
 use super::apply;
+use crate::itip::Change;
 
 const SERIES: &str = "
     BEGIN:VEVENT
@@ -45,6 +46,39 @@ fn a_cancelled_object_stays_and_says_so() {
     // A new one does.
     .then("REQUEST", &SERIES.replace("SEQUENCE:1", "SEQUENCE:3"))
     .gives(&SERIES.replace("SEQUENCE:1", "SEQUENCE:3"));
+}
+
+/// An organizer that counts each instance by itself may have counted one further than the whole.
+#[test]
+fn what_was_told_of_an_instance_before_the_end_does_not_bring_it_back() {
+    let moved = |sequence: u32, stamp: &str| {
+        let instance = SERIES.replace(
+            "RRULE:FREQ=WEEKLY;COUNT=20",
+            "RECURRENCE-ID;TZID=Europe/Berlin:20270111T100000",
+        );
+        instance
+            .replace("20270104T1", "20270111T1")
+            .replace("SEQUENCE:1", &format!("SEQUENCE:{sequence}"))
+            .replace("20261201T100000Z", stamp)
+    };
+    let before = "20261202T090000Z";
+    let late = SERIES.replace("20261201T100000Z", before) + &moved(5, before);
+    let end = notice("SEQUENCE:2\nATTENDEE:mailto:b@example.com");
+    let known = SERIES.to_owned() + &moved(4, "20261201T110000Z");
+    for stored in [SERIES, &known] {
+        let ended = apply("CANCEL", &end).to(stored);
+        let Change::Store(off) = ended.received().change else {
+            panic!("it is called off")
+        };
+        let arrives = |message: &str| apply("REQUEST", message).over(off.clone());
+        arrives(&late).changes_nothing();
+        arrives(&moved(5, before)).changes_nothing();
+        let again = arrives(&moved(5, "20261203T090000Z")).received();
+        assert!(
+            matches!(again.change, Change::Store(_)),
+            "it is invited again"
+        );
+    }
 }
 
 #[test]
