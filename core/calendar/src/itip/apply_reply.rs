@@ -270,6 +270,8 @@ fn not_answering() -> RequestStatus {
 struct Target {
     key: Option<InstanceKey>,
     component: Component,
+    /// Nothing is written out of this instance yet: what it says of answers is what the series says.
+    is_implied: bool,
 }
 
 fn target(
@@ -283,6 +285,7 @@ fn target(
         return Ok(Target {
             key: None,
             component,
+            is_implied: false,
         });
     };
     let key = object.key(id);
@@ -299,11 +302,13 @@ fn target(
         }
         Some(implied)
     };
+    let is_implied = known.is_none();
     let component = known.or_else(implied);
     let component = component.ok_or_else(|| unknown("there is no such instance"))?;
     Ok(Target {
         key: Some(key),
         component,
+        is_implied,
     })
 }
 
@@ -342,7 +347,7 @@ impl Target {
     }
 
     /// The target, unless a later answer of the same attendee is recorded, or the answer is to an older version
-    /// (RFC 5546 §2.1.5).
+    /// (RFC 5546 §2.1.5). A later answer to the series is none to an instance that was answered by itself.
     fn newer_than_recorded(
         self,
         answer: &Component,
@@ -353,8 +358,9 @@ impl Target {
         if sequence(answer).is_some_and(|sequence| sequence < asked) {
             return None;
         }
-        let fresh = version_answered(answer, &self.component) >= recorded(line);
-        fresh.then_some((self.key, self.component))
+        let is_fresh =
+            self.is_implied || version_answered(answer, &self.component) >= recorded(line);
+        is_fresh.then_some((self.key, self.component))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Replies to a recurring event: to the series, to single instances, and to an instance and all later ones.
 
-use super::{ALICE, BOB, address, apply, calendar, owner};
+use super::{ALICE, BOB, address, apply, assert_same, calendar, owner};
 use crate::itip::{Change, unremembered};
 use crate::tree::Calendar;
 use convoke_types::RequestStatus;
@@ -71,6 +71,34 @@ fn an_answer_that_names_an_instance_says_what_counts_for_it() {
             series(&noted("ACCEPTED", LATER)),
             moved("20270111", &noted("TENTATIVE", "20261204T100000Z"))
         ));
+}
+
+/// A room accepts a series without one instance, in two answers that overtake each other on their way.
+#[test]
+fn an_answer_to_an_instance_counts_though_a_later_one_to_its_series_came_first() {
+    let instance = answer(
+        "RECURRENCE-ID:20270111T100000Z",
+        "20261204T100000Z",
+        "DECLINED",
+    );
+    let whole = answer("", LATER, "ACCEPTED");
+    let heard = |order: [&str; 2]| {
+        order.iter().fold(calendar(SERIES), |known, answer| {
+            match apply("REPLY", answer).over(known).received().change {
+                Change::Store(known) => known,
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    let in_order = heard([&instance, &whole]);
+    let text = String::from_utf8(in_order.write()).unwrap();
+    assert!(text.contains("PARTSTAT=DECLINED") && text.contains("PARTSTAT=ACCEPTED"));
+    assert_same(&heard([&whole, &instance]), &in_order);
+    // One that has been overtaken by another one to the same instance does not.
+    let earlier = instance
+        .replace("20261204", "20261203")
+        .replace("DECLINED", "TENTATIVE");
+    apply("REPLY", &earlier).over(in_order).changes_nothing();
 }
 
 #[test]
