@@ -278,7 +278,9 @@ impl Ledger {
             };
             match Method::parse(&told.method) {
                 Some(Method::Reply) => answers.push((who, status)),
-                Some(Method::Request | Method::Add) => invitations.push((who, status)),
+                Some(Method::Request | Method::Add | Method::Cancel) => {
+                    invitations.push((who, status));
+                }
                 _ => {}
             }
         }

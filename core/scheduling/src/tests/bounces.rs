@@ -2,7 +2,7 @@
 
 use super::{
     mail::{DEE, X, no_receiver, pass, request, status},
-    world::{Host, address, codes},
+    world::{Host, address, codes, message},
 };
 use crate::{Bounced, Clock, Environment, Guest, Outcome};
 use convoke_types::{Error, ErrorKind, RequestStatus, Uid};
@@ -109,6 +109,24 @@ fn a_report_that_cannot_be_noted_is_not_known() {
     host.person("dee").hides(None);
     assert_eq!(status(&host), "1.1");
     assert!(host.notices().is_empty());
+    is_noted(&host);
+}
+
+/// The guest is on the list of the others still.
+#[test]
+fn a_report_that_it_was_not_heard_that_an_instance_is_called_off_is_noted() {
+    let host = host();
+    let series = request(0).replace("SEQUENCE:0", "SEQUENCE:0\nRRULE:FREQ=DAILY;COUNT=3");
+    assert_eq!(codes(&host.submits(&series, DEE, &[X])), ["1.1"]);
+    let off = message(
+        "CANCEL",
+        &format!(
+            "BEGIN:VEVENT\nUID:meeting\nDTSTAMP:20261201T080000Z\nSEQUENCE:1\n\
+             RECURRENCE-ID:20270105T100000Z\nSTATUS:CANCELLED\nORGANIZER:mailto:{DEE}\n\
+             ATTENDEE:mailto:{X}\nEND:VEVENT\n"
+        ),
+    );
+    assert_eq!(codes(&host.submits(&off, DEE, &[X])), ["1.1"]);
     is_noted(&host);
 }
 

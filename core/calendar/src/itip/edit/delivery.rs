@@ -15,7 +15,8 @@ use std::collections::HashMap;
 /// organizer has told something, on the ORGANIZER of whom an attendee has answered (RFC 6638 §7.3). A later status replaces
 /// an earlier one. Whom a program tells by itself (RFC 6638 §7.1) is left to that.
 ///
-/// What called something off leaves nobody on the list for whom it could be noted.
+/// Whom something is called off for, and who is on the list still (an instance is called off, or the whole is kept as cancelled), is
+/// shown as told of that, or not. Who was taken off the list has no line on which it could be noted.
 #[must_use]
 pub fn note_delivery(
     copy: &Calendar,
@@ -24,7 +25,7 @@ pub fn note_delivery(
 ) -> Calendar {
     let mut copy = copy.clone();
     let name = match method {
-        Method::Request | Method::Add => "ATTENDEE",
+        Method::Request | Method::Add | Method::Cancel => "ATTENDEE",
         Method::Reply => "ORGANIZER",
         _ => return copy,
     };

@@ -363,7 +363,12 @@ fn attendees_not_reached_get_the_next_edit() {
             RequestStatus::SERVICE_UNAVAILABLE,
         ),
     ];
-    let noted = note_delivery(&calendar(&object), Method::Request, &statuses);
+    // Who hears that something is called off, and is on the list still, is shown as well.
+    let noted = note_delivery(&calendar(&object), Method::Cancel, &statuses);
+    assert_same(
+        &noted,
+        &note_delivery(&calendar(&object), Method::Request, &statuses),
+    );
     let reached = object.replace(
         "ATTENDEE:mailto:b@",
         "ATTENDEE;SCHEDULE-STATUS=2.0:mailto:b@",
