@@ -13,7 +13,7 @@ use crate::{
     person::Person,
     scheduler::Scheduler,
     send::{self, Enqueued, Goes, acquaint},
-    state,
+    state::{self, Versioned},
     stored::{ATTEMPTS, read},
 };
 use convoke_calendar::{
@@ -210,7 +210,9 @@ impl<E: Environment> Scheduler<E> {
         }
         let key = keys::ledger(home.user(), tells.uid);
         let batch = state::unchanged(batch, &key, tells.version);
-        let batch = tells.ledger.put(batch, key);
+        let mut known = tells.ledger.clone();
+        known.stamp(&tells.outgoing);
+        let batch = known.put(batch, key);
         let batch = acquaint(batch, home.user(), &enqueued);
         match self.commit(batch, &mut enqueued).await {
             Ok(()) => Ok(Some(Changed {
@@ -231,8 +233,8 @@ impl<E: Environment> Scheduler<E> {
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            let version = self.ledger(home.user(), uid).await?.version;
-            let Some(known) = self.as_stored(home, uid).await? else {
+            let Versioned { value, version } = self.ledger(home.user(), uid).await?;
+            let Some(known) = self.as_stored(home, uid, value).await? else {
                 return Ok(());
             };
             let tells = Tells {

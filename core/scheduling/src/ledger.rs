@@ -54,6 +54,9 @@ pub(crate) struct Ledger {
     /// Who was on the object when it was found with nothing remembered of it: they may have been told before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     found_with: BTreeSet<String>,
+    /// The time (DTSTAMP) of the latest message about it that was handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamped: Option<Timestamp>,
     /// What was delivered, by recipient.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     told: BTreeMap<String, Told>,
@@ -183,10 +186,20 @@ impl Ledger {
         }
     }
 
-    /// The time of the next message: not before the last one, though the clock was set back since, as it would count as
-    /// the older of the two.
+    /// The time of the next message: after the last one, though the clock was set back since, as it would count as the older of
+    /// the two; and not in the same second, as two that overtake each other on their way have nothing else to tell them apart
+    /// (RFC 5546 §2.1.5).
     pub(crate) fn time_of_next(&self, now: Timestamp) -> Timestamp {
-        itip::not_before(now, self.told.values().map(|told| told.dtstamp))
+        let told = self.told.values().map(|told| told.dtstamp);
+        let next = told.chain(self.stamped);
+        let next = next.filter_map(|it| it.checked_add(SignedDuration::from_secs(1)).ok());
+        itip::not_before(now, next)
+    }
+
+    /// These messages are handed in: the next one is later than all of them.
+    pub(crate) fn stamp<'a>(&mut self, outgoing: impl IntoIterator<Item = &'a Outgoing>) {
+        let stamps = outgoing.into_iter().map(|it| it.message.dtstamp());
+        self.stamped = stamps.chain(self.stamped).max();
     }
 
     /// Whether anything ever left for them, or may have; `None` if nothing was ever tried.

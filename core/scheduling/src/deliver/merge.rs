@@ -70,17 +70,18 @@ impl<E: Environment> Scheduler<E> {
         let room = room.map_err(|error| Error::unavailable(error.to_string()))?;
         let person = Person::of(home.user()).addressed_as(recipient);
         let owner = person.owner();
+        let uid = message.uid();
+        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        let mut ledger = self.ledger(home.user(), uid).await?;
+        let known = ledger.value.as_ref();
         let at = Receiving {
             owner: &owner,
             originator,
             from: envelope.from,
-            now: envelope.now,
+            now: known.map_or(envelope.now, |it| it.time_of_next(envelope.now)),
             accept_uninvited: uninvited == Some(Uninvited::Accept),
         };
-        let uid = message.uid();
-        let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
         let receive = |existing: Option<&Calendar>| itip::receive(message, existing, &at);
-        let mut ledger = self.ledger(home.user(), uid).await?;
         if room.is_none() {
             ledger = self.announced(home, message, ledger, receive).await?;
         }
@@ -168,7 +169,9 @@ impl<E: Environment> Scheduler<E> {
         Ok(Updated {
             answer: (answer, None),
             for_others: None,
-            ledger: self.as_stored(visit.home, uid).await?,
+            ledger: self
+                .as_stored(visit.home, uid, visit.ledger.cloned())
+                .await?,
             is_found: false,
         })
     }
@@ -266,6 +269,13 @@ impl<E: Environment> Scheduler<E> {
             .filter_map(|owed| self.admit_owed(owed, envelope.now))
             .collect();
         let key = keys::ledger(home.user(), envelope.message.uid());
+        let mut known = known;
+        if !owed.is_empty() {
+            known = known.or_else(|| before.value.clone());
+            if let Some(known) = &mut known {
+                known.stamp(owed.iter().map(|(owed, _)| owed));
+            }
+        }
         if let Some(known) = &known {
             batch = state::unchanged(batch, &key, before.version);
             batch = known.put(batch, key.clone());

@@ -186,14 +186,16 @@ impl<E: Environment> Scheduler<E> {
         })
     }
 
-    /// The ledger of an object that says just what is stored; `None` if there is none, or it cannot be read.
+    /// The ledger of an object that says just what is stored, with what it said `before` of whom was told what; `None` if there is
+    /// no object, or it cannot be read.
     pub(crate) async fn as_stored(
         &self,
         home: &HomeOf<E>,
         uid: &Uid,
+        before: Option<Ledger>,
     ) -> Result<Option<Ledger>, Error> {
         Ok(self.readable(home, uid).await?.map(|(copy, etag)| {
-            let mut ledger = Ledger::default();
+            let mut ledger = before.unwrap_or_default();
             ledger.agree(&copy, Some(etag));
             ledger
         }))

@@ -17,6 +17,7 @@ use convoke_types::{
     CalendarAddress, Error, ErrorKind, NewObject, Page, Precondition, RequestStatus, StoredObject,
     Uid,
 };
+use jiff::Timestamp;
 
 /// Who has to approve a booking.
 pub(super) enum Approver<H> {
@@ -170,8 +171,11 @@ impl<E: Environment> Scheduler<E> {
         let _turn = self.shared.turns.take(&home.user().address).await;
         for _ in 0..ATTEMPTS {
             let stored = home.get(uid).await?;
+            let known = self.ledger(home.user(), uid).await?.value;
+            let now = self.environment.clock().now();
+            let now = known.map_or(now, |it| it.time_of_next(now));
             let bytes = stored.as_ref().map_or(0, |object| object.data.len());
-            let work = || stored.map(|it| self.decided(&home, &settings, it, &answer));
+            let work = || stored.map(|it| self.decided(&home, &settings, it, &answer, now));
             let work = || work().transpose().map(Option::flatten);
             let decided = self.environment.processor().run(bytes, work).await?;
             let Some((object, when, outgoing)) = decided else {
@@ -200,8 +204,8 @@ impl<E: Environment> Scheduler<E> {
         settings: &RoomSettings,
         stored: StoredObject,
         answer: &Answer,
+        now: Timestamp,
     ) -> Result<Option<(NewObject, Precondition, Vec<Outgoing>)>, Undecided> {
-        let now = self.environment.clock().now();
         let person = Person::of(home.user());
         let owner = person.owner();
         let copy = read(&stored, &self.limits)?;

@@ -226,7 +226,9 @@ impl Copies<'_> {
 
     /// What the organizer is told.
     pub(super) fn replies(&self, draft: &Draft, told: &Answers) -> Vec<Outgoing> {
-        itip::compose_answers(&draft.after, self.owner, told, self.now).unwrap_or_else(|error| {
+        let known = self.ledger;
+        let now = known.map_or(self.now, |it| it.time_of_next(self.now));
+        itip::compose_answers(&draft.after, self.owner, told, now).unwrap_or_else(|error| {
             let uid = self.message.uid();
             tracing::debug!(event = "room-not-answered", %uid, "nobody is told: {error}");
             Vec::new()

@@ -227,8 +227,11 @@ impl<E: Environment> Scheduler<E> {
             (None, Some(_)) => None,
         };
         let key = keys::ledger(home.user(), message.uid());
-        Ok(match known {
-            Some(known) => known.put(state::unchanged(Batch::new(), &key, ledger.version), key),
+        Ok(match known.or(ledger.value) {
+            Some(mut known) => {
+                known.stamp([outgoing]);
+                known.put(state::unchanged(Batch::new(), &key, ledger.version), key)
+            }
             None => Batch::new(),
         })
     }

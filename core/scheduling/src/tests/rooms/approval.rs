@@ -67,6 +67,19 @@ fn a_booking_waits_and_holds_the_room_until_somebody_decides() {
     );
 }
 
+/// Mails overtake each other: the time of an answer is all that tells which one is the later.
+#[test]
+fn what_is_decided_in_the_second_in_which_it_was_asked_is_the_later_answer() {
+    let host = approved_by_dee();
+    told(&host, &at(10, "first", ANNA), ANNA);
+    decides(&host, "first", Decision::Approve, None).unwrap();
+    let bodies = host.bodies();
+    let stamps = bodies.iter().flat_map(|it| it.lines());
+    let stamps: Vec<&str> = stamps.filter(|it| it.starts_with("DTSTAMP")).collect();
+    assert_eq!(stamps.len(), 2);
+    assert!(stamps[0] < stamps[1], "{stamps:?}");
+}
+
 #[test]
 fn what_was_approved_stands_and_what_moves_is_asked_anew() {
     let host = approved_by_dee();
