@@ -200,6 +200,10 @@ impl<E: Environment> Scheduler<E> {
         };
         let uid = message.uid();
         let _one_at_a_time = self.shared.locks.of(home.user(), uid).await;
+        if self.leave_out_replaced(came) {
+            commit.settled();
+            return Ok(());
+        }
         // What comes of the newer one is what counts.
         let told = statuses(came);
         let note = |copy: &_| itip::note_delivery(copy, message.method(), &told);
@@ -227,6 +231,10 @@ impl<E: Environment> Scheduler<E> {
     ) -> Result<(), Error> {
         let is_noted = !matches!(place, Place::Later(_));
         for _ in 0..ATTEMPTS {
+            if self.leave_out_replaced(came) {
+                commit.settled();
+                return Ok(());
+            }
             let gone: Vec<&Entry> = came.iter().flat_map(|it| it.gone(is_noted)).collect();
             let orphans = self.orphans(&gone).await?;
             let mut batch = orphans.delete(Batch::new());
@@ -296,6 +304,16 @@ impl<E: Environment> Scheduler<E> {
         let key = keys::ledger(home.user(), message.uid());
         let batch = state::unchanged(batch, &key, ledger.version);
         Ok(known.put(batch, key))
+    }
+
+    /// Leaves out what was to be tried again and was replaced or dropped since, so that it does not wait once more; whether
+    /// nothing is left.
+    fn leave_out_replaced(&self, came: &mut Vec<Came<'_>>) -> bool {
+        let inner = self.shared.outbox.lock();
+        came.retain(|it| {
+            !matches!(it.fate, Fate::Waits(_)) || inner.queue.get(&it.entry.id).is_some()
+        });
+        came.is_empty()
     }
 
     /// Leaves out what another host has taken over, or an administrator has dropped: the others of the message are done all the

@@ -1,10 +1,11 @@
 //! Who is reached by mail, and when.
 
-use super::world::{Host, codes, meeting, message};
-use crate::{Outcome, Retry, Unbounded, Via};
+use super::world::{Host, address, calendar, codes, meeting, message};
+use crate::{Clock, Environment, Home, Outcome, Retry, Unbounded, Via, send::Goes};
+use convoke_calendar::{itip::Outgoing, message::Message};
 use convoke_types::RequestStatus;
 use futures::executor::block_on;
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 pub(super) const DEE: &str = "dee@example.org";
 pub(super) const X: &str = "x@example.net";
@@ -482,6 +483,34 @@ fn what_is_noted_late_is_not_taken_for_what_came_of_a_later_message() {
 }
 
 /// A weekly meeting that began last month goes on, whatever its first instance says.
+/// An update is handed in after it is known that the try has failed, and before that is written down.
+#[test]
+fn what_is_replaced_while_its_failure_is_noted_waits_no_longer() {
+    let host = Host::new();
+    host.elsewhere_says(down());
+    host.submits(&request(0), DEE, &[X]);
+    host.pass(DAY);
+    let attempt = host.shared.outbox.take(host.world().clock().now()).unwrap();
+    let update = Outgoing {
+        message: Message::read(calendar(&request(1))).unwrap(),
+        originator: address(DEE),
+        recipients: vec![address(X)],
+    };
+    block_on(async {
+        let dee = host.person("dee");
+        let object = host.shared.locks.of(dee.user(), update.message.uid()).await;
+        let mut tried = pin!(host.scheduler.attempt(attempt));
+        assert!(futures::poll!(tried.as_mut()).is_pending());
+        let enqueued = host.scheduler.enqueue_alone(&update, Goes::ByItself).await;
+        drop((enqueued.unwrap(), object));
+        tried.await;
+    });
+    let waits = host.shared.outbox.entries();
+    let waits: Vec<_> = waits.iter().map(|it| format!("outbox/{}", it.id)).collect();
+    assert_eq!(waits.len(), 1);
+    assert_eq!(host.world().remembered.keys("outbox/"), waits);
+}
+
 #[test]
 fn a_series_that_has_begun_is_retried_and_mailed_as_any_other() {
     for rule in ["FREQ=WEEKLY", "FREQ=WEEKLY;COUNT=20"] {
