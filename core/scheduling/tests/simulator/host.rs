@@ -148,7 +148,7 @@ impl Policies for Env {
             again => again.is_some(),
         };
         witness.arrives(
-            envelope.message,
+            (envelope.message, envelope.data),
             envelope.originator,
             recipient,
             [from, Some(self.host)],

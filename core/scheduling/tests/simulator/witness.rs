@@ -54,6 +54,8 @@ pub(crate) struct Witness {
     came: HashSet<(String, String)>,
     /// What was told to whom by mail, or by iSchedule as well.
     told_by: HashMap<Telling, HashSet<Via>>,
+    /// When something was first sent; a mail arrives much later.
+    sent: HashMap<Telling, u64>,
     /// When somebody has acted on what.
     acted_on: HashMap<Telling, u64>,
     /// Mails that somebody never got, and the latest version that they told of a meeting.
@@ -202,6 +204,7 @@ impl Witness {
         self.last_told.insert(pair, letter.data.to_vec());
         let from = letter.originator.human().to_owned();
         let telling = (letter.data.to_vec(), from, to.to_owned());
+        self.sent.entry(telling.clone()).or_insert(self.now);
         self.told_by.entry(telling).or_default().insert(via);
         match via {
             Via::Mail => _ = self.mailed.insert(key, self.now),
@@ -298,7 +301,7 @@ impl Witness {
     /// A message arrives at somebody, from a host at another.
     pub(crate) fn arrives(
         &mut self,
-        message: &Message,
+        (message, data): (&Message, &[u8]),
         originator: &CalendarAddress,
         recipient: &CalendarAddress,
         hosts: [Option<usize>; 2],
@@ -374,8 +377,10 @@ impl Witness {
         if again && !self.was_asked(&key) {
             self.complain(format!("{from} tells {to} the same twice:\n{text}"));
         }
+        // Since then its sender may have forgotten that it has sent it.
+        let telling = (data.to_vec(), key.1.clone(), key.2.clone());
         let arrival = Arrival {
-            at: self.now,
+            at: self.sent.get(&telling).copied().unwrap_or(self.now),
             says,
             version,
         };
