@@ -1,7 +1,7 @@
 //! Certificates and private keys, read from PEM files.
 
 use convoke_file_access::{Exposed, PrivateFileError, read_private};
-use convoke_tls::Identity;
+use convoke_tls::{Identity, pem_in_words};
 use rustls::{
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -13,6 +13,9 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+/// What the file of a key should hold.
+const KEY: &str = "private key";
 
 /// The administrator's certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,12 +72,22 @@ impl TlsError {
                  replaced"
                     .to_owned()
             }
-            other => other.to_string(),
+            other => convoke_tls::in_words(other).unwrap_or_else(|| other.to_string()),
         };
         Self::Unusable {
             file: certificate.to_owned(),
             key: key.to_owned(),
             reason,
+        }
+    }
+
+    /// The key under which a configuration names the file that is at fault.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::File { what, .. } | Self::Unreadable { what, .. } if *what == KEY => "key",
+            Self::File { .. } | Self::Unreadable { .. } => "certificate",
+            Self::Exposed(_) | Self::Unusable { .. } => "key",
+            Self::Untrusted { .. } => "client_ca",
         }
     }
 
@@ -106,7 +119,7 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
         .collect::<Result<_, _>>()
         .map_err(|error| {
             wrong(if contains(&pem, b"-----BEGIN CERTIFICATE-----") {
-                format!("{error}; it must be PEM")
+                pem_in_words(&error)
             } else {
                 instead_of_certificate(&pem)
             })
@@ -121,7 +134,7 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
 pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let wrong = |reason: String| TlsError::File {
         file: file.to_owned(),
-        what: "private key",
+        what: KEY,
         reason,
     };
     let pem = read_private(file).map_err(|error| match error {
@@ -134,7 +147,7 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
         },
         PrivateFileError::Io(error) => TlsError::Unreadable {
             file: file.to_owned(),
-            what: "private key",
+            what: KEY,
             error,
         },
     })?;
@@ -149,7 +162,7 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(&pem).map_err(|error| {
         wrong(match error {
             pem::Error::NoItemsFound => instead_of_key(&pem),
-            error => format!("{error}; it must be PEM"),
+            error => pem_in_words(&error),
         })
     })
 }

@@ -70,8 +70,9 @@ fn tls(network: &Network, ca: Option<&Path>) -> Result<ClientConfig> {
 fn authorities(file: &Path) -> Result<Vec<Believed>> {
     let wrong = |error: pem::Error| {
         Error::invalid(format!(
-            "`config.ca`: {} holds no certificates in PEM: {error}",
-            file.display()
+            "`config.ca`: {} gives no certificates in PEM: {}",
+            file.display(),
+            tls::pem_in_words(&error)
         ))
     };
     let certificates = CertificateDer::pem_file_iter(file).map_err(wrong)?;
@@ -89,8 +90,11 @@ fn authorities(file: &Path) -> Result<Vec<Believed>> {
 
 /// A URL that the administrator wrote, if it may be used; `key` is where it stands.
 pub(crate) fn checked(key: &str, text: &str, plain_http: bool) -> Result<Url> {
-    let url = Url::parse(text)
-        .map_err(|error| Error::invalid(format!("{key}: `{text}` is no URL: {error}")))?;
+    let url = Url::parse(text).map_err(|_| {
+        Error::invalid(format!(
+            "{key}: `{text}` is no URL; write one such as https://dav.example.org/"
+        ))
+    })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::invalid(format!(
             "{key} holds a user name or password; write them under `login`"

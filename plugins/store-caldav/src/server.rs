@@ -11,7 +11,7 @@ use crate::{
     login::{Login, Next, Wire},
 };
 use bytes::Bytes;
-use convoke_sdk::prelude::*;
+use convoke_sdk::{prelude::*, tls};
 use flate2::read::GzDecoder;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -417,6 +417,9 @@ fn is_redirect(status: StatusCode) -> bool {
 /// The innermost reason is the one that helps.
 fn reason(error: &hyper_util::client::legacy::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
+    if let Some(words) = tls::in_words(error) {
+        return format!("TLS with it fails: {words}");
+    }
     while let Some(source) = innermost.source() {
         innermost = source;
     }

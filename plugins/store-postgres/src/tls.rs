@@ -74,8 +74,9 @@ fn unusable(error: &dyn std::fmt::Display) -> Error {
 fn listed(file: &Path) -> Result<Vec<Believed>> {
     let wrong = |error: pem::Error| {
         Error::invalid(format!(
-            "`sslrootcert`: {} holds no certificates in PEM: {error}",
-            file.display()
+            "`sslrootcert`: {} gives no certificates in PEM: {}",
+            file.display(),
+            tls::pem_in_words(&error)
         ))
     };
     let certificates = CertificateDer::pem_file_iter(file).map_err(wrong)?;

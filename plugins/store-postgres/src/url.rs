@@ -119,7 +119,10 @@ fn session(attributes: Option<&str>, servers: usize) -> Result<TargetSessionAttr
 }
 
 /// The reason of an error of tokio-postgres, whose own text only says what was being done.
-pub(crate) fn reason(error: &dyn std::error::Error) -> String {
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(words) = convoke_sdk::tls::in_words(error) {
+        return words;
+    }
     let mut deepest = error;
     while let Some(source) = deepest.source() {
         deepest = source;

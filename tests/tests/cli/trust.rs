@@ -188,6 +188,8 @@ fn what_is_wrong_is_named() {
         !passed && has(&findings, "fail", "handshake"),
         "{findings:#?}"
     );
+    let why = "its certificate is for localhost, example.org, and not for 127.0.0.1";
+    assert!(has(&findings, "fail", why), "{findings:#?}");
     // Nobody of ours may be asked about by somebody who is ours too.
     let url = format!("https://localhost:{port}/.well-known/ischedule");
     let (passed, findings) = probe(&host, &[&url, "--post", "bo@example.org", "bo@example.org"]);

@@ -115,11 +115,12 @@ impl Connector {
             server: server.to_owned(),
             error,
         };
-        let name = ServerName::try_from(name).map_err(|error| tls(error.to_string()))?;
+        let name = ServerName::try_from(name)
+            .map_err(|_| tls("no certificate can be for this name".to_owned()))?;
         let stream = TlsConnector::from(self.tls.clone())
             .connect(name, tcp)
             .await
-            .map_err(|error| tls(error.to_string()))?;
+            .map_err(|error| tls(broken_off(&error)))?;
         Ok(Stream(TokioIo::new(stream)))
     }
 }
@@ -165,12 +166,13 @@ impl Connector {
             server: host.to_owned(),
             error,
         };
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| tls(error.to_string()))?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| tls("no certificate can be for this name".to_owned()))?;
         let mut settings = (*self.tls).clone();
         settings.alpn_protocols.clear();
         let connecting = TlsConnector::from(Arc::new(settings)).connect(name, stream);
         match tokio::time::timeout(self.timeout, connecting).await {
-            Ok(connected) => connected.map_err(|error| tls(error.to_string())),
+            Ok(connected) => connected.map_err(|error| tls(broken_off(&error))),
             Err(_) => Err(self.too_slow(host)),
         }
     }
@@ -180,6 +182,17 @@ impl Connector {
             server: server.to_owned(),
             after: self.timeout,
         }
+    }
+}
+
+/// Why a handshake was not finished.
+fn broken_off(error: &io::Error) -> String {
+    match convoke_tls::in_words(error) {
+        Some(words) => words,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "it ended the connection; is it the port of TLS?".to_owned()
+        }
+        None => error.to_string(),
     }
 }
 

@@ -52,7 +52,9 @@ impl FromStr for Store {
 }
 
 fn caldav(home: &str) -> Result<Store, String> {
-    let url = Url::parse(home).map_err(|error| format!("{home} is no URL: {error}"))?;
+    let url = Url::parse(home).map_err(|_| {
+        format!("{home} is no URL; write one such as caldav:https://dav.example.org/{USER}/")
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!(
             "{home} is no URL of a CalDAV server, which begins with https:// or http://"
