@@ -53,6 +53,41 @@ pub fn list(names: &[&str]) -> String {
     quoted.join(", ")
 }
 
+/// A key as sentences name it, whose places in lists count from 1: `config.rules[1].allow` is `allow` in number 2 of `config.rules`.
+pub fn named(key: &str) -> String {
+    let (mut named, mut piece) = (String::new(), String::new());
+    let (mut letters, mut is_quoted) = (key.chars(), false);
+    while let Some(letter) = letters.next() {
+        match letter {
+            '[' if !is_quoted => {
+                let number: String = letters.by_ref().take_while(|it| *it != ']').collect();
+                let number = number.parse().unwrap_or(0_usize).saturating_add(1);
+                named = format!("number {number} of {}", within(&piece, &named));
+                piece.clear();
+            }
+            '.' if piece.is_empty() => {}
+            '\\' if is_quoted => {
+                piece.push(letter);
+                piece.extend(letters.next());
+            }
+            _ => {
+                is_quoted ^= letter == '"';
+                piece.push(letter);
+            }
+        }
+    }
+    within(&piece, &named)
+}
+
+/// A piece of a key, and what it is in.
+fn within(piece: &str, outer: &str) -> String {
+    match (piece, outer) {
+        ("", outer) => outer.to_owned(),
+        (piece, "") => format!("`{piece}`"),
+        (piece, outer) => format!("`{piece}` in {outer}"),
+    }
+}
+
 /// `invalid type: integer `3`, expected a string`, and its like.
 fn of_another_type(message: &str) -> Option<String> {
     match message {
@@ -152,6 +187,27 @@ mod tests {
                 Complaint::Other(said.to_owned()),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_is_named_from_the_inside_and_counted_from_one() {
+        for (key, said) in [
+            ("config", "`config`"),
+            ("config.path", "`config.path`"),
+            ("config.rules[1]", "number 2 of `config.rules`"),
+            (
+                "config.rules[1].allow",
+                "`allow` in number 2 of `config.rules`",
+            ),
+            (
+                "config.a[0][2].b[3].c.d",
+                "`c.d` in number 4 of `b` in number 3 of number 1 of `config.a`",
+            ),
+            ("config.\"a[1].b\".c", "`config.\"a[1].b\".c`"),
+            ("config.\"\\\"[0]\"[0]", "number 1 of `config.\"\\\"[0]\"`"),
+        ] {
+            assert_eq!(named(key), said);
         }
     }
 

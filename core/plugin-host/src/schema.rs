@@ -3,7 +3,7 @@
 //!
 //! Not done: what a type of the plugin's own takes is known to the plugin alone; a value of it passes.
 
-use convoke_sdk::config_words::{list, nearest};
+use convoke_sdk::config_words::{list, named, nearest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Value;
@@ -52,7 +52,8 @@ pub(super) fn check(keys: &[Key], config: &toml::Table) -> Result<(), Mistake> {
             }
             Some(key) => {
                 if let Err((path, expected, found)) = fits(&key.kind, value, path) {
-                    let sentence = format!("`{path}` is wrong: expected {expected}, not {found}");
+                    let key = named(&path);
+                    let sentence = format!("{key} is wrong: expected {expected}, not {found}");
                     return mistake(path, sentence);
                 }
             }
@@ -272,7 +273,9 @@ mod tests {
             ),
             (
                 "path = 'x'\ndomains.'example.org' = ['https://x', true]",
-                Some("`config.domains.\"example.org\"[1]` is wrong: expected https URL, not true"),
+                Some(
+                    "number 2 of `config.domains.\"example.org\"` is wrong: expected https URL, not true",
+                ),
             ),
             (
                 "path = 'x'\ndepth = 'deep'",

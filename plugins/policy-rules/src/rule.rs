@@ -20,7 +20,7 @@ impl Config {
         numbered
             .map(|(number, written)| {
                 written.read(number).map_err(|problem| {
-                    Error::invalid(format!("rule {number} (counting from 1) {problem}"))
+                    Error::invalid(format!("rule {number} of `config.rules` {problem}"))
                 })
             })
             .collect()

@@ -324,27 +324,27 @@ async fn a_wrong_rule_is_named_by_its_number() {
     for (rules, says) in [
         (
             r#"{ allow = "any" }, { from = "*" }"#,
-            "rule 2 (counting from 1) has neither",
+            "rule 2 of `config.rules` has neither",
         ),
         (
             r#"{ hold = "freebusy" }"#,
-            "rule 1 (counting from 1) holds what cannot wait",
+            "rule 1 of `config.rules` holds what cannot wait",
         ),
         (
             r#"{ hold = "schedule", deny = "any" }"#,
-            "rule 1 (counting from 1) has several",
+            "rule 1 of `config.rules` has several",
         ),
         (
             r#"{ allow = "any", deny = "any" }"#,
-            "rule 1 (counting from 1) has several",
+            "rule 1 of `config.rules` has several",
         ),
         (
             r#"{ deny = "any", detail = "busy" }"#,
-            "rule 1 (counting from 1) allows nothing",
+            "rule 1 of `config.rules` allows nothing",
         ),
         (
             r#"{ deny = "any", rate = "1/s" }"#,
-            "rule 1 (counting from 1) allows nothing",
+            "rule 1 of `config.rules` allows nothing",
         ),
         (
             r#"{ deny = "any", quota = "1/day" }"#,

@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    config_words::{Complaint, list, nearest},
+    config_words::{Complaint, list, named, nearest},
     wire::{Write, attributes},
 };
 use convoke_abi::values::{Failure, failure};
@@ -66,20 +66,27 @@ fn sentence(key: &str, message: &str) -> String {
             } else {
                 format!("{key}.{wrong}")
             };
+            let key = named(&key);
             match (nearest(wrong, &known), known.as_slice()) {
-                (_, []) => format!("`{key}` is not known; there are no keys here"),
-                (Some(near), _) => format!("`{key}` is not known; did you mean `{near}`?"),
+                (_, []) => format!("{key} is not known; there are no keys here"),
+                (Some(near), _) => format!("{key} is not known; did you mean `{near}`?"),
                 (None, known) => {
-                    format!("`{key}` is not known; the keys here are {}", list(known))
+                    format!("{key} is not known; the keys here are {}", list(known))
                 }
             }
         }
         Complaint::UnknownWord(wrong, known) => match nearest(wrong, &known) {
-            Some(near) => format!("`{key}` cannot be `{wrong}`; did you mean `{near}`?"),
-            None => format!("`{key}` cannot be `{wrong}`; it is one of {}", list(&known)),
+            Some(near) => format!("{} cannot be `{wrong}`; did you mean `{near}`?", named(key)),
+            None => format!(
+                "{} cannot be `{wrong}`; it is one of {}",
+                named(key),
+                list(&known)
+            ),
         },
-        Complaint::MissingKey(missing) => format!("`{key}.{missing}` is missing; add it"),
-        Complaint::Other(what) => format!("`{key}` is wrong: {what}"),
+        Complaint::MissingKey(missing) => {
+            format!("{} is missing; add it", named(&format!("{key}.{missing}")))
+        }
+        Complaint::Other(what) => format!("{} is wrong: {what}", named(key)),
     }
 }
 
@@ -130,11 +137,11 @@ mod tests {
             ),
             (
                 "path = ''\nrules = [{ alow = 'freebusy' }]",
-                "`config.rules[0].alow` is not known; did you mean `allow`?",
+                "`alow` in number 1 of `config.rules` is not known; did you mean `allow`?",
             ),
             (
                 "path = ''\nrules = [{ allow = 'free-busy' }]",
-                "`config.rules[0].allow` cannot be `free-busy`; did you mean `freebusy`?",
+                "`allow` in number 1 of `config.rules` cannot be `free-busy`; did you mean `freebusy`?",
             ),
             (
                 "path = ''\ndomains.'example.org' = 'http://x/'",
