@@ -257,8 +257,7 @@ impl Setup {
         for (name, text) in &self.private_files {
             write_private(&folder.path().join(name), text);
         }
-        fs::write(folder.path().join("users.htpasswd"), &self.logins)
-            .expect("the folder can be written");
+        write_private(&folder.path().join("users.htpasswd"), &self.logins);
         let host = Host {
             running: None,
             earlier: String::new(),

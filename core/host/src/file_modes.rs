@@ -1,8 +1,10 @@
-//! Permissions of the files that the configuration names: which of them other users of the machine may change.
+//! Permissions of the files that the configuration names: which of them other users of the machine may change, or read though
+//! they tell secrets.
 
 use crate::config::Config;
 use convoke_file_access::{Exposed, readable, writable, writable_itself};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -20,6 +22,15 @@ pub(crate) fn exposed(config: &Config) -> Vec<(&'static str, Exposed)> {
     if let Ok(about) = fs::metadata(&token) {
         found.extend(readable(&token, &about).map(|exposed| ("token", exposed)));
     }
+    let users = config.listeners.iter().filter_map(|it| it.users.as_ref());
+    let users: BTreeSet<&PathBuf> = users.collect();
+    found.extend(users.into_iter().filter_map(|file| {
+        // What others may write is told with the rest.
+        let about = fs::metadata(file)
+            .ok()
+            .filter(|_| writable(file).is_none())?;
+        Some(("users file", readable(file, &about)?))
+    }));
     if let Some(folder) = &config.verification.private_exchange {
         let exposed = below(folder)
             .into_iter()

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
@@ -72,7 +73,8 @@ config.path = "calendars.db"
         );
         desk.write("convoke.toml", &config);
         let hash = bcrypt::hash("password", 4).unwrap();
-        desk.write("users.htpasswd", &format!("anna@example.org:{hash}\n"));
+        let users = desk.write("users.htpasswd", &format!("anna@example.org:{hash}\n"));
+        fs::set_permissions(users, fs::Permissions::from_mode(0o600)).unwrap();
         desk
     }
 

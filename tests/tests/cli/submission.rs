@@ -28,6 +28,38 @@ fn look_up(desk: &Desk, more: &[&str]) -> Said {
     desk.run(&arguments)
 }
 
+/// Who logs in is looked up in the file as it is now.
+#[test]
+fn a_users_file_that_changes_needs_no_reload() {
+    let desk = Desk::with_users(&["anna@example.org"]);
+    let host = desk.serve();
+    let inbox = [
+        "inbox",
+        "list",
+        "--user",
+        "anna@example.org",
+        "--login",
+        "anna",
+    ];
+    let lets_in = |password: &str| desk.run_elsewhere(&inbox, password).status == 0;
+    assert!(lets_in("password") && !lets_in("another"));
+    let of = |password: &str| bcrypt::hash(password, 4).unwrap();
+    desk.write("users.htpasswd", &format!("anna:{}\n", of("another")));
+    host.wait_for("\"users-reloaded\"");
+    assert!(lets_in("another") && !lets_in("password"));
+    // What cannot be used changes nothing.
+    desk.write("users.htpasswd", "anna:password\n");
+    let said = host.wait_for("\"users-rejected\"");
+    assert!(
+        said.contains("users.htpasswd:1: this is a password in the clear"),
+        "{said}"
+    );
+    assert!(lets_in("another"));
+    desk.write("users.htpasswd", "# nobody\n");
+    host.wait_for("\"users-reloaded\"");
+    assert!(!lets_in("another"));
+}
+
 #[test]
 fn look_up_invite_answer() {
     let desk = Desk::with_users(&["anna@example.org", "bo@example.org"]);

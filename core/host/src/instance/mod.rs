@@ -193,6 +193,16 @@ impl Instance {
         self.scheduler.environment().transport().mailer.as_ref()
     }
 
+    /// Reads again who may log in; takes a while.
+    pub(crate) fn read_users_again(&self) -> Result<(), UsersError> {
+        self.users.read_again()?;
+        #[cfg(feature = "console")]
+        self.admin_users.read_again()?;
+        #[cfg(feature = "caldav")]
+        self.caldav_users.read_again()?;
+        Ok(())
+    }
+
     /// Reads the certificates for other servers again.
     pub(crate) fn refresh_client(&self) -> Result<(), ServeError> {
         Ok(self

@@ -8,6 +8,7 @@ pub(crate) use attempts::Attempts;
 pub(crate) use passwords_file::{addresses, remarks};
 
 use crate::admission::RetryAfter;
+use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use convoke_types::{CalendarAddress, Domain};
 use http::{HeaderMap, header};
@@ -91,14 +92,21 @@ impl From<RetryAfter> for Denied {
 /// Who may hand in messages.
 pub struct Users {
     token: String,
+    /// The htpasswd file, and the domain of logins in it without one.
+    file: Option<(PathBuf, Domain)>,
+    logins: ArcSwap<Logins>,
+    /// Passwords that were right a short while ago, by a digest: hashes are slow on purpose.
+    recent: Cache<[u8; 32], ()>,
+    attempts: Arc<Attempts>,
+}
+
+/// What the htpasswd file says.
+struct Logins {
     /// By [`key`].
     hashes: HashMap<String, Hash>,
     /// Keys by what stands before the `@`; `None` where several users share it.
     local_parts: HashMap<String, Option<String>>,
     classes: Arc<Classes>,
-    /// Passwords that were right a short while ago, by a digest: hashes are slow on purpose.
-    recent: Cache<[u8; 32], ()>,
-    attempts: Arc<Attempts>,
 }
 
 /// As whom browsers log in with the token of this host as their password.
@@ -123,7 +131,10 @@ impl Users {
             None => HashMap::new(),
             Some(path) => read_file(path, domain)?,
         };
-        Ok(Self::with(token, hashes, attempts))
+        Ok(Self {
+            file: file.map(|path| (path.to_owned(), domain.clone())),
+            ..Self::with(token, hashes, attempts)
+        })
     }
 
     fn with(
@@ -131,6 +142,31 @@ impl Users {
         hashes: HashMap<CalendarAddress, Hash>,
         attempts: Arc<Attempts>,
     ) -> Self {
+        Self {
+            token,
+            file: None,
+            logins: ArcSwap::from_pointee(Logins::new(hashes)),
+            recent: Cache::builder()
+                .max_capacity(MAX_RECENT)
+                .time_to_live(RECENT)
+                .build(),
+            attempts,
+        }
+    }
+
+    /// Reads the file again, which takes a while; who logs in meanwhile does so by what it said before. What cannot be used
+    /// changes nothing.
+    pub(crate) fn read_again(&self) -> Result<(), UsersError> {
+        if let Some((path, domain)) = &self.file {
+            let hashes = read_file(path, domain)?;
+            self.logins.store(Arc::new(Logins::new(hashes)));
+        }
+        Ok(())
+    }
+}
+
+impl Logins {
+    fn new(hashes: HashMap<CalendarAddress, Hash>) -> Self {
         let mut local_parts = HashMap::new();
         for address in hashes.keys() {
             if let Some(local) = address.mailbox_name() {
@@ -141,20 +177,22 @@ impl Users {
             }
         }
         Self {
-            token,
             classes: Arc::new(Classes::of(hashes.values())),
             hashes: (hashes.into_iter())
                 .map(|(address, hash)| (key(&address), hash))
                 .collect(),
             local_parts,
-            recent: Cache::builder()
-                .max_capacity(MAX_RECENT)
-                .time_to_live(RECENT)
-                .build(),
-            attempts,
         }
     }
 
+    /// Whom a login names, whether there is such a user or not.
+    fn address(&self, login: &str) -> Option<CalendarAddress> {
+        let named = CalendarAddress::new(login).ok();
+        named.or_else(|| self.local_parts.get(login)?.as_ref()?.parse().ok())
+    }
+}
+
+impl Users {
     /// Who the request from `address` says it is from, if it proves that.
     pub(crate) async fn identify(
         &self,
@@ -195,11 +233,12 @@ impl Users {
         password: &str,
         address: IpAddr,
     ) -> Result<Submitter, Denied> {
-        let user = self.address(login);
+        let logins = self.logins.load_full();
+        let user = logins.address(login);
         let key = user.as_ref().map(key).unwrap_or_default();
         // Before anything is looked up, so that nothing is learned while one has to wait.
         self.attempts.check_login(address, &key)?;
-        let own = self.hashes.get(&key).cloned();
+        let own = logins.hashes.get(&key).cloned();
         let digest = (own.as_ref()).map(|own| digest(&self.token, own.text(), password));
         if let (Some(digest), Some(user)) = (&digest, &user)
             && self.recent.get(digest).await.is_some()
@@ -214,7 +253,7 @@ impl Users {
             return Err(Denied::Unauthorized);
         }
         let attempt = self.attempts.begin(address, &key).await?;
-        let (classes, password) = (self.classes.clone(), password.to_owned());
+        let (classes, password) = (logins.classes.clone(), password.to_owned());
         let verified =
             tokio::task::spawn_blocking(move || classes.verify(own.as_ref(), &password)).await;
         match (user, digest) {
@@ -230,12 +269,6 @@ impl Users {
                 Err(Denied::Unauthorized)
             }
         }
-    }
-
-    /// Whom a login names, whether there is such a user or not.
-    fn address(&self, login: &str) -> Option<CalendarAddress> {
-        let named = CalendarAddress::new(login).ok();
-        named.or_else(|| self.local_parts.get(login)?.as_ref()?.parse().ok())
     }
 }
 

@@ -106,6 +106,7 @@ pub async fn run(path: &Path, inherited: Inherited) -> Result<(), ServeError> {
             _ = interrupt.recv() => break,
             _ = look.tick() => {
                 host.refresh_certificates();
+                host.refresh_users().await;
                 continue;
             }
             () = shared.certificate_written.notified() => {
@@ -177,6 +178,7 @@ pub struct Host {
     /// Always there, but while one instance hands over to the next.
     calendars: Option<CalendarsTask>,
     watched_client: Watched,
+    watched_users: Watched,
     lock: Lock,
 }
 
@@ -208,6 +210,7 @@ impl Host {
     ) -> Result<(Self, mpsc::Receiver<control::ReloadRequest>), ServeError> {
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
+        let watched_users = Watched::users(&config);
         let lock = lock::take(&config.server.state).await?;
         #[cfg(feature = "acme")]
         crate::acme::set_aside(&config);
@@ -242,6 +245,7 @@ impl Host {
             #[cfg(feature = "mail")]
             mail_listeners: lmtp::MailListeners::default(),
             watched_client,
+            watched_users,
             lock,
         };
         let instance = host.current.load();
@@ -256,6 +260,7 @@ impl Host {
         let shared = self.current.load().shared.clone();
         let config = Config::read(path)?;
         let watched_client = Watched::client(&config.client);
+        let watched_users = Watched::users(&config);
         let lock = if config.server.state == self.lock.folder() {
             None
         } else {
@@ -288,6 +293,7 @@ impl Host {
         let joins = self.leave_hosts_of(&old, &instance).await;
         drop(old);
         self.watched_client = watched_client;
+        self.watched_users = watched_users;
         self.watch_calendars_of(&instance).await;
         let outbox = instance.shared.scheduling.outbox.clone();
         let shared = instance.shared.clone();
@@ -333,6 +339,24 @@ impl Host {
         self.listeners.refresh(&instance.config.limits.connection);
         if self.watched_client.changed() {
             self.watched_client.tell(instance.refresh_client());
+        }
+    }
+
+    /// Takes files of who may log in that have changed on disk. What cannot be used is told once, and the old logins stay.
+    pub async fn refresh_users(&mut self) {
+        if !self.watched_users.changed() {
+            return;
+        }
+        let instance = self.current.load();
+        let read = tokio::task::spawn_blocking(move || instance.read_users_again()).await;
+        match read {
+            Ok(Ok(())) => tracing::info!(event = "users-reloaded", "who may log in was read again"),
+            Ok(Err(error)) => tracing::error!(
+                event = "users-rejected",
+                "a changed file of who may log in is not used, the previous logins stay: {error}"
+            ),
+            // It panicked; the next change is tried anew.
+            Err(_) => {}
         }
     }
 

@@ -1,10 +1,10 @@
-//! Certificates that change on disk: renewals need no restart.
+//! Certificates, and files of who may log in, that change on disk: renewals and new passwords need no restart.
 //!
 //! Every [`EVERY`] the files are looked at, not read. A file counts as changed when it is another file, has another size
 //! or another time; links are followed, as certbot's point to the newest. Files that cannot be used (a certificate whose
-//! key has not been written yet) leave the old ones in place; they are tried again when they change again.
+//! key has not been written yet) leave what they said before in place; they are tried again when they change again.
 
-use crate::config::Client;
+use crate::config::{Client, Config};
 use convoke_net::http_server::TlsFiles;
 use std::{
     os::unix::fs::MetadataExt,
@@ -46,6 +46,12 @@ impl Watched {
         let identity = identity.flat_map(|(certificate, key)| [certificate, key]);
         let trusted = client.ca.iter().map(|it| &it.file);
         Self::new(trusted.chain(identity).cloned().collect())
+    }
+
+    /// The files of who may log in.
+    pub(super) fn users(config: &Config) -> Self {
+        let files = config.listeners.iter().filter_map(|it| it.users.clone());
+        Self::new(files.collect())
     }
 
     /// Whether a file has changed since the last time, or since this was made.
