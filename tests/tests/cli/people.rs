@@ -82,6 +82,45 @@ fn people_and_rooms_of_a_csv_file_become_calendar_users() {
 }
 
 #[test]
+fn who_is_added_twice_is_named_with_what_to_do_instead() {
+    let desk = Desk::new();
+    let bo = [
+        "user",
+        "add",
+        "bo@example.org",
+        "--name",
+        "Bo Holm",
+        "--alias",
+        "holm@example.org",
+    ];
+    assert_eq!(desk.run(&bo).status, 0);
+    for (asked, says) in [
+        (
+            &["user", "add", "BO@example.org"][..],
+            "is a calendar user of `store-sqlite` already, Bo Holm: `convoke user show",
+        ),
+        (
+            &["user", "add", "holm@example.org"],
+            "holm@example.org is an address of bo@example.org in `store-sqlite` already, Bo Holm: take it from there with `convoke user \
+             set bo@example.org --remove-alias holm@example.org`",
+        ),
+        (
+            &[
+                "user",
+                "add",
+                "cy@example.org",
+                "--alias",
+                "holm@example.org",
+            ],
+            "holm@example.org is an address of bo@example.org",
+        ),
+    ] {
+        let said = desk.run(asked);
+        assert!(said.complaint(1).contains(says), "{said:?}");
+    }
+}
+
+#[test]
 fn who_is_there_is_left_or_changed_as_is_said() {
     let desk = Desk::new();
     desk.write("people.csv", PEOPLE);

@@ -51,6 +51,7 @@ use api::{
     QueueShow, RemoveUser, Reply, SendObject, StatePage, Status, StoreFor, StoreInbox, StoreNames,
     Submit, UpdateUser, Users,
 };
+use convoke_sdk::config_words::{Complaint, list};
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
 use serde::Deserialize;
@@ -150,9 +151,28 @@ async fn answer<M: Method>(
     run: impl AsyncFnOnce(M) -> Result<M::Answer, Error>,
 ) -> Result<Vec<u8>, Error> {
     let asked = serde_json::from_slice(body);
-    let asked = asked.map_err(|error| Error::invalid(format!("{}: {error}", M::NAME)))?;
+    let asked = asked.map_err(|error| not_read(M::NAME, &error))?;
     let answer = run(asked).await?;
     serde_json::to_vec(&answer).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// What was sent is not what the method takes.
+fn not_read(method: &str, error: &serde_json::Error) -> Error {
+    let said = error.to_string();
+    let (what, place) = said.split_once(" at line ").unwrap_or((&said, ""));
+    let why = match Complaint::read(what) {
+        _ if error.is_eof() => "it is cut off".to_owned(),
+        _ if error.is_syntax() => format!("it is no JSON (line {place})"),
+        Complaint::UnknownKey(wrong, known) => {
+            format!("`{wrong}` is not known; the keys here are {}", list(&known))
+        }
+        Complaint::UnknownWord(wrong, known) => {
+            format!("`{wrong}` is not known; it is one of {}", list(&known))
+        }
+        Complaint::MissingKey(key) => format!("`{key}` is missing; add it"),
+        Complaint::Other(what) => what,
+    };
+    Error::invalid(format!("what was sent to {method} cannot be read: {why}"))
 }
 
 fn plugins(instance: &Instance) -> Vec<Plugin> {
@@ -208,7 +228,7 @@ impl OfOwn {
             user: CalendarAddress,
         }
         let asked: Result<Whose, _> = serde_json::from_slice(body);
-        let asked = asked.map_err(|error| Error::invalid(format!("{}: {error}", self.0)))?;
+        let asked = asked.map_err(|error| not_read(self.0, &error))?;
         Ok(asked.user)
     }
 }

@@ -19,7 +19,7 @@ use super::{
     context::{all, failed, people, store_of, user_of},
     output::{self, Failure},
 };
-use crate::{config::Config, scheduling::index_service};
+use crate::{config::Config, escape::escape_controls, scheduling::index_service};
 use clap::{Args, Subcommand};
 use convoke_plugin_host::{Schedule, find};
 use convoke_sdk::{CalendarUser, NewUser, UserId, remote::Kind};
@@ -167,6 +167,12 @@ impl Add {
         })?;
         let stores = global.stores().await?;
         let store = store_of(&stores, &self.address).await?;
+        for address in std::iter::once(&user.address).chain(&user.aliases) {
+            // A store that cannot be asked says so when it is to add somebody.
+            if let Ok(Some((place, there))) = stores.find(address).await {
+                return Err(taken(address, &there, place.name()));
+            }
+        }
         let id: UserId = store
             .add_user(&user)
             .await
@@ -181,6 +187,24 @@ impl Add {
         );
         output::print_text(&text)
     }
+}
+
+/// An address belongs to somebody already.
+fn taken(address: &CalendarAddress, there: &CalendarUser, store: &str) -> Failure {
+    let (asked, primary) = (address.human(), there.address.human());
+    let name = there.name.as_ref();
+    let called = name.map_or_else(String::new, |name| format!(", {}", escape_controls(name)));
+    Failure::new(if there.address.same_user(address) {
+        format!(
+            "{asked} is a calendar user of `{store}` already{called}: `convoke user show {asked}` shows what is known of it, and \
+             `convoke user set {asked}` changes that"
+        )
+    } else {
+        format!(
+            "{asked} is an address of {primary} in `{store}` already{called}: take it from there with `convoke user set {primary} \
+             --remove-alias {asked}`, or choose another"
+        )
+    })
 }
 
 impl Show {

@@ -221,7 +221,8 @@ impl Within {
 }
 
 fn json<T: DeserializeOwned>(octets: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(octets).map_err(|error| error.to_string())
+    serde_json::from_slice(octets)
+        .map_err(|_| "it has a part that this version cannot read".to_owned())
 }
 
 /// The manifest, if the file begins with one.
