@@ -49,6 +49,7 @@
 //! | `health` | what an administrator should look at |
 //! | `trouble` | one such thing |
 //! | `file_modes` | permissions of the files that the configuration names |
+//! | `store_domains` | which store a domain's people are looked for in |
 //! | `plain_text` | the octets of a file as text, or why they are none |
 //! | `escape` | escapes control characters in log and terminal output |
 //!
@@ -119,6 +120,7 @@ mod sharing;
 mod site;
 mod state;
 pub mod state_folder;
+mod store_domains;
 pub mod submission;
 mod trouble;
 #[cfg(feature = "caldav")]

@@ -263,6 +263,16 @@ const FILES: &[Row] = &[
         "convoke.toml:26:6: ",
     ),
     (&[Of("dkim.pem", "no.pem")], "fail", "convoke.toml:20:7: "),
+    // Of two keys that name the file, the one that is meant.
+    (&[Of("dkim.pem", "host.key")], "fail", "convoke.toml:20:7: "),
+    (
+        &[
+            File("cut.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n"),
+            Of("\"chain.pem\"", "\"cut.pem\""),
+        ],
+        "fail",
+        "it is cut off: a line -----END is missing; copy it anew",
+    ),
     (
         &[
             File("enc.key", ENCRYPTED.as_bytes()),
@@ -586,6 +596,39 @@ const WORKING: &[Row] = &[
         "is no folder; write another `server.state`",
     ),
     (
+        &[Of("\"calendars.db\"", "\"none/calendars.db\"")],
+        "fail",
+        "none/calendars.db does not exist; make it, owned by the user that runs convoke: install -d",
+    ),
+    (
+        &[Add(
+            "[[store]]\nname = \"b\"\nplugin = \"store-sqlite\"\nconfig.path = \"b.db\"\n",
+        )],
+        "warn",
+        "the store `store-sqlite` serves example.org, too, and it alone is asked for people there",
+    ),
+    (
+        &[Of(
+            "via = \"submission\" }]",
+            "via = \"submission\" }, { allow = \"freebusy\", via = \"dkm\" }]",
+        )],
+        "fail",
+        "in number 2 of `config.rules` cannot be `dkm`",
+    ),
+    (
+        &[Of(
+            "via = \"submission\" }]",
+            "via = \"submission\" }, { from = \"*@example.com\" }]",
+        )],
+        "fail",
+        "rule 2 of `config.rules` has neither `allow` nor `deny` nor `hold`",
+    ),
+    (
+        &[Mode("users.htpasswd", 0o644)],
+        "warn",
+        "users.htpasswd: everybody on this machine can read it (mode 0644); run: chmod o-rwx ",
+    ),
+    (
         &[Mode("convoke.toml", 0o666)],
         "warn",
         "everybody on this machine can write it",
@@ -673,7 +716,7 @@ impl World {
         dns.a("old.example.org", Ipv4Addr::LOCALHOST);
         for (name, text) in &self.files {
             desk.write(name, text);
-            let mode = if text.contains("PRIVATE KEY") {
+            let mode = if text.contains("PRIVATE KEY") || *name == "users.htpasswd" {
                 0o600
             } else {
                 0o644

@@ -104,6 +104,7 @@ fn what_others_can_read_or_write_is_refused_or_warned_of() {
         ("plugins/libconvoke_policy_rules.so", 0o757, true, "o-w"),
         ("convoke.toml", 0o646, false, "o-w"),
         ("users.htpasswd", 0o666, false, "o-w"),
+        ("users.htpasswd", 0o604, false, "o-rwx"),
         ("state", 0o777, false, "o-w"),
         ("keys", 0o777, false, "o-w"),
         ("keys/example.com", 0o777, false, "o-w"),
@@ -202,7 +203,16 @@ fn root_makes_files_as_the_owner_of_the_state_folder() {
         let about = fs::metadata(desk.path(made)).unwrap();
         assert_eq!((about.uid(), about.gid()), (NOBODY, NOBODY), "{made}");
     }
-    // What root made there otherwise is seen.
+    // What root made otherwise is seen, also where calendars are kept elsewhere.
+    chown(desk.path("calendars.db"), Some(0), Some(0)).unwrap();
+    let said = desk.run(&["check"]);
+    for part in [
+        "calendars.db cannot be read and written by whom this runs as: Permission denied",
+        "it belongs to root, and the host runs as nobody: chown nobody: ",
+    ] {
+        assert!(said.status == 1 && said.out.contains(part), "{said:?}");
+    }
+    chown(desk.path("calendars.db"), Some(NOBODY), Some(NOBODY)).unwrap();
     fs::write(desk.path("state/foreign"), "").unwrap();
     let said = desk.run(&["check"]);
     assert!(said.out.contains("foreign belongs to root"), "{said:?}");

@@ -15,6 +15,7 @@ mod listeners;
 mod mail;
 mod mail_listener;
 mod owners;
+mod places;
 mod plugins;
 mod policy;
 mod trust;

@@ -43,6 +43,7 @@ pub use mail::{LmtpServer, Mail, MailFrom, MailLogin, Notify, SmtpSecurity, Smtp
 pub use upstream::UpstreamServer;
 #[cfg(feature = "caldav")]
 pub(crate) use upstream::is_loopback;
+pub use written::Naming;
 
 use address::Address;
 use convoke_calendar::message::Attachments;
@@ -267,10 +268,10 @@ impl Config {
         self.file.parent().unwrap_or(Path::new(""))
     }
 
-    /// Where the configuration file at `config` names `file`: `/etc/convoke/convoke.toml:12:30`. `None` if it does not, or
+    /// Where the configuration file at `config` names a file: `/etc/convoke/convoke.toml:12:30`. `None` if it does not, or
     /// cannot be read now.
-    pub fn place_of(config: &Path, file: &Path) -> Option<String> {
-        written::place(config, file)
+    pub fn place_of(config: &Path, naming: Naming<'_>) -> Option<String> {
+        written::place(config, naming)
     }
 
     /// Says where in the file a key stands that a plugin does not take.

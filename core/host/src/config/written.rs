@@ -7,35 +7,60 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// `convoke.toml:12:30`, where the configuration file at `config` names `file`, as it is now.
-pub(super) fn place(config: &Path, file: &Path) -> Option<String> {
+/// A file, and the keys that lead to where it is meant, of which others may stand between: `["listener", "key"]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// The keys, from the outside in.
+    pub keys: &'a [&'a str],
+}
+
+/// `convoke.toml:12:30`, where the configuration file at `config` names a file, as it is now. A file that is not named under
+/// these keys is looked for under the first of them, and then anywhere.
+pub(super) fn place(config: &Path, naming: Naming<'_>) -> Option<String> {
     let text = std::fs::read_to_string(config).ok()?;
     let absolute = std::path::absolute(config).ok()?;
-    let (line, column) = find(&text, absolute.parent()?, file)?;
+    let (line, column) = find(&text, absolute.parent()?, naming)?;
     Some(format!("{}:{line}:{column}", config.display()))
 }
 
-/// Line and column, from 1, of the first text that names `file`, if relative names count from `folder`.
-fn find(text: &str, folder: &Path, file: &Path) -> Option<(usize, usize)> {
+/// Line and column, from 1, of the first text that names the file, if relative names count from `folder`.
+fn find(text: &str, folder: &Path, naming: Naming<'_>) -> Option<(usize, usize)> {
     let document = DeTable::parse(text).ok()?;
-    let values = document.get_ref().iter().map(|(_, value)| value);
-    let starts = values.flat_map(|value| named(value, folder, file));
-    // In the order of the file, which that of a table is not.
-    Some(line_and_column(text, starts.min()?))
+    let Naming { file, keys } = naming;
+    let first = keys.get(..1).unwrap_or_default();
+    [keys, first, &[]].into_iter().find_map(|keys| {
+        let starts = in_table(document.get_ref(), folder, Naming { file, keys });
+        // In the order of the file, which that of a table is not.
+        Some(line_and_column(text, starts.into_iter().min()?))
+    })
 }
 
-/// Where `file` is named in a value.
-fn named(value: &Spanned<DeValue<'_>>, folder: &Path, file: &Path) -> Vec<usize> {
+/// Where the file is named in a table.
+fn in_table(table: &DeTable<'_>, folder: &Path, naming: Naming<'_>) -> Vec<usize> {
+    let Naming { file, keys } = naming;
+    let within = table.iter().flat_map(|(key, value)| {
+        let keys = match keys.split_first() {
+            Some((first, rest)) if key.get_ref() == *first => rest,
+            _ => keys,
+        };
+        in_value(value, folder, Naming { file, keys })
+    });
+    within.collect()
+}
+
+/// Where the file is named in a value.
+fn in_value(value: &Spanned<DeValue<'_>>, folder: &Path, naming: Naming<'_>) -> Vec<usize> {
     match value.get_ref() {
-        DeValue::String(text) if folder.join(&**text) == file => vec![value.span().start],
+        DeValue::String(text) if naming.keys.is_empty() && folder.join(&**text) == naming.file => {
+            vec![value.span().start]
+        }
         DeValue::Array(items) => items
             .iter()
-            .flat_map(|it| named(it, folder, file))
+            .flat_map(|it| in_value(it, folder, naming))
             .collect(),
-        DeValue::Table(table) => {
-            let values = table.iter().map(|(_, value)| value);
-            values.flat_map(|it| named(it, folder, file)).collect()
-        }
+        DeValue::Table(table) => in_table(table, folder, naming),
         _ => Vec::new(),
     }
 }
@@ -54,7 +79,10 @@ tls = { certificate = "c.pem", key = "/k.pem" }
 [[store]]
 config.password_file = "b.pem"
 "#;
-        let find = |file: &str| find(text, Path::new("/etc/convoke"), Path::new(file));
+        let find = |file: &str| {
+            let (file, keys) = (Path::new(file), &[][..]);
+            find(text, Path::new("/etc/convoke"), Naming { file, keys })
+        };
         for (file, place) in [
             ("/etc/convoke/a.pem", Some((3, 7))),
             ("/etc/convoke/b.pem", Some((3, 25))),
@@ -63,6 +91,31 @@ config.password_file = "b.pem"
             ("/etc/convoke/d.pem", None),
         ] {
             assert_eq!(find(file), place, "{file}");
+        }
+    }
+
+    #[test]
+    fn of_several_keys_that_name_a_file_the_one_that_is_meant_is_found() {
+        let text = r#"
+[[listener]]
+tls = { certificate = "a.pem", key = "a.pem" }
+[signing]
+key = "a.pem"
+[client]
+ca = [{ file = "a.pem" }]
+"#;
+        for (keys, place) in [
+            (&["listener", "certificate"][..], Some((3, 23))),
+            (&["listener", "key"], Some((3, 38))),
+            (&["signing", "key"], Some((5, 7))),
+            (&["client", "ca"], Some((7, 16))),
+            // Not there, but elsewhere below it, or anywhere.
+            (&["client", "key"], Some((7, 16))),
+            (&["mail", "password_file"], Some((3, 23))),
+        ] {
+            let file = Path::new("/etc/a.pem");
+            let found = find(text, Path::new("/etc"), Naming { file, keys });
+            assert_eq!(found, place, "{keys:?}");
         }
     }
 }

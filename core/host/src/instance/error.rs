@@ -2,7 +2,7 @@
 
 use crate::{
     bind_error::BindProblem,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Naming},
     login::UsersError,
 };
 use convoke_file_access::PrivateFileError;
@@ -121,20 +121,24 @@ pub enum ServeError {
 impl ServeError {
     /// What is wrong, and where in the configuration at `config` the file is named that is at fault.
     pub(crate) fn located(&self, config: &Path) -> String {
-        let place = self.file().and_then(|file| Config::place_of(config, file));
+        let place = self.named().and_then(|(file, keys)| {
+            let keys = &keys;
+            Config::place_of(config, Naming { file, keys })
+        });
         match place {
             Some(place) => format!("{place}: {self}"),
             None => self.to_string(),
         }
     }
 
-    /// The file at fault, if the configuration names it.
-    fn file(&self) -> Option<&Path> {
-        match self {
-            Self::Tls(error) => Some(error.file()),
-            Self::Users(error) => Some(error.file()),
-            Self::Signing { file, .. } | Self::MailPassword { file, .. } => Some(file),
-            _ => None,
-        }
+    /// The file at fault, and the keys that lead to where the configuration names it.
+    fn named(&self) -> Option<(&Path, [&'static str; 2])> {
+        Some(match self {
+            Self::Tls(error) => (error.file(), ["listener", error.key()]),
+            Self::Users(error) => (error.file(), ["listener", "users"]),
+            Self::Signing { file, .. } => (file, ["signing", "key"]),
+            Self::MailPassword { file, .. } => (file, ["mail", "password_file"]),
+            _ => return None,
+        })
     }
 }

@@ -5,7 +5,7 @@ use super::ServeError;
 use crate::upstream;
 use crate::{
     config::{Config, Role},
-    file_modes,
+    file_modes, store_domains,
 };
 use convoke_net::trusted_certificates::{self, TrustedCertificates};
 use convoke_plugin_host::Plugins;
@@ -35,6 +35,14 @@ pub(super) fn warn(config: &Config, plugins: &Plugins) -> Result<(), ServeError>
         tracing::warn!(
             event = "no-store",
             "there is no [[store]]: this host has no calendar users"
+        );
+    }
+    for passed in store_domains::passed_over(config) {
+        tracing::warn!(
+            event = "store-passed-over",
+            store = passed.store,
+            "{}",
+            passed.sentence
         );
     }
     for listener in &config.listeners {

@@ -3,7 +3,7 @@
 use super::finding::{Findings, Verdict};
 use crate::{
     certificates::{SOON, is_near_end},
-    config::{Acme, Config},
+    config::{Acme, Config, Naming},
 };
 use convoke_net::{pem, trusted_certificates::TrustedCertificates};
 use convoke_tls::{
@@ -25,17 +25,21 @@ pub(super) fn look(
     findings: &mut Findings,
 ) -> bool {
     let what = format!("{what}: certificate");
+    let naming = Naming {
+        file,
+        keys: &["listener", "certificate"],
+    };
     let chain = match pem::certificates(file) {
         Ok(chain) => chain,
         Err(error) => {
-            findings.fail_at(config, file, &what, &error);
+            findings.fail_at(config, naming, &what, &error);
             return false;
         }
     };
     let Some((first, dates)) = (chain.first()).and_then(|it| Some((it, validity(it)?))) else {
         findings.fail_at(
             config,
-            file,
+            naming,
             &what,
             &format!("{}: the certificate is broken", file.display()),
         );

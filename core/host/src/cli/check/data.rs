@@ -1,7 +1,10 @@
 //! What is wrong with the entries of what keeps data, as far as it shows without opening them.
 
 use super::finding::Findings;
-use crate::config::Config;
+use crate::{
+    config::{Config, Naming},
+    store_domains,
+};
 use convoke_file_access::{PrivateFileError, read_private_up_to};
 use convoke_plugin_host::{PluginEntry, Preflight};
 use convoke_types::Domain;
@@ -24,7 +27,11 @@ pub(super) fn look(
     for file in passwords(&entry.config) {
         let file = config.folder().join(file);
         if let Some(problem) = unreadable(&file) {
-            findings.fail_at(config, &file, &what, &problem);
+            let naming = Naming {
+                file: &file,
+                keys: &[entry.kind.as_str(), PASSWORD],
+            };
+            findings.fail_at(config, naming, &what, &problem);
         }
     }
     #[cfg(feature = "caldav")]
@@ -122,6 +129,9 @@ pub(super) fn served<'c>(
                 format!("no [[store]] serves {domain}: nobody there can be invited"),
             );
         }
+    }
+    for passed in store_domains::passed_over(config) {
+        findings.warn(&format!("store {}", passed.store), passed.sentence);
     }
     let ours = &config.server.domains;
     let is_used = |served: &Domain| ours.iter().any(|it| it.is_within(served));

@@ -1,8 +1,11 @@
 //! What was found, line by line.
 
-use crate::{cli::output, config::Config};
+use crate::{
+    cli::output,
+    config::{Config, Naming},
+};
 use serde::Serialize;
-use std::{fmt::Display, path::Path};
+use std::fmt::Display;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,11 +57,11 @@ impl Findings {
     pub(super) fn fail_at(
         &mut self,
         config: &Config,
-        file: &Path,
+        naming: Naming<'_>,
         what: &str,
         error: &impl Display,
     ) {
-        let place = Config::place_of(&config.file, file);
+        let place = Config::place_of(&config.file, naming);
         let detail = match place {
             Some(place) => format!("{place}: {error}"),
             None => error.to_string(),

@@ -3,7 +3,7 @@
 use super::{certificate, finding::Findings};
 use crate::{
     bind_error::BindProblem,
-    config::{Config, Listener, Role},
+    config::{Config, Listener, Naming, Role},
     login, state_folder,
 };
 use convoke_net::{
@@ -63,7 +63,13 @@ fn tls(config: &Config, listener: &Listener, what: &str, findings: &mut Findings
             let text = "peers may prove who they are by certificate";
             findings.ok(&format!("{what}: tls"), text);
         }
-        Err(error) => findings.fail_at(config, error.file(), &format!("{what}: tls"), &error),
+        Err(error) => {
+            let naming = Naming {
+                file: error.file(),
+                keys: &["listener", error.key()],
+            };
+            findings.fail_at(config, naming, &format!("{what}: tls"), &error);
+        }
     }
     let what = format!("{what}: client_ca");
     // A file that cannot be read was told of with the rest of `tls`.
@@ -121,7 +127,13 @@ fn users(config: &Config, findings: &mut Findings) {
                     findings.warn(&what, remark);
                 }
             }
-            Err(error) => findings.fail_at(config, users, &what, &error),
+            Err(error) => {
+                let naming = Naming {
+                    file: users,
+                    keys: &["listener", "users"],
+                };
+                findings.fail_at(config, naming, &what, &error);
+            }
         }
     }
 }

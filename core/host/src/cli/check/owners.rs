@@ -9,6 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the finding is called.
+pub(super) const WHAT: &str = "state folder: owner";
+
 /// Files that are looked at, at most.
 const MOST: usize = 10_000;
 
@@ -25,7 +28,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) {
              useradd --system convoke, then chown -R convoke: {0}",
             state.display()
         );
-        return findings.warn("state folder: owner", text);
+        return findings.warn(WHAT, text);
     }
     // What a file system keeps in its root is none of ours.
     let of_the_disk = state.join("lost+found");
@@ -44,8 +47,13 @@ pub(super) fn look(config: &Config, findings: &mut Findings) {
             owner = name(owner),
             folder = state.display()
         );
-        findings.fail("state folder: owner", text);
+        findings.fail(WHAT, text);
     }
+}
+
+/// Whose a path is.
+pub(super) fn of(path: &Path) -> Option<String> {
+    fs::metadata(path).ok().map(|it| name(it.uid()))
 }
 
 /// What a user is called.

@@ -3,7 +3,7 @@
 //! What decides (discovery, policy) is opened, as it keeps nothing. What keeps data (stores, state) creates its files where it
 //! is opened, so without `--open` its library is checked, and its configuration against the keys in its manifest.
 
-use super::{Findings, Verdict, data, grants, policy};
+use super::{Findings, Verdict, data, grants, places, policy};
 use crate::{config::Config, instance};
 use convoke_plugin_host::{
     PluginEntry, PluginError, PluginErrors, PluginInfo, PluginState, Plugins, Preflight, Problem,
@@ -72,6 +72,7 @@ async fn found(
         } else {
             unopened(&plugin, findings);
             data::look(config, entry, &plugin, findings);
+            places::look(config, &plugin, findings);
         }
         if !is_deciding(entry.kind) {
             keeping.push((entry, plugin));

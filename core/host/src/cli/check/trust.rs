@@ -2,7 +2,7 @@
 
 use super::finding::{Findings, Verdict};
 use crate::{
-    config::{Config, Signing},
+    config::{Config, Naming, Signing},
     instance,
     keys::{Published, published},
 };
@@ -48,7 +48,13 @@ fn client(config: &Config, findings: &mut Findings) {
                     },
                 );
             }
-            Err(error) => findings.fail_at(config, &ca.file, what, &error),
+            Err(error) => {
+                let naming = Naming {
+                    file: &ca.file,
+                    keys: &["client", "ca"],
+                };
+                findings.fail_at(config, naming, what, &error);
+            }
         }
     }
     let Some((certificate, key)) = &config.client.identity else {
@@ -65,7 +71,13 @@ fn client(config: &Config, findings: &mut Findings) {
             findings.warn(what, text);
         }
         Ok(_) => findings.ok(what, certificate.display().to_string()),
-        Err(error) => findings.fail_at(config, error.file(), what, &error),
+        Err(error) => {
+            let naming = Naming {
+                file: error.file(),
+                keys: &["client", error.key()],
+            };
+            findings.fail_at(config, naming, what, &error);
+        }
     }
 }
 
@@ -145,7 +157,11 @@ fn verification(config: &Config, findings: &mut Findings) {
                     "{}: the folder of exchanged keys cannot be read: {error}; make it, or take `private_exchange` out",
                     folder.display()
                 );
-                findings.fail_at(config, folder, what, &text);
+                let naming = Naming {
+                    file: folder,
+                    keys: &["verification", "private_exchange"],
+                };
+                findings.fail_at(config, naming, what, &text);
             }
         }
     }
