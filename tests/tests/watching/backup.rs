@@ -4,13 +4,14 @@
 use super::{
     ANNA, BO, CY, convoke, eventually, file, json, looked_at, manners::with_status, meeting,
 };
-use convoke_tests::{Host, MailServer, Post, Setup, TakenMail};
+use convoke_tests::{Host, MailServer, Post, Setup, TakenMail, program};
 use serde_json::{Value, json as expected};
 use std::{
     fs::{self, File},
     io::{Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 /// In the second store.
@@ -442,6 +443,82 @@ fn a_file_that_is_there_is_overwritten_only_when_that_is_said_and_nothing_is_lef
     );
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
     assert_eq!(names(&folder), ["one.tar"]);
+}
+
+/// A host that does not answer keeps a backup from its end for as long as the test needs.
+#[test]
+fn nothing_is_left_of_a_backup_that_is_interrupted() {
+    let host = two_stores().start();
+    let folder = host.folder().join("backups");
+    fs::create_dir(&folder).unwrap();
+    host.signal("STOP");
+    for signal in ["INT", "TERM"] {
+        let mut command = Command::new(program());
+        command
+            .args([
+                "backup",
+                "--config",
+                "convoke.toml",
+                "--to",
+                "backups/one.tar",
+            ])
+            .current_dir(host.folder());
+        let backup = command.stderr(Stdio::piped()).spawn().unwrap();
+        eventually("file", || !names(&folder).is_empty());
+        let id = backup.id().to_string();
+        // Until it listens, a signal would end it as any other program.
+        eventually("listener", || listens(&id));
+        let told = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(told.unwrap().success());
+        let output = backup.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("was interrupted, and nothing of it is left"),
+            "{said}"
+        );
+        assert_eq!(names(&folder), Vec::<String>::new());
+    }
+    host.signal("CONT");
+    done(&host, &["backup", "--to", "backups/one.tar"]);
+}
+
+/// Whether a process catches SIGTERM, which is bit 14 of what the system says that it catches.
+fn listens(id: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+    caught & (1 << 14) != 0
+}
+
+/// What one kind of state takes, another may not.
+#[test]
+fn a_state_that_does_not_take_the_backup_is_left_as_it_is() {
+    let mut host = two_stores().start();
+    end(&mut host);
+    host.put(BO, &meeting("one", 10, CY));
+    let state = rusqlite::Connection::open(host.folder().join("state/state.db")).unwrap();
+    let insert = "INSERT INTO entries (key, version, value) VALUES (?1, 1, x'')";
+    state.execute(insert, [vec![b'k'; 5000]]).unwrap();
+    backup(&host);
+    state
+        .execute("DELETE FROM entries WHERE length(key) = 5000", ())
+        .unwrap();
+    let count = || -> i64 {
+        let count = "SELECT count(*) FROM entries";
+        state.query_row(count, (), |row| row.get(0)).unwrap()
+    };
+    let before = count();
+    host.put(BO, &meeting("since", 11, CY));
+    let complaint = refused(&host, &["restore", "--from", BACKUP, "--replace"]);
+    assert!(
+        complaint.contains(
+            "the state of this host does not take what is in the backup: a key has 5000 bytes"
+        ),
+        "{complaint}"
+    );
+    assert_eq!(count(), before);
+    assert!(before > 0 && host.stored(BO, "since").is_some());
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -47,6 +47,7 @@ use convoke_types::{CalendarAddress, Uid};
 use serde::Serialize;
 use source::Source;
 use std::{fmt::Write as _, path::PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 use write::Writer;
 
 const EXAMPLES: &str = "\
@@ -108,7 +109,16 @@ impl Backup {
         let stores = global.stores().await?;
         let mut writer = Writer::create(&self.to, self.force)?;
         let source = Source::new(&config, stores);
-        let failed = source.write(&mut writer).await?;
+        // Who is interrupted leaves nothing behind: with the writer its file goes.
+        let failed = tokio::select! {
+            failed = source.write(&mut writer) => failed?,
+            () = interrupted()? => {
+                return Err(Failure::new(format!(
+                    "{}: the backup was interrupted, and nothing of it is left",
+                    self.to.display()
+                )));
+            }
+        };
         let written = writer.finish(|file| give_to_owner(file, &config.server.state))?;
         let done = Done {
             file: self.to,
@@ -123,6 +133,29 @@ impl Backup {
         }
         end(&done.failed)
     }
+}
+
+/// Waits until somebody wants this to end.
+fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+    let listened = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ]
+    .map(signal);
+    let [interrupt, terminate, hangup] = listened;
+    let unheard =
+        |error: std::io::Error| Failure::new(format!("signals cannot be waited for: {error}"));
+    let mut interrupt = interrupt.map_err(unheard)?;
+    let mut terminate = terminate.map_err(unheard)?;
+    let mut hangup = hangup.map_err(unheard)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }
 
 /// Exit status 1 if anything failed.

@@ -6,7 +6,7 @@
 //! | `calendars` | calendar users, objects and what waits for people, into a store |
 //! | `state` | what the host must not forget |
 //!
-//! The file is read as a whole before anything is written. Then the state is emptied, the calendars are written, and last the state:
+//! The file is read as a whole, and the state is asked whether it takes what is in it, before anything is written. Then the state is emptied, the calendars are written, and last the state:
 //! whenever this ends in between, nothing says that a calendar was looked at, so that the next look at it tells nobody; and what
 //! was not finished is begun again with `--replace`. What becomes of the state is said in `convoke_scheduling::put_back`.
 
@@ -85,6 +85,13 @@ impl Restore {
         let plugins = global.plugins().await?;
         let plan = Plan::new(&self, &backup, &plugins)?;
         plan.check().await?;
+        let mut state = StateRestore::new(&plugins, backup.manifest().created);
+        backup
+            .each(async |item| match item {
+                Item::State(entries) => state.try_out(entries).await,
+                _ => Ok(()),
+            })
+            .await?;
         let mut failed = plan.clear().await?;
 
         let mut calendars = Calendars::new(&plan, config.limits.messages);
@@ -97,7 +104,6 @@ impl Restore {
         let (mut amount, not_put) = calendars.finish().await;
         failed.extend(not_put);
 
-        let mut state = StateRestore::new(&plugins, backup.manifest().created);
         backup
             .each(async |item| match item {
                 Item::State(entries) => state.put(entries).await,

@@ -25,6 +25,10 @@ use tar::{EntryType, Header};
 pub(super) const FORMAT: u32 = 1;
 /// The longest part, in bytes: what is read at once.
 pub(super) const LONGEST: u64 = 64 << 20;
+/// The longest manifest, in bytes: addresses take more memory than room in the file.
+const LONGEST_MANIFEST: u64 = 16 << 20;
+/// The longest list of UIDs, and the longest description of a calendar user, in bytes.
+const LONGEST_LIST: u64 = 1 << 20;
 /// The unit of a tar.
 pub(super) const BLOCK: usize = 512;
 /// What a seal and the end of the tar take: a header, the text, two empty blocks.
@@ -98,6 +102,16 @@ pub(super) enum Part {
 }
 
 impl Part {
+    /// How many bytes it has at most. What is small in the file and large in memory may be less long than an object.
+    pub(super) const fn longest(self) -> u64 {
+        match self {
+            Self::Manifest => LONGEST_MANIFEST,
+            Self::User { .. } | Self::Uids => LONGEST_LIST,
+            Self::Seal => BLOCK as u64,
+            Self::State | Self::Object | Self::Inbox => LONGEST,
+        }
+    }
+
     /// `None` for a name that no backup has.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
         let name = std::str::from_utf8(name).ok()?;

@@ -1,11 +1,11 @@
 //! A backup is checked as a whole, and read.
 //!
-//! Whoever wrote the file may wish us ill: nothing of it becomes a path, a part is as long as [`LONGEST`] at most before any of it is
+//! Whoever wrote the file may wish us ill: nothing of it becomes a path, a part is no longer than [`Part::longest`] before any of it is
 //! read, one is in memory at a time, and what is not as [`file`](super::file) says is refused.
 
 use super::{
     Amount,
-    file::{BLOCK, FORMAT, LONGEST, Manifest, Part, Seal, TAIL},
+    file::{BLOCK, FORMAT, Manifest, Part, Seal, TAIL},
 };
 use crate::cli::output::Failure;
 use convoke_types::{CalendarUser, InboxMessage, StateEntry, Uid};
@@ -146,7 +146,7 @@ impl BackupFile {
             if matches!(part, Part::Manifest | Part::Seal) {
                 continue;
             }
-            let octets = read_part(&mut entry).map_err(failed)?;
+            let octets = read_part(&mut entry, part).map_err(failed)?;
             let item = within.item(&self.manifest, part, octets);
             if let Some(item) = item.map_err(|why| self.wrong(&why))? {
                 each(item).await?;
@@ -230,16 +230,18 @@ fn first_part(file: &mut File) -> Option<Vec<u8>> {
     let mut archive = tar::Archive::new(file);
     let mut entries = archive.entries().ok()?.raw(true);
     let mut entry = entries.next()?.ok()?;
-    let is_manifest = Part::of(&entry.header().path_bytes()) == Some(Part::Manifest);
-    let octets = read_part(&mut entry).ok()?;
-    is_manifest.then_some(octets)
+    let part = Part::of(&entry.header().path_bytes())?;
+    match part {
+        Part::Manifest => read_part(&mut entry, part).ok(),
+        _ => None,
+    }
 }
 
 /// All of a part, if it is not too long.
-fn read_part(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<Vec<u8>> {
-    let size = entry.size();
-    if size > LONGEST {
-        let text = format!("it has a part of {size} bytes; {LONGEST} are the most");
+fn read_part(entry: &mut tar::Entry<'_, impl Read>, part: Part) -> io::Result<Vec<u8>> {
+    let (size, longest) = (entry.size(), part.longest());
+    if size > longest {
+        let text = format!("it has a part of {size} bytes, where {longest} are the most");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
     let mut octets = Vec::new();
@@ -273,4 +275,73 @@ fn sealed(file: &mut File, length: u64) -> io::Result<Option<Seal>> {
         hash.update(&octets[..read]);
     }
     Ok((hex::encode(hash.finalize()) == seal.sha256).then_some(seal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::file::{MANIFEST, header},
+        *,
+    };
+    use std::fs;
+
+    /// A sealed file of a manifest and another part.
+    fn forged(part: &str, octets: &[u8]) -> Vec<u8> {
+        let manifest = format!(
+            r#"{{"format":{FORMAT},"convoke":"1","created":"2027-01-04T10:00:00Z","domains":["example.org"],"stores":[]}}"#
+        );
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, octets) in [(MANIFEST, manifest.as_bytes()), (part, octets)] {
+            tar.append(&header(name, octets.len() as u64), octets)
+                .unwrap();
+        }
+        let mut file = tar.into_inner().unwrap();
+        // The seal brings the end.
+        file.truncate(file.len() - 2 * BLOCK);
+        let seal = Seal {
+            sha256: hex::encode(Sha256::digest(&file)),
+            state: 0,
+            users: 0,
+            objects: 0,
+            inbox: 0,
+        };
+        file.extend(seal.tail());
+        file
+    }
+
+    async fn refused(file: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup.tar");
+        fs::write(&path, file).unwrap();
+        let opened = BackupFile::open(&path).await;
+        opened.err().unwrap().to_string()
+    }
+
+    /// Two octets of a list become dozens in memory.
+    #[tokio::test]
+    async fn a_part_that_would_take_much_memory_is_refused_unread() {
+        let uids = [b"[".as_slice(), &b"\"a\",".repeat(300_000), b"\"a\"]"].concat();
+        for part in ["stores/1/1/uids-1.json", "stores/1/1/user.json"] {
+            let said = refused(&forged(part, &uids)).await;
+            assert!(said.contains("where 1048576 are the most"), "{said}");
+        }
+        // What is short enough is looked at.
+        let said = refused(&forged("stores/1/1/uids-1.json", b"[]")).await;
+        assert!(said.contains("objects of nobody"), "{said}");
+        let said = refused(&forged("state/1.json", br#"[{"key": 1}]"#)).await;
+        assert!(
+            said.contains("a part that this version cannot read"),
+            "{said}"
+        );
+        // A header may claim what it likes.
+        let mut claims = forged("state/1.json", b"[]");
+        let huge = header("state/1.json", 1 << 40);
+        claims.splice(2 * BLOCK..3 * BLOCK, huge.as_bytes().iter().copied());
+        let tail = claims.split_off(claims.len() - TAIL);
+        let mut seal = Seal::read(&tail).unwrap();
+        seal.sha256 = hex::encode(Sha256::digest(&claims));
+        claims.extend(seal.tail());
+        let said = refused(&claims).await;
+        assert!(said.contains("a part of 1099511627776 bytes"), "{said}");
+    }
 }

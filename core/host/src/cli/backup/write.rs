@@ -2,7 +2,7 @@
 
 use super::{
     Amount,
-    file::{BLOCK, LONGEST, MANIFEST, Manifest, Seal, header},
+    file::{BLOCK, LONGEST, MANIFEST, Manifest, Part, Seal, header},
 };
 use crate::cli::output::Failure;
 use convoke_types::{CalendarUser, InboxMessage, StateEntry, Uid};
@@ -145,9 +145,10 @@ impl Writer {
 
     fn part(&mut self, name: &str, octets: &[u8]) -> Result<(), Failure> {
         let size = octets.len() as u64;
-        if size > LONGEST {
+        let longest = Part::of(name.as_bytes()).map_or(LONGEST, Part::longest);
+        if size > longest {
             return Err(Failure::new(format!(
-                "{}: {name} would have {size} bytes, and a part of a backup has {LONGEST} at most",
+                "{}: {name} would have {size} bytes, and such a part of a backup has {longest} at most",
                 self.to.display()
             )));
         }

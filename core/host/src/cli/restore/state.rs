@@ -3,7 +3,7 @@
 use crate::cli::{output::Failure, state::scan::put};
 use convoke_plugin_host::Plugins;
 use convoke_scheduling::put_back;
-use convoke_types::{Batch, StateEntry};
+use convoke_types::{Batch, ErrorKind, StateEntry};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -43,15 +43,35 @@ impl<'a> StateRestore<'a> {
         self.held
     }
 
+    /// Whether the state takes what will be put: what is too long for one may be short enough for another. Nothing is written, as
+    /// conditions go with it that contradict each other.
+    pub(super) async fn try_out(&self, entries: Vec<StateEntry>) -> Result<(), Failure> {
+        let entries = self.as_now(entries);
+        let Some((_, first)) = entries.first() else {
+            return Ok(());
+        };
+        let never = Batch::new()
+            .if_absent(first.key.clone())
+            .if_version(first.key.clone(), 0);
+        let batch = entries
+            .iter()
+            .fold(never, |batch, (_, entry)| put(batch, entry));
+        match self.plugins.state.commit(&batch).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            Err(error) => Err(Failure::new(format!(
+                "the state of this host does not take what is in the backup: {error}; nothing was changed"
+            ))),
+            Ok(_) => Err(Failure::new(
+                "the state of this host writes what it must not, as `convoke plugin test` shows; nothing was restored",
+            )),
+        }
+    }
+
     pub(super) async fn put(&mut self, entries: Vec<StateEntry>) -> Result<(), Failure> {
         let mut batch = Batch::new();
-        for entry in entries {
-            let before = entry.key.clone();
-            let Some(entry) = self.aged(entry).and_then(put_back) else {
-                continue;
-            };
+        for (was_held, entry) in self.as_now(entries) {
             self.amount += 1;
-            self.held += usize::from(entry.key != before);
+            self.held += usize::from(was_held);
             batch = put(batch, &entry);
         }
         if batch.writes.is_empty() {
@@ -63,6 +83,17 @@ impl<'a> StateRestore<'a> {
                 "the state cannot be written: {error}; start again with --replace"
             ))
         })
+    }
+
+    /// What is put of some entries, each with whether it is held from now on.
+    fn as_now(&self, entries: Vec<StateEntry>) -> Vec<(bool, StateEntry)> {
+        let entries = entries.into_iter();
+        let put = entries.filter_map(|entry| {
+            let before = entry.key.clone();
+            let entry = self.aged(entry).and_then(put_back)?;
+            Some((entry.key != before, entry))
+        });
+        put.collect()
     }
 
     /// An entry as it would be now; nothing of what has expired since, or was of its time.
