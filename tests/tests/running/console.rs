@@ -212,6 +212,26 @@ fn the_api_says_what_the_pages_show() {
     );
     assert_eq!((decided.status, decided.body.as_str()), (200, "[]"));
     assert_eq!(ask(&host, "no-such-method", &json!({})).status, 501);
+    // What has something done is written down, with who did it.
+    assert!(!host.log().contains("\"admin-api-used\""), "{}", host.log());
+    let retry = post(
+        &host,
+        "/v1/queue-retry",
+        &format!("{}Content-Type: application/json\r\n", basic(BO, RIGHT)),
+        "{}",
+    );
+    assert_eq!(retry.status, 200, "{}", retry.body);
+    let add = json!({ "store": "store-sqlite", "user": { "address": format!("mailto:{BO}") } });
+    let refused = ask(&host, "add-user", &add);
+    assert_ne!(refused.status, 200, "{}", refused.body);
+    for said in [
+        format!("who=mailto:{BO} method=\"queue-retry\""),
+        format!(
+            "who=a local service method=\"add-user\" about=\"store=store-sqlite user=mailto:{BO}\" error="
+        ),
+    ] {
+        assert!(host.log().contains(&said), "{said}: {}", host.log());
+    }
     // A form of another page cannot be JSON.
     let fields = format!("{}Content-Type: text/plain\r\n", by_token(&host));
     assert_eq!(post(&host, "/v1/status", &fields, "{}").status, 415);

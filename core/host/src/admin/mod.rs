@@ -52,6 +52,8 @@ use api::{
     Submit, UpdateUser, Users,
 };
 use convoke_sdk::config_words::{Complaint, list};
+#[cfg(feature = "console")]
+use convoke_types::excerpt;
 use convoke_types::{CalendarAddress, Error, ErrorKind, UserId};
 use http::StatusCode;
 use serde::Deserialize;
@@ -123,6 +125,64 @@ pub(crate) async fn call(
         _ => return None,
     })
 }
+
+/// The methods that change nothing, and tell nobody anything.
+#[cfg(feature = "console")]
+const READING: [&str; 23] = [
+    Plugins::NAME,
+    Health::NAME,
+    Status::NAME,
+    Decisions::NAME,
+    PeersSeen::NAME,
+    Log::NAME,
+    BusyTime::NAME,
+    StoreNames::NAME,
+    StoreFor::NAME,
+    Find::NAME,
+    FindIn::NAME,
+    Users::NAME,
+    Objects::NAME,
+    Overview::NAME,
+    Get::NAME,
+    StoreInbox::NAME,
+    StatePage::NAME,
+    QueueList::NAME,
+    QueueShow::NAME,
+    InboxList::NAME,
+    InboxShow::NAME,
+    InboxCounts::NAME,
+    Explain::NAME,
+];
+
+/// Whether a method has something done.
+#[cfg(feature = "console")]
+pub(crate) fn is_doing(method: &str) -> bool {
+    !READING.contains(&method)
+}
+
+/// What of a body says what a method is about: names of entries and addresses, nothing of what people write.
+#[cfg(feature = "console")]
+pub(crate) fn about(body: &[u8]) -> String {
+    let asked: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let said = ["id", "ids", "uid", "store", "address", "user", "domain"].map(|name| {
+        let value = asked.get(name)?;
+        let listed = || {
+            let all: Option<Vec<String>> = value.as_array()?.iter().map(text).collect();
+            all.map(|all| all.join(","))
+        };
+        let said = text(value)
+            .or_else(listed)
+            .or_else(|| text(value.get("address")?))?;
+        Some(format!("{name}={said}"))
+    });
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    excerpt(&said.join(" "), LONGEST_ABOUT)
+}
+
+/// The most that is said of it, in characters.
+#[cfg(feature = "console")]
+const LONGEST_ABOUT: usize = 300;
 
 /// The same by types: for the console, which shows what the API says and nothing else.
 #[cfg(feature = "console")]
@@ -230,5 +290,55 @@ impl OfOwn {
         let asked: Result<Whose, _> = serde_json::from_slice(body);
         let asked = asked.map_err(|error| not_read(self.0, &error))?;
         Ok(asked.user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn what_is_asked_about_is_named_and_nothing_that_people_write() {
+        for (body, said) in [
+            (r#"{"id": "e-1"}"#, "id=e-1"),
+            (
+                r#"{"ids": ["a", "b"], "user": "mailto:anna@example.org"}"#,
+                "ids=a,b user=mailto:anna@example.org",
+            ),
+            (
+                r#"{"store": "s", "user": {"address": "mailto:bo@example.org", "name": "Bo"}}"#,
+                "store=s user=mailto:bo@example.org",
+            ),
+            (r#"{"object": "SUMMARY:secret"}"#, ""),
+            ("no JSON", ""),
+        ] {
+            assert_eq!(about(body.as_bytes()), said);
+        }
+    }
+
+    #[test]
+    fn what_was_sent_and_cannot_be_read_is_said_in_words() {
+        for (body, said) in [
+            (
+                "{}",
+                "what was sent to queue-drop cannot be read: `id` is missing; add it",
+            ),
+            (
+                "{\"id\": 3}",
+                "what was sent to queue-drop cannot be read: expected a text, not 3",
+            ),
+            (
+                "{",
+                "what was sent to queue-drop cannot be read: it is cut off",
+            ),
+            (
+                "id",
+                "what was sent to queue-drop cannot be read: it is no JSON (line 1 column 1)",
+            ),
+        ] {
+            let error = serde_json::from_str::<QueueDrop>(body).unwrap_err();
+            assert_eq!(not_read(QueueDrop::NAME, &error).message(), said);
+        }
     }
 }

@@ -81,7 +81,7 @@ async fn answer(instance: &Instance, arrival: &Arrival, request: Request<Body>) 
         access::Refused::InTheClear => page::in_the_clear(),
     })?;
     match parts.uri.path().strip_prefix(API) {
-        Some(method) => api(instance, arrival, method, &parts, body).await,
+        Some(method) => api(instance, arrival, (&who, method), &parts, body).await,
         None if parts.method == Method::POST => {
             submitted(instance, arrival, &who, &parts, body).await
         }
@@ -145,7 +145,7 @@ async fn submitted(
 async fn api(
     instance: &Instance,
     arrival: &Arrival,
-    method: &str,
+    (who, method): (&Administrator, &str),
     parts: &Parts,
     body: Body,
 ) -> Answered {
@@ -160,6 +160,15 @@ async fn api(
     }
     let (body, _holding) = posted::read_whole(instance, arrival, &parts.headers, body).await?;
     let called = admin::call(instance, method, &body).await;
+    if let Some(done) = &called
+        && admin::is_doing(method)
+    {
+        let error = done.as_ref().err().map(tracing::field::display);
+        tracing::info!(
+            event = "admin-api-used", %who, method, about = admin::about(&body), error,
+            "an administrator has something done"
+        );
+    }
     let called = called.unwrap_or_else(|| {
         Err(Error::unsupported(format!(
             "{method} is no method of this host; is it of another version?"
