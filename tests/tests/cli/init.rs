@@ -121,6 +121,52 @@ fn what_is_written_passes_once_the_records_are_published() {
     }
 }
 
+/// A certificate for another host is none.
+#[test]
+fn a_host_that_is_called_otherwise_gets_another_certificate() {
+    let desk = desk();
+    let init = |host: &str, more: &[&str]| {
+        let arguments = [
+            "init",
+            "--domain",
+            "example.org",
+            "--config",
+            "new/convoke.toml",
+            "--yes",
+            "--json",
+            "--host",
+            host,
+        ];
+        desk.run(&[&arguments[..], more].concat()).json()
+    };
+    fs::create_dir(desk.path("new")).unwrap();
+    init("cal.example.org", &[]);
+    let read = |name: &str| fs::read_to_string(desk.path("new").join(name)).unwrap();
+    let (chain, key) = (read("fullchain.pem"), read("key.pem"));
+    // The same again changes nothing.
+    let again = init("cal.example.org", &["--force"]);
+    assert!(
+        again.get("remarks").is_none() && read("fullchain.pem") == chain,
+        "{again}"
+    );
+    let other = init("new.example.org", &["--force"]);
+    assert!(other.get("remarks").is_none(), "{other}");
+    assert_eq!(
+        (read("fullchain.pem.old"), read("key.pem.old")),
+        (chain, key)
+    );
+    assert_ne!(read("fullchain.pem"), read("fullchain.pem.old"));
+    // Only once, as nothing takes the place of what was kept.
+    let third = init("third.example.org", &["--force"]);
+    let remark = third["remarks"][0].as_str().unwrap();
+    for part in [
+        "is for new.example.org, example.org, not for third.example.org",
+        "convoke keys certificate third.example.org",
+    ] {
+        assert!(remark.contains(part), "{remark}");
+    }
+}
+
 #[test]
 fn each_kind_of_answer_gives_a_configuration_that_is_read() {
     for (arguments, lines) in [

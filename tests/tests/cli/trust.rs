@@ -102,6 +102,23 @@ fn a_key_needs_no_configuration() {
         shown.contains("_ischedules._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n"),
         "{shown}"
     );
+    // Where the certificate is not there that would say the host's name, this is said.
+    let config = Desk::new();
+    let text = fs::read_to_string(config.path("convoke.toml")).unwrap();
+    let receiver = "[[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"no.pem\", key = \"no.key\" }\n";
+    config.write("convoke.toml", &format!("{text}{receiver}{SIGNING}"));
+    assert_eq!(config.run(&["keys", "generate"]).status, 0);
+    let guessed = config.run(&["keys", "show-dns"]).out;
+    let doubt =
+        "; That this machine is called example.org is a guess, as its certificate would say it (";
+    assert!(
+        guessed.starts_with(doubt) && guessed.contains("say --host NAME"),
+        "{guessed}"
+    );
+    let said = config
+        .run(&["keys", "show-dns", "--host", "cal.example.org"])
+        .out;
+    assert!(!said.contains("guess"), "{said}");
     let wrong = desk.run(&["keys", "show-dns", "--key", "k.pem"]);
     assert_eq!(wrong.status, 2, "{wrong:?}");
 }

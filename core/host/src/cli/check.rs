@@ -35,6 +35,7 @@ use crate::{
 use clap::Args;
 use convoke_net::http_server::Descriptors;
 use finding::{Findings, Verdict};
+pub(super) use found::covers;
 use plugins::Open;
 use rustix::fs::Access;
 use std::path::Path;

@@ -8,7 +8,8 @@
 //! | `files` | what is written, and what is left alone |
 //!
 //! Always true: nothing is written before everything is known and the configuration can be read; what is there is written over
-//! only with `--force`, and then kept beside it; keys never are.
+//! only with `--force`, and then kept beside it; keys never are, but for that of a certificate for another host, which is kept
+//! beside it, too.
 
 mod answers;
 mod files;
@@ -108,6 +109,9 @@ struct Shown<'a> {
     config: &'a Path,
     /// Everything that was written.
     files: &'a [Written],
+    /// What was left as it was, and does not fit.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    remarks: &'a [String],
     /// What is to be published, if messages are signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     dns: Option<DnsRecords>,
@@ -152,6 +156,7 @@ fn tell(global: &Global, file: &Path, answers: &Answers, made: &Made) -> Result<
         return output::print_json(&Shown {
             config: file,
             files: &made.files,
+            remarks: &made.remarks,
             dns: records,
         });
     }
@@ -163,6 +168,9 @@ fn tell(global: &Global, file: &Path, answers: &Answers, made: &Made) -> Result<
             written.what,
             "\n",
         ]);
+    }
+    for remark in &made.remarks {
+        text.extend(["\n", &**remark, "\n"]);
     }
     if let Some(records) = records {
         text.push_str("\nTo be published in the DNS:\n\n");

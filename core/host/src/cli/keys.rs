@@ -195,6 +195,9 @@ pub(super) struct DnsRecords {
     well_known: WellKnown,
     /// How peers find the receiver.
     receiver: Srv,
+    /// Why the name of this machine may be another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -254,6 +257,7 @@ impl ShowDns {
             (Some(key), Some(domain), Some(selector)) => (key.clone(), domain, selector),
             _ => named(config.as_ref())?,
         };
+        let is_said = self.host.is_some();
         let place = Place {
             host: self.host.unwrap_or_else(|| host(config.as_ref(), &domain)),
             port: self.port.unwrap_or_else(|| port(config.as_ref())),
@@ -266,7 +270,10 @@ impl ShowDns {
         };
         let pem = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
         let key = PrivateKey::from_pem(&pem).map_err(|error| wrong(&error))?;
-        let records = dns_records(&key, &domain, &selector, &place);
+        let mut records = dns_records(&key, &domain, &selector, &place);
+        if !is_said {
+            records.doubt = unread_certificate(config.as_ref(), &place.host);
+        }
         if global.json {
             return output::print_json(&records);
         }
@@ -303,6 +310,18 @@ fn host(config: Option<&Config>, domain: &Domain) -> Domain {
         .unwrap_or_else(|| domain.clone())
 }
 
+/// Why the name of this machine is a guess, if the certificate that would say it cannot be read.
+fn unread_certificate(config: Option<&Config>, host: &Domain) -> Option<String> {
+    let listener = config?.listener(Role::Receiver)?;
+    if listener.acme.is_some() {
+        return None;
+    }
+    let error = pem::certificates(&listener.tls.as_ref()?.certificate).err()?;
+    Some(format!(
+        "That this machine is called {host} is a guess, as its certificate would say it ({error}); say --host NAME"
+    ))
+}
+
 fn port(config: Option<&Config>) -> u16 {
     let listener = config.and_then(|config| config.listener(Role::Receiver));
     match listener.map(|listener| listener.address.port()) {
@@ -333,6 +352,7 @@ pub(super) fn dns_records(
             document,
         },
         receiver: Srv::new("_ischedules", domain, place),
+        doubt: None,
     }
 }
 
@@ -343,9 +363,13 @@ impl DnsRecords {
             txt,
             well_known,
             receiver,
+            doubt,
         } = self;
+        let doubt = doubt
+            .as_ref()
+            .map_or_else(String::new, |it| format!("; {it}\n"));
         format!(
-            "; How peers find the receiver\n{}\n\n\
+            "{doubt}; How peers find the receiver\n{}\n\n\
              ; The key, for signing.lookup = [\"dns/txt\"]\n{}\n\n\
              ; The key, for signing.lookup = [\"http/well-known\"]: a running convoke serves the document itself at\n\
              ; {}\n{}\n\n\

@@ -2,7 +2,7 @@
 
 use super::{
     Findings, Verdict,
-    found::{certified, covers, wanted},
+    found::{certified, covers, elsewhere, wanted},
 };
 use crate::{
     config::{Config, Listener, Role},
@@ -67,5 +67,8 @@ async fn look_up(
             ),
         );
     }
-    (Verdict::Ok, shown)
+    (
+        Verdict::Ok,
+        format!("{shown}{}", elsewhere(listener, server.port)),
+    )
 }

@@ -57,6 +57,24 @@ const fn has_mail(_: &Config) -> bool {
     false
 }
 
+/// What a record that is right cannot say of a listener whose certificate cannot be read.
+fn unseen(listener: &Listener, certified: &[String]) -> &'static str {
+    if listener.tls.is_some() && certified.is_empty() {
+        "; whether the certificate is for that name cannot be said, as it cannot be read"
+    } else {
+        ""
+    }
+}
+
+/// Where the record leads to, if we do not listen at that port.
+pub(super) fn elsewhere(listener: &Listener, port: u16) -> String {
+    match listener.address.port() {
+        0 => String::new(),
+        ours if ours == port => String::new(),
+        ours => format!("; we listen at {ours}, so that {port} has to be forwarded there"),
+    }
+}
+
 /// The names of the certificate, or of the one that is to be issued; none without TLS, which something in front has then.
 pub(super) fn certified(listener: &Listener) -> Vec<String> {
     let tls = listener.tls.as_ref();
@@ -107,6 +125,11 @@ async fn look_up(
             first.target
         ));
     }
+    let remarks = [
+        unseen(listener, certified).to_owned(),
+        elsewhere(listener, first.port),
+    ];
+    let remarks = remarks.concat();
     let texts = dns.texts(&service).await.map(|it| it.records);
     let texts = texts.unwrap_or_default();
     let mut pairs = texts.iter().flat_map(|text| &text.0);
@@ -116,8 +139,8 @@ async fn look_up(
             "{service} TXT path={path}, where this host answers nothing; take the record out, or write path={}",
             PATHS[0]
         )),
-        Some(path) => Ok(format!("{shown}, path={path}")),
-        None => Ok(shown),
+        Some(path) => Ok(format!("{shown}, path={path}{remarks}")),
+        None => Ok(format!("{shown}{remarks}")),
     }
 }
 
@@ -143,7 +166,7 @@ pub(super) fn wanted(
 }
 
 /// Whether a name in a certificate is that of a host (RFC 6125 §6.4.3).
-pub(super) fn covers(certified: &str, target: &str) -> bool {
+pub(in crate::cli) fn covers(certified: &str, target: &str) -> bool {
     let certified = certified.to_ascii_lowercase();
     match certified.strip_prefix("*.") {
         Some(above) => target.split_once('.').is_some_and(|(_, it)| it == above),

@@ -4,8 +4,11 @@ use super::{
     answers::{Answers, Certificate, Who},
     text::{CERTIFICATE, KEY, SIGNING_KEY, USERS},
 };
-use crate::cli::{keys, output::Failure, owner::give_to_owner};
+use crate::cli::{check::covers, keys, output::Failure, owner::give_to_owner};
 use convoke_ischedule::dkim::{KeyKind, PrivateKey};
+use convoke_net::pem;
+use convoke_tls::certificate::names;
+use convoke_types::Domain;
 use serde::Serialize;
 use std::{
     fs::{self, OpenOptions},
@@ -25,6 +28,8 @@ pub(super) struct Written {
 /// What there is now.
 pub(super) struct Made {
     pub(super) files: Vec<Written>,
+    /// What was left as it was, and does not fit.
+    pub(super) remarks: Vec<String>,
     /// What messages are signed with, if they are.
     pub(super) key: Option<PrivateKey>,
 }
@@ -39,6 +44,7 @@ pub(super) fn write(
     let folder = file.parent().unwrap_or(Path::new(""));
     let state = folder.join(&answers.state);
     let mut files = Vec::new();
+    let mut remarks = Vec::new();
     let mut add = |file: &Path, what| {
         let file = file.to_owned();
         files.push(Written { file, what });
@@ -48,6 +54,14 @@ pub(super) fn write(
     };
     if answers.certificate == Certificate::New && needs_certificate(answers) {
         let [chain, key] = [CERTIFICATE, KEY].map(|it| folder.join(it));
+        if force && is_for_another(&chain, &answers.host) && !has_older(&[&chain, &key]) {
+            for file in [&chain, &key].into_iter().filter(|it| it.exists()) {
+                fs::rename(file, beside(file, "old")).map_err(|error| failed(file, &error))?;
+            }
+        }
+        if is_for_another(&chain, &answers.host) {
+            remarks.push(other_names(&chain, &key, &answers.host));
+        }
         // A certificate of one of them is none.
         if !chain.exists() && !key.exists() {
             let names = [answers.host.clone(), answers.domain.clone()];
@@ -79,7 +93,38 @@ pub(super) fn write(
     }
     configuration(file, text, force).map_err(|error| failed(file, &error))?;
     add(file, "the configuration");
-    Ok(Made { files, key })
+    Ok(Made {
+        files,
+        remarks,
+        key,
+    })
+}
+
+/// Whether there is a certificate that does not hold for a host.
+fn is_for_another(chain: &Path, host: &Domain) -> bool {
+    certified(chain).is_some_and(|names| !names.iter().any(|name| covers(name, host.as_str())))
+}
+
+/// The names of a certificate that is there and can be read.
+fn certified(chain: &Path) -> Option<Vec<String>> {
+    let chain = pem::certificates(chain).ok()?;
+    chain.first().map(names)
+}
+
+/// Whether something was set aside before, which nothing takes the place of.
+fn has_older(files: &[&Path]) -> bool {
+    files.iter().any(|file| beside(file, "old").exists())
+}
+
+/// What to do about a certificate that is left as it is.
+fn other_names(chain: &Path, key: &Path, host: &Domain) -> String {
+    let names = certified(chain).unwrap_or_default().join(", ");
+    format!(
+        "{chain} was left as it is, and is for {names}, not for {host}, so that others refuse it: get one for {host}, or move it and \
+         {key} away and make one to try out with: convoke keys certificate {host} --certificate {chain} --key {key}",
+        chain = chain.display(),
+        key = key.display(),
+    )
 }
 
 fn needs_certificate(answers: &Answers) -> bool {
