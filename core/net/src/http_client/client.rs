@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use convoke_dns::Resolver;
 use convoke_tls::Identity;
+use h2::Reason;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
@@ -117,7 +118,9 @@ type HttpsPool = Pool<Connector, Full<Bytes>>;
 
 /// More different reaches than this are not pooled at once; each names a server of its own.
 const MAX_POOLS: usize = 256;
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a connection without requests is kept: a little less than servers keep them (ours: 10 s), so that few close one just when a
+/// request is on its way.
+const IDLE: Duration = Duration::from_secs(9);
 
 impl Client {
     /// A client with these settings; reads the system's trust anchors.
@@ -250,11 +253,15 @@ impl Shared {
             .map_err(|error| broken(&error))?;
         *built.headers_mut() = request.headers.clone();
 
-        let response = self
-            .pool(&request.policy)
-            .request(built)
-            .await
-            .map_err(|error| classify(&error, &server))?;
+        let pool = self.pool(&request.policy);
+        let response = match pool.request(built.clone()).await {
+            Err(error) if is_turned_away(&error) => {
+                // That it came to nothing does not show that the first did.
+                let again = pool.request(built).await;
+                again.map_err(|_| classify(&error, &server))?
+            }
+            answered => answered.map_err(|error| classify(&error, &server))?,
+        };
         let (head, body) = response.into_parts();
         note(request, head.status);
         let limit = self
@@ -379,6 +386,23 @@ fn classify(error: &PoolError, server: &str) -> ClientError {
         server: server.to_owned(),
         error: innermost(error),
     }
+}
+
+/// Whether the server ended the connection while a request was on its way (RFC 9113 §6.8), or had not begun with it (§8.7): it takes it on
+/// another connection.
+///
+/// Servers end connections on which nothing happens. What arrives then is not read, and nothing is wrong with the server.
+fn is_turned_away(error: &PoolError) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(broken) = inner.downcast_ref::<h2::Error>() {
+            let is_end = broken.is_go_away() && broken.reason() == Some(Reason::NO_ERROR);
+            let is_refused = broken.reason() == Some(Reason::REFUSED_STREAM);
+            return broken.is_remote() && (is_end || is_refused);
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

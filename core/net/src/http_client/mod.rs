@@ -11,6 +11,8 @@ mod client;
 mod connector;
 mod error;
 mod freshness;
+#[cfg(test)]
+mod tests;
 
 pub use address_filter::AddressFilter;
 pub use client::{Client, Request, Response, Settings};

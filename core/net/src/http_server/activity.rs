@@ -109,6 +109,14 @@ impl Activity {
         state.leaving = true;
     }
 
+    /// Nothing has come for so long that the connection ends: what is on its way by now is waited for.
+    pub(super) fn last_call(&self) {
+        let mut state = self.state();
+        state.idle_time = state.idle_time.min(LAST_WAIT);
+        state.later_idle_time = state.idle_time;
+        state.quiet_since = Instant::now();
+    }
+
     /// Returns when the peer has kept us waiting for too long.
     pub(super) async fn late(&self) -> Late {
         loop {

@@ -5,7 +5,7 @@
 
 use super::{
     Arrival, Body, Payload, Response, StreamError,
-    activity::{Activity, Busy, LAST_ANSWER, Observed, Reading},
+    activity::{Activity, Busy, LAST_ANSWER, Late, Observed, Reading},
     answer::{evictions, wire_length, without_connection_fields},
     frames::Frames,
     listener::{Server, Settings, stopped},
@@ -63,7 +63,7 @@ pub(super) async fn serve(
         },
         () = stopped(&mut stop) => return,
     };
-    let mut stopping = false;
+    let (mut stopping, mut is_last_call) = (false, false);
     loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
@@ -82,7 +82,13 @@ pub(super) async fn serve(
             },
             late = activity.late() => {
                 tracing::debug!(%address, ?late, "connection closed");
-                return go_away(connection).await;
+                if is_last_call || late != Late::Idle {
+                    return go_away(connection).await;
+                }
+                // A request may be on its way: the peer hears that the connection ends before it does (RFC 9113 §6.8).
+                is_last_call = true;
+                activity.last_call();
+                connection.graceful_shutdown();
             }
             () = stopped(&mut stop), if !stopping => {
                 stopping = true;
