@@ -301,7 +301,16 @@ fn refused(response: &Response) -> Outcome {
         description: said,
         ..status_of(response.status, element).into()
     };
-    outcome.at_receiver(retry_after(&response.headers, Timestamp::now()))
+    let outcome = outcome.at_receiver(retry_after(&response.headers, Timestamp::now()));
+    if is_untaken(response.status) {
+        return outcome.not_handed_over();
+    }
+    outcome
+}
+
+/// Whether nothing of a request was taken, for certain. Of other failures of a server, or of what stands before it, nobody knows.
+fn is_untaken(status: StatusCode) -> bool {
+    status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE
 }
 
 /// The one place where a refusal of the whole request becomes a delivery status.
@@ -328,7 +337,7 @@ fn status_of(status: StatusCode, element: Option<ErrorElement>) -> RequestStatus
 mod tests {
     use super::*;
     use convoke_calendar::tree;
-    use convoke_scheduling::TransportFacts;
+    use convoke_scheduling::{HandedOver, TransportFacts};
 
     fn message(lines: &str) -> Message {
         let text = format!(
@@ -338,6 +347,27 @@ mod tests {
         );
         let calendar = tree::Calendar::parse(text.as_bytes(), &tree::Limits::default());
         Message::read(calendar.unwrap()).unwrap()
+    }
+
+    /// Who called off what was never taken tells nobody; so it counts which it was.
+    #[test]
+    fn what_is_refused_as_a_whole_was_not_taken() {
+        for (status, expected) in [
+            (403, HandedOver::No),
+            (429, HandedOver::No),
+            (503, HandedOver::No),
+            (500, HandedOver::Perhaps),
+            (502, HandedOver::Perhaps),
+        ] {
+            let response = Response {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::new(),
+                url: "https://cal.example.org/".parse().unwrap(),
+                moved_to: None,
+            };
+            assert_eq!(refused(&response).handed_over, expected, "{status}");
+        }
     }
 
     #[test]
