@@ -17,6 +17,8 @@ pub struct LookSoon(Arc<Mutex<BTreeMap<String, Store>>>);
 #[derive(Default)]
 struct Store {
     asked: BTreeSet<UserId>,
+    /// What is known of some user has changed since the users were listed.
+    is_renewed: bool,
     /// Whose changes are told to nobody, as far as the state has been told.
     off: BTreeSet<UserId>,
     notify: Arc<Notify>,
@@ -38,6 +40,15 @@ impl LookSoon {
     pub fn at(&self, store: &str, user: &UserId) {
         let mut stores = self.lock();
         let store = stores.entry(store.to_owned()).or_default();
+        store.asked.insert(user.clone());
+        store.notify.notify_one();
+    }
+
+    /// What is known of a user of a store has changed: it is looked up before that calendar is looked at.
+    pub(crate) fn renewed(&self, store: &str, user: &UserId) {
+        let mut stores = self.lock();
+        let store = stores.entry(store.to_owned()).or_default();
+        store.is_renewed = true;
         store.asked.insert(user.clone());
         store.notify.notify_one();
     }
@@ -107,6 +118,13 @@ impl Asked {
             }
             self.notify.notified().await;
         }
+    }
+
+    /// Whether what is known of some user has changed since this was asked last.
+    pub(crate) fn takes_renewed(&self) -> bool {
+        let mut stores = self.all.lock();
+        let store = stores.entry(self.store.clone()).or_default();
+        std::mem::take(&mut store.is_renewed)
     }
 
     /// Whether the state knows already that the changes of a user are told to nobody.

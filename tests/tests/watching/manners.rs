@@ -133,6 +133,22 @@ fn a_file_that_is_found_empty_is_not_called_off_and_told_once_it_is_whole() {
     });
 }
 
+#[test]
+fn who_wants_no_changes_told_is_heeded_at_once() {
+    let host = files().start();
+    looked_at(&host);
+    assert_eq!(json(&host, &["changed", "--user", CY])["told"], 0);
+    let off = convoke(&host, &["user", "set", BO, "--schedule", "off"]);
+    assert!(off.status.success(), "{off:?}");
+    fs::write(file(&host, "private"), meeting("private", 10, CY)).unwrap();
+    // It was written later, and has to be quiet for as long.
+    let folder = host.folder().join("calendars").join(CY).join("calendar");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("later.ics"), meeting("later", 12, BO)).unwrap();
+    eventually("later meeting", || host.stored(BO, "later").is_some());
+    assert_eq!(host.stored(CY, "private"), None);
+}
+
 /// The file of a UID somewhere in a folder.
 pub(super) fn walk(folder: &Path, uid: &str) -> PathBuf {
     let mut folders = vec![folder.to_owned()];

@@ -82,7 +82,7 @@ pub(crate) async fn call(
         FindIn::NAME => by_stores::<FindIn>(instance, body).await,
         Users::NAME => by_stores::<Users>(instance, body).await,
         AddUser::NAME => answer(body, async |asked| add_user(instance, asked).await).await,
-        UpdateUser::NAME => by_stores::<UpdateUser>(instance, body).await,
+        UpdateUser::NAME => answer(body, async |asked| update_user(instance, asked).await).await,
         RemoveUser::NAME => answer(body, async |asked| erase::remove(instance, asked).await).await,
         EraseUser::NAME => answer(body, async |asked| erase::erase(instance, asked).await).await,
         Objects::NAME => by_stores::<Objects>(instance, body).await,
@@ -204,6 +204,14 @@ async fn add_user(instance: &Instance, asked: AddUser) -> Result<UserId, Error> 
     let id = asked.run(&instance.plugins).await?;
     instance.shared.look_soon.at(&store, &id);
     Ok(id)
+}
+
+/// Whether changes of this user are told holds for the next one.
+async fn update_user(instance: &Instance, asked: UpdateUser) -> Result<(), Error> {
+    let (store, id) = (asked.store.clone(), asked.user.id.clone());
+    asked.run(&instance.plugins).await?;
+    instance.shared.look_soon.renewed(&store, &id);
+    Ok(())
 }
 
 async fn answer<M: Method>(

@@ -342,7 +342,7 @@ impl Watcher {
             changed = changed => changed?.users,
         };
         let now = Instant::now();
-        if who.iter().any(|id| !self.people.contains_key(id)) {
+        if self.asked.takes_renewed() || who.iter().any(|id| !self.people.contains_key(id)) {
             self.list_at = now;
         }
         self.due.extend(who.into_iter().map(|id| (id, now)));
