@@ -2,7 +2,7 @@
 
 use super::{
     address::{Address, NameServer},
-    units::{AtMost, DateTime, Size, Span},
+    units::{AtMost, DateTime, Pause, Size, Span},
 };
 use convoke_plugin_host as plugin;
 use convoke_types::Domain;
@@ -414,7 +414,7 @@ pub(super) enum Schedule {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Scheduling {
-    pub(super) settle: Option<Spanned<Span>>,
+    pub(super) settle: Option<Spanned<Pause>>,
     pub(super) hold: Option<Spanned<usize>>,
     pub(super) expire: Option<Spanned<Span>>,
 }

@@ -449,8 +449,8 @@ fn timing(written: &file::Scheduling, at: &Locator) -> Result<Timing, ConfigErro
     }
     if let Some(expire) = &written.expire {
         timing.expire = expire.get_ref().0;
-        if !(Duration::from_secs(60)..=DAY * 366).contains(&timing.expire) {
-            let text = "`expire` is from a minute (\"1 min\") to a year (\"366 days\")";
+        if !(Duration::from_secs(1)..=DAY * 366).contains(&timing.expire) {
+            let text = "`expire` is from a second (\"1s\") to a year (\"366 days\")";
             return Err(at.wrong(expire.span(), text));
         }
     }

@@ -13,6 +13,10 @@ pub(super) struct Size(pub(super) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span(pub(super) Duration);
 
+/// A stretch of time that may be none: `0s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pause(pub(super) Duration);
+
 /// How often at most: text such as `600/min`, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AtMost(pub(super) Option<Rate>);
@@ -33,6 +37,16 @@ impl<'de> Deserialize<'de> for Size {
 }
 
 impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Pause(duration) = Pause::deserialize(deserializer)?;
+        if duration.is_zero() {
+            return Err(D::Error::custom("expected a duration longer than nothing"));
+        }
+        Ok(Self(duration))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pause {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::String(text) => duration(&text).map(Self),
@@ -101,8 +115,7 @@ fn duration(text: &str) -> Option<Duration> {
         "d" | "day" | "days" => 86_400_000,
         _ => return None,
     };
-    let duration = Duration::from_millis(number.checked_mul(milliseconds)?);
-    (!duration.is_zero()).then_some(duration)
+    Some(Duration::from_millis(number.checked_mul(milliseconds)?))
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
@@ -142,6 +155,7 @@ mod tests {
         }
         for (text, ms) in [
             ("10s", 10_000),
+            ("0s", 0),
             ("500ms", 500),
             ("5 min", 300_000),
             ("2h", 7_200_000),
@@ -149,7 +163,7 @@ mod tests {
         ] {
             assert_eq!(duration(text), Some(Duration::from_millis(ms)), "{text}");
         }
-        for text in ["", "10", "0s", "s", "1y"] {
+        for text in ["", "10", "s", "1y"] {
             assert_eq!(duration(text), None, "{text}");
         }
     }
