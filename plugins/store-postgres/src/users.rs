@@ -52,6 +52,9 @@ pub(crate) async fn find(
     address: &CalendarAddress,
     call: &Call,
 ) -> Result<Option<CalendarUser>> {
+    if db.is_empty(call).await? {
+        return Ok(None);
+    }
     let sql = "SELECT id, profile FROM convoke.users
                WHERE id = (SELECT user_id FROM convoke.addresses WHERE key = $1)";
     let row = db
