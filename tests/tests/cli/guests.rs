@@ -295,7 +295,10 @@ fn who_was_not_reached_is_told_by_the_same_object() {
             second.out, "cy@example.org  2.0  Success\n",
             "{store}: {second:?}"
         );
-        assert_eq!(send().out, "stored; it concerns nobody else\n");
+        assert_eq!(
+            send().out,
+            "stored; there is nothing that others do not know already\n"
+        );
     }
 }
 

@@ -139,7 +139,6 @@ fn a_host_that_is_called_otherwise_gets_another_certificate() {
         ];
         desk.run(&[&arguments[..], more].concat()).json()
     };
-    fs::create_dir(desk.path("new")).unwrap();
     init("cal.example.org", &[]);
     let read = |name: &str| fs::read_to_string(desk.path("new").join(name)).unwrap();
     let (chain, key) = (read("fullchain.pem"), read("key.pem"));

@@ -172,7 +172,10 @@ fn an_object_is_stored_and_whom_its_change_concerns_is_told() {
         "{bo}"
     );
 
-    assert_eq!(send(&first).out, "stored; it concerns nobody else\n");
+    assert_eq!(
+        send(&first).out,
+        "stored; there is nothing that others do not know already\n"
+    );
     let other = object(&guest("cy"));
     assert_eq!(
         send(&other).out,

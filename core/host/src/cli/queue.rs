@@ -67,8 +67,8 @@ pub(super) struct Show {
     after_help = "Examples:\n  convoke queue retry 19ad2b3c4d5-1f2e3d4c\n  convoke queue retry --all"
 )]
 pub(super) struct Retry {
-    /// Their identifiers
-    #[arg(required_unless_present = "all", value_name = "ID")]
+    /// Their identifiers; without any, all that waits
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// All that waits
     #[arg(long, conflicts_with = "ids")]
@@ -89,7 +89,7 @@ pub(super) struct Drop {
     after_help = "Examples:\n  convoke queue release held-0123456789ab\n  convoke queue release --user anna@example.org"
 )]
 pub(super) struct Release {
-    /// Their identifiers
+    /// Their identifiers, unless `--user` or `--all` says which
     #[arg(required_unless_present_any = ["all", "user"], value_name = "ID")]
     ids: Vec<String>,
     /// All of this calendar user
@@ -198,7 +198,8 @@ impl Show {
 impl Retry {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let host = global.needed_host().await?;
-        let ids = (!self.all).then_some(self.ids);
+        let is_all = self.all || self.ids.is_empty();
+        let ids = (!is_all).then_some(self.ids);
         let hurried = asked(host.call(&QueueRetry { ids }).await)?;
         done(global, "retried", hurried, "are tried now")
     }

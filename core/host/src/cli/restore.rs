@@ -6,9 +6,10 @@
 //! | `calendars` | calendar users, objects and what waits for people, into a store |
 //! | `state` | what the host must not forget |
 //!
-//! The file is read as a whole, and the state is asked whether it takes what is in it, before anything is written. Then the state is emptied, the calendars are written, and last the state:
-//! whenever this ends in between, nothing says that a calendar was looked at, so that the next look at it tells nobody; and what
-//! was not finished is begun again with `--replace`. What becomes of the state is said in `convoke_scheduling::put_back`.
+//! The file is read as a whole, and the state is asked whether it takes what is in it, before anything is written. Then the state is
+//! emptied, the calendars are written, and last the state: whenever this ends in between, nothing says that a calendar was looked at, so
+//! that the next look at it tells nobody; and what was not finished is begun again with `--replace`. What becomes of the state is said in
+//! `convoke_scheduling::put_back`.
 
 mod calendars;
 mod plan;

@@ -91,7 +91,7 @@ impl Send {
             return output::print_text(if told.left_to_client {
                 "stored; nobody is told, as SCHEDULE-AGENT leaves that to a calendar program\n"
             } else {
-                "stored; it concerns nobody else\n"
+                "stored; there is nothing that others do not know already\n"
             });
         }
         let responses: Vec<_> = told.told.into_iter().map(RecipientResponse::from).collect();
