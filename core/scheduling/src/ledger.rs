@@ -22,6 +22,8 @@ use std::{
 const AFTERWARDS: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long the wish holds that nobody is told of a removal, where this host ends before it is known that it was made.
 const SILENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far ahead of the clock the time of a message may be, as many were handed in at once: a minute less than peers take.
+const AHEAD: SignedDuration = SignedDuration::from_mins(4);
 /// How often statuses are put back into an object, as long as no other one comes: two programs that write over each other end.
 const PUT_BACK: u8 = 20;
 
@@ -188,12 +190,13 @@ impl Ledger {
 
     /// The time of the next message: after the last one, though the clock was set back since, as it would count as the older of
     /// the two; and not in the same second, as two that overtake each other on their way have nothing else to tell them apart
-    /// (RFC 5546 §2.1.5).
+    /// (RFC 5546 §2.1.5). Who hands in many at once does not get far ahead of the clock by that.
     pub(crate) fn time_of_next(&self, now: Timestamp) -> Timestamp {
-        let told = self.told.values().map(|told| told.dtstamp);
-        let next = told.chain(self.stamped);
-        let next = next.filter_map(|it| it.checked_add(SignedDuration::from_secs(1)).ok());
-        itip::not_before(now, next)
+        let told = || self.told.values().map(|it| it.dtstamp).chain(self.stamped);
+        let not_older = itip::not_before(now, told());
+        let most = now.saturating_add(AHEAD).unwrap_or(now);
+        let later = told().filter_map(|it| it.checked_add(SignedDuration::from_secs(1)).ok());
+        itip::not_before(not_older, later.filter(|it| *it <= most))
     }
 
     /// These messages are handed in: the next one is later than all of them.
@@ -385,5 +388,29 @@ impl Ledger {
         name.truncate(16);
         self.versions.insert(name.clone(), text);
         Some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_is_later_than_the_last_and_none_far_ahead() {
+        let now: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+        let mut ledger = Ledger::default();
+        let mut times = Vec::new();
+        for _ in 0..300 {
+            let next = ledger.time_of_next(now);
+            times.push(next.duration_since(now).as_secs());
+            ledger.stamped = Some(next);
+        }
+        let expected = (0..=240).chain(std::iter::repeat(240)).take(300);
+        assert_eq!(times, expected.collect::<Vec<_>>());
+        let set_back = now - SignedDuration::from_secs(30);
+        let next = ledger.time_of_next(set_back).duration_since(now);
+        assert_eq!(next.as_secs(), 240, "it is not older");
+        let later = now + SignedDuration::from_mins(5);
+        assert_eq!(ledger.time_of_next(later), later);
     }
 }

@@ -259,7 +259,7 @@ impl<E: Environment> Scheduler<E> {
     async fn note_received(
         &self,
         envelope: &Envelope<'_>,
-        (home, known, before): (&HomeOf<E>, Option<Ledger>, Versioned<Ledger>),
+        (home, mut known, before): (&HomeOf<E>, Option<Ledger>, Versioned<Ledger>),
         mut batch: Batch,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
@@ -269,7 +269,6 @@ impl<E: Environment> Scheduler<E> {
             .filter_map(|owed| self.admit_owed(owed, envelope.now))
             .collect();
         let key = keys::ledger(home.user(), envelope.message.uid());
-        let mut known = known;
         if !owed.is_empty() {
             known = known.or_else(|| before.value.clone());
             if let Some(known) = &mut known {
