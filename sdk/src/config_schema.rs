@@ -226,7 +226,7 @@ mod tests {
             ),
             (
                 "path = 'x'\nnames = [1]",
-                "`config.names[0]` is wrong: expected a text, not 1",
+                "number 1 of `config.names` is wrong: expected a text, not 1",
             ),
         ] {
             let failure = guest::read_config::<Config>(text).unwrap_err();
