@@ -92,7 +92,7 @@ impl Checkpoints {
     }
 
     /// From now on `connection`, which writes, leaves the log alone in its commits.
-    pub(crate) fn take_over(&self, connection: &Connection) -> Outcome<()> {
+    pub(crate) fn take_over(connection: &Connection) -> Outcome<()> {
         Ok(connection.pragma_update(None, "wal_autocheckpoint", 0)?)
     }
 
@@ -217,7 +217,7 @@ mod tests {
             few: 20,
             longest: i32::MAX,
         };
-        checkpoints.take_over(&connection).unwrap();
+        Checkpoints::take_over(&connection).unwrap();
         let pages = || {
             let progress = checkpoint(&connection, CheckpointMode::NOOP);
             progress.unwrap().pages

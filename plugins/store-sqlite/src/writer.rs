@@ -143,7 +143,7 @@ impl Thread {
     fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut checkpoints = Checkpoints::new(Arc::clone(&self.path));
         // An error: SQLite goes on with checkpoints by itself.
-        let are_ours = checkpoints.take_over(&self.connection).is_ok();
+        let are_ours = Checkpoints::take_over(&self.connection).is_ok();
         let mut together = 1;
         while let Some(first) = jobs.blocking_recv() {
             if together > 1 {

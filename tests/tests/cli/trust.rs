@@ -93,20 +93,20 @@ fn a_key_needs_no_configuration() {
         "8443",
     ];
     let shown = desk.run(&show).out;
-    let txt = format!(
+    let record = format!(
         "a.b._domainkey.example.org. IN TXT \"{}\"\n",
         made["record"].as_str().unwrap()
     );
-    assert!(shown.contains(&txt), "{shown}");
+    assert!(shown.contains(&record), "{shown}");
     assert!(
         shown.contains("_ischedules._tcp.example.org. IN SRV 0 1 8443 cal.example.org.\n"),
         "{shown}"
     );
     // Where the certificate is not there that would say the host's name, this is said.
     let config = Desk::new();
-    let text = fs::read_to_string(config.path("convoke.toml")).unwrap();
+    let written = fs::read_to_string(config.path("convoke.toml")).unwrap();
     let receiver = "[[listener]]\nrole = \"receiver\"\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"no.pem\", key = \"no.key\" }\n";
-    config.write("convoke.toml", &format!("{text}{receiver}{SIGNING}"));
+    config.write("convoke.toml", &format!("{written}{receiver}{SIGNING}"));
     assert_eq!(config.run(&["keys", "generate"]).status, 0);
     let guessed = config.run(&["keys", "show-dns"]).out;
     let doubt =
