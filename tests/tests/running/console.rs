@@ -230,7 +230,7 @@ fn the_api_says_what_the_pages_show() {
             "who=a local service method=\"add-user\" about=\"store=store-sqlite user=mailto:{BO}\" error="
         ),
     ] {
-        assert!(host.log().contains(&said), "{said}: {}", host.log());
+        host.wait_for(&said);
     }
     // A form of another page cannot be JSON.
     let fields = format!("{}Content-Type: text/plain\r\n", by_token(&host));
